@@ -1,7 +1,6 @@
-// Package incident folds findings, breakers and questions into incidents, one for each
-// run and family of finding, and makes the pages that follow from their changes.
+// Package incident folds findings, breakers and gates into incidents, one for each run and family of finding, and makes pages of their
+// changes.
 //
-// It refuses to know who receives a page or how, to look at a clock, and to make two
-// pages of one cause: page ids follow from the events, so that a replay makes the same
-// pages.
+// It does not know the receivers of a page and does not read a clock. It does not make two pages of one cause: page ids follow from the
+// events, so that a replay gives the same pages.
 package incident

@@ -7,47 +7,45 @@ import (
 	"flyball/schema"
 )
 
-// Fold holds the open incidents of one partition of flyball.events. The same
-// records in the same order make the same pages. It is used by one goroutine.
+// Fold holds the open incidents of one partition of flyball.events. The same records in the same order give the same pages. It is not
+// safe for concurrent use.
 type Fold struct {
-	// Link makes the address at which a question can be decided until a time (Unix
-	// ns); nil, or an empty address, leaves it out.
+	// Link returns the address at which a gate can be decided until a time (Unix ns). If it is nil or returns an empty address, pages have
+	// no link.
 	Link func(gate string, until int64) string
 
 	wants   func(*schema.Finding) bool
-	open    map[string]*list.Element // by finding
-	order   *list.List               // of *open, the longest unchanged first
+	open    map[string]*list.Element // by id of the finding or gate
+	order   *list.List               // of *open, the one unchanged for the longest time first
 	limit   int
-	dropped uint64 // incidents forgotten beyond the limit
+	dropped uint64 // incidents removed because of the limit
 }
 
-// open is an incident.
+// open is an open incident, or a resolved one that is kept to recognise repeated events.
 type open struct {
 	finding  *schema.Finding
 	breaker  *schema.Breaker // the last armed state
 	withheld *schema.Breaker
-	gate     *schema.Gate // the question that it is; nil: it is about a finding
+	gate     *schema.Gate // the gate of the incident; nil if it is about a finding
 	link     string
 	mode     schema.Mode
-	paged    schema.Level // level of the last page; none: there was no page
+	paged    schema.Level // level of the last page; LevelNone if there was no page
 	closed   bool         // the run has ended
-	resolved bool         // kept to recognise events that come again
+	resolved bool         // kept to recognise repeated events
 }
 
 // maxOpen bounds the open incidents of a partition.
 const maxOpen = 20_000
 
-// NewFold makes pages of the findings that wants reports.
+// NewFold returns a Fold that makes pages of the findings for which wants returns true.
 func NewFold(wants func(*schema.Finding) bool) *Fold {
 	return &Fold{wants: wants, open: map[string]*list.Element{}, order: list.New(), limit: maxOpen}
 }
 
-// maxAge is how old a finding may have been when it was written. An older one is
-// history, from a back-fill: it makes no page.
+// maxAge is the maximum age of a finding when it was written. An older finding comes from a back-fill and makes no page.
 const maxAge = time.Hour
 
-// Apply applies the event of a record that was written at a time (Unix ns) and returns
-// the page that follows from it, if one does.
+// Apply applies the event of a record that was written at a time (Unix ns). It returns the resulting page, if there is one.
 func (f *Fold) Apply(e *schema.Event, written int64) (Page, bool) {
 	switch {
 	case e.Finding != nil:
@@ -60,8 +58,7 @@ func (f *Fold) Apply(e *schema.Event, written int64) (Page, bool) {
 	return Page{}, false
 }
 
-// Open returns a page of each open incident that there was a page about, in its present
-// state.
+// Open returns a page with the current state of each open incident about which there was a page.
 func (f *Fold) Open() []Page {
 	var out []Page
 	for e := f.order.Front(); e != nil; e = e.Next() {
@@ -84,7 +81,7 @@ func (f *Fold) finding(v *schema.Finding, cause string, written int64) (Page, bo
 		}
 		i = f.put(v)
 	}
-	if i.resolved { // a late call opened the finding of a closed run again
+	if i.resolved { // a late call has reopened the finding of a closed run
 		*i = open{breaker: i.breaker, withheld: i.withheld}
 	}
 	i.finding = v
@@ -107,7 +104,7 @@ func (f *Fold) finding(v *schema.Finding, cause string, written int64) (Page, bo
 	return p, true
 }
 
-// breaker applies the state of a breaker that a finding tripped.
+// breaker applies the state of a breaker that was opened because of a finding.
 func (f *Fold) breaker(b *schema.Breaker, cause string) (Page, bool) {
 	i := f.get(b.FindingID)
 	if i == nil || i.resolved {
@@ -115,7 +112,7 @@ func (f *Fold) breaker(b *schema.Breaker, cause string) (Page, bool) {
 	}
 	was := i.breaker
 	if b.Mode != schema.ModeWithheld {
-		i.mode = b.Mode // arming by command overrides what the detector's configuration said
+		i.mode = b.Mode // an arming command overrides the configuration of the detector
 	}
 	if b.Mode == schema.ModeWithheld {
 		if i.withheld != nil && b.Generation <= i.withheld.Generation {
@@ -140,7 +137,7 @@ func (f *Fold) breaker(b *schema.Breaker, cause string) (Page, bool) {
 	return i.updatePage(denied, "breaker_closed", cause, b.Since)
 }
 
-// updatePage makes a page of a change, if there was a page about the incident before.
+// updatePage returns a page about a change, if there was a page about the incident before.
 func (i *open) updatePage(changed bool, because, cause string, at int64) (Page, bool) {
 	if !changed || i.paged == schema.LevelNone {
 		return Page{}, false
@@ -148,7 +145,7 @@ func (i *open) updatePage(changed bool, because, cause string, at int64) (Page, 
 	return i.page(Updated, because, cause, at), true
 }
 
-// resolve ends an incident whose run has ended, unless its breaker still denies.
+// resolve ends an incident whose run has ended, unless its breaker still denies calls.
 func (f *Fold) resolve(i *open, because, cause string, at int64) (Page, bool) {
 	if i.breaker != nil && i.breaker.State != schema.BreakerClosed {
 		return Page{}, false
@@ -158,7 +155,7 @@ func (f *Fold) resolve(i *open, because, cause string, at int64) (Page, bool) {
 	return p, paged
 }
 
-// get finds an incident, and counts it as changed.
+// get returns an incident and marks it as the last changed one. It returns nil if there is none.
 func (f *Fold) get(id string) *open {
 	e := f.open[id]
 	if e == nil {
@@ -168,7 +165,7 @@ func (f *Fold) get(id string) *open {
 	return e.Value.(*open)
 }
 
-// put adds an incident; beyond the bound the one that is longest unchanged goes.
+// put adds an incident. If there are too many, it removes the one that has been unchanged for the longest time.
 func (f *Fold) put(v *schema.Finding) *open {
 	for len(f.open) >= f.limit {
 		oldest := f.order.Front()

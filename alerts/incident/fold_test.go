@@ -63,8 +63,7 @@ func TestOneIncidentFromFindingToReset(t *testing.T) {
 	}
 }
 
-// Whatever was written again, by a detector or a point that restarted, at any
-// place: nothing is told twice, nothing is left out.
+// An event that a restarted detector or point writes again, at any position, gives no page twice, and no page is missing.
 func TestEventsWrittenAgainAreToldOnce(t *testing.T) {
 	for from := range life {
 		for to := from + 1; to <= len(life); to++ {
@@ -141,8 +140,8 @@ func TestClosedRunThatCallsAgainOpensAgain(t *testing.T) {
 	}
 }
 
-// What an exception covers is no page at any level; what it covers no more is one,
-// at once, and its end is told like any other.
+// A finding that an exception covers makes no page at any level. When the exception ends, it makes one immediately, and its end makes a
+// page like that of any other finding.
 func TestNobodyIsCalledAboutWhatIsMeant(t *testing.T) {
 	meant := func(version uint64, level schema.Level, state schema.FindingState) *schema.Event {
 		e := found(version, level, state)

@@ -8,15 +8,13 @@ import (
 	"flyball/schema"
 )
 
-// FamilyGate is the family of pages about calls that wait for approval: routes choose by
-// it as by the families of findings.
+// FamilyGate is the family of pages about calls that wait for approval. Routes can select it like the families of findings.
 const FamilyGate = "gate"
 
-// gateRule is when a question is resolved; its pages print it.
+// gateRule explains when a gate is resolved. It is part of its pages.
 const gateRule = "resolves when the question is answered or times out, which counts as refused"
 
-// gate applies the state of a question: one page when it is asked, one when it is
-// decided or has timed out.
+// gate applies the state of a gate: it makes one page when the question is asked and one when it is decided or has timed out.
 func (f *Fold) gate(g *schema.Gate, cause string, written int64) (Page, bool) {
 	if g.Mode != schema.ModeArmed {
 		return Page{}, false
@@ -44,18 +42,18 @@ func (f *Fold) gate(g *schema.Gate, cause string, written int64) (Page, bool) {
 	if g.State == schema.GatePending {
 		return Page{}, false
 	}
-	i.link = "" // there is nothing to decide any more
+	i.link = "" // no decision is possible any more
 	return f.resolve(i, "gate_"+g.State.String(), cause, cmp.Or(g.DecidedAt, g.Expires, g.AskedAt))
 }
 
-// asFinding is a question in the form that routes are chosen by.
+// asFinding returns the gate as a finding, the form by which routes select pages.
 func asFinding(g *schema.Gate) *schema.Finding {
 	return &schema.Finding{ID: g.ID, Tenant: g.Tenant, RunID: g.RunID, RunKey: g.RunKey, AgentID: g.AgentID,
 		CredentialID: g.CredentialID, PrincipalID: g.PrincipalID, Family: FamilyGate, Level: schema.LevelTrip,
 		OpenedAt: g.AskedAt, UpdatedAt: g.AskedAt, Exposure: g.SoFar, Summary: summarize(g)}
 }
 
-// summarize is the question in one line.
+// summarize describes the gate in one line.
 func summarize(g *schema.Gate) string {
 	who := g.AgentID
 	if who == "" {
@@ -71,7 +69,7 @@ func summarize(g *schema.Gate) string {
 	return s + ": " + g.Why
 }
 
-// addQuestion adds to a page what is of a question.
+// addQuestion adds the fields of a gate to a page.
 func (i *open) addQuestion(p *Page) {
 	g := i.gate
 	p.ResolveRule, p.Link = gateRule, i.link
@@ -80,6 +78,6 @@ func (i *open) addQuestion(p *Page) {
 		p.Commands = append(decide, p.Commands...)
 	}
 	if g.RunID.IsZero() {
-		p.Commands = p.Commands[:len(p.Commands)-1] // there is no run to look at
+		p.Commands = p.Commands[:len(p.Commands)-1] // there is no run to list
 	}
 }

@@ -8,51 +8,50 @@ import (
 	"flyball/schema"
 )
 
-// Kind of a page.
+// Kind is the kind of a page.
 type Kind string
 
 const (
-	Opened   Kind = "opened"   // there was no page about the incident before
+	Opened   Kind = "opened"   // the first page about the incident
 	Updated  Kind = "updated"  // its level rose, or its breaker changed
-	Resolved Kind = "resolved" // its run has ended and nothing is denied any more
+	Resolved Kind = "resolved" // its run has ended and no breaker of it denies calls
 )
 
 // PageVersion is the version of the page's document.
 const PageVersion = 1
 
-// resolveRule is when an incident is resolved; every page prints it.
+// resolveRule explains when an incident is resolved. It is part of every page.
 const resolveRule = "resolves when the run has made no call for its gap and no breaker of this finding is open"
 
 // Page is a notification about an incident. Times are RFC 3339 in UTC.
 type Page struct {
 	V    int    `json:"v"`
-	ID   string `json:"page_id"` // the same cause is the same id, however often it is sent
+	ID   string `json:"page_id"` // the same cause has the same id
 	Kind Kind   `json:"kind"`
-	// Because names what changed: finding_opened, level_raised, breaker_opened,
-	// trip_withheld, breaker_closed, run_closed; gate_asked, gate_granted,
-	// gate_refused, gate_timed_out, gate_used, gate_ended.
+	// Because is what changed: finding_opened, level_raised, breaker_opened, trip_withheld, breaker_closed, run_closed; gate_asked,
+	// gate_granted, gate_refused, gate_timed_out, gate_used, gate_ended.
 	Because  string `json:"because"`
 	Incident string `json:"incident_id"`
 
 	Tenant       string       `json:"tenant"`
 	Family       string       `json:"family"`
 	Level        schema.Level `json:"level"`
-	Was          schema.Level `json:"was"`  // level of the page before this one
-	Mode         schema.Mode  `json:"mode"` // of what was decided
+	Was          schema.Level `json:"was"`  // level of the previous page
+	Mode         schema.Mode  `json:"mode"` // of the decision
 	Summary      string       `json:"summary"`
 	RunID        schema.RunID `json:"run_id"`
 	RunKey       string       `json:"run_key,omitempty"`
 	AgentID      string       `json:"agent_id,omitempty"`
 	CredentialID string       `json:"credential_id,omitempty"`
 
-	ExpectedRate  float64               `json:"expected_rate"` // share of clean runs that come this far
+	ExpectedRate  float64               `json:"expected_rate"` // share of clean runs that reach this score
 	Contributions []schema.Contribution `json:"contributions"` // at most three, the strongest first
 	Exposure      schema.Exposure       `json:"exposure"`
 	Touched       schema.Touched        `json:"touched"`
 
 	Breaker  *Breaker `json:"breaker,omitempty"`
-	Commands []string `json:"commands"` // what to type next
-	// Link is where a pending question is decided: whoever opens it may answer, once.
+	Commands []string `json:"commands"` // suggested next commands
+	// Link is the address at which a pending gate is decided. Anyone who has the link can decide once.
 	Link        string    `json:"link,omitempty"`
 	ResolveRule string    `json:"resolve_rule"`
 	OpenedAt    time.Time `json:"opened_at"`
@@ -68,7 +67,7 @@ type Breaker struct {
 	Reason     string              `json:"reason,omitempty"`
 }
 
-// Title is one line for a person.
+// Title returns one line of text for a person.
 func (p *Page) Title() string {
 	switch {
 	case p.Kind == Resolved:
@@ -85,10 +84,10 @@ func (p *Page) Title() string {
 	return p.Summary
 }
 
-// utc is a time in Unix ns.
+// utc converts Unix ns to a time in UTC.
 func utc(ns int64) time.Time { return time.Unix(0, ns).UTC() }
 
-// page describes an incident in its present state.
+// page returns a page with the current state of an incident.
 func (i *open) page(kind Kind, because, cause string, at int64) Page {
 	f := i.finding
 	p := Page{V: PageVersion, ID: schema.PageID(f.ID, cause), Kind: kind, Because: because, Incident: f.ID, Tenant: f.Tenant,
@@ -118,7 +117,7 @@ func (i *open) page(kind Kind, because, cause string, at int64) Page {
 	return p
 }
 
-// quote makes a value that a client chose safe to paste into a shell.
+// quote returns s in a form that is safe to paste into a shell. Clients can choose s.
 func quote(s string) string {
 	for _, r := range s {
 		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_./:@%+=", r) {

@@ -21,13 +21,12 @@ type Alertmanager struct {
 	http *http.Client
 }
 
-// NewAlertmanager takes the base URL, as amtool does.
+// NewAlertmanager returns an Alertmanager. url is the base URL, as in amtool's --alertmanager.url.
 func NewAlertmanager(name, url string, now func() time.Time) *Alertmanager {
 	return &Alertmanager{name: name, url: strings.TrimSuffix(url, "/") + "/api/v2/alerts", now: now, http: newClient(deliveryTimeout)}
 }
 
-// alertTTL is how long an alert fires without being sent again: a Flyball that is down for
-// less does not resolve anything.
+// alertTTL is how long an alert fires without being sent again. Alerts do not resolve if Flyball is down for a shorter time.
 const alertTTL = time.Hour
 
 type alert struct {
@@ -37,9 +36,8 @@ type alert struct {
 	EndsAt      time.Time         `json:"endsAt"`
 }
 
-// Deliver posts a page and returns when it is acknowledged. An alert is its
-// labels: severity is one of them because routes choose by it, so a change of
-// level ends the alert of the old one in the same request.
+// Deliver posts a page and returns nil when it is acknowledged. Alertmanager identifies an alert by its labels, and severity is a label
+// because routes use it. A change of level therefore also ends the alert of the old level, in the same request.
 func (a *Alertmanager) Deliver(ctx context.Context, p *incident.Page) error {
 	now := a.now().UTC()
 	until := now.Add(alertTTL)
@@ -53,8 +51,7 @@ func (a *Alertmanager) Deliver(ctx context.Context, p *incident.Page) error {
 	return a.post(ctx, send)
 }
 
-// Refresh sends open incidents again: an Alertmanager forgets them when it restarts and
-// when they are not repeated.
+// Refresh sends the open incidents again, because an Alertmanager drops alerts when it restarts and when they are not repeated.
 func (a *Alertmanager) Refresh(ctx context.Context, open []incident.Page) error {
 	const maxAlerts = 500 // in one request
 	until := a.now().UTC().Add(alertTTL)
@@ -93,7 +90,7 @@ func makeAlert(p *incident.Page, level schema.Level, until time.Time) alert {
 	l := map[string]string{"alertname": "FlyballIncident", "incident": p.Incident, "family": p.Family, "tenant": p.Tenant,
 		"run_id": p.RunID.String(), "agent": p.AgentID, "severity": severity(level)}
 	for k, v := range l {
-		if v == "" { // Alertmanager refuses empty labels
+		if v == "" { // Alertmanager rejects empty labels
 			delete(l, k)
 		}
 	}
@@ -108,14 +105,14 @@ func makeAlert(p *incident.Page, level schema.Level, until time.Time) alert {
 	if p.Link != "" {
 		out.Annotations["decide_at"] = p.Link
 	}
-	if p.Family == incident.FamilyGate { // a question has no score
+	if p.Family == incident.FamilyGate { // gates have no score
 		delete(out.Annotations, "contributions")
 		delete(out.Annotations, "touched")
 		out.Annotations["exposure"] = fmt.Sprintf("%d calls of its run passed before it, %d of them irreversible",
 			p.Exposure.Calls, p.Exposure.Irreversible)
 	}
 	if out.StartsAt.After(until) {
-		out.StartsAt = until // a gateway's clock is ahead: Alertmanager refuses an end before the start
+		out.StartsAt = until // a gateway's clock is ahead: Alertmanager rejects an end before the start
 	}
 	return out
 }
@@ -130,7 +127,7 @@ func severity(l schema.Level) string {
 	return "info"
 }
 
-// contributions is one line for a person: what was observed, what is usual, what peers do.
+// contributions returns one line of text: for each feature the observed value, the usual value, and those of peers and humans.
 func contributions(of []schema.Contribution) string {
 	var b strings.Builder
 	for i, c := range of {

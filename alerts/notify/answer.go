@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// Refused says that a receiver will not take this page, however often it is sent.
+// Refused is the error when a receiver rejects a page permanently: the page must not be sent again.
 type Refused struct {
 	Receiver string
 	Status   int
-	Answer   string // the beginning of its answer
+	Answer   string // the beginning of the response body
 }
 
 func (e *Refused) Error() string {
 	return fmt.Sprintf("receiver %s refused the page: HTTP %d %s; it is not sent again", e.Receiver, e.Status, e.Answer)
 }
 
-// Later says that a receiver asked for a pause, by Retry-After.
+// Later is an error with the pause that the receiver requested in Retry-After.
 type Later struct {
 	After time.Duration
 	Err   error
@@ -29,16 +29,16 @@ type Later struct {
 func (e *Later) Error() string { return e.Err.Error() }
 func (e *Later) Unwrap() error { return e.Err }
 
-// RetryAfter is how long to wait before the next attempt.
+// RetryAfter returns the time to wait before the next attempt.
 func (e *Later) RetryAfter() time.Duration { return e.After }
 
-// maxPause bounds the pause that a receiver can ask for.
+// maxPause is the longest pause that a receiver can request.
 const maxPause = 10 * time.Minute
 
-// checkAnswer turns a receiver's HTTP answer into an error:
+// checkAnswer converts a receiver's HTTP response to an error:
 //
 //	2xx                 nil: acknowledged
-//	408, 425, 429, 5xx  to be repeated, after Retry-After if there is one (Later)
+//	408, 425, 429, 5xx  an error to retry, after Retry-After if there is one (Later)
 //	3xx, other 4xx      Refused: the page or the configuration is wrong
 func checkAnswer(receiver string, resp *http.Response) error {
 	defer resp.Body.Close()
@@ -47,7 +47,7 @@ func checkAnswer(receiver string, resp *http.Response) error {
 	status := resp.StatusCode
 	switch {
 	case status >= 200 && status < 300:
-		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection is used again
+		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // allows the connection to be reused
 		return nil
 	case status == 408, status == 425, status == 429, status >= 500:
 		err := fmt.Errorf("receiver %s: HTTP %d %s", receiver, status, text)
@@ -66,8 +66,8 @@ func printable(r rune) rune {
 	return r
 }
 
-// newClient makes the HTTP client of a receiver. A redirect is not followed: it could
-// send a page, and the addresses in it, anywhere.
+// newClient returns the HTTP client of a receiver. It does not follow redirects: a redirect could send a page, and the addresses in it,
+// to another host.
 func newClient(timeout time.Duration) *http.Client {
 	return &http.Client{Timeout: timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }

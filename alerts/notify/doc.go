@@ -1,7 +1,6 @@
-// Package notify delivers pages to receivers: signed webhooks after Standard
-// Webhooks, and the Prometheus Alertmanager's API v2.
+// Package notify delivers pages to receivers: by webhooks signed according to Standard Webhooks, and to the Prometheus Alertmanager's API
+// v2.
 //
-// It refuses to choose what a receiver gets, to retry by itself, and to follow redirects:
-// a delivery ends in an acknowledgement, in an error after which it can be repeated, or in
-// Refused.
+// It does not choose which pages a receiver gets, does not retry, and does not follow redirects. A delivery ends with an acknowledgement,
+// with an error after which the caller may retry, or with Refused.
 package notify

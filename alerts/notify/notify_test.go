@@ -58,8 +58,7 @@ func TestAnswersAndWhatFollows(t *testing.T) {
 	}
 }
 
-// The signature against the one that another implementation publishes: the
-// vector of the Standard Webhooks libraries.
+// Compares the signature with that of another implementation: the test vector of the Standard Webhooks libraries.
 func TestSignatureVerifies(t *testing.T) {
 	at := time.Unix(1614265330, 0)
 	var got http.Header

@@ -15,8 +15,8 @@ import (
 	"flyball/alerts/incident"
 )
 
-// Webhook signs pages and posts them as Standard Webhooks describes. The page's id is the
-// message's, so a receiver can drop what it has seen.
+// Webhook signs pages and posts them according to Standard Webhooks. The id of the page is the id of the message, so that a receiver can
+// drop duplicates.
 type Webhook struct {
 	name string
 	url  string
@@ -25,8 +25,8 @@ type Webhook struct {
 	http *http.Client
 }
 
-// NewWebhook needs a secret as Standard Webhooks writes it: whsec_ and base64 of
-// 24 to 64 bytes. The error does not show it.
+// NewWebhook returns a Webhook. secret has the form of Standard Webhooks: whsec_ and base64 of 24 to 64 bytes. The error does not contain
+// it.
 func NewWebhook(name, url, secret string, now func() time.Time) (*Webhook, error) {
 	sign, err := webhooks.NewWebhook(strings.TrimSpace(secret))
 	if err != nil {
@@ -42,7 +42,7 @@ type Message struct {
 	Data      *incident.Page `json:"data"`
 }
 
-// Deliver posts a page and returns when it is acknowledged.
+// Deliver posts a page and returns nil when it is acknowledged.
 func (w *Webhook) Deliver(ctx context.Context, p *incident.Page) error {
 	body, err := json.Marshal(Message{Type: "incident." + string(p.Kind), Timestamp: p.At, Data: p})
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"flyball/schema/kafka"
 )
 
-// deliver sends a page until it is acknowledged or refused. It is false when ctx ended
-// or the partition was taken away first: whoever owns the partition then delivers it.
+// deliver sends a page until it is acknowledged or refused. It returns false when ctx ends or the partition is revoked first; the next
+// owner of the partition then delivers the page.
 func (p *Pager) deliver(ctx context.Context, part *partition, page *incident.Page) bool {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -1,9 +1,7 @@
-// Package pager reads flyball.events for one receiver, folds them into incidents and
-// delivers the pages that follow, in the order of the log. What a receiver has
-// acknowledged is committed; a process that is killed in between delivers the page
-// again, under the same id.
+// Package pager reads flyball.events for one receiver, folds them into incidents and delivers the resulting pages in the order of the
+// log. An offset is committed after the receiver has acknowledged its page. A process that is killed between the two delivers the page
+// again, with the same id.
 //
-// It refuses to commit what nobody acknowledged, to let one receiver wait for another
-// (each has a consumer group of its own), and to drop a page silently: one that its
-// receiver refused is logged and counted.
+// It does not commit an event before its page is acknowledged or refused. Receivers do not wait for each other: each has its own consumer
+// group. It does not drop a page silently: a page that its receiver refused is logged and counted.
 package pager

@@ -9,8 +9,7 @@ import (
 	"flyball/alerts/incident"
 )
 
-// Metrics are shared by the pagers of a process; receivers are configured, so
-// their label is bounded.
+// Metrics are shared by the pagers of a process. The label receiver is bounded, because receivers are configured.
 type Metrics struct {
 	pages       *prometheus.CounterVec
 	failures    *prometheus.CounterVec
@@ -20,7 +19,7 @@ type Metrics struct {
 	lag         *prometheus.GaugeVec
 }
 
-// NewMetrics registers; a nil registerer registers nowhere.
+// NewMetrics registers the metrics with reg, unless reg is nil.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		pages: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_alert_pages_total",

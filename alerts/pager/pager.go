@@ -16,50 +16,50 @@ import (
 	"flyball/schema/wire"
 )
 
-// Receiver takes pages. Deliver returns nil when the page is acknowledged and
-// *notify.Refused when it never will be; after any other error it is called again.
+// Receiver delivers pages. Deliver returns nil when the page is acknowledged and *notify.Refused when the receiver rejects it
+// permanently; after any other error it is called again.
 type Receiver interface {
 	Deliver(context.Context, *incident.Page) error
 }
 
-// Refresher is a Receiver that has to be sent open incidents again and again.
+// Refresher is a Receiver to which open incidents must be sent periodically.
 type Refresher interface {
 	Refresh(context.Context, []incident.Page) error
 }
 
-// Options of a pager.
+// Options are the settings of a pager.
 type Options struct {
-	Name     string // of the receiver: part of the consumer group
+	Name     string // of the receiver; part of the consumer group's name
 	Receiver Receiver
-	Wants    func(*schema.Finding) bool            // what the routes send to this receiver
+	Wants    func(*schema.Finding) bool            // whether the routes send a finding to this receiver
 	Link     func(gate string, until int64) string // see incident.Fold
 	Kafka    kafka.Config
-	// Since is how old an event may be that a receiver without history is paged about;
-	// 0 is ten minutes. Older ones are folded and not delivered.
+	// Since is the maximum age of the events about which a receiver without committed offsets is paged; 0 means ten minutes. Older events
+	// are folded but not delivered.
 	Since        time.Duration
-	RefreshEvery time.Duration // between two calls of Refresh; 0 is a minute
-	// Backoff is between attempts at a page; zero is a second, doubled up to a minute.
+	RefreshEvery time.Duration // time between two calls of Refresh; 0 means one minute
+	// Backoff is used between attempts to deliver a page; the zero value means one second, doubled up to one minute.
 	Backoff kafka.Backoff
 	Now     func() time.Time
-	Stage   func(string) // called between two durable writes, for tests that kill; nil: not called
+	Stage   func(string) // called between two durable writes; used by tests; nil: not called
 	Logger  *slog.Logger
 	Metrics *Metrics
 }
 
-// Pager serves one receiver.
+// Pager delivers the pages of one receiver.
 type Pager struct {
 	o Options
 
-	mu         sync.Mutex // over all below
+	mu         sync.Mutex // guards the fields down to failure
 	consumer   *kafka.Consumer
-	partitions map[int32]*partition // those that the group has assigned to this member
-	joined     bool                 // the group has answered
-	failure    error                // that ended Run
+	partitions map[int32]*partition // partitions that are assigned to this member
+	joined     bool                 // the group has assigned partitions (possibly none) at least once
+	failure    error                // the error that ended Run
 
-	refreshAt time.Time // of the loop alone
+	refreshAt time.Time // used only by the loop
 }
 
-// New does nothing yet; Run does.
+// New returns a Pager that is not running. Run starts it.
 func New(o Options) *Pager {
 	if o.Since == 0 {
 		o.Since = 10 * time.Minute
@@ -76,11 +76,11 @@ func New(o Options) *Pager {
 	return &Pager{o: o, partitions: map[int32]*partition{}}
 }
 
-// Group is the consumer group of a receiver.
+// Group returns the consumer group of a receiver.
 func Group(receiver string) string { return wire.AlertGroup + "-" + receiver }
 
-// Run delivers until ctx ends, and then returns nil. It ends with an error when
-// Kafka refuses it, and at an event of a newer version of Flyball.
+// Run delivers pages until ctx ends and then returns nil. It returns an error when Kafka permanently rejects a request, and at an event
+// of a newer version of Flyball.
 func (p *Pager) Run(ctx context.Context) error {
 	err := p.run(ctx)
 	if err != nil {
@@ -120,7 +120,7 @@ func (p *Pager) run(ctx context.Context) error {
 	return consumer.Run(ctx)
 }
 
-// client is the name of the pager's Kafka clients in logs, errors and metrics.
+// client returns the name of the pager's Kafka clients in logs, errors and metrics.
 func (p *Pager) client() string { return "alert-" + p.o.Name }
 
 func (p *Pager) setJoined() {
@@ -129,8 +129,8 @@ func (p *Pager) setJoined() {
 	p.mu.Unlock()
 }
 
-// Ready is nil while the pager can read events. A receiver that is down does not make
-// it unready: flyball_alert_waiting_seconds shows that.
+// Ready returns nil while the pager can read events, otherwise the reason. A receiver that is down does not make it unready;
+// flyball_alert_waiting_seconds shows that.
 func (p *Pager) Ready() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -143,10 +143,9 @@ func (p *Pager) Ready() error {
 	return p.consumer.Ready()
 }
 
-// handle folds what one poll has read, partition by partition, and delivers.
+// handle folds the records of one poll, partition by partition, and delivers the resulting pages.
 func (p *Pager) handle(ctx context.Context, client *kgo.Client, b kafka.Batch) error {
-	// A delivery waits for as long as the receiver is down, and the group must not
-	// wait with it: from here on a partition may be taken away at any time.
+	// A delivery blocks while the receiver is down, and the group must not wait for it: from here on a partition may be revoked at any time.
 	held := p.assigned()
 	b.AllowRebalance()
 	var err error
@@ -165,7 +164,7 @@ func (p *Pager) handle(ctx context.Context, client *kgo.Client, b kafka.Batch) e
 // handlePartition handles the records of one partition in order.
 func (p *Pager) handlePartition(ctx context.Context, client *kgo.Client, part *partition, f *kgo.FetchPartition) error {
 	lag := p.o.Metrics.lag.WithLabelValues(p.o.Name, partitionLabel(part.number))
-	var folded *kgo.Record // the last one that made no page
+	var folded *kgo.Record // the last record without a page
 	for _, r := range f.Records {
 		again, err := p.handleRecord(ctx, client, part, r, &folded)
 		if err != nil || !again {
@@ -180,9 +179,8 @@ func (p *Pager) handlePartition(ctx context.Context, client *kgo.Client, part *p
 	return nil
 }
 
-// handleRecord folds a record and delivers the page that follows from it, if one does.
-// It reports whether the partition may be read on: not when it was taken away or ctx
-// has ended.
+// handleRecord folds a record and delivers the resulting page, if there is one. again reports whether the partition may be read further;
+// it is false when the partition was revoked or ctx has ended.
 func (p *Pager) handleRecord(ctx context.Context, client *kgo.Client, part *partition, r *kgo.Record,
 	folded **kgo.Record) (again bool, err error) {
 	if !part.enter() {
@@ -199,7 +197,7 @@ func (p *Pager) handleRecord(ctx context.Context, client *kgo.Client, part *part
 	}
 	page, ok := part.fold.Apply(&e, r.Timestamp.UnixNano())
 	if r.Offset < part.from {
-		return true, nil // acknowledged before this process began
+		return true, nil // acknowledged before this process started
 	}
 	*folded = r
 	if !ok {
@@ -215,11 +213,10 @@ func (p *Pager) handleRecord(ctx context.Context, client *kgo.Client, part *part
 	return true, nil
 }
 
-// commitTimeout bounds a commit: a rebalance waits for it.
+// commitTimeout bounds a commit, because a rebalance waits for it.
 const commitTimeout = 10 * time.Second
 
-// commit commits the offset behind a record. It is also done when ctx has ended: the
-// page was delivered.
+// commit commits the offset after a record. It also commits when ctx has ended, because the page was delivered.
 func (p *Pager) commit(ctx context.Context, client *kgo.Client, r *kgo.Record) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
@@ -229,7 +226,7 @@ func (p *Pager) commit(ctx context.Context, client *kgo.Client, r *kgo.Record) {
 	}
 }
 
-// refresh sends the open incidents again to a receiver that needs it.
+// refresh sends the open incidents again if the receiver is a Refresher.
 func (p *Pager) refresh(ctx context.Context) {
 	r, ok := p.o.Receiver.(Refresher)
 	if !ok {

@@ -30,10 +30,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// receiver notes the pages that it acknowledges, by id.
+// receiver records the ids of the pages that it acknowledges.
 type receiver struct {
 	mu       sync.Mutex
-	answer   func(*incident.Page) error // nil: it acknowledges
+	answer   func(*incident.Page) error // nil: the page is acknowledged
 	attempts int
 	ids      []string
 	incident []string
@@ -85,7 +85,7 @@ func newWorld(t *testing.T, partitions int32) *world {
 		kafka: kafka.Config{Options: []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}, Metrics: kafka.NewMetrics(reg)}}
 }
 
-// write opens an incident for each name, in a partition of flyball.events.
+// write opens one incident for each name in a partition of flyball.events.
 func (w *world) write(part int32, names ...string) {
 	w.t.Helper()
 	now := time.Now()
@@ -122,7 +122,7 @@ func (w *world) pager(r Receiver, change ...func(*Options)) *Pager {
 	return New(o)
 }
 
-// run runs a pager until stop is called; a panic of its stages is how it is killed.
+// run runs a pager until stop is called. A panic in its stages simulates a kill.
 func (w *world) run(p *Pager) (stop func() error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -155,7 +155,7 @@ func (w *world) committed(part int32) int64 {
 	return 0
 }
 
-// refuse answers every fetch with an error, and counts them.
+// refuse responds to every fetch with an error and counts the fetches.
 func (w *world) refuse(code *kerr.Error) (count func() int) {
 	var mu sync.Mutex
 	n := 0
@@ -209,7 +209,7 @@ func TestPagesComeOnceAndInOrder(t *testing.T) {
 	}
 }
 
-// A pager that may not read the topic pages nobody: it must not look well.
+// A pager that may not read the topic sends no pages and must not report that it is ready.
 func TestPagerThatMayNotReadIsSilent(t *testing.T) {
 	w := newWorld(t, 1)
 	w.write(0, "a")
@@ -246,8 +246,8 @@ func TestPagerSpinsOnRefusedFetches(t *testing.T) {
 	}
 }
 
-// A receiver that is down holds its pages, and not the group: a second pager gets its
-// share, the first stays a member, and each page is acknowledged once.
+// A receiver that is down delays its pages but not the group: a second pager gets its share of partitions, the first stays a member, and
+// each page is acknowledged once.
 func TestReceiverThatIsDownHoldsTheGroup(t *testing.T) {
 	w := newWorld(t, 2)
 	down := errors.New("no route to host")
@@ -298,8 +298,8 @@ func (w *world) evictions() (n float64) {
 	return n
 }
 
-// Between the delivery and its commit a process can be killed: the page comes again
-// under the same id, and the one after it comes once.
+// If a process is killed between a delivery and its commit, the page is delivered again with the same id, and the next one is delivered
+// once.
 func TestPagerIsKilledBetweenDeliveryAndCommit(t *testing.T) {
 	for stage, want := range map[string]int{"alert.event|page": 1, "alert.page|committed": 2} {
 		t.Run(stage, func(t *testing.T) {
@@ -403,7 +403,7 @@ func TestWhereANewPagerBegins(t *testing.T) {
 		committed, end, recent, want int64
 	}{
 		{committed: 7, end: 10, recent: 3, want: 7},
-		{committed: 11, end: 10, recent: 3, want: 0}, // the topic was created again
+		{committed: 11, end: 10, recent: 3, want: 0}, // the topic was deleted and created again
 		{committed: -1, end: 10, recent: 3, want: 3},
 		{committed: -2, end: 10, recent: -1, want: 0},
 	} {

@@ -13,18 +13,18 @@ import (
 	"flyball/schema/wire"
 )
 
-// partition is one of flyball.events while the group assigns it to this member.
+// partition is a partition of flyball.events while it is assigned to this member.
 type partition struct {
 	number int32
-	from   int64           // pages of records before this offset were acknowledged before
-	held   context.Context // ends when the group takes the partition away
+	from   int64           // pages of records before this offset were acknowledged earlier
+	held   context.Context // ends when the partition is revoked
 	drop   context.CancelFunc
 
-	mu   sync.Mutex // held while a record is handled: a revocation waits for it
+	mu   sync.Mutex // locked while a record is handled: a revocation waits for it
 	fold *incident.Fold
 }
 
-// enter begins to handle a record. It is false once the partition was taken away.
+// enter locks the partition to handle a record. It returns false, without the lock, if the partition was revoked.
 func (p *partition) enter() bool {
 	p.mu.Lock()
 	if p.held.Err() != nil {
@@ -36,19 +36,18 @@ func (p *partition) enter() bool {
 
 func (p *partition) leave() { p.mu.Unlock() }
 
-// assigned are the partitions as they are assigned now.
+// assigned returns the partitions that are assigned now.
 func (p *Pager) assigned() map[int32]*partition {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return maps.Clone(p.partitions)
 }
 
-// topicOffsets are offsets by topic and partition.
+// topicOffsets maps topic and partition to an offset.
 type topicOffsets = map[string]map[int32]kgo.Offset
 
-// assign has every new partition read from its start: the incidents that were paged
-// about are the state that the next pages follow from. Records before the committed
-// offset are folded, and their pages are not sent.
+// assign makes the client read each new partition from its start, because later pages depend on the incidents before them. Records before
+// the committed offset are folded, and their pages are not sent.
 func (p *Pager) assign(ctx context.Context, client *kgo.Client, offsets topicOffsets) (topicOffsets, error) {
 	admin := kadm.NewClient(client)
 	ends, err := admin.ListEndOffsets(ctx, wire.EventsTopic)
@@ -74,8 +73,8 @@ func (p *Pager) assign(ctx context.Context, client *kgo.Client, offsets topicOff
 	return offsets, nil
 }
 
-// revoke ends the handling of partitions that the group has taken away, and waits
-// until the record at hand is done: its page is committed or was not delivered.
+// revoke ends the handling of revoked partitions. It waits until the current record is done: its page is then committed or was not
+// delivered.
 func (p *Pager) revoke(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
 	var gone []*partition
 	p.mu.Lock()
@@ -88,22 +87,22 @@ func (p *Pager) revoke(_ context.Context, _ *kgo.Client, lost map[string][]int32
 	p.mu.Unlock()
 	for _, part := range gone {
 		part.drop()
-		part.mu.Lock() // the handler has left, and will not enter again
+		part.mu.Lock() // waits for the handler, which does not enter again
 		p.o.Metrics.lag.DeleteLabelValues(p.o.Name, partitionLabel(part.number))
 		part.mu.Unlock()
 	}
 }
 
-// deliverFrom is the offset from which a partition's pages are delivered.
+// deliverFrom returns the offset from which the pages of a partition are delivered.
 func deliverFrom(part int32, committed int64, ends, recent kadm.ListedOffsets) int64 {
 	end, known := ends.Lookup(wire.EventsTopic, part)
 	switch {
 	case committed >= 0 && known && end.Err == nil && committed > end.Offset:
-		return 0 // the topic was created again
+		return 0 // the topic was deleted and created again
 	case committed >= 0:
 		return committed
 	}
-	// A receiver that was never paged begins with what is recent.
+	// A receiver without a committed offset starts with recent events.
 	if l, ok := recent.Lookup(wire.EventsTopic, part); ok && l.Err == nil {
 		return max(l.Offset, 0)
 	}

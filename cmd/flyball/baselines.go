@@ -106,7 +106,7 @@ func baselinesShowCommand(o *options) *cobra.Command {
 		}
 		return t.read(r.ctx, strings.Join(r.args, ""))
 	}
-	whole := answer[*report.Body]{table: report.Baseline, query: func(r *request) (*report.Body, error) {
+	whole := answer[*report.BaselineSummary]{table: report.Baseline, query: func(r *request) (*report.BaselineSummary, error) {
 		body, err := read(r)
 		if err != nil {
 			return nil, err

@@ -23,20 +23,20 @@ type hold struct {
 	passed   map[int64]int // of a throttle: calls that passed, by interval
 }
 
-// pace is what a throttle lets pass at one point.
-type pace struct {
+// throttleRate is what a throttle lets pass at one point.
+type throttleRate struct {
 	every int64 // ns
 	calls int
 }
 
 // paceOf is the pace of so many calls a second.
-func paceOf(perSecond float64) pace {
+func paceOf(perSecond float64) throttleRate {
 	calls := max(1, int(perSecond))
-	return pace{int64(float64(calls) / max(perSecond, 1e-3) * 1e9), calls}
+	return throttleRate{int64(float64(calls) / max(perSecond, 1e-3) * 1e9), calls}
 }
 
 // stops reports whether the hold would have stopped a call that it covers.
-func (h *hold) stops(c *learn.StoredCall, p pace) bool {
+func (h *hold) stops(c *learn.StoredCall, p throttleRate) bool {
 	switch h.action {
 	case schema.ActionDeny:
 		return true
@@ -53,8 +53,8 @@ func (h *hold) stops(c *learn.StoredCall, p pace) bool {
 	return false
 }
 
-// covers reports whether a call, the n-th of its run, came within the hold's time.
-func (h *hold) covers(c *learn.StoredCall, n uint64) bool {
+// includes reports whether a call, the n-th of its run, came within the hold's time.
+func (h *hold) includes(c *learn.StoredCall, n uint64) bool {
 	at := c.Stored.Start
 	if c.Of.RunID == h.run {
 		return n > h.call && at >= h.from && at < h.to
@@ -147,7 +147,7 @@ func (h *holds) deciding(c *learn.StoredCall, n uint64) (armed, would *hold) {
 		return than == nil || x.action > than.action || x.action == than.action && x.from < than.from
 	}
 	take := func(x *hold) {
-		if !x.covers(c, n) {
+		if !x.includes(c, n) {
 			return
 		}
 		if harder(would, x) {

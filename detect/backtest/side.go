@@ -45,13 +45,13 @@ type side struct {
 	of       map[string]*Trip
 	trips    []*Trip // in the order of the log
 	held     holds
-	pace     pace
+	pace     throttleRate
 
 	armed, would Harm // that armed decisions would have prevented, and all of them
 	healthy      BlockedWork
 }
 
-func newSide(c Configuration, body *baseline.Baseline, p pace) *side {
+func newSide(c Configuration, body *baseline.Baseline, p throttleRate) *side {
 	return &side{
 		Configuration: c,
 		pace:          p,

@@ -1,7 +1,7 @@
-// Package baselinestore reads the topic that baselines and learned routes are published to: once, up to its end as of
-// now, or continuously with a Watcher.
+// Package baselinestore reads the topic of published baselines and learned routes: once, up to the end that the topic
+// has at that time, or continuously with a Watcher.
 //
-// It publishes nothing, and it does not wait for a version that is not there yet.
+// It does not publish, and it does not wait for a version that is not published yet.
 package baselinestore
 
 import (
@@ -18,7 +18,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// ErrNotPublished means that no such version was published, or that it was withdrawn.
+// ErrNotPublished means that no such version was published, or that it was withdrawn by a record without a value.
 var ErrNotPublished = errors.New("no such baseline in " + wire.BaselinesTopic)
 
 // LatestBaseline returns the last published version whose name is wanted, or ErrNotPublished.
@@ -59,10 +59,10 @@ func latest(ctx context.Context, cfg kafka.Config, wanted func(key string) bool)
 	return found.record(), nil
 }
 
-// newest keeps the last record and the one before it, in case the last is withdrawn.
+// newest holds the last record and the one before it, which is the newest one when the last is withdrawn.
 type newest []*kgo.Record
 
-// add takes the next record. One without a value withdraws those of its key.
+// add appends the next record of the topic. A record without a value withdraws the records with its key.
 func (n *newest) add(r *kgo.Record) {
 	if r.Value == nil {
 		*n = slices.DeleteFunc(*n, func(f *kgo.Record) bool { return string(f.Key) == string(r.Key) })
@@ -71,7 +71,7 @@ func (n *newest) add(r *kgo.Record) {
 	*n = append((*n)[max(len(*n)-1, 0):], r)
 }
 
-// record is the newest record, nil where there is none.
+// record returns the newest record, or nil when there is none.
 func (n newest) record() *kgo.Record {
 	if len(n) == 0 {
 		return nil
@@ -79,8 +79,8 @@ func (n newest) record() *kgo.Record {
 	return n[len(n)-1]
 }
 
-// readToEnd hands the topic's records to each and returns the offset of the next record that will be written. A topic
-// that does not exist has no records.
+// readToEnd calls each with the records of the topic and returns the offset of the next record that will be written. A
+// topic that does not exist has no records.
 func readToEnd(ctx context.Context, cfg kafka.Config, each func(*kgo.Record)) (next int64, err error) {
 	ends, err := kafka.ReadToEnd(ctx, cfg, "baselines", wire.BaselinesTopic, nil, func(r *kgo.Record) error {
 		each(r)

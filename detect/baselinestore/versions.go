@@ -14,7 +14,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// timeLayout is the form of the time in a version's name. Names of one tenant sort by time.
+// timeLayout is the layout of the time in a version's name. With it, names of one tenant sort by time.
 const timeLayout = "20060102T150405.000000000Z"
 
 // VersionName returns the name of a tenant's version that was made at a time.
@@ -27,7 +27,7 @@ func VersionTenant(version string) string {
 	return version[:max(strings.LastIndexByte(version, '/'), 0)]
 }
 
-// VersionTime returns when a version was made, by its name; false when the name holds no time.
+// VersionTime returns the time in a version's name. ok is false when the name has no time.
 func VersionTime(version string) (time.Time, bool) {
 	at, err := time.Parse(timeLayout, version[strings.LastIndexByte(version, '/')+1:])
 	return at, err == nil
@@ -62,7 +62,7 @@ func ForEachVersion(ctx context.Context, cfg kafka.Config, tenant string,
 	return err
 }
 
-// Decode reads a version as it is stored, and checks it.
+// Decode decodes a stored version and checks it. Errors name the version.
 func Decode(version string, value []byte) (*baseline.Baseline, error) {
 	body, err := wire.DecodeDocument[baseline.Baseline](value, wire.BaselineVersion)
 	if err == nil {

@@ -17,8 +17,8 @@ import (
 // watchPause is how long a Watcher waits before it reads again after an error.
 const watchPause = 5 * time.Second
 
-// Watcher follows what is published for one tenant, with one client and one goroutine for all subscribers. A version
-// that cannot be read is logged and leaves the one before in place. The zero value is not usable; see NewWatcher.
+// Watcher reads what is published for one tenant and calls the subscribers, with one client and one goroutine for all of
+// them. It logs a version that cannot be read and keeps the previous one. The zero value is not usable; see NewWatcher.
 type Watcher struct {
 	kafka  kafka.Config
 	tenant string
@@ -30,24 +30,24 @@ type Watcher struct {
 
 	loaded   bool
 	next     int64  // offset of the next record to read
-	baseline string // version that subscribers have
-	routes   string // version that subscribers have
+	baseline string // version that was last given to the subscribers
+	routes   string // version that was last given to the subscribers
 }
 
-// NewWatcher makes a Watcher; it does nothing before Load or Run.
+// NewWatcher makes a Watcher. It does nothing before Load or Run.
 func NewWatcher(cfg kafka.Config, tenant string, log *slog.Logger) *Watcher {
 	return &Watcher{kafka: cfg, tenant: tenant, log: log, pause: watchPause}
 }
 
-// OnBaseline calls f with the newest baseline, and again with each newer one. Calls never overlap. It must not be
-// called after Load or Run.
+// OnBaseline registers f, which is called with the newest baseline and then with each newer one. Calls do not overlap.
+// OnBaseline must not be called after Load or Run.
 func (w *Watcher) OnBaseline(f func(*baseline.Baseline)) { w.onBaseline = append(w.onBaseline, f) }
 
-// OnRoutes calls f with the newest learned routes, as OnBaseline does. An error of f is logged.
+// OnRoutes registers f, which is called with the newest learned routes, as with OnBaseline. An error of f is logged.
 func (w *Watcher) OnRoutes(f func(route.Learned) error) { w.onRoutes = append(w.onRoutes, f) }
 
-// Load reads the topic up to its end and calls the subscribers with the newest versions, those of them that exist. Run
-// goes on from there.
+// Load reads the topic up to its end and calls the subscribers with the newest baseline and the newest routes, if there
+// are any. Run continues from there.
 func (w *Watcher) Load(ctx context.Context) error {
 	var baselines, routes newest
 	next, err := readToEnd(ctx, w.kafka, func(r *kgo.Record) {
@@ -67,8 +67,8 @@ func (w *Watcher) Load(ctx context.Context) error {
 	return nil
 }
 
-// Run follows the topic until ctx ends, and then returns nil. Errors are logged and waited out, missing rights included:
-// whoever subscribes goes on with the last version.
+// Run reads the topic until ctx ends, and then returns nil. It logs errors, including missing rights, and tries again
+// after a pause; subscribers keep the last version.
 func (w *Watcher) Run(ctx context.Context) error {
 	for {
 		err := w.follow(ctx)
@@ -98,8 +98,8 @@ func (w *Watcher) follow(ctx context.Context) error {
 	return c.Run(ctx)
 }
 
-// handle calls the subscribers with the newest versions of a batch. When their baseline was withdrawn and the batch has
-// no other, it reads the topic anew to find the one before.
+// handle calls the subscribers with the newest versions of a batch. When the current baseline was withdrawn and the batch
+// has no other, it reads the topic again to find the previous one.
 func (w *Watcher) handle(ctx context.Context, b kafka.Batch) error {
 	var last, routes *kgo.Record
 	withdrawn := false
@@ -139,7 +139,7 @@ const (
 	routesRecord
 )
 
-// kind tells by a record's key whether it is one of the tenant's.
+// kind returns the kind of a record by its key. Records of other tenants are otherRecord.
 func (w *Watcher) kind(key string) recordKind {
 	switch {
 	case key == wire.RoutesKey(w.tenant):

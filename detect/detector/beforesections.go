@@ -2,12 +2,13 @@ package detector
 
 import "flyball/schema/wire"
 
-// oldState is how a detector's state was written up to version 8 of an entry: one after
-// another in a fixed order, under the entry's version.
+// oldState describes how a detector's state was written up to version 8 of an entry: one state
+// after another in a fixed order, under the entry's version.
 type oldState struct {
 	name string
 	from uint8 // version of the entry from which it was written
-	// always: it was written for every run, empty or not; else one byte said whether it was.
+	// always: the state was written for every run, empty or not; else one byte reports whether it
+	// follows.
 	always bool
 }
 
@@ -25,7 +26,7 @@ var oldActorStates = []oldState{
 	{name: crossRunName, from: 6, always: true},
 }
 
-// emptyState is a state that may hold nothing: one that was always written.
+// emptyState is a state that can be empty because it was always written.
 type emptyState interface{ empty() bool }
 
 func (r *RunState) codeBeforeSections(c *wire.Coder) {
@@ -67,7 +68,8 @@ func codeOldState(c *wire.Coder, old *oldState, kept *[]keptState, slot int, cre
 	}
 }
 
-// takeOverTask takes the declared task out of the state of calls outside a scope, which held it.
+// takeOverTask moves the declared task out of the state of the scope detector, which contained it
+// up to version 8.
 func (r *RunState) takeOverTask(c *wire.Coder) {
 	slot := r.set.slotOf(scopeName)
 	s, _ := findState(r.states, slot).(*scopeState)

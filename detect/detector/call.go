@@ -10,9 +10,9 @@ import (
 	"flyball/schema"
 )
 
-// Call is a call of a run that is being judged, or the end of a run that is being closed,
-// with what the stages before found out about it. It is valid while it is handed over.
-type Call struct {
+// Judgment is a call of a run that is being judged, or the end of a run that is being closed, with the
+// results of earlier stages. It is valid only during Judge or Close.
+type Judgment struct {
 	*schema.Call // of the end of a run: only Start is set
 	Run          *stitch.Run
 	At           schema.CallRef
@@ -28,31 +28,31 @@ type Call struct {
 	findings []*schema.Finding
 }
 
-// Before is what was known of the run before the call.
+// Before holds what was known of the run before the call.
 type Before struct {
 	Agent   string
 	Trust   schema.Trust // of the agent's name
 	Touched schema.Touched
 }
 
-func (c *Call) begin(s *Set, r *stitch.Run, run *RunState, call *schema.Call, at schema.CallRef) {
+func (c *Judgment) begin(s *Set, r *stitch.Run, run *RunState, call *schema.Call, at schema.CallRef) {
 	clear(c.findings)
-	*c = Call{Call: call, Run: r, At: at, RunState: run, Features: &s.features, Baseline: s.model, set: s, findings: c.findings[:0],
+	*c = Judgment{Call: call, Run: r, At: at, RunState: run, Features: &s.features, Baseline: s.model, set: s, findings: c.findings[:0],
 		Before: Before{run.agent, run.trust, run.Touched}}
 }
 
-// Level that a score of the run comes to by the active baseline.
-func (c *Call) Level(score float64) schema.Level { return c.set.levels.For(score) }
+// Level returns the level of a score by the active baseline.
+func (c *Judgment) Level(score float64) schema.Level { return c.set.levels.For(score) }
 
-// State is what the detector keeps of the run; nil: nothing.
-func (c *Call) State() State { return findState(c.RunState.states, c.slot) }
+// State returns the detector's state of the run, or nil.
+func (c *Judgment) State() State { return findState(c.RunState.states, c.slot) }
 
-// Keep makes s what the detector keeps of the run, which had nothing.
-func (c *Call) Keep(s State) { c.RunState.states = addState(c.RunState.states, c.slot, s) }
+// Keep stores s as the detector's state of the run, which had none.
+func (c *Judgment) Keep(s State) { c.RunState.states = addState(c.RunState.states, c.slot, s) }
 
-// ActorState is what the detector keeps of the run's actor, over all its runs. It is made
-// where there is nothing yet.
-func (c *Call) ActorState() State {
+// ActorState returns the detector's state of the run's actor, for all its runs. It is made if there
+// is none yet.
+func (c *Judgment) ActorState() State {
 	owner := c.Run.Owner()
 	a, _ := owner.Attached.(*actorState)
 	if a == nil {
@@ -67,12 +67,12 @@ func (c *Call) ActorState() State {
 	return s
 }
 
-// Report hands a version of a finding over to be published.
-func (c *Call) Report(f *schema.Finding) { c.findings = append(c.findings, f) }
+// Report adds a version of a finding to those that are published.
+func (c *Judgment) Report(f *schema.Finding) { c.findings = append(c.findings, f) }
 
-// NewFinding makes a version of a finding of the run, with what is the same in all families.
-// The score, the evidence and the summary are up to the detector.
-func (c *Call) NewFinding(family string, p *Progress) *schema.Finding {
+// NewFinding returns a version of a finding of the run, with the fields that all families share.
+// The detector sets the score, the evidence and the summary.
+func (c *Judgment) NewFinding(family string, p *Progress) *schema.Finding {
 	r := c.Run
 	out := &schema.Finding{ID: schema.FindingID(r.RunID, family), Version: c.At.Version(), Tenant: r.Tenant, RunID: r.RunID, RunKey: r.RunKey,
 		AgentID: r.AgentID, AgentTrust: r.AgentTrust, CredentialID: r.CredentialID, PrincipalID: r.PrincipalID, Family: family,
@@ -84,19 +84,20 @@ func (c *Call) NewFinding(family string, p *Progress) *schema.Finding {
 	return out
 }
 
-// DecisionDue reports whether a finding of a family that has come to a level is to be
-// decided on. rising: the run goes on as it did.
-func (c *Call) DecisionDue(p *Progress, level schema.Level, family string, rising bool) bool {
+// DecisionDue reports whether a decision is due on a finding of a family that has reached a level.
+// rising: the run's score still rises.
+func (c *Judgment) DecisionDue(p *Progress, level schema.Level, family string, rising bool) bool {
 	subject := policy.Subject{Agent: c.Run.AgentID, Trust: c.Run.AgentTrust, Family: family}
 	return p.DecisionDue(&c.set.options.Rules, level, subject, c.Call, rising)
 }
 
-// Decide decides on a finding and notes the decision in it, or the exception that covers it.
-func (c *Call) Decide(p *Progress, out *schema.Finding) { c.decide(p, out, c.input(out)) }
+// Decide makes a decision on a finding and stores in it the decision, or the exception that covers
+// it.
+func (c *Judgment) Decide(p *Progress, out *schema.Finding) { c.decide(p, out, c.input(out)) }
 
-// DecideTrip is Decide for findings that can trip: it counts the trips of the actor's other
-// runs, and notes a trip of this one.
-func (c *Call) DecideTrip(p *Progress, out *schema.Finding) {
+// DecideTrip is Decide for findings that can trip: it counts the trips of the actor's other runs,
+// and records a trip of this run.
+func (c *Judgment) DecideTrip(p *Progress, out *schema.Finding) {
 	in := c.input(out)
 	in.TrippedBefore = c.Run.TrippedSiblings(c.Start - int64(c.set.options.Rules.TTL))
 	if c.decide(p, out, in) && out.Level == schema.LevelTrip {
@@ -104,7 +105,7 @@ func (c *Call) DecideTrip(p *Progress, out *schema.Finding) {
 	}
 }
 
-func (c *Call) decide(p *Progress, out *schema.Finding, in policy.Input) bool {
+func (c *Judgment) decide(p *Progress, out *schema.Finding, in policy.Input) bool {
 	d, ok := p.Decide(c.set.options.Rules, in)
 	if ok {
 		c.addDecision(out, d)
@@ -115,10 +116,10 @@ func (c *Call) decide(p *Progress, out *schema.Finding, in policy.Input) bool {
 	return ok
 }
 
-// DecideByRule decides by the rules alone, without a Progress: for findings that alert and on
-// which an operator's rule may act at every version. earlier is how many decisions were made
-// on it. It reports whether one was made.
-func (c *Call) DecideByRule(out *schema.Finding, earlier uint32) bool {
+// DecideByRule makes a decision from the rules alone, without a Progress: for alerts to which an
+// operator's rule may apply at every version. earlier is the number of earlier decisions on the
+// finding. It reports whether a decision was made.
+func (c *Judgment) DecideByRule(out *schema.Finding, earlier uint32) bool {
 	in := c.input(out)
 	in.EarlierDecisions = int(earlier)
 	d, ok := policy.Decide(c.set.options.Rules, in)
@@ -128,13 +129,13 @@ func (c *Call) DecideByRule(out *schema.Finding, earlier uint32) bool {
 	return ok
 }
 
-func (c *Call) addDecision(out *schema.Finding, d schema.Decision) {
+func (c *Judgment) addDecision(out *schema.Finding, d schema.Decision) {
 	out.Decision = &d
 	c.set.metrics.decisions.WithLabelValues(d.Mode.String(), d.Why).Inc()
 }
 
-// input is what a decision on a finding is made of.
-func (c *Call) input(out *schema.Finding) policy.Input {
+// input returns the input of a decision on a finding.
+func (c *Judgment) input(out *schema.Finding) policy.Input {
 	o := &c.set.options
 	in := policy.Input{Finding: out, Run: &c.Run.RunSnapshot, Call: c.Call, Age: o.Now().Sub(time.Unix(0, c.Start))}
 	in.Tags, in.Criticality = o.About(c.Run.AgentID)

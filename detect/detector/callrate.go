@@ -18,11 +18,11 @@ import (
 // callRateName is the detector's name in stored state.
 const callRateName = "callrate"
 
-// callRateDetector finds actors that make far more calls in a quarter of an hour than they
-// do in that hour of the week. The run whose call is one too many has the finding. It is a
-// backstop: it alerts and never trips.
+// callRateDetector finds actors that make far more calls in a quarter of an hour than they usually
+// make in that hour of the week. The finding belongs to the run whose call exceeds the limit. The
+// detector is a backstop: it alerts and never trips.
 type callRateDetector struct {
-	falseTrips float64 // share of quarters of an hour of clean actors that may be found
+	falseTrips float64 // accepted share of false findings among quarters of an hour of clean actors
 	rates      *callrate.Model
 }
 
@@ -35,20 +35,21 @@ type callRateState struct {
 	calls   schema.Exposure // of the actor in it
 }
 
-// callRateActor is what is kept of an actor: its counts, and what was reported last.
+// callRateActor is the state of an actor: its counts, and the last report.
 type callRateActor struct {
 	counts callrate.Counter
 	last   rateReport
 }
 
-// rateReport is the quarter of an hour that was reported last, and after how many calls.
+// rateReport holds the quarter of an hour that was reported last, and the number of calls at the
+// report.
 type rateReport struct {
 	quarter int64
 	calls   uint64
 }
 
-// shouldReport reports whether so many calls are to be reported. What goes on from one
-// quarter to the next is reported again when it has doubled.
+// shouldReport reports whether a count of calls must be reported. A rate that continues in the next
+// quarter is reported again when it has doubled.
 func (r *rateReport) shouldReport(k *callrate.Count, limit uint64) bool {
 	if r.calls > 0 && k.Quarter >= r.quarter-1 && k.Quarter <= r.quarter+1 {
 		if k.N >= limit {
@@ -73,8 +74,9 @@ func (d *callRateDetector) Activate(m *score.Model) {
 	}
 }
 
-// Judge counts a call of the run's actor. Counting goes on where there is nothing to compare with.
-func (d *callRateDetector) Judge(c *Call) {
+// Judge counts a call of the run's actor. It also counts while there is no baseline to compare
+// with.
+func (d *callRateDetector) Judge(c *Judgment) {
 	who := &c.RunState.Reference
 	a := c.ActorState().(*callRateActor)
 	k := a.counts.Add(xxhash.Sum64String(who.Agent), c.Start, c.Reversibility == schema.Irreversible)
@@ -104,13 +106,13 @@ func (d *callRateDetector) Judge(c *Call) {
 	c.Report(out)
 }
 
-func (d *callRateDetector) describe(c *Call, s *callRateState) *schema.Finding {
+func (d *callRateDetector) describe(c *Judgment, s *callRateState) *schema.Finding {
 	out := c.NewFinding(schema.FamilyPace, &s.Progress)
 	out.OnsetAt, out.Score, out.DelayCalls, out.Exposure = s.from, s.score, s.calls.Calls, s.calls
 	evidence := unmeasured("calls_in_quarter_hour", schema.OptionalFloat(s.calls.Calls), schema.Unknown)
 	evidence.Score = schema.OptionalFloat(calibrate.RoundDigits(s.score))
 	usually := ""
-	if d.rates != nil { // the baseline of today may have none
+	if d.rates != nil { // the active baseline may have none
 		out.ExpectedRate, out.BeyondData = d.rates.Calibration.P(s.score)
 		u := d.rates.UsualAt(c.RunState.Reference.Agent, c.RunState.Reference.Group, callrate.HourOfWeek(s.quarter))
 		evidence.Usual, evidence.Peers = schema.OptionalFloat(calibrate.RoundDigits(u.Calls)),
@@ -125,7 +127,7 @@ func (d *callRateDetector) describe(c *Call, s *callRateState) *schema.Finding {
 }
 
 // Close closes the finding with its run.
-func (d *callRateDetector) Close(c *Call) {
+func (d *callRateDetector) Close(c *Judgment) {
 	if s, _ := c.State().(*callRateState); s != nil && c.Baseline != nil && s.OpenedAt > 0 && !s.Closed {
 		s.Closed = true
 		c.Report(d.describe(c, s))

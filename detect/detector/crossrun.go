@@ -15,17 +15,17 @@ import (
 // crossRunName is the detector's name in stored state.
 const crossRunName = "crossrun"
 
-// crossRunDetector finds actors that run away over several runs, none of which shows it
-// alone. The run whose call is one too many has the finding.
+// crossRunDetector finds actors that run away over several runs while no single run is unusual. The
+// finding belongs to the run whose call exceeds the threshold.
 type crossRunDetector struct {
-	threshold float64 // score of an actor from which it is found
+	threshold float64 // score of an actor above which there is a finding
 }
 
-// alarmMemory is how long an actor's alarm is remembered: the second within it trips. Each
-// begins the count anew, so that they rest on different calls.
+// alarmMemory is how long an actor's alarm is kept: a second alarm within this time trips. Each
+// alarm resets the score, so that the two depend on different calls.
 const alarmMemory = 24 * time.Hour
 
-// crossRunActor is what is kept of an actor, over all its runs.
+// crossRunActor is the state of an actor, for all its runs.
 type crossRunActor struct {
 	score.ActorScore
 	alarmedAt int64 // event time of the last alarm, Unix ns; 0: none
@@ -52,12 +52,12 @@ func (d *crossRunDetector) Activate(m *score.Model) {
 	}
 }
 
-// Judge takes in a call for its actor.
-func (d *crossRunDetector) Judge(c *Call) {
+// Judge adds a call to its actor's score.
+func (d *crossRunDetector) Judge(c *Judgment) {
 	a, run := c.ActorState().(*crossRunActor), c.RunState
 	a.Add(&run.RunScore, &c.Step)
 	if c.Baseline == nil || a.Score <= d.threshold || c.Level(run.Score) >= schema.LevelAlert {
-		return // what a run shows alone is that run's finding
+		return // if the run alone is unusual, the run has a finding of its own family
 	}
 	level := schema.LevelAlert
 	if a.alarmedAt > 0 && c.Start-a.alarmedAt < int64(alarmMemory) {
@@ -84,7 +84,7 @@ func (d *crossRunDetector) Judge(c *Call) {
 	c.Report(out)
 }
 
-func (s *crossRunState) describe(c *Call) *schema.Finding {
+func (s *crossRunState) describe(c *Judgment) *schema.Finding {
 	out := c.NewFinding(schema.FamilySplit, &s.Progress)
 	out.Score, out.Evidence, out.DelayCalls, out.Exposure = s.score, []schema.Contribution{s.evidence}, s.exposure.Calls, s.exposure
 	if c.Baseline != nil {
@@ -96,7 +96,7 @@ func (s *crossRunState) describe(c *Call) *schema.Finding {
 }
 
 // Close closes the finding with its run.
-func (d *crossRunDetector) Close(c *Call) {
+func (d *crossRunDetector) Close(c *Judgment) {
 	if s, _ := c.State().(*crossRunState); s != nil && c.Baseline != nil && s.Open() {
 		s.Closed = true
 		c.Report(s.describe(c))

@@ -5,35 +5,36 @@ import (
 	"flyball/schema/wire"
 )
 
-// Detector looks for one kind of behaviour.
+// Detector finds one kind of behaviour.
 type Detector interface {
 	Describe() Description
-	// Activate makes a model the one to judge by from the next call on; nil: none is active.
+	// Activate sets the model that is used from the next call on; nil: none is active.
 	Activate(m *score.Model)
-	// Judge takes in a call after its run's score did, and reports what it finds.
-	Judge(c *Call)
-	// Close reports the findings of a run that ended by silence, as closed.
-	Close(c *Call)
+	// Judge processes a call after the run's score was updated with it, and reports findings.
+	Judge(c *Judgment)
+	// Close reports the findings of a run that silence has closed, as closed.
+	Close(c *Judgment)
 }
 
 // FirstStateVersion is the lowest version that a detector's state can have. Entries of
-// flyball.state up to version 8 had one version for everything in them; since then each
-// detector has its own, which goes on from there.
+// flyball.state up to version 8 had one version for everything in them; since then each detector
+// has a separate version, which starts at 9.
 const FirstStateVersion = 9
 
-// Description is what never changes about a detector while a process runs.
+// Description holds the properties of a detector that never change while a process runs.
 type Description struct {
-	// Name identifies its state in flyball.state. It is never changed or reused.
+	// Name identifies the detector's state in flyball.state. It is never changed or reused.
 	Name string
-	// StateVersion is what its state is written as, and the newest that it reads.
+	// StateVersion is the version in which its state is written, and the newest that it can read.
 	StateVersion uint8
-	// NewRunState and NewActorState make empty state, for reading; nil: it keeps none.
+	// NewRunState and NewActorState return an empty state for decoding; nil: the detector has no
+	// such state.
 	NewRunState, NewActorState func() State
 }
 
-// State is what a detector keeps of one run or one actor.
+// State is a detector's state of one run or one actor.
 type State interface {
-	// Code writes or reads it, in the coder's version: the detector's own.
+	// Code encodes or decodes the state in the coder's version, which is the detector's.
 	Code(c *wire.Coder)
 }
 
@@ -45,8 +46,8 @@ type keptState struct {
 
 const unknownSlot = -1
 
-// unknownState is the state of a detector that this version does not have: it is kept as
-// it was written, so that going back to an older version for a while loses nothing.
+// unknownState is the state of a detector that this version does not have. It is kept as it was
+// written, so that nothing is lost when an older version runs for a while.
 type unknownState struct {
 	name  string
 	value []byte
@@ -64,8 +65,8 @@ func findState(kept []keptState, slot int) State {
 	return nil
 }
 
-// addState keeps one more state. Nearly every run has none and hardly any has two, so that
-// the list grows one by one.
+// addState returns the list with one more state. Nearly every run has no state and few runs have
+// two, so the list grows by one.
 func addState(kept []keptState, slot int, s State) []keptState {
 	grown := make([]keptState, len(kept)+1)
 	copy(grown, kept)

@@ -13,19 +13,20 @@ import (
 // identityName is the detector's name in stored state.
 const identityName = "identity"
 
-// identityDetector finds runs about whose identity two sources disagree. It reports once a run.
+// identityDetector finds runs for which two sources report different identities. It reports once
+// for each run.
 type identityDetector struct{}
 
-// Features of its evidence.
+// Features in the evidence of identity findings.
 const (
 	otherName      = "identity.asserted_name"
 	otherPrincipal = "identity.another_principal_on_run_key"
 )
 
-// identityState is the disagreement that a run's finding is about.
+// identityState holds the conflict that a run's finding is about.
 type identityState struct {
 	Progress
-	evidence string // the feature and the other name, with a space between
+	evidence string // the feature and the other name, separated by a space
 	first    schema.CallRef
 }
 
@@ -35,8 +36,8 @@ func (identityDetector) Describe() Description {
 
 func (identityDetector) Activate(*score.Model) {}
 
-// Judge opens the run's finding at the first call that disagrees.
-func (identityDetector) Judge(c *Call) {
+// Judge opens the run's finding at the first call with a conflict.
+func (identityDetector) Judge(c *Judgment) {
 	if c.State() != nil {
 		return
 	}
@@ -47,16 +48,16 @@ func (identityDetector) Judge(c *Call) {
 	s := &identityState{evidence: feature + " " + strings.Clone(other), first: c.At}
 	s.OpenedAt, s.Level = c.Start, schema.LevelAlert
 	if feature == otherName {
-		s.Level = schema.LevelAnnotate // sub-agents and libraries name themselves all day long: it sends no page
+		s.Level = schema.LevelAnnotate // sub-agents and libraries send their own names often: no page is sent
 	}
 	c.Keep(s)
 	out := s.describe(c)
-	out.Touched = c.Before.Touched // the call that opens it is not counted yet
+	out.Touched = c.Before.Touched // the call that opens the finding is not counted yet
 	c.Report(out)
 }
 
-// identityConflict is the feature by which a call disagrees with what is known of the run,
-// and the other name; empty: it does not. A sub-agent has a name of its own under its
+// identityConflict returns the feature in which a call differs from what is known of the run, and
+// the other name; empty: there is no conflict. A sub-agent may have a different name under its
 // parent's credential.
 func identityConflict(r *stitch.Run, before *Before, c *schema.Call) (feature, other string) {
 	established := r.AgentTrust >= schema.TrustInfrastructure
@@ -75,7 +76,7 @@ func identityConflict(r *stitch.Run, before *Before, c *schema.Call) (feature, o
 	return "", ""
 }
 
-func (s *identityState) describe(c *Call) *schema.Finding {
+func (s *identityState) describe(c *Judgment) *schema.Finding {
 	out := c.NewFinding(schema.FamilyIdentity, &s.Progress)
 	evidence := unmeasured(s.evidence, 1, 0)
 	evidence.Calls = []string{s.first.String()}
@@ -89,7 +90,7 @@ func (s *identityState) describe(c *Call) *schema.Finding {
 }
 
 // Close closes the finding with its run.
-func (identityDetector) Close(c *Call) {
+func (identityDetector) Close(c *Judgment) {
 	if s, _ := c.State().(*identityState); s != nil && !s.Closed {
 		s.Closed = true
 		c.Report(s.describe(c))

@@ -9,25 +9,25 @@ import (
 	"flyball/detect/policy"
 )
 
-// Options are what detection is configured by.
+// Options configure detection.
 type Options struct {
 	// Rules turn findings into decisions.
 	Rules policy.Rules
 	// FalseTrips is the share of clean runs that may trip.
 	FalseTrips float64
-	// FalseSuspicions is the share of people's sessions that may be taken for a machine's.
+	// FalseSuspicions is the share of people's sessions that may be classified as a machine's.
 	FalseSuspicions float64
-	// Unscoped switches the detector of calls outside a learned scope off.
+	// Unscoped turns off the detector of calls outside a learned scope.
 	Unscoped bool
-	// About returns what the registry knows of an agent: its tags and its criticality.
-	// It can change what is done about a finding, never the finding.
+	// About returns the tags and the criticality of an agent in the registry. They can change what
+	// is done about a finding, never the finding.
 	About func(agent string) (tags []string, criticality string)
-	// Now is the clock by which the age of a call is measured. It can change the mode of a
-	// decision and nothing else.
+	// Now is the clock that measures the age of a call. It can change the mode of a decision and
+	// nothing else.
 	Now func() time.Time
 }
 
-// DefaultOptions are the documented defaults; Now is the caller's.
+// DefaultOptions returns the documented defaults. The caller sets Now.
 func DefaultOptions() Options {
 	return Options{
 		Rules: policy.DefaultRules(), FalseTrips: .001, FalseSuspicions: .01,
@@ -35,13 +35,13 @@ func DefaultOptions() Options {
 	}
 }
 
-// Largest shares of clean runs that may trip, and of people's sessions that may be taken for a machine's.
+// Upper limits of FalseTrips and FalseSuspicions.
 const (
 	MaxFalseTrips      = .01
 	MaxFalseSuspicions = .05
 )
 
-// Validate names the key, the value and the rule.
+// Validate returns an error that names the key, the value and the rule.
 func (o *Options) Validate() error {
 	switch {
 	case o.FalseTrips <= 0 || o.FalseTrips > MaxFalseTrips:
@@ -54,14 +54,14 @@ func (o *Options) Validate() error {
 	return nil
 }
 
-// Metrics are those of all detectors of a process, whatever partitions they judge.
+// Metrics are the metrics of all detectors of a process, for all partitions.
 type Metrics struct {
 	decisions      *prometheus.CounterVec
 	scopeHolds     *prometheus.CounterVec
 	scopeAbstained *prometheus.CounterVec
 }
 
-// NewMetrics registers them.
+// NewMetrics makes the metrics and registers them.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)

@@ -9,18 +9,18 @@ import (
 	"flyball/schema/wire"
 )
 
-// Progress is how far a finding of a run has come, and what was decided about it.
+// Progress is the state of one finding of a run, with the decisions on it.
 type Progress struct {
 	policy.FindingProgress
 	Reported float64 // score of the last version that was published
-	OpenedAt int64   // event time of the call that opened it, Unix ns; 0: never
+	OpenedAt int64   // event time of the call that opened the finding, Unix ns; 0: it was never opened
 	Closed   bool
 }
 
-// Open reports whether the finding has come to a level and is not closed.
+// Open reports whether the finding has reached a level and is not closed.
 func (p *Progress) Open() bool { return p.Level > schema.LevelNone && !p.Closed }
 
-// Code writes or reads it.
+// Code encodes or decodes the progress.
 func (p *Progress) Code(c *wire.Coder) {
 	wire.Small(c, &p.Level)
 	c.Float(&p.Reported)
@@ -37,7 +37,7 @@ func (p *Progress) Code(c *wire.Coder) {
 	}
 }
 
-// agentName is the run's agent, as a summary names it.
+// agentName returns the run's agent as a summary names it.
 func agentName(r *stitch.Run) string {
 	if r.AgentID == "" {
 		return "an unnamed caller"
@@ -45,7 +45,7 @@ func agentName(r *stitch.Run) string {
 	return r.AgentID
 }
 
-// unmeasured is evidence of which only what was observed and what is usual is known.
+// unmeasured returns evidence with only an observed and a usual value.
 func unmeasured(feature string, observed, usual schema.OptionalFloat) schema.Contribution {
 	return schema.Contribution{Feature: feature, Observed: observed, Usual: usual, Peers: schema.Unknown, Humans: schema.Unknown,
 		Score: schema.Unknown}

@@ -1,6 +1,6 @@
 package detector
 
-// Deployed makes a Set of all detectors of this version, for one partition.
+// Deployed returns a Set of all detectors of this version, for one partition.
 func Deployed(o Options, m *Metrics) *Set {
 	var (
 		identity = identityDetector{}
@@ -10,8 +10,9 @@ func Deployed(o Options, m *Metrics) *Set {
 		scope    = &scopeDetector{off: o.Unscoped, metrics: m}
 		runaway  = &runawayDetector{}
 	)
-	// Findings that one call leads to stand in flyball.events in the first order, those that
-	// close with their run in the second. Both are kept: a replay writes the same events.
+	// The first list is the order of findings of one call in flyball.events, the second the order
+	// of findings that close with their run. Neither order may change: a replay writes the same
+	// events.
 	return NewSet(o, m,
 		[]Detector{identity, callRate, session, crossRun, scope, runaway},
 		[]Detector{session, scope, identity, crossRun, callRate, runaway})

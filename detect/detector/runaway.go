@@ -14,14 +14,15 @@ import (
 // runawayName is the detector's name in stored state.
 const runawayName = "runaway"
 
-// runawayDetector finds runs whose score in a family is rare among clean runs. Each family
-// is a finding of its own.
+// runawayDetector finds runs whose score in a family is rare among clean runs. Each family has a
+// separate finding.
 type runawayDetector struct{}
 
-// minFindingChange of a family's score, in natural logarithms of rarity, is published.
+// minFindingChange is the smallest increase of a family's score, in natural logarithms of rarity,
+// for which a new version of the finding is published.
 const minFindingChange = 2.3
 
-// runawayState is how far the findings of a run's families have come. Hardly any run has one.
+// runawayState holds the findings of a run by family. Few runs have one.
 type runawayState struct{ families [score.NumFamilies]Progress }
 
 // empty implements emptyState.
@@ -36,7 +37,7 @@ func (*runawayDetector) Describe() Description {
 func (*runawayDetector) Activate(*score.Model) {}
 
 // Judge opens or updates the run's findings.
-func (*runawayDetector) Judge(c *Call) {
+func (*runawayDetector) Judge(c *Judgment) {
 	if c.Baseline == nil || c.Run.Level < schema.LevelAlert {
 		return
 	}
@@ -50,7 +51,7 @@ func (*runawayDetector) Judge(c *Call) {
 	}
 }
 
-func (s *runawayState) judge(c *Call, f score.Family) {
+func (s *runawayState) judge(c *Judgment, f score.Family) {
 	p, value := &s.families[f], c.RunState.Families[f]
 	level := c.Level(value)
 	due := c.DecisionDue(p, level, f.String(), c.RunState.Rising(f))
@@ -68,7 +69,7 @@ func (s *runawayState) judge(c *Call, f score.Family) {
 	c.Report(out)
 }
 
-func (s *runawayState) describe(c *Call, f score.Family) *schema.Finding {
+func (s *runawayState) describe(c *Judgment, f score.Family) *schema.Finding {
 	p, run, body := &s.families[f], c.RunState, c.Baseline.Baseline
 	agent := baseline.AgentKey(c.Run.AgentID, c.Run.AgentTrust)
 	expected := body.Ranks.Expected(&body.Calibration, agent, run.Reference.Group, p.Reported)
@@ -81,7 +82,7 @@ func (s *runawayState) describe(c *Call, f score.Family) *schema.Finding {
 	return out
 }
 
-// summarizeRunaway says in one sentence what happened.
+// summarizeRunaway returns one sentence that describes the finding.
 func summarizeRunaway(f *schema.Finding, who string, c *schema.Call) string {
 	route := strings.TrimSpace(feature.RouteName(c.Method, c.Route, c.Operation))
 	n := f.Exposure.Calls
@@ -105,7 +106,7 @@ func summarizeRunaway(f *schema.Finding, who string, c *schema.Call) string {
 }
 
 // Close closes the findings of all families with their run.
-func (*runawayDetector) Close(c *Call) {
+func (*runawayDetector) Close(c *Judgment) {
 	s, _ := c.State().(*runawayState)
 	if s == nil || c.Baseline == nil {
 		return
@@ -121,7 +122,7 @@ func (*runawayDetector) Close(c *Call) {
 // Code implements State.
 func (s *runawayState) Code(c *wire.Coder) {
 	families := s.families[:]
-	switch { // there were fewer
+	switch { // older versions had fewer families
 	case c.Version < 4:
 		families = families[:5]
 	case c.Version < 5:

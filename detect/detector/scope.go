@@ -15,8 +15,8 @@ import (
 // scopeName is the detector's name in stored state.
 const scopeName = "scope"
 
-// scopeDetector finds writes outside the scope that was learned for who makes them. A read
-// outside is noted in the run's finding where there is one.
+// scopeDetector finds writes outside the learned scope of their caller. A read outside is only
+// counted in the run's finding, if there is one.
 type scopeDetector struct {
 	off     bool
 	metrics *Metrics
@@ -24,20 +24,20 @@ type scopeDetector struct {
 	call    scope.Access
 }
 
-// scopeState is what a run did outside its scope, once there is anything to keep.
+// scopeState holds what a run did outside its scope. It is made when there is something to store.
 type scopeState struct {
 	Progress
-	writes, sends, reads uint64 // calls outside: of routes, of targets, reads
+	writes, sends, reads uint64 // calls outside: writes on other routes, writes to other targets, reads
 	irreversible         uint64
 	first                schema.CallRef
 	firstAt              int64 // its event time, Unix ns
 	route                string
 	answer               scope.Assessment // of the first
 
-	declaredBefore declaredTask // of an entry up to version 8, while it is read
+	declaredBefore declaredTask // from an entry up to version 8, only while it is decoded
 }
 
-// outside is how many calls would have been held.
+// outside returns how many calls would have been held.
 func (s *scopeState) outside() uint64 { return s.writes + s.sends }
 
 // empty implements emptyState.
@@ -58,8 +58,8 @@ func (d *scopeDetector) Activate(m *score.Model) {
 	}
 }
 
-// Judge compares a call with the learned scope of who makes it.
-func (d *scopeDetector) Judge(c *Call) {
+// Judge compares a call with the learned scope of its caller.
+func (d *scopeDetector) Judge(c *Judgment) {
 	if d.guard == nil {
 		return
 	}
@@ -81,7 +81,7 @@ func (d *scopeDetector) Judge(c *Call) {
 	s := scopeStateOf(c)
 	s.add(c, a)
 	if !s.Closed && bits.OnesCount64(s.outside()) != 1 {
-		return // it is published at the first and at every doubling
+		return // the finding is published at the first call and when the number has doubled
 	}
 	due := c.DecisionDue(&s.Progress, schema.LevelAlert, schema.FamilyScope, true)
 	if s.Level == schema.LevelNone {
@@ -95,8 +95,8 @@ func (d *scopeDetector) Judge(c *Call) {
 	c.Report(out)
 }
 
-// scopeStateOf a run; it is made where there is none.
-func scopeStateOf(c *Call) *scopeState {
+// scopeStateOf returns the detector's state of the run. It is made if there is none.
+func scopeStateOf(c *Judgment) *scopeState {
 	s, _ := c.State().(*scopeState)
 	if s == nil {
 		s = &scopeState{}
@@ -105,8 +105,8 @@ func scopeStateOf(c *Call) *scopeState {
 	return s
 }
 
-// add counts a call outside.
-func (s *scopeState) add(c *Call, a scope.Assessment) {
+// add counts a call outside the scope.
+func (s *scopeState) add(c *Judgment, a scope.Assessment) {
 	if s.outside() == 0 {
 		s.first, s.firstAt, s.answer = c.At, c.Start, a
 		s.route = strings.TrimSpace(feature.RouteName(c.Method, c.RouteKey, c.Operation))
@@ -121,7 +121,7 @@ func (s *scopeState) add(c *Call, a scope.Assessment) {
 	}
 }
 
-func (s *scopeState) describe(c *Call) *schema.Finding {
+func (s *scopeState) describe(c *Judgment) *schema.Finding {
 	out := c.NewFinding(schema.FamilyScope, &s.Progress)
 	out.OnsetAt, out.DelayCalls = s.firstAt, 1
 	out.Exposure = schema.Exposure{Calls: s.outside(), Irreversible: s.irreversible}
@@ -142,7 +142,7 @@ func (s *scopeState) describe(c *Call) *schema.Finding {
 }
 
 // Close closes the finding with its run.
-func (d *scopeDetector) Close(c *Call) {
+func (d *scopeDetector) Close(c *Judgment) {
 	if s, _ := c.State().(*scopeState); s != nil && s.Open() {
 		s.Closed = true
 		c.Report(s.describe(c))

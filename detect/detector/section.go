@@ -7,19 +7,19 @@ import (
 	"flyball/schema/wire"
 )
 
-// sectionCoder writes and reads sections. One detector's state is one section: its name, a
-// length, and a value with a version of its own. A reader passes over the section of a
-// detector that it does not know, and stops at one that a newer version wrote.
+// sectionCoder encodes and decodes sections. A section is one detector's state: a name, a length,
+// and a value with a separate version. A reader skips the section of a detector that it does not
+// have, and fails at one that a newer version wrote.
 type sectionCoder struct {
 	coder wire.Coder
-	value []byte // what was written last, reused
+	value []byte // buffer of the last written value, reused
 }
 
-// maxSections bounds what is read of one run or actor.
+// maxSections bounds the sections that are read of one run or actor.
 const maxSections = 64
 
-// codeSections writes or reads the states of one run or actor. create selects how a
-// detector's empty state is made; where it makes none the section is kept as it is.
+// codeSections encodes or decodes the states of one run or actor. create returns the function that
+// makes a detector's empty state; if it returns nil, the section is kept unchanged.
 func (s *Set) codeSections(c *wire.Coder, kept *[]keptState, create func(*Description) func() State) {
 	n := len(*kept)
 	c.Len(&n, 4)
@@ -88,7 +88,7 @@ func (s *Set) readSection(c *wire.Coder, kept *[]keptState, create func(*Descrip
 	*kept = addState(*kept, slot, state)
 }
 
-// maxUnknown bounds the names that are remembered for the log.
+// maxUnknown bounds the names that are kept for the log.
 const maxUnknown = 8
 
 func addUnknown(names []string, name string) []string {
@@ -103,6 +103,6 @@ func addUnknown(names []string, name string) []string {
 	return append(names, strings.Clone(name))
 }
 
-// UnknownStates are the names of detectors that this version does not have and whose state
-// was read and is kept; the first few.
+// UnknownStates returns the names of detectors that this version does not have and whose state was
+// read and is kept, up to maxUnknown.
 func (s *Set) UnknownStates() []string { return s.unknown }

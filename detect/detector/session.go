@@ -14,11 +14,11 @@ import (
 // sessionName is the detector's name in stored state.
 const sessionName = "session"
 
-// sessionDetector finds runs in people's names that look like a machine's. A finding is an
-// alert; whatever else is done about it is up to a rule of the operator that names the family.
+// sessionDetector finds runs in a person's name that look like a machine's. A finding is an alert;
+// more is done about it only by an operator's rule that names the family.
 type sessionDetector struct {
 	model *sharedcredential.Model
-	scale *sharedcredential.Scale // the model's, beside the tenant's own people where a baseline knows them
+	scale *sharedcredential.Scale // the model's scale, with the tenant's own people if the baseline has them
 	share float64                 // of people's sessions that may be suspected
 }
 
@@ -28,7 +28,7 @@ func newSessionDetector(share float64) *sessionDetector {
 	return d
 }
 
-// sessionState is what is kept of a run in a person's name.
+// sessionState is the state of a run in a person's name.
 type sessionState struct {
 	Progress
 	session sharedcredential.Session
@@ -48,9 +48,9 @@ func (d *sessionDetector) Activate(m *score.Model) {
 	d.scale = d.model.ScaleFor(own)
 }
 
-// inPersonsName reports whether a run is in a person's name: its caller is a person, or it
-// acts for one and no agent is established. What a caller calls itself takes nobody out of
-// it. An overflow run is several sessions, and nobody's.
+// inPersonsName reports whether a run is in a person's name: its caller is a person, or it acts for
+// a person and no agent is established. A name that the caller only claims does not change this. An
+// overflow run consists of several sessions and is in no person's name.
 func inPersonsName(r *stitch.Run) bool {
 	if r.Rule == schema.RunOverflow || r.AgentID != "" && r.AgentTrust >= schema.TrustInfrastructure {
 		return false
@@ -58,12 +58,12 @@ func inPersonsName(r *stitch.Run) bool {
 	return r.CallerKind == schema.CallerHuman || r.PrincipalKind == schema.PrincipalHuman
 }
 
-// minSuspicionChange of the score is published.
+// minSuspicionChange is the smallest increase of the score for which a new version is published.
 const minSuspicionChange = .7
 
-// Judge takes in a call of a run in a person's name, and opens the run's finding when few
-// people's sessions come as far.
-func (d *sessionDetector) Judge(c *Call) {
+// Judge adds a call of a run in a person's name to its session, and opens the run's finding when
+// few people's sessions have such a score.
+func (d *sessionDetector) Judge(c *Judgment) {
 	if !inPersonsName(c.Run) {
 		return
 	}
@@ -75,7 +75,7 @@ func (d *sessionDetector) Judge(c *Call) {
 	s.session.Add(sharedcredential.FromCall(c.Call, &c.Step))
 	value, ok := s.session.Judge(d.scale)
 	if !ok || c.Run.SampledCalls > 0 || !d.scale.Suspicious(value, d.share) {
-		return // of a sampled run calls are missing: repeats and pace are not what they were
+		return // in a sampled run calls are missing, so repeats and pace are wrong
 	}
 	opens := s.OpenedAt == 0
 	if !opens && !s.Closed && value < s.Reported+minSuspicionChange {
@@ -92,7 +92,7 @@ func (d *sessionDetector) Judge(c *Call) {
 	c.Report(out)
 }
 
-func (d *sessionDetector) describe(c *Call, s *sessionState) *schema.Finding {
+func (d *sessionDetector) describe(c *Judgment, s *sessionState) *schema.Finding {
 	run := c.RunState
 	out := c.NewFinding(schema.FamilyBorrowed, &s.Progress)
 	out.OnsetAt, out.Baseline = c.Run.StartedAt, d.scale.Version()
@@ -112,13 +112,13 @@ func (d *sessionDetector) describe(c *Call, s *sessionState) *schema.Finding {
 	return out
 }
 
-// rounded is a number as it is shown; NaN stays unknown.
+// rounded returns a number rounded for display; NaN stays unknown.
 func rounded(x float64) schema.OptionalFloat { return schema.OptionalFloat(roundThousandth(x)) }
 
 func roundThousandth(x float64) float64 { return math.Round(x*1e3) / 1e3 }
 
 // Close closes the finding with its run.
-func (d *sessionDetector) Close(c *Call) {
+func (d *sessionDetector) Close(c *Judgment) {
 	if s, _ := c.State().(*sessionState); s != nil && s.OpenedAt > 0 && !s.Closed {
 		s.Closed = true
 		c.Report(d.describe(c, s))

@@ -17,32 +17,32 @@ type Set struct {
 	options Options
 	metrics *Metrics
 
-	judging []placed // in the order in which they judge a call
-	closing []placed // in the order in which they close a run
-	slots   []Description
+	inJudgingOrder []placed // in the order in which they judge a call
+	closing        []placed // in the order in which they close a run
+	slots          []Description
 
 	model  *score.Model // nil: no baseline is active
 	levels calibrate.Levels
 
 	features feature.Input // of the call that was judged last
-	call     Call
+	call     Judgment
 	closed   schema.Call
 	sections sectionCoder
 	unknown  []string // detectors whose state was read and that are not in the set
 }
 
-// placed is a detector with the slot of its state.
+// placed is a detector with the slot number of its state.
 type placed struct {
 	Detector
 	slot int
 }
 
-// NewSet is a set of detectors in the order in which they judge a call, and in the order
-// in which they close a run.
+// NewSet returns a set of detectors, in the order in which they judge a call and the order in which
+// they close a run.
 func NewSet(o Options, m *Metrics, judging, closing []Detector) *Set {
 	s := &Set{options: o, metrics: m}
 	for _, d := range judging {
-		s.judging = append(s.judging, placed{d, len(s.slots)})
+		s.inJudgingOrder = append(s.inJudgingOrder, placed{d, len(s.slots)})
 		s.slots = append(s.slots, d.Describe())
 	}
 	for _, d := range closing {
@@ -54,27 +54,27 @@ func NewSet(o Options, m *Metrics, judging, closing []Detector) *Set {
 // Add adds a detector that judges and closes after the others.
 func (s *Set) Add(d Detector) {
 	p := placed{d, len(s.slots)}
-	s.judging, s.closing, s.slots = append(s.judging, p), append(s.closing, p), append(s.slots, d.Describe())
+	s.inJudgingOrder, s.closing, s.slots = append(s.inJudgingOrder, p), append(s.closing, p), append(s.slots, d.Describe())
 }
 
-// slotOf is the slot of a detector by its name, unknownSlot where there is none.
+// slotOf returns the slot of a detector by its name, or unknownSlot.
 func (s *Set) slotOf(name string) int {
 	return slices.IndexFunc(s.slots, func(d Description) bool { return d.Name == name })
 }
 
-// Activate makes a baseline the one to judge by from the next call on; nil: none.
+// Activate sets the baseline that is used from the next call on; nil: none.
 func (s *Set) Activate(b *baseline.Baseline) {
 	s.model = nil
 	if b != nil {
 		s.model = score.NewModel(b)
 		s.levels = b.Calibration.Levels(s.options.FalseTrips)
 	}
-	for _, d := range s.judging {
+	for _, d := range s.inJudgingOrder {
 		d.Activate(s.model)
 	}
 }
 
-// Baseline is the version of the active baseline; empty: none is active.
+// Baseline returns the version of the active baseline; empty: none is active.
 func (s *Set) Baseline() string {
 	if s.model == nil {
 		return ""
@@ -82,28 +82,29 @@ func (s *Set) Baseline() string {
 	return s.model.Baseline.Version
 }
 
-// NewRunState and NewActorState make what is kept of a run and of an actor, for package stitch.
+// NewRunState and NewActorState return the empty state of a run and of an actor, for package
+// stitch.
 func (s *Set) NewRunState() stitch.Attachment   { return &RunState{set: s} }
 func (s *Set) NewActorState() stitch.Attachment { return &actorState{set: s} }
 
-// Result is what a call led to.
+// Result is the result of judging a call.
 type Result struct {
 	// Findings that were opened or changed, in the order in which they are published. The
 	// list is valid until the next call.
 	Findings []*schema.Finding
-	// Score is a row of scores: the run's score has changed enough. nil: it has not.
+	// Score is a row of the table scores; nil: the run's score has not changed enough.
 	Score *schema.Score
 }
 
-// Changes of a score, in natural logarithms of rarity, that are written down.
+// Limits for writing a row of scores, in natural logarithms of rarity.
 const (
-	scoreChange = 1.15 // since the last row in scores
+	scoreChange = 1.15 // smallest increase since the last row
 	minScore    = 2.3  // below it no row is written
 )
 
-// Judge takes in a stitched call, found at a place in flyball.calls. One call is judged
-// once: further observations of it, calls that Flyball stopped and calls of a sampled
-// source (of which others are missing) are not.
+// Judge passes a stitched call, at a position in flyball.calls, to the score and the detectors. One
+// call is judged once: Judge skips further observations of a call, calls that Flyball stopped and
+// calls of a sampled source, because other calls of it are missing.
 func (s *Set) Judge(r *stitch.Run, c *schema.Call, at schema.CallRef) (out Result) {
 	if c.ObserverKind == schema.ObserverGate {
 		s.recordDeclaredTask(r, c)
@@ -114,7 +115,7 @@ func (s *Set) Judge(r *stitch.Run, c *schema.Call, at schema.CallRef) (out Resul
 	run := s.runState(r)
 	s.call.begin(s, r, run, c, at)
 	out.Score = s.score(r, run, c, at)
-	for _, d := range s.judging {
+	for _, d := range s.inJudgingOrder {
 		s.call.slot = d.slot
 		d.Judge(&s.call)
 	}
@@ -122,7 +123,7 @@ func (s *Set) Judge(r *stitch.Run, c *schema.Call, at schema.CallRef) (out Resul
 	return out
 }
 
-// score takes the call into the run's score and returns the row to be written, if one is.
+// score adds the call to the run's score and returns the row to be written, or nil.
 func (s *Set) score(r *stitch.Run, run *RunState, c *schema.Call, at schema.CallRef) *schema.Score {
 	who := run.comparedAs(r)
 	who.Task = scope.TrustedTaskType(run.declaredType(), r.TaskID, r.TaskTrust)
@@ -142,8 +143,8 @@ func (s *Set) score(r *stitch.Run, run *RunState, c *schema.Call, at schema.Call
 		Baseline: s.model.Baseline.Version, Top: run.Explain(run.TopFamily(), s.features.Route)}
 }
 
-// Close closes the findings of a run that ended by silence, at a place in flyball.calls.
-// The list is valid until the next call.
+// Close closes the findings of a run that silence has closed, at a position in flyball.calls. The
+// list is valid until the next call.
 func (s *Set) Close(r *stitch.Run, at schema.CallRef) []*schema.Finding {
 	run, _ := r.Attached.(*RunState)
 	if run == nil {
@@ -158,7 +159,7 @@ func (s *Set) Close(r *stitch.Run, at schema.CallRef) []*schema.Finding {
 	return s.call.findings
 }
 
-// runState of a run; it is made where the run has none yet.
+// runState returns the state of a run. It is made if the run has none yet.
 func (s *Set) runState(r *stitch.Run) *RunState {
 	run, _ := r.Attached.(*RunState)
 	if run == nil {

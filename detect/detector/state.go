@@ -10,12 +10,12 @@ import (
 	"flyball/schema/wire"
 )
 
-// RunState is what is kept of a run: its score, and the states of the detectors that have
-// found something to keep.
+// RunState is the state of a run: its score, and the states of the detectors that have stored
+// something.
 type RunState struct {
 	score.RunScore
 
-	// As whom the run is compared: the name, its trust and the kind of caller.
+	// What the run is compared as: the agent's name, its trust and the kind of caller.
 	agent string
 	trust schema.Trust
 	kind  schema.CallerKind
@@ -26,13 +26,13 @@ type RunState struct {
 	set          *Set
 }
 
-// declaredTask is the part of a run's declared task that is kept.
+// declaredTask is the stored part of a run's declared task.
 type declaredTask struct {
 	taskType string
-	targets  bool // it has declared targets
+	targets  bool // the task has declared targets
 }
 
-// recordDeclaredTask keeps the declared task that the check noted in its row of a call.
+// recordDeclaredTask stores the declared task that the check wrote in its row of a call.
 func (s *Set) recordDeclaredTask(r *stitch.Run, c *schema.Call) {
 	taskType, targets := c.Attr(schema.AttrTaskType), c.Attr(schema.AttrTaskTargets) != ""
 	if taskType != "" || targets {
@@ -40,7 +40,7 @@ func (s *Set) recordDeclaredTask(r *stitch.Run, c *schema.Call) {
 	}
 }
 
-// declaredType is the type of the run's declared task; empty: none was declared.
+// declaredType returns the type of the run's declared task; empty: none was declared.
 func (r *RunState) declaredType() string {
 	if r.declared == nil {
 		return ""
@@ -48,8 +48,8 @@ func (r *RunState) declaredType() string {
 	return r.declared.taskType
 }
 
-// DeclaredTask is the run's declared task, as far as it is known; nil: none was declared.
-// Of its targets it is known only that there are some.
+// DeclaredTask returns the known part of the run's declared task; nil: none was declared. If there
+// are targets, it contains only "*".
 func (r *RunState) DeclaredTask() *schema.Task {
 	if r.declared == nil || *r.declared == (declaredTask{}) {
 		return nil
@@ -61,7 +61,7 @@ func (r *RunState) DeclaredTask() *schema.Task {
 	return t
 }
 
-// comparedAs is whom the run is compared as, without its task. It is looked up again when the
+// comparedAs returns what the run is compared as, without its task. It is computed again when the
 // caller's name, version, trust or kind has changed.
 func (r *RunState) comparedAs(run *stitch.Run) score.Reference {
 	if r.agent == run.AgentID && r.Reference.Version == run.AgentVersion && r.trust == run.AgentTrust && r.kind == run.CallerKind &&
@@ -101,7 +101,7 @@ func (r *RunState) codeDeclared(c *wire.Coder) {
 	}
 }
 
-// actorState is what the detectors keep of an actor, over all its runs.
+// actorState holds the detectors' states of an actor, for all its runs.
 type actorState struct {
 	states []keptState
 	set    *Set

@@ -1,33 +1,33 @@
 package enforce
 
-// Result of applying a command.
+// Result is the result of applying a command.
 type Result struct {
 	Code       ResultCode `json:"outcome"`
 	Generation uint64     `json:"generation"`      // of the command's record
-	Ref        string     `json:"ref,omitempty"`   // id or name of what the command was about
+	Ref        string     `json:"ref,omitempty"`   // id or name of the object of the command
 	Units      int64      `json:"units,omitempty"` // leased
 	Detail     string     `json:"detail,omitempty"`
 }
 
-// ResultCode says what became of a command. Its text is stored in snapshots and in the
-// audit trail, and shown to programs.
+// ResultCode is the kind of a result. Its text is stored in snapshots and in the audit trail, and
+// shown to programs.
 type ResultCode string
 
 // Results of commands of any kind.
 const (
-	// Applied: a breaker or a bypass changed as the command said.
+	// Applied: a breaker or a bypass was changed by the command.
 	Applied ResultCode = "applied"
-	// Recorded: observed only. Nothing is enforced, and nobody is asked.
+	// Recorded: observed only. Nothing is enforced, and no question is asked.
 	Recorded ResultCode = "recorded"
 	// Rejected: the command is incomplete or contradicts a rule.
 	Rejected ResultCode = "refused"
-	// Malformed: as Rejected, of commands about approvals and tasks.
+	// Malformed: the same as Rejected, for commands about approvals and tasks.
 	Malformed ResultCode = "malformed"
 )
 
 // Results of commands about breakers and bypasses.
 const (
-	TripWithheld    ResultCode = "trip_withheld" // beyond the budget of trips
+	TripWithheld    ResultCode = "trip_withheld" // above the budget of trips
 	TripExcepted    ResultCode = "excepted"      // an exception covers it
 	NoBreaker       ResultCode = "no_breaker"
 	IfMatchFailed   ResultCode = "if_match_failed"    // the breaker has another generation
@@ -63,8 +63,8 @@ const (
 const (
 	Leased          ResultCode = "leased"
 	QuotaSpent      ResultCode = "spent"        // nothing is left of the quota
-	NotInWindow     ResultCode = "window_over"  // or not begun
-	TooManySpenders ResultCode = "too_many_own" // of one agent's quotas, or of all
+	NotInWindow     ResultCode = "window_over"  // the window has ended or not begun
+	TooManySpenders ResultCode = "too_many_own" // too many for one agent's quotas, or in total
 	NoSuchQuota     ResultCode = "no_such_quota"
 )
 

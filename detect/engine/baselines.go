@@ -24,7 +24,7 @@ type baselines struct {
 
 const keptBaselines = 4
 
-// get is a version of what was published.
+// get returns the published baseline of a version.
 func (b *baselines) get(ctx context.Context, version string) (*baseline.Baseline, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -42,16 +42,16 @@ func (b *baselines) get(ctx context.Context, version string) (*baseline.Baseline
 	return body, nil
 }
 
-// before is the latest version before one that can be scored by.
+// before returns the latest usable version before a version.
 func (b *baselines) before(ctx context.Context, version string) (*baseline.Baseline, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return baselinestore.VersionBefore(ctx, kafka.Config{Options: b.kafka}, version)
 }
 
-// activate makes the version that the marks name the one to score by. A version that is
-// gone, or that this binary cannot score by, leaves the last one in place, after a restart
-// the one before it: a partition goes on.
+// activate makes the detectors score by the version that the marks name. If that version is
+// missing, or this binary cannot use it, the last one stays active (after a restart: the version
+// before it), and the partition continues.
 func (w *worker) activate(ctx context.Context) error {
 	version := w.log.now.versions["baseline"]
 	if version == "" || version == w.detectors.Baseline() {
@@ -85,7 +85,7 @@ func (w *worker) activate(ctx context.Context) error {
 	return nil
 }
 
-// unusable reports whether a baseline is there and cannot be scored by.
+// unusable reports whether a baseline exists but this binary cannot score by it.
 func unusable(err error) bool {
 	return errors.Is(err, wire.ErrNewerVersion) || errors.Is(err, wire.ErrMalformed) || errors.Is(err, baseline.ErrUnsound)
 }

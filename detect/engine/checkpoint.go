@@ -32,8 +32,8 @@ type checkpointer struct {
 
 	lookedAt    time.Time
 	currentAt   time.Time           // when the record was last written or found up to date
-	samples     []sample            // how far the partition was at recent looks, oldest first
-	emptyActors []emptyActor        // entries that stay until no replay can need them
+	samples     []sample            // offsets of the partition at recent checks, oldest first
+	emptyActors []emptyActor        // entries that are kept until no replay can need them
 	stale       map[string][]string // by actor: generations of earlier owners' entries
 	oldRecords  []string            // generations of earlier owners' partition records
 }
@@ -43,14 +43,14 @@ type sample struct {
 	next int64
 }
 
-// emptyActor is the stored entry of an actor of which nothing is remembered.
+// emptyActor is the stored entry of an actor that has no runs.
 type emptyActor struct {
 	actor    string
 	included int64
 }
 
-// Keys of flyball.state. Each owner writes under its generation, so that a predecessor that
-// does not know it was replaced cannot overwrite anything.
+// actorKey and partitionKey return the keys of flyball.state. Each owner writes under its own
+// generation, so that an earlier owner that still runs cannot overwrite anything.
 func actorKey(generation uint64, actor string) []byte {
 	return []byte("a/" + strconv.FormatUint(generation, 10) + "/" + actor)
 }
@@ -69,8 +69,8 @@ func (c *checkpointer) record(key, value []byte) *kgo.Record {
 	return &kgo.Record{Topic: wire.StateTopic, Partition: c.part, Key: key, Value: value}
 }
 
-// saveIfDue looks once a second: actors that have been dirty for CheckpointEvery are
-// written, and the committed offset follows. next is the offset of the next record.
+// saveIfDue does its work at most once a second: it writes the actors that have been dirty for
+// CheckpointEvery, and then moves the committed offset. next is the offset of the next record.
 func (c *checkpointer) saveIfDue(ctx context.Context, now time.Time, next int64) error {
 	if now.Sub(c.lookedAt) < time.Second {
 		return nil
@@ -100,11 +100,11 @@ func (c *checkpointer) saveIfDue(ctx context.Context, now time.Time, next int64)
 // the offset to replay from has moved.
 func (c *checkpointer) save(ctx context.Context, n int, next int64) error {
 	if n > 0 {
-		// The entries will include calls whose rows must be durable first.
+		// The entries include calls whose rows must be durable first.
 		if err := c.journal.writeRows(ctx); err != nil {
 			return err
 		}
-		// An entry holds which snapshots were written: those must be durable, too.
+		// An entry records which snapshots were written: these must be durable, too.
 		c.journal.writeSnapshots(ctx)
 		c.cfg.Stage("detect.output|checkpoint")
 		if err := c.out.wait(); err != nil {
@@ -160,9 +160,9 @@ func (c *checkpointer) writeEntries(ctx context.Context, n int) error {
 	return nil
 }
 
-// writeTombstones removes the entries of actors of which nothing is remembered, and the
-// partition records of earlier owners. The entries had to stay until the committed offset
-// passed them: a replay would otherwise have taken their calls for new ones.
+// writeTombstones deletes the entries of actors that have no runs, and the partition records of
+// earlier owners. The entries are kept until the committed offset has passed them: otherwise a
+// replay would apply their calls again.
 func (c *checkpointer) writeTombstones(ctx context.Context) error {
 	var tombstones []*kgo.Record
 	rest := c.emptyActors[:0]

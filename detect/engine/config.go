@@ -18,14 +18,15 @@ type Config struct {
 	Group  string
 	Limits stitch.Limits
 
-	// Options are what the detectors are configured by. The clock in them paces writing,
-	// too; it never reaches a run.
+	// Options configure the detectors. Their clock also decides when something is written; it never
+	// affects a run.
 	detector.Options
-	// Detectors makes the detectors of one partition.
+	// Detectors returns the detectors of one partition.
 	Detectors func(detector.Options, *detector.Metrics) *detector.Set
 
-	// ProvenCommands reports whether every enforcement point reads CommandProven: credentials
-	// that the API has accepted often enough are then reported to them. nil: they are not.
+	// ProvenCommands reports whether every enforcement point can read CommandProven. If so,
+	// credentials that the API has accepted often enough are reported to the points. nil: they are
+	// not reported.
 	ProvenCommands func() bool
 
 	CheckpointEvery time.Duration // a dirty actor is written at most this often
@@ -33,14 +34,14 @@ type Config struct {
 	JournalEvery    time.Duration // how long rows wait until a record is written
 	JournalRows     int           // rows after which a record is written at once
 
-	// Stage is called between two durable writes, with their names; tests end the process there.
+	// Stage is called between two durable writes, with their names. Tests end the process there.
 	Stage func(stage string)
 
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 }
 
-// DefaultConfig are the documented defaults; Kafka, Logger, Registerer and Now are the caller's.
+// DefaultConfig returns the documented defaults. The caller sets Kafka, Logger, Registerer and Now.
 func DefaultConfig() Config {
 	return Config{
 		Group: "flyball-detect", Limits: stitch.DefaultLimits(),
@@ -51,7 +52,7 @@ func DefaultConfig() Config {
 	}
 }
 
-// Validate names the key, the value and the rule.
+// Validate returns an error that names the key, the value and the rule.
 func (c Config) Validate() error {
 	switch {
 	case c.CheckpointEvery <= 0:

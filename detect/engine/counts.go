@@ -7,12 +7,12 @@ import (
 	"flyball/schema"
 )
 
-// counts are what a partition adds to the metrics of its process.
+// counts holds what a partition adds to the metrics of its process.
 type counts struct {
 	m       *metrics
 	part    string // its label
 	active  *atomic.Int64
-	counted int64 // of this partition in active
+	counted int64 // what this partition added to active
 	byRule  [8]uint64
 	refused [schema.StandingEstablished + 1]uint64
 }
@@ -39,7 +39,7 @@ func (c *counts) set(state *stitch.Partition, watermark int64) {
 	}
 }
 
-// leave takes the partition out of what the process counts in common.
+// leave removes the partition's actors from the count of the process.
 func (c *counts) leave() {
 	c.active.Add(-c.counted)
 	c.counted = 0

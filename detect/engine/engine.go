@@ -41,7 +41,8 @@ type Engine struct {
 	failure error
 }
 
-// New makes an engine that does nothing until Run. member names the process in claims.
+// New returns an engine; Run starts it. member names the process in claims. The error is that of an
+// invalid configuration.
 func New(cfg Config, member string) (*Engine, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -50,10 +51,10 @@ func New(cfg Config, member string) (*Engine, error) {
 		baselines: &baselines{kafka: cfg.Kafka.Options, known: map[string]*baseline.Baseline{}}}, nil
 }
 
-// drainTimeout bounds what a stop or a revocation waits for.
+// drainTimeout bounds how long a stop or a revocation waits.
 const drainTimeout = 20 * time.Second
 
-// Names of the engine's Kafka clients, in logs and metrics.
+// Names of the engine's Kafka clients in logs and metrics.
 const (
 	consumerName = "detect"
 	producerName = "detect-produce"
@@ -86,7 +87,8 @@ func (e *Engine) Run(ctx context.Context) error {
 	consumer := kafka.Consumer{Config: e.cfg.Kafka, Client: e.client, Name: consumerName, MaxRecords: maxPoll,
 		Wait: func() time.Duration { return commitEvery }, Handle: func(_ context.Context, b kafka.Batch) error { return e.handle(ctx, b) }}
 	err = consumer.Run(ctx)
-	// Closing waits for a revocation that may be under way; the rest is drained here.
+	// Closing the client waits for a revocation that is in progress; the other partitions are
+	// written out here.
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	e.release(last, nil, err == nil)
@@ -98,11 +100,12 @@ func (e *Engine) Run(ctx context.Context) error {
 }
 
 const (
-	maxPoll     = 512 // records that one poll hands over
+	maxPoll     = 512 // records of one poll
 	commitEvery = time.Second
 )
 
-// topicID is the identity of a topic, which a topic made anew under its name does not share.
+// topicID returns the identity of a topic. A topic that was deleted and created again has another
+// one.
 func topicID(ctx context.Context, client *kgo.Client, topic string) (schema.TopicID, error) {
 	details, err := kadm.NewClient(client).ListTopics(ctx, topic)
 	if err != nil {
@@ -114,7 +117,7 @@ func topicID(ctx context.Context, client *kgo.Client, topic string) (schema.Topi
 	return schema.TopicID(details[topic].ID), nil
 }
 
-// handle hands what a poll has read over to the workers. It is called after every poll.
+// handle passes the records of a poll to the workers. It is called after every poll.
 func (e *Engine) handle(ctx context.Context, b kafka.Batch) error {
 	var stop error
 	b.EachPartition(func(p kgo.FetchTopicPartition) {
@@ -140,8 +143,8 @@ func (e *Engine) handle(ctx context.Context, b kafka.Batch) error {
 	return stop
 }
 
-// commitAnswered counts and logs offsets that were not committed. Nothing depends on them
-// but what is shown: the partition's record says where a restart goes on.
+// commitAnswered counts and logs offsets that were not committed. Only the displayed lag depends on
+// them: a restart continues from the partition's record.
 func (e *Engine) commitAnswered(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
 	if err = kafka.CommitErrors(resp, err); err == nil || errors.Is(err, context.Canceled) {
 		return
@@ -151,8 +154,8 @@ func (e *Engine) commitAnswered(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp
 		"error", err)
 }
 
-// offsets are those in the partitions' records. The group's committed offsets only show them
-// to whoever watches lag, and to the janitor.
+// offsets returns the offsets in the partitions' records. The group's committed offsets serve only
+// lag monitoring and the janitor.
 func (e *Engine) offsets() map[string]map[int32]kgo.EpochOffset {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -217,7 +220,8 @@ func (e *Engine) start(w *worker) {
 	e.mu.Unlock()
 	go func() {
 		defer close(w.done)
-		// What a worker could not write after its partition was lost, the next owner writes.
+		// After its partition was lost a worker's errors do not matter: the next owner writes the
+		// same.
 		if err := w.run(ctx); err != nil && ctx.Err() == nil {
 			w.err = err
 			e.fail(err)
@@ -225,8 +229,8 @@ func (e *Engine) start(w *worker) {
 	}()
 }
 
-// release ends workers: all of them when parts is nil. drain says whether they
-// still own their partitions and may write out what they hold.
+// release stops workers: all of them when parts is nil. drain reports whether they still own their
+// partitions and may write out their state.
 func (e *Engine) release(ctx context.Context, parts map[string][]int32, drain bool) {
 	e.mu.Lock()
 	var going []*worker
@@ -285,8 +289,8 @@ func (e *Engine) failureOf() error {
 	return e.failure
 }
 
-// Ready is nil once the group has assigned partitions and they are restored.
-// Lag does not make detect unready: it is a metric.
+// Ready returns nil once the group has assigned partitions and they are restored. Lag does not make
+// detect unready: it is a metric.
 func (e *Engine) Ready() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()

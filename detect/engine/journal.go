@@ -20,12 +20,12 @@ type journal struct {
 	counts  *clickhouse.Block[schema.StitchingCount]
 	scores  *clickhouse.Block[schema.Score]
 
-	from, to int64 // calls offsets covered; from -1 while empty
+	from, to int64 // covered offsets of flyball.calls; from is -1 while empty
 	min, max int64
 	seen     map[touchKey]int // rows of touched below, merged within the record
 	touched  []schema.Touch
 	traced   map[traceKey]struct{}
-	bound    map[countKey]uint64 // calls of the record that is being applied, by how they were bound
+	bound    map[countKey]uint64 // calls of the record that is being applied, by tenant, observer, format, hour and rule
 	buf      []byte
 }
 
@@ -58,8 +58,8 @@ func newJournal(part int32) *journal {
 	}
 }
 
-// add adds a stitched call. Its strings may alias a block: what is kept here holds them only
-// until the record is written.
+// add adds a stitched call. Its strings may alias a block: the journal holds them only until the
+// record is written.
 func (j *journal) add(c *schema.Call) {
 	j.calls.Append(c)
 	if j.min == 0 || c.Start < j.min {
@@ -71,9 +71,9 @@ func (j *journal) add(c *schema.Call) {
 	if fromCheck && c.Outcome == schema.OutcomeDenied {
 		return // the call was never made
 	}
-	// The index leads to every run that may have touched something. A further observation of
-	// a call may name what the counted row does not, and of what the check let through no
-	// other log may ever come.
+	// The index lists every run that may have touched a resource. A further observation of a call
+	// may name resources that the counted row does not name, and a call that the check allowed may
+	// have no other log.
 	for i := range c.Resources {
 		r := &c.Resources[i]
 		k := touchKey{c.RunID, r.Type, r.ID, c.Effect}
@@ -96,17 +96,17 @@ func (j *journal) add(c *schema.Call) {
 	}
 }
 
-// score adds a row of scores; its call is added to the same record.
+// score adds a row of scores. Its call is added to the same record.
 func (j *journal) score(s *schema.Score) { j.scores.Append(s) }
 
-// covered notes that all calls of a record of flyball.calls are in the journal.
+// covered records that all calls of a record of flyball.calls are in the journal.
 func (j *journal) covered(offset int64) {
 	if j.from < 0 {
 		j.from = offset
 	}
 	j.to = offset
-	// A count covers one record of flyball.calls: a repeat after a crash covers the same, and
-	// the store keeps the larger one.
+	// A count covers one record of flyball.calls: a repeat after a crash covers the same record,
+	// and the store keeps the larger count.
 	for k, n := range j.bound {
 		j.counts.AppendValue(schema.StitchingCount{Tenant: k.tenant, Hour: k.hour, Producer: k.producer, Format: k.format,
 			Rule: k.rule, CallsPart: j.part, From: offset, To: offset, Calls: n})
@@ -116,7 +116,7 @@ func (j *journal) covered(offset int64) {
 
 func (j *journal) rows() int { return j.calls.Rows() }
 
-// cut encodes what was gathered and begins anew; nil: there was nothing.
+// cut encodes the gathered rows and empties the journal; nil: there were none.
 func (j *journal) cut(id schema.TopicID) []byte {
 	if j.calls.Rows() == 0 {
 		j.from = -1
@@ -153,9 +153,9 @@ func (j *journal) cut(id schema.TopicID) []byte {
 	return value
 }
 
-// snapshots encodes run snapshots as a record of their own. It covers no offsets of
-// flyball.calls: snapshots replace each other by version, and a store that has the calls
-// already must not skip them.
+// snapshots encodes run snapshots as a separate record. It covers no offsets of flyball.calls:
+// snapshots replace each other by version, and a store that already has the calls must not skip
+// them.
 func (j *journal) snapshots(runs []*stitch.Run, id schema.TopicID) []byte {
 	for _, r := range runs {
 		s := r.Snapshot()

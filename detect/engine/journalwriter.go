@@ -11,7 +11,8 @@ import (
 	"flyball/schema/wire"
 )
 
-// maxJournalBytes cuts a journal record well below max.message.bytes of its topic.
+// maxJournalBytes is the size at which a journal record is written, well below max.message.bytes of
+// its topic.
 const maxJournalBytes = 4 << 20
 
 // journalWriter writes the rows and snapshots of a partition to flyball.journal.
@@ -28,14 +29,14 @@ type journalWriter struct {
 	changed  []*stitch.Run
 }
 
-// began notes the time of the first row of a record.
+// began records the time of the first row of a record.
 func (w *journalWriter) began() {
 	if w.rows.rows() == 0 {
 		w.firstRow = w.cfg.Now()
 	}
 }
 
-// full reports whether the rows make a record.
+// full reports whether the rows are enough for a record.
 func (w *journalWriter) full() bool {
 	return w.rows.rows() >= w.cfg.JournalRows || w.rows.calls.Bytes() >= maxJournalBytes
 }

@@ -11,7 +11,7 @@ import (
 	"flyball/schema/kafka"
 )
 
-// outbox sends what a partition's worker writes, and knows what of it the broker has not
+// outbox sends the records of a partition's worker and counts those that the broker has not
 // acknowledged yet.
 type outbox struct {
 	producer kafka.Producer
@@ -28,10 +28,9 @@ func (o *outbox) sendInOrder(ctx context.Context, rec *kgo.Record) {
 	o.producer.Produce(ctx, rec, o.acknowledged)
 }
 
-// send sends a record until the broker takes it, refuses it, or ctx ends: the client gives
-// up on a topic that it has not met before while no broker can be reached. The order of
-// such records may change: each carries its version in itself. The next checkpoint waits
-// for it.
+// send sends a record, and repeats it until the broker accepts or rejects it or ctx ends: the
+// client gives up early on a topic that is new to it while no broker can be reached. The order of
+// such records may change: each contains its version. The next checkpoint waits for it.
 func (o *outbox) send(ctx context.Context, rec *kgo.Record) {
 	o.sent()
 	o.sendWithRetry(ctx, rec, 1)
@@ -79,7 +78,7 @@ func (o *outbox) acknowledged(r *kgo.Record, err error) {
 	o.mu.Unlock()
 }
 
-// err is the first failure to send.
+// err returns the first failure to send.
 func (o *outbox) err() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()

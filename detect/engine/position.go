@@ -9,9 +9,9 @@ import (
 	"flyball/schema/wire"
 )
 
-// progress is what a partition knows at an offset of flyball.calls: the highest position of
-// every source, their times, and the active versions. The same records in the same order give
-// the same progress, so that a replay starts from the one at the committed offset.
+// progress is the state of a partition at an offset of flyball.calls: the highest position of every
+// source, their times, and the active versions. The same records in the same order give the same
+// progress, so that a replay can start from the progress at the committed offset.
 type progress struct {
 	positions map[schema.Source]schema.Position
 	water     stitch.Watermark
@@ -27,7 +27,7 @@ func newProgress(limits stitch.Limits) *progress {
 	}
 }
 
-// change is what one record does to progress.
+// change is the effect of one record on progress.
 type change struct {
 	offset    int64
 	source    schema.Source
@@ -52,7 +52,7 @@ func (p *progress) apply(s *change) {
 	p.watermark = max(p.watermark, p.water.Time())
 }
 
-// clone is a copy that shares nothing.
+// clone returns a copy that shares no memory with p.
 func (p *progress) clone() *progress {
 	c := *p
 	c.positions, c.versions = maps.Clone(p.positions), maps.Clone(p.versions)
@@ -60,7 +60,7 @@ func (p *progress) clone() *progress {
 	return &c
 }
 
-// own is the source with strings that do not alias a record.
+// own returns the source with strings that do not alias a record.
 func (p *progress) own(s schema.Source) schema.Source {
 	if _, known := p.water.Sources[s]; !known {
 		s.Topic = strings.Clone(s.Topic)
@@ -71,8 +71,8 @@ func (p *progress) own(s schema.Source) schema.Source {
 // ProgressVersion is the newest version of a partition's record.
 const ProgressVersion = 1
 
-// encodeProgress is the partition's record: progress as of offset, the first
-// one that a restart reads.
+// encodeProgress encodes the partition's record: progress as of offset, the first offset that a
+// restart reads.
 func encodeProgress(p *progress, offset int64, generation uint64) []byte {
 	c := wire.NewWriter(nil, wire.KindState, ProgressVersion)
 	p.code(c, &offset, &generation)
@@ -106,7 +106,7 @@ func (p *progress) code(c *wire.Coder, offset *int64, generation *uint64) {
 	codeMap(c, p.versions, func(c *wire.Coder, k *string) { c.Text(k) }, func(v *string) { c.Text(v) })
 }
 
-// codeMap walks a map's entries; their order does not matter.
+// codeMap encodes or decodes a map's entries; their order does not matter.
 func codeMap[K comparable, V any](c *wire.Coder, m map[K]V, key func(*wire.Coder, *K), value func(*V)) {
 	n := len(m)
 	c.Len(&n, 2)

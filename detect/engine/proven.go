@@ -14,15 +14,15 @@ import (
 )
 
 const (
-	// provenTTL is how long a point takes a credential for proven without another report.
+	// provenTTL is how long a point treats a credential as proven without a new report.
 	provenTTL = 7 * 24 * time.Hour
-	// provenAge is the age of a call beyond which it is history and reports nothing.
+	// provenAge is the age of a call above which it is history and is not reported.
 	provenAge = 15 * time.Minute
 )
 
-// proven reports to the enforcement points that the API has accepted a credential often
-// enough, at most once a day for each: the command's id is of the credential and the day,
-// so that a repeat after a restart changes nothing.
+// proven reports to the enforcement points that the API has accepted a credential often enough, at
+// most once a day for each credential: the command's id is made of the credential and the day, so
+// that a repeat after a restart changes nothing.
 func (p *publisher) proven(ctx context.Context, r *stitch.Run, c *schema.Call) error {
 	if p.cfg.ProvenCommands == nil || p.cfg.Now().Sub(time.Unix(0, c.Start)) > provenAge || !p.cfg.ProvenCommands() ||
 		!r.Owner().ProvenToday(c) {

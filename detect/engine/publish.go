@@ -44,7 +44,7 @@ func (p *publisher) finding(ctx context.Context, r *stitch.Run, f *schema.Findin
 	return p.out.err()
 }
 
-// holder is who acts in a run, by its calls and by the registry.
+// holder returns the caller of a run, from its calls and from the registry.
 func (p *publisher) holder(r *stitch.Run) *schema.Holder {
 	tags, _ := p.cfg.About(r.AgentID)
 	return &schema.Holder{AgentID: r.AgentID, AgentTrust: r.AgentTrust, CredentialID: r.CredentialID, Standing: r.Standing(), Tags: tags}

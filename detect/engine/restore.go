@@ -13,7 +13,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// restored is what the owners of a partition stored, as far as it has been read.
+// restored holds what earlier owners of a partition stored, as far as it has been read.
 type restored struct {
 	limits  stitch.Limits
 	actors  map[string]storedActor
@@ -34,11 +34,12 @@ func newRestored(limits stitch.Limits) *restored {
 		base: newProgress(limits)}
 }
 
-// add takes in a record of flyball.state; state decodes actors.
+// add adds a record of flyball.state; state decodes actors.
 func (r *restored) add(state *stitch.Partition, key, value []byte) error {
 	switch kind, generation, actor := splitKey(key); {
 	case kind == "a" && value == nil:
-		// An owner cleared it: a later owner's entry has replaced it, or nothing has.
+		// An owner deleted the entry: a later owner's entry has replaced it, or the actor has no
+		// runs.
 		if r.actors[actor].generation == generation {
 			delete(r.actors, actor)
 		}
@@ -71,8 +72,8 @@ func without(list []string, s string) []string {
 	return slices.DeleteFunc(list, func(x string) bool { return x == s })
 }
 
-// restore claims a partition and reads back what its owners stored. It returns a worker
-// that goes on from the stored record.
+// restore claims a partition and reads what earlier owners stored. It returns a worker that
+// continues from the stored record.
 func (e *Engine) restore(ctx context.Context, part int32) (*worker, error) {
 	began := e.cfg.Now()
 	generation, err := e.claim(ctx, part)
@@ -99,9 +100,8 @@ func (e *Engine) restore(ctx context.Context, part int32) (*worker, error) {
 	return w, nil
 }
 
-// claim writes a claim of a partition to flyball.state and returns its offset: the new
-// owner's generation. Reading up to it is reading everything that any predecessor stored
-// before.
+// claim writes a claim of a partition to flyball.state and returns its offset: the new owner's
+// generation. All entries that earlier owners stored are before this offset.
 func (e *Engine) claim(ctx context.Context, part int32) (int64, error) {
 	rec := &kgo.Record{Topic: wire.StateTopic, Partition: part, Key: []byte("claim"), Value: []byte(e.member)}
 	if err := e.out.ProduceSync(ctx, rec).FirstErr(); err != nil {
@@ -110,7 +110,7 @@ func (e *Engine) claim(ctx context.Context, part int32) (int64, error) {
 	return rec.Offset, nil
 }
 
-// readState hands over the records of a partition of flyball.state up to a claim.
+// readState calls each for the records of a partition of flyball.state up to a claim.
 func (e *Engine) readState(ctx context.Context, part int32, claim int64, each func(*kgo.Record) error) error {
 	_, err := kafka.ReadToEnd(ctx, e.cfg.Kafka, readerName, wire.StateTopic, map[int32]int64{part: 0}, func(r *kgo.Record) error {
 		if r.Offset > claim {
@@ -127,7 +127,7 @@ func (e *Engine) readState(ctx context.Context, part int32, claim int64, each fu
 	return nil
 }
 
-// takeOver makes what was stored the worker's state.
+// takeOver sets the worker's state to what was stored.
 func (w *worker) takeOver(r *restored, generation uint64) {
 	w.log.base = r.base
 	w.log.base.water.Lateness = w.cfg.Limits.Lateness

@@ -33,7 +33,7 @@ func (toyDetector) Describe() detector.Description {
 
 func (toyDetector) Activate(*score.Model) {}
 
-func (toyDetector) Judge(c *detector.Call) {
+func (toyDetector) Judge(c *detector.Judgment) {
 	s, _ := c.State().(*toyState)
 	if s == nil {
 		s = &toyState{}
@@ -55,7 +55,7 @@ func (toyDetector) Judge(c *detector.Call) {
 	c.Report(f)
 }
 
-func (toyDetector) Close(c *detector.Call) {
+func (toyDetector) Close(c *detector.Judgment) {
 	if s, _ := c.State().(*toyState); s != nil && s.Open() {
 		s.Closed = true
 		f := c.NewFinding("toy", &s.Progress)

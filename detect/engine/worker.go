@@ -45,7 +45,7 @@ type worker struct {
 	committed atomic.Int64 // the offset in the partition's record
 }
 
-// newWorker is a worker of a partition of which nothing is known yet.
+// newWorker returns a worker of a partition without any state.
 func newWorker(cfg *Config, m *metrics, part int32, topic schema.TopicID, p kafka.Producer, b *baselines, active *atomic.Int64) *worker {
 	w := &worker{cfg: cfg, m: m, part: part, baselines: b, in: make(chan []*kgo.Record, 4)}
 	w.state = stitch.NewPartition(part, cfg.Limits)
@@ -63,8 +63,8 @@ func newWorker(cfg *Config, m *metrics, part int32, topic schema.TopicID, p kafk
 	return w
 }
 
-// run applies what comes in until the channel is closed (the partition was revoked or the
-// process stops: everything is written out) or ctx ends (it was lost: nothing is).
+// run applies records until the channel is closed (the partition was revoked or the process stops:
+// everything is written out) or ctx ends (the partition was lost: nothing is written).
 func (w *worker) run(ctx context.Context) error {
 	tick := time.NewTicker(min(w.cfg.JournalEvery, time.Second))
 	defer tick.Stop()
@@ -91,7 +91,7 @@ func (w *worker) run(ctx context.Context) error {
 	}
 }
 
-// writeDue writes what is due by the wall clock.
+// writeDue writes what is due by the wall clock: rows, snapshots and checkpoints.
 func (w *worker) writeDue(ctx context.Context, now time.Time) error {
 	if w.journal.due(now) {
 		if err := w.journal.writeRows(ctx); err != nil {
@@ -176,8 +176,8 @@ func (w *worker) applyValue(ctx context.Context, r *kgo.Record) error {
 	return nil
 }
 
-// skip decides what a record that cannot be read means: one that a newer version wrote
-// stops the partition, any other is counted and left out.
+// skip handles a record that cannot be decoded: if a newer version wrote it, the partition stops;
+// otherwise the record is counted and skipped.
 func (w *worker) skip(r *kgo.Record, err error) error {
 	if errors.Is(err, wire.ErrNewerVersion) {
 		return fmt.Errorf("partition %d of %s at offset %d: %w", w.part, r.Topic, r.Offset, err)
@@ -233,7 +233,7 @@ func (w *worker) applyCall(ctx context.Context, c *schema.Call, at schema.CallRe
 	return nil
 }
 
-// judge hands a stitched call to the detectors and publishes what they find.
+// judge passes a stitched call to the detectors and publishes their findings.
 func (w *worker) judge(ctx context.Context, run *stitch.Run, c *schema.Call, at schema.CallRef) error {
 	result := w.detectors.Judge(run, c, at)
 	if result.Score != nil {
@@ -242,12 +242,12 @@ func (w *worker) judge(ctx context.Context, run *stitch.Run, c *schema.Call, at 
 	return w.publish.findings(ctx, run, result.Findings)
 }
 
-// closeRuns closes the findings of runs that silence closed, at an offset of flyball.calls.
+// closeRuns closes the findings of runs that silence has closed, at an offset of flyball.calls.
 func (w *worker) closeRuns(ctx context.Context, offset int64) error {
 	w.closed = w.state.TakeClosed(w.closed[:0])
 	defer clear(w.closed)
 	for _, r := range w.closed {
-		// After all calls of the record: the highest item that a version has room for.
+		// The position is after all calls of the record: the highest item that fits into a version.
 		at := schema.CallRef{Partition: w.part, Offset: offset, Item: 0x1ff}
 		if err := w.publish.findings(ctx, r, w.detectors.Close(r, at)); err != nil {
 			return err

@@ -2,16 +2,15 @@ package feature
 
 import "flyball/schema/wire"
 
-// maxCalls of an actor are remembered, whatever runs they were in: few enough that a
-// runaway which is split into short runs fills them, many enough that harmless calls in
-// between do not push the others out.
+// maxCalls is the number of an actor's latest calls, of all its runs, that are kept. It is small enough that a
+// runaway split into short runs fills it, and large enough that harmless calls in between do not displace the others.
 const maxCalls = 48
 
-// ActorMemory is what is remembered of an actor's latest calls, across its runs. The
-// zero value is an actor without calls.
+// ActorMemory holds an actor's latest calls, across its runs. The
+// zero value has no calls.
 type ActorMemory struct {
 	calls     []pastCall
-	next      int // place of the oldest when full
+	next      int // index of the oldest call when full
 	deletions uint32
 	retries   uint32
 }
@@ -19,21 +18,21 @@ type ActorMemory struct {
 type pastCall struct {
 	key   uint64 // route, arguments and result
 	asked uint64 // route and arguments
-	fresh uint64 // route, if none among the latest calls is the same and its resource was new in its run; else 0
+	fresh uint64 // route, if none of the latest calls is the same and its resource was new in its run; else 0
 	del   bool
-	retry bool // failed, and the same was asked among the latest calls
+	retry bool // failed, and one of the latest calls was the same request
 }
 
-// ActorCounts is what a call is among the latest calls of its actor.
+// ActorCounts holds counts over the latest calls of an actor, for one call of it.
 type ActorCounts struct {
-	Identical  uint64 // calls with its route, arguments and result
-	NewOnRoute uint64 // new calls on its route
+	Identical  uint64 // calls with the same route, arguments and result
+	NewOnRoute uint64 // new calls on the same route
 	Deletions  uint64
-	Retries    uint64 // failing calls of what was asked before
+	Retries    uint64 // failed calls that repeat an earlier request
 }
 
-// Add takes in a call of the actor, in the order of the log. It costs one pass over
-// the remembered calls.
+// Add counts the actor's next call, in the order of the log. Its cost is one pass over
+// the kept calls.
 func (r *ActorMemory) Add(s *CallFeatures) ActorCounts {
 	p := pastCall{key: s.CallKey, asked: s.RequestKey, del: s.Delete}
 	a := ActorCounts{Identical: 1}
@@ -79,7 +78,7 @@ func (r *ActorMemory) Add(s *CallFeatures) ActorCounts {
 	return a
 }
 
-// Code writes or reads it.
+// Code encodes or decodes the memory.
 func (r *ActorMemory) Code(c *wire.Coder) {
 	n := len(r.calls)
 	c.Len(&n, 26)

@@ -2,18 +2,18 @@ package feature
 
 import "flyball/schema/wire"
 
-// boundedMap maps hashes to counts and forgets the oldest beyond a bound. Most
-// runs are short: a few entries are searched one by one, and only a run that
-// has many gets an index.
+// boundedMap maps hashes to counts. When it is full, a new entry replaces the oldest. Most
+// runs are short: few entries are searched one by one, and only a map with
+// indexFrom entries gets an index.
 type boundedMap struct {
 	entries []entry
 	index   *mapIndex // from indexFrom entries on
 }
 
-// mapIndex is what a memory of many entries has beside them.
+// mapIndex finds the entries of a large boundedMap.
 type mapIndex struct {
-	place map[uint64]int32 // hash to place
-	next  uint32           // place to be reused when full
+	place map[uint64]int32 // hash to index in entries
+	next  uint32           // index that is reused next when full
 }
 
 type entry struct {
@@ -23,7 +23,7 @@ type entry struct {
 
 const (
 	indexFrom = 24
-	// Most runs are short: room is made for a few entries at a time, until there are many.
+	// growBy is how many entries are allocated at a time below indexFrom, to save memory: most runs are short.
 	growBy = 4
 )
 
@@ -49,7 +49,7 @@ func (m *boundedMap) get(h uint64) (uint64, bool) {
 	return 0, false
 }
 
-// add adds to the value of a hash and returns it.
+// add adds n to the value of a hash and returns the sum. most is the maximum number of entries.
 func (m *boundedMap) add(h, n uint64, most int) uint64 {
 	if at := m.find(h); at >= 0 {
 		m.entries[at].value += n

@@ -1,6 +1,6 @@
 package feature
 
-// Cell is an event within a stratum: what baselines count. The order is part of the stored
+// Cell is an event within a stratum. Baselines count by cell. The order of the cells is part of the stored
 // format.
 type Cell uint8
 
@@ -20,7 +20,7 @@ const (
 	NumCells
 )
 
-// Event is something that a call may be; its cells follow one another.
+// Event is a property of a call whose rate baselines learn. The cells of an event are consecutive.
 type Event uint8
 
 // The events.
@@ -34,7 +34,7 @@ const (
 	NumEvents
 )
 
-// CellRange is the first cell of an event and the one after its last.
+// CellRange returns the first cell of an event and the cell after its last one.
 func (e Event) CellRange() (from, to Cell) { return ranges[e][0], ranges[e][1] }
 
 var ranges = [NumEvents][2]Cell{
@@ -42,14 +42,14 @@ var ranges = [NumEvents][2]Cell{
 	Sweeps: {SweepOK, SweepAnyOK}, SweepsAny: {SweepAnyOK, Deletion}, Deletions: {Deletion, NumCells},
 }
 
-// Trial is one eligible call of an event; Hit: the event happened.
+// Trial is one call that counts for an event. Hit reports that the event happened.
 type Trial struct {
 	Cell Cell
 	Hit  bool
 }
 
 // Trial returns the cell in which a call counts for an event, and whether the event
-// happened; ok is false where the call does not count for it.
+// happened. ok is false when the call does not count for the event.
 func (s *CallFeatures) Trial(e Event) (t Trial, ok bool) {
 	switch e {
 	case Repeats:

@@ -1,8 +1,7 @@
-// Package feature turns the calls of a run, one by one, into what the detector counts:
-// whether a call repeats an earlier one, failed again, deletes, or is the next of a row of
+// Package feature computes the features of each call of a run: for example
+// whether the call repeats an earlier one, failed again, deletes, or is part of a series of calls with
 // new resources.
 //
-// It does not know what is usual: it has no rates and no thresholds. Its memory of a run is
-// bounded whatever the caller sends, the cost of a call is constant, and everything it
-// needs is in an access log.
+// It does not decide what is usual: it has no rates and no thresholds. Its memory of a run and the cost of a call are
+// bounded, independent of the input, and an access log has all the data that it needs.
 package feature

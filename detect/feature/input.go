@@ -6,27 +6,27 @@ import (
 	"flyball/schema"
 )
 
-// Input is what the detector looks at of one call. Route, arguments, result and
-// resources are hashes: they are only ever compared.
+// Input holds the facts about one call that the detector uses. Route, arguments, result and
+// resources are hashes, which are only compared.
 type Input struct {
 	Route     uint64
-	Args      uint64 // of the arguments; where no body is logged, of path, full query and what the request weighs
-	Result    uint64 // of the result; where none is logged, the bytes of the answer
+	Args      uint64 // of the arguments; when no body is logged, of path, full query and size of the request
+	Result    uint64 // of the result; when it is not logged, the size of the answer in bytes
 	Resources []uint64
-	Write     bool // may change something
+	Write     bool // the call may change something
 	Failed    bool
 	Delete    bool
-	Bytes     uint64 // that the API gave out
+	Bytes     uint64 // size of the answer
 
 	Start, End   int64 // event times, Unix ns; 0: not logged
 	Irreversible bool
 	Tokens       uint64
-	Money        float64 // in units of Currency; 0: none was logged
+	Money        float64 // in units of Currency; 0: not logged
 	Currency     string
 }
 
-// RouteName is the name that a call's route is counted under: method and route,
-// or the operation where there is no method.
+// RouteName returns the name under which a call's route is counted: method and route,
+// or the operation when there is no method.
 func RouteName(method, route, operation string) string {
 	if method == "" {
 		return operation
@@ -34,11 +34,11 @@ func RouteName(method, route, operation string) string {
 	return method + " " + route
 }
 
-// RouteHash identifies a route by its name.
+// RouteHash returns the hash of a route's name.
 func RouteHash(name string) uint64 { return xxhash.Sum64String(name) }
 
-// Extract fills into from a call, reusing its memory. The result of a failed call is
-// that it failed: what an error page weighs says nothing.
+// Extract fills into from a call and reuses its memory. All failed calls have the same result, because the size of an
+// error page has no meaning.
 func Extract(c *schema.Call, into *Input) {
 	var d xxhash.Digest
 	d.Reset()
@@ -57,7 +57,7 @@ func Extract(c *schema.Call, into *Input) {
 	into.Failed = c.Failed()
 	into.Write = mayWrite(c.Method, c.Effect)
 	into.Bytes = c.BytesOut
-	// Words may say more of a DELETE (of a role, of a payment) than that it deletes.
+	// The effect of a DELETE can be a more specific one, for example for a role or a payment.
 	into.Delete = c.Effect == schema.EffectDelete || c.Method == "DELETE"
 	switch {
 	case into.Failed:
@@ -81,11 +81,11 @@ const failed = ^uint64(0)
 // FailedResult is the result of every call that failed.
 const FailedResult = failed
 
-// ResourceHash identifies a resource within a run.
+// ResourceHash returns the hash of a resource's type and id.
 func ResourceHash(kind, id string) uint64 { return schema.HashStrings(kind, id) }
 
-// mayWrite reports whether a call may change something: by its method, and where
-// there is none by its effect.
+// mayWrite reports whether a call may change something: by its method, or by its effect when
+// there is no method.
 func mayWrite(method string, effect schema.Effect) bool {
 	switch method {
 	case "GET", "HEAD", "OPTIONS":

@@ -5,32 +5,32 @@ import (
 	"flyball/schema/wire"
 )
 
-// Bounds of what is remembered of a run. Beyond them the oldest is forgotten:
-// a cycle of up to rememberedKeys different calls is still seen as one.
+// Limits of the memory of a run. Beyond them the oldest entry is dropped. A cycle of up to maxKeys different calls is
+// still detected.
 const (
 	maxKeys      = 512
 	maxRoutes    = 256
 	maxResources = 1024
 )
 
-// RunMemory is what is remembered of a run's calls. The zero value is a run without calls.
+// RunMemory holds what features need of a run's earlier calls. The zero value has no calls.
 type RunMemory struct {
 	n         uint64
-	lastWrite uint64 // number of the last write, 0 none
+	lastWrite uint64 // number of the last write; 0: none
 	lastRoute uint64
-	keys      boundedMap // (route, arguments, result) → how often
-	asked     boundedMap // (route, arguments)
-	routes    boundedMap // route → used, packed
-	resources boundedMap
-	distinct  uint64 // calls that repeat none before them
-	switches  uint64 // calls on another route than the call before
+	keys      boundedMap // (route, arguments, result) → number of calls
+	asked     boundedMap // (route, arguments) → number of calls
+	routes    boundedMap // route → routeUse, packed
+	resources boundedMap // resource → number of calls
+	distinct  uint64     // calls that are not repeats
+	switches  uint64     // calls on another route than the previous call
 	Usage     Usage
 }
 
-// Calls is the number of the run's calls so far.
+// Calls returns the number of the run's calls so far.
 func (r *RunMemory) Calls() uint64 { return r.n }
 
-// Resources are the hashes of the resources that the run named, at most maxResources.
+// Resources returns the hashes of the resources that the run named, at most maxResources.
 func (r *RunMemory) Resources() []uint64 {
 	out := make([]uint64, len(r.resources.entries))
 	for i, e := range r.resources.entries {
@@ -39,12 +39,13 @@ func (r *RunMemory) Resources() []uint64 {
 	return out
 }
 
-// Distinct are the calls that repeat none before them, Switches those on another
-// route than the call before.
+// Distinct returns the number of calls that are not repeats.
 func (r *RunMemory) Distinct() uint64 { return r.distinct }
+
+// Switches returns the number of calls on another route than the previous call.
 func (r *RunMemory) Switches() uint64 { return r.switches }
 
-// Add counts the run's next call, in the order of the log, and describes it.
+// Add counts the run's next call, in the order of the log, and returns its features.
 func (r *RunMemory) Add(c *Input) CallFeatures {
 	r.n++
 	f := CallFeatures{
@@ -93,8 +94,8 @@ func (r *RunMemory) repeatStratum(c *Input, used routeUse, known bool) Stratum {
 	return ReadAgain
 }
 
-// addResources remembers the call's resources. It reports whether the call names a new
-// one, or none at all.
+// addResources stores the call's resources and sets NewTarget. It reports whether the call names a new
+// resource, or none at all.
 func (r *RunMemory) addResources(c *Input, routeKnown bool, f *CallFeatures) (fresh bool) {
 	fresh = len(c.Resources) == 0
 	for _, x := range c.Resources {
@@ -109,7 +110,7 @@ func (r *RunMemory) addResources(c *Input, routeKnown bool, f *CallFeatures) (fr
 	return fresh
 }
 
-// sweep describes a call that is no repeat as one of a row of new resources.
+// sweep sets the features of sweeps for a call that is not a repeat.
 func (r *RunMemory) sweep(c *Input, routeKnown, fresh bool, f *CallFeatures) {
 	f.SweepStratum = AfterSuccess
 	if c.Failed {
@@ -121,18 +122,18 @@ func (r *RunMemory) sweep(c *Input, routeKnown, fresh bool, f *CallFeatures) {
 	r.distinct++
 }
 
-// routeUse is the use of a route in a run: the number of its last call, its calls, and
-// how many of those were no repeat and named a new resource or none.
+// routeUse describes the use of a route in a run: the number of its last call, the count of its calls, and
+// how many of them were not repeats and named a new resource or none.
 type routeUse struct{ last, calls, fresh uint64 }
 
-// pack stores a use in 32, 16 and 16 bits; larger numbers are stored as the largest.
+// pack packs the three numbers into 32, 16 and 16 bits. Larger numbers are stored as the maximum.
 func (u routeUse) pack() uint64 {
 	return min(u.last, 1<<32-1)<<32 | min(u.calls, 1<<16-1)<<16 | min(u.fresh, 1<<16-1)
 }
 
 func unpack(v uint64) routeUse { return routeUse{v >> 32, v >> 16 & (1<<16 - 1), v & (1<<16 - 1)} }
 
-// Code writes or reads the run.
+// Code encodes or decodes the memory. It decodes earlier versions.
 func (r *RunMemory) Code(c *wire.Coder) {
 	c.Uint(&r.n)
 	c.Uint(&r.lastWrite)
@@ -142,7 +143,7 @@ func (r *RunMemory) Code(c *wire.Coder) {
 	r.routes.code(c, maxRoutes)
 	for i := range r.routes.entries {
 		switch v := &r.routes.entries[i].value; {
-		case c.Version < 4: // the number of the last call alone: the counts begin anew
+		case c.Version < 4: // only the number of the last call was stored: the counts start again
 			*v = routeUse{last: *v, calls: 1}.pack()
 		case c.Version < 5:
 			*v = routeUse{last: *v >> 24, calls: *v & (1<<24 - 1)}.pack()

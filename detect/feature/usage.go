@@ -8,19 +8,19 @@ import (
 	"flyball/schema/wire"
 )
 
-// Usage is what a run has used up of what not every source logs.
+// Usage sums up quantities of a run that not every source logs.
 type Usage struct {
 	Irreversible uint64  // calls that cannot be undone
 	Tokens       uint64  // in and out
 	Money        float64 // of the run's first currency, in its units
-	Parallel     uint64  // most calls one after another that each began before the one before it had ended
+	Parallel     uint64  // longest series of calls that each began before the previous one had ended
 
 	currency string
-	end      int64 // of the call before, Unix ns; 0: nobody logged it
-	row      uint64
+	end      int64  // of the previous call, Unix ns; 0: not logged
+	row      uint64 // length of the current series of parallel calls
 }
 
-// add counts a call.
+// add adds a call.
 func (s *Usage) add(c *Input) {
 	if c.Irreversible {
 		s.Irreversible++
@@ -59,7 +59,7 @@ func (s *Usage) code(c *wire.Coder) {
 	c.Uint(&s.row)
 }
 
-// extractUsage fills in what a call spends.
+// extractUsage fills in the fields of into that Usage counts.
 func extractUsage(c *schema.Call, into *Input) {
 	into.Irreversible = c.Reversibility == schema.Irreversible
 	into.Tokens = uint64(c.TokensIn) + uint64(c.TokensOut)
@@ -78,10 +78,10 @@ func extractUsage(c *schema.Call, into *Input) {
 	}
 }
 
-// maxAmount bounds a logged amount: what is written there may be anything.
+// maxAmount limits a logged amount, because the logged text is not checked.
 const maxAmount = 1e12
 
-// ParseAmount reads a logged amount; 0 is none, or one that cannot be read.
+// ParseAmount parses a logged amount. It returns 0 when the text is not a positive number.
 func ParseAmount(s string) float64 {
 	v, err := strconv.ParseFloat(s, 64)
 	if err != nil || !(v > 0) {

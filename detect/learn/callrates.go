@@ -15,17 +15,16 @@ import (
 
 const (
 	week = callrate.HoursPerWeek * time.Hour
-	// maxWeeks of pace are looked at: agents change.
+	// maxWeeks is how many of the last weeks are read. Older ones are left out, because agents change.
 	maxWeeks = 8
-	// maxHours with calls are read. Actors beyond them, a fair sample, are judged as
-	// their peers are.
+	// maxHours is how many hours with calls are read. Actors are read in the order of a hash; the calls of actors beyond
+	// the limit are compared with their peers.
 	maxHours = 4_000_000
 )
 
-// hoursOfActors are the calls of every hour, by agent and actor, as the engine counts
-// them: by quarters of an hour of event time. Alarmed runs teach as others do, or each
-// alarm would make the next one likelier; no week of theirs sets anything. What a
-// person found true, or tried, teaches nothing.
+// hoursOfActors selects the calls of every hour by agent and actor. It counts in quarters of an hour of event time, as
+// the engine does. Alarmed runs are counted: without them each alarm would make the next one likelier, and callrate
+// limits the influence of a single week. Runs with a finding that a person labelled true or test are left out.
 const hoursOfActors = `WITH quarters AS (
   SELECT run_id, intDiv(toUnixTimestamp64Nano(start_time) - {since:Int64}, 900000000000) AS quarter, count() AS n
   FROM calls
@@ -49,8 +48,8 @@ GROUP BY actor, agent, trust, kind, hour
 ORDER BY sipHash64(actor), actor, agent, trust, kind, hour
 LIMIT {hours:UInt32}`
 
-// ReadCallRates learns how many calls actors make from the whole weeks of a window. It is nil
-// where less than two are known.
+// ReadCallRates learns how many calls actors make from the whole weeks of a window. It returns nil when the window has
+// fewer than two whole weeks.
 func ReadCallRates(ctx context.Context, db DB, w Window) (*callrate.Model, error) {
 	until := w.Until.Truncate(time.Hour)
 	weeks := min(int(until.Sub(w.Since)/week), maxWeeks)

@@ -24,49 +24,50 @@ type DB interface {
 // Window selects the runs to learn from.
 type Window struct {
 	Tenant       string
-	Since, Until time.Time // the last call lies between them
-	PerAgent     int       // newest runs of an agent
-	CallsPerRun  int       // a longer run counts by its first calls
+	Since, Until time.Time // the last call of a run lies between them
+	PerAgent     int       // maximum number of runs of an agent, the newest ones
+	CallsPerRun  int       // maximum number of calls of a run, the first ones
 	only         string    // a further condition on calls, in SQL
 }
 
-// alarmed is true of a run that was alarmed on and that no person found benign. A
-// hold is no alarm: runs that were outside their scope are told by the scopes that
-// are learned now, and a name that was never set right is no reason to learn nothing.
+// alarmed is an SQL condition: the run or one of its findings reached the level alert, and no person labelled it benign.
+// Findings of the families scope and identity_conflict do not count. Runs outside their scope are found again with the
+// scopes that are learned now, and a conflict of names that is never corrected must not stop learning.
 const alarmed = `(level >= 'alert' AND run_id NOT IN (` + judgedAs + `= 'benign'))
    OR run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND level >= 'alert' AND family NOT IN ('scope',
      'identity_conflict') AND finding_id NOT IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String}
        AND verdict = 'benign'))) AS alarmed`
 
-// fromPicked selects the calls that count of the picked runs.
+// fromPicked selects those calls of the picked runs that are learned from. Calls that the check observed and calls that
+// Flyball denied are left out.
 const fromPicked = `
 FROM calls AS c INNER JOIN picked AS p ON c.run_id = p.run_id
 WHERE c.tenant = {tenant:String} AND c.observer_kind != 'gate' AND c.attrs['observation_of'] = ''
   AND NOT (c.outcome = 'denied' AND c.denied_by IN ('flyball', 'ext_authz'))`
 
-// inOrder is the order in which calls were scored: that of the log, where the call that
-// ended first comes first, whenever it began.
+// inOrder sorts calls in the order in which they were scored: the order of the log, in which calls are sorted by their
+// end and not by their start.
 const inOrder = `
 ORDER BY c.run_id, c.calls_partition, c.calls_offset, c.source_offset, c.item
 LIMIT {calls:UInt32} BY c.run_id`
 
-// StoredCall is a stored call with the features that scoring sees. It is valid until the
+// StoredCall is a stored call with the features that scoring uses. It is valid until the
 // next call is read.
 type StoredCall struct {
 	feature.Input
-	Run, Agent, Group, Task string // Agent is its key, AgentID its name
+	Run, Agent, Group, Task string // Agent is the agent's key, AgentID its name
 	AgentID, Route          string
 	At                      time.Time
 	Reversibility           schema.Reversibility
-	First                   bool // of its run
-	Alarmed                 bool // its run did, and no person found it benign
+	First                   bool // it is the first call of its run
+	Alarmed                 bool // its run alarmed, and no person found the run benign
 
-	*DecisionFacts // read by ReadAll alone
-	*ScopeFacts    // read by ReadRuns alone
+	*DecisionFacts // set only by ReadAll
+	*ScopeFacts    // set only by ReadRuns
 }
 
-// column is an expression of a query and the variable that its value is read into, so
-// that the two cannot be listed in different orders.
+// column holds an expression of a query together with the variable that its value is read into, so that both lists
+// have the same order.
 type column struct {
 	sql  string
 	into any
@@ -88,14 +89,14 @@ func destinations(columns []column) []any {
 	return list
 }
 
-// extraColumns are read behind those of callRow.
+// extraColumns are read after the columns of callRow.
 type extraColumns interface {
 	columns() []column
-	// take puts what was read of a row into the call.
+	// take copies the values of the current row into the call.
 	take(out *StoredCall, c *schema.Call) error
 }
 
-// callRow is a row of a stored call. c are columns of the call, p those of its run.
+// callRow is a row of a stored call. In its SQL, c is the table of calls and p the table of the picked runs.
 type callRow struct {
 	run, agentID, task                              string
 	trust, kind, effect, reversibility              string
@@ -123,7 +124,7 @@ func (r *callRow) columns() []column {
 	}
 }
 
-// call is the row as a call, as far as features and decisions look at it.
+// call returns the row as a call, with the fields that features and decisions use.
 func (r *callRow) call(tenant string) (c schema.Call, kind schema.CallerKind, err error) {
 	c = schema.Call{
 		Tenant: tenant, AgentID: r.agentID, Method: r.method, RouteKey: route.Key(r.template), Operation: r.operation,
@@ -157,7 +158,7 @@ func (r *callRow) call(tenant string) (c schema.Call, kind schema.CallerKind, er
 	return c, kind, nil
 }
 
-// calls reads the calls of the runs that the statement picked selects, run by run.
+// calls reads the calls of the runs that the SQL statement picked selects, and calls each with them, run by run.
 func calls(ctx context.Context, db DB, picked string, w Window, more extraColumns, each func(*StoredCall)) error {
 	var row callRow
 	columns := row.columns()
@@ -202,7 +203,7 @@ func calls(ctx context.Context, db DB, picked string, w Window, more extraColumn
 	return nil
 }
 
-// resource reads "type:id" back.
+// resource parses "type:id". A name without a colon is an id without a type.
 func resource(s string) schema.Resource {
 	for i := range len(s) {
 		if s[i] == ':' {

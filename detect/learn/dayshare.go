@@ -6,22 +6,21 @@ import (
 	"slices"
 )
 
-// How much of what an agent did in one day may teach. Who sends ten thousand runs
-// in a night so moves its baseline by no more than twice what a usual day does,
-// and by no more than a quarter of what a full one rests on.
+// Limits on how many runs of an agent's day are learned from. With them, ten thousand runs in one night change the
+// baseline at most twice as much as a usual day, and make up at most a quarter of a full sample of an agent's runs.
 const (
-	// MaxRunsPerDay is the most that a day teaches, of the default 200 runs of an agent.
+	// MaxRunsPerDay is the maximum number of runs of a day, out of the default 200 runs of an agent.
 	MaxRunsPerDay = 50
-	// A day teaches at most so many times what a usual one has: the median of the
-	// agent's other days on which it ran.
+	// usualDays limits a day to this many times the number of runs of a usual day. A usual day is the median of the
+	// agent's other days with runs.
 	usualDays = 2
-	// But never fewer than this: an agent that runs once a day may run more often.
+	// minRunsPerDay is always allowed, because an agent that runs once a day may begin to run more often.
 	minRunsPerDay = 10
 )
 
-// sampleDays picks the runs that teach of an agent: of each day its share, and of all
-// days the newest runs up to a number. It says how many its days had no room for,
-// and how many were more than needed.
+// sampleDays selects the runs of an agent to learn from: up to maxRunsOfDay of each day, and of these the newest, at
+// most `most`. It returns how many runs exceeded the limit of their day (dayFull), and how many were
+// then more than needed (enough).
 func sampleDays(days map[uint16]*Day, most int) (picked []StoredRun, dayFull, enough uint64) {
 	total := uint64(0)
 	for _, day := range slices.Sorted(maps.Keys(days)) {
@@ -38,7 +37,7 @@ func sampleDays(days map[uint16]*Day, most int) (picked []StoredRun, dayFull, en
 	return picked, dayFull, total - dayFull - uint64(len(picked))
 }
 
-// maxRunsOfDay is how many runs of a day may teach.
+// maxRunsOfDay returns the maximum number of runs of a day that are learned from.
 func maxRunsOfDay(days map[uint16]*Day, day uint16) int {
 	var others []uint64
 	for other, d := range days {

@@ -12,17 +12,16 @@ import (
 	"flyball/schema"
 )
 
-// DecisionFacts is what decisions about a stored call are made of, beside its features.
+// DecisionFacts holds what decisions about a stored call need in addition to its features.
 type DecisionFacts struct {
-	Stored schema.Call // as far as a decision looks at it
-	// Of is the run as it stands now: what was learned of it later is known from its
-	// first call on.
+	Stored schema.Call // with the fields that decisions use
+	// Of is the run in its latest stored state: facts that became known later in the run are set from its first call on.
 	Of       *schema.RunSnapshot
 	TaskType string              // scope.Established
 	Verdict  schema.VerdictLabel // of people on the run's findings: true before benign before test
 }
 
-// allRuns are those that were active in the window, whatever was found of them.
+// allRuns selects the runs whose last call is in the window, with and without findings.
 var allRuns = `SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind, task_id AS task,
   toString(task_trust) AS task_by, d.task_type AS declared, ` + alarmed + `,
        toString(run_rule) AS rule, credential_id AS credential, actor, toString(agent_version) AS version, started_at AS started,
@@ -38,11 +37,12 @@ WHERE tenant = {tenant:String} AND run_rule != 'overflow' AND sampled_calls = 0 
 ORDER BY last_at DESC, run_id
 LIMIT {per:UInt32} BY agent, trust`
 
-// judgedAs are the runs of which a finding has a verdict that the rest of the condition names.
+// judgedAs selects the runs with a finding that a person labelled. The text after it completes the condition on the
+// label.
 const judgedAs = `SELECT run_id FROM findings WHERE tenant = {tenant:String}
   AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict `
 
-// ReadAll reads every run of a window, call by call in the order of each run.
+// ReadAll reads the runs of a window and calls each with their calls, run by run, in the order in which they were scored.
 func ReadAll(ctx context.Context, db DB, w Window, each func(*StoredCall)) error {
 	return calls(ctx, db, allRuns, w, &decisionColumns{}, each)
 }
@@ -96,7 +96,7 @@ func (d *decisionColumns) take(out *StoredCall, c *schema.Call) error {
 	c.CredentialID, c.RunKey, c.RunKeySource, c.ToolName = d.credential, d.runKey, d.keySource, d.tool
 	c.RunID, c.RunRule, c.CallsPart, c.CallsOffset = out.Of.RunID, out.Of.Rule, d.partition, d.offset
 	if d.address != "" {
-		c.ClientIP, _ = netip.ParseAddr(d.address) // one that cannot be read is none
+		c.ClientIP, _ = netip.ParseAddr(d.address) // an unreadable address stays empty
 	}
 	if d.hops != "" {
 		c.SetAttr(schema.AttrForwardedHops, d.hops)
@@ -105,8 +105,7 @@ func (d *decisionColumns) take(out *StoredCall, c *schema.Call) error {
 	return nil
 }
 
-// CountDenied counts the calls of a window's time that Flyball denied when they came; All
-// leaves them out.
+// CountDenied counts the calls in the time of a window that Flyball denied. ReadAll leaves these calls out.
 func CountDenied(ctx context.Context, db DB, w Window) (n uint64, err error) {
 	rows, err := db.Query(
 		ctx,

@@ -9,24 +9,23 @@ import (
 	"flyball/detect/score"
 )
 
-// folds of the calibration.
+// folds is the number of folds of the cross-validation that calibrates the thresholds.
 const folds = 10
 
-// Alarmed runs that nobody has judged belong to the clean ones as far as the
-// budget would have it: without them every refit would cut off the tail that the
-// last one alarmed on, and the thresholds would creep down (TestFiftyRefitsKeepTheRate).
-// Bounded, since some of them are what the alarms are for.
+// Alarmed runs without a person's label take part in the calibration. Without them every refit would cut off the tail
+// that the last one alarmed on, and the thresholds would fall from refit to refit (TestFiftyRefitsKeepTheRate).
+// Their influence is limited, because some of them are attacks.
 const (
-	// Together they weigh no more than the budget of alerts of the others, twice
-	// over: so much that thresholds which alarm too often find back.
+	// maxAlarmedShare limits the weight of all alarmed runs together, as a share of the number of the other runs. Twice
+	// the share of runs that may alert is enough for thresholds that alarm too often to rise again.
 	maxAlarmedShare = 2 * calibrate.AlertShare
-	// One of them counts as no further out than this, or than the furthest of the
-	// others: where those come further, less would cut the tail after all.
+	// maxAlarmedScore limits the score of an alarmed run, unless a run that did not alarm has a higher score: then that
+	// score is the limit, because a lower one would cut off the tail.
 	maxAlarmedScore = calibrate.MaxTailScore
 )
 
-// Fit makes a body of runs: counts of those that did not alarm, calibrated by
-// scoring each run with counts that know neither its task nor its agent.
+// Fit makes a baseline of runs. It counts the runs that did not alarm, were not marked as outliers and were inside their
+// scope. It calibrates by scoring each run with counts that contain neither its task nor its agent.
 func Fit(tenant string, runs []*baseline.TrainingRun) *baseline.Baseline {
 	back := outsideScope(runs)
 	teaches := func(r *baseline.TrainingRun) bool { return !r.Alarmed && !r.Trimmed && !back[r] }
@@ -70,8 +69,7 @@ func learnBaseline(tenant string, runs []*baseline.TrainingRun) *baseline.Baseli
 	return body
 }
 
-// fold of the calibration: a model, and runs that it has not seen, in the order of
-// their agents and times.
+// fold is one fold of the calibration: a model, and runs that the model was not learned from, sorted by agent and time.
 type fold struct {
 	model  *score.Model
 	tested []*baseline.TrainingRun
@@ -98,18 +96,17 @@ func holdOutFolds(tenant string, runs []*baseline.TrainingRun, teaches func(*bas
 	return parts
 }
 
-// heldOutRun is the score of a run by a model that had not seen it.
+// heldOutRun holds the score of a run by a model that was not learned from the run.
 type heldOutRun struct {
 	run    *baseline.TrainingRun
 	score  float64
-	known  bool    // the model has seen other runs of its agent
-	weight float64 // of what several parts say of the run this is a share
-	whole  float64 // of the run
+	known  bool    // the model was learned from other runs of its agent
+	weight float64 // of this score: the run's weight divided by the number of its scores
+	whole  float64 // weight of the run
 }
 
-// assignWeights says what each score weighs. A run that several parts have tested weighs as
-// much as any other; what alarmed and nobody judged weighs within its bound, and
-// counts as no further out than that.
+// assignWeights sets the weight of each score. A run that several folds tested has the same weight as other runs. The
+// weight and the score of alarmed runs are limited by maxAlarmedShare and maxAlarmedScore.
 func assignWeights(runs []*baseline.TrainingRun, of []heldOutRun) {
 	alarmed, clean := 0.0, 0.0
 	for _, r := range runs {
@@ -149,9 +146,8 @@ func fitScores(of []heldOutRun) calibrate.Fit {
 	return calibrate.FitScores(scores, weights)
 }
 
-// rankScores ranks the scores by agent and by peer group. In an agent's own ranks are the
-// scores by models that had seen other runs of the agent, so that its habits do not look
-// unusual.
+// rankScores ranks the scores by agent and by peer group. An agent's own ranks hold only scores of models that were
+// learned from other runs of the agent, so that its habits are not ranked as unusual.
 func rankScores(of []heldOutRun) calibrate.Ranks {
 	list := make([]calibrate.HeldOutScore, len(of))
 	for i, h := range of {
@@ -163,8 +159,8 @@ func rankScores(of []heldOutRun) calibrate.Ranks {
 	return calibrate.NewRanks(list)
 }
 
-// isHeldOut reports whether a fold tests a run: by its task and by its agent, so
-// that a run is judged by what is known of others. A run without a task is its own.
+// isHeldOut reports whether a fold tests a run instead of counting it. All runs of a task and all runs of an agent are in
+// the same fold, so that a run is scored by the runs of others. A run without a task id is a task by itself.
 func isHeldOut(r *baseline.TrainingRun, fold int) bool {
 	task := "t" + r.Task
 	if r.Task == "" {
@@ -173,7 +169,7 @@ func isHeldOut(r *baseline.TrainingRun, fold int) bool {
 	return foldOf(task) == fold || foldOf("a"+r.Agent) == fold
 }
 
-// foldOf is the fold of a name: the first 52 bits of SHA-256 as a fraction.
+// foldOf returns the fold of a name, from the first 52 bits of its SHA-256 as a fraction of 1.
 func foldOf(name string) int {
 	sum := sha256.Sum256([]byte(name))
 	return int(float64(binary.BigEndian.Uint64(sum[:])>>12) / (1 << 52) * folds)

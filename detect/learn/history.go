@@ -10,8 +10,8 @@ import (
 	"flyball/schema"
 )
 
-// standing is why a run of a window may not teach; empty: it may. A run without calls for an
-// hour counts as closed: the flag waits for the watermark. Held is a run of which a call
+// standing is an SQL expression: the reason why a run is not learned from, or empty. A run without calls for an
+// hour counts as closed, because its state changes only with the watermark. ExcludedHeld is a run with a call that
 // needed approval and did not get it.
 const standing = `multiIf(run_rule = 'overflow', '` + baseline.ExcludedOverflow + `', sampled_calls > 0, '` + baseline.ExcludedSampled + `',
     calls = 0, '` + baseline.ExcludedNoCalls + `',
@@ -23,9 +23,8 @@ const standing = `multiIf(run_rule = 'overflow', '` + baseline.ExcludedOverflow 
       '` + baseline.ExcludedHeld + `',
     alarmed, '` + baseline.ExcludedAlarmed + `', '')`
 
-// past is one statement, so that a version is learned from one picture of all runs. Of each
-// agent and day it returns a sample of runs, by a hash of their ids: who makes more runs
-// cannot choose which of them teach.
+// past is one statement, so that a version is learned from one consistent state of all runs. It returns a sample of runs
+// for each agent and day, selected by a hash of their ids, so that a client with many runs cannot choose the sample.
 const past = `SELECT trust, agent, kind, why, if(may, toUInt16(toDate(last_at)), 0) AS day, count(), sum(calls),
   toUnixTimestamp64Nano(max(last_at)), argMax(version, last_at),
     groupArraySortedIf(%d)((cityHash64(run_id), toString(run_id), toUnixTimestamp64Nano(last_at), calls, version, task, toUInt8(benign),
@@ -38,28 +37,28 @@ FROM (SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString
   FROM runs WHERE tenant = {tenant:String} AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC'))
 GROUP BY trust, agent, kind, why, may, day ORDER BY agent, trust, kind, why, day`
 
-// benign is true of a run that a person found so.
+// benign is an SQL condition: a person labelled a finding of the run benign.
 const benign = `run_id IN (` + judgedAs + `= 'benign')) AS benign`
 
-// AgentHistory is what is stored of an agent's runs in a window.
+// AgentHistory holds the stored runs of an agent in a window.
 type AgentHistory struct {
-	Agent       string // its key
+	Agent       string // key of the agent
 	SeenAt      int64  // last call, Unix ns
-	Version     string // that it ran then
+	Version     string // of the agent at its last call
 	Group       string
 	Established bool
 	Clean       map[uint16]*Day // by day since 1970, UTC
 	Alarmed     map[uint16]*Day
-	Excluded    map[string]uint64 // runs that may not teach, by why
+	Excluded    map[string]uint64 // number of runs that are not learned from, by reason
 }
 
-// Day is what an agent did in a day.
+// Day holds the runs of an agent in one day.
 type Day struct {
 	Runs   uint64
-	Sample []StoredRun // of them, by Hash; at most PerDay
+	Sample []StoredRun // the runs with the lowest Hash, at most MaxRunsPerDay
 }
 
-// StoredRun is a stored run.
+// StoredRun describes a stored run without its calls.
 type StoredRun struct {
 	Hash          uint64
 	ID            string
@@ -71,7 +70,7 @@ type StoredRun struct {
 	Benign        bool
 }
 
-// ReadHistory reads what is stored of all agents in a window, by their keys.
+// ReadHistory reads the stored runs of all agents in a window. The keys of the result are the keys of the agents.
 func ReadHistory(ctx context.Context, db DB, w Window) (map[string]*AgentHistory, error) {
 	rows, err := db.Query(ctx, fmt.Sprintf(past, MaxRunsPerDay), clickhouse.Named("tenant", w.Tenant),
 		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())), clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())))

@@ -18,26 +18,26 @@ import (
 	"flyball/schema/wire"
 )
 
-// Options of a learner.
+// Options configures a Learner.
 type Options struct {
 	Tenant     string
 	Every      time.Duration // between baselines
-	Quarantine time.Duration // a run must have been closed for as long
-	Window     time.Duration // how far back
-	MinRuns    int
-	PerAgent   int
-	PerRun     int
+	Quarantine time.Duration // minimum time since the last call of a run that is learned from
+	Window     time.Duration // maximum age of the runs
+	MinRuns    int           // minimum number of clean runs of a baseline
+	PerAgent   int           // maximum number of runs of an agent
+	PerRun     int           // maximum number of calls of a run, the first ones
 
 	Kafka      kafka.Config
 	DB         DB
-	Rows       RowWriter // where the view baselines is filled; nil: nowhere
+	Rows       RowWriter // writes the rows of the view baselines; nil writes none
 	Code       string    // version of the binary
 	Now        func() time.Time
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 }
 
-// DefaultOptions are the documented defaults.
+// DefaultOptions returns the documented defaults.
 func DefaultOptions() Options {
 	return Options{Every: time.Hour, Quarantine: 24 * time.Hour, Window: 30 * 24 * time.Hour, MinRuns: 50, PerAgent: 200, PerRun: 500}
 }
@@ -55,10 +55,10 @@ type Learner struct {
 	learned route.Learned // the version last published
 }
 
-// producerName is the Kafka client that publishes, in logs and metrics.
+// producerName is the name of the publishing Kafka client in logs and metrics.
 const producerName = "learn-produce"
 
-// New makes a learner; it does nothing until Run or LearnOnce.
+// New makes a learner and registers its metrics. The learner does nothing before Run or LearnOnce.
 func New(o Options) *Learner {
 	l := &Learner{o: o,
 		publishedAt: prometheus.NewGauge(
@@ -85,18 +85,18 @@ func New(o Options) *Learner {
 	return l
 }
 
-// ErrTooFewRuns means that there are fewer clean runs than a baseline may rest on.
+// ErrTooFewRuns means that there are fewer clean runs than Options.MinRuns.
 var ErrTooFewRuns = errors.New("too few closed clean runs for a baseline")
 
-// firstRetryPause is the first pause after an attempt that made no baseline; each further
-// one doubles it, up to Every.
+// firstRetryPause is the pause after the first attempt that made no baseline. Each further failed attempt doubles the
+// pause, up to Options.Every.
 const firstRetryPause = 10 * time.Second
 
-// Run learns at once and then every Every, until ctx ends. What goes wrong is
-// logged and tried again sooner: the last baseline stays.
+// Run learns when the last published baseline is older than Options.Every, and then at that interval, until ctx ends. It
+// logs errors and tries again sooner; the last baseline stays active. It always returns nil.
 func (l *Learner) Run(ctx context.Context) error {
 	pause := firstRetryPause
-	select { // a baseline of the process before this one counts
+	select { // wait until the last baseline, also of an earlier process, is old enough
 	case <-ctx.Done():
 		return nil
 	case <-time.After(l.untilDue(ctx)):
@@ -124,7 +124,8 @@ func (l *Learner) Run(ctx context.Context) error {
 	}
 }
 
-// untilDue is how long it is until the last baseline is as old as the time between two.
+// untilDue returns how long it is until the last published baseline is as old as Options.Every. It returns 0 when there
+// is no baseline or its time is unknown.
 func (l *Learner) untilDue(ctx context.Context) time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, routesTimeout)
 	defer cancel()
@@ -139,7 +140,7 @@ func (l *Learner) untilDue(ctx context.Context) time.Duration {
 	return min(max(l.o.Every-l.o.Now().Sub(at), 0), l.o.Every)
 }
 
-// routesTimeout bounds what a slow ClickHouse may hold up: baselines come after it.
+// routesTimeout limits how long a slow ClickHouse delays the baseline, which is learned after the routes.
 const routesTimeout = 2 * time.Minute
 
 // publishRoutes limits the number of routes and publishes the result. It returns the
@@ -148,7 +149,7 @@ func (l *Learner) publishRoutes(ctx context.Context) (was, now string, err error
 	ctx, cancel := context.WithTimeout(ctx, routesTimeout)
 	defer cancel()
 	if l.learned.Version == "" {
-		// Of the process before this one.
+		// An earlier process may have published routes.
 		if l.learned, err = baselinestore.LatestRoutes(ctx, l.o.Kafka, l.o.Tenant); err != nil &&
 			!errors.Is(err, baselinestore.ErrNotPublished) {
 			return "", "", err
@@ -185,7 +186,7 @@ const maxBaselineBytes = 200 << 20
 
 // publish stores the baseline and then activates it in every partition of flyball.calls.
 func (l *Learner) publish(ctx context.Context, body *baseline.Baseline) error {
-	// The topic's bound is of what a record weighs compressed: about a twelfth.
+	// The size limit of the topic applies to the compressed record, which is about a twelfth of the text.
 	client, err := l.o.Kafka.NewClient(producerName, kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerBatchMaxBytes(maxBaselineBytes), kgo.BrokerMaxWriteBytes(maxBaselineBytes),
 		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.GzipCompression()))

@@ -8,13 +8,14 @@ import (
 	"flyball/detect/score"
 )
 
-// outlierShare of the runs that nothing was found of, those that lie furthest out by the
-// version before, teach thresholds and no counts: what hides just below the alarm
-// does not become normal. They calibrate at full weight, so that nothing creeps
-// (TestTrimmedRefitsKeepTheRate, adr/0001).
+// outlierShare is the share of the runs without an alarm that are marked as outliers: those with the highest scores by
+// the previous version. They are used for the thresholds and not for the counts, so that behaviour just below the
+// threshold does not become normal. They have full weight in the calibration, so that the thresholds do not fall from
+// refit to refit (TestTrimmedRefitsKeepTheRate, adr/0001).
 const outlierShare = .01
 
-// markOutliers marks them. What a person found benign is not among them.
+// markOutliers sets Trimmed of the runs that are outliers, and returns their number. It does not mark runs that a person
+// found benign.
 func markOutliers(before *baseline.Baseline, runs []*baseline.TrainingRun) int {
 	if before == nil {
 		return 0

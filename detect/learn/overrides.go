@@ -11,12 +11,12 @@ import (
 	"flyball/schema"
 )
 
-// ordersNow are the operators' words about baselines, the last of each kind.
+// ordersNow selects the orders of operators about baselines: the last one of each agent and kind.
 const ordersNow = `SELECT agent, kind, generation, toUnixTimestamp64Nano(at), toUnixTimestamp64Nano(until), off, by,
   why FROM baseline_orders WHERE tenant = {tenant:String}`
 
-// unresolved are incidents: trips that nobody has judged, and that are open or
-// changed a short while ago. They freeze the agent from their beginning on.
+// unresolved selects incidents: findings of the level trip that have no label of a person, and that are open or changed a
+// short time ago. An incident freezes the agent from the time at which its finding was opened.
 const unresolved = `SELECT agent, toString(trust) AS trust, min(opened) FROM (
   SELECT f.agent_id AS agent, r.agent_trust AS trust,
     toUnixTimestamp64Nano(f.opened_at) AS opened FROM findings AS f INNER JOIN runs AS r ON f.run_id = r.run_id AND f.tenant = r.tenant
@@ -26,14 +26,15 @@ const unresolved = `SELECT agent, toString(trust) AS trust, min(opened) FROM (
     AND f.finding_id NOT IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict IN ('true', 'benign', 'test')))
 GROUP BY agent, trust`
 
-// Overrides are what holds about agents besides their runs, by their keys.
+// Overrides holds orders of operators and open incidents, by the keys of the agents.
 type Overrides struct {
-	Freeze    map[string]schema.BaselineOrder // in force; EveryAgent is all of them
+	Freeze    map[string]schema.BaselineOrder // orders in force; the key EveryAgent means all agents
 	Reset     map[string]schema.BaselineOrder
-	Incidents map[string]int64 // when the first unresolved one began, Unix ns
+	Incidents map[string]int64 // when the first unresolved incident began, Unix ns
 }
 
-// frozenAt is since when an agent is frozen; 0: it is not.
+// frozenAt returns since when an agent is frozen, Unix ns, or 0 when it is not, and the order that froze it. order is nil
+// when an incident froze it.
 func (w *Overrides) frozenAt(agent string) (at int64, order *schema.BaselineOrder) {
 	for _, name := range [...]string{agent, schema.EveryAgent} {
 		if o, ok := w.Freeze[name]; ok {
@@ -43,7 +44,7 @@ func (w *Overrides) frozenAt(agent string) (at int64, order *schema.BaselineOrde
 	return w.Incidents[agent], nil
 }
 
-// ReadOverrides reads them as of a time.
+// ReadOverrides reads the orders that are in force at now, and the incidents whose finding changed after since.
 func ReadOverrides(ctx context.Context, db DB, tenant string, since, now time.Time) (*Overrides, error) {
 	out := &Overrides{Freeze: map[string]schema.BaselineOrder{}, Reset: map[string]schema.BaselineOrder{}, Incidents: map[string]int64{}}
 	rows, err := db.Query(ctx, ordersNow, clickhouse.Named("tenant", tenant))

@@ -13,9 +13,9 @@ import (
 	"flyball/schema/route"
 )
 
-// peoples are the newest sessions in people's names, few of a person. Those that
-// were suspected count: leaving them out would make every next refit suspect more.
-// Those that a person found true, or tried, do not.
+// peoples selects the newest sessions in people's names, at most sessionsOfOne of a person. Suspected sessions are
+// included: without them every refit would suspect more sessions. Sessions with a finding that a person labelled true
+// or test are left out.
 const peoples = `SELECT run_id
 FROM runs
 WHERE tenant = {tenant:String} AND (state = 'closed' OR last_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC') - INTERVAL 1 HOUR)
@@ -27,7 +27,7 @@ ORDER BY last_at DESC, run_id
 LIMIT {per:UInt32} BY principal_id, credential_id, actor
 LIMIT {most:UInt32}`
 
-// theirs are the calls of those sessions, as scoring sees them.
+// theirs selects the calls of these sessions, with the columns that scoring uses.
 const theirs = `SELECT toString(run_id), method, route, path, operation, args_digest,
   result_digest_basis = 'outcome' OR result_digest_basis = 'none', result_digest, bytes_in, bytes_out,
        outcome = 'unknown', outcome > 'ok', toString(effect), resources, start_time, ts_basis = 'kafka'
@@ -40,13 +40,13 @@ ORDER BY run_id, calls_partition, calls_offset, source_offset, item
 LIMIT {calls:UInt32} BY run_id`
 
 const (
-	sessionsOfOne  = 3     // of a person: one busy one is not everybody
-	maxSessions    = 5_000 // that a baseline looks at
-	callsOfSession = 200
+	sessionsOfOne  = 3     // sessions of a person: one busy person must not dominate
+	maxSessions    = 5_000 // sessions of a baseline
+	callsOfSession = 200   // calls of a session
 )
 
-// ReadPeople learns what a tenant's own people are like; nil where there are too few
-// of their sessions to say how rare anything is among them.
+// ReadPeople learns how sessions of a tenant's own people look. It returns nil when there are too few sessions to
+// estimate how rare a value is among them.
 func ReadPeople(ctx context.Context, db DB, w Window) (*sharedcredential.TenantPeople, error) {
 	rows, err := db.Query(ctx, theirs+w.only+theirsInOrder, clickhouse.Named("tenant", w.Tenant),
 		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())), clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())),

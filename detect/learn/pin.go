@@ -14,26 +14,23 @@ import (
 	"flyball/schema"
 )
 
-// pinned is how far everything is stored: below it no call of a partition is
-// missing, and none will come. With a topic that was made again the offsets of the
-// old one are below the higher of both.
+// pinned selects up to which offset all calls of a partition are stored. Below it no call is missing, and none is added
+// later. After the topic was deleted and created again, the result is the higher offset of both topics.
 const pinned = `SELECT calls_partition, toInt64(max(next_offset)) FROM progress GROUP BY calls_partition`
 
-// Pin is the offset in each partition of flyball.calls below which calls are read.
-// It holds all statements of a version together: what is stored while they run has
-// a higher one. Without any, calls are bounded by their runs alone.
+// Pin holds for each partition of flyball.calls the offset below which calls are read. With it, all statements of a
+// version read the same calls: calls that are stored meanwhile have higher offsets. An empty Pin sets no limit.
 type Pin map[int32]int64
 
-// stored is what is there, marked as whole or not.
+// stored selects up to which offset calls are in the table, complete or not.
 const stored = `SELECT calls_partition, max(next) FROM (SELECT calls_partition, toInt64(next_offset) AS next FROM progress
   UNION ALL SELECT calls_partition, max(calls_offset) + 1 AS next FROM calls_store GROUP BY calls_partition) GROUP BY calls_partition`
 
-// minStoredAge is the quarantine from which on the mark of the store, which follows the
-// rows, is past everything that may teach. With a shorter one what is there counts
-// whether it is marked or not.
+// minStoredAge is the quarantine from which on the store has recorded its progress for all calls that are learned from;
+// it records progress after it has inserted the rows. With a shorter quarantine, ReadPin uses the stored rows as well.
 const minStoredAge = 5 * time.Minute
 
-// ReadPin reads the pin. It must be read before the runs are.
+// ReadPin reads the pin. It must be called before the runs are read.
 func ReadPin(ctx context.Context, db DB, quarantine time.Duration) (Pin, error) {
 	query := pinned
 	if quarantine < minStoredAge {
@@ -56,7 +53,7 @@ func ReadPin(ctx context.Context, db DB, quarantine time.Duration) (Pin, error) 
 	return out, rows.Err()
 }
 
-// only is the pin as a condition on calls, by the name that they have in a statement.
+// only returns the pin as an SQL condition on calls. calls is the prefix of the columns, such as "c.".
 func (p Pin) only(calls string) string {
 	if len(p) == 0 {
 		return ""
@@ -69,21 +66,21 @@ func (p Pin) only(calls string) string {
 		calls, calls, strings.Join(parts, ","), strings.Join(offsets, ","))
 }
 
-// runsPerStatement is how many runs one statement reads the calls of.
+// runsPerStatement is the maximum number of runs whose calls one statement reads.
 const runsPerStatement = 2000
 
-// SelectedRun is a run that is to be read.
+// SelectedRun is a run whose calls ReadRuns reads.
 type SelectedRun struct {
 	StoredRun
-	Agent   string // its key
+	Agent   string // key of the agent
 	Alarmed bool
 }
 
-// ReadRuns reads the calls of runs below a pin, each as the steps that scoring would
-// see. A run without any comes back without steps.
+// ReadRuns reads the calls of runs below a pin and computes the features that scoring uses. A run without stored calls is
+// returned without features. The result is sorted by run id.
 func ReadRuns(ctx context.Context, db DB, tenant string, callsPerRun int, pin Pin, runs []SelectedRun) ([]*baseline.TrainingRun, error) {
 	runs = slices.Clone(runs)
-	// In the order of the table: each statement reads its own part of it.
+	// Sorted as the table is, so that each statement reads one part of the table.
 	slices.SortFunc(runs, func(a, b SelectedRun) int { return strings.Compare(a.ID, b.ID) })
 	out := make([]*baseline.TrainingRun, 0, len(runs))
 	for chunk := range slices.Chunk(runs, runsPerStatement) {

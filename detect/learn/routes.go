@@ -12,13 +12,13 @@ import (
 	"flyball/schema/wire"
 )
 
-// dayOfRoutes are the templates that the heuristic made of a day's calls.
+// dayOfRoutes selects the route templates that the heuristic made of a day's calls, with the number of their calls.
 const dayOfRoutes = `SELECT method, route, count() AS n FROM calls
 WHERE tenant = {tenant:String} AND route_source = 'heuristic' AND route != '' AND start_time > fromUnixTimestamp64Nano({since:Int64}, 'UTC')
 GROUP BY method, route ORDER BY n DESC LIMIT 200000`
 
-// collapseRoutes runs the guard of cardinality over the last day and publishes another
-// version when it found something. What was found once stays found.
+// collapseRoutes looks for routes with too many values in the calls of the last day, and publishes a new version when it
+// finds new ones. Routes that were found before are kept. It returns the version that is now active.
 func (l *Learner) collapseRoutes(ctx context.Context) (route.Learned, error) {
 	before := l.learned
 	rows, err := l.o.DB.Query(ctx, dayOfRoutes, clickhouse.Named("tenant", l.o.Tenant),

@@ -6,21 +6,21 @@ import (
 	"flyball/schema"
 )
 
-// scopeOf are columns of a run: the type of the task that an orchestrator had declared
-// for it when the check was asked, and whether a person found benign what it did
-// outside its scope.
+// scopeOf is a list of columns of a run: whether a person labelled a finding of the family scope benign, and the task
+// type that an orchestrator declared in a request to the check.
 const scopeOf = `run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND family = 'scope'
   AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign')) AS vouched,
     d.task_type AS declared`
 
-// DeclaredTasksSQL are the types of the tasks of runs that the check was asked about.
+// DeclaredTasksSQL returns a subquery for the task types that requests to the check declared. runs is an SQL list or
+// subquery of run ids.
 func DeclaredTasksSQL(runs string) string {
 	return `(SELECT run_id, any(attrs['` + schema.AttrTaskType + `']) AS task_type FROM calls
   WHERE tenant = {tenant:String} AND run_id IN (` + runs + `) AND observer_kind = 'gate'
     AND attrs['` + schema.AttrTaskType + `'] != '' GROUP BY run_id)`
 }
 
-// scopeColumns are read of it.
+// scopeColumns holds the values of the columns of scopeOf.
 type scopeColumns struct {
 	declared string
 	vouched  bool
@@ -35,14 +35,14 @@ func (s *scopeColumns) take(out *StoredCall, c *schema.Call) error {
 	return nil
 }
 
-// ScopeFacts is what scopes are learned of beside a call's features.
+// ScopeFacts holds what scopes are learned from in addition to a call's features.
 type ScopeFacts struct {
-	Declared        string // type of the task that an orchestrator declared for its run
-	ConfirmedBenign bool   // a person found benign what its run did outside its scope
+	Declared        string // task type that an orchestrator declared for the run
+	ConfirmedBenign bool   // a person labelled benign what the run did outside its scope
 	Named           []schema.Resource
 }
 
-// addToScope adds a call to a run as the guard sees it.
+// addToScope adds a call to the run's data for learning scopes.
 func addToScope(run *baseline.TrainingRun, c *StoredCall) {
 	if run.Scope == nil {
 		run.Scope = &scope.TrainingRun{ID: run.ID, Agent: run.Agent, Group: run.Group, Declared: c.Declared, ConfirmedBenign: c.ConfirmedBenign}
@@ -51,8 +51,8 @@ func addToScope(run *baseline.TrainingRun, c *StoredCall) {
 	s.Calls, s.Names = append(s.Calls, scope.NewAccess(c.Route, c.Write, c.Named)), append(s.Names, c.Route)
 }
 
-// SetTaskTypes names the type of task of each run, once it is known which ids come back: the
-// one that its scope goes by, and the one that it is compared by.
+// SetTaskTypes sets the task type of each run: the one for its scope, and the one for its comparison with other runs. It
+// needs all runs, because a task id that several runs share can name a type.
 func SetTaskTypes(runs []*baseline.TrainingRun) {
 	seen := map[string]int{}
 	for _, r := range runs {
@@ -68,20 +68,20 @@ func SetTaskTypes(runs []*baseline.TrainingRun) {
 	}
 }
 
-// outsideScope are the runs that what the others do would have held: they teach no
-// counts. They calibrate as any other does: what holds a run is not its score, and
-// without them the unusual of what is clean would be missing where it counts.
+// outsideScope returns the runs that would have needed approval by a scope learned from the other runs. They are not
+// counted. They are used in the calibration, because the guard does not use the score, and without them unusual clean
+// runs would be missing from the tail.
 func outsideScope(runs []*baseline.TrainingRun) map[*baseline.TrainingRun]bool {
-	jury, out := scope.NewLeaveOneOut(scope.DefaultRules(), known(runs)), map[*baseline.TrainingRun]bool{}
+	others, out := scope.NewLeaveOneOut(scope.DefaultRules(), known(runs)), map[*baseline.TrainingRun]bool{}
 	for _, r := range runs {
-		if r.Scope != nil && !r.Alarmed && jury.NeedsApproval(r.Scope) {
+		if r.Scope != nil && !r.Alarmed && others.NeedsApproval(r.Scope) {
 			out[r] = true
 		}
 	}
 	return out
 }
 
-// scopes of the runs that teach; nil where nothing is known of any.
+// scopes learns the scopes of the runs. It returns nil when no run has data for learning scopes.
 func scopes(runs []*baseline.TrainingRun) *scope.Model {
 	list := known(runs)
 	if len(list) == 0 {

@@ -7,56 +7,55 @@ import (
 	"flyball/detect/model/baseline"
 )
 
-// Selection is what a version is to learn from, and what it leaves out.
+// Selection holds the runs that a version learns from, and the number of runs that it leaves out by reason.
 type Selection struct {
 	Runs     []SelectedRun
-	Clean    int // of them
+	Clean    int // number of Runs without an alarm
 	Status   map[string]*baseline.AgentStatus
 	Excluded map[string]uint64
 }
 
-// SelectRuns says which runs teach: of each agent those that its days have room for,
-// none after it was frozen, none from before it was reset. An agent that is frozen
-// for the first time, before anything is known of it, learns what was before.
-func SelectRuns(history map[string]*AgentHistory, words *Overrides, perAgent int) *Selection {
+// SelectRuns selects the runs of each agent to learn from: within the limits of sampleDays, none after the agent was
+// frozen, none from before it was reset. Runs from before a freeze are selected.
+func SelectRuns(history map[string]*AgentHistory, overrides *Overrides, perAgent int) *Selection {
 	out := &Selection{Status: map[string]*baseline.AgentStatus{}, Excluded: map[string]uint64{}}
 	for _, agent := range slices.Sorted(maps.Keys(history)) {
 		p := history[agent]
-		life := &baseline.AgentStatus{SeenAt: p.SeenAt, Version: p.Version, Group: p.Group, Excluded: maps.Clone(p.Excluded)}
-		frozenAt, order := words.frozenAt(agent)
-		resetAt := words.Reset[agent].At
-		if life.Order = order; order == nil && resetAt > 0 {
-			o := words.Reset[agent]
-			life.Order = &o
+		status := &baseline.AgentStatus{SeenAt: p.SeenAt, Version: p.Version, Group: p.Group, Excluded: maps.Clone(p.Excluded)}
+		frozenAt, order := overrides.frozenAt(agent)
+		resetAt := overrides.Reset[agent].At
+		if status.Order = order; order == nil && resetAt > 0 {
+			o := overrides.Reset[agent]
+			status.Order = &o
 		}
 		for _, kind := range [...]struct {
 			days    map[uint16]*Day
 			alarmed bool
 		}{{p.Clean, false}, {p.Alarmed, true}} {
 			picked, full, enough := sampleDays(kind.days, perAgent)
-			exclude(life.Excluded, baseline.ExcludedDayFull, full)
-			exclude(life.Excluded, baseline.ExcludedEnough, enough)
+			exclude(status.Excluded, baseline.ExcludedDayFull, full)
+			exclude(status.Excluded, baseline.ExcludedEnough, enough)
 			for i := range picked {
 				r := &picked[i]
 				switch {
 				case frozenAt > 0 && r.At > frozenAt:
-					exclude(life.Excluded, baseline.ExcludedFrozen, 1)
+					exclude(status.Excluded, baseline.ExcludedFrozen, 1)
 					continue
 				case r.At <= resetAt:
-					exclude(life.Excluded, baseline.ExcludedReset, 1)
+					exclude(status.Excluded, baseline.ExcludedReset, 1)
 					continue
 				case kind.alarmed:
-					exclude(life.Excluded, baseline.ExcludedAlarmed, 1)
+					exclude(status.Excluded, baseline.ExcludedAlarmed, 1)
 				default:
 					out.Clean++
 				}
 				out.Runs = append(out.Runs, SelectedRun{StoredRun: *r, Agent: agent, Alarmed: kind.alarmed})
 			}
 		}
-		for why, n := range life.Excluded {
+		for why, n := range status.Excluded {
 			out.Excluded[why] += n
 		}
-		out.Status[agent] = life
+		out.Status[agent] = status
 	}
 	return out
 }

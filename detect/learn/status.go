@@ -14,8 +14,8 @@ import (
 	"flyball/schema/wire"
 )
 
-// learn makes the next version: of one picture of the past, on top of the version
-// before where an agent's counts are kept.
+// learn makes the next version. It reads one consistent state of the stored runs, and takes the counts of frozen and
+// stale agents from the previous version. It returns ErrTooFewRuns when too few clean runs are selected.
 func (l *Learner) learn(ctx context.Context, now time.Time) (*baseline.Baseline, error) {
 	since, until := now.Add(-l.o.Window), now.Add(-l.o.Quarantine)
 	parent, err := l.parent(ctx)
@@ -30,11 +30,11 @@ func (l *Learner) learn(ctx context.Context, now time.Time) (*baseline.Baseline,
 	if err != nil {
 		return nil, err
 	}
-	words, err := ReadOverrides(ctx, l.o.DB, l.o.Tenant, since, now)
+	overrides, err := ReadOverrides(ctx, l.o.DB, l.o.Tenant, since, now)
 	if err != nil {
 		return nil, err
 	}
-	chosen := SelectRuns(history, words, l.o.PerAgent)
+	chosen := SelectRuns(history, overrides, l.o.PerAgent)
 	if chosen.Clean < l.o.MinRuns {
 		return nil, fmt.Errorf("%w: %d closed before %s, learn.min_runs is %d", ErrTooFewRuns, chosen.Clean, until.UTC().Format(time.RFC3339),
 			l.o.MinRuns)
@@ -50,7 +50,7 @@ func (l *Learner) learn(ctx context.Context, now time.Time) (*baseline.Baseline,
 		return nil, err
 	}
 	if body.CallRates, err = ReadCallRates(ctx, l.o.DB, window); err != nil {
-		// It is a backstop: everything else is not to wait for it.
+		// Call rates are an additional detector: a failure must not delay the rest of the baseline.
 		l.noPace.Inc()
 		l.o.Logger.Warn("baseline without call rates: no finding of family pace until the next baseline", "error", err)
 	}
@@ -60,12 +60,12 @@ func (l *Learner) learn(ctx context.Context, now time.Time) (*baseline.Baseline,
 	if parent != nil {
 		body.Provenance.Parent = parent.Version
 	}
-	assignStatus(body, parent, chosen, words, runs)
+	assignStatus(body, parent, chosen, overrides, runs)
 	return body, nil
 }
 
-// parent is the version before. One that this binary cannot read is no parent:
-// nothing is carried over from it.
+// parent returns the previous version. It returns nil without an error when there is none or when this binary cannot
+// read it; then nothing is taken over from it.
 func (l *Learner) parent(ctx context.Context) (*baseline.Baseline, error) {
 	body, err := baselinestore.LatestBaseline(ctx, l.o.Kafka,
 		func(version string) bool { return baselinestore.VersionTenant(version) == l.o.Tenant })
@@ -79,8 +79,8 @@ func (l *Learner) parent(ctx context.Context) (*baseline.Baseline, error) {
 	return body, err
 }
 
-// assignStatus gives every agent of a new version its status, and the counts of the version
-// before to those that nothing teaches at present.
+// assignStatus sets the status of every agent of a new version. Agents that are frozen or stale get the counts of the
+// previous version.
 func assignStatus(body, parent *baseline.Baseline, chosen *Selection, orders *Overrides, runs []*baseline.TrainingRun) {
 	for _, r := range runs {
 		countRun(chosen, r)
@@ -91,7 +91,7 @@ func assignStatus(body, parent *baseline.Baseline, chosen *Selection, orders *Ov
 		frozenAt, order := orders.frozenAt(agent)
 		resetAt := orders.Reset[agent].At
 		if resetAt > body.Since && body.CallRates != nil {
-			delete(body.CallRates.Agents, agent) // runs before the reset are counted in it
+			delete(body.CallRates.Agents, agent) // they contain runs from before the reset
 		}
 		copyOrLimit(body, parent, agent, status, frozenAt > 0, resetAt)
 		facts := baseline.StateFacts{
@@ -109,8 +109,7 @@ func assignStatus(body, parent *baseline.Baseline, chosen *Selection, orders *Ov
 	}
 }
 
-// countRun counts a run that was read as one that taught its agent, or under the reason
-// why it did not.
+// countRun counts a run in the status of its agent: as learned from, or under the reason why it was not.
 func countRun(chosen *Selection, r *baseline.TrainingRun) {
 	status, why := chosen.Status[r.Agent], ""
 	switch {
@@ -120,7 +119,7 @@ func countRun(chosen *Selection, r *baseline.TrainingRun) {
 		why = baseline.ExcludedOutsideScope
 	case r.Trimmed:
 		why = baseline.ExcludedTrimmed
-	case r.Alarmed: // it was counted when it was selected
+	case r.Alarmed: // counted in SelectRuns
 		return
 	default:
 		status.Runs++
@@ -133,8 +132,7 @@ func countRun(chosen *Selection, r *baseline.TrainingRun) {
 	exclude(chosen.Excluded, why, 1)
 }
 
-// addFrozenAgents adds agents that an operator froze and that did not call since: their
-// counts stay as well.
+// addFrozenAgents adds agents that an operator froze and that have no runs in the window, so that their counts are kept.
 func addFrozenAgents(parent *baseline.Baseline, chosen *Selection, orders *Overrides) {
 	if parent == nil {
 		return
@@ -152,13 +150,12 @@ func addFrozenAgents(parent *baseline.Baseline, chosen *Selection, orders *Overr
 	}
 }
 
-// onlyAsserted reports a name that callers only assert. It gets a status when there is
-// more to keep than the name.
+// onlyAsserted reports whether callers only claim the agent's name: the key is empty or begins with "~". Such an agent
+// gets a status only when there are runs, counts or an order to keep.
 func onlyAsserted(agent string) bool { return agent == "" || agent[0] == '~' }
 
-// copyOrLimit takes an agent's counts over from the version before while the agent is
-// frozen, or nothing has taught it for baseline.StaleAfter, and else limits their drift.
-// After a reset nothing is taken over.
+// copyOrLimit copies an agent's counts from the previous version while the agent is frozen, or when no run was learned
+// from for baseline.StaleAfter. Otherwise it limits their drift. After a reset nothing is copied.
 func copyOrLimit(body, parent *baseline.Baseline, agent string, status *baseline.AgentStatus, frozen bool, resetAt int64) {
 	if parent == nil || !parent.Has(agent) || resetAt > parent.MadeAt {
 		return
@@ -174,7 +171,7 @@ func copyOrLimit(body, parent *baseline.Baseline, agent string, status *baseline
 		if status.CarriedFrom == "" {
 			status.CarriedFrom = parent.Version
 		}
-	case established: // with fewer runs the peers weigh more, and the agent's own figures move quickly
+	case established: // with fewer runs the peers have more weight, and the agent's own counts may change quickly
 		limitDrift(body, parent, agent, status)
 	}
 }
@@ -183,15 +180,15 @@ func copyOrLimit(body, parent *baseline.Baseline, agent string, status *baseline
 func limitDrift(body, parent *baseline.Baseline, agent string, status *baseline.AgentStatus) {
 	days := float64(body.MadeAt-parent.MadeAt) / float64(24*time.Hour)
 	if share := body.LimitDrift(parent, agent, status.Group, days); share < 1 {
-		status.DriftAllowed = max(share, 1e-9) // 0 stands for no limit
+		status.DriftAllowed = max(share, 1e-9) // 0 means no limit
 	}
 	for _, t := range body.Tasks[agent] {
 		body.LimitDrift(parent, baseline.TaskKey(agent, t.Type), status.Group, days)
 	}
 }
 
-// countVersions returns how many versions of an agent are kept or run now, and how many
-// runs of the version that runs now taught.
+// countVersions returns how many versions of an agent are known, the version that runs now included, and how many runs
+// of that version were learned from.
 func countVersions(body *baseline.Baseline, agent, now string) (n int, runs uint64) {
 	known := false
 	for _, v := range body.Versions[agent] {
@@ -213,9 +210,9 @@ func (l *Learner) afterPublish(ctx context.Context, body *baseline.Baseline, now
 		l.states.WithLabelValues(schema.BaselineState(state).String()).Set(float64(n))
 	}
 	for _, agent := range slices.Sorted(maps.Keys(body.Status)) {
-		if life := body.Status[agent]; life.Why == baseline.WhyNewVersion {
+		if status := body.Status[agent]; status.Why == baseline.WhyNewVersion {
 			l.o.Logger.Info("agent runs a new version, compared with its peers until enough runs of it are known",
-				"agent", agent, "version", life.Version)
+				"agent", agent, "version", status.Version)
 		}
 	}
 	if err := l.insertBaselineRows(ctx, body); err != nil {

@@ -18,26 +18,26 @@ import (
 	"flyball/schema/wire"
 )
 
-// RowWriter is where the view baselines is filled.
+// RowWriter inserts rows into ClickHouse tables. blocks are in the Native format.
 type RowWriter interface {
 	InsertNative(ctx context.Context, table string, blocks ...[]byte) error
 }
 
-// insertBaselineRows fills the view: a row for each agent of the version.
+// insertBaselineRows writes the rows of the view baselines: one for each agent of the version.
 func (l *Learner) insertBaselineRows(ctx context.Context, body *baseline.Baseline) error {
 	if l.o.Rows == nil || len(body.Status) == 0 {
 		return nil
 	}
 	block := tables.BaselinesTable.NewBlock()
 	for _, agent := range slices.Sorted(maps.Keys(body.Status)) {
-		life := body.Status[agent]
-		text, err := json.Marshal(life)
+		status := body.Status[agent]
+		text, err := json.Marshal(status)
 		if err != nil {
 			return fmt.Errorf("baseline of %q: %w", agent, err)
 		}
-		block.Append(&schema.BaselineRow{Tenant: body.Tenant, Agent: agent, Version: body.Version, MadeAt: body.MadeAt, State: life.State,
-			Why:  life.Why,
-			Runs: life.Runs, Calls: life.Calls, Since: body.Since, Until: body.Until, Body: string(text)})
+		block.Append(&schema.BaselineRow{Tenant: body.Tenant, Agent: agent, Version: body.Version, MadeAt: body.MadeAt, State: status.State,
+			Why:  status.Why,
+			Runs: status.Runs, Calls: status.Calls, Since: body.Since, Until: body.Until, Body: string(text)})
 	}
 	return l.o.Rows.InsertNative(ctx, "baselines_store", block.AppendNative(nil))
 }
@@ -47,16 +47,16 @@ const (
 	// keepVersionsFor is longer than flyball.calls keeps the marks that activate versions: a
 	// replay finds each of them.
 	keepVersionsFor = 4 * 24 * time.Hour
-	// keepNewestVersions stay however old they are.
+	// keepNewestVersions is how many of the newest versions are kept regardless of their age.
 	keepNewestVersions = 24
 )
 
-// named are the versions that findings were made by, while they are open or young
-// enough for somebody to ask: as long as the window that is learned from.
+// named selects the versions by which findings were scored, for findings that are open or changed within the learning
+// window: people may still ask why they were raised.
 const named = `SELECT DISTINCT baseline_version FROM findings WHERE tenant = {tenant:String} AND baseline_version != ''
   AND (state = 'open' OR updated_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC'))`
 
-// expiredVersions are the versions, oldest first in the list, that nothing needs any more.
+// expiredVersions returns the versions that are not needed any more. versions is sorted with the oldest first.
 func expiredVersions(versions []string, named map[string]bool, now time.Time) (out []string) {
 	for i, v := range versions {
 		made, ok := baselinestore.VersionTime(v)
@@ -68,8 +68,8 @@ func expiredVersions(versions []string, named map[string]bool, now time.Time) (o
 	return out
 }
 
-// deleteOldVersions deletes versions that nothing needs any more, by records without a value
-// that log compaction follows. It returns how many.
+// deleteOldVersions deletes versions that are not needed any more and returns their number. It writes records without a
+// value; log compaction then removes the versions.
 func (l *Learner) deleteOldVersions(ctx context.Context, now time.Time) (int, error) {
 	versions, err := baselinestore.Versions(ctx, l.o.Kafka, l.o.Tenant)
 	if err != nil || len(versions) <= keepNewestVersions {

@@ -1,5 +1,5 @@
-// Package playbook says, for each family of findings, what it means, what harmless causes
-// it may have, and what to do about it.
+// Package playbook holds a text for each family of findings: what the family means, what harmless causes
+// it can have, and what to do about it.
 //
-// It knows families and no findings: an entry is the same for every agent.
+// It does not read findings: an entry is the same for every agent and every finding of a family.
 package playbook

@@ -7,9 +7,9 @@ import (
 	"flyball/schema"
 )
 
-// Entry is what a responder reads about a family of findings.
+// Entry is the text about a family of findings for a responder.
 type Entry struct {
-	Means   string   `json:"means"` // what a finding of the family says
+	Means   string   `json:"means"` // what a finding of the family means
 	Benign  []string `json:"benign_causes"`
 	Check   []string `json:"check"`
 	Contain []string `json:"contain"`
@@ -218,11 +218,11 @@ var entries = map[string]Entry{
 		Close: "It closes when the run has made no call for its gap."},
 }
 
-// Find returns the entry of a family; false: the family has none.
+// Find returns the entry of a family. It returns false when the family has no entry.
 func Find(family string) (Entry, bool) {
 	c, ok := entries[family]
 	return c, ok
 }
 
-// Families are those that have an entry, sorted.
+// Families returns the families that have an entry, sorted.
 func Families() []string { return slices.Sorted(maps.Keys(entries)) }

@@ -9,11 +9,11 @@ import (
 // Arming selects the decisions that are enforced. All others are recorded only.
 type Arming struct {
 	All bool
-	// Agents, Tags and Families are patterns as path.Match takes them: billing/*,
-	// payments, runaway.*.
+	// Agents, Tags and Families are patterns in the syntax of path.Match: billing/*, payments,
+	// runaway.*.
 	Agents, Tags, Families []string
-	// ExplicitOnly are families that are armed by their own name alone: what arms an agent,
-	// or everything, does not arm them.
+	// ExplicitOnly are families that are armed only by an entry for the family itself: an armed
+	// agent or mode "armed" for everything does not arm them.
 	ExplicitOnly []string
 }
 
@@ -33,8 +33,8 @@ func ParseArming(all bool, list []string) Arming {
 	return a
 }
 
-// Enforces reports whether what a family finds about an agent is enforced: everything
-// is armed, or the agent, one of its tags, or the family is.
+// Enforces reports whether findings of a family about an agent are enforced: everything is armed,
+// or the agent, one of its tags, or the family is armed.
 func (a Arming) Enforces(agent string, tags []string, family string) bool {
 	if slices.Contains(a.ExplicitOnly, family) {
 		return matchesAny(a.Families, family)

@@ -9,17 +9,17 @@ import (
 	"flyball/schema/schedule"
 )
 
-// Exception covers findings of a family about an agent that are intended, such as a nightly
-// purge. It prevents decisions on findings and nothing else: manifests, approvals and the
-// kill switch do not know of it.
+// Exception covers findings of a family about an agent that are intended, such as a nightly purge.
+// It prevents decisions on findings and nothing else: manifests, approvals and the kill switch do
+// not use it.
 type Exception struct {
 	Name          string
 	Agent, Family string // patterns: billing/*, runaway.*
-	// Routes that it is about; empty: any. A call elsewhere is not covered, so that a purge
-	// that begins to do something else is tripped for that.
+	// Routes limits the exception to these routes; empty: all routes. A call of another route is
+	// not covered, so that a purge that begins to do something else is tripped for that call.
 	Routes []route.Pattern
 	Hours  *schedule.Compiled // nil: at any hour
-	// Expires is the event time, in Unix ns, from which it covers nothing.
+	// Expires is the event time, in Unix ns, from which the exception covers nothing.
 	Expires       int64
 	Approver, Why string
 }
@@ -29,43 +29,43 @@ func (e *Exception) ActiveAt(at int64) bool {
 	return at < e.Expires && (e.Hours == nil || e.Hours.Contains(at))
 }
 
-// covers reports whether a finding is covered at a call. Only an agent whose name the
-// infrastructure established is: a name that the caller asserts would cover anybody.
-func (e *Exception) covers(f Subject, c *schema.Call) bool {
+// matches reports whether the exception covers a finding at a call. It covers only an agent whose
+// name the infrastructure established: any caller could use a name that the caller itself asserts.
+func (e *Exception) matches(f Subject, c *schema.Call) bool {
 	return f.Trust >= schema.TrustInfrastructure && matchesPattern(e.Family, f.Family) && matchesPattern(e.Agent, f.Agent) &&
 		e.ActiveAt(c.Start) && (len(e.Routes) == 0 || route.AnyMatches(e.Routes, c))
 }
 
-// Subject is what exceptions are matched with: a family's finding about an agent.
+// Subject is what exceptions are compared with: an agent and the family of a finding about it.
 type Subject struct {
 	Agent  string
 	Trust  schema.Trust // of the agent's name
 	Family string
 }
 
-// FindingSubject is the subject of a finding.
+// FindingSubject returns the subject of a finding.
 func FindingSubject(f *schema.Finding) Subject { return Subject{f.AgentID, f.AgentTrust, f.Family} }
 
-// ExceptionFor is the first exception that covers a finding at a call; nil: none does.
-// Expiry and hours are judged by the call's event time.
+// ExceptionFor returns the first exception that covers a finding at a call, or nil. Expiry and
+// hours are compared with the call's event time.
 func (r *Rules) ExceptionFor(f Subject, c *schema.Call) *Exception {
 	if !Exceptable(f.Family) {
 		return nil
 	}
 	for i := range r.Exceptions {
-		if e := &r.Exceptions[i]; e.covers(f, c) {
+		if e := &r.Exceptions[i]; e.matches(f, c) {
 			return e
 		}
 	}
 	return nil
 }
 
-// Exceptable reports whether an exception can cover findings of a family. What manifests
-// decide cannot be covered, nor the suspicion that a machine uses a person's credential,
-// which is about no established agent.
+// Exceptable reports whether an exception can cover findings of a family. It cannot cover what
+// manifests decide, nor the suspicion that a machine uses a person's credential, because that
+// finding is not about an established agent.
 func Exceptable(family string) bool {
 	return !strings.HasPrefix(family, "policy.") && family != schema.FamilyBorrowed
 }
 
-// ExpiresAt is the event time from which the exception covers nothing.
+// ExpiresAt returns the event time from which the exception covers nothing.
 func (e *Exception) ExpiresAt() time.Time { return time.Unix(0, e.Expires).UTC() }

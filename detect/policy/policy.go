@@ -1,7 +1,7 @@
 // Package policy turns findings into decisions.
 //
-// It looks at nothing but its input: no clock, no state, no input or output. The same input
-// makes the same decision, and every decision names its reason.
+// It depends only on its input: it has no clock and no state, and does no input or output. The same
+// input makes the same decision, and every decision names its reason.
 package policy
 
 import (
@@ -14,29 +14,29 @@ import (
 // Rules are what the operator configured.
 type Rules struct {
 	Arming Arming
-	// Graded are the rules that choose an action. A finding that none matches is annotated
-	// at level alert and denied at level trip; one about a learned scope asks for approval.
+	// Graded are the rules that choose an action. If no rule matches a finding, it is annotated at
+	// level alert and denied at level trip; a finding about a learned scope asks for approval.
 	Graded []Rule
-	// Exceptions are findings that are intended. The first that covers one applies.
+	// Exceptions are findings that are intended. The first one that covers a finding applies.
 	Exceptions []Exception
-	// TTL of a decision, unless its rule has one.
+	// TTL is the time for which a decision holds, unless its rule has a TTL.
 	TTL time.Duration
-	// TooOld is the age beyond which a call is history: a decision on it is recorded and not
+	// TooOld is the age above which a call is history: a decision on it is recorded and not
 	// enforced.
 	TooOld time.Duration
 }
 
-// DefaultRules are the documented defaults. They enforce nothing.
+// DefaultRules returns the documented defaults. They enforce nothing.
 func DefaultRules() Rules { return Rules{TTL: 15 * time.Minute, TooOld: 15 * time.Minute} }
 
-// Input is what a decision is made of.
+// Input holds everything that a decision depends on.
 type Input struct {
 	Finding *schema.Finding
 	Run     *schema.RunSnapshot
 	Call    *schema.Call // the call that raised the finding
-	// Age of the call by the clock of the process. It can only change the mode.
+	// Age of the call by the clock of the process. It can change only the mode.
 	Age time.Duration
-	// Tags and Criticality of the agent, by the registry.
+	// Tags and Criticality of the agent in the registry.
 	Tags        []string
 	Criticality string
 	// TrippedBefore is how many other runs of the same actor were tripped within the TTL.
@@ -59,9 +59,9 @@ const (
 	WhyException          = "exception" // the rule is the exception's name
 )
 
-// Decide decides on a finding that has reached a level. ok is false if only a note in the
-// finding is made: by the rules, or because an exception covers it; then Why is
-// WhyException and Rule its name. The scope is the narrowest that an enforcement point can
+// Decide makes a decision on a finding that has reached a level. ok is false if the finding only
+// gets a note: because of the rules, or because an exception covers it; then Why is WhyException
+// and Rule is the exception's name. The scope is the narrowest one that an enforcement point can
 // recognise in the next request.
 func Decide(r Rules, in Input) (d schema.Decision, ok bool) {
 	f := in.Finding
@@ -93,10 +93,10 @@ func Decide(r Rules, in Input) (d schema.Decision, ok bool) {
 	return d, true
 }
 
-// enforcementScope chooses whom a decision holds, and returns the reason. It never uses a
-// name that the caller claimed: a caller could then trip another one. It uses an address
-// only for a claimed caller; the breaker, which sees all callers, does not hold established
-// ones behind the same address.
+// enforcementScope returns the scope of a decision and the reason for it. It never uses a name that
+// the caller claimed: a caller could then trip another caller. It uses an address only for a
+// claimed caller; the breaker, which sees all callers, does not hold established callers behind the
+// same address.
 func enforcementScope(in Input) (schema.Scope, string) {
 	run, c := in.Run, in.Call
 	if s, ok := runScope(in); ok {
@@ -113,13 +113,14 @@ func enforcementScope(in Input) (schema.Scope, string) {
 	return schema.Scope{}, WhyNoEnforceableScope
 }
 
-// runScope is the run alone, where the next request of it can be recognised. It is not enough
-// for what is spread over several runs, nor after another run of the actor was tripped.
+// runScope returns the scope of the run alone, if the run's next request can be recognised. A
+// single run is not enough for a finding about several runs, nor after another run of the actor was
+// tripped.
 func runScope(in Input) (schema.Scope, bool) {
 	run, c := in.Run, in.Call
 	switch {
 	case in.Finding.Family == schema.FamilySplit || in.TrippedBefore > 0 || c.RunKey == "":
-	case run.Rule == schema.RunGate: // as the check knows it
+	case run.Rule == schema.RunGate: // the check uses the same key
 		return schema.Scope{Kind: schema.ScopeRun, Value: c.RunKey}, true
 	case run.Rule == schema.RunExplicit && !strings.Contains(c.RunKeySource, "span"):
 		return schema.Scope{Kind: schema.ScopeRun, Value: run.RunID.String()}, true

@@ -2,19 +2,20 @@ package policy
 
 import "flyball/schema"
 
-// FindingProgress is what has been decided about one finding of a run so far. The zero
-// value is a finding that has not reached any level.
+// FindingProgress holds what has been decided about one finding of a run so far. The zero value is
+// a finding that has not reached any level.
 type FindingProgress struct {
 	Level     schema.Level // the highest that was decided on or published
 	Decisions uint32       // made so far
 	DecidedAt int64        // event time of the last decision, Unix ns
-	// Exception that covers the finding: while it does, nothing is decided. Empty: none.
+	// Exception is the name of the exception that covers the finding: while it covers it, nothing
+	// is decided. Empty: none.
 	Exception string
 }
 
-// DecisionDue reports whether a finding is to be decided on at a call: when it has reached a
-// higher level, and, while the run goes on as it did (rising), when the TTL of a trip is over
-// or when the exception that covered it does so no longer.
+// DecisionDue reports whether a decision on a finding is due at a call: when the finding has
+// reached a higher level, and, while its score still rises (rising), when the TTL of a trip is over
+// or when the exception that covered the finding does not cover it any more.
 func (c *FindingProgress) DecisionDue(r *Rules, level schema.Level, f Subject, call *schema.Call, rising bool) bool {
 	switch {
 	case level < schema.LevelAlert:
@@ -29,7 +30,7 @@ func (c *FindingProgress) DecisionDue(r *Rules, level schema.Level, f Subject, c
 	return level == schema.LevelTrip && c.Decisions > 0 && call.Start-c.DecidedAt >= int64(r.TTL)
 }
 
-// Decide decides on a finding that is due and notes the decision, or the exception that
+// Decide makes a decision on a finding that is due, and stores the decision or the exception that
 // covers the finding. It reports whether a decision was made.
 func (c *FindingProgress) Decide(r Rules, in Input) (schema.Decision, bool) {
 	in.EarlierDecisions = int(c.Decisions)

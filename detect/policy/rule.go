@@ -7,31 +7,31 @@ import (
 	"flyball/schema"
 )
 
-// Rule chooses what is done about a finding. A condition that is not set matches everything.
+// Rule chooses the action for a finding. A condition that is not set matches everything.
 type Rule struct {
 	Name string
-	// Level of the finding: alert or trip. None matches both.
+	// Level of the finding: alert or trip. LevelNone matches both.
 	Level schema.Level
 	// Agent, Tag and Family are patterns: billing/*, payments, runaway.*.
 	Agent, Tag, Family string
-	Criticality        string // of the agent by the registry: low, normal, high
+	Criticality        string // of the agent in the registry: low, normal, high
 	// Reversibility of the worst call since the onset of the finding, as far as it is known:
-	// irreversible, or that of the call that raised the finding.
+	// irreversible if there was such a call, else that of the call that raised the finding.
 	Reversibility schema.Reversibility
 	Action        schema.Action
-	TTL           time.Duration // 0: that of Rules
+	TTL           time.Duration // 0: the TTL of Rules
 }
 
-// builtIn apply where no rule of the operator does.
+// builtIn are the rules that apply where no rule of the operator matches.
 var builtIn = []Rule{
 	{Name: "alert annotates", Level: schema.LevelAlert, Action: schema.ActionAnnotate},
 	{Name: "trip denies", Level: schema.LevelTrip, Action: schema.ActionDeny},
 	{Name: "outside its scope asks", Family: schema.FamilyScope, Action: schema.ActionGate},
 }
 
-// specificity orders rules: one that names the agent comes before one that names its tag,
-// its criticality, the family, the reversibility and the level, in this order. Each condition
-// weighs more than all that follow it together.
+// specificity returns a number that orders rules: a rule that names the agent comes before one that
+// names its tag, its criticality, the family, the reversibility and the level, in this order. Each
+// condition weighs more than all conditions after it together.
 func (r *Rule) specificity() int {
 	n := 0
 	for i, set := range [...]bool{r.Level != schema.LevelNone, r.Reversibility != schema.ReversibilityUnknown,
@@ -60,8 +60,9 @@ func worstReversibility(in *Input) schema.Reversibility {
 	return in.Call.Reversibility
 }
 
-// chooseRule returns the rule that applies: the most specific one that matches, and among
-// equally specific ones the most severe. The operator's come before those that are built in.
+// chooseRule returns the rule that applies: the most specific one that matches, and among equally
+// specific ones the one with the most severe action. The operator's rules come before the built-in
+// ones.
 func chooseRule(rules []Rule, in *Input) *Rule {
 	for _, list := range [...][]Rule{rules, builtIn} {
 		var best *Rule

@@ -2,22 +2,22 @@ package policy
 
 import "slices"
 
-// Usage notes which parts of rules applied to the findings of a history.
+// Usage records which parts of the rules applied to the findings of a history.
 type Usage struct {
 	found                  []string // families
 	rules                  *Rules
 	matched, chosen        []bool // of Graded
 	agents, tags, families []bool // of Arming
-	covered, covers        []bool // of Exceptions: it could have covered a finding; it did
+	covered, covers        []bool // of Exceptions: covered: it matched a finding; covers: it was the one that applied
 }
 
-// Unused is a part of rules that decided nothing.
+// Unused is a part of the rules that decided nothing.
 type Unused struct {
 	Kind string `json:"kind"` // policy, armed, exception
 	Name string `json:"name"`
-	// Why is matched_nothing; hidden: it matched, and each time another part applied;
-	// mode_armed: everything is armed without it; not_replayed: it is about families that
-	// are not found in history.
+	// Why is matched_nothing; hidden: it matched, but each time another part applied; mode_armed:
+	// everything is armed without it; not_replayed: it is for families that a replay of history
+	// does not find.
 	Why string `json:"why"`
 }
 
@@ -29,7 +29,7 @@ const (
 	NotReplayed    = "not_replayed"
 )
 
-// NewUsage notes the usage of rules by findings of some families.
+// NewUsage returns an empty usage of rules; families are those that the history can contain.
 func NewUsage(r *Rules, families []string) *Usage {
 	n, a := len(r.Graded), &r.Arming
 	return &Usage{found: families, rules: r, matched: make([]bool, n), chosen: make([]bool, n),
@@ -37,14 +37,14 @@ func NewUsage(r *Rules, families []string) *Usage {
 		covered: make([]bool, len(r.Exceptions)), covers: make([]bool, len(r.Exceptions))}
 }
 
-// Record counts one decision.
+// Record records which parts of the rules apply to one input.
 func (u *Usage) Record(in Input) {
 	r, f := u.rules, in.Finding
 	excepted := r.ExceptionFor(FindingSubject(f), in.Call)
 	for i := range r.Exceptions {
 		e := &r.Exceptions[i]
 		u.covers[i] = u.covers[i] || e == excepted
-		u.covered[i] = u.covered[i] || e.covers(FindingSubject(f), in.Call)
+		u.covered[i] = u.covered[i] || e.matches(FindingSubject(f), in.Call)
 	}
 	best := chooseRule(r.Graded, &in)
 	for i := range r.Graded {
@@ -63,7 +63,7 @@ func (u *Usage) Record(in Input) {
 	}
 }
 
-// Unused are the parts that decided nothing, in the order in which they are written.
+// Unused returns the parts that decided nothing, in the order of the configuration.
 func (u *Usage) Unused() []Unused {
 	out := []Unused{}
 	add := func(kind, name, family string, used, matched bool) {

@@ -7,30 +7,30 @@ import (
 	"flyball/schema"
 )
 
-// Actor is who makes calls, by their routing key, with its runs.
+// Actor holds what is known of one caller, identified by its routing key, with its runs.
 type Actor struct {
 	Key string
-	// Included is the offset of the last record of flyball.calls that was applied;
-	// SavedThrough that of the last one in its stored entry: a replay skips the actor's calls
-	// up to it. -1: none.
+	// Included is the offset of the last record of flyball.calls that was applied; SavedThrough is
+	// the offset of the last one in the actor's stored entry: a replay skips the actor's calls up
+	// to it. -1: none.
 	Included, SavedThrough int64
 	// DirtyFrom is the first offset applied since the entry was written; -1: none was.
 	DirtyFrom int64
 
-	// Attached is what a later stage keeps of the actor; it lives and is stored with it.
+	// Attached is the state that a later stage keeps for the actor; it is stored with it.
 	Attached Attachment
 
-	observers []uint64        // hashes of who logs its calls, in the order of their first calls
-	proofs    []proof         // how often the API accepted credentials that no other party established
+	observers []uint64        // hashes of the observers of its calls, in the order of their first calls
+	proofs    []proof         // how often the API accepted credentials that are not established otherwise
 	standing  schema.Standing // the pool in which it is counted
 
-	runs   map[bindKey][]*Run // several of a session or conversation, else one
+	runs   map[bindKey][]*Run // several for a session or conversation, else one
 	traces map[traceKey]*Run
 	open   int
 	total  int
 }
 
-// bindKey is what the calls of one run have in common. The credential is always part of it.
+// bindKey is the key that the calls of one run share. The credential is always part of it.
 type bindKey struct {
 	Rule       schema.RunRule
 	Credential string
@@ -48,10 +48,10 @@ type traceKey struct {
 	credential string
 }
 
-// Owner is the actor that the run belongs to.
+// Owner returns the actor that the run belongs to.
 func (r *Run) Owner() *Actor { return r.actor }
 
-// Empty reports that nothing of the actor is remembered.
+// Empty reports whether the actor has no runs.
 func (a *Actor) Empty() bool { return a.total == 0 }
 
 func (a *Actor) insert(r *Run) {
@@ -90,7 +90,7 @@ func (a *Actor) attach(trace [16]byte, r *Run) {
 	a.traces[traceKey{trace, r.bind.Credential}] = r
 }
 
-// noteTrace remembers that a trace belongs to a run; of each run the last few.
+// noteTrace records that a trace belongs to a run. A run keeps its last few traces.
 func (a *Actor) noteTrace(c *schema.Call, r *Run) {
 	if c.TraceID == [16]byte{} || slices.Contains(r.traces, c.TraceID) {
 		return
@@ -107,7 +107,7 @@ func (a *Actor) noteTrace(c *schema.Call, r *Run) {
 	a.attach(c.TraceID, r)
 }
 
-// oldestClosed is the run that was closed first; of several the one with the lowest id.
+// oldestClosed returns the run that was closed first; among several, the one with the lowest id.
 func (a *Actor) oldestClosed() *Run {
 	var oldest *Run
 	for _, list := range a.runs {
@@ -124,7 +124,8 @@ func (a *Actor) oldestClosed() *Run {
 	return oldest
 }
 
-// TrippedSiblings is how many other runs of the run's actor were tripped at or after a time.
+// TrippedSiblings returns how many other runs of the run's actor were tripped at or after a time,
+// in Unix ns.
 func (r *Run) TrippedSiblings(since int64) int {
 	n := 0
 	for _, list := range r.actor.runs {

@@ -8,7 +8,7 @@ import (
 	"flyball/schema"
 )
 
-// bindCall finds or opens the run of a call: the first rule that applies wins.
+// bindCall finds or opens the run of a call. The first rule that applies decides.
 func (p *Partition) bindCall(a *Actor, c *schema.Call, offset int64) (*Run, schema.RunRule) {
 	cred := c.CredentialID
 	if c.RunKey != "" {
@@ -38,8 +38,8 @@ func (p *Partition) bindCall(a *Actor, c *schema.Call, offset int64) (*Run, sche
 	return p.runByIdleGap(a, c, k, offset), schema.RunSession
 }
 
-// subRun returns the run that started a sub-agent's run and the sub-agent's key. The parent
-// is the parent agent's own sub-run if there is one, else the session's run.
+// subRun returns the parent run of a sub-agent's run (nil: not known) and the sub-agent's key. The
+// parent is the sub-run of the parent agent if there is one, else the session's run.
 func (a *Actor) subRun(c *schema.Call) (*Run, string) {
 	for _, key := range c.ParentRunKeys() {
 		if list := a.runs[bindKey{Rule: schema.RunExplicit, Credential: c.CredentialID, Key: key}]; len(list) > 0 {
@@ -62,8 +62,8 @@ func (r *Run) conflicts(c *schema.Call) bool {
 	return v != "" && r.PrincipalTrust == schema.TrustVerified && r.PrincipalID != v
 }
 
-// runByKey finds or opens the run of a key that names one run. Another verified principal
-// under the same key has a run of its own.
+// runByKey finds or opens the run of a key that names one run. If the call has another verified
+// principal than that run, it gets a separate run.
 func (p *Partition) runByKey(a *Actor, c *schema.Call, k bindKey, parent *Run, offset int64) *Run {
 	list := a.runs[k]
 	if len(list) > 0 && list[0].conflicts(c) {
@@ -77,8 +77,8 @@ func (p *Partition) runByKey(a *Actor, c *schema.Call, k bindKey, parent *Run, o
 	return p.openRun(a, c, k, id, parent, offset)
 }
 
-// runByIdleGap finds or opens the run of a key whose calls silence divides into runs: the
-// nearest in time among those within a gap of the call.
+// runByIdleGap finds or opens the run of a key whose calls are divided into runs by silence: the
+// run nearest in time among those within a gap of the call.
 func (p *Partition) runByIdleGap(a *Actor, c *schema.Call, k bindKey, offset int64) *Run {
 	gap := p.limits.SessionGap
 	if k.Rule == schema.RunConversation {
@@ -111,14 +111,14 @@ func (r *Run) distance(start int64) int64 {
 	return 0
 }
 
-// openRun opens a run, or finds or opens the actor's overflow run where there is no room.
+// openRun opens a run. If a limit is reached, it finds or opens the actor's overflow run.
 func (p *Partition) openRun(a *Actor, c *schema.Call, k bindKey, id schema.RunIdentity, parent *Run, offset int64) *Run {
 	s := a.callerStanding(c)
 	overflow := k.Rule != schema.RunOverflow &&
 		(a.open >= p.limits.OpenRunsPerActor || !p.openPools.room(s, p.limits.OpenRuns, half(p.limits.OpenRuns)))
 	if overflow {
 		p.countRefusal(s)
-		ok := bindKey{Rule: schema.RunOverflow} // one for each actor and standing: credentials can be invented, too
+		ok := bindKey{Rule: schema.RunOverflow} // one for each actor and standing, because a caller can also invent credentials
 		if s > schema.StandingClaimed {
 			ok.Key = s.String()
 		}

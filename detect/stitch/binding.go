@@ -7,7 +7,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// sourceBinding is the rule by which spans that name no caller are an agent's.
+// sourceBinding names the rule that assigns spans without a caller to an agent.
 const sourceBinding = "trace_binding"
 
 // BindTrace records, at an offset of flyball.calls, which run a trace belongs to. Spans of
@@ -19,8 +19,9 @@ func (p *Partition) BindTrace(b *wire.TraceBinding, offset int64) {
 		PrincipalID: b.Behalf, PrincipalTrust: b.BehalfBy, PrincipalSource: sourceBinding, CallerKind: b.Caller, TaskID: b.TaskID}
 	a := p.actors[c.RoutingKey]
 	if a == nil {
-		// Perhaps no span ever arrives, so it gets at most half of the room of claimed actors,
-		// for an owner of any standing: one owner may have any number of traces.
+		// It is possible that no span ever arrives, so the trace gets at most half of the room of
+		// claimed actors, whatever the standing of its owner: one owner can have any number of
+		// traces.
 		if !p.actorPools.room(schema.StandingClaimed, p.limits.Actors, half(p.limits.claimedActors())) ||
 			!p.openPools.room(schema.StandingClaimed, p.limits.OpenRuns, half(half(p.limits.OpenRuns))) {
 			p.countRefusal(schema.StandingClaimed)
@@ -49,7 +50,7 @@ func (p *Partition) BindTrace(b *wire.TraceBinding, offset int64) {
 	p.schedule(r, false)
 }
 
-// inherit gives a span that names no caller the agent that its trace belongs to.
+// inherit sets the agent of a span without a caller to the agent that its trace belongs to.
 func (r *Run) inherit(c *schema.Call) {
 	if r.AgentSource == sourceBinding && c.AgentTrust < r.AgentTrust {
 		c.AgentID, c.AgentName, c.AgentVersion = r.AgentID, r.AgentName, r.AgentVersion

@@ -14,7 +14,7 @@ type Distinct struct {
 	full bool     // hashes were dropped: Count is an estimate
 }
 
-// Add notes a hash.
+// Add adds a hash.
 func (d *Distinct) Add(h uint64) {
 	if d.full && h >= d.min[len(d.min)-1] {
 		return
@@ -35,7 +35,7 @@ func (d *Distinct) Add(h uint64) {
 	d.min[at] = h
 }
 
-// Count is the number of distinct hashes, or its estimate.
+// Count returns the number of distinct hashes, or its estimate.
 func (d *Distinct) Count() uint32 {
 	if !d.full {
 		return uint32(len(d.min))

@@ -2,7 +2,7 @@ package stitch
 
 import "time"
 
-// Limits bound what callers can make a partition remember. Half means rounded up.
+// Limits bound the state that callers can make a partition keep. "Half" is rounded up.
 type Limits struct {
 	OpenRunsPerActor   int // above it an actor's further runs share one overflow run
 	OpenRuns           int // open runs of the partition; of claimed callers at most half, of proven ones at most half
@@ -11,12 +11,12 @@ type Limits struct {
 
 	SessionGap      time.Duration // silence that ends a session
 	ConversationGap time.Duration // silence that ends a run of a conversation
-	RunGap          time.Duration // silence that closes a run with an id of its own
+	RunGap          time.Duration // silence that closes any other run
 	EvictAfter      time.Duration // how long a closed run waits for late calls, on the watermark's clock
 	Lateness        time.Duration // how far the watermark stays behind its slowest source
 }
 
-// DefaultLimits are for one of eight partitions.
+// DefaultLimits returns the limits for one of eight partitions.
 func DefaultLimits() Limits {
 	return Limits{
 		OpenRunsPerActor: 2000, OpenRuns: 50_000, ClosedRunsPerActor: 4000, Actors: 50_000,

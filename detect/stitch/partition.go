@@ -17,7 +17,7 @@ type Partition struct {
 	openRuns    int   // all, the overflow runs included
 	openPools   pools // open runs, without the overflow runs
 	actorPools  pools // actors of one caller each
-	activePools pools // of these, those with runs
+	activePools pools // those of actorPools that have runs
 	sharedCount int   // overflow actors
 	watermark   int64
 
@@ -30,18 +30,21 @@ type Partition struct {
 	refusalsByStanding [schema.StandingEstablished + 1]uint64
 }
 
-// NewPartition is an empty partition.
+// NewPartition returns an empty partition.
 func NewPartition(part int32, limits Limits) *Partition {
 	return &Partition{part: part, limits: limits, actors: make(map[string]*Actor)}
 }
 
-// SetRunAttachment sets what makes the empty state of a later stage when a run is restored.
+// SetRunAttachment sets the function that makes the empty state of a later stage when a run is
+// restored.
 func (p *Partition) SetRunAttachment(attach func() Attachment) { p.newRunAttachment = attach }
 
-// SetActorAttachment does the same for actors.
+// SetActorAttachment sets the function that makes the empty state of a later stage when an actor is
+// restored.
 func (p *Partition) SetActorAttachment(attach func() Attachment) { p.newActorAttachment = attach }
 
-// TakeClosed appends to into the runs that silence has closed since it was last called.
+// TakeClosed appends to into the runs that were closed by silence since the last call of
+// TakeClosed.
 func (p *Partition) TakeClosed(into []*Run) []*Run {
 	into = append(into, p.closed...)
 	clear(p.closed)
@@ -49,10 +52,10 @@ func (p *Partition) TakeClosed(into []*Run) []*Run {
 	return into
 }
 
-// OpenRuns is how many runs are open, the overflow runs included.
+// OpenRuns returns the number of open runs, the overflow runs included.
 func (p *Partition) OpenRuns() int { return p.openRuns }
 
-// Actors is how many actors are remembered.
+// Actors returns the number of actors in memory.
 func (p *Partition) Actors() int { return len(p.actors) }
 
 // Apply binds a call, found at an offset of flyball.calls, to its run and sets
@@ -98,8 +101,8 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 	return r
 }
 
-// actor finds or makes the actor of a call. Where there is no room for another, the call
-// shares one: see sharedKey.
+// actor finds or makes the actor of a call. If a limit is reached, the call gets a shared actor:
+// see sharedKey.
 func (p *Partition) actor(c *schema.Call) *Actor {
 	if a := p.actors[c.RoutingKey]; a != nil {
 		return a
@@ -115,7 +118,7 @@ func (p *Partition) actor(c *schema.Call) *Actor {
 		return p.newActor(key, s)
 	}
 	if proven := a.callerStanding(c); proven == schema.StandingProven && p.actorPools.room(proven, p.limits.Actors, 0) {
-		own := p.newActor(c.RoutingKey, proven) // with what was counted while it shared one
+		own := p.newActor(c.RoutingKey, proven) // keeps the proof that was counted in the shared actor
 		own.proofs = []proof{*a.findProof(xxhash.Sum64String(c.CredentialID))}
 		return own
 	}
@@ -142,8 +145,8 @@ func (p *Partition) markChanged(r *Run) {
 	}
 }
 
-// Advance moves the watermark, at an offset of flyball.calls, and closes or evicts the runs
-// whose time it has passed. The watermark never moves back.
+// Advance moves the watermark, at an offset of flyball.calls, and closes or evicts the runs that
+// are due at the new watermark. The watermark never moves back.
 func (p *Partition) Advance(watermark, offset int64) {
 	if watermark <= p.watermark {
 		return
@@ -161,7 +164,7 @@ func (p *Partition) Advance(watermark, offset int64) {
 			p.countRun(r, -1)
 			r.sightings, r.oldestSighting = nil, 0
 			if r.Calls > 0 {
-				p.markChanged(r) // a trace that was bound and of which no span came is no run
+				p.markChanged(r) // a bound trace without any span is not a run
 			}
 			p.closed = append(p.closed, r)
 			p.markApplied(r.actor, offset)
@@ -198,8 +201,8 @@ func (p *Partition) schedule(r *Run, reopened bool) {
 		r.dueAt = r.nextDue(&p.limits)
 		heap.Fix(&p.due, r.dueSlot)
 	}
-	// A run whose end has moved on stays where it is in the heap: it is put back when its
-	// time has come, which is cheaper than moving it at every call.
+	// A run whose end has moved keeps its place in the heap: it is moved when it becomes due, which
+	// is cheaper than moving it at every call.
 }
 
 func (p *Partition) evict(r *Run) {
@@ -217,10 +220,10 @@ func (p *Partition) evict(r *Run) {
 	}
 }
 
-// Changed is how many runs' snapshots are due.
+// Changed returns how many runs' snapshots are due.
 func (p *Partition) Changed() int { return len(p.changed) }
 
-// TakeChanged appends to into the runs that have changed since it was last called: their
+// TakeChanged appends to into the runs that have changed since the last call of TakeChanged: their
 // snapshots are due.
 func (p *Partition) TakeChanged(into []*Run) []*Run {
 	for _, r := range p.changed {
@@ -232,7 +235,7 @@ func (p *Partition) TakeChanged(into []*Run) []*Run {
 	return into
 }
 
-// Dirty are the actors that changed since their entries were written, the earliest first.
+// Dirty returns the actors that changed since their entries were written, the earliest first.
 func (p *Partition) Dirty() []*Actor { return p.dirty }
 
 // Saved removes the first n dirty actors from the list: their entries are written.
@@ -243,16 +246,16 @@ func (p *Partition) Saved(n int) {
 	p.dirty = append(p.dirty[:0], p.dirty[n:]...)
 }
 
-// Forget drops an actor that has no runs. done says that it did; later that it may be called
-// again: a proven actor is remembered for a day after its last accepted call, so that a flood
-// of other actors does not take its place.
+// Forget removes an actor that has no runs. done reports that it was removed, later that Forget
+// must be called again later: a proven actor is kept for a day after its last accepted call, so
+// that a flood of other actors does not take its place.
 func (p *Partition) Forget(key string) (done, later bool) {
 	a := p.actors[key]
 	if a == nil || !a.Empty() || a.DirtyFrom >= 0 {
 		return false, false
 	}
 	if a.rememberedIdle(p.watermark) {
-		a.Attached = nil // only that it is proven is remembered
+		a.Attached = nil // only the proofs are kept
 		return false, true
 	}
 	delete(p.actors, key)

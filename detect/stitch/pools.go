@@ -7,22 +7,22 @@ import (
 	"flyball/schema"
 )
 
-// pools are counts by standing: what anybody can invent is counted by itself, so that it
-// takes no room from the others.
+// pools are counts by standing: actors and runs that any caller can invent are counted separately,
+// so that they take no room from the others.
 type pools [schema.StandingEstablished + 1]int
 
 func (p *pools) total() int {
 	return p[schema.StandingClaimed] + p[schema.StandingProven] + p[schema.StandingEstablished]
 }
 
-// room reports whether there is room for one more of a standing, of a limit:
+// room reports whether one more of a standing may be added under a limit:
 //   - established: up to the limit, counted alone, independent of the others;
-//   - proven: up to half of it, as long as all together hold less than the limit;
+//   - proven: up to half of it, as long as all together are below the limit;
 //   - claimed: up to a share of it (at most half), under the same condition.
 //
-// So claimed and proven ones never exceed the limit, and all together exceed it only by what
-// is there when established callers come: at most twice the limit, until silence has closed
-// the rest. Nothing is evicted to make room.
+// So claimed and proven ones never exceed the limit. All together exceed it only by those that are
+// there when established callers arrive: at most twice the limit, until silence has closed the
+// rest. Nothing is evicted to make room.
 func (p *pools) room(s schema.Standing, limit, claimed int) bool {
 	switch s {
 	case schema.StandingEstablished:
@@ -35,19 +35,20 @@ func (p *pools) room(s schema.Standing, limit, claimed int) bool {
 
 func half(n int) int { return (n + 1) / 2 }
 
-// claimedActors is how many claimed callers may have an actor of their own; sharedActors is
-// how many actors, one for each address, the others share. Together they are half.
+// claimedActors returns how many claimed callers may have a separate actor; sharedActors returns
+// how many actors, one for each address, the others share. Together they are half of the limit.
 func (l *Limits) claimedActors() int { return max(half(l.Actors)-l.sharedActors(), 1) }
 func (l *Limits) sharedActors() int  { return l.Actors / 8 }
 
-// overflowActor begins the keys of actors that several callers share. No routing key begins so.
+// overflowActor is the prefix of the keys of actors that several callers share. No routing key has
+// this prefix.
 const overflowActor = "overflow"
 
 func (a *Actor) shared() bool { return strings.HasPrefix(a.Key, overflowActor) }
 
-// sharedKey is the key of the actor that callers share who find no room for one of their own:
-// one for all established ones, and one for each address of the others (in IPv6 for each /64,
-// which one subscriber has), as long as there is room for those.
+// sharedKey returns the key of the shared actor for callers above the limit: one for all
+// established callers, and one for each address of the others (in IPv6 for each /64, which one
+// subscriber has), up to the limit of shared actors.
 func (p *Partition) sharedKey(c *schema.Call, s schema.Standing) string {
 	if s == schema.StandingEstablished {
 		return overflowActor + ":" + s.String()
@@ -66,7 +67,7 @@ func (p *Partition) sharedKey(c *schema.Call, s schema.Standing) string {
 	return key
 }
 
-// newActor makes an actor of a standing.
+// newActor adds an actor of a standing to the partition.
 func (p *Partition) newActor(key string, s schema.Standing) *Actor {
 	a := &Actor{Key: strings.Clone(key), Included: -1, SavedThrough: -1, DirtyFrom: -1, standing: s}
 	p.actors[a.Key] = a
@@ -83,7 +84,7 @@ func (p *Partition) countActor(a *Actor, n int) {
 	p.actorPools[a.standing] += n
 }
 
-// promote moves an actor to the pool of a higher standing where that has room.
+// promote moves an actor to the pool of a higher standing, if that pool has room.
 func (p *Partition) promote(a *Actor, s schema.Standing) {
 	if s <= a.standing || a.shared() || s == schema.StandingProven && p.actorPools[s] >= half(p.limits.Actors) {
 		return
@@ -97,8 +98,8 @@ func (p *Partition) promote(a *Actor, s schema.Standing) {
 	p.countActor(a, 1)
 }
 
-// countRun adds n to the count of an open run's pool. Overflow runs are in no pool: the
-// actors bound them.
+// countRun adds n to the count of an open run's pool. Overflow runs are in no pool: the number of
+// actors bounds them.
 func (p *Partition) countRun(r *Run, n int) {
 	p.openRuns += n
 	if r.Rule != schema.RunOverflow {
@@ -106,7 +107,8 @@ func (p *Partition) countRun(r *Run, n int) {
 	}
 }
 
-// raiseStanding moves a run to the pool of a higher standing that one of its calls has.
+// raiseStanding moves a run to the pool of a higher standing, when one of its calls has that
+// standing.
 func (p *Partition) raiseStanding(r *Run, s schema.Standing) {
 	if s <= r.standing || r.Rule == schema.RunOverflow {
 		return
@@ -118,10 +120,10 @@ func (p *Partition) raiseStanding(r *Run, s schema.Standing) {
 	r.standing = s
 }
 
-// ActiveAgents is how many established or proven actors have runs in memory.
+// ActiveAgents returns how many established or proven actors have runs in memory.
 func (p *Partition) ActiveAgents() int {
 	return p.activePools[schema.StandingEstablished] + p.activePools[schema.StandingProven]
 }
 
-// RefusalsByStanding is how many runs and actors of a standing found no room.
+// RefusalsByStanding returns how many runs and actors of a standing were above a limit.
 func (p *Partition) RefusalsByStanding(s schema.Standing) uint64 { return p.refusalsByStanding[s] }

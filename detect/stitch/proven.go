@@ -17,15 +17,16 @@ const (
 	provenSpan  = int64(10 * time.Minute)
 	// provenLasts is how long it stays proven without an accepted call.
 	provenLasts = int64(7 * 24 * time.Hour)
-	// provenIdle is how long a proven actor is remembered without runs.
+	// provenIdle is how long a proven actor without runs is kept.
 	provenIdle = int64(24 * time.Hour)
-	// proofsPerActor bounds the credentials of an actor that are counted. One more takes the
-	// place of the one that is not proven and was accepted longest ago, if there is one.
+	// proofsPerActor bounds the credentials of an actor that are counted. A further credential
+	// replaces the unproven one whose last accepted call is the oldest, if there is an unproven
+	// one.
 	proofsPerActor = 4
 	day            = int64(24 * time.Hour)
 )
 
-// proof is how often the API has accepted a credential.
+// proof counts how often the API has accepted a credential.
 type proof struct {
 	credential  uint64 // hash of its id
 	first, last int64  // event time of accepted calls, Unix ns
@@ -46,7 +47,8 @@ func (a *Actor) findProof(credential uint64) *proof {
 	return nil
 }
 
-// callerStanding is the standing of a call's caller, by the call and by the actor's proofs.
+// callerStanding returns the standing of a call's caller, from the call and from the actor's
+// proofs.
 func (a *Actor) callerStanding(c *schema.Call) schema.Standing {
 	s := c.Standing()
 	if s == schema.StandingEstablished || len(a.proofs) == 0 || c.CredentialID == "" {
@@ -58,14 +60,15 @@ func (a *Actor) callerStanding(c *schema.Call) schema.Standing {
 	return s
 }
 
-// StoppedByFlyball reports whether a row is not about a call that reached the API: it is the
-// check's own, or Flyball denied the call. It is no evidence of what the caller does.
+// StoppedByFlyball reports whether a row is about a call that did not reach the API: the row is
+// from the check itself, or Flyball denied the call. Such a row is no evidence of what the caller
+// does.
 func StoppedByFlyball(c *schema.Call) bool {
 	return c.ObserverKind == schema.ObserverGate || c.Outcome == schema.OutcomeDenied && (c.DeniedBy == "flyball" || c.DeniedBy == "ext_authz")
 }
 
-// accepted reports whether the API took the credential of a call, by an observer other than
-// the caller. What a rate limit or a proxy answered says nothing about that.
+// accepted reports whether the API accepted the credential of a call, as logged by an observer
+// other than the caller. The answer of a rate limit or a proxy is no evidence of that.
 func accepted(c *schema.Call) bool {
 	if c.Duplicate || StoppedByFlyball(c) || c.ObserverKind == schema.ObserverClient || c.ObserverKind == schema.ObserverAgentRuntime {
 		return false
@@ -73,7 +76,7 @@ func accepted(c *schema.Call) bool {
 	return c.Status >= 200 && c.Status < 500 && c.Status != 401 && c.Status != 403 && c.Status != 407 && c.Status != 429
 }
 
-// countAccepted counts an accepted call of a credential that no other party established.
+// countAccepted counts an accepted call of a credential that is not established otherwise.
 func (a *Actor) countAccepted(c *schema.Call) {
 	if c.CredentialID == "" || c.CredentialTrust >= schema.TrustInfrastructure || !accepted(c) {
 		return
@@ -93,10 +96,11 @@ func (a *Actor) countAccepted(c *schema.Call) {
 	f.calls = min(f.calls+1, provenCalls)
 }
 
-// freeProof makes room for another credential; nil: all that are counted are proven.
+// freeProof returns a proof that another credential may use; nil: all counted credentials are
+// proven.
 func (a *Actor) freeProof(at int64) *proof {
 	if len(a.proofs) < proofsPerActor {
-		grown := make([]proof, len(a.proofs)+1) // nearly every actor has one: it grows one by one
+		grown := make([]proof, len(a.proofs)+1) // nearly every actor has only one, so it grows by one
 		copy(grown, a.proofs)
 		a.proofs = grown
 		return &grown[len(grown)-1]
@@ -110,8 +114,8 @@ func (a *Actor) freeProof(at int64) *proof {
 	return oldest
 }
 
-// ProvenToday reports whether a call's credential is proven and was not reported so on the
-// day of the call, and notes that it was.
+// ProvenToday reports whether a call's credential is proven and was not yet reported on the day of
+// the call, and records that it is reported now.
 func (a *Actor) ProvenToday(c *schema.Call) bool {
 	if len(a.proofs) == 0 || c.CredentialID == "" || c.CredentialTrust >= schema.TrustInfrastructure || !accepted(c) {
 		return false
@@ -124,7 +128,7 @@ func (a *Actor) ProvenToday(c *schema.Call) bool {
 	return true
 }
 
-// rememberedIdle reports whether an actor without runs is remembered because it is proven.
+// rememberedIdle reports whether an actor without runs is kept because it is proven.
 func (a *Actor) rememberedIdle(watermark int64) bool {
 	return a.standing == schema.StandingProven && slices.ContainsFunc(a.proofs, func(f proof) bool {
 		return f.proven(watermark) && watermark-f.last < provenIdle

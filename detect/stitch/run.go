@@ -16,22 +16,22 @@ type Run struct {
 	bind           bindKey
 	routes         Distinct
 	resources      Distinct
-	refused        Distinct // of an overflow run: the keys that found no room
+	refused        Distinct // of an overflow run: the keys of runs that were above the limit
 	traces         [][16]byte
-	sightings      []sighting // of calls that another observer may log, too; a ring when full
+	sightings      []sighting // of calls that another observer may also log; a ring buffer when full
 	oldestSighting int
 	lastEnd        int64 // latest end of a call: silence is measured from it
 	closedAt       int64 // watermark at which it was closed
 
 	standing schema.Standing // the pool in which it is counted while it is open
 
-	dueAt   int64 // event time at which the due heap looks at it again
+	dueAt   int64 // event time at which the run is due in the heap
 	dueSlot int   // index in the heap, -1 outside
 	evicted bool
 
 	// TrippedAt is the event time of the run's last trip, Unix ns; 0 none.
 	TrippedAt int64
-	// Attached is what a later stage keeps of the run. It is stored with it.
+	// Attached is the state that a later stage keeps for the run. It is stored with it.
 	Attached Attachment
 
 	// Emitted is the Version of the snapshot that was written last.
@@ -39,7 +39,7 @@ type Run struct {
 	changed bool // it is in Partition.changed
 }
 
-// Standing of the run's caller: the highest that one of its calls had.
+// Standing returns the standing of the run's caller: the highest that one of its calls had.
 func (r *Run) Standing() schema.Standing { return r.standing }
 
 func (r *Run) version() uint64 {
@@ -50,13 +50,13 @@ func (r *Run) version() uint64 {
 	return v
 }
 
-// OtherPrincipal reports whether the run is a second one of its key, because another verified
-// principal came under the key.
+// OtherPrincipal reports whether the run is a second run of its key, because a call under the key
+// had another verified principal.
 func (r *Run) OtherPrincipal() bool {
 	return r.bind.Principal != "" && r.Rule != schema.RunSession && r.Rule != schema.RunConversation
 }
 
-// Snapshot is the run as it is now.
+// Snapshot returns the current totals of the run.
 func (r *Run) Snapshot() schema.RunSnapshot {
 	s := r.RunSnapshot
 	s.Version = r.version()
@@ -66,13 +66,13 @@ func (r *Run) Snapshot() schema.RunSnapshot {
 	return s
 }
 
-// Attachment is what a later stage keeps of a run or an actor.
+// Attachment is the state that a later stage keeps for a run or an actor.
 type Attachment interface {
-	// Code writes or reads it.
+	// Code encodes or decodes the state.
 	Code(c *wire.Coder)
 }
 
-// longestCall bounds what a logged duration can do to the end of a run.
+// longestCall bounds how far a logged duration can move the end of a run.
 const longestCall = int64(24 * time.Hour)
 
 func (r *Run) gap(l *Limits) time.Duration {
@@ -104,8 +104,8 @@ func (r *Run) add(c *schema.Call) {
 		r.lastEnd = end
 	}
 	if c.ObserverKind == schema.ObserverGate {
-		// It shows what was requested, not what was done: the call counts when the gateway or
-		// the service logs it.
+		// The check's row shows what was requested, not what was done: the call is counted when the
+		// gateway or the service logs it.
 		r.identify(c)
 		return
 	}
@@ -140,8 +140,8 @@ func (r *Run) add(c *schema.Call) {
 	r.identify(c)
 }
 
-// identify keeps the most trusted value of each field of identity; of equally trusted ones
-// the first.
+// identify keeps the most trusted value of each field of identity; among equally trusted values the
+// first.
 func (r *Run) identify(c *schema.Call) {
 	if c.AgentID != "" && (r.AgentID == "" || c.AgentTrust > r.AgentTrust) {
 		if r.AgentID != c.AgentID {
@@ -171,8 +171,8 @@ func (r *Run) identify(c *schema.Call) {
 		r.TraceID = c.TraceID
 	}
 	if c.AgentSpan && r.Rule == schema.RunTrace {
-		// The spans of a trace arrive children first: the run is the trace's from the start,
-		// and that an agent span is its root is known only now.
+		// The spans of a trace arrive children first: the run belongs to the trace from the start,
+		// and only this span shows that its root is an agent span.
 		r.Rule, r.Confidence = schema.RunAgentSpan, confidence[schema.RunAgentSpan]
 	}
 }
@@ -183,7 +183,7 @@ func setIfEmpty(field *string, v string) {
 	}
 }
 
-// confidence that a call bound by a rule is in the right run, 0 to 100.
+// confidence is the probability, in percent, that a call bound by a rule is in the right run.
 var confidence = [...]uint8{
 	schema.RunExplicit: 95, schema.RunAgentSpan: 95, schema.RunTrace: 85,
 	schema.RunConversation: 75, schema.RunSession: 50, schema.RunOverflow: 5, schema.RunGate: 95,

@@ -13,24 +13,24 @@ import (
 	"flyball/schema/wire"
 )
 
-// AttrObservationOf marks a call's row as a further observation of a call that is counted
-// already. Its value is the record_id of that one.
+// AttrObservationOf marks a row as a further observation of a call that is already counted. Its
+// value is the record_id of the counted row.
 const AttrObservationOf = "observation_of"
 
 const (
-	// sightingsPerRun bounds the calls of which further observations are recognised.
+	// sightingsPerRun bounds the calls for which further observations are recognised.
 	sightingsPerRun = 256
 	// observersPerActor bounds the observers of an actor that are distinguished.
 	observersPerActor = 8
-	// sameCall is how far the starts of two observations of one call may lie apart.
+	// sameCall is the maximum distance, in ns, between the starts of two observations of one call.
 	sameCall = int64(60 * time.Second)
 )
 
-// sighting is a call that was counted, by what identifies another observation of it.
+// sighting holds the fields of a counted call that identify another observation of it.
 type sighting struct {
 	request, span uint64 // hashes of the request id, and of the trace and the caller's span; 0 none
-	content       uint64 // of method, path as it was sent, tool and status
-	host          uint64 // of the host; 0: not logged
+	content       uint64 // hash of method, path as it was sent, tool and status
+	host          uint64 // hash of the host; 0: not logged
 	args          uint64 // digest of the arguments; 0: not logged
 	argsBasis     schema.DigestBasis
 	start         int64
@@ -38,8 +38,8 @@ type sighting struct {
 	record        string // its record_id
 }
 
-// observer is the number of a call's observer among those of the actor; -1: there are too
-// many to be distinguished.
+// observer returns the number of a call's observer among those of the actor; -1: there are too many
+// to distinguish them.
 func (a *Actor) observer(c *schema.Call) int {
 	var d xxhash.Digest
 	d.Reset()
@@ -58,12 +58,12 @@ func (a *Actor) observer(c *schema.Call) int {
 	return len(a.observers) - 1
 }
 
-// isDuplicateObservation reports whether a call is another observer's row of one that the run
-// has counted, and the record_id of that one. A caller chooses request ids and spans, so two
-// rows are joined only where they also agree in method, path as it was sent (without the
-// query), tool and status, and in host and arguments where both have them. Two rows of one
-// observer are always two calls. In doubt both count: so does a service that logs a path
-// which its gateway has rewritten.
+// isDuplicateObservation reports whether a row is another observer's row of a call that the run has
+// counted, and the record_id of the counted row. A caller chooses request ids and spans, so two
+// rows are the same call only if they also agree in method, path as it was sent (without the
+// query), tool and status, and in host and arguments where both have them. Two rows of one observer
+// are always two calls. In doubt both rows are counted, for example when a service logs a path that
+// its gateway has rewritten.
 func (a *Actor) isDuplicateObservation(r *Run, c *schema.Call) (of string, duplicate bool) {
 	if c.ObserverKind == schema.ObserverGate {
 		return "", false
@@ -89,7 +89,7 @@ func (a *Actor) isDuplicateObservation(r *Run, c *schema.Call) (of string, dupli
 	return "", false
 }
 
-// readContent reads the fields of the call's row about the request and the answer.
+// readContent sets the fields that describe the request and the response of a call.
 func (s *sighting) readContent(c *schema.Call) {
 	var d xxhash.Digest
 	d.Reset()
@@ -112,8 +112,8 @@ func (s *sighting) sameCall(o *sighting) bool {
 		(s.args == o.args || s.args == 0 || o.args == 0 || s.argsBasis != o.argsBasis)
 }
 
-// remember puts a sighting in the place of one that is too old to be matched, else after the
-// others, up to the bound: those of the last minute are kept.
+// remember stores a sighting in place of one that is too old to match, else after the others, up to
+// the bound.
 func (r *Run) remember(s sighting) {
 	if len(r.sightings) > 0 {
 		if oldest := &r.sightings[r.oldestSighting]; len(r.sightings) == sightingsPerRun || s.start-oldest.start > sameCall {
@@ -122,7 +122,7 @@ func (r *Run) remember(s sighting) {
 			return
 		}
 	}
-	// By age again, so that the oldest is found by its place.
+	// The ring is put in order of age again, so that oldestSighting is the oldest.
 	if r.oldestSighting != 0 {
 		r.sightings = append(slices.Clone(r.sightings[r.oldestSighting:]), r.sightings[:r.oldestSighting]...)
 		r.oldestSighting = 0
@@ -130,7 +130,7 @@ func (r *Run) remember(s sighting) {
 	r.sightings = append(r.sightings, s)
 }
 
-// recordID is the column record_id of the view calls.
+// recordID returns the value of the column record_id of the view calls.
 func recordID(c *schema.Call) string {
 	return c.Source.Topic + "/" + strconv.Itoa(int(c.Source.Partition)) + "/" +
 		strconv.FormatInt(c.Pos.Offset, 10) + "/" + strconv.FormatUint(uint64(c.Pos.Item), 10)
@@ -143,8 +143,8 @@ func requestHash(c *schema.Call) uint64 {
 	return xxhash.Sum64String(c.RequestID)
 }
 
-// spanHash is the hash of the trace and of the caller's span: the client's own, which is the
-// parent of every observer behind it.
+// spanHash returns the hash of the trace and of the caller's span, which is the parent of every
+// observer's span; 0: not logged. For the client's own row it is the row's span.
 func spanHash(c *schema.Call) uint64 {
 	span := c.ParentSpanID
 	if c.ObserverKind == schema.ObserverClient || c.ObserverKind == schema.ObserverAgentRuntime {
@@ -187,7 +187,8 @@ func codeSightings(c *wire.Coder, r *Run) {
 		c.Refuse("an index beyond the remembered sightings")
 	}
 	if !c.Encoding && c.Version < 8 {
-		// They do not hold the path: for a minute both rows count.
+		// Before version 8 they do not contain the path. They are dropped: for a minute both rows
+		// of a call are counted.
 		r.sightings, r.oldestSighting = nil, 0
 	}
 }

@@ -10,16 +10,15 @@ import (
 	"flyball/schema/wire"
 )
 
-// StateVersion is the newest version of an actor's stored entry, and the one written. Version
-// 2 added what a later stage attached to each run, version 3 the observers of the actor and
-// the calls of which further observations may come, version 6 what was attached to the actor,
-// version 8 the standing of actors and runs and the credentials that the API accepted. The
-// versions between changed what was attached; since version 9 attachments have versions of
-// their own.
+// StateVersion is the newest version of an actor's stored entry, and the version that is written.
+// Version 2 added the state that a later stage attached to each run, version 3 the observers of the
+// actor and the sightings, version 6 the state attached to the actor, version 8 the standing of
+// actors and runs and the proofs of credentials. The versions between changed the attached state;
+// since version 9 attached state has separate versions.
 const StateVersion = 9
 
-// EncodeActor appends an actor's entry to dst: what a restart needs to go on from.
-// generation is the owner's.
+// EncodeActor appends an actor's entry to dst: the state that a restart needs. generation is that
+// of the partition's owner.
 func EncodeActor(dst []byte, a *Actor, generation uint64) []byte {
 	c := wire.NewWriter(dst, wire.KindState, StateVersion)
 	codeActor(c, a, &generation, nil, nil)
@@ -67,7 +66,7 @@ func (p *Partition) Adopt(a *Actor) {
 	}
 }
 
-// SetWatermark restores the watermark without closing anything.
+// SetWatermark restores the watermark, in Unix ns. It closes no runs.
 func (p *Partition) SetWatermark(w int64) { p.watermark = w }
 
 func codeActor(c *wire.Coder, a *Actor, generation *uint64, attach, attachTo func() Attachment) {

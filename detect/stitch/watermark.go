@@ -7,33 +7,32 @@ import (
 	"flyball/schema"
 )
 
-// Watermark is how far event time has come in one partition of flyball.calls:
-// the lowest of its sources' highest event times, less the lateness allowed.
-// A source whose ingest has caught up counts as current. A source that
-// no ingest has mentioned for a day, by the clock of the marks, is left out,
-// and so is a topic that was deleted and made again under its name.
+// Watermark computes how far event time has come in one partition of flyball.calls: the lowest of
+// its sources' highest event times, minus the allowed lateness. A source whose ingest has caught up
+// counts as current. A source that no ingest has reported for a day, by the clock of the marks, is
+// left out, and so is a topic that was deleted and created again with the same name.
 type Watermark struct {
 	Lateness time.Duration
 	Sources  map[schema.Source]SourceTime
 	Clock    int64 // latest time at which an ingest wrote marks, Unix ns
 }
 
-// SourceTime is what is known of one source, all in Unix ns.
+// SourceTime holds the times of one source, all in Unix ns.
 type SourceTime struct {
 	EventTime int64 // highest event time seen
 	CurrentAt int64 // latest time at which nothing older was waiting
-	HeardAt   int64 // Clock when it was last mentioned
+	HeardAt   int64 // Clock when it was last reported
 }
 
 func (s SourceTime) time() int64 { return max(s.EventTime, s.CurrentAt) }
 
 const sourceGoneAfter = int64(24 * time.Hour)
 
-// Note records the position of a source from a call or a mark. A new source is kept as given: the
+// Note records the times of a source from a call or a mark. A new source is stored as given: the
 // caller clones its strings.
 func (w *Watermark) Note(s schema.Source, eventTime, currentAt int64) {
 	if strings.HasPrefix(s.Topic, "flyball.") {
-		return // a writer of Flyball's own: it writes what happens now, and may never write again
+		return // Flyball's own writers write what happens now, and may never write again
 	}
 	if w.Sources == nil {
 		w.Sources = make(map[schema.Source]SourceTime)
@@ -52,8 +51,8 @@ func (w *Watermark) Note(s schema.Source, eventTime, currentAt int64) {
 // Tick records the time, in Unix ns, at which an ingest wrote its marks.
 func (w *Watermark) Tick(at int64) { w.Clock = max(w.Clock, at) }
 
-// Time is the watermark in Unix ns; 0 while no source is known, or while nothing is known of
-// one: calls of any time may come from it.
+// Time returns the watermark in Unix ns; 0 while no source is known, or while no time of one of
+// them is known: its calls may be of any time.
 func (w *Watermark) Time() int64 {
 	lowest, any := int64(0), false
 	for _, s := range w.Sources {

@@ -1,9 +1,7 @@
-// Package deadletter writes what could not be read or stored to flyball.dead-letters,
-// with the reason, so that a person or a replay can come back to it: the original bytes
-// and key, and headers that say where it came from.
+// Package deadletter writes items that could not be read or stored to flyball.dead-letters, with the reason, for a person or a replay. A
+// dead letter contains the original bytes and key, and headers with the position of the item.
 //
-// It refuses to look into the bytes or to log them: a record that could not be read was
-// not redacted either.
+// It does not decode or log the bytes: an item that could not be read was not redacted.
 package deadletter
 
 import (
@@ -21,23 +19,23 @@ import (
 
 // Record is one item that could not be read or stored.
 type Record struct {
-	Source schema.Source // the partition that it came in
-	Offset int64         // of the record that it came in
-	Item   uint32        // its place in that record
-	Reason string        // from a closed set
-	Detail string        // never holds bytes of the item
+	Source schema.Source // the partition from which the item was read
+	Offset int64         // of the record that contained the item
+	Item   uint32        // index of the item in that record
+	Reason string        // one of a closed set
+	Detail string        // never contains bytes of the item
 	Key    []byte
 	Value  []byte
-	At     int64 // Unix ns of the record that it came in
-	// ReplayOf is the place of the dead letter that this item is a replay of; empty: none.
+	At     int64 // timestamp of that record, Unix ns
+	// ReplayOf is the position of the dead letter that this item is a replay of. It is empty if the item is not a replay.
 	ReplayOf string
 }
 
-// MaxValue is how much of an item is kept, in bytes.
+// MaxValue is the maximum size of Value in bytes; a longer value is cut.
 const MaxValue = 8 << 20
 
-// Write sends a record; done is called once, when the broker has acknowledged it or will
-// not. The headers are Flyball's and, for tools that know them, Kafka Connect's.
+// Write sends a record. done is called once, when the broker has acknowledged it or the write has failed permanently. The headers are
+// those of Flyball and, for tools that read them, those of Kafka Connect.
 func Write(ctx context.Context, out kafka.Producer, d Record, done func(error)) {
 	value, detail := d.Value, d.Detail
 	if len(value) > MaxValue {

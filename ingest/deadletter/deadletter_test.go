@@ -13,7 +13,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// producer fails with an error, or acknowledges.
+// producer acknowledges each record, or fails with an error.
 type producer struct {
 	record *kgo.Record
 	err    error
@@ -78,7 +78,7 @@ func TestHugeItemIsTooLargeForTheTopic(t *testing.T) {
 	}
 }
 
-// The error says which item, and none of its bytes.
+// The error names the item and contains none of its bytes.
 func TestErrorHoldsTheItem(t *testing.T) {
 	bad := errors.New("bad")
 	Write(context.Background(), &producer{err: bad}, Record{Source: schema.Source{Topic: "in"}, Offset: 7, Item: 2, Reason: "not_json",

@@ -6,8 +6,7 @@ import (
 	"flyball/schema"
 )
 
-// Whoever takes the leftmost entry of X-Forwarded-For lets a caller name somebody
-// else's address as his own.
+// If the leftmost entry of X-Forwarded-For were used, a caller could claim the address of another client.
 func TestForgedForwardedAddressIsNotTheRowsClient(t *testing.T) {
 	const at = `"start_time":"2026-11-20T12:00:00.123Z","method":"GET","response_code":200,"duration":38,"response_flags":"-","protocol":"HTTP/2","path":"/orders/7",`
 	for name, x := range map[string]struct {

@@ -18,7 +18,7 @@ func attrText(m pcommon.Map, key string) string {
 	return ""
 }
 
-// attributeText is an attribute as text; of a list the first element.
+// attributeText returns an attribute as text. For a list it returns the first element.
 func attributeText(v pcommon.Value) string {
 	switch v.Type() {
 	case pcommon.ValueTypeSlice:
@@ -34,7 +34,7 @@ func attributeText(v pcommon.Value) string {
 	return v.AsString()
 }
 
-// valid is s as valid UTF-8: protobuf does not promise it.
+// valid returns s as valid UTF-8; protobuf does not guarantee it.
 func valid(s string) string {
 	if utf8.ValidString(s) {
 		return s
@@ -42,8 +42,7 @@ func valid(s string) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// attribute reads an attribute of a span or log record, by its old name or
-// its new one.
+// attribute reads an attribute of a span or log record, by its old or new name in the conventions.
 func (d *draft) attribute(key string, v pcommon.Value) {
 	if key == "gen_ai.tool.call.arguments" && v.Type() == pcommon.ValueTypeMap {
 		d.in.Args, d.in.BodyLogged = []byte(v.AsString()), true
@@ -60,8 +59,8 @@ func (d *draft) attribute(key string, v pcommon.Value) {
 	d.longTail(valid(key), fields.Plain(t))
 }
 
-// attributeTable holds the attributes of OpenTelemetry, OpenInference and agent
-// frameworks that no gateway logs under the same name. Their values are not empty.
+// attributeTable contains the attributes of OpenTelemetry, OpenInference and agent frameworks that no gateway logs under the same name.
+// Their values are not empty.
 var attributeTable = newTable(
 	names(text(func(d *draft) *string { return &d.call.Path }), "url.path"),
 	names(func(d *draft, v fields.Value) { d.in.RawQuery = strings.TrimPrefix(v.Text(), "?") }, "url.query"),
@@ -104,13 +103,13 @@ var attributeTable = newTable(
 		"langsmith.metadata.thread_id", "langfuse.session.id", "langsmith.trace.session_id", "a2a.context.id"),
 	names(claim(func(c *identity.Claims) *string { return &c.ClientID }), "auth.client_id", "oauth.client_id"),
 
-	// Read elsewhere, or of no use.
+	// These are read elsewhere or not used.
 	names(ignore, "gen_ai.operation.name", "openinference.span.kind", "langsmith.span.kind", "server.port", "network.protocol.name",
 		"network.protocol.version", "network.transport", "net.host.port", "http.flavor", "http.version", "network.peer.port",
 		"client.port", "net.peer.port", "net.sock.peer.port", "url.original"),
 )
 
-// count sets a number of bytes; with unlessSet only where none is known so far.
+// count returns a setter of a number of bytes. With unlessSet it does not change a number that is not 0.
 func count(field func(*draft) *uint64, unlessSet bool) setter {
 	return func(d *draft, v fields.Value) {
 		if into := field(d); !unlessSet || *into == 0 {
@@ -125,8 +124,7 @@ func setRPCSystem(d *draft, v fields.Value) {
 	}
 }
 
-// longTail reads what the gateways' tables may know, and keeps the rest.
-// A request header is the caller's claim, whatever its name.
+// longTail reads attributes that the tables of gateways know and keeps the others. A request header is always a claim of the caller.
 func (d *draft) longTail(key string, v fields.Value) {
 	if name, ok := strings.CutPrefix(key, "http.request.header."); ok {
 		if !d.header(fields.Canonical([]byte(name)), v) {

@@ -12,7 +12,7 @@ import (
 	"flyball/schema/route"
 )
 
-// nobody and nowhere leave a call as its decoder made it.
+// nobody and nowhere are rules that do not change a call.
 type nobody struct{}
 
 func (nobody) Resolve(*identity.Evidence, *schema.Call) {}
@@ -21,7 +21,7 @@ type nowhere struct{}
 
 func (nowhere) Classify(*schema.Call, *route.Input) {}
 
-// 21 keys, about 650 bytes: what a gateway writes for an agent's call.
+// envoyLineBench has 21 members, about 650 bytes, as a gateway writes for an agent's call.
 const envoyLineBench = `{"start_time":"2026-10-02T09:30:15.417Z","method":"POST","path":"/shops/77/refunds?dry_run=1","protocol":"HTTP/2","response_code":201,"response_flags":"-","response_code_details":"via_upstream","bytes_received":248,"bytes_sent":1911,"duration":57,"upstream_service_time":"54","x_forwarded_for":"10.9.1.17","user_agent":"python-httpx/0.28.1","request_id":"1f6d2a50-9c1b-4f0e-8f0a-2b54c1a7d9e3","authority":"shop.internal","upstream_cluster":"outbound|443||shop.prod.svc.cluster.local","downstream_remote_address":"10.9.1.17:41514","route_name":"default","x_agent_id":"refund-helper-042","x_agent_run_id":"run-7c11d0a2","x_consumer":"agents-emea-042"}`
 
 func benchmark(b *testing.B, value []byte, n int) {
@@ -60,13 +60,12 @@ func BenchmarkOTLPProto(b *testing.B) {
 
 func BenchmarkOTLPJSON(b *testing.B) { benchmark(b, records(b, "testdata/otlp_spans.jsonl")[0], 6) }
 
-// What a caller can do to a string must not make it dear to judge.
+// A string that a caller chooses must not make the check expensive.
 func BenchmarkSuspiciousEnvoyJSON(b *testing.B) {
 	benchmark(b, []byte(envoyLineBench[:len(envoyLineBench)-1]+`,"note":"`+unsigned+`","error":"token=abcdef failed"}`), 1)
 }
 
-// envoyAsMapping reads the same members of the same record as the Go decoder of
-// Envoy's JSON does.
+// envoyAsMapping reads the same members of the same record as the Go decoder of Envoy's JSON.
 const envoyAsMapping = `
 version: 1
 name: envoy_mapping
@@ -92,7 +91,7 @@ attrs: [route_name, response_code_details]
 drop: [protocol, x_agent_id]
 `
 
-// A mapping beside Go code of the same shape: the same record, the same fields.
+// BenchmarkMappingBesideGo compares a mapping with Go code: the same record, the same fields.
 func BenchmarkMappingBesideGo(b *testing.B) {
 	own, err := mapping.Compile("bench.yaml", []byte(envoyAsMapping))
 	if err != nil {
@@ -103,7 +102,7 @@ func BenchmarkMappingBesideGo(b *testing.B) {
 	}
 }
 
-// A pattern beside Go code of the same shape: a line of Envoy's default format.
+// BenchmarkPatternBesideGo compares a pattern with Go code for a line of Envoy's default format.
 func BenchmarkPatternBesideGo(b *testing.B) {
 	const line = `[2026-10-02T09:30:15.417Z] "POST /shops/77/refunds?dry_run=1 HTTP/2" 201 - 248 1911 57 54 "10.9.1.17" "python-httpx/0.28.1" "1f6d2a50-9c1b-4f0e-8f0a-2b54c1a7d9e3" "shop.internal" "10.9.2.8:8080"`
 	own, err := mapping.Compile("bench.yaml", []byte(`
@@ -149,8 +148,8 @@ func benchmarkAs(b *testing.B, format string, value []byte, own ...*mapping.Prog
 	}
 }
 
-// One call of every format, read by its name, with the rules of identity and
-// route behind it: the whole of what ingest does to a record.
+// BenchmarkEveryFormat reads one call of each format with that format configured, including identity and route rules: all
+// the work of ingest on a record.
 func BenchmarkEveryFormat(b *testing.B) {
 	rules := pipelineWithRules(b)
 	for _, file := range fixtures(b) {

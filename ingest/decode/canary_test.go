@@ -15,10 +15,10 @@ import (
 	"flyball/schema/route"
 )
 
-// canary is a secret that nothing else resembles.
+// canary is a secret that is not similar to any other text.
 const canary = "c4naryS3cret"
 
-// secretNames are headers and fields that hold one, whatever it looks like.
+// secretNames are headers and fields that contain a secret of any form.
 var secretNames = []string{"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "apikey", "api-key", "x-auth-token",
 	"x-amz-security-token", "x-csrf-token", "access_token", "id_token",
 	"refresh_token", "client_secret", "x-client-secret", "password", "session-token", "signature", "x-goog-api-key", "x-vault-token",
@@ -28,14 +28,14 @@ var secretNames = []string{"authorization", "proxy-authorization", "cookie", "se
 	"jwt_payload", "jwt", "referer", "query_string", "args", "url.query", "x-forwarded-client-cert", "db.query.text", "exception.stacktrace",
 	"metadata"}
 
-// secretForms tell a secret by themselves, wherever they stand.
+// secretForms are recognised as secrets in any field.
 var secretForms = []string{
 	"eyJhbGciOiJub25lIn0.eyJzdWIiOiJ" + canary + "In0.c2ln", "sk-live" + canary + "0123456789", "ghp_" + canary + "0123456789",
 	"AKIA0123456789ABCDEF" + canary,
 	"https://kim:" + canary + "@up.example/x", "Bearer " + canary + "0123", "/cb?code=" + canary, "password=" + canary,
 }
 
-// fieldsOf a format: the names of what is kept, each a place for a secret.
+// fieldsOf contains the field names of each format, each a place for a secret.
 var fieldsOf = map[string][]string{
 	"envoy": {"method", "path", "x-envoy-origin-path", "authority", "user_agent", "request_id", "response_code", "response_flags",
 		"response_code_details", "duration", "upstream_cluster", "route_name", "http.route",
@@ -57,8 +57,7 @@ var fieldsOf = map[string][]string{
 		"http.response.header.location", "a2a.method", "a2a.context.id", "custom.attr", "agent.run.id", "client.address", "mcp.target"},
 }
 
-// realistic rules do what those of identity and route do with what they get:
-// copy it into the call.
+// realistic copies its input into the call, as the identity and route rules do.
 type realistic struct {
 	*identity.Resolver
 	*route.Table
@@ -83,8 +82,7 @@ func pipelineWithRules(t testing.TB) *Pipeline {
 	return p
 }
 
-// No secret in any field of a record is in any field of its call, in a dead
-// letter's detail, or in a log line.
+// A secret in any field of a record must not appear in any field of its call, in the detail of a dead letter, or in a log line.
 func TestNoSecretIsKept(t *testing.T) {
 	var logged bytes.Buffer
 	defer slog.SetDefault(slog.Default())
@@ -151,7 +149,7 @@ func prefix(format string) string {
 	return map[string]string{"envoy": "x_", "nginx": "http_", "otlp": "http.request.header."}[format]
 }
 
-// planted is a record of a format with a secret in one of its fields.
+// planted returns a record of a format with a secret in one of its fields.
 func planted(format, name, secret string) []byte {
 	q := func(s string) string { b, _ := json.Marshal(s); return string(b) }
 	switch format {
@@ -165,7 +163,7 @@ func planted(format, name, secret string) []byte {
 			q("failed: token="+canary), q(name), q(secret)), 1))
 }
 
-// holds looks for the canary in everything that a value holds, and says where.
+// holds reports where a value contains the canary.
 func holds(v reflect.Value, at string) string {
 	switch v.Kind() {
 	case reflect.String:
@@ -191,7 +189,7 @@ func holds(v reflect.Value, at string) string {
 	return ""
 }
 
-// What looks for the secret must see it, deep in a call as well.
+// The search must find a secret deep in a call too.
 func TestAPlantedSecretIsFound(t *testing.T) {
 	c := schema.Call{Path: "/" + canary, Attrs: []schema.Attr{{Key: "a", Value: canary}}}
 	if holds(reflect.ValueOf(c), "Call") == "" || holds(reflect.ValueOf(schema.Call{Attrs: c.Attrs}), "Call") == "" {
@@ -199,7 +197,7 @@ func TestAPlantedSecretIsFound(t *testing.T) {
 	}
 }
 
-// No file of testdata holds anything that looks like a real secret.
+// No file in testdata contains text that looks like a real secret.
 func TestFixturesHoldNoSecrets(t *testing.T) {
 	for _, file := range fixtures(t) {
 		b, err := os.ReadFile(file)

@@ -9,7 +9,7 @@ import (
 	"flyball/schema/route"
 )
 
-// classifiedBy decodes one line and classifies it by real rules.
+// classifiedBy decodes one line and classifies it with real rules.
 func classifiedBy(t *testing.T, line []byte, rules ...route.Rule) schema.Call {
 	t.Helper()
 	table, err := route.NewTable(route.Options{DigestKey: []byte("0123456789abcdef"), Operator: rules})
@@ -21,7 +21,7 @@ func classifiedBy(t *testing.T, line []byte, rules ...route.Rule) schema.Call {
 	return c
 }
 
-// 30 × DELETE /v1/accounts/N with Mcp-Method: ping were 30 reads in the report.
+// 30 × DELETE /v1/accounts/N with Mcp-Method: ping must not be counted as 30 reads.
 func TestHeaderOfMCPDoesNotMakeADeleteARead(t *testing.T) {
 	for _, words := range []string{`"mcp_method":"ping"`, `"mcp_name":"list_x"`, `"mcp_method":"tools/call","mcp_name":"get_x"`,
 		`"request_headers":{"mcp-method":"ping"}`} {
@@ -36,7 +36,7 @@ func TestHeaderOfMCPDoesNotMakeADeleteARead(t *testing.T) {
 	if c := classifiedBy(t, span); c.ToolName != "" || c.ObserverKind == schema.ObserverToolServer {
 		t.Errorf("a span's header: %q %s", c.ToolName, c.ObserverKind)
 	}
-	// Where an MCP server is declared, the header is its tool.
+	// For a declared MCP server, the header names the tool.
 	c := classifiedBy(t, patch(t, envoyLine,
 		`"method":"POST","x-envoy-origin-path":"/tools","path":"/tools","mcp_method":"tools/call","mcp_name":"get_x"`),
 		route.Rule{Template: "/tools", MCP: true})
@@ -45,7 +45,7 @@ func TestHeaderOfMCPDoesNotMakeADeleteARead(t *testing.T) {
 	}
 }
 
-// A tool that the gateway read from the body is not replaced by the client's header.
+// A client's header does not replace a tool that the gateway read from the body.
 func TestHeaderDoesNotReplaceWhatTheGatewayParsed(t *testing.T) {
 	for _, order := range []string{`"mcp.method.name":"tools/call","mcp.tool.name":"delete_x","mcp_method":"ping","mcp_name":"list_x"`,
 		`"mcp_method":"ping","mcp_name":"list_x","mcp.method.name":"tools/call","mcp.tool.name":"delete_x"`} {
@@ -68,7 +68,7 @@ func TestMethodOverrideOfALoggedHeaderCounts(t *testing.T) {
 	}
 }
 
-// What stands behind the part of a path that is kept may be anything.
+// The part of a path behind the length limit may contain anything.
 func TestPathThatIsCutIsNotCalledHarmless(t *testing.T) {
 	long := "/v1" + strings.Repeat("/.", schema.MaxPath) + "/accounts/7/close"
 	c := classifiedBy(t, patch(t, envoyLine, `"method":"POST","x-envoy-origin-path":"`+long+`","path":"`+long+`"`))

@@ -1,19 +1,14 @@
-// Package decode turns a Kafka record into calls: unwrap the shippers'
-// envelopes, read the format, take the digest's inputs, redact, identify, route.
-// One record holds any number of items; each becomes a call or a dead letter
-// with a named reason, and is numbered by its place among all of them.
+// Package decode turns a Kafka record into calls: it removes the envelopes of shippers, reads the format, collects the input of the
+// digest, redacts, and applies the identity and route rules. A record contains any number of items. Each item becomes a call or a dead
+// letter with a reason, and has a number: its index among all items of the record.
 //
-// What is a call: a record of an access log, also as an OpenTelemetry log
-// record; of spans those of servers, those of clients that say by HTTP, MCP or
-// GenAI attributes what they called, and internal ones that are an agent's or a
-// tool's own. Other spans are left out and are no items. A log record that is
-// no access log is a dead letter: nobody else would say that it was not read.
+// Calls are: records of an access log, also as OpenTelemetry log records; spans of servers; spans of clients with HTTP, MCP or GenAI
+// attributes that describe the call; and internal spans of an agent or a tool. Other spans are skipped and are not items. A log record
+// that is not an access log becomes a dead letter, because otherwise the operator would not learn that it was not read.
 //
-// Nothing at all comes of a tombstone, of a shipper's control message, and of
-// an export whose spans are no calls; the source counts such records.
+// A tombstone, a control message of a shipper, and an export without spans that are calls give no item. The source counts such records.
 //
-// Package decode refuses to lose an item silently, to panic on any input, to
-// keep a secret, a body or a query's value, to believe from a request header
-// what only the gateway can know, and to read a clock: the same record is the
-// same calls whenever it is read.
+// It does not drop an item silently and does not panic on any input. It does not keep secrets, bodies or query values. It does not accept
+// a request header as evidence for a fact that only the gateway can know. It does not read a clock: the same record always gives the same
+// calls.
 package decode

@@ -14,35 +14,33 @@ import (
 	"flyball/schema/route"
 )
 
-// draft is a call being read. What it gathers besides the call is for the
-// rules that follow and is not kept.
+// draft is a call that is being read. Its other values are input for the rules that follow and are not stored.
 type draft struct {
 	call  schema.Call
 	ev    identity.Evidence
 	in    route.Input
 	zone  *time.Location
-	attrs []schema.Attr // memory that is used again; the call gets a copy
+	attrs []schema.Attr // reused memory; the call gets a copy
 	names *redact.Names
 
-	target           string // of the request: path and query, or a whole URL
-	peer             string // address of the connection, when no better client is named
-	forwarded        string // a list of addresses, the nearest last
+	target           string // of the request: path and query, or an absolute URL
+	peer             string // address of the connection, used if no other client address is logged
+	forwarded        string // list of addresses, the nearest proxy last
 	flags            string
 	details          string
 	grpc             string
-	mcpMethod        string // what the client's headers say, which the source may not have checked
+	mcpMethod        string // from the client's headers, which the source may not have checked
 	mcpName          string
-	end              bool // the time read is the end of the call
+	end              bool // the time that was read is the end of the call
 	timed            bool
-	failed           bool // the source calls it an error without saying which
+	failed           bool // the source marks the call as failed without a reason
 	claims           identity.Claims
 	claimed          bool
-	token            string // a whole token that was logged
+	token            string // a complete token that was logged
 	secFetch, cookie bool
-	origins          *originRecorder // set by Explain
+	origins          *originRecorder // set only by Explain
 
-	// Ranks of what has been read: of several sources of a field the best
-	// one stands, in whatever order they come.
+	// Ranks of the values that were read: of several sources of a field, the one with the highest rank is used, in any order of reading.
 	ranks struct{ target, host, client, request, trace, span, time, agent, run, task, conversation, bytesIn, bytesOut uint8 }
 }
 
@@ -51,8 +49,7 @@ func (d *draft) reset(zone *time.Location) {
 	*d = draft{zone: zone, names: d.names, call: schema.Call{DurationNs: -1}, attrs: d.attrs[:0]}
 }
 
-// better reports whether a source of that rank may set the field, and if so
-// notes the rank.
+// better reports whether a source with this rank may set the field. If so, it stores the rank.
 func better(have *uint8, rank uint8) bool {
 	if rank < *have {
 		return false
@@ -61,22 +58,21 @@ func better(have *uint8, rank uint8) bool {
 	return true
 }
 
-// choose sets a field from a source of that rank, unless it is empty.
+// choose sets a field from a source with this rank, unless v is empty.
 func choose(have *uint8, rank uint8, into *string, v string) {
 	if v != "" && better(have, rank) {
 		*into = v
 	}
 }
 
-// time sets the time read; end says that the source logs when calls end.
+// time sets the time of the call. end reports that the source logs the end of calls.
 func (d *draft) time(rank uint8, s string, end bool) {
 	if ns, p, ok := parseTime(s, d.zone); ok && better(&d.ranks.time, rank) {
 		d.call.Start, d.call.TSPrecision, d.end, d.timed = ns, p, end, true
 	}
 }
 
-// keep notes a field that no table knows, unless its name says that it must not
-// be kept. Its value is redacted later.
+// keep stores a field that no table knows as an attribute, unless its name shows that it must not be kept. The value is redacted later.
 func (d *draft) keep(name, v string) {
 	if v == "" || name == "" || len(d.attrs) >= 4*schema.MaxAttrs || len(name) > 128 || d.names.Field(name, v) ||
 		redact.Suspicious(name) && redact.Text(name) != name {
@@ -85,15 +81,14 @@ func (d *draft) keep(name, v string) {
 	d.attrs = append(d.attrs, schema.Attr{Key: name, Value: v})
 }
 
-// claim notes one claim of a token that the gateway took apart.
+// claim sets one claim of a token that the gateway has decoded.
 func (d *draft) claim(into *string, v string) {
 	if v != "" {
 		*into, d.claimed = v, true
 	}
 }
 
-// secret notes a credential: it is hashed by the rules of identity, or its
-// claims are read, and it is kept nowhere.
+// secret stores a credential. The identity rules hash it or read its claims; the credential itself is not kept.
 func (d *draft) secret(s string) {
 	if redact.Absent(s) {
 		return
@@ -104,7 +99,7 @@ func (d *draft) secret(s string) {
 	d.ev.APIKey = s
 }
 
-// cut shortens at a rune boundary.
+// cut shortens s to at most maxBytes bytes, at a rune boundary.
 func cut(s string, maxBytes int) string {
 	if len(s) <= maxBytes {
 		return s
@@ -115,7 +110,7 @@ func cut(s string, maxBytes int) string {
 	return s[:maxBytes]
 }
 
-// address reads an IP address with or without a port.
+// address parses an IP address with or without a port.
 func address(s string) netip.Addr {
 	if s = fields.Present(s); s == "" {
 		return netip.Addr{}
@@ -123,8 +118,7 @@ func address(s string) netip.Addr {
 	return identity.ParseAddress(s)
 }
 
-// client notes an address that the source names as the client's. A list of them is
-// a chain of proxies wherever it stands.
+// client sets the client address that a source logged and reports whether s was valid. A list of addresses is always a chain of proxies.
 func (d *draft) client(rank uint8, s string) bool {
 	if strings.IndexByte(s, ',') >= 0 {
 		d.forwarded = s
@@ -137,9 +131,8 @@ func (d *draft) client(rank uint8, s string) bool {
 	return a.IsValid()
 }
 
-// clientAddress is the peer, or as many hops before it as are trusted. Where no peer was
-// logged the nearest entry of the list stands for it, which is the caller's own word
-// where the gateway does not append to the list.
+// clientAddress sets the client address: the peer, or the address trustedHops before it. If no peer was logged, the nearest entry of the
+// list is used; it is a claim of the caller if the gateway does not append to the list.
 func (d *draft) clientAddress(trustedHops int) {
 	c := &d.call
 	if !c.ClientIP.IsValid() {

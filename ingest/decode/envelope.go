@@ -11,11 +11,10 @@ import (
 	"flyball/schema"
 )
 
-// read unwraps what shippers put around a line. It reports whether the
-// object was an envelope; what it held has been read then.
+// read unwraps a shipper's envelope and decodes its content. It reports whether the object was an envelope.
 func (dec envelopeReader) read(b []byte, pairs []fields.Pair, signal string, depth int) bool {
 	if fields.Get(pairs, "messagetype").Text() == "CONTROL_MESSAGE" && fields.Get(pairs, "logevents").Kind == '[' {
-		return true // a check by CloudWatch that the target answers
+		return true // a test message with which CloudWatch checks the target
 	}
 	was, shipped := len(dec.where), dec.shipped
 	defer func() { dec.where, dec.shipped = dec.where[:was], shipped }()
@@ -50,7 +49,7 @@ func (dec envelopeReader) read(b []byte, pairs []fields.Pair, signal string, dep
 	return false
 }
 
-// inner reads what an envelope held: b is the envelope, should that be nothing.
+// inner decodes the content of an envelope. b is the whole envelope, for the dead letter if the content is empty.
 func (dec envelopeReader) inner(v fields.Value, b []byte, signal string, depth int) {
 	switch {
 	case v.Kind == '"':
@@ -68,7 +67,7 @@ func (dec envelopeReader) inner(v fields.Value, b []byte, signal string, depth i
 	}
 }
 
-// cloudEvent reads a structured CloudEvent.
+// cloudEvent decodes the content of a structured CloudEvent. It always returns true.
 func (dec envelopeReader) cloudEvent(b []byte, pairs []fields.Pair, inner func(fields.Value) bool, signal string, depth int) bool {
 	if v := fields.Get(pairs, "data_base64"); v.Kind == '"' {
 		raw, err := base64.StdEncoding.DecodeString(v.Text())
@@ -88,8 +87,7 @@ func (dec envelopeReader) cloudEvent(b []byte, pairs []fields.Pair, inner func(f
 	return true
 }
 
-// unzip reads what was packed before it was sent, up to the size that a record
-// may have.
+// unzip decompresses gzip data, up to the maximum size of a record, and decodes it.
 func (dec *decoder) unzip(b []byte, signal string, depth int) {
 	z, err := gzip.NewReader(bytes.NewReader(b))
 	if err != nil {
@@ -107,8 +105,8 @@ func (dec *decoder) unzip(b []byte, signal string, depth int) {
 	}
 }
 
-// addOrigin notes where a shipper says that the line comes from: pod, namespace,
-// container and host; and, of an envelope, when it was shipped.
+// addOrigin stores where the line comes from according to the shipper: pod, namespace, container and host. With envelope it also stores
+// the time of shipping.
 func (dec envelopeReader) addOrigin(pairs []fields.Pair, envelope bool) {
 	for i := range pairs {
 		switch v := pairs[i].Val; pairs[i].Key {

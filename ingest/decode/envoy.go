@@ -7,8 +7,8 @@ import (
 	"flyball/schema"
 )
 
-// envoy reads a field of Envoy's JSON: Istio's names, Envoy Gateway's, the
-// AI gateway's, or an operator's own.
+// envoy reads a member of Envoy's JSON log: with the names of Istio, Envoy Gateway or the AI gateway, or with names that the operator
+// chose.
 func (d *draft) envoy(p *fields.Pair) {
 	if set := envoyTable.get(p.Key); set != nil {
 		set(d, p.Val)
@@ -19,7 +19,7 @@ func (d *draft) envoy(p *fields.Pair) {
 	}
 }
 
-// envoyTable holds the fields of Envoy's access log that other gateways do not share.
+// envoyTable contains the fields of Envoy's access log that other gateways do not use. init adds the shared fields.
 var envoyTable = newTable(
 	names(func(d *draft, v fields.Value) { d.time(rankTimeStart, v.Text(), false) }, "start_time"),
 	names(func(d *draft, v fields.Value) { d.time(rankTimeLine, v.Text(), false) }, "timestamp", "time", "@timestamp"),
@@ -33,10 +33,10 @@ var envoyTable = newTable(
 	names(text(func(d *draft) *string { return &d.call.ErrorMessage }), "connection_termination_details", "upstream_transport_failure_reason"),
 	names(func(d *draft, v fields.Value) { d.call.Attempts = uint8(min(v.Count(), 255)) }, "upstream_request_attempt_count"),
 	names(keepRouteName, "route_name"),
-	// Addresses of the mesh itself say nothing of the call.
+	// Addresses inside the mesh do not describe the call.
 	names(ignore, "protocol", "upstream_host", "upstream_local_address", "downstream_local_address", "requested_server_name",
 		"upstream_cluster_raw"),
-	// Of the shipper that merged the record with its own.
+	// Fields that a shipper adds to the record.
 	names(ignore, "kubernetes", "stream", "_p", "log", "message", "@metadata", "agent", "ecs", "input"),
 )
 
@@ -64,8 +64,8 @@ func keepRouteName(d *draft, v fields.Value) {
 	}
 }
 
-// cluster names the upstream. A mesh's name for it is direction|port|subset|host:
-// the host is the service, the direction tells a sidecar.
+// cluster sets the upstream from a cluster name. In a mesh the name is direction|port|subset|host: the host is the service, and the
+// direction inbound means that a sidecar logged the call.
 func (d *draft) cluster(s string) {
 	c := &d.call
 	if strings.HasPrefix(s, "inbound|") {
@@ -77,8 +77,8 @@ func (d *draft) cluster(s string) {
 	c.API = s
 }
 
-// duration reads a duration in units of that many nanoseconds. What is
-// negative or longer than a year is a mark for "not reached", or a mistake.
+// duration reads a duration; unit is its unit in nanoseconds. It ignores durations that are negative (some sources write them for "not
+// reached") or longer than a year.
 func (d *draft) duration(s string, unit int64) {
 	if ns, ok := parseAmount(s, unit); ok && ns <= maxDuration {
 		d.call.DurationNs = ns

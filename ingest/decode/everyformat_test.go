@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// place is where a value stands in a JSON document.
+// place is the position of a value in a JSON document.
 type place struct {
 	name string
 	set  func(v any)
 	was  any
 }
 
-// places of a document: its leaves, and its objects to put something into.
+// places returns the positions in a document: its leaves, and its objects, to which a member can be added.
 func places(v any, at string, set func(any)) (leaves []place, objects []map[string]any) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -34,7 +34,7 @@ func places(v any, at string, set func(any)) (leaves []place, objects []map[stri
 			leaves, objects = append(leaves, l...), append(objects, o...)
 		}
 	case string:
-		// A document within a text is one, too.
+		// A document in a text is a document too.
 		var inner any
 		if strings.HasPrefix(v, "{") && json.Unmarshal([]byte(v), &inner) == nil {
 			again := func(any) { b, _ := json.Marshal(inner); set(string(b)) }
@@ -52,8 +52,7 @@ func places(v any, at string, set func(any)) (leaves []place, objects []map[stri
 	return leaves, objects
 }
 
-// eachChange hands over every record of every format with one value changed, or
-// one member added.
+// eachChange calls its function with every record of every format, with one value changed or one member added.
 func eachChange(t *testing.T, values []any, names []string, each func(file, what string, value []byte)) {
 	t.Helper()
 	for _, file := range fixtures(t) {
@@ -98,8 +97,7 @@ func eachChange(t *testing.T, values []any, names []string, each func(file, what
 	}
 }
 
-// eachWord changes a line: each word, and the whole of what is quoted. What has
-// a space in it fits only between quotes.
+// eachWord changes each word and each quoted text of a line. A text with a space is inserted only between quotes.
 func eachWord(line string, values []any, each func(what, line string)) {
 	for i, part := range strings.FieldsFunc(line, func(c rune) bool { return c == ' ' || c == '"' }) {
 		for _, v := range values {
@@ -119,8 +117,7 @@ func eachWord(line string, values []any, each func(what, line string)) {
 	}
 }
 
-// Whatever member of whatever format holds a secret, and under whatever name one
-// is added: it is nowhere in what comes of the record.
+// A secret in any member of any format, or in an additional member with any name, must not appear in any result of the record.
 func TestNoSecretIsKeptOfAnyFormat(t *testing.T) {
 	p := pipelineWithRules(t)
 	var values []any
@@ -146,10 +143,8 @@ func TestNoSecretIsKeptOfAnyFormat(t *testing.T) {
 	t.Logf("%d records with a secret in them, %d dead letters", n, dead)
 }
 
-// What a producer may do to a record of any format: a number that is none, one
-// beyond every range, a list or an object or nothing where a text was, a text
-// that is not UTF-8, a path of a million bytes. Each becomes calls or dead
-// letters with a reason, and none of them is a fault of Flyball's own.
+// Producers may write any value in a record of any format: an invalid number, one out of range, a list, an object or null in place of a
+// text, a text that is not UTF-8, a path of a million bytes. Each record becomes calls or dead letters with a reason, without a panic.
 func TestBadValuesOfAnyFormat(t *testing.T) {
 	long := "/" + strings.Repeat("x", 1_000_000)
 	values := []any{nil, "", "-", true, json.Number("9223372036854775808"), json.Number("-1"), json.Number("1e400"), json.Number("0.0000001"),

@@ -10,16 +10,14 @@ import (
 	"flyball/schema"
 )
 
-// FieldOrigin says where a field of a call came from: the member of the record that
-// was being read when it changed.
+// FieldOrigin is the origin of a field of a call: the member of the record that was read when the field changed.
 type FieldOrigin struct {
-	Field string `json:"field"` // of the call, or of the evidence that the rules of identity judge
+	Field string `json:"field"` // of the call, or of the evidence for the identity rules
 	Value string `json:"value"`
 	From  string `json:"from"`
 }
 
-// originRecorder watches a call being read, to record where its fields come from. It is
-// used by Explain only.
+// originRecorder records the origins of a call's fields while the call is read. Only Explain uses it.
 type originRecorder struct {
 	d    *draft
 	from string
@@ -27,14 +25,14 @@ type originRecorder struct {
 	out  []FieldOrigin
 }
 
-// readingFrom notes which member is read from here on, if origins are recorded.
+// readingFrom sets the member that is read next, if origins are recorded.
 func (d *draft) readingFrom(from string) {
 	if d.origins != nil {
 		d.origins.begin(from)
 	}
 }
 
-// begin says which member is read from here on.
+// begin records the changes since the last begin and sets the member that is read next.
 func (s *originRecorder) begin(from string) {
 	now := s.snapshot()
 	for _, name := range slices.Sorted(maps.Keys(now)) {
@@ -45,7 +43,7 @@ func (s *originRecorder) begin(from string) {
 	s.seen, s.from = now, from
 }
 
-// snapshot is every field that holds something, as text.
+// snapshot returns the values of all non-empty fields as text.
 func (s *originRecorder) snapshot() map[string]string {
 	out := map[string]string{}
 	d := s.d
@@ -80,8 +78,7 @@ func (s *originRecorder) snapshot() map[string]string {
 	return out
 }
 
-// snapshotFields adds the fields of a struct to out, without the empty ones, secrets,
-// bodies, and the names of the headers that evidence came by.
+// snapshotFields adds the fields of a struct to out, except empty fields, secrets, bodies and names of headers.
 func snapshotFields(out map[string]string, prefix string, v any) {
 	rv := reflect.ValueOf(v)
 	for i := range rv.NumField() {
@@ -97,8 +94,7 @@ func snapshotFields(out map[string]string, prefix string, v any) {
 	}
 }
 
-// evidenceOfRule is the evidence by which a rule of identity established something, by
-// the name that the rule has in agent_source and its like.
+// evidenceOfRule maps the name of an identity rule, as in agent_source, to the evidence that it uses.
 var evidenceOfRule = map[string]string{"gateway": "GatewayAgent", "gen_ai": "GenAIAgentName", "spiffe": "SPIFFE",
 	"cert_fingerprint": "CertFingerprint", "cert_subject": "CertSubject",
 	"token_client": "Claims.ClientID", "token_act": "Claims.Act", "token_subject": "Claims.Subject", "token_entra_agent": "Claims.ClientID",
@@ -106,8 +102,8 @@ var evidenceOfRule = map[string]string{"gateway": "GatewayAgent", "gen_ai": "Gen
 	"api_key_id": "APIKeyID", "api_key": "APIKey", "remote_user": "RemoteUser", "user_id": "UserID", "gateway_user": "GatewayUser",
 	"mcp_client": "MCPClientName", "signature_agent": "SignatureAgent"}
 
-// FieldOrigins says of each field of a decoded call where it came from: a member of
-// the record, or a rule. changes are what Explain recorded while the call was read.
+// FieldOrigins returns the origin of each field of a decoded call: a member of the record or a rule. changes are the origins that Explain
+// recorded for the call.
 func FieldOrigins(c *schema.Call, changes []FieldOrigin) []FieldOrigin {
 	by := map[string]string{}
 	for _, s := range changes {
@@ -137,8 +133,8 @@ func FieldOrigins(c *schema.Call, changes []FieldOrigin) []FieldOrigin {
 	return out
 }
 
-// ruleOrigins is where the fields came from that a rule of identity or of routes
-// established; by gives the member of the record that changed a field.
+// ruleOrigins returns the origins of the fields that identity or route rules set. by maps a field to the member of the record that
+// changed it.
 func ruleOrigins(c *schema.Call, by map[string]string) map[string]string {
 	rule := func(source, evidence string) string {
 		if source == "" {

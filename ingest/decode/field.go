@@ -8,10 +8,8 @@ import (
 	"flyball/schema/identity"
 )
 
-// field reads what the logging gateway or service itself states, under the
-// names that gateways share: a name here may establish an identity, so a
-// request header must never come this way under its own name. It reports
-// whether it knew the name.
+// field reads a fact that the logging gateway or service states, under the names that gateways share. Such a name can establish an
+// identity, so request headers must not be passed to field under their own names. It reports whether the name is known.
 func (d *draft) field(name string, v fields.Value) bool {
 	if set := fieldTable.get(name); set != nil {
 		set(d, v)
@@ -20,13 +18,13 @@ func (d *draft) field(name string, v fields.Value) bool {
 	return d.claimField(name, v) || d.header(strings.TrimPrefix(strings.TrimPrefix(name, "http_"), "request_header_"), v)
 }
 
-// fieldTable holds the fields that gateways and services log under names they
-// share. It is filled by init, because a field may hold a whole object of headers.
+// fieldTable contains the fields that gateways and services log under shared names. It is filled by init, because a field may contain an
+// object of headers.
 var fieldTable *table
 
 func init() {
 	fieldTable = newTable(slices.Concat(requestFields, identityFields, operationFields)...)
-	// Envoy's table holds the shared fields too: one look-up for each member.
+	// Envoy's table contains the shared fields too, so that each member needs one look-up.
 	for _, bucket := range fieldTable.buckets {
 		for _, e := range bucket {
 			if envoyTable.get(e.name) == nil {
@@ -36,7 +34,7 @@ func init() {
 	}
 }
 
-// requestFields: what was called, and how it ended.
+// requestFields describe the request and its result.
 var requestFields = []row{
 	names(text(func(d *draft) *string { return &d.call.Method }), "method", "request_method", "http_method", "http.method",
 		"http.request.method"),
@@ -45,7 +43,7 @@ var requestFields = []row{
 	names(target(rankTargetURL), "url.full", "http.url"),
 	names(target(rankTargetURI), "uri"),
 	names(setQuery, "args", "query_string"),
-	names(textOrNothing(func(d *draft) *string { return &d.in.SourceRoute }), "http.route"), // http_route is what nginx calls a request header
+	names(textOrNothing(func(d *draft) *string { return &d.in.SourceRoute }), "http.route"), // nginx writes a request header as http_route
 	names(host(rankHostAuthority), "authority", "host", "http_host"),
 	names(host(rankHostServer), "server_name", "http.host", "net.host.name"),
 	names(textOrNothing(func(d *draft) *string { return &d.call.Scheme }), "scheme", "x_forwarded_proto"),
@@ -61,7 +59,7 @@ var requestFields = []row{
 	names((*draft).headers, "request_headers", "headers"),
 }
 
-// identityFields: who called, as the gateway established it.
+// identityFields describe the caller as the gateway established it.
 var identityFields = []row{
 	names(setConsumer, "x_consumer", "consumer", "x_consumer_username", "x_consumer_custom_id"),
 	names(text(func(d *draft) *string { return &d.ev.GatewayUser }), "x_principal", "x_principal_id", "principal_id", "x_user_id", "user_id"),
@@ -70,13 +68,13 @@ var identityFields = []row{
 	names(textOrNothing(func(d *draft) *string { return &d.ev.CertSubject }), "ssl_client_s_dn", "downstream_peer_subject"),
 	names(textOrNothing(func(d *draft) *string { return &d.ev.CertFingerprint }), "ssl_client_fingerprint", "downstream_peer_fingerprint_256"),
 	names(textOrNothing(func(d *draft) *string { return &d.ev.RemoteUser }), "remote_user"),
-	// What the check answered the gateway; x_flyball_run would be the client's own header.
+	// The check sends these to the gateway. x_flyball_run would be a header of the client.
 	names(text(func(d *draft) *string { return &d.ev.GateRun }), "flyball_run"),
 	names(text(func(d *draft) *string { return &d.ev.Receipt }), "flyball_receipt"),
 	names(textOrNothing(func(d *draft) *string { return &d.ev.APIKeyID }), "x_api_key_id", "api_key_id", "api_key.id"),
 }
 
-// operationFields: tools, models and their arguments.
+// operationFields describe tools, models and their arguments.
 var operationFields = []row{
 	names(textOrNothing(func(d *draft) *string { return &d.in.LoggedDigest }), "x_args_digest", "args_digest"),
 	names(text(func(d *draft) *string { return &d.call.MCPMethod }), "mcp.method.name"),
@@ -150,7 +148,7 @@ func (d *draft) headers(v fields.Value) {
 	}
 }
 
-// arguments of a tool call, for the digest and for the resources they name.
+// arguments reads the arguments of a tool call, the input of the digest and of the resources.
 func (d *draft) arguments(v fields.Value) {
 	switch v.Kind {
 	case '{':
@@ -162,8 +160,8 @@ func (d *draft) arguments(v fields.Value) {
 	}
 }
 
-// claimField reads claims that the gateway logged after it had verified the
-// token: one by one, or the payload.
+// claimField reads claims that the gateway logged after it had verified the token: single claims or the whole payload. It reports whether
+// the claim is known.
 func (d *draft) claimField(name string, v fields.Value) bool {
 	rest, ok := strings.CutPrefix(name, "jwt")
 	if !ok || rest != "" && rest[0] != '_' && rest[0] != '.' {
@@ -174,10 +172,10 @@ func (d *draft) claimField(name string, v fields.Value) bool {
 	if set != nil {
 		set(d, v)
 	}
-	return set != nil // the name of an unknown one goes no further: redact drops what is called jwt
+	return set != nil // an unknown name is passed on, and redact drops names with jwt
 }
 
-// claimTable holds the claims of a token that are read, by name; the empty name is the whole payload.
+// claimTable contains the claims of a token that are read, by name. The empty name is the whole payload.
 var claimTable = newTable(
 	names(setClaims, "", "payload", "claims"),
 	names(claim(func(c *identity.Claims) *string { return &c.Subject }), "sub"),
@@ -201,7 +199,7 @@ func setActor(d *draft, v fields.Value) {
 	}
 }
 
-// setClaims reads the payload of a token: an object, or a text that holds one.
+// setClaims reads the payload of a token: an object, or a text that contains one.
 func setClaims(d *draft, v fields.Value) {
 	raw := v.Raw
 	if v.Kind == '"' {

@@ -12,13 +12,11 @@ import (
 	"flyball/schema/route"
 )
 
-// completion turns a draft that has been read into a call.
+// completion converts a draft, after its record was read, into a call.
 type completion struct{ *draft }
 
-// run completes a call that has been read: target, kind, times, outcome,
-// redaction. What the digest is taken of (d.in) stays as it was logged, query
-// values included, except for what looks like a secret: resources are read from
-// it, too. Nobody keeps it.
+// run completes a call: target, kind, times, outcome and redaction. The input of the digest (d.in) keeps the logged values, including
+// query values, except texts that look like secrets, because resources are read from it. It is not stored.
 func (d completion) run(rec *Record, in *Input, opt *Options, allowed map[string]bool) {
 	c := &d.call
 	splitTarget(d.draft)
@@ -55,7 +53,7 @@ func (d completion) run(rec *Record, in *Input, opt *Options, allowed map[string
 	d.ev.UserAgent, d.ev.ClientIP = c.UserAgent, c.ClientIP
 }
 
-// hasDecision reports whether the gateway logged the id of the check's decision.
+// hasDecision reports whether the gateway logged the id of a decision of the check.
 func (d completion) hasDecision() bool {
 	for i := range d.attrs {
 		if a := &d.attrs[i]; a.Key == "flyball_decision" || a.Key == "header.X-Flyball-Decision" {
@@ -74,8 +72,8 @@ func isUpper(s string) bool {
 	return len(s) <= 20
 }
 
-// useClaimedTool takes the client's word for its tool where the source read none. The
-// rules of routes let it make the call worse only.
+// useClaimedTool uses the tool that the client's headers name, if the source logged none. The route rules use such a tool only to make a
+// call more dangerous, not less.
 func (d completion) useClaimedTool() {
 	c := &d.call
 	if c.MCPMethod != "" || c.ToolName != "" || d.mcpMethod == "" && d.mcpName == "" {
@@ -104,9 +102,8 @@ func (d completion) setOpKind() {
 	}
 }
 
-// readToken reads the claims of a whole token that was logged, if the operator
-// says that the gateway lets no token through that it has not verified. A call
-// that was refused proves nothing of its token.
+// readToken reads the claims of a complete token that was logged, if BelieveTokens is set: the gateway then rejects tokens that it has
+// not verified. The token of a denied call is not used.
 func (d completion) readToken(opt *Options) {
 	if d.token == "" || !opt.BelieveTokens || d.claimed || d.call.Outcome == schema.OutcomeDenied {
 		return
@@ -119,8 +116,8 @@ func (d completion) readToken(opt *Options) {
 	}
 }
 
-// redact drops what looks like a secret from every string that is kept, and
-// cuts them. An id that holds one is dropped whole: half an id is no id.
+// redact removes text that looks like a secret from all strings that are kept, and limits their length. An id that contains a secret is
+// removed completely, because a part of an id does not identify anything.
 func (d completion) redact() {
 	c, ev := &d.call, &d.ev
 	d.in.PathCut = len(c.Path) > schema.MaxPath
@@ -141,10 +138,9 @@ func (d completion) redact() {
 			*s = cut(*s, schema.MaxID)
 		}
 	}
-	// Only now: some secrets are recognised by their capitals.
+	// Host and scheme are converted to lower case after redaction, because capital letters help to recognise some secrets.
 	c.Host, c.Scheme = hostOf(c.Host), strings.ToLower(c.Scheme)
-	// A consumer that is a key is one, and is hashed.
-	// An AWS access key id is recognised by its form, and is an id.
+	// A consumer that looks like a key is treated as a key and hashed, except an AWS access key id, which is not a secret.
 	if s := ev.GatewayCredential; !(ev.GatewayCredentialKind == schema.CredentialAWSKey && redact.IsAWSKeyID(s)) && redact.Suspicious(s) &&
 		redact.Text(s) != s {
 		ev.APIKey, ev.GatewayCredential = s, ""
@@ -155,7 +151,7 @@ func (d completion) redact() {
 				*s = ""
 			}
 		}
-		// An actor that is none ends the chain: who stood behind it is not known.
+		// An actor that contains a secret ends the chain, because the actors behind it are then unknown.
 		for i, s := range d.claims.Act {
 			if redact.Text(s) != s {
 				d.claims.Act = d.claims.Act[:i]
@@ -165,7 +161,7 @@ func (d completion) redact() {
 	}
 }
 
-// shortStrings are the strings that are short, or no words.
+// shortStrings returns the strings that are ids, names or other short values.
 func (d completion) shortStrings() [38]*string {
 	c, ev := &d.call, &d.ev
 	return [...]*string{&c.Method, &c.Scheme, &c.Host, &c.API, &c.Operation, &c.Observer, &c.RequestID, &c.MCPMethod, &c.ToolName,
@@ -176,7 +172,7 @@ func (d completion) shortStrings() [38]*string {
 		&ev.AgentHeader, &ev.ParentHeader, &ev.RunHeader, &ev.TaskHeader, &ev.Conversation, &ev.SignatureAgent, &ev.MCPClientName}
 }
 
-// fixUTF8 makes every string valid UTF-8.
+// fixUTF8 makes all strings valid UTF-8.
 func (d completion) fixUTF8() {
 	for _, s := range d.shortStrings() {
 		*s = valid(*s)
@@ -196,8 +192,7 @@ func (d completion) fixUTF8() {
 	}
 }
 
-// setAttributes gives the call its long tail: sorted, each name once (the last one
-// stands), without secrets.
+// setAttributes sets the attributes of the call: sorted, without secrets, and each name once (the last value is used).
 func (d completion) setAttributes() {
 	a := d.attrs
 	if len(a) == 0 {
@@ -221,8 +216,8 @@ func (d completion) setAttributes() {
 	d.call.Attrs = append(make([]schema.Attr, 0, n), a[:n]...)
 }
 
-// redactDecoded redacts what the rules of route read from paths, queries and arguments
-// by undoing their escapes: only then can some secrets be seen.
+// redactDecoded redacts values that the route rules decoded from paths, queries and arguments, because some secrets are visible only
+// after decoding.
 func redactDecoded(c *schema.Call) {
 	c.Route, c.RouteKey, c.Operation = redact.Path(valid(c.Route)), redact.Path(valid(c.RouteKey)), redact.Text(valid(c.Operation))
 	for i := range c.Resources {

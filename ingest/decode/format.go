@@ -9,7 +9,7 @@ import (
 	"flyball/ingest/mapping"
 )
 
-// The formats that are read by code of their own; all others are mappings.
+// The formats that Go code reads; all other formats are mappings.
 const (
 	envoyJSON = "envoy_json"
 	envoyText = "envoy_text"
@@ -20,8 +20,7 @@ const (
 	auto      = "auto"
 )
 
-// Formats that an input may have without a mapping of the operator's own; the
-// empty one is auto.
+// Formats returns the formats that an input can have without its own mapping. An empty format is auto.
 func Formats() []string {
 	return append([]string{auto, otlpProto, otlpJSON, envoyJSON, envoyText, istioText, kongJSON}, mapping.PresetNames()...)
 }
@@ -49,7 +48,7 @@ func collectFormats(own []*mapping.Program) (formats, error) {
 	return f, nil
 }
 
-// detectFormat finds the format of an object by its members; empty is none.
+// detectFormat returns the format of an object by its members, or the empty string.
 func (dec jsonReader) detectFormat(pairs []fields.Pair) string {
 	if f := detectShape(pairs); f != "" {
 		return f
@@ -65,7 +64,7 @@ func (dec jsonReader) detectFormat(pairs []fields.Pair) string {
 	return ""
 }
 
-// pinned is the format that the topic is configured as; empty is auto.
+// pinned returns the format that the topic is configured with, or the empty string for auto.
 func (dec *decoder) pinned() string {
 	if dec.in.Format == auto {
 		return ""
@@ -73,7 +72,7 @@ func (dec *decoder) pinned() string {
 	return dec.in.Format
 }
 
-// format reads one JSON object of a format: as one call, or as several.
+// format reads one JSON object of a format, as one or several calls.
 func (dec jsonReader) format(b []byte, pairs []fields.Pair, format, signal string, depth int) {
 	was, shipped := len(dec.where), dec.shipped
 	defer func() { dec.where, dec.shipped = dec.where[:was], shipped }()
@@ -89,7 +88,7 @@ func (dec jsonReader) format(b []byte, pairs []fields.Pair, format, signal strin
 	}
 }
 
-// mapped reads the members of a record by a mapping.
+// mapped reads the members of a record with a mapping.
 func (dec jsonReader) mapped(p *mapping.Program, b []byte, pairs []fields.Pair, signal string, depth int) {
 	d := dec.beginCall()
 	d.call.Format, d.call.ObserverKind = p.Format, p.Observer
@@ -104,8 +103,7 @@ func (dec jsonReader) mapped(p *mapping.Program, b []byte, pairs []fields.Pair, 
 	}
 }
 
-// line reads a line of text: by the format of the topic, or by the first whose
-// pattern matches.
+// line reads a line of text with the format of the topic, or with the first format whose pattern matches.
 func (dec lineReader) line(line []byte) {
 	text := plainText(fields.View(line))
 	pinned := dec.pinned()
@@ -136,7 +134,7 @@ func (dec lineReader) line(line []byte) {
 	dec.reject(UnknownFormat, "a line that no format's pattern matches", line)
 }
 
-// plainText takes a terminal's colours out of a line.
+// plainText removes terminal colour codes from a line.
 func plainText(s string) string {
 	if strings.IndexByte(s, '\x1b') < 0 {
 		return s

@@ -13,7 +13,7 @@ import (
 	"flyball/schema"
 )
 
-// seeds are the records of the fixtures whose file names hold one of the words.
+// seeds returns the records of the fixtures whose file names contain one of the words.
 func seeds(f *testing.F, words ...string) {
 	f.Helper()
 	for _, file := range fixtures(f) {
@@ -27,7 +27,7 @@ func seeds(f *testing.F, words ...string) {
 	}
 }
 
-// holdsOfEverything is what holds of any record, however hostile.
+// holdsOfEverything checks what must be true for any record.
 func holdsOfEverything(t *testing.T, p *Pipeline, value []byte) {
 	t.Helper()
 	original := bytes.Clone(value)
@@ -39,7 +39,7 @@ func holdsOfEverything(t *testing.T, p *Pipeline, value []byte) {
 	calls, dead := p.Decode(&Record{Topic: "in", Offset: 5, Timestamp: kafkaTime, Value: value}, nil)
 	if big {
 		runtime.ReadMemStats(&after)
-		// Calls are about 2 KB each; the smallest is some 20 bytes of a record.
+		// A call needs about 2 KB; the smallest call is about 20 bytes of a record.
 		if grown := after.TotalAlloc - before.TotalAlloc; grown > uint64(len(value))*2000+64<<20 {
 			t.Errorf("%d bytes took %d bytes of memory", len(value), grown)
 		}
@@ -102,7 +102,7 @@ func sound(t *testing.T, c *schema.Call) {
 	}
 }
 
-// invalid says which string of a value is not UTF-8.
+// invalid returns the names of strings in a value that are not UTF-8.
 func invalid(v reflect.Value, at string) string {
 	switch v.Kind() {
 	case reflect.String:
@@ -127,8 +127,7 @@ func invalid(v reflect.Value, at string) string {
 	return ""
 }
 
-// fuzz decodes as if the topic was configured so, with the rules of identity
-// and route behind it.
+// fuzz decodes with the given configuration of the topic, and with identity and route rules.
 func fuzz(f *testing.F, in Input) {
 	f.Helper()
 	whole := pipelineWithRules(f)
@@ -188,8 +187,7 @@ func FuzzAuto(f *testing.F) {
 	fuzz(f, Input{Format: "auto"})
 }
 
-// A mapping that an operator wrote, however wrong, is refused or reads any
-// record without a fault, in bounded time.
+// Any mapping of an operator is either rejected, or reads any record without a panic in bounded time.
 func FuzzMapping(f *testing.F) {
 	for _, name := range mapping.PresetNames() {
 		text, err := mapping.Text(name)

@@ -21,10 +21,10 @@ import (
 
 var update = flag.Bool("update", false, "write the expected results of testdata anew")
 
-// kafkaTime is later than what the fixtures say, by less than makes a skew.
+// kafkaTime is later than the times in the fixtures, by less than the maximum skew.
 const kafkaTime = 1790933420 * 1_000_000_000
 
-// seen keeps what the rules of identity and route were given.
+// seen records the arguments of the identity and route rules.
 type seen struct {
 	evidence []identity.Evidence
 	inputs   []route.Input
@@ -51,7 +51,7 @@ func newPipeline(t testing.TB, opt Options, s *seen) *Pipeline {
 	return p
 }
 
-// decodeAuto reads one record as an operator who has configured nothing.
+// decodeAuto reads one record without any configuration.
 func decodeAuto(t testing.TB, value []byte) ([]schema.Call, []Rejected, *seen) {
 	t.Helper()
 	s := &seen{}
@@ -59,7 +59,7 @@ func decodeAuto(t testing.TB, value []byte) ([]schema.Call, []Rejected, *seen) {
 	return calls, dead, s
 }
 
-// set are the fields of a struct that hold something.
+// set returns the fields of a struct that are not zero.
 func set(v any) map[string]any {
 	out := map[string]any{}
 	r := reflect.ValueOf(v)
@@ -75,7 +75,7 @@ func set(v any) map[string]any {
 	return out
 }
 
-// render is everything that one record became, item by item.
+// render returns the text of all items of one record.
 func render(t testing.TB, out *bytes.Buffer, value []byte) {
 	t.Helper()
 	calls, dead, s := decodeAuto(t, value)
@@ -119,7 +119,7 @@ func fixtures(t testing.TB) []string {
 	return files
 }
 
-// records of a fixture: a line each.
+// records returns the records of a fixture, one per line.
 func records(t testing.TB, file string) [][]byte {
 	t.Helper()
 	b, err := os.ReadFile(file)
@@ -141,7 +141,7 @@ func TestFixturesDecodeAsExpected(t *testing.T) {
 	}
 }
 
-// An export says the same in both encodings.
+// An export gives the same calls in both encodings.
 func TestProtobufAndJSONDecodeAlike(t *testing.T) {
 	for _, file := range fixtures(t) {
 		if !strings.Contains(file, "otlp_") {
@@ -156,7 +156,7 @@ func TestProtobufAndJSONDecodeAlike(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// Of a dead letter the size is its encoding's.
+			// The size of a dead letter depends on its encoding.
 			if drop := dropSizes; !bytes.Equal(drop(got.Bytes()), drop(want)) {
 				t.Errorf("as protobuf:\n%s\nas JSON:\n%s", got.Bytes(), want)
 			}
@@ -227,8 +227,7 @@ func compare(t *testing.T, file string, got []byte) {
 	}
 }
 
-// Every preset comes with records of its format; the expected results beside
-// them say call by call and item by item what becomes of them.
+// Every preset has records of its format. The files with the expected results contain the result of each call and item.
 func TestEveryPresetHasRecords(t *testing.T) {
 	for _, p := range append(mapping.PresetNames(), "kong") {
 		file := p
@@ -247,7 +246,7 @@ func TestEveryPresetHasRecords(t *testing.T) {
 		}
 		name, _, _ = strings.Cut(name, ".")
 		for _, r := range records(t, file) {
-			// By its name, as by what auto makes of it.
+			// The result with the configured format is equal to that of auto.
 			for _, format := range []string{"auto", name} {
 				s := &seen{}
 				p := newPipeline(t, Options{Default: Input{Format: format}}, s)
@@ -265,7 +264,7 @@ func TestEveryPresetHasRecords(t *testing.T) {
 	}
 }
 
-// Every field says which member gave it, and none another's.
+// Every field names the member from which it was read, and no other one.
 func TestEveryFieldSaysWhereItCameFrom(t *testing.T) {
 	p := pipelineWithRules(t)
 	calls, steps, _ := p.Explain(&Record{Topic: "in", Timestamp: kafkaTime,
@@ -290,7 +289,7 @@ func TestEveryFieldSaysWhereItCameFrom(t *testing.T) {
 	}
 }
 
-// The route that a gateway logs is the call's; a request header named Route is not.
+// The route that a gateway logs becomes the call's route; a request header named Route does not.
 func TestRouteIsWhatTheGatewayLogged(t *testing.T) {
 	p := pipelineWithRules(t)
 	for field, want := range map[string]string{"http.route": "/orders/{order}", "http_route": "/orders/{id}"} {

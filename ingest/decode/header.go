@@ -8,9 +8,8 @@ import (
 	"flyball/schema/identity"
 )
 
-// header reads what the caller claims of itself: a request header, by whatever
-// way it was logged. Nothing here may establish more than an assertion. It
-// reports whether it knew the name (lower case, underscores).
+// header reads a request header, that is, a claim of the caller, independent of how it was logged. It must set only values that count as
+// claims. It reports whether the name (lower case, underscores) is known.
 func (d *draft) header(name string, v fields.Value) bool {
 	set := headerTable.get(name)
 	if set != nil {
@@ -19,7 +18,7 @@ func (d *draft) header(name string, v fields.Value) bool {
 	return set != nil
 }
 
-// headerTable holds the request headers that are read, by name (lower case, underscores).
+// headerTable contains the request headers that are read, by name (lower case, underscores).
 var headerTable = newTable(
 	names(agentHeader(rankAgentXID, "x-agent-id"), "x_agent_id"),
 	names(agentHeader(rankAgentID, "agent-id"), "agent_id", "agent.id"),
@@ -67,13 +66,13 @@ var headerTable = newTable(
 	names(func(d *draft, v fields.Value) { d.secFetch = d.secFetch || v.Text() != "" },
 		"sec_fetch_site", "sec_fetch_mode", "sec_fetch_dest", "sec_fetch_user"),
 
-	// They say nothing of the call, or hold what must not be kept.
+	// These headers do not describe the call, or their values must not be kept.
 	names(ignore, "referer", "referrer", "accept", "accept_encoding", "accept_language", "connection", "content_type", "content_length",
 		"signature", "signature_input", "tracestate", "x_forwarded_client_cert", "x_b3_sampled"),
 )
 
-// agentHeader is a header in which a caller names its agent; as is its name as
-// the rules of identity print it.
+// agentHeader returns the setter of a header in which a caller names its agent. as is the name of the header in the results of the
+// identity rules.
 func agentHeader(rank uint8, as string) setter {
 	return func(d *draft, v fields.Value) {
 		if t := v.Text(); t != "" && better(&d.ranks.agent, rank) {
@@ -82,7 +81,7 @@ func agentHeader(rank uint8, as string) setter {
 	}
 }
 
-// runHeader is a header in which a caller names its run.
+// runHeader returns the setter of a header in which a caller names its run.
 func runHeader(rank uint8, as string) setter {
 	return func(d *draft, v fields.Value) {
 		if t := v.Text(); t != "" && better(&d.ranks.run, rank) {
@@ -91,7 +90,7 @@ func runHeader(rank uint8, as string) setter {
 	}
 }
 
-// taskHeader is a header in which a caller names its task.
+// taskHeader returns the setter of a header in which a caller names its task.
 func taskHeader(rank uint8, as string) setter {
 	return func(d *draft, v fields.Value) {
 		if t := v.Text(); t != "" && better(&d.ranks.task, rank) {
@@ -112,14 +111,14 @@ func host(rank uint8) setter {
 	return ranked(func(d *draft) *uint8 { return &d.ranks.host }, rank, func(d *draft) *string { return &d.call.Host })
 }
 
-// setTraceparent reads a W3C header. Its span is the caller's: what was logged is its child.
+// setTraceparent reads a W3C traceparent. Its span belongs to the caller and is the parent of the logged call.
 func setTraceparent(d *draft, v fields.Value) {
 	if t, s, ok := identity.ParseTraceparent(v.Text()); ok && better(&d.ranks.trace, rankTraceParent) {
 		d.call.TraceID, d.call.ParentSpanID = t, s
 	}
 }
 
-// setVendorTrace reads a trace id that a vendor's header begins with.
+// setVendorTrace reads the trace id at the beginning of a vendor's header.
 func setVendorTrace(d *draft, v fields.Value) {
 	id := v.Text()
 	if i := strings.IndexAny(id, ":/"); i >= 0 {
@@ -132,14 +131,14 @@ func setVendorTrace(d *draft, v fields.Value) {
 
 func setMCPName(d *draft, v fields.Value) { d.mcpName = first(headerText(v.Text()), d.mcpName) }
 
-// addMethodOverride keeps every override that was sent: the worst of them counts.
+// addMethodOverride keeps all overrides that were sent. The most dangerous one is used.
 func addMethodOverride(d *draft, v fields.Value) {
 	if t := v.Text(); t != "" {
 		d.in.MethodOverride = strings.TrimPrefix(d.in.MethodOverride+","+t, ",")
 	}
 }
 
-// baggage reads a member of a W3C baggage header; any header of the field's own is used before it.
+// baggage reads a member of a W3C baggage header. A specific header for the same field has a higher rank.
 func (d *draft) baggage(key, v string) {
 	ev := &d.ev
 	set := func(have *uint8, rank uint8, into, name *string) {
@@ -161,7 +160,7 @@ func (d *draft) baggage(key, v string) {
 	}
 }
 
-// headerText decodes the form of a header that cannot hold the text: =?base64?…?=
+// headerText decodes text in the form =?base64?…?=, which is used for text that a header cannot contain.
 func headerText(s string) string {
 	in, ok := strings.CutPrefix(s, "=?base64?")
 	if !ok {

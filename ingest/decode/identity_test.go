@@ -25,7 +25,7 @@ func TestRunHeadersOfRealProductsAreKnown(t *testing.T) {
 	}
 }
 
-// Of several the most specific counts, in whatever order they stand.
+// Of several headers the most specific one is used, in any order.
 func TestTheMoreSpecificHeaderCounts(t *testing.T) {
 	for _, fields := range [...]string{
 		`"x_claude_code_session_id":"weak","x_agent_run_id":"strong","baggage":"agent.run.id=none,agent.id=none","x_agent_name":"weak-a","x_agent_id":"strong-a"`,
@@ -37,8 +37,7 @@ func TestTheMoreSpecificHeaderCounts(t *testing.T) {
 	}
 }
 
-// A request header is what the caller says, whatever its name: it must not pose
-// as what the gateway established.
+// A request header is a claim of the caller under any name and must not count as a statement of the gateway.
 func TestACallerCannotPoseAsItsGateway(t *testing.T) {
 	names := []string{"x-consumer", "consumer", "peer", "remote-user", "x-principal", "jwt-sub", "spiffe", "client-ip", "status", "method",
 		"x-args-digest", "denied-by"}
@@ -51,7 +50,7 @@ func TestACallerCannotPoseAsItsGateway(t *testing.T) {
 			"nginx": patch(t, nginxLine, `"http_`+snake+`":"spiffe://forged"`),
 		} {
 			if how == "nginx" && (name == "method" || name == "status") {
-				continue // $http_method is no variable that a format would call so by accident
+				continue // no format would log a header Method as $http_method
 			}
 			c, s := oneCall(t, value)
 			ev := s.evidence[0]
@@ -63,7 +62,7 @@ func TestACallerCannotPoseAsItsGateway(t *testing.T) {
 	}
 }
 
-// The tool is in two headers; there is no session any more.
+// The tool is named in two headers, without a session.
 func TestToolIsNamedByHeadersWithoutASession(t *testing.T) {
 	c, s := oneCall(t, patch(t, nginxLine, `"http_mcp_method":"tools/call","http_mcp_name":"get_weather"`))
 	if c.MCPMethod != "tools/call" || c.ToolName != "get_weather" || s.evidence[0].Conversation != "" {
@@ -71,11 +70,10 @@ func TestToolIsNamedByHeadersWithoutASession(t *testing.T) {
 	}
 }
 
-// unsigned is a token as a log might hold it.
+// unsigned is a token as a log may contain it.
 const unsigned = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJpIiwic3ViIjoidXNlci05IiwiYXpwIjoiYXBwLTkiLCJhY3QiOnsic3ViIjoiYWdlbnQtOSJ9fQ.c2ln"
 
-// A token in a log proves nothing unless the gateway verifies tokens; a call
-// that was refused proves nothing of its token in any case.
+// A logged token proves an identity only if the gateway verifies tokens. The token of a denied call never does.
 func TestLoggedTokensAreBelievedOnlyWhenToldSo(t *testing.T) {
 	ok := patch(t, envoyLine, `"authorization":"Bearer `+unsigned+`"`)
 	refused := patch(t, envoyLine, `"authorization":"Bearer `+unsigned+`","response_code":401`)
@@ -95,7 +93,7 @@ func TestLoggedTokensAreBelievedOnlyWhenToldSo(t *testing.T) {
 	}
 }
 
-// A gateway that blacks secrets out writes the same for everybody.
+// A gateway that masks secrets writes the same text for all callers.
 func TestBlackedOutSecretsAreNobodysKey(t *testing.T) {
 	for _, v := range [...]string{"REDACTED", "[redacted]", "***", "<hidden>", "", "-"} {
 		if ev := evidence(t, `"x-api-key":"`+v+`","authorization":"Bearer `+v+`"`); ev.APIKey != "" {
@@ -104,7 +102,7 @@ func TestBlackedOutSecretsAreNobodysKey(t *testing.T) {
 	}
 }
 
-// Of a query the names are kept, and the values of those that the operator allows.
+// Of a query, the names are kept, and the values of parameters that the operator allows.
 func TestQueryValuesAreKeptOnlyWhenAllowed(t *testing.T) {
 	p := newPipeline(t, Options{KeepQueryValues: []string{"dry_run", "cb"}}, &seen{})
 	calls, _ := p.Decode(&Record{Timestamp: kafkaTime, Value: patch(t, envoyLine,

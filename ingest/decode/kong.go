@@ -5,7 +5,7 @@ import (
 	"flyball/schema"
 )
 
-// isKong recognises the object that Kong's logging plugins serialise.
+// isKong reports whether an object has the form that Kong's logging plugins write.
 func isKong(pairs []fields.Pair) bool {
 	if fields.Get(pairs, "latencies").Kind == '{' {
 		return fields.Get(pairs, "request").Kind == '{' || fields.Get(pairs, "started_at").Kind == '0'
@@ -13,8 +13,7 @@ func isKong(pairs []fields.Pair) bool {
 	return fields.Get(pairs, "started_at").Kind == '0' && fields.Get(pairs, "request").Kind == '{' || isKongAI(fields.Get(pairs, "ai"))
 }
 
-// isKongAI recognises the part that the AI plugins add, where an operator ships
-// that part alone.
+// isKongAI reports whether v is the part that Kong's AI plugins add; some operators log only this part.
 func isKongAI(v fields.Value) bool {
 	if v.Kind != '{' {
 		return false
@@ -24,8 +23,8 @@ func isKongAI(v fields.Value) bool {
 	return err == nil && (fields.Get(members, "mcp").Kind == '{' || fields.Get(members, "proxy").Kind == '{')
 }
 
-// kong reads Kong's object. A request that carried MCP is a call for each of
-// its JSON-RPC requests: what an agent asked for is a tool, not POST /mcp.
+// kong reads Kong's object. A request that contained MCP becomes one call for each of its JSON-RPC requests, because the agent called a
+// tool and not POST /mcp.
 func (dec jsonReader) kong(b []byte, pairs []fields.Pair) {
 	d := dec.beginCall()
 	reader := kongReader{d, &dec.keys}
@@ -59,7 +58,7 @@ func (dec jsonReader) kong(b []byte, pairs []fields.Pair) {
 	}
 }
 
-// kongRPCs are the JSON-RPC requests of a list, at most that many.
+// kongRPCs returns the JSON-RPC requests of a list, at most limit.
 func kongRPCs(v fields.Value, limit int) (list []fields.Value) {
 	if v.Kind != '[' {
 		return nil
@@ -71,13 +70,13 @@ func kongRPCs(v fields.Value, limit int) (list []fields.Value) {
 	return list
 }
 
-// kongReader takes Kong's object into the draft.
+// kongReader reads Kong's object into the draft.
 type kongReader struct {
 	*draft
 	keys *fields.Keys
 }
 
-// members of an object; nil if it is none.
+// members returns the members of an object, or nil if v is not an object.
 func (k kongReader) members(v fields.Value) []fields.Pair {
 	if v.Kind != '{' {
 		return nil
@@ -86,8 +85,8 @@ func (k kongReader) members(v fields.Value) []fields.Pair {
 	return members
 }
 
-// kongTable holds the members of Kong's object that are plain values. Objects
-// are read by request; custom_fields_by_lua adds names of the operator's choice.
+// kongTable contains the members of Kong's object that are plain values. request reads the objects. Operators can add names with
+// custom_fields_by_lua.
 var kongTable = newTable(
 	names(func(d *draft, v fields.Value) { d.time(rankTimeStart, v.Text(), false) }, "started_at"),
 	names(func(d *draft, v fields.Value) { d.client(rankClientLogged, v.Text()) }, "client_ip"),
@@ -99,14 +98,14 @@ var kongTable = newTable(
 		"request", "response", "latencies", "consumer", "authenticated_entity", "service", "route", "trace_id"),
 )
 
-// setUpstreamTries reads the statuses of all tries; the last one was answered.
+// setUpstreamTries reads the statuses of all tries. The last one is the status of the upstream.
 func setUpstreamTries(d *draft, v fields.Value) {
 	if _, n, last := parseList(v.Text(), 1); n > 0 {
 		d.call.UpstreamStatus, d.call.Attempts = fields.Plain(last).Status(), uint8(min(n, 255))
 	}
 }
 
-// request reads the request as it came and as it was answered.
+// request reads the request and its response.
 func (k kongReader) request(pairs []fields.Pair) {
 	d := k.draft
 	d.call.Format, d.call.ObserverKind = formatKongJSON, schema.ObserverGateway
@@ -158,7 +157,7 @@ func (k kongReader) consumer(consumer, entity []fields.Pair) {
 	ev.GatewayCredential = first(fields.Get(entity, "id").Text(), fields.Get(consumer, "id").Text(), fields.Get(entity, "consumer_id").Text())
 }
 
-// trace reads the trace of the tracing plugins, whose forms differ.
+// trace reads the trace id. Its format depends on the tracing plugin.
 func (k kongReader) trace(trace []fields.Pair) {
 	k.readingFrom("trace_id")
 	for _, form := range [...]string{"w3c", "b3", "ot", "jaeger", "aws", "gcp"} {
@@ -169,7 +168,7 @@ func (k kongReader) trace(trace []fields.Pair) {
 	}
 }
 
-// model reads what the AI proxy says of the model.
+// model reads the model, provider and token counts that the AI proxy logs.
 func (k kongReader) model(ai []fields.Pair) {
 	k.readingFrom("ai")
 	c := &k.call
@@ -190,7 +189,7 @@ func (k kongReader) model(ai []fields.Pair) {
 	}
 }
 
-// denials are the tools that the access list of the MCP plugin refused.
+// denials returns the tools that the access list of the MCP plugin denied.
 func (k kongReader) denials(audit fields.Value) map[string]bool {
 	if audit.Kind != '[' {
 		return nil
@@ -209,8 +208,8 @@ func (k kongReader) denials(audit fields.Value) map[string]bool {
 	return denied
 }
 
-// rpc makes the call of one JSON-RPC request of those that a request
-// carried; their own latency and size are known, the request's are the sum.
+// rpc fills the call of one JSON-RPC request with its own latency and size. several reports that the HTTP request contained
+// more than one; the duration of the HTTP request is then their sum and is not used.
 func (k kongReader) rpc(rpc []fields.Pair, denied map[string]bool, several bool) {
 	c := &k.call
 	c.MCPMethod = first(fields.Get(rpc, "method").Text(), "tools/call")

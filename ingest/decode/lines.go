@@ -8,10 +8,9 @@ import (
 	"flyball/schema"
 )
 
-// lines reads text, a call a line. Lines that a container runtime cut (flag P)
-// are put together again, up to their rest (flag F).
+// lines reads text, one call per line. Lines that a container runtime split (flag P) are joined up to their last part (flag F).
 func (dec lineReader) lines(b []byte, signal string, depth int) {
-	var parts, cutFrom []byte // of a line that was cut, and where it begins
+	var parts, cutFrom []byte // parts of a split line, and the text from its beginning
 	for len(b) > 0 {
 		rest := b
 		line := b
@@ -52,8 +51,7 @@ func (dec lineReader) lines(b []byte, signal string, depth int) {
 	}
 }
 
-// criLine takes the prefix of a container runtime off a line: time, stream and
-// flag, which is 0 when there is none.
+// criLine splits the prefix of a container runtime from a line: time and flag. flag is 0 if there is no such prefix.
 func criLine(b []byte) (at string, flag byte, text []byte) {
 	if len(b) < 30 || b[4] != '-' || b[10] != 'T' {
 		return "", 0, nil
@@ -70,14 +68,13 @@ func criLine(b []byte) (at string, flag byte, text []byte) {
 	return "", 0, nil
 }
 
-// Places of the parts of a line. Istio writes three more after the flags, and
-// six more at the end.
+// Number of parts of a line. Istio writes three more parts after the flags and six more at the end.
 const (
 	envoyParts = 13
 	istioParts = 22
 )
 
-// readEnvoyText reads a line of Envoy's default format or of Istio's.
+// readEnvoyText reads a line of Envoy's default format or of Istio's. It reports whether the line has one of these formats.
 func readEnvoyText(d *draft, line string) bool {
 	var parts [istioParts]string
 	n := split(line, parts[:])
@@ -121,9 +118,8 @@ func setEnvoy(d *draft, name, text string) {
 	d.envoy(&fields.Pair{Name: name, Key: name, Val: fields.Plain(text)})
 }
 
-// split cuts a line at its spaces, but not within [brackets] at its beginning
-// or within quotes, whose escapes it undoes. It returns how many parts there
-// are, or -1.
+// split splits a line at its spaces, but not inside [brackets] at the beginning or inside quotes, whose escapes it decodes. It returns
+// the number of parts, or -1.
 func split(line string, parts []string) int {
 	n := 0
 	for line != "" {
@@ -167,7 +163,7 @@ func split(line string, parts []string) int {
 	return n
 }
 
-// unescape undoes \" and \\ of a quoted part.
+// unescape decodes \" and \\ in a quoted part.
 func unescape(s string) string {
 	if strings.IndexByte(s, '\\') < 0 {
 		return s

@@ -11,8 +11,7 @@ import (
 	"flyball/schema"
 )
 
-// logs reads log records that are shaped like access logs. A log record is
-// somebody's word: one that is no call is rejected, not left out.
+// logs reads log records that have the form of access logs. A log record that is not a call is rejected, not skipped.
 func (dec otlpReader) logs(l plog.Logs, inJSON bool) {
 	for i := range l.ResourceLogs().Len() {
 		rl := l.ResourceLogs().At(i)
@@ -31,7 +30,7 @@ func (dec otlpReader) logs(l plog.Logs, inJSON bool) {
 	}
 }
 
-// logBytes is an export of one log record, in the encoding that it came in.
+// logBytes returns an export of one log record, in the original encoding.
 func logBytes(rl plog.ResourceLogs, r plog.LogRecord, inJSON bool) []byte {
 	one := plog.NewLogs()
 	to := one.ResourceLogs().AppendEmpty()
@@ -48,8 +47,7 @@ func logBytes(rl plog.ResourceLogs, r plog.LogRecord, inJSON bool) []byte {
 	return out
 }
 
-// logRecord reads one record: its body first, if it is a line or an object that a
-// format matches, then its attributes over it.
+// logRecord reads one record: first its body, if it is a line or an object of a known format, then its attributes, which have precedence.
 func (dec otlpReader) logRecord(res pcommon.Map, r plog.LogRecord, bytesOf func() []byte) {
 	d := dec.beginCall()
 	c := &d.call
@@ -79,7 +77,7 @@ func (dec otlpReader) logRecord(res pcommon.Map, r plog.LogRecord, bytesOf func(
 	dec.endCall(bytesOf)
 }
 
-// body reads a record's body by the decoders of text and JSON.
+// body reads a record's body with the decoders of text and JSON.
 func (dec otlpReader) body(s string) {
 	d := &dec.d
 	b := []byte(s)
@@ -109,9 +107,8 @@ func (dec otlpReader) body(s string) {
 	}
 }
 
-// attributes reads the attributes of a log record. Where they are the members
-// of some gateway's record, its format reads them. Otherwise names with a dot are
-// those of the conventions, others are what an access log's format calls them.
+// attributes reads the attributes of a log record. If they are the members of a gateway's record, its format reads them. Otherwise names
+// with a dot are names of the OpenTelemetry conventions, and other names are names of access log formats.
 func (dec otlpReader) attributes(m pcommon.Map) {
 	d := &dec.d
 	pairs := make([]fields.Pair, 0, m.Len())
@@ -156,9 +153,8 @@ func isNginx(pairs []fields.Pair) bool {
 	return false
 }
 
-// setRecordTime reconciles the time of the record with one that body or attributes
-// gave: Envoy puts the start into both, the record's with more digits; a
-// collector that reads files puts the time of reading there.
+// setRecordTime chooses between the time of the record and the time in its body or attributes. Envoy writes the start to both, with more
+// digits in the record; a collector that reads files writes the time of reading to the record.
 func setRecordTime(d *draft, r plog.LogRecord) {
 	at := r.Timestamp()
 	if d.timed {

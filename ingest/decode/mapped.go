@@ -12,14 +12,14 @@ import (
 	"flyball/schema/identity"
 )
 
-// mapped reads what a mapping finds; see mapping.Sink. What the caller said,
-// whatever a mapping calls it, may establish no more than an assertion.
+// mapped receives the fields that a mapping finds; see mapping.Sink. A value that the caller asserted counts only as a claim, also if a
+// mapping gives it another name.
 type mapped struct{ *draft }
 
-// mappedSetter reads one value; false asks the mapping for its next source.
+// mappedSetter sets a field from one value. If it returns false, the mapping tries its next source.
 type mappedSetter func(d *draft, v fields.Value, with *mapping.With) bool
 
-// Set reads a field that a mapping found.
+// Set sets a field that a mapping found and reports whether the value was used. from is its path.
 func (m mapped) Set(f mapping.Field, v fields.Value, with *mapping.With, from string) bool {
 	m.readingFrom(from)
 	if with.Asserted && onlyGateway[f] {
@@ -28,7 +28,7 @@ func (m mapped) Set(f mapping.Field, v fields.Value, with *mapping.With, from st
 	return mappedTable[f](m.draft, v, with)
 }
 
-// onlyGateway are the fields that only a gateway can know: no caller asserts them.
+// onlyGateway contains the fields that only a gateway can know. They are ignored if the caller asserts them.
 var onlyGateway = map[mapping.Field]bool{mapping.Claims: true, mapping.RemoteUser: true, mapping.Peer: true,
 	mapping.TokenSubject: true, mapping.TokenClient: true, mapping.TokenActor: true, mapping.TokenIssuer: true}
 
@@ -40,13 +40,13 @@ func (m mapped) Header(p fields.Pair) {
 	}
 }
 
-// Known reads a member under the names that gateways share.
+// Known reads a member under the names that gateways share and reports whether the name is known.
 func (m mapped) Known(p fields.Pair) bool {
 	m.readingFrom(p.Name)
 	return m.field(p.Key, p.Val)
 }
 
-// Keep keeps a member that no table knows as an attribute.
+// Keep stores a member that no table knows as an attribute.
 func (m mapped) Keep(name string, v fields.Value) {
 	m.readingFrom(name)
 	if v.Kind != '{' {
@@ -54,7 +54,7 @@ func (m mapped) Keep(name string, v fields.Value) {
 	}
 }
 
-// mappedTable holds the setter of each field of a mapping.
+// mappedTable contains the setter of each field of a mapping.
 var mappedTable = [...]mappedSetter{
 	mapping.StartTime:  mappedText(func(d *draft, t string, with *mapping.With) bool { return d.setStart(t, with) }),
 	mapping.EndTime:    setEndTime,
@@ -152,7 +152,7 @@ var mappedTable = [...]mappedSetter{
 	mapping.ArgsDigest:     mappedInto(func(d *draft) *string { return &d.in.LoggedDigest }),
 }
 
-// mappedText hands over the value as text; an empty one asks for the next source.
+// mappedText returns a setter that gets the value as text. For an empty text the next source is tried.
 func mappedText(set func(d *draft, t string, with *mapping.With) bool) mappedSetter {
 	return func(d *draft, v fields.Value, with *mapping.With) bool {
 		t := v.Text()
@@ -160,7 +160,7 @@ func mappedText(set func(d *draft, t string, with *mapping.With) bool) mappedSet
 	}
 }
 
-// mappedInto sets a string field; an empty value asks for the next source.
+// mappedInto returns a setter of a string field. For an empty value the next source is tried.
 func mappedInto(field func(*draft) *string) mappedSetter {
 	return func(d *draft, v fields.Value, _ *mapping.With) bool {
 		t := v.Text()
@@ -171,7 +171,7 @@ func mappedInto(field func(*draft) *string) mappedSetter {
 	}
 }
 
-// mappedBy uses the setter of a field that gateways share; an empty value asks for the next source.
+// mappedBy returns a setter that uses the setter of a shared field. For an empty value the next source is tried.
 func mappedBy(set setter) mappedSetter {
 	return func(d *draft, v fields.Value, _ *mapping.With) bool {
 		if v.Text() == "" {
@@ -182,7 +182,7 @@ func mappedBy(set setter) mappedSetter {
 	}
 }
 
-// mappedCount reads a number; what is none asks for the next source.
+// mappedCount returns a setter of a number. If the value is not a number, the next source is tried.
 func mappedCount(set setter) mappedSetter {
 	return func(d *draft, v fields.Value, _ *mapping.With) bool {
 		_, ok := v.Int()
@@ -193,7 +193,7 @@ func mappedCount(set setter) mappedSetter {
 	}
 }
 
-// mappedAttribute keeps the value as an attribute with the field's name.
+// mappedAttribute returns a setter that keeps the value as an attribute with the field's name.
 func mappedAttribute(f mapping.Field) mappedSetter {
 	return mappedText(func(d *draft, t string, _ *mapping.With) bool { d.keep(f.String(), t); return true })
 }

@@ -7,8 +7,8 @@ import (
 	"flyball/schema"
 )
 
-// setCredential reads the credential that the gateway let in. One that a caller
-// asserts is hashed, and is trusted no more than any key that a caller may invent.
+// setCredential sets the credential that the gateway accepted. A credential that the caller only asserts is hashed, and trusted only as a
+// claim.
 func setCredential(d *draft, t string, with *mapping.With) bool {
 	ev := &d.ev
 	switch {
@@ -29,7 +29,7 @@ var credentialKinds = map[string]schema.CredentialKind{
 	"aws_key": schema.CredentialAWSKey, "consumer": schema.CredentialConsumer,
 }
 
-// setPeerCertificate reads the peer's certificate: its SPIFFE id, its fingerprint or its subject.
+// setPeerCertificate sets the peer's certificate: its SPIFFE id, its fingerprint or its subject.
 func setPeerCertificate(d *draft, t string) {
 	switch {
 	case strings.HasPrefix(t, "spiffe://"):

@@ -10,7 +10,7 @@ import (
 	"flyball/schema"
 )
 
-// setEndTime reads the end of a call whose start is known.
+// setEndTime sets the duration from the end of a call whose start is known.
 func setEndTime(d *draft, v fields.Value, _ *mapping.With) bool {
 	ns, _, ok := parseTime(v.Text(), d.zone)
 	if !ok || !d.timed || d.end || ns < d.call.Start || ns-d.call.Start > maxDuration {
@@ -35,7 +35,7 @@ func setUpstreamDuration(d *draft, v fields.Value, with *mapping.With) bool {
 	return ns >= 0
 }
 
-// setStart reads the time of the call, in the unit and with the basis that the mapping names.
+// setStart sets the time of the call, in the unit and with the basis that the mapping names.
 func (d *draft) setStart(s string, with *mapping.With) bool {
 	var ns int64
 	var p schema.Precision
@@ -56,7 +56,7 @@ func (d *draft) setStart(s string, with *mapping.With) bool {
 	return true
 }
 
-// epochIn reads a number of units since 1970.
+// epochIn parses a number of units since 1970; unit is in nanoseconds.
 func epochIn(s string, unit int64) (int64, schema.Precision, bool) {
 	whole, frac, ok := decimal(s)
 	if !ok || whole > (math.MaxInt64-unit)/unit || whole*unit > maxTime || whole*unit < minEpoch {
@@ -66,8 +66,8 @@ func epochIn(s string, unit int64) (int64, schema.Precision, bool) {
 	return whole*unit + scaled(frac, unit), digits(more + len(frac)), true
 }
 
-// parseDuration reads a duration; what is negative or longer than a year is -1. A text
-// that says its unit is believed.
+// parseDuration parses a duration. It returns -1 if the duration is invalid, negative or longer than a year. A unit in the text has
+// precedence over the unit of the mapping.
 func parseDuration(s string, with *mapping.With) int64 {
 	ns := int64(-1)
 	switch {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// wraps are what shippers put around a line.
+// wraps are the envelopes of shippers.
 var wraps = map[string]func(string) string{
 	"filebeat": func(s string) string {
 		return `{"@timestamp":"2026-10-02T09:30:17.000Z","@metadata":{"beat":"filebeat","type":"_doc"},"message":` + quote(s) + `,"log":{"offset":9,"file":{"path":"/var/log/x.log"}},"input":{"type":"filestream"},"agent":{"type":"filebeat"}}`
@@ -30,7 +30,7 @@ var wraps = map[string]func(string) string{
 	},
 }
 
-// A line keeps its meaning in any two envelopes, of which neither gives it its time.
+// A line in two envelopes gives the same call, and the call has the time of the line.
 func TestEnvelopeWithinAnEnvelopeIsOpened(t *testing.T) {
 	for outer, wrap := range wraps {
 		for inner, first := range wraps {
@@ -51,13 +51,12 @@ func TestEnvelopeWithinAnEnvelopeIsOpened(t *testing.T) {
 	}
 }
 
-// Wherever the bad item stands and however the list is written, the others are
-// calls and have the numbers of their places.
+// For every position of the bad item and every form of the list, the other items are calls with their index as number.
 func TestEveryPlaceOfABadItem(t *testing.T) {
 	for list, form := range map[string][3]string{"array": {"[", ",", "]"}, "records": {`{"records":[`, ",", "]}"}, "lines": {"", "\n", ""}} {
 		for _, bad := range []string{`{}`, `{"a":"b"}`, `"what"`, `42`} {
 			if list == "lines" && bad[0] != '{' {
-				continue // what is no object makes the object before it doubtful, too
+				continue // bytes after an object on its line reject the object too
 			}
 			for at := range 4 {
 				items := []string{envoyLine, envoyLine, envoyLine, envoyLine}
@@ -78,8 +77,7 @@ func TestEveryPlaceOfABadItem(t *testing.T) {
 	}
 }
 
-// What escapes hide in a path is shown by the rules that undo them; it is not
-// kept in either form.
+// The route rules decode escapes in a path. A secret behind escapes must be kept neither encoded nor decoded.
 func TestSecretBehindEscapesIsNotKept(t *testing.T) {
 	p := pipelineWithRules(t)
 	for _, secret := range []string{"sk%5Flive%5F" + canary + "0123456789", "sk_live_" + canary + "0123456789", "gh%70_" + canary +
@@ -99,7 +97,7 @@ func TestSecretBehindEscapesIsNotKept(t *testing.T) {
 	}
 }
 
-// A path may hold any bytes behind its escapes: what is made of it is text.
+// A path may contain any bytes behind its escapes. The results must be valid text.
 func TestEscapedBytesOfAPathAreText(t *testing.T) {
 	p := pipelineWithRules(t)
 	for _, path := range []string{"/%ff/orders/%fe1", "/a/1.%2Fb", "/a/123.{x}", "/%00/%0a", "/%zz", "/a%3Fb%23c", "/{id}", "/%C3%28",

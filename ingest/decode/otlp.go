@@ -10,15 +10,14 @@ import (
 	"flyball/ingest/fields"
 )
 
-// The signals that hold calls.
+// The signals that contain calls.
 const (
 	traces = "traces"
 	logs   = "logs"
 )
 
-// protobuf reads an export request. pdata reads a request of the other signal
-// as empty when it holds only resources: no items is an error, never nothing.
-// Without a signal both are tried, and what has to be true of spans decides.
+// protobuf reads an export request. pdata reads a request of the other signal without an error if it contains only resources; an export
+// without items is therefore rejected. If no signal is given, both are tried, and hasSpans decides.
 func (dec otlpReader) protobuf(b []byte, signal string) {
 	switch signal {
 	case "", traces, logs:
@@ -52,8 +51,8 @@ func (dec otlpReader) protobuf(b []byte, signal string) {
 	}
 }
 
-// hasSpans reports whether what parsed as traces is some: a log record that has
-// only a body parses as a span that has only a name.
+// hasSpans reports whether an export that parsed as traces contains spans. A log record with only a body also parses as a span with only
+// a name, but without ids.
 func hasSpans(t ptrace.Traces) bool {
 	found := false
 	eachSpan(t, func(_ ptrace.ResourceSpans, s ptrace.Span) bool {
@@ -63,7 +62,7 @@ func hasSpans(t ptrace.Traces) bool {
 	return found
 }
 
-// isExport recognises an OTLP export in JSON.
+// isExport reports whether the object is an OTLP export in JSON.
 func isExport(pairs []fields.Pair) bool {
 	for i := range pairs {
 		switch pairs[i].Key {
@@ -75,7 +74,7 @@ func isExport(pairs []fields.Pair) bool {
 	return false
 }
 
-// documents reads exports in JSON, one, or several on a line each.
+// documents reads one or several exports in JSON, one per line.
 func (dec otlpReader) documents(b []byte, signal string) {
 	whole := b
 	b = bytes.TrimPrefix(b, bom)
@@ -108,8 +107,8 @@ func (dec otlpReader) documents(b []byte, signal string) {
 	}
 }
 
-// exportJSON reads one export in JSON, whose structure has been checked: pdata
-// would read logs as no traces and stop at the end of the first document.
+// exportJSON reads one export in JSON. Its structure was checked before, because pdata reads logs as empty traces and stops at the end of
+// the first document.
 func (dec otlpReader) exportJSON(b []byte, pairs []fields.Pair, signal string) {
 	spans := holdsSignal(pairs, "resourcespans", "resource_spans")
 	records := holdsSignal(pairs, "resourcelogs", "resource_logs")
@@ -129,8 +128,7 @@ func (dec otlpReader) exportJSON(b []byte, pairs []fields.Pair, signal string) {
 	}
 }
 
-// holdsSignal reports whether an export has a list by one of these names; null is an
-// empty list.
+// holdsSignal reports whether an export has a list with one of these names. null is an empty list.
 func holdsSignal(pairs []fields.Pair, names ...string) bool {
 	for _, name := range names {
 		if k := fields.Get(pairs, name).Kind; k == '[' || k == 'n' {
@@ -140,8 +138,7 @@ func holdsSignal(pairs []fields.Pair, names ...string) bool {
 	return false
 }
 
-// checkSignal compares what an export holds with the signal that its topic is configured
-// for; no reason: it is to be read.
+// checkSignal compares the signals of an export with the configured one. It returns an empty reason if the export can be read.
 func checkSignal(pairs []fields.Pair, signal string, spans, records bool) (reason Reason, detail string) {
 	switch {
 	case !spans && !records &&

@@ -16,15 +16,14 @@ const (
 	oneLog  = `{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"1790933415000000000","attributes":[{"key":"method","value":{"stringValue":"GET"}},{"key":"path","value":{"stringValue":"/l"}},{"key":"response_code","value":{"stringValue":"200"}}]}]}]}]}`
 )
 
-// with decodes a record of a topic that is configured so.
+// with decodes a record of a topic with this configuration.
 func with(t testing.TB, in Input, value []byte, headers ...Header) ([]schema.Call, []Rejected) {
 	t.Helper()
 	p := newPipeline(t, Options{Inputs: map[string]Input{"in": in}}, &seen{})
 	return p.Decode(&Record{Topic: "in", Timestamp: kafkaTime, Value: value, Headers: headers}, nil)
 }
 
-// wantDead asserts that a record is one dead letter with that reason, and that
-// it is kept as it was.
+// wantDead asserts that a record becomes one dead letter with this reason and unchanged bytes.
 func wantDead(t *testing.T, calls []schema.Call, dead []Rejected, reason Reason, value []byte) {
 	t.Helper()
 	if len(calls) != 0 || len(dead) != 1 || dead[0].Reason != reason {
@@ -79,7 +78,7 @@ func TestSignalHeaderDecidesOnASharedTopic(t *testing.T) {
 	wantDead(t, calls, dead, WrongSignal, value)
 }
 
-// A message of the other signal that holds only resources parses as nothing.
+// A message of the other signal that contains only resources parses as an empty export.
 func TestResourceOnlyExportIsNotSilentlyEmpty(t *testing.T) {
 	for name, value := range map[string][]byte{
 		"JSON":     []byte(`{"resourceSpans":[{"resource":{"attributes":[{"key":"a","value":{"stringValue":"b"}}]}}]}`),
@@ -115,7 +114,7 @@ func TestTwoDocumentsAreNotOne(t *testing.T) {
 	wantCalls(t, calls, dead, 2)
 }
 
-// One export may hold both, though no exporter writes that.
+// One export may contain both signals, although no exporter writes that.
 func TestBothSignalsInOneDocumentAreRead(t *testing.T) {
 	calls, dead, _ := decodeAuto(t, []byte(oneSpan[:len(oneSpan)-1]+","+oneLog[1:]))
 	wantCalls(t, calls, dead, 2)
@@ -199,7 +198,7 @@ func TestSpellingsOfNamesNumbersAndEnums(t *testing.T) {
 	}
 }
 
-// Producers of years ago used a field that pdata's reader of protobuf skips.
+// Old producers used a field that pdata's protobuf reader skips.
 func TestInstrumentationLibrarySpansAreNotSilentlyEmpty(t *testing.T) {
 	inner := protowire.AppendTag(nil, 1000, protowire.BytesType)
 	inner = protowire.AppendBytes(inner, []byte{0x12, 0x00})
@@ -208,7 +207,7 @@ func TestInstrumentationLibrarySpansAreNotSilentlyEmpty(t *testing.T) {
 	wantDead(t, calls, dead, NoItems, value)
 }
 
-// Internal work is no call; that it was left out is not an error.
+// Internal work is not a call; skipping it is not an error.
 func TestSpansThatAreNoCallsAreLeftOut(t *testing.T) {
 	for _, kind := range [...]string{`"kind":1`, `"kind":4`, `"kind":5`, `"kind":0`} {
 		value := strings.Replace(oneSpan, `"kind":2`, kind, 1)
@@ -217,8 +216,7 @@ func TestSpansThatAreNoCallsAreLeftOut(t *testing.T) {
 	}
 }
 
-// A dead item can be read again by itself: in the encoding it came in, with the
-// resource it belongs to.
+// A rejected item can be read again alone: in its original encoding, with its resource.
 func TestADeadItemOfAnExportIsAnExport(t *testing.T) {
 	value := strings.Replace(oneLog, `"attributes":[`, `"body":{"stringValue":"disk full"},"attributes":[`, 1)
 	value = value[:strings.Index(value,
@@ -238,7 +236,7 @@ func TestADeadItemOfAnExportIsAnExport(t *testing.T) {
 	}
 }
 
-// A message of two bytes takes a hundred in memory; nesting takes stack.
+// A message of two bytes needs a hundred bytes of memory, and nesting needs stack.
 func TestExportsAreBoundedBeforeTheyAreParsed(t *testing.T) {
 	wrap := func(field protowire.Number, b []byte) []byte {
 		return protowire.AppendBytes(protowire.AppendTag(nil, field, protowire.BytesType), b)
@@ -266,7 +264,7 @@ func TestExportsAreBoundedBeforeTheyAreParsed(t *testing.T) {
 	}
 }
 
-// What an agent's span says holds for its service, not for those it calls.
+// The agent of a span applies to its service, not to the services that it calls.
 func TestAnotherServiceDoesNotInheritTheAgent(t *testing.T) {
 	_, _, s := decodeAuto(t, records(t, "testdata/otlp_spans.jsonl")[0])
 	for _, ev := range s.evidence {
@@ -276,7 +274,7 @@ func TestAnotherServiceDoesNotInheritTheAgent(t *testing.T) {
 	}
 }
 
-// Agents are mostly named without an id, and by older names too.
+// Most agents are named without an id, also with older attribute names.
 func TestAgentIsNamedWithoutAnId(t *testing.T) {
 	for _, key := range [...]string{"gen_ai.agent.name", "gen_ai.workflow.name", "agent.name"} {
 		value := strings.Replace(oneSpan, `"attributes":[{"key":"http`,
@@ -288,7 +286,7 @@ func TestAgentIsNamedWithoutAnId(t *testing.T) {
 	}
 }
 
-// Spans whose parents form a ring end nobody's partition.
+// Spans whose parents form a cycle do not stop a partition.
 func TestParentsInARing(t *testing.T) {
 	ring := strings.Replace(oneSpan, `"spanId":"b7ad6b7169203301"`, `"spanId":"b7ad6b7169203301","parentSpanId":"b7ad6b7169203301"`, 1)
 	ring = strings.Replace(ring, `"key":"http.request.method"`,
@@ -297,7 +295,7 @@ func TestParentsInARing(t *testing.T) {
 	wantCalls(t, calls, dead, 1)
 }
 
-// LangSmith's exporter names kinds of spans, sessions and users its own way.
+// LangSmith's exporter uses its own names for kinds of spans, sessions and users.
 func TestLangSmithSpansAreRead(t *testing.T) {
 	span := strings.Replace(oneSpan, `"attributes":[{"key":"http`,
 		`"attributes":[{"key":"langsmith.span.kind","value":{"stringValue":"tool"}},{"key":"gen_ai.tool.name","value":{"stringValue":"get-weather"}},{"key":"langsmith.metadata.thread_id","value":{"stringValue":"conv-7"}},{"key":"user.name","value":{"stringValue":"kim"}},{"key":"http`, 1)

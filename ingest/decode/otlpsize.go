@@ -8,12 +8,11 @@ import (
 	"flyball/ingest/fields"
 )
 
-// maxNodes is how many messages one export may hold. A message of two bytes
-// becomes a hundred in memory: without a bound a record of 8 MiB would become
-// 400 MiB.
+// maxNodes is the maximum number of messages in one export. A message of two bytes needs a hundred bytes in memory: without a limit, a
+// record of 8 MiB would need 400 MiB.
 const maxNodes = 400_000
 
-// The messages of both signals that repeat or nest, by where they stand.
+// message is the kind of a nested protobuf message of traces and logs.
 type message uint8
 
 const (
@@ -31,16 +30,16 @@ const (
 	kvList
 )
 
-// parts are the messages that the fields of a message hold, by field number. Spans
-// and log records share the table: their numbers do not collide in what matters here.
+// parts maps a kind of message to the kinds of its fields, by field number. Spans and log records share the table, because the field
+// numbers that are used here do not conflict.
 var parts = [...]map[protowire.Number]message{
 	exportRoot:    {1: resourceItems},
 	resourceItems: {1: resource, 2: scopeItems},
 	resource:      {1: keyValue},
 	scopeItems:    {1: scope, 2: item},
 	scope:         {3: keyValue},
-	// 5 is a span's name or a log record's body: text passes for no message;
-	// 6 and 9 are the attributes of a log record and of a span.
+	// Field 5 is the name of a span or the body of a log record; the text of a name does not parse as a message. Fields 6 and 9 are the
+	// attributes of a log record and of a span.
 	item:       {5: anyValue, 6: keyValue, 9: keyValue, 11: event, 13: event},
 	event:      {3: keyValue, 4: keyValue},
 	keyValue:   {2: anyValue},
@@ -50,7 +49,7 @@ var parts = [...]map[protowire.Number]message{
 	other:      nil,
 }
 
-// exportFits walks an export before it is parsed and counts what it holds.
+// exportFits counts the messages of an export before it is parsed. It returns a reason if the export is too large or too deep.
 func exportFits(b []byte, maxItems int) (Reason, string) {
 	c := counter{maxItems: maxItems}
 	c.walk(b, exportRoot, 0)
@@ -70,7 +69,7 @@ type counter struct {
 	deep                   bool
 }
 
-// walk stops where bytes do not parse: the parser says so better.
+// walk counts the messages in b. It stops at bytes that do not parse; the parser reports them later.
 func (c *counter) walk(b []byte, m message, depth int) {
 	if depth > fields.MaxDepth {
 		c.deep = true

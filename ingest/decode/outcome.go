@@ -6,8 +6,8 @@ import (
 	"flyball/schema"
 )
 
-// outcome of a call as its caller met it. What the proxy says it did comes
-// first, then the status, then what rode on a status that looks well.
+// outcome returns the outcome of a call for its caller. It uses the details and flags of the proxy first, then the status, then errors
+// that were logged with a successful status.
 func outcome(d *draft) schema.Outcome {
 	c := &d.call
 	if o := byDetails(d.details); o != schema.OutcomeUnknown {
@@ -38,8 +38,8 @@ func outcome(d *draft) schema.Outcome {
 	return schema.OutcomeUnknown
 }
 
-// byFlags reads Envoy's response flags. One that is no certain sign of the
-// outcome is a failure of the upstream.
+// byFlags returns the outcome that follows from Envoy's response flags. upstreamFailed reports a flag that means a failure of the
+// upstream without a certain outcome.
 func byFlags(flags string) (o schema.Outcome, upstreamFailed bool) {
 	for flags != "" {
 		var f string
@@ -61,7 +61,7 @@ func byFlags(flags string) (o schema.Outcome, upstreamFailed bool) {
 	return schema.OutcomeUnknown, upstreamFailed
 }
 
-// byStatus reads an HTTP status that says that the call failed.
+// byStatus returns the outcome of an HTTP status of a failed call, otherwise unknown.
 func byStatus(s uint16) schema.Outcome {
 	switch {
 	case s == 401 || s == 403 || s == 407:
@@ -80,7 +80,7 @@ func byStatus(s uint16) schema.Outcome {
 	return schema.OutcomeUnknown
 }
 
-// byDetails reads Envoy's response code details.
+// byDetails returns the outcome that follows from Envoy's response code details.
 func byDetails(s string) schema.Outcome {
 	switch {
 	case s == "":
@@ -94,7 +94,7 @@ func byDetails(s string) schema.Outcome {
 	return schema.OutcomeUnknown
 }
 
-// byGRPC reads a gRPC status, by number or by name.
+// byGRPC returns the outcome of a gRPC status, which is a number or a name. It returns unknown for OK.
 func byGRPC(s string) schema.Outcome {
 	switch strings.ToUpper(strings.ReplaceAll(s, "_", "")) {
 	case "", "0", "OK":
@@ -113,8 +113,8 @@ func byGRPC(s string) schema.Outcome {
 	return schema.OutcomeServerError
 }
 
-// byError reads error.type of a call whose status does not say that it failed:
-// a tool that answered with an error, or a caller that did not wait.
+// byError returns the outcome that follows from error.type of a call whose status shows no failure: a tool returned an error, or the
+// caller did not wait.
 func byError(c *schema.Call) schema.Outcome {
 	switch e := strings.ToLower(c.ErrorType); {
 	case strings.Contains(e, "timeout") || strings.Contains(e, "deadline"):

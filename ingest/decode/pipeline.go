@@ -24,7 +24,7 @@ type Pipeline struct {
 	pool    sync.Pool
 }
 
-// New checks the options.
+// New returns a Pipeline, or an error that names the invalid option.
 func New(opt Options, id Identifier, rt Classifier) (*Pipeline, error) {
 	if opt.MaxValue == 0 {
 		opt.MaxValue = 8 << 20
@@ -64,8 +64,7 @@ func New(opt Options, id Identifier, rt Classifier) (*Pipeline, error) {
 	return p, nil
 }
 
-// decoder is the state of one Decode: what has been read, and memory that is used
-// again. The readers of the forms that a record may have share it.
+// decoder is the state of one Decode and reused memory. The readers of the different formats share it.
 type decoder struct {
 	p        *Pipeline
 	rec      *Record
@@ -79,19 +78,18 @@ type decoder struct {
 	rejected []Rejected
 	item     uint32
 	full     bool
-	// invalid is set when the record holds text that is not UTF-8: it is mended
-	// in what is kept, not in the record, whose rejected items stay as they were.
+	// invalid is set when the record contains text that is not UTF-8. Kept values are then corrected; the bytes of rejected items are not
+	// changed.
 	invalid bool
-	where   []schema.Attr // what the envelopes say of where the line comes from
-	// shipped is the time an envelope gives, for lines that have none.
+	where   []schema.Attr // origin of the line, from its envelopes
+	// shipped is the time of an envelope, used for lines without a time.
 	shipped string
-	// explain: origins is to hold where fields come from, call by call.
+	// explain makes the decoder store the origins of the fields of each call in origins.
 	explain bool
 	origins [][]FieldOrigin
 }
 
-// The readers: of OTLP exports, of JSON documents, of lines of text, and of what
-// shippers put around them.
+// The readers of OTLP exports, JSON documents, lines of text, and the envelopes of shippers.
 type (
 	otlpReader     struct{ *decoder }
 	jsonReader     struct{ *decoder }
@@ -104,10 +102,8 @@ func (dec *decoder) json() jsonReader          { return jsonReader{dec} }
 func (dec *decoder) text() lineReader          { return lineReader{dec} }
 func (dec *decoder) envelopes() envelopeReader { return envelopeReader{dec} }
 
-// Decode reads a record: its calls are appended to calls, its rejected items are
-// returned. Items are numbered in the order they stand in the record, calls and
-// rejected ones alike. Nothing at all comes of a tombstone, of a control message of
-// a shipper, and of an export whose spans are no calls.
+// Decode reads a record. It appends its calls to calls and returns the rejected items. Items, both calls and rejected ones, are numbered
+// in their order in the record. A tombstone, a control message of a shipper, and an export without spans that are calls give no item.
 func (p *Pipeline) Decode(rec *Record, calls []schema.Call) ([]schema.Call, []Rejected) {
 	if rec.Value == nil {
 		return calls, nil
@@ -118,8 +114,7 @@ func (p *Pipeline) Decode(rec *Record, calls []schema.Call) ([]schema.Call, []Re
 	return out, dead
 }
 
-// Explain decodes a record and says of each call which member of the record
-// gave which field. It is for people who set up a topic, and slow.
+// Explain decodes a record and also returns, for each call, the origins of its fields. It is slow and intended for the setup of a topic.
 func (p *Pipeline) Explain(rec *Record) ([]schema.Call, [][]FieldOrigin, []Rejected) {
 	dec := &decoder{d: draft{names: &redact.Names{}}, explain: true}
 	out, dead := dec.decode(p, rec, nil)
@@ -137,7 +132,7 @@ func (dec *decoder) decode(p *Pipeline, rec *Record, calls []schema.Call) ([]sch
 	dec.in, dec.zone = in, p.zones[key]
 	dec.decodeRecovering()
 	out, dead := dec.out, dec.rejected
-	// Nothing that the record held stays behind, least of all a secret.
+	// No value of the record stays in the reused memory, because it may be a secret.
 	dec.d.reset(nil)
 	for i := range dec.pairs {
 		clear(dec.pairs[i])
@@ -148,8 +143,8 @@ func (dec *decoder) decode(p *Pipeline, rec *Record, calls []schema.Call) ([]sch
 	return out, dead
 }
 
-// decodeRecovering decodes; a panic must neither stop the partition nor let a part of the
-// record through.
+// decodeRecovering decodes the record. After a panic it rejects the whole record, so that the partition continues and no partial result
+// is returned.
 func (dec *decoder) decodeRecovering() {
 	from := len(dec.out)
 	defer func() {
@@ -196,14 +191,13 @@ func (dec *decoder) record() {
 	}
 }
 
-// reject adds an item that cannot be read to what the record is answered with.
+// reject adds an item that cannot be read to the result.
 func (dec *decoder) reject(reason Reason, detail string, value []byte) {
 	dec.rejected = append(dec.rejected, Rejected{Item: dec.item, Reason: reason, Detail: detail, Value: value})
 	dec.item++
 }
 
-// isFull reports whether a record has given as many items as one may; the rest
-// is rejected once, as one item.
+// isFull reports whether the maximum number of items of a record is reached. It then rejects the rest of the record once, as one item.
 func (dec *decoder) isFull(rest []byte) bool {
 	if int(dec.item) < dec.p.opt.MaxItems {
 		return false
@@ -215,7 +209,7 @@ func (dec *decoder) isFull(rest []byte) bool {
 	return true
 }
 
-// beginCall starts a call.
+// beginCall starts a new call.
 func (dec *decoder) beginCall() *draft {
 	dec.d.reset(dec.zone)
 	dec.d.call.Tenant = dec.p.opt.Tenant
@@ -225,15 +219,15 @@ func (dec *decoder) beginCall() *draft {
 	return &dec.d
 }
 
-// isEmpty reports whether nothing was read that makes a call.
+// isEmpty reports whether the draft has none of the fields that a call needs.
 func (d *draft) isEmpty() bool {
 	c := &d.call
 	return c.Status == 0 && c.Method == "" && d.target == "" && c.Path == "" && c.OpKind == schema.OpOther && c.ToolName == "" &&
 		c.SpanID == [8]byte{}
 }
 
-// endCall completes the call that was begun and hands it over; bytesOf gives the
-// item's bytes, should it be no call.
+// endCall completes the current call and appends it to the result. bytesOf returns the bytes of the item; it is called if the item is
+// rejected.
 func (dec *decoder) endCall(bytesOf func() []byte) {
 	d := &dec.d
 	c := &d.call

@@ -9,20 +9,19 @@ import (
 	"flyball/schema"
 )
 
-// AppendJSON appends a call as one JSON object, with the documented names.
-// Absent means unknown.
+// AppendJSON appends a call as one JSON object with the documented names. A field that is missing in the object is unknown.
 func AppendJSON(dst []byte, c *schema.Call) []byte {
 	o := printable(c)
 	b, err := json.Marshal(&o)
 	if err != nil {
-		// Strings and numbers only: a cost that is no number is the one way.
+		// Only a cost that is not a finite number cannot be encoded.
 		o.CostUSD = 0
 		b, _ = json.Marshal(&o)
 	}
 	return append(dst, b...)
 }
 
-// printable is a call with the names and words of its outside.
+// printable converts a call to the names and words of its JSON form.
 func printable(c *schema.Call) printed {
 	o := printed{
 		Format: c.Format, ObserverKind: word(c.ObserverKind.String()), Observer: c.Observer, Tenant: c.Tenant,

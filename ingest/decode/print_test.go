@@ -10,7 +10,7 @@ import (
 	"flyball/schema"
 )
 
-// fill gives every field of a value something.
+// fill sets every field of a value to a value that is not zero.
 func fill(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:
@@ -48,9 +48,9 @@ func printedFields(t *testing.T, c *schema.Call) map[string]any {
 	return out
 }
 
-// A field that is added to a call and forgotten here would be stored and never shown.
+// Without this test, a field that is added to a call and missing in the JSON form would be stored but never shown.
 func TestNoFieldOfACallIsForgotten(t *testing.T) {
-	// how it travels, not what it is
+	// These describe how the call was transported.
 	elsewhere := map[string]bool{"RoutingKey": true, "KafkaTime": true, "Segment": true, "CallsPart": true, "CallsOffset": true,
 		"Duplicate": true}
 	var whole schema.Call
@@ -70,7 +70,7 @@ func TestNoFieldOfACallIsForgotten(t *testing.T) {
 	}
 }
 
-// Absent means unknown: nothing is made up for a call that says nothing.
+// A field that is missing is unknown: an empty call has no invented values.
 func TestNothingIsMadeUp(t *testing.T) {
 	c := schema.Call{DurationNs: -1, Format: "f"}
 	for name, v := range printedFields(t, &c) {

@@ -1,8 +1,7 @@
 package decode
 
-// Ranks of the sources of a field: of several sources in one record the highest
-// rank is used, in whatever order they come. They are ordered by how far the
-// source is to be trusted and by how specific it is.
+// Ranks of the sources of a field: of several sources in one record, the one with the highest rank is used, in any order of reading. A
+// source has a higher rank if it is more trusted or more specific.
 const (
 	rankAgentBaggage    uint8 = 1
 	rankAgentClaudeCode uint8 = 5

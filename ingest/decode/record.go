@@ -9,8 +9,8 @@ import (
 	"flyball/schema/route"
 )
 
-// Record is a Kafka record as the source read it. Value is not written to, and
-// strings of the calls alias it: it must not be used again while they live.
+// Record is a Kafka record. Value is not changed, and strings of the calls share its memory: it must not be reused while the calls are
+// used.
 type Record struct {
 	Topic     string
 	TopicID   schema.TopicID
@@ -22,86 +22,82 @@ type Record struct {
 	Headers   []Header
 }
 
-// Header of a record.
+// Header is a header of a record.
 type Header struct {
 	Key   string
 	Value []byte
 }
 
-// Reason is why an item could not become a call.
+// Reason is the reason why an item could not become a call. The set is closed.
 type Reason string
 
-// The closed set of reasons.
+// The reasons.
 const (
 	Empty          Reason = "empty"             // no bytes
 	TooLarge       Reason = "too_large"         // above max value, packed or unpacked
 	TooDeep        Reason = "too_deep"          // nested deeper than 64
-	TooNested      Reason = "too_nested"        // envelopes in envelopes in envelopes
+	TooNested      Reason = "too_nested"        // more envelopes around the record than are unwrapped
 	TooMany        Reason = "too_many_items"    // more items or fields than are read
-	NotJSON        Reason = "not_json"          // does not parse
+	NotJSON        Reason = "not_json"          // does not parse as JSON
 	TrailingData   Reason = "trailing_data"     // bytes after the document
-	NotProto       Reason = "not_proto"         // protobuf does not parse, or is cut off
+	NotProto       Reason = "not_proto"         // protobuf that does not parse or is incomplete
 	WrongSignal    Reason = "wrong_signal"      // traces where logs are configured, or the other way round; metrics
-	NoItems        Reason = "no_items"          // parses, and holds nothing
-	UnknownFormat  Reason = "unknown_format"    // no fingerprint matches
-	NotAnAccessLog Reason = "not_an_access_log" // a log record that describes no call
+	NoItems        Reason = "no_items"          // parses but contains no items
+	UnknownFormat  Reason = "unknown_format"    // no format matches
+	NotAnAccessLog Reason = "not_an_access_log" // a log record that does not describe a call
 	NoTime         Reason = "no_time"           // neither the item nor its record has a time
-	PartialLine    Reason = "partial_line"      // a line that a container runtime cut, without its rest
+	PartialLine    Reason = "partial_line"      // a line that a container runtime split, without its last part
 	Confluent      Reason = "confluent_framed"  // needs a schema registry
-	Panicked       Reason = "decoder_failed"    // a fault of Flyball's own
+	Panicked       Reason = "decoder_failed"    // an error in Flyball
 )
 
-// Reasons are all there are, for whoever counts by them.
+// Reasons returns all reasons, for example for metrics.
 func Reasons() []Reason {
 	return []Reason{Empty, TooLarge, TooDeep, TooNested, TooMany, NotJSON, TrailingData, NotProto, WrongSignal, NoItems, UnknownFormat,
 		NotAnAccessLog, NoTime, PartialLine, Confluent, Panicked}
 }
 
-// Rejected is an item that could not become a call. Value read again as a record of
-// the same topic is that one item.
+// Rejected is an item that could not become a call. If Value is read again as a record of the same topic, it gives exactly this item.
 type Rejected struct {
 	Item   uint32
 	Reason Reason
-	Detail string // never holds bytes of the item
-	Value  []byte // the item's bytes; of an OTLP export one with that item alone
+	Detail string // never contains bytes of the item
+	Value  []byte // the item's bytes; for OTLP an export with only this item
 }
 
-// Identifier says who called; see schema/identity.
+// Identifier sets the identity of the caller; see schema/identity.
 type Identifier interface {
 	Resolve(ev *identity.Evidence, c *schema.Call)
 }
 
-// Classifier says what kind of call it was; see schema/route.
+// Classifier sets the route, effect and resources of a call; see schema/route.
 type Classifier interface {
 	Classify(c *schema.Call, in *route.Input)
 }
 
-// Input is how a topic is to be read.
+// Input describes how a topic is read.
 type Input struct {
 	Format   string // one of Formats, or a mapping's name
-	Signal   string // traces, logs; empty: what the record says
-	Timezone string // of times without one; empty is UTC
-	// TrustedHops is how many entries of X-Forwarded-For, counted from the address that
-	// the record names as the peer, were written by proxies that are trusted; see
+	Signal   string // traces or logs; empty: the signal in the record's header
+	Timezone string // of times without a zone; empty is UTC
+	// TrustedHops is the number of entries of X-Forwarded-For, counted from the logged peer, that trusted proxies wrote; see
 	// identity.ClientAddress.
 	TrustedHops int
 }
 
-// Options of a pipeline.
+// Options are the settings of a Pipeline.
 type Options struct {
 	Inputs  map[string]Input // by topic
-	Default Input            // of topics that are not named
-	// Mappings are the operator's own formats.
+	Default Input            // of topics that are not in Inputs
+	// Mappings are the formats that the operator defined.
 	Mappings []*mapping.Program
 	Tenant   string
 	MaxValue int // bytes; 0 is 8 MiB
 	MaxItems int // of one record; 0 is 20,000
-	// KeepQueryValues are parameters whose values are kept, as attribute
-	// query.NAME; of all others only the names are.
+	// KeepQueryValues are the query parameters whose values are kept, as attribute query.NAME. Of other parameters only the names are kept.
 	KeepQueryValues []string
-	// BelieveTokens reads identity from whole tokens that a gateway logged. Say
-	// yes only if it refuses tokens that it has not verified: else a caller
-	// could claim any identity.
+	// BelieveTokens enables the use of claims from complete tokens that a gateway logged. Set it only if the gateway rejects tokens that it
+	// has not verified: otherwise a caller can claim any identity.
 	BelieveTokens bool
 }
 

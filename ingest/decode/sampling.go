@@ -6,11 +6,9 @@ import (
 	"strings"
 )
 
-// sampledWeight is how many spans one stands for, by the threshold that
-// OpenTelemetry's consistent sampling puts into the trace state: ot=th:HEX, up to
-// 14 hexadecimal digits of 56 bits of which trailing zeroes are left out. A span
-// is kept with the probability 1 - th/2^56. 0 when the state does not say it, or
-// that every span is kept.
+// sampledWeight returns how many spans one sampled span represents. It reads the threshold that OpenTelemetry's consistent sampling
+// writes to the trace state: ot=th:HEX, up to 14 hexadecimal digits of a 56-bit number without trailing zeroes. A span is kept with the
+// probability 1 - th/2^56. sampledWeight returns 0 if the state contains no threshold or all spans are kept. See
 // https://opentelemetry.io/docs/specs/otel/trace/tracestate-handling/
 func sampledWeight(state string) uint32 {
 	for state != "" {

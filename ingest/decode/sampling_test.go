@@ -5,8 +5,7 @@ import (
 	"testing"
 )
 
-// The thresholds are the specification's examples: th:0 keeps all, th:8 half,
-// th:c a quarter, th:e6666666666666 a tenth.
+// The thresholds are the examples of the specification: th:0 keeps all spans, th:8 half, th:c a quarter, th:e6666666666666 a tenth.
 func TestASampledSpanStandsForThoseThatWereNotKept(t *testing.T) {
 	for state, want := range map[string]uint32{
 		"": 0, "ot=th:0": 0, "ot=th:8": 2, "ot=th:c": 4, "congo=t61,ot=rv:abcdef;th:c": 4, "ot=th:e6666666666666": 10,

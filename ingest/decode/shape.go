@@ -14,11 +14,10 @@ const (
 	formatKongJSON  = "kong_json/1"
 )
 
-// nginxJSON is the preset whose records have no fixed set of names: an operator of nginx
-// chooses them.
+// nginxJSON is a preset without a fixed set of member names: operators of nginx choose the names.
 const nginxJSON = "nginx_json"
 
-// shape is what the members of an object are a sign of, one bit each.
+// shape is a set of signs for a format, found in the members of an object.
 type shape uint16
 
 const (
@@ -37,7 +36,7 @@ const (
 func (s shape) all(bits shape) bool { return s&bits == bits }
 func (s shape) any(bits shape) bool { return s&bits != 0 }
 
-// shapeMember is the sign that a member of this name is; 0: none.
+// shapeMember returns the sign that a member with this name is, or 0.
 func shapeMember(name string) shape {
 	switch name {
 	case "start_time":
@@ -64,14 +63,13 @@ func shapeMember(name string) shape {
 	return 0
 }
 
-// detectShape recognises an object of Envoy or nginx by the names of its members. It
-// returns the name of the format; empty: neither.
+// detectShape returns the format of an object of Envoy or nginx by the names of its members, or the empty string.
 func detectShape(pairs []fields.Pair) string {
 	var s shape
 	for i := range pairs {
 		bit := shapeMember(pairs[i].Key)
 		if bit&(hasRequest|hasStatus) != 0 && pairs[i].Val.Kind == '{' {
-			s &^= bit // nginx writes texts and numbers
+			s &^= bit // nginx writes only texts and numbers
 			continue
 		}
 		s |= bit
@@ -85,7 +83,7 @@ func detectShape(pairs []fields.Pair) string {
 	return ""
 }
 
-// readEnvoyObject reads the members of an Envoy object.
+// readEnvoyObject reads the members of an Envoy object into d.
 func readEnvoyObject(d *draft, pairs []fields.Pair) {
 	d.call.Format, d.call.ObserverKind = formatEnvoyJSON, schema.ObserverGateway
 	for i := range pairs {

@@ -9,7 +9,7 @@ import (
 	"flyball/ingest/mapping"
 )
 
-// maxNested is how many envelopes may be around a line.
+// maxNested is the maximum number of envelopes around a line.
 const maxNested = 3
 
 var (
@@ -17,7 +17,7 @@ var (
 	gzipMagic = []byte{0x1f, 0x8b}
 )
 
-// decodeAny finds out what bytes are, unwrapping as it goes.
+// decodeAny detects the format of bytes and decodes them, including envelopes and compression.
 func (dec *decoder) decodeAny(b []byte, signal string, depth int) {
 	if depth > maxNested {
 		dec.reject(TooNested, fmt.Sprintf("more than %d envelopes around the line", maxNested), b)
@@ -36,7 +36,7 @@ func (dec *decoder) decodeAny(b []byte, signal string, depth int) {
 		dec.framed(b, signal, depth)
 		return
 	case b[0] == '\n' && !isText(b):
-		// The tag of the first field of an export; a line feed otherwise.
+		// A line feed is also the tag of the first field of an export.
 		if !dec.rejectOther(b, "an OTLP export") {
 			dec.otlp().protobuf(b, signal)
 		}
@@ -69,7 +69,7 @@ func looksLikeJSON(b []byte) bool {
 	return i < len(b) && (b[i] == '{' || b[i] == '[' || b[i] == '"')
 }
 
-// textBracket distinguishes a line that begins with [2026-… or [GIN] from a JSON list.
+// textBracket reports whether b is a line that begins with [2026-… or [GIN], and not a JSON list.
 func textBracket(b []byte) bool {
 	if len(b) < 6 {
 		return false
@@ -81,15 +81,14 @@ func textBracket(b []byte) bool {
 	return ok && b[5] == '-'
 }
 
-// isRawRequest recognises a request as it goes over the wire, which some loggers
-// write (APISIX's meta_format origin), from lines.
+// isRawRequest reports whether b is a raw HTTP request, which some loggers write (APISIX's meta_format origin), and not a log line.
 func isRawRequest(b []byte) bool {
 	line, _, ok := bytes.Cut(b, []byte("\r\n"))
 	method, rest, sp := bytes.Cut(line, []byte(" "))
 	return ok && sp && isUpper(fields.View(method)) && len(method) > 0 && len(rest) > 8 && bytes.HasPrefix(rest[len(rest)-8:], []byte("HTTP/"))
 }
 
-// isText reports whether bytes begin as text does: without control characters.
+// isText reports whether the beginning of b has no control characters.
 func isText(b []byte) bool {
 	for _, c := range b[:min(len(b), 512)] {
 		if c < 9 || c > 13 && c < 32 && c != 27 {
@@ -99,9 +98,8 @@ func isText(b []byte) bool {
 	return true
 }
 
-// framed takes off the Confluent wire format (a zero byte and the id of a
-// schema) where JSON is behind it. What is behind it else cannot be read
-// without the registry.
+// framed removes the header of the Confluent wire format (a zero byte and a schema id) if JSON follows it. Other content cannot be read
+// without the schema registry.
 func (dec *decoder) framed(b []byte, signal string, depth int) {
 	if len(b) > 5 && looksLikeJSON(b[5:]) {
 		dec.decodeAny(b[5:], signal, depth)
@@ -110,15 +108,15 @@ func (dec *decoder) framed(b []byte, signal string, depth int) {
 	dec.reject(Confluent, "begins as the Confluent wire format does, without JSON in it: a schema registry is not supported", b)
 }
 
-// documents reads a JSON object, or several of them on a line each. What stands
-// behind an object on its line makes the object doubtful, too: both are rejected.
+// documents reads one or several JSON objects, one per line. If other bytes follow an object on its line, the whole line is rejected,
+// because the object may be wrong too.
 func (dec jsonReader) documents(b []byte, signal string, depth int) {
 	level := min(depth, maxNested)
 	for {
 		pairs, end, err := dec.keys.Object(b, 0, dec.pairs[level][:0])
 		dec.pairs[level] = pairs
 		if err != nil {
-			// What is broken ends with its line, if another object begins on the next.
+			// A malformed object ends with its line if another object begins on the next line.
 			line := firstLine(b)
 			dec.reject(reasonOf(err), err.Error(), line)
 			if b = b[len(line):]; len(b) == 0 {
@@ -141,7 +139,7 @@ func (dec jsonReader) documents(b []byte, signal string, depth int) {
 	}
 }
 
-// firstLine is b up to a line that begins with an object, else the whole of it.
+// firstLine returns b up to the first line that begins with an object, or the whole b.
 func firstLine(b []byte) []byte {
 	for from := 0; ; {
 		n := bytes.IndexByte(b[from:], '\n')
@@ -154,7 +152,7 @@ func firstLine(b []byte) []byte {
 	}
 }
 
-// list reads the elements of a JSON list, each an item.
+// list reads the elements of a JSON list. Each element is an item.
 func (dec jsonReader) list(b []byte, signal string, depth int) {
 	end, err := fields.Skip(b, 0, 0)
 	if err != nil {
@@ -185,7 +183,7 @@ func (dec jsonReader) list(b []byte, signal string, depth int) {
 	}
 }
 
-// quoted reads a JSON string that holds a record: once unquoted, sniff again.
+// quoted reads a JSON string that contains a record.
 func (dec jsonReader) quoted(b []byte, signal string, depth int) {
 	v, end, err := fields.Scan(b, 0, 0)
 	switch {
@@ -198,8 +196,7 @@ func (dec jsonReader) quoted(b []byte, signal string, depth int) {
 	}
 }
 
-// object reads a single JSON object, whose members are pairs: OTLP, a gateway's
-// record, or an envelope around one.
+// object reads one JSON object with the members pairs: an OTLP export, a gateway's record, or an envelope.
 func (dec jsonReader) object(b []byte, pairs []fields.Pair, signal string, depth int) {
 	if isExport(pairs) {
 		if !dec.rejectOther(b, "an OTLP export") {
@@ -230,14 +227,13 @@ func (dec jsonReader) object(b []byte, pairs []fields.Pair, signal string, depth
 	dec.format(b, pairs, format, signal, depth)
 }
 
-// fits reports whether an object may be a record of the mapping that its topic is
-// configured as.
+// fits reports whether an object may be a record of the mapping that is configured for its topic.
 func fits(own *mapping.Program, pairs []fields.Pair) bool {
 	return own.Recognises(pairs) || !own.HasShape() && own.Names(pairs) >= 2
 }
 
-// rejectOther rejects what was recognised in a topic that is configured to hold
-// something else: read by the wrong table, a record would be wrong and look right.
+// rejectOther rejects a record of another format than the one that is configured for its topic, and reports whether it did: a record that
+// is read with the wrong table would give wrong calls without an error.
 func (dec *decoder) rejectOther(b []byte, what string) bool {
 	if dec.pinned() == "" {
 		return false

@@ -10,20 +10,19 @@ import (
 	"flyball/schema"
 )
 
-// spanKey is a span among those of its resource.
+// spanKey identifies a span.
 type spanKey struct {
 	trace pcommon.TraceID
 	span  pcommon.SpanID
 }
 
-// spanAgent is what a span says of the agent it belongs to.
+// spanAgent is the agent that a span names.
 type spanAgent struct {
 	id, name, version, conversation, user string
 	parent                                pcommon.SpanID
 }
 
-// traces reads spans. Spans that are no calls are no items: they are neither
-// lost nor bad, their requests are other spans.
+// traces reads spans. Spans that are not calls are not items: other spans describe the same requests.
 func (dec otlpReader) traces(t ptrace.Traces, inJSON bool) {
 	var agents map[spanKey]spanAgent
 	var of ptrace.ResourceSpans
@@ -59,7 +58,7 @@ func eachSpan(t ptrace.Traces, each func(rs ptrace.ResourceSpans, s ptrace.Span)
 	}
 }
 
-// spanBytes is an export of one span, in the encoding that it came in.
+// spanBytes returns an export of one span, in the original encoding.
 func spanBytes(rs ptrace.ResourceSpans, s ptrace.Span, inJSON bool) []byte {
 	one := ptrace.NewTraces()
 	to := one.ResourceSpans().AppendEmpty()
@@ -76,9 +75,8 @@ func spanBytes(rs ptrace.ResourceSpans, s ptrace.Span, inJSON bool) []byte {
 	return out
 }
 
-// collectAgents maps the spans of one service, if any of them names an agent: what
-// an agent's span says of itself holds for its descendants in that service. For
-// those of another service it does not: they stay that service's calls.
+// collectAgents maps the spans of one service to the agents they name, or returns nil if they name none. The agent of a span also applies
+// to its descendants in the same service, but not to spans of other services, which stay calls of those services.
 func collectAgents(rs ptrace.ResourceSpans) map[spanKey]spanAgent {
 	found := false
 	out := map[spanKey]spanAgent{}
@@ -102,7 +100,7 @@ func collectAgents(rs ptrace.ResourceSpans) map[spanKey]spanAgent {
 	return out
 }
 
-// operations are words of gen_ai.operation.name and openinference.span.kind.
+// operations maps the values of gen_ai.operation.name and openinference.span.kind to kinds of operation.
 var operations = map[string]schema.OpKind{
 	"invoke_agent": schema.OpAgentInvoke, "invoke_workflow": schema.OpAgentInvoke, "create_agent": schema.OpAgentInvoke,
 	"execute_tool": schema.OpTool,
@@ -114,8 +112,8 @@ func operation(s ptrace.Span) string {
 	return first(attr(s, "gen_ai.operation.name"), attr(s, "openinference.span.kind"), strings.ToUpper(attr(s, "langsmith.span.kind")))
 }
 
-// isCall: spans of servers, spans of clients that say what they called, and of
-// internal spans those that are an agent's or a tool's.
+// isCall reports whether a span is a call: a span of a server, a span of a client that names the called operation, or an internal span of
+// an agent or a tool.
 func isCall(s ptrace.Span) bool {
 	switch s.Kind() {
 	case ptrace.SpanKindServer:
@@ -157,11 +155,11 @@ func readSpan(d *draft, res pcommon.Map, s ptrace.Span, agents map[spanKey]spanA
 		d.failed = true
 		c.ErrorMessage = first(c.ErrorMessage, valid(s.Status().Message()))
 	} else if c.Status == 0 && c.ErrorType == "" && c.RPCStatus == "" && ev.GenAIOperation {
-		c.Outcome = schema.OutcomeOK // of these spans only failures are marked
+		c.Outcome = schema.OutcomeOK // such spans mark only failures
 	}
 }
 
-// setSpanKind says who observed, and what kind of operation it was.
+// setSpanKind sets the kind of observer and the kind of operation.
 func setSpanKind(d *draft, s ptrace.Span) {
 	c, ev := &d.call, &d.ev
 	op := operation(s)
@@ -177,7 +175,7 @@ func setSpanKind(d *draft, s ptrace.Span) {
 		c.OpKind, c.Operation, ev.GenAIOperation = schema.OpMCP, "", true
 	}
 	if c.Method == "" && c.Operation == "" && c.MCPMethod == "" {
-		c.Operation = valid(s.Name()) // of gRPC service/method; of others what the service calls it
+		c.Operation = valid(s.Name()) // service/method for gRPC; a name that the service chose for others
 	}
 	switch {
 	case s.Kind() == ptrace.SpanKindServer && c.MCPMethod != "":
@@ -191,11 +189,11 @@ func setSpanKind(d *draft, s ptrace.Span) {
 	}
 }
 
-// inheritAgent looks for the agent among the span's ancestors.
+// inheritAgent sets the agent from the span's ancestors, if the span names none.
 func inheritAgent(d *draft, s ptrace.Span, agents map[spanKey]spanAgent) {
 	ev := &d.ev
 	at := s.SpanID()
-	for n := 0; n < fields.MaxDepth && at != (pcommon.SpanID{}); n++ { // bounded: parents may form a ring
+	for n := 0; n < fields.MaxDepth && at != (pcommon.SpanID{}); n++ { // bounded, because parents may form a cycle
 		a, ok := agents[spanKey{s.TraceID(), at}]
 		if !ok {
 			break
@@ -220,7 +218,7 @@ func setClock(d *draft, at pcommon.Timestamp, basis schema.Basis) {
 	}
 }
 
-// setService reads the resource: who observed, and where it runs.
+// setService reads the resource: the observer and where it runs.
 func setService(d *draft, res pcommon.Map) {
 	ev := &d.ev
 	ev.ServiceName, ev.ServiceVersion = attrText(res, "service.name"), attrText(res, "service.version")

@@ -2,10 +2,10 @@ package decode
 
 import "flyball/ingest/fields"
 
-// setter takes the value of one field of a record into the draft.
+// setter sets a field of the draft to the value of a field of a record.
 type setter func(d *draft, v fields.Value)
 
-// row gives the fields of these names to one setter.
+// row assigns one setter to several field names.
 type row struct {
 	set   setter
 	names []string
@@ -13,12 +13,11 @@ type row struct {
 
 func names(set setter, names ...string) row { return row{set, names} }
 
-// ignore is for fields that say nothing of the call, or that are read elsewhere.
+// ignore sets nothing. It is for fields that do not describe the call or that are read elsewhere.
 func ignore(*draft, fields.Value) {}
 
-// table finds the setter of a field by its name. A record has some thirty fields, so a
-// look-up has to cost a few nanoseconds: names are spread over buckets by their length,
-// first and last byte, and most buckets hold one.
+// table finds the setter of a field by its name. A record has about thirty fields, so a look-up must take only a few nanoseconds: names
+// are distributed over buckets by their length and their first, middle and last byte, and most buckets contain one name.
 type table struct{ buckets [512][]entry }
 
 type entry struct {
@@ -26,7 +25,7 @@ type entry struct {
 	set  setter
 }
 
-// newTable is the rows by name. A name that stands twice is a mistake in the table.
+// newTable returns a table of the rows. It panics if a name occurs twice.
 func newTable(rows ...row) *table {
 	t := &table{}
 	for _, r := range rows {
@@ -45,7 +44,7 @@ func (t *table) add(name string, set setter) {
 	*b = append(*b, entry{name, set})
 }
 
-// get returns nil for a name that the table does not hold.
+// get returns the setter of a name, or nil if the table does not contain it.
 func (t *table) get(name string) setter {
 	b := t.buckets[bucketOf(name)]
 	for i := range b {
@@ -64,7 +63,7 @@ func bucketOf(name string) uint16 {
 	return (uint16(n)*7 + uint16(name[0])*5 + uint16(name[n-1])*31 + uint16(name[n/2])*17) & 511
 }
 
-// text sets a string field of the draft to the value, unless the value is empty.
+// text returns a setter of a string field that ignores an empty value.
 func text(field func(*draft) *string) setter {
 	return func(d *draft, v fields.Value) {
 		if t := v.Text(); t != "" {
@@ -73,12 +72,12 @@ func text(field func(*draft) *string) setter {
 	}
 }
 
-// textOrNothing sets a string field of the draft to the value, also to an empty one.
+// textOrNothing returns a setter of a string field that also sets an empty value.
 func textOrNothing(field func(*draft) *string) setter {
 	return func(d *draft, v fields.Value) { *field(d) = v.Text() }
 }
 
-// firstText sets a string field of the draft if it is empty so far.
+// firstText returns a setter of a string field that does not change a field that is set.
 func firstText(field func(*draft) *string) setter {
 	return func(d *draft, v fields.Value) {
 		if into := field(d); *into == "" {
@@ -87,7 +86,7 @@ func firstText(field func(*draft) *string) setter {
 	}
 }
 
-// ranked sets a string field from a source of that rank, unless the value is empty.
+// ranked returns a setter of a string field for a source with this rank. It ignores an empty value.
 func ranked(have func(*draft) *uint8, rank uint8, field func(*draft) *string) setter {
 	return func(d *draft, v fields.Value) { choose(have(d), rank, field(d), v.Text()) }
 }

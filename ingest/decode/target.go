@@ -6,8 +6,7 @@ import (
 	"flyball/ingest/redact"
 )
 
-// request splits a request line: METHOD target PROTOCOL. Bytes that were no
-// HTTP leave nothing.
+// request reads a request line: METHOD target PROTOCOL. It ignores text that is not an HTTP request.
 func (d *draft) request(line string) {
 	method, rest, ok := strings.Cut(line, " ")
 	if !ok || !isMethod(method) {
@@ -15,7 +14,7 @@ func (d *draft) request(line string) {
 	}
 	target, _, _ := strings.Cut(rest, " ")
 	if !strings.HasPrefix(target, "/") && !strings.Contains(target, "://") && target != "*" && method != "CONNECT" {
-		return // two words, and no request
+		return // two words that are not a request
 	}
 	d.call.Method = method
 	choose(&d.ranks.target, rankTargetLine, &d.target, target)
@@ -33,8 +32,7 @@ func isMethod(s string) bool {
 	return true
 }
 
-// splitTarget takes a request target apart: an absolute URL or a path, and a
-// query of which only the names are kept.
+// splitTarget splits a request target into scheme, host, path and query. The target is an absolute URL or a path.
 func splitTarget(d *draft) {
 	c, t := &d.call, d.target
 	if i := strings.Index(t, "://"); i > 0 && i < 12 {
@@ -60,14 +58,14 @@ func splitTarget(d *draft) {
 	if has && d.in.RawQuery == "" {
 		d.in.RawQuery = query
 	}
-	// A path given by itself may hold a query, too.
+	// A path that was logged separately may also contain a query.
 	if path, query, has := strings.Cut(c.Path, "?"); has {
 		c.Path = path
 		d.in.RawQuery = first(d.in.RawQuery, query)
 	}
 }
 
-// hostOf is a host as it is kept: lower case, without user, default port or secrets.
+// hostOf returns a host in lower case, without user, path and default port.
 func hostOf(s string) string {
 	if i := strings.LastIndexByte(s, '@'); i >= 0 {
 		s = s[i+1:]
@@ -83,8 +81,7 @@ func hostOf(s string) string {
 
 const maxQueryKeys = 32
 
-// setQueryKeys sets the names of the query's parameters, and the values of those
-// that the operator allows.
+// setQueryKeys sets the names of the query parameters, and keeps the values of allowed ones.
 func setQueryKeys(d *draft, allowed map[string]bool) {
 	n := 0
 	for q := d.in.RawQuery; q != ""; n++ {
@@ -98,7 +95,7 @@ func setQueryKeys(d *draft, allowed map[string]bool) {
 		var p string
 		p, q, _ = strings.Cut(q, "&")
 		name, value, has := strings.Cut(p, "=")
-		// What stands without a value may be a value itself.
+		// A parameter without a value may be a value itself.
 		if name == "" || len(name) > 64 || !has && !isName(name) || redact.Suspicious(name) {
 			continue
 		}
@@ -110,7 +107,7 @@ func setQueryKeys(d *draft, allowed map[string]bool) {
 	d.call.QueryKeys = names
 }
 
-// isName distinguishes a flag (?verbose) from a token that stands by itself.
+// isName reports whether s can be a flag (?verbose); otherwise it may be a token.
 func isName(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if c := s[i] | 0x20; (c < 'a' || c > 'z') && s[i] != '_' && s[i] != '-' && s[i] != '.' {

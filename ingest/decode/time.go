@@ -9,15 +9,13 @@ import (
 	"flyball/schema"
 )
 
-// layouts of times, besides the usual one. A fraction after the seconds is read
-// whether or not the layout has one.
+// layouts are the accepted time formats besides the usual one. A fraction after the seconds is accepted with each of them.
 var layouts = [...]string{time.RFC3339Nano, "02/Jan/2006:15:04:05 -0700", "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00",
 	"2006-01-02 15:04:05",
 	"2006-01-02 15:04:05 -0700", "2006-01-02T15:04:05Z0700", "02/Jan/2006:15:04:05", "2006/01/02 - 15:04:05", "2006/01/02 15:04:05"}
 
-// parseTime reads the forms of time that logs hold: RFC 3339 with or without a
-// zone, the common log format's, and numbers whose unit follows from their size.
-// Fractions are read as text and cut, never rounded through a float.
+// parseTime parses the time formats of logs: RFC 3339 with or without a zone, the common log format, and numbers whose unit follows from
+// their size. Fractions are read as text and truncated, not rounded through a float.
 func parseTime(s string, zone *time.Location) (ns int64, p schema.Precision, ok bool) {
 	if s == "" || len(s) > 64 {
 		return 0, 0, false
@@ -34,14 +32,14 @@ func parseTime(s string, zone *time.Location) (ns int64, p schema.Precision, ok 
 			continue
 		}
 		if y := t.Year(); y < 1900 || y > 2261 {
-			return 0, 0, false // what a column of nanoseconds holds
+			return 0, 0, false // outside the range of Unix ns
 		}
 		return t.UnixNano(), fraction(s), true
 	}
 	return 0, 0, false
 }
 
-// parseUTC reads 2006-01-02T15:04:05.000Z, the form of nearly every record.
+// parseUTC parses 2006-01-02T15:04:05.000Z, the format of nearly all records.
 func parseUTC(s string) (int64, schema.Precision, bool) {
 	n := len(s)
 	if n < 20 || n > 30 || s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' || s[n-1] != 'Z' {
@@ -64,7 +62,7 @@ func parseUTC(s string) (int64, schema.Precision, bool) {
 	return t*1e9 + scaled(frac, 1e9), digits(len(frac)), true
 }
 
-// cutPoint is a fraction without its point; "" is none.
+// cutPoint returns the digits of a fraction without its point. An empty fraction is valid.
 func cutPoint(s string) (digits string, ok bool) {
 	if s == "" {
 		return "", true
@@ -73,14 +71,13 @@ func cutPoint(s string) (digits string, ok bool) {
 	return s[1:], ok && s[0] == '.'
 }
 
-// twoDigits is the number of two digits at s[i:].
+// twoDigits returns the number of two digits at s[i:].
 func twoDigits(s string, i int) (int, bool) {
 	tens, ones := s[i]-'0', s[i+1]-'0'
 	return int(tens)*10 + int(ones), tens <= 9 && ones <= 9
 }
 
-// plainDate reports whether a date exists in every month and fits into nanoseconds since
-// 1970; the days after the 28th are left to the library.
+// plainDate reports whether a date is in the range of Unix ns and its day exists in every month. The library parses dates after the 28th.
 func plainDate(year int64, month, day int) bool {
 	return year >= 1900 && year <= 2261 && month >= 1 && month <= 12 && day >= 1 && day <= 28
 }
@@ -96,7 +93,7 @@ func number(s string) (int64, bool) {
 	return n, s != ""
 }
 
-// fraction is the precision by the digits after the seconds.
+// fraction returns the precision that follows from the digits after the seconds.
 func fraction(s string) schema.Precision {
 	i := strings.LastIndexAny(s, ".,")
 	if i < 0 {
@@ -121,8 +118,8 @@ func digits(n int) schema.Precision {
 	return schema.PrecisionNano
 }
 
-// parseEpoch reads seconds, milliseconds, microseconds or nanoseconds since
-// 1970; a decimal fraction is split as text, so that no digit is lost.
+// parseEpoch parses seconds, milliseconds, microseconds or nanoseconds since 1970. A decimal fraction is read as text, so that no digit
+// is lost.
 func parseEpoch(s string) (int64, schema.Precision, bool) {
 	whole, frac, ok := decimal(s)
 	if !ok {
@@ -143,14 +140,14 @@ func parseEpoch(s string) (int64, schema.Precision, bool) {
 	return whole*unit + scaled(frac, unit), p, true
 }
 
-// minEpoch is March 1973: a number below it is no time, but a mark for none.
+// minEpoch is in March 1973 (Unix ns). A smaller number is not a time but a placeholder.
 const minEpoch = 1e8 * 1_000_000_000
 
-// maxTime is the end of the year 2261.
+// maxTime is the end of the year 2261 (Unix ns).
 const maxTime = 9214646400 * 1_000_000_000
 
-// decimal reads a number that is not negative: its whole part, and the digits
-// of its fraction. An exponent shifts the point.
+// decimal parses a number that is not negative. It returns its whole part and the digits of its fraction. An exponent moves the decimal
+// point.
 func decimal(s string) (whole int64, frac string, ok bool) {
 	if i := strings.IndexAny(s, "eE"); i >= 0 {
 		exp, err := strconv.Atoi(s[i+1:])
@@ -187,7 +184,7 @@ func decimal(s string) (whole int64, frac string, ok bool) {
 	return whole, frac, true
 }
 
-// scaled is a decimal fraction, given as its digits, of a unit.
+// scaled returns a decimal fraction, given as its digits, of a unit.
 func scaled(frac string, unit int64) int64 {
 	out, step := int64(0), unit
 	for i := 0; i < len(frac) && step > 1; i++ {
@@ -197,8 +194,8 @@ func scaled(frac string, unit int64) int64 {
 	return out
 }
 
-// parseAmount reads a decimal number of units (1e9 for seconds) as nanoseconds.
-// What is negative stands for "was not reached".
+// parseAmount parses a decimal number of units (1e9 for seconds) and returns nanoseconds. A negative number is not valid; some sources
+// write it for "not reached".
 func parseAmount(s string, unit int64) (int64, bool) {
 	whole, frac, ok := decimal(s)
 	if !ok || whole > (math.MaxInt64-unit)/unit {
@@ -207,8 +204,8 @@ func parseAmount(s string, unit int64) (int64, bool) {
 	return whole*unit + scaled(frac, unit), true
 }
 
-// parseList sums a list such as nginx writes for several tries: "0.100, 1.100",
-// and "0.1 : 0.2" across internal redirects; "-" is a try that was not made.
+// parseList sums the numbers in a list, as nginx writes it for several tries: "0.100, 1.100", and "0.1 : 0.2" after internal redirects;
+// "-" is a try that was not made. n is the number of valid entries, last the last of them.
 func parseList(s string, unit int64) (sum int64, n int, last string) {
 	for s != "" {
 		i := strings.IndexAny(s, ",: ")
@@ -226,7 +223,7 @@ func parseList(s string, unit int64) (sum int64, n int, last string) {
 	return sum, n, last
 }
 
-// setTimes turns the time that was read into the start of the call.
+// setTimes sets the start of the call from the time that was read.
 func setTimes(d *draft, rec *Record) {
 	c := &d.call
 	switch {
@@ -243,12 +240,11 @@ func setTimes(d *draft, rec *Record) {
 	checkSkew(c, rec.Timestamp)
 }
 
-// maxAhead is how far a source's clock may be ahead of Kafka's.
+// maxAhead is how far a source's clock may be ahead of Kafka's, in nanoseconds.
 const maxAhead = int64(10 * time.Minute)
 
-// checkSkew accepts a time unless it is more than ten minutes ahead of the
-// record's own Kafka timestamp: then that timestamp stands. The past is never
-// rewritten, and no clock is read, so that a replay decides as the first time.
+// checkSkew replaces a time that is more than maxAhead ahead of the record's Kafka timestamp by that timestamp. Times in the past are not
+// changed. No clock is read, so that a replay gives the same result.
 func checkSkew(c *schema.Call, kafka int64) {
 	c.KafkaTime = kafka
 	if kafka > 0 && c.Start > maxAhead && c.Start-maxAhead > kafka {

@@ -59,7 +59,7 @@ func TestFormsOfTime(t *testing.T) {
 	}
 }
 
-// A float of the seconds of today has no microseconds to give.
+// A float of seconds since 1970 is not precise enough for microseconds.
 func TestFractionsAreNotRoundedThroughAFloat(t *testing.T) {
 	for i := range 1000 {
 		s := fmt.Sprintf("1790933415.%09d", i*999_983)
@@ -94,7 +94,7 @@ func at(t *testing.T, start string, kafka int64) schema.Call {
 	return calls[0]
 }
 
-// Skew is judged against the record's own timestamp alone, and only ahead.
+// Skew is measured only against the record's own timestamp, and only into the future.
 func TestAClockAheadOfKafkaIsNotBelieved(t *testing.T) {
 	kafka := time.Date(2026, 10, 2, 9, 30, 0, 0, time.UTC).UnixNano()
 	for _, c := range []struct {
@@ -133,7 +133,7 @@ func TestKafkaTimeIsNotTheEventTime(t *testing.T) {
 	}
 }
 
-// nginx logs when a call ends, Envoy when it starts.
+// nginx logs the end of a call, Envoy its start.
 func TestEndIsNotStart(t *testing.T) {
 	n, _ := oneCall(t, []byte(`{"msec":"1790933415.500","request_time":"0.250","request_uri":"/","request_method":"GET","status":"200"}`))
 	if n.Start != 1790933415_250_000_000 || n.TSBasis != schema.BasisEndMinusDuration || n.EndNs() != 1790933415_500_000_000 {
@@ -143,7 +143,7 @@ func TestEndIsNotStart(t *testing.T) {
 	if n.Start != 1790931015_000_000_000 || n.TSBasis != schema.BasisEnd || n.DurationNs != -1 || n.TSPrecision != schema.PrecisionSecond {
 		t.Errorf("nginx without a duration: %d %s", n.Start, n.TSBasis)
 	}
-	// The better clock counts, in whatever order they stand.
+	// The better time is used, in any order.
 	for _, s := range [...]string{`"msec":"1790933415.500","time_iso8601":"2026-10-02T08:50:15+00:00"`,
 		`"time_iso8601":"2026-10-02T08:50:15+00:00","msec":"1790933415.500"`} {
 		n, _ = oneCall(t, []byte(`{`+s+`,"request_uri":"/","request_method":"GET","status":"200"}`))
@@ -153,7 +153,7 @@ func TestEndIsNotStart(t *testing.T) {
 	}
 }
 
-// What a shipper says of time is used only when the line says nothing.
+// The time of a shipper is used only if the line has none.
 func TestShippersTimeIsNotTheCalls(t *testing.T) {
 	c, _ := oneCall(t, []byte(`{"@timestamp":"2026-10-02T08:00:00Z","message":`+quote(envoyLine)+`}`))
 	if c.TSBasis != schema.BasisStart || c.StartTime().Hour() != 9 {

@@ -88,7 +88,7 @@ func TestTombstoneIsNothing(t *testing.T) {
 	wantCalls(t, calls, dead, 0)
 }
 
-// Nothing but a date is missing: without one there is no place in a run for it.
+// Only the date is missing. A call without a time cannot be put into a run.
 func TestNoTimeAnywhereIsADeadLetter(t *testing.T) {
 	value := []byte(`{"method":"GET","path":"/a","response_code":200,"response_flags":"-"}`)
 	p := newPipeline(t, Options{}, &seen{})
@@ -229,8 +229,7 @@ func quote(s string) string {
 	return string(b)
 }
 
-// A bad item is put aside by itself: those before and after it are calls, and
-// its number is its place.
+// A bad item is rejected alone: the items before and after it are calls, and its number is its index.
 func TestOneBadItemDoesNotTakeTheOthersWithIt(t *testing.T) {
 	bad := `{"level":"info"}`
 	for name, value := range map[string]string{
@@ -263,8 +262,7 @@ func TestMoreItemsThanOneRecordMayHold(t *testing.T) {
 	}
 }
 
-// The same record read twice is the same calls at the same positions: what is
-// already stored can be told by that.
+// A record that is read twice gives the same calls at the same positions, by which stored calls are recognised.
 func TestReadTwiceIsTheSameTwice(t *testing.T) {
 	for _, file := range fixtures(t) {
 		for _, r := range records(t, file) {
@@ -277,7 +275,7 @@ func TestReadTwiceIsTheSameTwice(t *testing.T) {
 	}
 }
 
-// A pipeline's memory is used again: nothing of one record may show in the next.
+// A pipeline reuses memory: no value of one record may appear in the next one.
 func TestNothingIsLeftOfTheRecordBefore(t *testing.T) {
 	p := newPipeline(t, Options{}, &seen{})
 	plain := []byte(`{"start_time":"2026-10-02T09:30:15Z","method":"GET","path":"/x","response_code":200}`)
@@ -292,7 +290,7 @@ func TestNothingIsLeftOfTheRecordBefore(t *testing.T) {
 	}
 }
 
-// The least that tells a gateway's record, without what only its samples have.
+// Records with only the members by which a gateway's format is recognised.
 func TestNoGatewayIsMistakenForAnother(t *testing.T) {
 	for name, value := range map[string]string{
 		"kong_json":         `{"started_at":1790933415000,"latencies":{"request":3,"kong":1,"proxy":2},"request":{"method":"GET","uri":"/x"},"response":{"status":200},"client_ip":"10.0.0.1"}`,
@@ -325,7 +323,7 @@ func TestPartialLinesAreJoined(t *testing.T) {
 	}
 }
 
-// A configured JSON format needs no fingerprint.
+// A configured JSON format is read without the members by which it is recognised.
 func TestConfiguredFormatIsReadWithoutItsFingerprint(t *testing.T) {
 	calls, dead := with(t, Input{Format: "envoy_json"}, []byte(`{"time":"2026-10-02T09:30:15Z","path":"/only","status":"201"}`))
 	wantCalls(t, calls, dead, 1)
@@ -348,7 +346,7 @@ type broken struct{ seen }
 
 func (*broken) Resolve(*identity.Evidence, *schema.Call) { panic("secret-in-a-panic") }
 
-// A fault of ours costs one record, says nothing of it and leaves no half of it.
+// A panic rejects one record, does not show its content and leaves no part of its result.
 func TestAFaultCostsOneRecord(t *testing.T) {
 	p, err := New(Options{}, &broken{}, &seen{})
 	if err != nil {
@@ -371,7 +369,7 @@ func TestReasonsAreAClosedSet(t *testing.T) {
 	}
 }
 
-// A pipeline is shared by all partitions.
+// All partitions share one pipeline.
 func TestManyPartitionsAtOnce(t *testing.T) {
 	p := pipelineWithRules(t)
 	var all [][]byte
@@ -396,8 +394,7 @@ func TestManyPartitionsAtOnce(t *testing.T) {
 	wg.Wait()
 }
 
-// Strings of calls alias the record; what is put into the same slice later must
-// not change them.
+// Strings of calls share the memory of their record. A later use of the same slice must not change them.
 func TestCallsOfOneRecordAreNotChangedByTheNext(t *testing.T) {
 	p := pipelineWithRules(t)
 	a, _ := p.Decode(&Record{Value: patch(t, envoyLine, `"team":"one","X-Other":"first"`), Timestamp: kafkaTime}, nil)
@@ -408,8 +405,8 @@ func TestCallsOfOneRecordAreNotChangedByTheNext(t *testing.T) {
 	}
 }
 
-// A topic whose producer changes its format in the middle: read at auto, put
-// aside with a reason where the topic is pinned; no record stops the next.
+// The producer of a topic changes its format. With auto the records are read, with a configured format they are rejected with a reason.
+// No record stops the next one.
 func TestAProducerSwitchesItsFormatInMidTopic(t *testing.T) {
 	both := []string{envoyLine, `10.9.1.17 - - [02/Oct/2026:09:30:15 +0000] "GET /x HTTP/1.1" 200 19`, nginxLine, envoyLine}
 	for format, want := range map[string]string{"auto": "4 calls, 0 dead", "envoy_json": "2 calls, 2 dead", "combined": "1 calls, 3 dead",
@@ -427,8 +424,7 @@ func TestAProducerSwitchesItsFormatInMidTopic(t *testing.T) {
 	}
 }
 
-// A mapping that takes a credential, a user, a certificate or a token's claims
-// from request headers establishes nothing by them: the caller said it.
+// A mapping that reads a credential, a user, a certificate or token claims from request headers sets only claims of the caller.
 func TestAMappingOfHeadersEstablishesNothing(t *testing.T) {
 	own, err := mapping.Compile("mine.yaml", []byte(`
 version: 1

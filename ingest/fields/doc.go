@@ -1,7 +1,6 @@
-// Package fields reads the members of a JSON object without making anything of
-// them: where each value begins and ends in the record, under its name in the
-// one form that tables use. A part of a text line is the same kind of value.
+// Package fields reads the members of a JSON object: the position of each value in the record, under a canonical name. A part of a text
+// line is represented as the same kind of value.
 //
-// Package fields refuses to copy what it reads, to guess what a value means,
-// and to trust the length, depth or spelling of anything.
+// It does not copy values and does not interpret them. It bounds the depth and the number of members, and it does not rely on the input
+// being well-formed.
 package fields

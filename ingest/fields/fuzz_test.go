@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// The scanner must agree with the library on what is one JSON object, but for
-// what it accepts on purpose.
+// The scanner must agree with encoding/json on what is one JSON object, except for the forms that it accepts intentionally.
 func FuzzScannerAcceptsWhatTheLibraryDoes(f *testing.F) {
 	f.Add([]byte(`[{"start_time":"2026-11-20T12:00:00Z","a":null},"\u00e9"]`))
 	f.Add([]byte(`{"a":[1,{"b":"\\\""}],"c":-1.5e-7,"d":true}`))

@@ -9,20 +9,20 @@ import (
 	"unsafe"
 )
 
-// MaxDepth is how deep JSON may be nested.
+// MaxDepth is the maximum nesting depth of JSON.
 const MaxDepth = 64
 
 var (
-	// ErrSyntax, ErrDeep and ErrFields are why an object is not read.
+	// ErrSyntax, ErrDeep and ErrFields are the reasons why an object cannot be read.
 	ErrSyntax = errors.New("does not parse as JSON")
 	ErrDeep   = errors.New("JSON nested deeper than 64")
 	ErrFields = errors.New("more than 512 members in one object")
 )
 
-// View is b as a string without a copy: record values are never written to.
+// View returns b as a string without a copy. The bytes of a record are never changed.
 func View(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// Space returns the index of the first byte from b[i] on that is no space.
+// Space returns the index of the first byte at or after b[i] that is not white space.
 func Space(b []byte, i int) int {
 	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
 		i++
@@ -30,10 +30,8 @@ func Space(b []byte, i int) int {
 	return i
 }
 
-// Scan reads the value at b[i:] and returns the index after it. What it checks
-// is structure: where values begin and end can then be trusted, which is what
-// cutting a record into items needs. A word such as NaN, which some loggers
-// write, is a null.
+// Scan reads the value at b[i:] and returns the index after it. It checks only the structure, so that a record can be cut into items at
+// the ends of values. A word such as NaN, which some loggers write, has the kind null.
 func Scan(b []byte, i, depth int) (Value, int, error) {
 	if i >= len(b) {
 		return Value{}, i, ErrSyntax
@@ -63,7 +61,7 @@ func Scan(b []byte, i, depth int) (Value, int, error) {
 
 var words = [...]string{"null", "true", "false", "NaN", "nan", "Infinity", "-Infinity", "-inf"}
 
-// scanString returns the index after the string at b[i:]; eight bytes at a time.
+// scanString returns the index after the string at b[i:]. It checks eight bytes at a time.
 func scanString(b []byte, i int) (int, error) {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	j := i + 1
@@ -90,7 +88,7 @@ func scanString(b []byte, i int) (int, error) {
 	}
 }
 
-// Skip passes over an object or a list, checking its structure.
+// Skip checks the structure of the object or list at b[i:] and returns the index after it.
 func Skip(b []byte, i, depth int) (int, error) {
 	if depth >= MaxDepth {
 		return len(b), ErrDeep
@@ -122,7 +120,7 @@ func Skip(b []byte, i, depth int) (int, error) {
 	}
 }
 
-// scanKey reads a member's name and passes over the colon.
+// scanKey reads the name of a member and the colon after it.
 func scanKey(b []byte, i int) (key []byte, at int, err error) {
 	if i >= len(b) || b[i] != '"' {
 		return nil, len(b), ErrSyntax
@@ -141,7 +139,7 @@ func scanKey(b []byte, i int) (key []byte, at int, err error) {
 	return key, Space(b, i+1), nil
 }
 
-// next passes over a comma, or the end of an object or a list.
+// next reads a comma or the end of an object or list. more reports whether another element follows.
 func next(b []byte, i int, end byte) (at int, more bool, err error) {
 	i = Space(b, i)
 	switch {
@@ -155,8 +153,8 @@ func next(b []byte, i int, end byte) (at int, more bool, err error) {
 	return len(b), false, ErrSyntax
 }
 
-// Elements hands over the elements of the list that b begins with, until each
-// returns false; it returns the index after the list.
+// Elements calls each with the elements of the list at the beginning of b, until each returns false. It returns the index after the last
+// element that was read, or after the list.
 func Elements(b []byte, each func(Value) bool) (int, error) {
 	i := Space(b, 1)
 	if i < len(b) && b[i] == ']' {
@@ -177,7 +175,7 @@ func Elements(b []byte, each func(Value) bool) (int, error) {
 	}
 }
 
-// Unquote is what a JSON string holds; nil when it does not parse.
+// Unquote returns the text of a JSON string. A string that is not valid JSON is read leniently.
 func Unquote(raw []byte) []byte {
 	s := raw[1 : len(raw)-1]
 	if bytes.IndexByte(s, '\\') < 0 {
@@ -190,8 +188,8 @@ func Unquote(raw []byte) []byte {
 	return []byte(out)
 }
 
-// lenient undoes the escapes of a string that holds raw control characters or
-// escapes that JSON does not know, as nginx's \x22.
+// lenient decodes the escapes of a string that contains raw control characters or escapes that JSON does not define, such as nginx's
+// \x22.
 func lenient(s []byte) []byte {
 	out := make([]byte, 0, len(s))
 	for i := 0; i < len(s); i++ {

@@ -19,7 +19,7 @@ var documents = []string{
 	`{"a":[[[[[]]]],{"b":[{}]}],"c":"x"}`, `{"a":"` + strings.Repeat("x", 1000) + `\n"}`,
 }
 
-// The scanner gives the members and the texts that encoding/json gives.
+// The scanner returns the same members and texts as encoding/json.
 func TestTheScannerReadsWhatTheLibraryReads(t *testing.T) {
 	for _, doc := range documents {
 		var want map[string]json.RawMessage
@@ -44,7 +44,7 @@ func TestTheScannerReadsWhatTheLibraryReads(t *testing.T) {
 	}
 }
 
-// A document that is cut off anywhere, or damaged in its structure, is no value.
+// A document that is incomplete, or whose structure is damaged, is an error.
 func TestTheScannerAcceptsNoPartOfADocument(t *testing.T) {
 	for _, doc := range documents {
 		doc = strings.TrimSpace(doc)
@@ -67,7 +67,7 @@ func TestTheScannerAcceptsNoPartOfADocument(t *testing.T) {
 	}
 }
 
-// Words that some loggers write for a number that is none are values without text.
+// Words that some loggers write for an invalid number are values without text.
 func TestTheScannerReadsNotANumber(t *testing.T) {
 	for _, word := range []string{"NaN", "nan", "Infinity", "-Infinity", "-inf"} {
 		v, end, err := Scan([]byte(word+","), 0, 0)
@@ -101,14 +101,14 @@ func TestTheScannerEndsAtItsBounds(t *testing.T) {
 	}
 	var keys Keys
 	for i := range 3 * maxKeys {
-		keys.Of(fmt.Appendf(nil, "Name-%d", i))
+		keys.Canonical(fmt.Appendf(nil, "Name-%d", i))
 	}
 	if len(keys.known) > maxKeys {
 		t.Errorf("%d names are remembered, at most %d should be", len(keys.known), maxKeys)
 	}
 }
 
-// Escapes that JSON does not have are kept as they stand, those it has are undone.
+// Escapes that JSON does not define are kept unchanged; the others are decoded.
 func TestAStringThatIsNoJSONIsReadAllTheSame(t *testing.T) {
 	for raw, want := range map[string]string{
 		`"a\x22b"`: `a\x22b`, "\"a\nb\"": "a\nb", `"a\x22\n\t\"\\\/"`: "a\\x22\n\t\"\\/", "\"a\\x22\xff\"": "a\\x22\uFFFD", `"\u00e9"`: "é",
@@ -119,8 +119,8 @@ func TestAStringThatIsNoJSONIsReadAllTheSame(t *testing.T) {
 	}
 }
 
-// Names are matched in one form; of two spellings the later value stands, but a null of
-// another spelling takes no value back.
+// Names are compared in their canonical form. Of two spellings, the later value is used, but a null under another spelling does not
+// replace a value.
 func TestSpellingsOfANameAreOneMember(t *testing.T) {
 	for doc, want := range map[string]string{
 		`{"User-Agent":"a"}`: "a", `{":user_agent":"a"}`: "a", `{"\u0055ser-agent":"a"}`: "a",

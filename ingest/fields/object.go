@@ -4,8 +4,7 @@ import (
 	"encoding/json"
 )
 
-// Pair is a member of an object: its name as it was logged, and in the one form
-// that the tables use.
+// Pair is a member of an object. Name is the logged name, Key its canonical form (see Keys).
 type Pair struct {
 	Name string
 	Key  string
@@ -14,15 +13,14 @@ type Pair struct {
 
 const maxFields = 512
 
-// Keys turns names into the form that tables use: lower case, dashes as
-// underscores, no leading colon. Names repeat from record to record, so those
-// that need a change are remembered, up to a bound.
+// Keys converts names to their canonical form: lower case, underscores instead of dashes, no leading colon. The same names occur in every
+// record, so names that need a change are cached; the cache is bounded.
 type Keys struct{ known map[string]string }
 
 const maxKeys = 1024
 
-// Of is the form of a name that tables use.
-func (k *Keys) Of(name []byte) string {
+// Canonical returns the canonical form of a name.
+func (k *Keys) Canonical(name []byte) string {
 	for _, c := range name {
 		if changes[c] {
 			return k.changed(name)
@@ -55,7 +53,7 @@ func (k *Keys) changed(name []byte) string {
 	return s
 }
 
-// Canonical is the form of a name that tables use; see Keys.
+// Canonical returns the canonical form of a name; see Keys.
 func Canonical(name []byte) string {
 	out := make([]byte, 0, len(name))
 	for i, c := range unescapedName(name) {
@@ -85,14 +83,14 @@ func unescapedName(name []byte) []byte {
 	return name
 }
 
-// Object reads the members of the object at b[i:]. Of members with one name the
-// last one stands.
+// Object reads the members of the object at b[i:], appends them to into and returns the index after the object. If a name occurs more
+// than once, the last value is used.
 func (k *Keys) Object(b []byte, i int, into []Pair) ([]Pair, int, error) {
 	i = Space(b, i+1)
 	if i < len(b) && b[i] == '}' {
 		return into, i + 1, nil
 	}
-	var seen [4]uint64 // of a hash of the keys: most repeats are ruled out by it
+	var seen [4]uint64 // filter of a hash of the keys: it excludes most duplicates
 	for {
 		name, at, err := scanKey(b, i)
 		if err != nil {
@@ -102,7 +100,7 @@ func (k *Keys) Object(b []byte, i int, into []Pair) ([]Pair, int, error) {
 		if err != nil {
 			return into, len(b), err
 		}
-		key := k.Of(name)
+		key := k.Canonical(name)
 		if n := len(key); n > 0 {
 			h := uint8(n)*31 ^ key[0]*7 ^ key[n-1]*113 ^ key[n/2]*29
 			if word, bit := &seen[h>>6], uint64(1)<<(h&63); *word&bit == 0 || !replaced(into, name, key, v) {
@@ -120,8 +118,8 @@ func (k *Keys) Object(b []byte, i int, into []Pair) ([]Pair, int, error) {
 	}
 }
 
-// replaced puts v where an earlier member of that key stands. Another spelling
-// of the key (user-agent, user_agent) does not take a value back to nothing.
+// replaced sets v as the value of an earlier member with that key and reports whether there is one. A null under another spelling of the
+// key (user-agent, user_agent) does not replace a value.
 func replaced(pairs []Pair, name []byte, key string, v Value) bool {
 	for j := range pairs {
 		if pairs[j].Key == key {
@@ -134,7 +132,7 @@ func replaced(pairs []Pair, name []byte, key string, v Value) bool {
 	return false
 }
 
-// Get is the value of the member with that key (in the form of Keys), or absent.
+// Get returns the value of the member with that canonical key, or an absent value.
 func Get(pairs []Pair, key string) Value {
 	for i := range pairs {
 		if pairs[i].Key == key {

@@ -7,17 +7,17 @@ import (
 	"unsafe"
 )
 
-// Value is a value as it stands in the record.
+// Value is a value of a record in its original bytes.
 type Value struct {
 	Kind byte // '"' JSON string, '0' number, 't' true, 'f' false, 'n' null, '{', '[', 's' text that is not quoted, 0 absent
 	Raw  []byte
 }
 
-// Plain is a value that is no JSON: a part of a line, an attribute.
+// Plain returns a value that is not JSON: a part of a line or an attribute.
 func Plain(s string) Value { return Value{'s', unsafe.Slice(unsafe.StringData(s), len(s))} }
 
-// Text is a string or a number as text; null and the sentinels are empty. Of a
-// list, as headers may be, the first element counts.
+// Text returns a string or number as text, and the empty string for null and for placeholders such as "-". For a list, such as a repeated
+// header, it uses the first element.
 func (v Value) Text() string {
 	switch v.Kind {
 	case '"':
@@ -40,7 +40,7 @@ func (v Value) Text() string {
 	return ""
 }
 
-// Present is s trimmed, empty for what sources write when there is nothing.
+// Present returns s without surrounding spaces. It returns the empty string for placeholders that sources write for a missing value.
 func Present(s string) string {
 	if s == "" || s == "-" {
 		return ""
@@ -55,7 +55,7 @@ func Present(s string) string {
 	return s
 }
 
-// Int reads an integer from a number or a numeric string; fractions are cut.
+// Int returns the integer of a number or of a numeric string, without its fraction.
 func (v Value) Int() (int64, bool) {
 	s := v.Text()
 	if s == "" {
@@ -71,7 +71,7 @@ func (v Value) Int() (int64, bool) {
 	return int64(f), true
 }
 
-// Count is a number that cannot be negative; what is above 63 bits is not believed.
+// Count returns a number that cannot be negative. It returns 0 for negative numbers, for other text and above 63 bits.
 func (v Value) Count() uint64 {
 	n, ok := v.Int()
 	if !ok || n < 0 {
@@ -80,10 +80,10 @@ func (v Value) Count() uint64 {
 	return uint64(n)
 }
 
-// Small is a count that fits 32 bits.
+// Small returns Count limited to 32 bits.
 func (v Value) Small() uint32 { return uint32(min(v.Count(), math.MaxUint32)) }
 
-// Status is an HTTP status, 0 for what is none.
+// Status returns an HTTP status, or 0 if v is not one.
 func (v Value) Status() uint16 {
 	if n, ok := v.Int(); ok && n >= 100 && n < 1000 {
 		return uint16(n)

@@ -11,10 +11,10 @@ import (
 	"flyball/schema/document"
 )
 
-// Program is a mapping that can run. It is immutable and safe for concurrent use.
+// Program is a compiled mapping. It is immutable and safe for concurrent use.
 type Program struct {
-	Name     string // as a topic's format names it
-	Format   string // as calls carry it: NAME/1
+	Name     string // the name in a topic's format setting
+	Format   string // the format of its calls: NAME/1
 	Title    string
 	Observer schema.ObserverKind
 
@@ -33,31 +33,31 @@ type Program struct {
 	shapes   [][]sign
 }
 
-// slot is a path that some line wants.
+// slot is a path from which a rule, a condition or unwrap reads.
 type slot struct {
 	path     string
 	asserted bool
 }
 
-// line of the mapping, compiled: the ways to a field.
+// line is a compiled line of the mapping: the rules for a field, in the order in which they are tried.
 type line struct {
 	field Field
 	ways  []rule
 }
 
-// rule is one way to a field.
+// rule is a compiled source of a field.
 type rule struct {
 	from     []int
 	template []part
 	constant string
 	list     string
-	secret   bool // the field takes a secret, and hashes it
+	secret   bool // the value is a secret; the field stores its hash
 	funcs    []textFunc
 	with     With
-	asserted With // the same for what the caller claims
+	asserted With // the same for values that the caller claims
 }
 
-// part of a template: text, or the text of a slot.
+// part is a part of a template: a text or the value of a slot.
 type part struct {
 	text string
 	slot int // -1: text
@@ -70,12 +70,12 @@ type test struct {
 	prefix string
 }
 
-// sign of a format: a member, or a member with a value.
+// sign is a sign of a format: a member, optionally with a value.
 type sign struct {
 	key, is, prefix string
 }
 
-// fault names the key at which a mapping is wrong.
+// fault returns an error that begins with the key at which a mapping is wrong.
 func fault(key string, format string, args ...any) error {
 	return fmt.Errorf("%s: "+format, append([]any{key}, args...)...)
 }
@@ -122,7 +122,7 @@ func plainName(s string) bool {
 	return s != "" && len(s) <= 40
 }
 
-// slotOf is the slot of a path, one for each path.
+// slotOf returns the slot of a path and creates it if necessary.
 func (p *Program) slotOf(path string, headers []string) (int, error) {
 	for i := range p.slots {
 		if p.slots[i].path == path {
@@ -139,8 +139,8 @@ func (p *Program) slotOf(path string, headers []string) (int, error) {
 	})
 }
 
-// isCallerClaim reports whether a path leads into request headers: whatever a mapping
-// calls it, the caller chose it.
+// isCallerClaim reports whether a path leads into request headers. Such a value is a claim of the caller, also if the mapping gives it
+// another name.
 func isCallerClaim(path string, headers []string) bool {
 	low := fields.Canonical([]byte(path))
 	for _, h := range headers {
@@ -229,7 +229,7 @@ func (p *Program) rule(f Field, e *Expr, headers []string) (*rule, error) {
 	return r, err
 }
 
-// options compiles how the text of a field is read: its unit, its form of time, its kind.
+// options compiles how the text of a field is read: its unit, its time format and its kind.
 func (r *rule) options(f Field, e *Expr) error {
 	for _, compile := range []func(Field, *Expr) error{r.unitOption, r.timeOptions, r.kindOptions} {
 		if err := compile(f, e); err != nil {

@@ -1,12 +1,8 @@
-// Package mapping says in data how a gateway's record becomes a call: which
-// member goes into which field, through a fixed list of functions. A mapping is
-// a YAML file; those for gateways that Flyball knows come with it (Presets),
-// and an operator writes one for a gateway that nobody has heard of.
+// Package mapping defines as data how a gateway's record becomes a call: which member sets which field, through a fixed set of functions.
+// A mapping is a YAML file. Mappings for known gateways are part of Flyball (Presets); an operator can write one for any other gateway.
 //
-// A mapping is compiled once. Reading a record is then one walk over its
-// members and one pass over the mapping's lines, whatever it says.
+// A mapping is compiled once. Reading a record then needs one walk over its members and one pass over the lines of the mapping.
 //
-// Package mapping refuses scripts, loops and anything that could fail to end;
-// a mapping with a line it does not understand, whole; and to decide what a
-// text means: that a status is a number, or a time a time, its caller knows.
+// It does not support scripts, loops or anything else that may not end. It does not accept a mapping with an invalid line, not even in
+// part. It does not interpret values: the caller parses statuses and times.
 package mapping

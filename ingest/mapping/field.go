@@ -2,11 +2,11 @@ package mapping
 
 import "slices"
 
-// Field of a call that a mapping can set.
+// Field is a field of a call that a mapping can set.
 type Field uint8
 
-// The fields, in the order in which they are set: what another one needs comes
-// first. Their names in a mapping are FORMATS §8's.
+// The fields, in the order in which they are set: a field comes after the fields it depends on. FORMATS §8 describes their names in a
+// mapping.
 const (
 	OpKind Field = iota
 	StartTime
@@ -152,10 +152,10 @@ var fieldNames = [fieldCount]string{
 	TokenIssuer:    "token_issuer",
 }
 
-// String is the field's name in a mapping.
+// String returns the field's name in a mapping.
 func (f Field) String() string { return fieldNames[f] }
 
-// FieldNames are the names that a mapping may set, sorted.
+// FieldNames returns the names of the fields that a mapping may set, sorted.
 func FieldNames() []string {
 	names := slices.Clone(fieldNames[:])
 	slices.Sort(names)
@@ -167,16 +167,16 @@ func fieldOf(name string) (Field, bool) {
 	return Field(max(i, 0)), i >= 0
 }
 
-// With says how the text of a field is to be read.
+// With describes how the text of a field is read.
 type With struct {
-	Unit  int64  // of durations: nanoseconds a unit; 0: it stands in the text
+	Unit  int64  // of durations: nanoseconds per unit; 0: the text contains the unit
 	Basis string // of times: start, end, log
 	Kind  string // of credentials: consumer, api_key, oauth_client, mtls, aws_key, user; of a secret: hmac
-	// Sum: the text is a list of durations to be summed.
+	// Sum means that the text is a list of durations to add.
 	Sum bool
-	// Epoch is the unit of a time that is a number, in nanoseconds; 0: the unit follows from its size.
+	// Epoch is the unit in nanoseconds of a time that is a number; 0: the unit follows from the size of the number.
 	Epoch int64
-	// Asserted: the text is of a request header: a claim of the caller.
+	// Asserted means that the text is a claim of the caller, for example a request header.
 	Asserted bool
 }
 

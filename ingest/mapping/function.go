@@ -12,10 +12,10 @@ import (
 
 var timeForms = []string{"rfc3339", "clf", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns", "haproxy", "gin", "sql"}
 
-// textFunc is a function of an expression. It returns "" where it finds nothing.
+// textFunc is a function of an expression. It returns the empty string if it finds nothing.
 type textFunc = func(string) string
 
-// functions compiles the functions of an expression, in the order in which they run.
+// functions returns the compiled functions of an expression, in the order in which they run.
 func (e *Expr) functions(f Field) (list string, chain []textFunc, err error) {
 	if err := e.checkList(f); err != nil {
 		return "", nil, err
@@ -56,7 +56,7 @@ func (e *Expr) splitFunc(Field) (textFunc, error) {
 	return func(s string) string { return splitAt(s, sep, index) }, nil
 }
 
-// regexFunc is the first group of a pattern, or all of what it matches if it has none.
+// regexFunc returns the first group of a pattern, or the whole match if the pattern has no group.
 func (e *Expr) regexFunc(Field) (textFunc, error) {
 	if e.Regex == "" {
 		return nil, nil
@@ -104,7 +104,7 @@ func (e *Expr) lowerFunc(Field) (textFunc, error) {
 	return strings.ToLower, nil
 }
 
-// wordFunc drops a leading word; of a single word it keeps that.
+// wordFunc removes the first word. A text of one word is not changed.
 func (e *Expr) wordFunc(Field) (textFunc, error) {
 	if !e.Word {
 		return nil, nil
@@ -145,7 +145,7 @@ func (e *Expr) notFunc(Field) (textFunc, error) {
 	}, nil
 }
 
-// mapFunc looks a value up in the map of the expression; "*" stands for all others.
+// mapFunc replaces a value by its entry in the map of the expression; "*" is the entry for all other values.
 func (e *Expr) mapFunc(f Field) (textFunc, error) {
 	if e.Map == nil {
 		return nil, nil
@@ -197,7 +197,7 @@ func splitAt(s, sep string, index int) string {
 	return parts[index]
 }
 
-// named is the function of that name, or of baggage:KEY the member KEY of a W3C baggage.
+// named returns the function with that name. baggage:KEY returns the member KEY of a W3C baggage.
 func named(name string) (textFunc, error) {
 	if key, ok := strings.CutPrefix(name, "baggage:"); ok && key != "" {
 		return func(s string) (out string) {

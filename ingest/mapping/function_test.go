@@ -8,8 +8,8 @@ import (
 	"flyball/ingest/fields"
 )
 
-// recording is a Sink that notes what it is given, as "field" or "kept.NAME" or
-// "header.NAME"; refused holds the values that it has no use for.
+// recording is a Sink that records its input as "field", "kept.NAME" or "header.NAME". refused contains the values that it does not
+// accept.
 type recording struct {
 	got     map[string]string
 	claimed map[string]bool
@@ -27,7 +27,7 @@ func (r recording) Header(p fields.Pair)             { r.got["header."+p.Name] =
 func (r recording) Known(p fields.Pair) bool         { return p.Key == "shared" }
 func (r recording) Keep(name string, v fields.Value) { r.got["kept."+name] = v.Text() }
 
-// runOn compiles the lines below set: of a mapping, and runs it on one JSON record.
+// runOn compiles these lines of set: of a mapping and runs the mapping on one JSON record.
 func runOn(t *testing.T, set, more, record string) (recording, Match) {
 	t.Helper()
 	p, err := Compile("mine.yaml", []byte("version: 1\nname: mine\n"+more+"set:\n  status: code\n"+set))
@@ -90,7 +90,7 @@ func TestAFunctionOfAMappingGivesAnotherText(t *testing.T) {
 	}
 }
 
-// Of a list in JSON the same parts are read as of one in text.
+// A JSON list gives the same parts as a list in a text.
 func TestAListIsReadFromJSON(t *testing.T) {
 	for list, want := range map[string]string{"first": "a", "last": "c", "count": "3"} {
 		got, _ := runOn(t, "  api: {from: a, list: "+list+"}\n", "", `{"a":["a","b","c"]}`)
@@ -104,7 +104,7 @@ func TestAListIsReadFromJSON(t *testing.T) {
 	}
 }
 
-// The first way that gives a value wins: absent, null and refused ones are passed over.
+// The first source with a value is used; absent values, null and values that the sink does not accept are skipped.
 func TestTheFirstWayThatGivesAValueWins(t *testing.T) {
 	const set = "  api:\n  - {from: [a, b.c]}\n  - {template: \"{d}/{e}\"}\n  - {value: constant}\n"
 	for record, want := range map[string]string{
@@ -124,7 +124,7 @@ func TestTheFirstWayThatGivesAValueWins(t *testing.T) {
 	}
 }
 
-// What lies below request headers is the caller's claim, by whatever path it is named.
+// A value in request headers is a claim of the caller, under any path.
 func TestAValueOfARequestHeaderIsAClaim(t *testing.T) {
 	const more = "headers: [req.h, \"hdr_*\"]\n"
 	for path, claim := range map[string]bool{
@@ -167,7 +167,7 @@ func TestARunSaysWhatCameOfARecord(t *testing.T) {
 	}
 }
 
-// Memory that held a record gives nothing of it to the next one.
+// Memory that was used for a record contains none of its values for the next one.
 func TestAMemoryKeepsNothingOfTheRecordBefore(t *testing.T) {
 	p, err := Compile("mine.yaml", []byte("version: 1\nname: mine\nset:\n  status: code\n  api: deep.name\n"))
 	if err != nil {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Match reads a line of text into members; false when it is of another format.
-// The members are the memory's until its next use.
+// Match splits a line of text into members. It returns false if the line does not match the pattern. The members are valid until the next
+// use of m.
 func (p *Program) Match(line string, m *Memory) ([]fields.Pair, bool) {
 	at, ok := p.pattern.match(line, m.caps)
 	if !ok {
@@ -29,7 +29,7 @@ func (p *Program) Match(line string, m *Memory) ([]fields.Pair, bool) {
 	return m.lines, true
 }
 
-// unescaped undoes \" and \\ of a quoted part.
+// unescaped decodes \" and \\ in a quoted part.
 func unescaped(s string) string {
 	if strings.IndexByte(s, '\\') < 0 {
 		return s
@@ -37,7 +37,7 @@ func unescaped(s string) string {
 	return strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(s)
 }
 
-// logfmt reads k=v k="v w" pairs.
+// logfmt reads k=v and k="v w" pairs and appends them to into.
 func logfmt(s string, keys *fields.Keys, into []fields.Pair) []fields.Pair {
 	for s = strings.TrimLeft(s, " \t"); s != ""; s = strings.TrimLeft(s, " \t") {
 		key, rest, ok := strings.Cut(s, "=")
@@ -64,7 +64,7 @@ func logfmt(s string, keys *fields.Keys, into []fields.Pair) []fields.Pair {
 			v, s = rest[:end], rest[end:]
 		}
 		if len(into) < maxPairs {
-			into = append(into, fields.Pair{Name: key, Key: keys.Of([]byte(key)), Val: fields.Plain(v)})
+			into = append(into, fields.Pair{Name: key, Key: keys.Canonical([]byte(key)), Val: fields.Plain(v)})
 		}
 	}
 	return into

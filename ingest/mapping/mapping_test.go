@@ -7,8 +7,7 @@ import (
 
 const sound = "version: 1\nname: mine\nset:\n  start_time: at\n  status: code\n"
 
-// A mapping that is wrong is refused whole, and the error names the key, the
-// value and the rule.
+// An invalid mapping is rejected completely, and the error names the key, the value and the rule.
 func TestAWrongMappingIsRefusedByName(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"unknown field":    {"version: 1\nname: mine\nset:\n  statsu: code\n", `set.statsu: is no field of a call; did you mean status?`},

@@ -8,17 +8,17 @@ import (
 	"flyball/ingest/fields"
 )
 
-// node of the tree of paths: what is wanted at a member, and below it.
+// node is a node of the tree of paths: it describes what is read from a member and from the members inside it.
 type node struct {
-	kids    map[string]*node // by the member's name in the form of fields.Keys
+	kids    map[string]*node // by the canonical name of the member (fields.Keys)
 	items   map[int]*node    // by index in a list
 	slots   []place
 	headers bool // the member is an object of request headers
 	attr    string
 }
 
-// place is a slot that a member fills. Where two spellings of one path are
-// there (a name with dots, and members in members), the higher rank stands.
+// place is a slot that a member fills. If a record contains two spellings of one path (a name with dots, and nested members), the one
+// with the higher rank is used.
 type place struct {
 	slot int
 	rank uint8
@@ -50,8 +50,7 @@ func (n *node) item(i int) *node {
 
 const maxSegments = 6
 
-// segments of a path: split at its dots, but not at \. ; [n] is an index, [] the
-// first of a list.
+// segments splits a path at its dots, but not at \. ; [n] is an index, [] the first element of a list.
 func segments(path string) ([]string, error) {
 	var out []string
 	var cur strings.Builder
@@ -79,8 +78,8 @@ func segments(path string) ([]string, error) {
 	return out, nil
 }
 
-// reach hands over the nodes at which a path ends: one for each way to read its
-// dots, members in members, and names that hold dots, which rank higher.
+// reach calls each with the nodes at which a path may end. There is one for each interpretation of its dots: nested members, or names
+// with dots, which have a higher rank.
 func (n *node) reach(path string, each func(end *node, rank uint8)) error {
 	segs, err := segments(path)
 	if err != nil {
@@ -110,7 +109,7 @@ func (n *node) reach(path string, each func(end *node, rank uint8)) error {
 	return walk(n, segs, 0)
 }
 
-// indexed takes [n] off a name.
+// indexed splits [n] from a name.
 func indexed(s string) (name string, index int, has bool, err error) {
 	open := strings.LastIndexByte(s, '[')
 	if open <= 0 || !strings.HasSuffix(s, "]") {

@@ -7,16 +7,14 @@ import (
 	"unicode/utf8"
 )
 
-// pattern matches lines. A pattern's meaning is the library's: of all ways to
-// match, the first in its order of preference. Lines of a log nearly always
-// match by the preferred choice at every step, so that way is tried first,
-// without going back; only when it fails does the library decide.
+// pattern matches lines with the semantics of package regexp: of all possible matches, the preferred one. Log lines nearly always match
+// with the preferred choice at each step, so this is tried first, without backtracking. Only if it fails, package regexp is used.
 type pattern struct {
 	re    *regexp.Regexp
-	first step // nil when the pattern holds something that first does not know
+	first step // nil if the pattern contains an operator that steps does not support
 }
 
-// step matches at s[i:] and returns the index after what it matched, or -1.
+// step matches at s[i:] and returns the index after the match, or -1.
 type step func(s string, i int, caps []int) int
 
 func compilePattern(text string) (*pattern, error) {
@@ -31,7 +29,7 @@ func compilePattern(text string) (*pattern, error) {
 	return &pattern{re, steps(tree.Simplify(), nil)}, nil
 }
 
-// match fills caps as FindStringSubmatchIndex does.
+// match fills caps as FindStringSubmatchIndex does and reports whether s matches.
 func (p *pattern) match(s string, caps []int) ([]int, bool) {
 	n := 2 * (p.re.NumSubexp() + 1)
 	if p.first != nil {
@@ -51,8 +49,8 @@ func (p *pattern) match(s string, caps []int) ([]int, bool) {
 	return at, at != nil
 }
 
-// steps compiles a tree; next is what follows it, which a lazy repetition needs
-// to know. It is nil when something cannot be done without going back.
+// steps compiles a tree. next is the expression after it, which a lazy repetition needs. It returns nil if the tree cannot be matched
+// without backtracking.
 func steps(t *syntax.Regexp, next *syntax.Regexp) step {
 	switch t.Op {
 	case syntax.OpEmptyMatch:
@@ -79,7 +77,7 @@ func steps(t *syntax.Regexp, next *syntax.Regexp) step {
 	return nil
 }
 
-// at matches nothing, at one place of the text.
+// at matches the empty string at one position of the text.
 func at(place func(s string) int) step {
 	return func(s string, i int, _ []int) int {
 		if i == place(s) {
@@ -137,7 +135,7 @@ func btoi(b bool) int {
 	return 0
 }
 
-// width of the character at s[i]; an invalid byte counts as one.
+// width returns the number of bytes of the character at s[i]; an invalid byte is one character.
 func width(s string, i int) int {
 	if s[i] < utf8.RuneSelf {
 		return 1
@@ -146,8 +144,8 @@ func width(s string, i int) int {
 	return n
 }
 
-// compileClass is a class by first byte; nil when characters beyond ASCII are not
-// all in it or all out of it.
+// compileClass returns a class as a table of first bytes. It returns nil unless the characters beyond ASCII are either all in the class
+// or all outside.
 func compileClass(t *syntax.Regexp) *[256]bool {
 	in := &[256]bool{}
 	above := false
@@ -221,8 +219,7 @@ func alternate(subs []*syntax.Regexp, next *syntax.Regexp) step {
 	}
 }
 
-// optional takes what is there; what it noted of a part that did not fit must
-// not stay.
+// optional matches its expression if possible. If the expression does not match, its captures are cleared.
 func optional(t *syntax.Regexp, next *syntax.Regexp) step {
 	sub := steps(t.Sub[0], next)
 	if sub == nil || t.Flags&syntax.NonGreedy != 0 {
@@ -240,7 +237,7 @@ func optional(t *syntax.Regexp, next *syntax.Regexp) step {
 	}
 }
 
-// captures are the first and the last group within a tree.
+// captures returns the first and the last capture group in a tree.
 func captures(t *syntax.Regexp) (first, last int) {
 	first, last = 1<<30, -1
 	if t.Op == syntax.OpCapture {

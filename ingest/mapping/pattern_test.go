@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// lines of the decoders' records, and what may be done to them.
+// lines returns lines of the decoders' records and changed copies of them.
 func lines(t testing.TB) []string {
 	t.Helper()
 	files, err := filepath.Glob("../decode/testdata/*.log")
@@ -26,7 +26,7 @@ func lines(t testing.TB) []string {
 	return out
 }
 
-// same compares the way without going back with the library.
+// same compares the match without backtracking with that of package regexp.
 func same(t *testing.T, p *Program, line string) {
 	t.Helper()
 	want := p.pattern.re.FindStringSubmatchIndex(line)

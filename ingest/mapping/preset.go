@@ -11,7 +11,7 @@ import (
 //go:embed preset/*.yaml
 var files embed.FS
 
-// order in which auto tries presets: what is most particular first, the rest by name.
+// order is the order in which auto tries presets: the most specific first, the others by name.
 var order = []string{"haproxy", "ingress_nginx", "traefik_clf", "agentgateway_text", "combined", "gin"}
 
 type preset struct {
@@ -19,7 +19,7 @@ type preset struct {
 	program *Program
 }
 
-// load compiles the presets once; a fault in one is a fault of Flyball's own.
+// load compiles the presets once. It panics on an error, because presets are part of the program.
 var load = sync.OnceValue(func() map[string]preset {
 	all := map[string]preset{}
 	names, err := files.ReadDir("preset")
@@ -30,7 +30,7 @@ var load = sync.OnceValue(func() map[string]preset {
 		p, ok := all[name]
 		return p.spec, ok
 	}
-	for _, derived := range []bool{false, true} { // what is like another one needs that one first
+	for _, derived := range []bool{false, true} { // a preset that is like another one is loaded after it
 		for _, f := range names {
 			text, err := files.ReadFile("preset/" + f.Name())
 			if err != nil {
@@ -49,8 +49,7 @@ var load = sync.OnceValue(func() map[string]preset {
 	return all
 })
 
-// Presets are the mappings that come with Flyball, in the order in which auto
-// tries them.
+// Presets returns the mappings that are part of Flyball, in the order in which auto tries them.
 func Presets() []*Program {
 	all := load()
 	var out []*Program
@@ -67,7 +66,7 @@ func Presets() []*Program {
 	return append(out, rest...)
 }
 
-// PresetNames are their names, sorted.
+// PresetNames returns the names of the presets, sorted.
 func PresetNames() []string {
 	var names []string
 	for name := range load() {
@@ -77,7 +76,7 @@ func PresetNames() []string {
 	return names
 }
 
-// Text of a preset, to be copied and changed.
+// Text returns the YAML of a preset, which an operator can copy and change.
 func Text(name string) ([]byte, error) {
 	b, err := files.ReadFile("preset/" + name + ".yaml")
 	if err != nil {
@@ -86,7 +85,7 @@ func Text(name string) ([]byte, error) {
 	return b, nil
 }
 
-// Compile reads an operator's mapping; it may be like a preset.
+// Compile compiles an operator's mapping. It may be like a preset.
 func Compile(file string, text []byte) (*Program, error) {
 	p, _, err := parse(file, text, func(name string) (*Spec, bool) {
 		b, ok := load()[name]

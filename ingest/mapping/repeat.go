@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// repeat runs as far as it can; a lazy one only until a literal follows.
+// repeat matches a repetition as long as possible, or, if it is lazy, until the literal that follows.
 func repeat(t *syntax.Regexp, next *syntax.Regexp) step {
 	sub := t.Sub[0]
 	if _, last := captures(sub); last >= 0 {
@@ -22,7 +22,7 @@ func repeat(t *syntax.Regexp, next *syntax.Regexp) step {
 	return repeatStep(sub, minimum)
 }
 
-// repeatLazily is nil unless a class is repeated and a literal follows.
+// repeatLazily returns nil unless a class is repeated and a literal follows.
 func repeatLazily(in *[256]bool, minimum int, next *syntax.Regexp) step {
 	for next != nil && (next.Op == syntax.OpConcat || next.Op == syntax.OpCapture) {
 		next = next.Sub[0]
@@ -51,7 +51,7 @@ func repeatStep(sub *syntax.Regexp, minimum int) step {
 	if one == nil {
 		return nil
 	}
-	run := &[256]bool{} // of an alternation that begins with a class
+	run := &[256]bool{} // class at the beginning of an alternation
 	if sub.Op == syntax.OpAlternate {
 		if c := compileClass(sub.Sub[0]); c != nil {
 			run = c

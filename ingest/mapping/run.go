@@ -10,23 +10,23 @@ import (
 	"flyball/ingest/redact"
 )
 
-// Sink reads what a mapping found.
+// Sink receives the fields that a mapping finds in a record.
 type Sink interface {
-	// Set hands over the value of a field; false asks for the next way to it. From
-	// is the path it came by.
+	// Set receives the value of a field and the path from which it was read. It returns false if the value cannot be used; the mapping then
+	// tries its next source.
 	Set(f Field, v fields.Value, with *With, from string) bool
-	// Header hands over a request header, its name in the form of fields.Keys.
+	// Header receives a request header. Its name has the canonical form of fields.Keys.
 	Header(p fields.Pair)
-	// Known hands over a member that the mapping does not name; false if no table knows it.
+	// Known receives a member that the mapping does not name. It returns false if the name is unknown.
 	Known(p fields.Pair) bool
-	// Keep hands over what is kept besides.
+	// Keep receives a value that is kept as an attribute.
 	Keep(name string, v fields.Value)
 }
 
-// maxElements is how many elements of a list are read.
+// maxElements is the maximum number of elements of a list that are read.
 const maxElements = 64
 
-// Memory is what a run needs; one for each goroutine.
+// Memory is reused memory of Run and Match. Each goroutine needs its own.
 type Memory struct {
 	keys   fields.Keys
 	vals   []fields.Value
@@ -37,7 +37,7 @@ type Memory struct {
 	caps   []int
 }
 
-// Forget drops what the last record left behind.
+// Forget clears the values of the last record.
 func (m *Memory) Forget() {
 	clear(m.vals[:cap(m.vals)])
 	for i := range m.pairs {
@@ -46,15 +46,15 @@ func (m *Memory) Forget() {
 	clear(m.lines[:cap(m.lines)])
 }
 
-// Match of a run.
+// Match is the result of Run.
 type Match uint8
 
-// What came of a record.
+// Results of Run.
 const (
 	Mapped  Match = iota
-	Ignored       // nothing is to come of it
-	Unlike        // it is no call of this format
-	Wrapped       // Inner holds the record itself
+	Ignored       // no call follows from the record
+	Unlike        // the record is not a call of this format
+	Wrapped       // the second result of Run is the record itself
 )
 
 // Recognises reports whether an object has the shape of this format.
@@ -72,10 +72,10 @@ next:
 	return false
 }
 
-// HasShape reports whether the mapping says how its records are recognised.
+// HasShape reports whether the mapping defines how its records are recognised.
 func (p *Program) HasShape() bool { return len(p.shapes) > 0 }
 
-// Names counts the members of an object that the mapping names.
+// Names returns how many members of an object the mapping names.
 func (p *Program) Names(pairs []fields.Pair) int {
 	n := 0
 	for i := range pairs {
@@ -89,7 +89,7 @@ func (p *Program) Names(pairs []fields.Pair) int {
 // IsText reports whether the mapping reads lines of text.
 func (p *Program) IsText() bool { return p.pattern != nil }
 
-// Run maps the members of a record. When it is Wrapped, inner is the record.
+// Run reads the members of a record and passes the fields to s. If the result is Wrapped, inner is the record itself.
 func (p *Program) Run(pairs []fields.Pair, m *Memory, s Sink) (v Match, inner fields.Value) {
 	n := len(p.slots)
 	if cap(m.vals) < n {
@@ -131,7 +131,7 @@ func (t *test) holds(vals []fields.Value) bool {
 		strings.HasPrefix(text, t.prefix)
 }
 
-// walk reads the members of an object that lie at a node.
+// walk reads the members of the object at a node.
 func (p *Program) walk(at *node, pairs []fields.Pair, m *Memory, s Sink, depth int) {
 	for i := range pairs {
 		pair := &pairs[i]
@@ -161,7 +161,7 @@ func (p *Program) prefixed(pair *fields.Pair, s Sink) bool {
 	return false
 }
 
-// store keeps the value at a node for the slots that want it, and walks on into it.
+// store stores the value at a node in its slots and reads its members and elements.
 func (p *Program) store(n *node, v fields.Value, m *Memory, s Sink, depth int) {
 	for _, at := range n.slots {
 		if m.vals[at.slot].Kind == 0 || at.rank >= m.ranks[at.slot] && v.Kind != 'n' {
@@ -190,7 +190,7 @@ func (p *Program) storeItems(n *node, list fields.Value, m *Memory, s Sink, dept
 	})
 }
 
-// storeMembers walks into an object, or into a text that is one.
+// storeMembers reads the members of an object, or of a text that contains an object.
 func (p *Program) storeMembers(n *node, v fields.Value, m *Memory, s Sink, depth int) {
 	if v.Kind == '"' {
 		v = objectInText(v)
@@ -211,7 +211,7 @@ func (p *Program) storeMembers(n *node, v fields.Value, m *Memory, s Sink, depth
 	p.walk(n, inside, m, s, depth+1)
 }
 
-// objectInText is the object that a text consists of, else the text.
+// objectInText returns the object if a text contains exactly one object, otherwise the text.
 func objectInText(text fields.Value) fields.Value {
 	raw := bytes.TrimSpace(fields.Unquote(text.Raw))
 	if len(raw) == 0 || raw[0] != '{' {
@@ -223,7 +223,7 @@ func objectInText(text fields.Value) fields.Value {
 	return fields.Value{Kind: '{', Raw: raw}
 }
 
-// apply tries one way to a field, and reports whether it gave a value.
+// apply tries one rule for a field and reports whether it gave a value.
 func (p *Program) apply(f Field, r *rule, m *Memory, s Sink) bool {
 	switch {
 	case r.constant != "":
@@ -268,8 +268,8 @@ func (p *Program) applyTemplate(f Field, r *rule, m *Memory, s Sink) bool {
 	return s.Set(f, fields.Plain(text), with, "template")
 }
 
-// convert is a value after the functions of the rule. It is redacted before: a function
-// may take a part of a secret that no longer looks like one.
+// convert applies the functions of the rule to a value. The value is redacted before, because a part of a secret may not be recognised as
+// one.
 func (r *rule) convert(v fields.Value) string {
 	text := readList(v, r.list)
 	if !r.secret && redact.Suspicious(text) {
@@ -304,8 +304,8 @@ func (r *rule) fill(m *Memory) (string, bool) {
 	return string(m.buffer), true
 }
 
-// readList reads a list: of JSON, or written with commas, colons or spaces
-// between. A sum stays a list: its parts have a unit.
+// readList reads a list: a JSON list, or a text with commas, colons or spaces as separators. For a sum it returns the whole list, because
+// its parts have a unit.
 func readList(v fields.Value, how string) string {
 	if v.Kind == '[' && how != "" && how != "first" {
 		var parts []string

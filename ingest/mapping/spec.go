@@ -10,44 +10,43 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// Spec is a mapping as it is written.
+// Spec is a mapping before it is compiled, as in its YAML file.
 type Spec struct {
-	Version int    `yaml:"version"` // of this format: 1
-	Name    string `yaml:"name"`    // by which a topic's format names it
+	Version int    `yaml:"version"` // of the mapping format: 1
+	Name    string `yaml:"name"`    // the name in a topic's format setting
 	Title   string `yaml:"title"`   // for people
-	// Observer that writes these records: gateway, sidecar, server, agent_runtime, audit; empty is gateway.
+	// Observer is the kind of the observer that writes these records: gateway, sidecar, server, tool_server, agent_runtime, client or audit;
+	// empty is gateway.
 	Observer string `yaml:"observer"`
-	// Recognise: any of these sets of members, all present, recognises the format of a
-	// JSON object. "name=text" and "name^=prefix" ask for a value.
+	// Recognise is a list of sets of members. A JSON object has this format if all members of one set are present. "name=text" and
+	// "name^=prefix" also compare the value.
 	Recognise [][]string `yaml:"recognise"`
-	// Line is the pattern (RE2) of a line of text; its named groups are the members.
+	// Line is the pattern (RE2) of a line of text. Its named groups are the members.
 	Line string `yaml:"line"`
-	// Logfmt names the group that holds k=v pairs, which become members too.
+	// Logfmt is the name of the group that contains k=v pairs. The pairs become members too.
 	Logfmt string `yaml:"logfmt"`
-	// Unwrap: paths of members of which the first that is there holds the record itself.
+	// Unwrap contains paths of members. The first one that exists contains the record itself.
 	Unwrap []string `yaml:"unwrap"`
-	// When: a record that does not match all of these is no call of this format.
+	// When contains conditions. A record that does not match all of them is not a call of this format.
 	When []Condition `yaml:"when"`
-	// Ignore: nothing at all comes of a record that matches any of these.
+	// Ignore contains conditions. A record that matches one of them gives neither a call nor a dead letter.
 	Ignore []Condition `yaml:"ignore"`
-	// Headers are where request headers are: objects by path, members by "prefix*".
+	// Headers are the places of request headers: objects by path, members by "prefix*".
 	Headers []string `yaml:"headers"`
-	// Members that no line names: "known" reads them under the names that gateways
-	// share (x_consumer, jwt_sub, http_x_agent_id …), for records whose names the
-	// operator chooses; empty leaves them.
+	// Members sets how members that no line names are read. "known" reads them under the names that gateways share (x_consumer, jwt_sub,
+	// http_x_agent_id …), for records whose names the operator chooses. Empty ignores them.
 	Members string `yaml:"members"`
-	// Attrs are the members that are kept besides, by path; "*" is all that are left.
+	// Attrs are the paths of members that are kept as attributes; "*" means all remaining members.
 	Attrs []string `yaml:"attrs"`
-	// Set are the fields: a path, paths of which the first that says something
-	// counts, or paths with functions.
+	// Set maps a field to its source: a path, several paths of which the first with a value is used, or paths with functions.
 	Set map[string]Line `yaml:"set"`
-	// Drop are members that say nothing of the call, where the rest is kept or read.
+	// Drop are members that do not describe the call, for mappings that keep or read the remaining members.
 	Drop []string `yaml:"drop"`
-	// Like names a preset whose lines stand where this mapping has none of its own.
+	// Like is the name of a preset whose lines are used for fields that this mapping does not set.
 	Like string `yaml:"like"`
 }
 
-// Condition on one member.
+// Condition is a condition on one member.
 type Condition struct {
 	Field  string   `yaml:"field"`
 	In     []string `yaml:"in"`
@@ -55,10 +54,10 @@ type Condition struct {
 	Prefix string   `yaml:"prefix"`
 }
 
-// Line says where a field comes from: the first way that says something counts.
+// Line lists the sources of a field. The first source with a value is used.
 type Line []Expr
 
-// UnmarshalYAML reads a path, a map, or a list of either.
+// UnmarshalYAML reads a path, a map, or a list of these.
 func (l *Line) UnmarshalYAML(read func(any) error) error {
 	var list []Expr
 	if err := read(&list); err == nil {
@@ -80,37 +79,35 @@ func isList(read func(any) error) bool {
 	return read(&any) == nil
 }
 
-// Expr says where a field's text comes from. The functions apply in the order
-// in which they stand here.
+// Expr describes one source of a field's text. The functions are applied in the order of these members.
 type Expr struct {
-	From     []string `yaml:"from"`     // paths; the first that says something counts
-	Template string   `yaml:"template"` // "{apiId}/{stage}"; empty when a part is
+	From     []string `yaml:"from"`     // paths; the first with a value is used
+	Template string   `yaml:"template"` // "{apiId}/{stage}"; empty if a part is empty
 	Value    string   `yaml:"value"`    // a constant
 
-	List    string    `yaml:"list"`    // first, last, sum, count of a list, also one written "a, b : c"
+	List    string    `yaml:"list"`    // first, last, sum or count of a list, also one written "a, b : c"
 	Split   []any     `yaml:"split"`   // [separator, index]; a negative index counts from the end
 	Regex   string    `yaml:"regex"`   // its first group, or the match
 	Replace []string  `yaml:"replace"` // [pattern, text with $1]
-	Trim    string    `yaml:"trim"`    // characters off both ends
+	Trim    string    `yaml:"trim"`    // characters removed from both ends
 	Lower   bool      `yaml:"lower"`
-	Word    bool      `yaml:"strip_prefix_word"` // "GET /orders" is /orders
+	Word    bool      `yaml:"strip_prefix_word"` // removes the first word: "GET /orders" becomes /orders
 	Func    string    `yaml:"fn"`                // xray, traceparent_trace, traceparent_span, baggage:KEY, uri_host
-	JWT     string    `yaml:"jwt"`               // a claim of a token that was logged: read only where tokens are believed
-	Not     []string  `yaml:"not"`               // texts that say nothing
-	Map     stringMap `yaml:"map"`               // text to text; "*" is any other
+	JWT     string    `yaml:"jwt"`               // a claim of a logged token; used only if tokens are believed
+	Not     []string  `yaml:"not"`               // texts that mean that there is no value
+	Map     stringMap `yaml:"map"`               // replaces a text by another; "*" is the entry for all other texts
 
-	// forms: rfc3339, clf, epoch_s, epoch_ms, epoch_us, epoch_ns, haproxy, gin, sql; empty: any form that is recognised
+	// formats: rfc3339, clf, epoch_s, epoch_ms, epoch_us, epoch_ns, haproxy, gin, sql; empty: any known format
 	Time  []string `yaml:"time"`
 	Unit  string   `yaml:"unit"`  // of a duration: s, ms, us, ns; go ("3ms"), pb ("0.038s")
 	Basis string   `yaml:"basis"` // of a time: start, end, log
 	Kind  string   `yaml:"kind"`  // of a credential
-	HMAC  bool     `yaml:"hmac"`  // the text is the secret itself: its keyed hash is the id
-	// Asserted: the caller claims it, under whatever name it was logged. What lies
-	// in request headers is asserted anyway.
+	HMAC  bool     `yaml:"hmac"`  // the text is a secret: its keyed hash is the id
+	// Asserted means that the value is a claim of the caller, independent of its name. Values in request headers are always claims.
 	Asserted bool `yaml:"asserted"`
 }
 
-// stringMap reads a YAML map whose values may be numbers.
+// stringMap is a YAML map whose values may be numbers.
 type stringMap map[string]string
 
 // UnmarshalYAML reads keys and values as text.
@@ -126,7 +123,7 @@ func (m *stringMap) UnmarshalYAML(read func(any) error) error {
 	return nil
 }
 
-// UnmarshalYAML reads a path, or the whole form.
+// UnmarshalYAML reads a path or a map of the members.
 func (e *Expr) UnmarshalYAML(read func(any) error) error {
 	var path string
 	if read(&path) == nil {
@@ -137,7 +134,7 @@ func (e *Expr) UnmarshalYAML(read func(any) error) error {
 	if err := read(&loose); err != nil {
 		return errors.New("a path, a map with from, template or value, or a list of either")
 	}
-	// One path, or one form of time, may stand without a list around it.
+	// A single path, time format or text may be written without a list.
 	for _, k := range []string{"from", "time", "not"} {
 		if v, ok := loose[k]; ok {
 			if _, list := v.([]any); !list {
@@ -161,8 +158,8 @@ func firstLine(s string) string {
 	return s
 }
 
-// parse reads a mapping file; unknown keys are refused. Base finds the mapping
-// that another one is like. Errors name file, key, value and rule.
+// parse reads a mapping file. Unknown keys are errors. base returns the mapping that Like names. Errors name the file, key, value and
+// rule.
 func parse(file string, text []byte, base func(name string) (*Spec, bool)) (*Program, *Spec, error) {
 	s := &Spec{}
 	if err := document.Read(text, s); err != nil {
@@ -182,8 +179,7 @@ func parse(file string, text []byte, base func(name string) (*Spec, bool)) (*Pro
 	return p, s, nil
 }
 
-// inherit takes over what a mapping does not say itself, but for how a record
-// is recognised and read.
+// inherit copies the settings of b that s does not set, except those that recognise and split a record.
 func (s *Spec) inherit(b *Spec) {
 	if s.Set == nil {
 		s.Set = map[string]Line{}

@@ -12,26 +12,24 @@ import (
 	"flyball/schema/wire"
 )
 
-// maxTraces is how many traces a process remembers as bound. An older one may be bound
-// again, which changes nothing.
+// maxTraces is how many traces a process remembers as bound. A trace that was forgotten is bound again, which has no effect.
 const maxTraces = 1 << 16
 
-// Binder writes to the partition of a trace which actor owns it, once for each trace. It is
-// safe for concurrent use: the sources of a process share one.
+// Binder writes the actor that owns a trace to the partition of the trace, once for each trace. It is safe for concurrent use: all
+// sources of a process share one.
 type Binder struct {
 	partitions int32
 
 	mu       sync.Mutex
-	now, old map[[16]byte]struct{} // traces that are bound; old is given up when now is full
+	now, old map[[16]byte]struct{} // traces that are bound; old is discarded when now is full
 }
 
-// NewBinder writes into a flyball.calls that has the given number of partitions.
+// NewBinder returns a Binder. partitions is the number of partitions of flyball.calls.
 func NewBinder(partitions int32) *Binder {
 	return &Binder{partitions: partitions, now: map[[16]byte]struct{}{}, old: map[[16]byte]struct{}{}}
 }
 
-// Bind writes the owners of the traces of calls, through out. done is called once for
-// each record; their number is returned.
+// Bind writes the owners of the traces of calls through out and returns the number of records. done is called once for each record.
 func (b *Binder) Bind(ctx context.Context, out kafka.Producer, calls []schema.Call, done func(error)) (records int) {
 	for i := range calls {
 		binding, ok := wire.BindingOf(&calls[i])
@@ -51,7 +49,7 @@ func (b *Binder) Bind(ctx context.Context, out kafka.Producer, calls []schema.Ca
 	return records
 }
 
-// remember reports whether a trace is new.
+// remember stores a trace and reports whether it is new.
 func (b *Binder) remember(trace [16]byte) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

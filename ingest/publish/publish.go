@@ -1,10 +1,9 @@
-// Package publish writes calls into flyball.calls: blocks of one source for one
-// partition, in the order of the source, by an idempotent producer.
+// Package publish writes calls to flyball.calls. A block contains calls of one source for one partition, in the order of the source; the
+// producer is idempotent.
 //
-// It refuses to buffer: what it is given is on its way to the broker when Publish
-// returns, and the caller gets every acknowledgement, so that nobody commits what is not
-// durable. A write that fails for good is reported once and ends the process: going on
-// would break a source's order.
+// It does not buffer: all calls have been passed to the producer when Publish returns. The caller receives every acknowledgement, so that
+// only durable calls are committed. A permanent write error must end the ingest, because writing further calls would break the order of
+// the source.
 package publish
 
 import (
@@ -18,8 +17,8 @@ import (
 	"flyball/schema/wire"
 )
 
-// ProducerOptions are what the order of sources depends on: the producer must be
-// idempotent (franz-go's default) and partition manually.
+// ProducerOptions returns the options that the order of sources depends on. The producer must be idempotent (franz-go's default) and
+// partition manually.
 func ProducerOptions() []kgo.Opt {
 	return []kgo.Opt{
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.RequiredAcks(kgo.AllISRAcks()),
@@ -27,8 +26,7 @@ func ProducerOptions() []kgo.Opt {
 	}
 }
 
-// Publisher turns the calls of one source into blocks. It is not for concurrent use;
-// make one for each source.
+// Publisher turns the calls of one source into blocks. It is not safe for concurrent use: each source needs its own.
 type Publisher struct {
 	out        kafka.Producer
 	partitions int32
@@ -37,8 +35,7 @@ type Publisher struct {
 	used       []int32 // partitions that have calls in byPart
 }
 
-// New publishes through out into a flyball.calls that has the given number of
-// partitions.
+// New returns a Publisher that writes through out. partitions is the number of partitions of flyball.calls.
 func New(out kafka.Producer, partitions int32) *Publisher {
 	return &Publisher{out: out, partitions: partitions, byPart: make([][]*schema.Call, partitions)}
 }
@@ -46,9 +43,8 @@ func New(out kafka.Producer, partitions int32) *Publisher {
 // maxBlockBytes bounds a block, well below max.message.bytes of the topic.
 const maxBlockBytes = 2 << 20
 
-// Publish sends the calls, all of one source and in its order. done is called once for
-// each block, from the producer's goroutine, with an error that names the partition; the
-// number of blocks is returned. The calls may be reused when it returns.
+// Publish sends calls, which are all of one source and in its order, and returns the number of blocks. done is called once for each block
+// from the producer's goroutine; its error names the partition. The caller may reuse calls after Publish returns.
 func (p *Publisher) Publish(ctx context.Context, calls []schema.Call, done func(error)) (blocks int) {
 	for i := range calls {
 		part := wire.PartitionOf(calls[i].RoutingKey, p.partitions)
@@ -64,7 +60,7 @@ func (p *Publisher) Publish(ctx context.Context, calls []schema.Call, done func(
 	return blocks
 }
 
-// publishPartition sends the calls of one partition, in blocks.
+// publishPartition sends the calls of one partition in blocks and returns the number of blocks.
 func (p *Publisher) publishPartition(ctx context.Context, part int32, done func(error)) (blocks int) {
 	list := p.byPart[part]
 	for from := 0; from < len(list); {
@@ -88,15 +84,15 @@ func (p *Publisher) publishPartition(ctx context.Context, part int32, done func(
 	return blocks
 }
 
-// Bytes that a call takes in a block beside its texts. They are estimates: a block is
-// cut by them, far below the bound of the topic.
+// Sizes in bytes of the parts of a call in a block, without its texts. They are estimates: maxBlockBytes is far below the limit of the
+// topic.
 const (
 	callBytes      = 220
 	attributeBytes = 2
 	resourceBytes  = 4
 )
 
-// estimatedBytes is about how many bytes a call takes in a block.
+// estimatedBytes returns the approximate size of a call in a block.
 func estimatedBytes(c *schema.Call) int {
 	n := callBytes + len(c.Path) + len(c.ErrorMessage) + len(c.RequestID) + len(c.UserAgent) + len(c.RunKey) + len(c.RoutingKey)
 	for i := range c.Attrs {

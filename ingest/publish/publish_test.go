@@ -13,7 +13,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// producer keeps what is written, and acknowledges it only when it is told to.
+// producer stores what is written. It acknowledges a record only when the test calls its done function.
 type producer struct {
 	records []*kgo.Record
 	done    []func(*kgo.Record, error)
@@ -33,7 +33,7 @@ func (p *producer) acknowledge(err error) {
 	p.done = nil
 }
 
-// calls are n calls of one source, of a few actors in turn.
+// calls returns n calls of one source, from several actors in turn.
 func calls(n, actors int, change ...func(*schema.Call)) []schema.Call {
 	out := make([]schema.Call, n)
 	for i := range out {
@@ -51,7 +51,7 @@ func TestBlocksLoseOrReorderCalls(t *testing.T) {
 	out := New(&p, 4)
 	sent := calls(3*wire.MaxBlock+7, 5)
 	acknowledged := 0
-	for range 2 { // a publisher is used again and again
+	for range 2 { // a publisher is used more than once
 		acknowledged = 0
 		p.records = nil
 		if blocks := out.Publish(context.Background(), sent, func(error) { acknowledged++ }); blocks != len(p.records) {
@@ -110,7 +110,7 @@ func TestFailedWriteIsReportedOnceWithItsPlace(t *testing.T) {
 	}
 }
 
-// spans are calls whose traces have an owner.
+// spans returns calls whose traces have an owner.
 func spans(traces ...byte) []schema.Call {
 	out := calls(len(traces), 1, func(c *schema.Call) {
 		c.ObserverKind, c.SpanID, c.AgentID = schema.ObserverServer, [8]byte{1}, "bot"

@@ -1,10 +1,7 @@
-// Package redact decides what of a record may be kept: by the name of a field,
-// and by what a string looks like wherever it stands.
+// Package redact decides which parts of a record may be kept: by the name of a field, and by the form of a string in any field.
 //
-// It refuses to be clever about bodies: they are not kept at all. It cannot
-// tell an opaque secret under a harmless name from any other value, and says so
-// here: a gateway that logs such a field must not log it. What it drops is gone
-// before anything is stored or logged.
+// It does not keep any part of a body. It cannot detect an opaque secret in a field with a harmless name: a gateway must not log such a
+// field. What redact drops is removed before the record is stored or logged.
 package redact
 
 import (
@@ -12,20 +9,20 @@ import (
 	"strings"
 )
 
-// redacted stands where something was.
+// redacted replaces a removed value.
 const redacted = "[redacted]"
 
-// verdict on a name.
+// verdict is the classification of a field name.
 type verdict uint8
 
 const (
 	harmless verdict = iota
-	secret           // its value is a secret, or carries one
-	body             // its value is a body, a prompt, a query or what a tool answered
-	count            // it sounds like a secret and counts tokens
+	secret           // the value is a secret or contains one
+	body             // the value is a body, a prompt, a query or the result of a tool
+	count            // the name looks like a secret but counts tokens
 )
 
-// Wherever in a name one of these stands, its value is a secret.
+// secretWords mark a field as secret if its name contains one of them.
 var secretWords = []string{"authorization", "cookie", "token", "secret", "passw", "passphrase", "credential", "jwt", "assertion",
 	"signature", "referer", "referrer", "raw_request", "raw_response", "client_cert",
 	"apikey", "api_key", "api-key", "api.key", "private_key", "private-key", "privatekey"}
@@ -35,7 +32,7 @@ var bodyWords = []string{"messages", "arguments", "prompt", "completion.", "comp
 	"invocation_parameters", "documents", "request_body", "response_body", "llm_request", "llm_response", "input.value", "input_value",
 	"output.value", "output_value", "input.mime", "output.mime"}
 
-// These stand as words of their own, at the end of a name.
+// secretEnds and bodyEnds are compared with the last word of a name.
 var (
 	secretEnds = []string{"pwd", "sig", "otp"}
 	bodyEnds   = []string{"body", "result", "args", "metadata", "input", "output", "completion", "content"}
@@ -86,8 +83,7 @@ func ends(name []byte, words []string) bool {
 	return false
 }
 
-// Field reports whether a field must not be kept: by its name, unless its value
-// is a number that counts something.
+// Field reports whether a field must be dropped because of its name. A body or token count is kept if its value is a number.
 func Field(name, value string) bool { return refuses(judge(name), value) }
 
 func refuses(v verdict, value string) bool {
@@ -100,13 +96,13 @@ func refuses(v verdict, value string) bool {
 	return false
 }
 
-// Names remembers verdicts: the same names come with every record. It is
-// bounded, for names may be a caller's, and not safe for concurrent use.
+// Names caches the verdicts of field names, because the same names occur in every record. Clients can choose names, so the cache is
+// bounded. Names is not safe for concurrent use.
 type Names struct{ known map[string]verdict }
 
 const maxNames = 1024
 
-// Field is Field.
+// Field returns the same result as the function Field.
 func (n *Names) Field(name, value string) bool {
 	v, ok := n.known[name]
 	if !ok {
@@ -130,8 +126,8 @@ func isNumber(s string) bool {
 	return s != ""
 }
 
-// Absent reports whether a source has put a mark where a secret was: the mark
-// is the same for everybody and is nobody's key.
+// Absent reports whether secret is empty or a placeholder that a source writes in place of a secret. A placeholder does not identify a
+// caller.
 func Absent(secret string) bool {
 	switch strings.ToLower(strings.Trim(secret, "[]<>*- ")) {
 	case "", "redacted", "masked", "hidden", "filtered", "secret", "xxx", "xxxx", "removed", "null", "bearer", "basic", "true":

@@ -108,7 +108,7 @@ func TestNamesThatAreNotKept(t *testing.T) {
 	}
 }
 
-// The cheap test must never say no where the dear one would act.
+// The cheap check must not return false where Text would change the string.
 func FuzzSuspicious(f *testing.F) {
 	for _, s := range []string{token, "password: x", "Bearer abcdefgh", "https://a:b@c", "sk-0123456789ab", "xoxb-0123456789", "session_id=1",
 		"Basic\taGVsbG8="} {

@@ -7,25 +7,25 @@ import (
 )
 
 var (
-	// vendorKey are the forms of keys that vendors print.
+	// vendorKey matches the key formats of known vendors.
 	vendorKey = regexp.MustCompile(`\b[sprk]k[-_][A-Za-z0-9_-]{12,}|\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_\w{16,}|\bglpat-[\w-]{16,}|` +
 		`\bxox[abeprs]-[A-Za-z0-9-]{10,}|\bAIza[\w-]{30,}|\bA[KS]IA[0-9A-Za-z]{16,}`)
-	// scheme is an Authorization header's value.
+	// scheme matches the value of an Authorization header.
 	scheme = regexp.MustCompile(`(?i)\b(bearer|basic|dpop|negotiate)(\s|%20|\+)+[A-Za-z0-9._~+/=%-]{6,}`)
-	// named is a secret that its name goes before.
+	// named matches a secret that follows its name.
 	named = regexp.MustCompile(`(?i)([\w.-]*(?:token|secret|passw(?:or)?d|passphrase|pwd|api[-_]?key|access[-_]?key|private[-_]?key|signature|` +
 		`\bsig|authorization|cookie|session[-_]?id|credential)["']?\s?(?:=|:|%3d)\s?["']?)([^\s&"',;]+)`)
-	// parameter is the same within a path, where a colon separates nothing.
+	// parameter matches the same in a path, where a colon does not separate name and value.
 	parameter = regexp.MustCompile(`(?i)([\w.-]*(?:token|secret|passw(?:or)?d|passphrase|pwd|api[-_]?key|access[-_]?key|private[-_]?key|signature|` +
 		`\bsig|session[-_]?id|credential)(?:=|%3d))([^/;&]+)`)
-	// userinfo is what stands before the host of a URL.
+	// userinfo matches the user and password before the host of a URL.
 	userinfo = regexp.MustCompile(`://[^/\s@?#]+@`)
-	// query is one within a text: its values are not kept, wherever they stand.
+	// query matches a URL query in a text. Its values are not kept.
 	query    = regexp.MustCompile(`\?[^\s"'?]*=[^\s"']*`)
 	pemBlock = regexp.MustCompile(`-----BEGIN [A-Z ]+-----[^-]*(-----END [A-Z ]+-----)?`)
 )
 
-// Marks of what a string may hold, so that only what may be there is looked for.
+// Marks are the kinds of secret that a string may contain. Only the patterns of the marks that were found are applied.
 const (
 	markToken = 1 << iota
 	markVendor
@@ -36,8 +36,8 @@ const (
 	markPEM
 )
 
-// Text is s without the secrets that are recognised by their form. The usual
-// string costs one pass over its bytes and is returned as it stands.
+// Text returns s without the secrets that have a known form. For a string without marks it needs one pass over the bytes and returns s
+// unchanged.
 func Text(s string) string {
 	m := marks(s)
 	if m == 0 {
@@ -67,8 +67,8 @@ func Text(s string) string {
 	return s
 }
 
-// Path is a path without secrets. Parameters of its segments (;jsessionid=…)
-// are dropped whole: like a query's, their values are not kept.
+// Path returns a path without secrets. It removes the parameters of path segments (;jsessionid=…): like the values of a query, they are
+// not kept.
 func Path(s string) string {
 	for {
 		at := strings.IndexByte(s, ';')
@@ -85,7 +85,7 @@ func Path(s string) string {
 	if strings.IndexByte(s, '%') >= 0 {
 		s = escaped(s)
 	}
-	if strings.Contains(s, "://") { // a path that holds a URL
+	if strings.Contains(s, "://") { // a path that contains a URL
 		s = userinfo.ReplaceAllString(s, "://"+redacted+"@")
 	}
 	if marks(s) == 0 {
@@ -94,14 +94,13 @@ func Path(s string) string {
 	return forms(s)
 }
 
-// forms is a path without the secrets whose form shows.
+// forms returns a path without the secrets that have a known form.
 func forms(s string) string {
 	s = vendorKey.ReplaceAllString(scheme.ReplaceAllString(tokens(s), redacted), redacted)
 	return parameter.ReplaceAllString(s, "${1}"+redacted)
 }
 
-// escaped drops the segments of a path that hold a secret once their escapes
-// are undone: sk%5Flive%5F… is the key that sk_live_… is.
+// escaped replaces the segments of a path that contain a secret after percent-decoding: sk%5Flive%5F… is the same key as sk_live_….
 func escaped(s string) string {
 	segs := strings.Split(s, "/")
 	for i, plain := range segs {
@@ -120,11 +119,11 @@ func escaped(s string) string {
 	return strings.Join(segs, "/")
 }
 
-// maxEscapes is how often escapes of escapes are undone.
+// maxEscapes is how many times a segment is percent-decoded, because an escape may itself be escaped.
 const maxEscapes = 3
 
-// unescape undoes the escapes that are whole and leaves the others: one broken
-// escape must not hide what the others spell.
+// unescape decodes the complete percent escapes of s and leaves malformed ones unchanged: a malformed escape must not prevent the
+// decoding of the others.
 func unescape(s string) string {
 	if strings.IndexByte(s, '%') < 0 {
 		return s
@@ -143,11 +142,10 @@ func unescape(s string) string {
 	return string(out)
 }
 
-// Suspicious is a cheap test whether Text might change anything: it never says
-// no where Text would.
+// Suspicious reports whether Text might change s. It is cheap. If it returns false, Text returns s unchanged.
 func Suspicious(s string) bool { return marks(s) != 0 }
 
-// marks says what a string may hold. It looks closer only at the bytes in markBytes.
+// marks returns the kinds of secret that s may contain. It looks closer only at the bytes in markBytes.
 func marks(s string) (m uint8) {
 	for i := 0; i < len(s); i++ {
 		if markBytes[s[i]] {
@@ -157,7 +155,7 @@ func marks(s string) (m uint8) {
 	return m
 }
 
-// marksAt says what the byte at i, one of markBytes, is a sign of.
+// marksAt returns the kinds of secret that the byte at i, one of markBytes, may belong to.
 func marksAt(s string, i int) uint8 {
 	switch s[i] {
 	case '-', '_':
@@ -186,8 +184,7 @@ func marksAt(s string, i int) uint8 {
 	return 0
 }
 
-// letterMarks are the marks of a capital at i: the begin of a JSON web token, or of a
-// key of Google or AWS.
+// letterMarks returns the marks of a capital letter at i: the beginning of a JSON web token or of a Google or AWS key.
 func letterMarks(s string, i int) uint8 {
 	switch {
 	case s[i] == 'J' && i >= 2 && s[i-1] == 'y' && s[i-2] == 'e':
@@ -198,7 +195,7 @@ func letterMarks(s string, i int) uint8 {
 	return 0
 }
 
-// dashMarks are the marks of a '-' or '_' at i: a vendor's prefix, the begin of PEM.
+// dashMarks returns the marks of a '-' or '_' at i: the prefix of a vendor's key or the beginning of PEM.
 func dashMarks(s string, i int) (m uint8) {
 	if i >= 2 && vendorMark(s[i-2], s[i-1]) || i >= 4 && s[i-4:i-1] == "xox" || i >= 3 && s[i-3:i-1] == "gh" {
 		m = markVendor
@@ -209,7 +206,7 @@ func dashMarks(s string, i int) (m uint8) {
 	return m
 }
 
-// escapeMarks are the marks of a '%' at i: an escaped space or an escaped equals sign.
+// escapeMarks returns the marks of a '%' at i: an escaped space or an escaped equals sign.
 func escapeMarks(s string, i int) (m uint8) {
 	if i >= 4 && schemeEnd(s[i-2:i]) {
 		m = markScheme
@@ -228,12 +225,12 @@ var markBytes = func() (t [256]bool) {
 	return t
 }()
 
-// vendorMark is the end of sk-, pk_, rk-, github_pat_ or glpat-.
+// vendorMark reports whether a and b end one of the prefixes sk-, pk_, rk-, github_pat_ or glpat- (without the separator).
 func vendorMark(a, b byte) bool {
 	return b == 'k' && (a == 's' || a == 'p' || a == 'r' || a == 'k') || a == 'a' && b == 't'
 }
 
-// schemeEnd is the end of bearer, basic, dpop or negotiate.
+// schemeEnd reports whether s ends as bearer, basic, dpop or negotiate does.
 func schemeEnd(s string) bool {
 	switch a, b := s[0]|0x20, s[1]|0x20; {
 	case a == 'e' && b == 'r', a == 'i' && b == 'c', a == 'o' && b == 'p', a == 't' && b == 'e':
@@ -242,7 +239,7 @@ func schemeEnd(s string) bool {
 	return false
 }
 
-// nameEnd reports whether s ends as the name of a secret does.
+// nameEnd reports whether s ends with the last letters of a name in named.
 func nameEnd(s string) bool {
 	s = strings.TrimRight(s, "\"' \t")
 	if len(s) < 3 {
@@ -258,8 +255,8 @@ func nameEnd(s string) bool {
 	return false
 }
 
-// tokens drops what looks like a JSON web token: base64url that begins a JSON
-// object, with its further parts.
+// tokens replaces parts of s that look like a JSON web token: base64url text that starts with an encoded JSON object, together with the
+// parts after it.
 func tokens(s string) string {
 	var out strings.Builder
 	from := 0
@@ -276,7 +273,7 @@ func tokens(s string) string {
 			}
 			end++
 		}
-		// Without dots it is a token's part, if it does not stand within a word.
+		// Without dots it is a part of a token, unless it is in the middle of a word.
 		if end-at >= 16 && (dots >= 2 || at == 0 || !isWord(s[at-1])) {
 			out.WriteString(s[from:at])
 			out.WriteString(redacted)
@@ -291,7 +288,7 @@ func tokens(s string) string {
 	return out.String()
 }
 
-// Token is the first thing in s that looks like a whole JSON web token.
+// Token returns the first text in s that begins as a JSON web token does. ok reports whether it has all three parts.
 func Token(s string) (string, bool) {
 	at := strings.Index(s, "eyJ")
 	if at < 0 {
@@ -311,8 +308,7 @@ func isToken(c byte) bool { return isWord(c) || c == '_' || c == '-' }
 
 func isWord(c byte) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
-// IsAWSKeyID distinguishes the id of an access key, which is no secret, from anything
-// that only begins as one does.
+// IsAWSKeyID reports whether s is the id of an AWS access key. The id is not a secret; other strings with the same prefix may be.
 func IsAWSKeyID(s string) bool {
 	if len(s) < 16 || len(s) > 24 || !strings.HasPrefix(s, "AKIA") && !strings.HasPrefix(s, "ASIA") {
 		return false

@@ -15,11 +15,11 @@ import (
 	"flyball/schema/wire"
 )
 
-// topicOffsets are offsets by topic and partition.
+// topicOffsets maps topic and partition to an offset.
 type topicOffsets = map[string]map[int32]kgo.Offset
 
-// assign starts a reader for each partition that the group assigns. An offset that was
-// committed for a deleted topic of the same name does not count.
+// assign starts a reader for each partition that the group assigns. It ignores an offset that was committed for a deleted topic of the
+// same name.
 func (s *Source) assign(ctx context.Context, offsets topicOffsets) (topicOffsets, error) {
 	if err := s.lookUpTopicIDs(ctx); err != nil {
 		return nil, err
@@ -51,16 +51,16 @@ func (s *Source) assign(ctx context.Context, offsets topicOffsets) (topicOffsets
 			fresh.Progress = append(fresh.Progress, wire.Progress{Source: s.readers[k].source})
 		}
 	}
-	// Before their first call: a source that is not known cannot hold back the time of
-	// those that are read ahead of it.
+	// These marks are written before the first call of the partitions. Without them, sources that are read earlier could move the watermark
+	// past the calls of these partitions.
 	if len(fresh.Progress) > 0 {
 		s.writeMarks(context.WithoutCancel(ctx), &fresh)
 	}
 	return offsets, nil
 }
 
-// startOffset is the offset that a partition is read from, -1 for its start. recreated
-// says that the committed offset belongs to a deleted topic of the same name.
+// startOffset returns the offset from which a partition is read, -1 for its start. recreated reports that the committed offset belongs to
+// a deleted topic of the same name.
 func startOffset(committed kadm.OffsetResponses, k key, id schema.TopicID) (offset int64, recreated bool) {
 	c, ok := committed.Lookup(k.topic, k.part)
 	switch {
@@ -72,8 +72,7 @@ func startOffset(committed kadm.OffsetResponses, k key, id schema.TopicID) (offs
 	return c.At, false
 }
 
-// lookUpTopicIDs notes the ids of the input topics. A topic that does not exist yet is
-// noted when it appears.
+// lookUpTopicIDs stores the ids of the input topics in s.ids. A topic that does not exist yet has no entry.
 func (s *Source) lookUpTopicIDs(ctx context.Context) error {
 	ids := map[string]schema.TopicID{}
 	details, err := s.adm.ListTopics(ctx, s.cfg.Topics...)
@@ -91,11 +90,11 @@ func (s *Source) lookUpTopicIDs(ctx context.Context) error {
 	return nil
 }
 
-// topicIDMetadata is what a commit says about its topic. It is stored: commits of the
-// version before are compared with it.
+// topicIDMetadata returns the commit metadata that identifies a topic. The format is stored in Kafka: commits of the version before are
+// compared with it.
 func topicIDMetadata(id schema.TopicID) string { return "topic-id=" + hex.EncodeToString(id[:]) }
 
-// start starts the reader of a partition; s.mu is held.
+// start starts the reader of a partition. The caller holds s.mu.
 func (s *Source) start(k key, id schema.TopicID, next int64) {
 	p := &partitionReader{
 		source: schema.Source{Topic: k.topic, TopicID: id, Partition: k.part}, decoder: s.decoder,
@@ -103,13 +102,12 @@ func (s *Source) start(k key, id schema.TopicID, next int64) {
 		in: make(chan []*kgo.Record, 1), done: make(chan struct{}), next: next,
 	}
 	s.readers[k] = p
-	// What has been taken in is written: only Kafka can refuse it, and then fail ends the
-	// process.
+	// The reader does not end with ctx: records that were read are written. If Kafka rejects the write, fail ends the ingest.
 	go p.run(context.Background())
 }
 
-// release ends readers: all of them when parts is nil. With drain they finish what they
-// took in, and it is committed.
+// release ends the readers of parts, or all readers if parts is nil. With drain, it waits until they have finished their records and
+// commits these.
 func (s *Source) release(ctx context.Context, parts map[string][]int32, drain bool) {
 	ending := s.remove(parts)
 	for _, p := range ending {
@@ -133,7 +131,7 @@ func (s *Source) release(ctx context.Context, parts map[string][]int32, drain bo
 	}
 }
 
-// remove takes readers out of the list and returns them.
+// remove deletes the readers of parts (all if parts is nil) from s.readers and returns them.
 func (s *Source) remove(parts map[string][]int32) map[key]*partitionReader {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -155,7 +153,7 @@ func (s *Source) remove(parts map[string][]int32) map[key]*partitionReader {
 	return ending
 }
 
-// current are the readers of the partitions that are assigned now.
+// current returns the readers of the partitions that are assigned now.
 func (s *Source) current() map[key]*partitionReader {
 	s.mu.Lock()
 	defer s.mu.Unlock()

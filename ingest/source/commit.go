@@ -12,11 +12,10 @@ import (
 	"flyball/schema/kafka"
 )
 
-// commitEvery is between two commits.
+// commitEvery is the time between two commits.
 const commitEvery = time.Second
 
-// commitLoop commits what is durable and, every Config.MarksEvery, writes marks, until
-// ctx ends.
+// commitLoop commits durable offsets every commitEvery and writes marks every Config.MarksEvery, until ctx ends.
 func (s *Source) commitLoop(ctx context.Context) {
 	tick := time.NewTicker(commitEvery)
 	defer tick.Stop()
@@ -49,8 +48,8 @@ func (s *Source) commitLoop(ctx context.Context) {
 	}
 }
 
-// commit commits what is durable, with the id of the topic that it belongs to. Only what
-// the broker took counts as committed.
+// commit commits the durable offsets of readers, each with the id of its topic. An offset counts as committed only after the broker has
+// accepted it.
 func (s *Source) commit(ctx context.Context, readers map[key]*partitionReader) error {
 	offsets := map[string]map[int32]kgo.EpochOffset{}
 	for k, p := range readers {
@@ -76,7 +75,7 @@ func (s *Source) commit(ctx context.Context, readers map[key]*partitionReader) e
 	return err
 }
 
-// withTopicIDs has a commit carry, as metadata, the id of the topic of each offset.
+// withTopicIDs returns a context in which each offset of a commit carries the id of its topic as metadata.
 func (s *Source) withTopicIDs(ctx context.Context) context.Context {
 	s.mu.Lock()
 	ids := s.ids

@@ -1,8 +1,6 @@
-// Package source reads the operator's topics: every record is decoded, its calls are
-// published, items that cannot be read are written to the dead letters, and only then is
-// its offset committed.
+// Package source reads the operator's topics. For each record it decodes the calls, publishes them, writes items that cannot be read to
+// the dead letters, and commits the offset of the record after these writes are acknowledged.
 //
-// It keeps no state but the offsets of its consumer group. It refuses to drop a record
-// silently, to let one bad record stop or delay a partition, and to go on after a write
-// that failed for good: the order of a source is what makes delivery exact.
+// Its only stored state is the offsets of its consumer group. It does not drop a record silently, and one bad record does not stop or
+// delay its partition. It does not continue after a write that failed permanently: exact delivery depends on the order of each source.
 package source

@@ -12,9 +12,8 @@ import (
 	"flyball/schema/wire"
 )
 
-// mark writes to every partition of flyball.calls how far the sources have come.
-// Partitions that a source does not write to would not know otherwise, and an idle source
-// would hold everybody's watermark.
+// mark writes to every partition of flyball.calls how far the sources were read. Without marks, a partition that receives no calls of a
+// source does not learn the progress of that source, and an idle source stops the watermark of every partition.
 func (s *Source) mark(ctx context.Context, now time.Time) error {
 	readers := s.current()
 	if len(readers) == 0 {
@@ -43,7 +42,7 @@ func (s *Source) mark(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// markPartition is the mark of one partition; its lag becomes a metric.
+// markPartition returns the mark of one partition and sets its lag metrics.
 func (s *Source) markPartition(k key, p *partitionReader, starts, ends kadm.ListedOffsets, now time.Time) wire.Progress {
 	next, eventTime, idle := p.progress()
 	lag := partitionLag(next, starts, ends, k)
@@ -60,7 +59,7 @@ func (s *Source) markPartition(k key, p *partitionReader, starts, ends kadm.List
 	return progress
 }
 
-// writeMarks writes to every partition of flyball.calls.
+// writeMarks writes m to every partition of flyball.calls.
 func (s *Source) writeMarks(ctx context.Context, m *wire.Marks) {
 	value := wire.EncodeMarks(nil, m)
 	for part := range s.cfg.Partitions {
@@ -72,7 +71,7 @@ func (s *Source) writeMarks(ctx context.Context, m *wire.Marks) {
 	}
 }
 
-// partitionLag is how many records were not taken in yet, -1 when that is not known.
+// partitionLag returns how many records of a partition were not read yet, or -1 if that is unknown.
 func partitionLag(next int64, starts, ends kadm.ListedOffsets, k key) int64 {
 	end, ok := ends.Lookup(k.topic, k.part)
 	if !ok || end.Err != nil {
@@ -88,8 +87,8 @@ func partitionLag(next int64, starts, ends kadm.ListedOffsets, k key) int64 {
 	return max(end.Offset-next, 0)
 }
 
-// caughtUpSince keeps since when a partition has been read to its end; zero when it has
-// not.
+// caughtUpSince stores and returns the time since which a partition has been read to its end. It returns the zero time when the partition
+// has not been read to its end.
 func (s *Source) caughtUpSince(k key, caughtUp bool, now time.Time) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()

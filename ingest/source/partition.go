@@ -25,23 +25,22 @@ type partitionReader struct {
 	out       kafka.Producer
 	m         *metrics
 	now       func() time.Time
-	fail      func(error) // ends the process's ingest
+	fail      func(error) // ends the ingest of this process
 
 	in        chan []*kgo.Record
 	done      chan struct{} // closed when run has returned
-	committed atomic.Int64  // last offset that the group has committed
+	committed atomic.Int64  // last offset that was committed for the group
 
 	calls []schema.Call // reused
 
 	mu        sync.Mutex
 	inflight  []*inflightBatch // not durable yet, oldest first
-	next      int64            // offset after the last record taken in
+	next      int64            // offset after the last record that was handled
 	eventTime int64            // highest event time published, Unix ns
 }
 
-// inflightBatch is records that were taken in together. It is durable when it is closed
-// (everything was sent) and as much was acknowledged as was sent; an acknowledgement may
-// come before the sender knows how much it sent.
+// inflightBatch is a set of records that are handled together. It is durable when it is closed (everything was sent) and all records that
+// were sent are acknowledged. An acknowledgement may arrive before the number of sent records is known.
 type inflightBatch struct {
 	first       int64 // offset of its first record
 	sent, acked int   // records written to Flyball's topics
@@ -50,7 +49,7 @@ type inflightBatch struct {
 
 func (b *inflightBatch) durable() bool { return b.closed && b.sent == b.acked }
 
-// run handles what comes in until the channel is closed.
+// run handles the records of p.in until that channel is closed.
 func (p *partitionReader) run(ctx context.Context) {
 	defer close(p.done)
 	for records := range p.in {
@@ -58,7 +57,7 @@ func (p *partitionReader) run(ctx context.Context) {
 	}
 }
 
-// handle decodes records and sends what came of them.
+// handle decodes records and sends their calls, bindings and dead letters.
 func (p *partitionReader) handle(ctx context.Context, records []*kgo.Record) {
 	b := &inflightBatch{first: records[0].Offset}
 	p.mu.Lock()
@@ -80,7 +79,7 @@ func (p *partitionReader) handle(ctx context.Context, records []*kgo.Record) {
 	blocks := 0
 	if len(p.calls) > 0 {
 		done := func(err error) { p.acknowledge(b, err) }
-		// Owners first: a span that names no actor may be in the same records.
+		// Bindings are sent first: the same records may contain a span without an actor.
 		blocks = p.binder.Bind(ctx, p.out, p.calls, done) + p.publisher.Publish(ctx, p.calls, done)
 	}
 	p.mu.Lock()
@@ -92,7 +91,7 @@ func (p *partitionReader) handle(ctx context.Context, records []*kgo.Record) {
 	p.mu.Unlock()
 }
 
-// decode appends a record's calls to p.calls and sends its bad items to the dead letters.
+// decode appends the calls of a record to p.calls and sends items that cannot be read to the dead letters.
 func (p *partitionReader) decode(ctx context.Context, b *inflightBatch, r *kgo.Record, now int64) {
 	in := decode.Record{Topic: p.source.Topic, TopicID: p.source.TopicID, Partition: r.Partition, Offset: r.Offset,
 		Timestamp: recordTime(r, now), Key: r.Key, Value: r.Value}
@@ -110,11 +109,11 @@ func (p *partitionReader) decode(ctx context.Context, b *inflightBatch, r *kgo.R
 	}
 }
 
-// maxClockAhead is how far a producer's clock may be ahead of this process's.
+// maxClockAhead is how far a producer's clock may be ahead of the clock of this process.
 const maxClockAhead = 10 * time.Minute
 
-// recordTime is the record's own timestamp in Unix ns, or now if it is missing or too far
-// ahead: a producer whose clock says 2100 must not close everybody's runs.
+// recordTime returns the timestamp of the record in Unix ns. If it is missing or more than maxClockAhead in the future, recordTime
+// returns now: a producer with a wrong clock must not close the runs of other actors.
 func recordTime(r *kgo.Record, now int64) int64 {
 	t := r.Timestamp.UnixNano()
 	if r.Timestamp.UnixMilli() <= 0 || t > now+int64(maxClockAhead) {
@@ -139,7 +138,7 @@ func (p *partitionReader) sendToDeadLetters(ctx context.Context, b *inflightBatc
 	deadletter.Write(ctx, p.out, record, func(err error) { p.acknowledge(b, err) })
 }
 
-// acknowledge counts a record of a batch as written.
+// acknowledge counts one record of b as written. If err is set, it ends the ingest.
 func (p *partitionReader) acknowledge(b *inflightBatch, err error) {
 	if err != nil {
 		p.fail(err)
@@ -151,14 +150,14 @@ func (p *partitionReader) acknowledge(b *inflightBatch, err error) {
 	p.mu.Unlock()
 }
 
-// dropDurable removes the oldest batches that are durable; p.mu is held.
+// dropDurable removes the oldest batches that are durable. The caller holds p.mu.
 func (p *partitionReader) dropDurable() {
 	for len(p.inflight) > 0 && p.inflight[0].durable() {
 		p.inflight = p.inflight[1:]
 	}
 }
 
-// durableOffset is the offset that may be committed: everything before it is durable.
+// durableOffset returns the offset that may be committed: all records before it are durable.
 func (p *partitionReader) durableOffset() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -168,7 +167,7 @@ func (p *partitionReader) durableOffset() int64 {
 	return p.next
 }
 
-// progress is what marks say of the partition; idle means that nothing is in flight.
+// progress returns the values of a mark of the partition. idle reports that no batch is in flight.
 func (p *partitionReader) progress() (next, eventTime int64, idle bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

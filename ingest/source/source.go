@@ -20,35 +20,34 @@ import (
 	"flyball/schema/wire"
 )
 
-// Decoder reads a record; see package decode. It must be safe for concurrent use.
+// Decoder decodes a record (see package decode). Implementations must be safe for concurrent use.
 type Decoder interface {
-	// Decode appends the record's calls and returns the items that cannot be read.
+	// Decode appends the calls of r to calls and returns the items of r that cannot be read.
 	Decode(r *decode.Record, calls []schema.Call) ([]schema.Call, []decode.Rejected)
 }
 
-// Config of an ingest role.
+// Config holds the settings of an ingest role.
 type Config struct {
 	Kafka      kafka.Config
 	Group      string
 	Topics     []string
-	Partitions int32 // of flyball.calls
-	// MarksEvery is how often marks of how far the sources have come are written to the
-	// partitions of flyball.calls; CurrentAfter how long a source must have been read to
-	// its end to count as up to date.
+	Partitions int32 // number of partitions of flyball.calls
+	// MarksEvery is the time between two marks, which record in every partition of flyball.calls how far the sources were read. CurrentAfter
+	// is the time for which a source must have been read to its end before it counts as up to date.
 	MarksEvery, CurrentAfter time.Duration
 	Now                      func() time.Time
-	// Stage is called between two durable writes, with their names.
+	// Stage is called between two durable writes with the names of both. Tests use it.
 	Stage      func(stage string)
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 }
 
-// DefaultConfig is the documented behaviour.
+// DefaultConfig returns the documented defaults. Kafka, Topics, Partitions, Now, Logger and Registerer must still be set.
 func DefaultConfig() Config {
 	return Config{Group: wire.IngestGroup, MarksEvery: 10 * time.Second, CurrentAfter: 30 * time.Second, Stage: func(string) {}}
 }
 
-// Source is the ingest role.
+// Source implements the ingest role: it reads the input topics and publishes the calls in them.
 type Source struct {
 	cfg     Config
 	decoder Decoder
@@ -63,7 +62,7 @@ type Source struct {
 	consumer *kafka.Consumer
 	readers  map[key]*partitionReader
 	ids      map[string]schema.TopicID
-	caughtUp map[key]time.Time // since when a partition has been read to its end
+	caughtUp map[key]time.Time // time since which a partition has been read to its end
 	joined   bool
 	failure  error
 	failed   chan struct{} // closed when failure is set
@@ -81,7 +80,7 @@ const (
 	producerName = "ingest-produce"
 )
 
-// New does nothing yet; Run does.
+// New checks cfg and returns a Source that is not running. Run starts it.
 func New(cfg Config, d Decoder) (*Source, error) {
 	if len(cfg.Topics) == 0 {
 		return nil, errors.New("kafka.inputs: no topic to read; name at least one")
@@ -95,12 +94,12 @@ func New(cfg Config, d Decoder) (*Source, error) {
 
 const drainTimeout = 15 * time.Second
 
-// errRecreated ends a client: a topic was deleted and created again, and a client that
-// knows the old one must not be trusted with the new.
+// errRecreated ends a consumer session: a topic was deleted and created again. The client of the session must not be used further,
+// because it holds the state of the old topic.
 var errRecreated = errors.New("the topic was deleted and created again")
 
-// Run reads until ctx ends, then waits for what is on its way and commits it. It ends
-// with an error when Kafka refuses to be read, written or committed to.
+// Run reads until ctx ends, then waits until the records in flight are written and commits their offsets. It returns an error when Kafka
+// permanently rejects reads, writes or commits.
 func (s *Source) Run(ctx context.Context) error {
 	out, err := s.cfg.Kafka.NewClient(producerName, publish.ProducerOptions()...)
 	if err != nil {
@@ -117,7 +116,7 @@ func (s *Source) Run(ctx context.Context) error {
 	}
 }
 
-// session is the life of one consumer.
+// session runs one consumer until it ends.
 func (s *Source) session(ctx context.Context) error {
 	s.mu.Lock()
 	if errors.Is(s.failure, errRecreated) {
@@ -151,7 +150,7 @@ func (s *Source) session(ctx context.Context) error {
 	return err
 }
 
-// consume reads and commits until ctx ends or something fails for good.
+// consume reads and commits until ctx ends or a permanent failure occurs.
 func (s *Source) consume(ctx context.Context, consumer *kafka.Consumer) error {
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
@@ -160,7 +159,7 @@ func (s *Source) consume(ctx context.Context, consumer *kafka.Consumer) error {
 		defer close(committed)
 		s.commitLoop(reading)
 	}()
-	go func() { // a poll must not wait for records once something has failed
+	go func() { // after a failure, a poll must not wait for records
 		select {
 		case <-s.failed:
 			stop()
@@ -173,7 +172,7 @@ func (s *Source) consume(ctx context.Context, consumer *kafka.Consumer) error {
 	return errors.Join(err, s.getFailure())
 }
 
-// handle gives each reader the records of its partition.
+// handle sends the records of each partition to the reader of that partition.
 func (s *Source) handle(ctx context.Context, b kafka.Batch) error {
 	b.EachPartition(func(f kgo.FetchTopicPartition) {
 		s.mu.Lock()
@@ -191,7 +190,7 @@ func (s *Source) handle(ctx context.Context, b kafka.Batch) error {
 	return nil
 }
 
-// fail ends the session with an error; the first one counts.
+// fail ends the session with err. Only the first error is kept.
 func (s *Source) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -207,7 +206,7 @@ func (s *Source) getFailure() error {
 	return s.failure
 }
 
-// Ready is nil once the group has assigned partitions, and while they can be read.
+// Ready returns nil while the group has assigned partitions and they can be read, otherwise the reason.
 func (s *Source) Ready() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -29,7 +29,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// words decodes "word word …": each word a call, "bad" a dead letter.
+// words decodes "word word …": each word is a call, "bad" is a dead letter.
 type words struct{}
 
 func (words) Decode(r *decode.Record, calls []schema.Call) ([]schema.Call, []decode.Rejected) {
@@ -114,8 +114,7 @@ func (w *world) start(change ...func(*Config)) (s *Source, stop func() error) {
 	return s, stop
 }
 
-// emitted reads flyball.calls until it holds n positions, and a moment longer:
-// every position with how often it was written.
+// emitted reads flyball.calls until it has n positions, and a short time longer. It returns how often each position was written.
 func (w *world) emitted(n int) map[string]int {
 	w.t.Helper()
 	c, err := kgo.NewClient(append(w.opts, kgo.ConsumeTopics(wire.CallsTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
@@ -207,8 +206,8 @@ func TestOneBadItemStopsNothing(t *testing.T) {
 	}
 }
 
-// refuseCommits answers commits of ingest with an error for some partitions: Kafka
-// reports it there, in an answer that is no error itself.
+// refuseCommits returns an error for some partitions in the response to commits of ingest. Kafka reports such an error per partition, in
+// a response that is not itself an error.
 func (w *world) refuseCommits(code *kerr.Error, parts ...int32) {
 	w.cluster.ControlKey(int16(kmsg.OffsetCommit), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		w.cluster.KeepControl()
@@ -233,8 +232,7 @@ func (w *world) refuseCommits(code *kerr.Error, parts ...int32) {
 	})
 }
 
-// A commit that Kafka refuses for missing rights is not taken for a good one: the part
-// ends and says why.
+// A commit that Kafka rejects for missing rights does not count as successful: the part ends with an error that names the reason.
 func TestForbiddenCommitPassesForAGoodOne(t *testing.T) {
 	w := newWorld(t)
 	w.refuseCommits(kerr.GroupAuthorizationFailed, 0)
@@ -254,7 +252,7 @@ func TestForbiddenCommitPassesForAGoodOne(t *testing.T) {
 	}
 }
 
-// What is refused for one partition is committed for the other.
+// A commit that is rejected for one partition is stored for the other.
 func TestRefusedCommitOfOnePartitionCountsForAll(t *testing.T) {
 	w := newWorld(t)
 	w.refuseCommits(kerr.InvalidCommitOffsetSize, 0)
@@ -278,7 +276,7 @@ func TestRefusedCommitOfOnePartitionCountsForAll(t *testing.T) {
 	}
 }
 
-// Rights that are missing end the part with a name.
+// Without the rights to read, the part ends with an error that names it.
 func TestIngestThatMayNotReadIsSilent(t *testing.T) {
 	w := newWorld(t)
 	w.cluster.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
@@ -309,8 +307,7 @@ func TestIngestThatMayNotReadIsSilent(t *testing.T) {
 	}
 }
 
-// A commit that never gets through costs repeats, which are recognised by their
-// positions, and loses nothing.
+// A commit that never succeeds causes repeats, which are recognised by their positions, and no loss.
 func TestCommitFails(t *testing.T) {
 	w := newWorld(t)
 	w.refuseCommits(kerr.InvalidCommitOffsetSize, 0, 1)
@@ -329,7 +326,7 @@ func TestCommitFails(t *testing.T) {
 	_ = stop()
 }
 
-// Offsets are committed only behind the broker's acknowledgement.
+// Offsets are committed only after the broker's acknowledgement.
 func TestNothingIsCommittedBeforeItIsDurable(t *testing.T) {
 	w := newWorld(t)
 	hold := make(chan struct{})
@@ -355,7 +352,7 @@ func TestNothingIsCommittedBeforeItIsDurable(t *testing.T) {
 			}
 		}
 	}
-	time.Sleep(1500 * time.Millisecond) // a commit would have come by now
+	time.Sleep(1500 * time.Millisecond) // long enough for a commit
 	if got, ok := w.committed()[0]; ok && got > 0 {
 		t.Fatalf("offset %d is committed and nothing is durable", got)
 	}
@@ -369,7 +366,7 @@ func TestNothingIsCommittedBeforeItIsDurable(t *testing.T) {
 	}
 }
 
-// A producer whose clock stands at the year 2100 is not believed.
+// The timestamp of a producer whose clock shows the year 2100 is not used.
 func TestTimestampOfTheFarFutureIsNotBelieved(t *testing.T) {
 	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC).UnixNano()
 	for at, want := range map[time.Time]int64{

@@ -9,7 +9,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// onAssigned notes partitions that the group has assigned to this member.
+// onAssigned records partitions that the group has assigned to this member.
 func (s *Store) onAssigned(_ context.Context, _ *kgo.Client, m map[string][]int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -19,10 +19,9 @@ func (s *Store) onAssigned(_ context.Context, _ *kgo.Client, m map[string][]int3
 	}
 }
 
-// onRevoked notes partitions that the group has taken away. It does not wait for
-// ClickHouse: the group would wait with it. The loop drops what it holds of the
-// partition; a batch that is being inserted may go on, since the next owner skips what
-// it finds and its rows merge with the rest.
+// onRevoked records partitions that were revoked. It does not wait for ClickHouse, because the whole group would wait too. The loop drops
+// its blocks of the partition. A batch that is being inserted may continue: the next owner skips records that are already stored, and
+// repeated rows merge.
 func (s *Store) onRevoked(_ context.Context, _ *kgo.Client, m map[string][]int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -32,8 +31,7 @@ func (s *Store) onRevoked(_ context.Context, _ *kgo.Client, m map[string][]int32
 	}
 }
 
-// applyRebalance brings the loop's state in line with what the group decided. It runs
-// before a record of the new assignment is handled.
+// applyRebalance applies assigned and revoked partitions to the loop's state. It runs before a record of the new assignment is handled.
 func (s *Store) applyRebalance(ctx context.Context, client *kgo.Client) error {
 	s.mu.Lock()
 	lost, reread := s.lost, s.reread
@@ -59,14 +57,14 @@ func (s *Store) applyRebalance(ctx context.Context, client *kgo.Client) error {
 	if err := s.readProgress(ctx); err != nil {
 		return err
 	}
-	// What is in the batch was handled, though ClickHouse has not seen it yet.
+	// Records in the batch count as handled although their progress is not in ClickHouse yet.
 	for k, p := range s.cur.marks {
 		s.stored[k] = max(s.stored[k], p.To)
 	}
 	return nil
 }
 
-// filterOwned keeps the offsets of partitions that are still this member's.
+// filterOwned returns the offsets of partitions that this member still owns.
 func (s *Store) filterOwned(offsets map[int32]kgo.EpochOffset) map[int32]kgo.EpochOffset {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,12 +11,11 @@ import (
 	"flyball/schema/wire"
 )
 
-// insertOrder is the order in which a batch's tables are inserted: a call is there before
-// what refers to it. Tables that are not named here come after.
+// insertOrder is the order in which the tables of a batch are inserted: a call is inserted before rows that refer to it. Tables that are
+// not in the list are inserted last.
 var insertOrder = []string{"calls_store", "trace_calls", "touches_store", "runs_store", "stitching_store"}
 
-// block is one section of one journal record. It does not hold the record: a batch would
-// be twice as large.
+// block is one section of one journal record. It does not keep the record, because a batch would then need twice the memory.
 type block struct {
 	partition int32
 	offset    int64
@@ -24,13 +23,13 @@ type block struct {
 	native    []byte
 }
 
-// source is a partition of flyball.calls; a topic that was created again is another.
+// source is a partition of flyball.calls. A topic that was deleted and created again has another id and is another source.
 type source struct {
 	id   schema.TopicID
 	part int32
 }
 
-// batch is what will be inserted and committed together.
+// batch is the set of blocks that are inserted and committed together.
 type batch struct {
 	tables map[string][]block
 	names  []string // tables in the order of first appearance
@@ -38,7 +37,7 @@ type batch struct {
 	commit map[int32]kgo.EpochOffset // of the journal, per partition
 	rows   int
 	bytes  int
-	first  time.Time // when its first record came
+	first  time.Time // when the first record was added
 }
 
 func newBatch() *batch {
@@ -47,7 +46,7 @@ func newBatch() *batch {
 
 func (b *batch) empty() bool { return len(b.commit) == 0 }
 
-// markConsumed notes that the batch's commit covers r, whatever was done with r.
+// markConsumed extends the batch's commit to include r, whether r was added or skipped.
 func (b *batch) markConsumed(r *kgo.Record, now time.Time) {
 	if b.empty() {
 		b.first = now
@@ -69,14 +68,14 @@ func (b *batch) add(r *kgo.Record, j *wire.Journal) {
 		b.bytes += len(s.Native)
 	}
 	if j.To < 0 {
-		return // run snapshots cover no calls
+		return // a run snapshot covers no calls
 	}
 	k := source{j.CallsTopicID, j.CallsPart}
 	m := b.marks[k]
 	b.marks[k] = clickhouse.Progress{CallsTopicID: k.id, CallsPartition: k.part, To: max(m.To, j.To), MaxStart: max(m.MaxStart, j.MaxStart)}
 }
 
-// tablesInOrder are the batch's tables in the order of insertion.
+// tablesInOrder returns the batch's tables in the order of insertion.
 func (b *batch) tablesInOrder() []string {
 	var out []string
 	for _, n := range insertOrder {
@@ -92,7 +91,7 @@ func (b *batch) tablesInOrder() []string {
 	return out
 }
 
-// drop removes a partition that now belongs to another member of the group.
+// drop removes the blocks and marks of a partition that now belongs to another member of the group.
 func (b *batch) drop(partition int32) {
 	if _, ok := b.commit[partition]; !ok {
 		return
@@ -110,7 +109,7 @@ func (b *batch) drop(partition int32) {
 		}
 		b.tables[n] = kept
 	}
-	// Journal partition i is the output of calls partition i.
+	// Journal partition i contains the output of partition i of flyball.calls.
 	for k := range b.marks {
 		if k.part == partition {
 			delete(b.marks, k)

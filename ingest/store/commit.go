@@ -10,9 +10,8 @@ import (
 	"flyball/schema/wire"
 )
 
-// commit commits the batch's journal records. A partition that has gone to another member
-// is left out; a failed commit only costs a repeat, so it is an error only if it is
-// permanent.
+// commit commits the batch's journal records, without partitions that now belong to another member. It returns only permanent errors:
+// after any other failed commit the records are read again.
 func (s *Store) commit(ctx context.Context, client *kgo.Client, b *batch) error {
 	offsets := s.filterOwned(b.commit)
 	if len(offsets) == 0 {
@@ -30,7 +29,7 @@ func (s *Store) commitRecords(ctx context.Context, name string, client *kgo.Clie
 	return s.checkCommit(ctx, records[0].Topic, s.kafka.CommitRecords(ctx, name, client, records...))
 }
 
-// checkCommit logs a failed commit; one that no repetition cures is returned.
+// checkCommit logs a failed commit and returns an error only if it is permanent.
 func (s *Store) checkCommit(ctx context.Context, topic string, err error) error {
 	switch {
 	case kafka.IsPermanent(err):

@@ -14,14 +14,14 @@ import (
 	"flyball/schema/wire"
 )
 
-// maxDetail is how much of a dead letter's detail is stored, in bytes.
+// maxDetail is the maximum size in bytes of the stored detail of a dead letter.
 const maxDetail = 1024
 
 // deadLettersClient is the name of the client that reads dead letters.
 const deadLettersClient = "store-dead-letters"
 
-// storeDeadLetters stores what the headers of flyball.dead-letters say. The bytes of an
-// item stay in Kafka: they were never redacted.
+// storeDeadLetters stores the headers of flyball.dead-letters until ctx ends. The bytes of an item stay in Kafka, because they were not
+// redacted.
 func (s *Store) storeDeadLetters(ctx context.Context) error {
 	client, err := s.kafka.NewClient(deadLettersClient,
 		kgo.ConsumerGroup(wire.StoreDeadGroup), kgo.ConsumeTopics(wire.DeadLettersTopic), kgo.DisableAutoCommit(),
@@ -45,8 +45,7 @@ func (s *Store) storeDeadLetters(ctx context.Context) error {
 	return ignoreEnd(ctx, consumer.Run(ctx))
 }
 
-// readDeadLetter reads the headers that Flyball writes; what is missing or malformed
-// stays zero.
+// readDeadLetter reads the headers that Flyball writes. A missing or malformed header leaves its field zero.
 func readDeadLetter(r *kgo.Record) clickhouse.DeadLetter {
 	d := clickhouse.DeadLetter{At: r.Timestamp.UnixNano(), Partition: r.Partition, Offset: r.Offset, Size: uint64(len(r.Value))}
 	for _, h := range r.Headers {
@@ -75,8 +74,7 @@ func readDeadLetter(r *kgo.Record) clickhouse.DeadLetter {
 	return d
 }
 
-// boundText cuts a header's text to n bytes of valid UTF-8: any producer of the topic may
-// write one.
+// boundText cuts a header's text to n bytes of valid UTF-8. Any producer of the topic can write headers of any length.
 func boundText(s string, n int) string {
 	if len(s) > n {
 		s = s[:n]

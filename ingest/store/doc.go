@@ -1,15 +1,11 @@
-// Package store moves flyball.journal into ClickHouse: it inserts the column blocks of
-// the journal as they are, in large batches and table by table. It also stores what is
-// known about dead letters, and the findings, decisions, breakers and audit entries of
-// flyball.events.
+// Package store moves flyball.journal into ClickHouse: it inserts the column blocks of the journal unchanged, in large batches and table
+// by table. It also stores the headers of dead letters, and the findings, decisions, breakers, gates, verdicts, baseline orders and audit
+// entries of flyball.events.
 //
-// Nothing is stored twice and nothing is lost, without transactions: a journal record
-// says which offsets of flyball.calls it covers, the highest one that is wholly stored is
-// kept in ClickHouse itself, after the rows, and records at or below it are skipped. What
-// is inserted again in between merges by the identity of its rows. Offsets are committed
-// last.
+// Rows are stored effectively once, without transactions. A journal record states which offsets of flyball.calls it covers. The highest
+// offset up to which everything is stored is written to ClickHouse after the rows, and records at or below it are skipped. Rows that are
+// inserted again merge by their identity. Kafka offsets are committed last.
 //
-// It refuses to decode rows, to decide anything about them, or to look into the bytes of
-// a dead letter. While ClickHouse is unavailable it keeps one batch, stops reading and
-// tries again until it is stopped; no other role waits for it.
+// It does not decode rows or the bytes of a dead letter. While ClickHouse is unavailable, it keeps one batch, stops reading and retries
+// until it is stopped; no other role waits for it.
 package store

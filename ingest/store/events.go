@@ -17,9 +17,8 @@ import (
 // eventsClient is the name of the client that reads events.
 const eventsClient = "store-events"
 
-// storeEvents stores what flyball.events says: findings, decisions, breakers, questions,
-// verdicts, orders about baselines, and the audit trail. An event that comes again is the
-// same row again, and the views merge it.
+// storeEvents stores flyball.events: findings, decisions, breakers, gates, verdicts, baseline orders and audit entries. A repeated event
+// gives the same row again; the views merge such rows.
 func (s *Store) storeEvents(ctx context.Context) error {
 	client, err := s.kafka.NewClient(eventsClient,
 		kgo.ConsumerGroup(wire.StoreEventsGroup), kgo.ConsumeTopics(wire.EventsTopic), kgo.DisableAutoCommit(),
@@ -90,12 +89,12 @@ func (b *eventRows) add(e *schema.Event) {
 	}
 }
 
-// tables are the rows of each table, in the order of insertion.
+// tables returns the rows of each table in the order of insertion.
 func (b *eventRows) tables() []clickhouse.Rows {
 	return []clickhouse.Rows{b.findings, b.decisions, b.breakers, b.gates, b.audit, b.verdicts, b.orders}
 }
 
-// insertRows inserts the rows collected for a table, if there are any, and empties them.
+// insertRows inserts the rows collected for a table, if there are any, and clears them.
 func (s *Store) insertRows(ctx context.Context, rows clickhouse.Rows) error {
 	table, n := rows.Table(), rows.Rows()
 	if n == 0 {

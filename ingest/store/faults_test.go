@@ -20,7 +20,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// A reader that may not read its topic ends the store by name, whichever of the three it is.
+// If one of the three readers may not read its topic, the store ends with an error that names it.
 func TestStoreThatMayNotReadIsSilent(t *testing.T) {
 	for topic, client := range map[string]string{
 		wire.JournalTopic: journalClient, wire.DeadLettersTopic: deadLettersClient, wire.EventsTopic: eventsClient,
@@ -52,7 +52,7 @@ func TestStoreThatMayNotReadIsSilent(t *testing.T) {
 	}
 }
 
-// refuseFetches answers every fetch with an error for each partition.
+// refuseFetches responds to every fetch with an error for each partition.
 func refuseFetches(c *kfake.Cluster, code *kerr.Error) {
 	c.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
@@ -72,7 +72,7 @@ func refuseFetches(c *kfake.Cluster, code *kerr.Error) {
 	})
 }
 
-// What is behind a malformed journal record is stored, and the record is kept with its reason.
+// The records after a malformed journal record are stored, and the record is kept as a dead letter with its reason.
 func TestMalformedJournalRecordStopsThoseBehindIt(t *testing.T) {
 	db := &memory{tables: map[string][]string{}}
 	r := run(t, DefaultOptions(), db)
@@ -87,7 +87,7 @@ func TestMalformedJournalRecordStopsThoseBehindIt(t *testing.T) {
 	}
 }
 
-// A partition that only a newer binary can read waits, and is not committed past.
+// A partition with a record of a newer version waits, and no offset after the record is committed.
 func TestRecordOfANewerVersionIsSkipped(t *testing.T) {
 	db := &memory{tables: map[string][]string{}}
 	r := run(t, DefaultOptions(), db, "a")

@@ -9,8 +9,8 @@ import (
 	"flyball/schema/clickhouse"
 )
 
-// flush inserts the batch, then its marks, then commits. Each step is done before the
-// next begins; being killed between any two costs a repeat that merges or is skipped.
+// flush inserts the batch, then its marks, then commits. Each step is complete before the next one begins. If the process is killed
+// between two steps, the first one is repeated: repeated rows merge, or the records are skipped.
 func (s *Store) flush(ctx context.Context, client *kgo.Client) error {
 	b := s.cur
 	if b.empty() {
@@ -37,8 +37,7 @@ func (s *Store) flush(ctx context.Context, client *kgo.Client) error {
 	return nil
 }
 
-// insert inserts a table's blocks in one request, or one by one if ClickHouse cannot read
-// one of them.
+// insert inserts the blocks of a table in one request, or one by one if ClickHouse cannot read one of them.
 func (s *Store) insert(ctx context.Context, table string, blocks []block) error {
 	if len(blocks) == 0 {
 		return nil
@@ -61,8 +60,7 @@ func (s *Store) insert(ctx context.Context, table string, blocks []block) error 
 	return nil
 }
 
-// insertOneByOne inserts the blocks of a batch one by one, and sends those that
-// ClickHouse cannot read to the dead letters.
+// insertOneByOne inserts the blocks of a batch one by one and sends those that ClickHouse cannot read to the dead letters.
 func (s *Store) insertOneByOne(ctx context.Context, table string, blocks []block) error {
 	for _, b := range blocks {
 		err := s.retry(ctx, "insert into "+table, func(ctx context.Context) error { return s.db.InsertNative(ctx, table, b.native) })
@@ -83,7 +81,7 @@ func (s *Store) insertOneByOne(ctx context.Context, table string, blocks []block
 	return nil
 }
 
-// insertMarks records in ClickHouse up to which offset of flyball.calls it has everything.
+// insertMarks stores in ClickHouse up to which offset of flyball.calls all rows are inserted.
 func (s *Store) insertMarks(ctx context.Context, b *batch) error {
 	if len(b.marks) == 0 {
 		return nil
@@ -101,7 +99,7 @@ func (s *Store) insertMarks(ctx context.Context, b *batch) error {
 	}
 	for k, m := range b.marks {
 		lag := 0.0
-		if s.ends[k.part] > b.commit[k.part].Offset { // records wait, as of the last fetch
+		if s.ends[k.part] > b.commit[k.part].Offset { // records are waiting, according to the last fetch
 			lag = max(0, now.Sub(time.Unix(0, m.MaxStart)).Seconds())
 		}
 		s.m.eventLag.WithLabelValues(partitionLabel(k.part)).Set(lag)

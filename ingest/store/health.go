@@ -8,18 +8,18 @@ import (
 	"flyball/schema/kafka"
 )
 
-// health is what Ready answers from.
+// health is the state that Ready reports.
 type health struct {
 	mu        sync.Mutex
-	started   bool // the progress was read
+	started   bool // the progress in ClickHouse was read
 	outage    error
-	doing     string // what has failed since the outage began
+	doing     string // the operation that failed last in this outage
 	since     time.Time
-	refused   map[int32]error // journal partitions that wait for a newer binary
+	refused   map[int32]error // journal partitions with a record of a newer version
 	consumers []*kafka.Consumer
 }
 
-// setFailing notes a failed attempt; first reports whether an outage begins with it.
+// setFailing records a failed attempt. first reports whether an outage begins with it.
 func (h *health) setFailing(doing string, err error, now time.Time) (first bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -31,7 +31,7 @@ func (h *health) setFailing(doing string, err error, now time.Time) (first bool)
 	return first
 }
 
-// setWorking notes a success; was reports whether an outage ends with it.
+// setWorking records a success. was reports whether an outage ends with it, and since when that outage began.
 func (h *health) setWorking() (was bool, since time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -40,7 +40,7 @@ func (h *health) setWorking() (was bool, since time.Time) {
 	return was, since
 }
 
-// addConsumer has Ready answer for a consumer too.
+// addConsumer adds a consumer whose state Ready includes, and returns it.
 func (h *health) addConsumer(c *kafka.Consumer) *kafka.Consumer {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -48,7 +48,7 @@ func (h *health) addConsumer(c *kafka.Consumer) *kafka.Consumer {
 	return c
 }
 
-// Ready says why the store is not storing, nil when it is.
+// Ready returns nil while the store works, otherwise the reason why it does not.
 func (s *Store) Ready() error {
 	h := &s.health
 	h.mu.Lock()

@@ -49,7 +49,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	return m
 }
 
-// Why a record was skipped.
+// Reasons why a record was skipped: values of the label why.
 const (
 	skippedStored    = "stored"
 	skippedMalformed = "malformed"

@@ -8,32 +8,32 @@ import (
 	"flyball/schema/clickhouse"
 )
 
-// Database is what the store needs of ClickHouse.
+// Database holds the operations of ClickHouse that the store uses.
 type Database interface {
 	InsertNative(ctx context.Context, table string, blocks ...[]byte) error
 	Progress(ctx context.Context) ([]clickhouse.Progress, error)
 }
 
-// Options of the store.
+// Options are the settings of the store.
 type Options struct {
-	// A batch is inserted when it has MaxRows rows or MaxBytes bytes, or is MaxAge old.
-	// While the store is behind, its limits of size are BacklogFactor times as high.
+	// A batch is inserted when it has MaxRows rows or MaxBytes bytes, or when it is MaxAge old. While the store is behind, both size limits
+	// are multiplied by BacklogFactor.
 	MaxRows       int
 	MaxBytes      int
 	MaxAge        time.Duration
 	BacklogFactor int
-	// Backoff is between attempts while ClickHouse is unavailable, doubled up to MaxBackoff.
+	// Backoff is the first pause between attempts while ClickHouse is unavailable. It is doubled for each further attempt, up to MaxBackoff.
 	Backoff, MaxBackoff time.Duration
-	// Drain is how long the last batch may take after the end was asked for.
+	// Drain is the maximum time for the last batch after the context of Run has ended.
 	Drain time.Duration
-	// DeadLetters is where unreadable journal records go; nil only counts them.
+	// DeadLetters receives journal records that cannot be stored. If it is nil, they are only counted.
 	DeadLetters DeadLetterSink
-	// Stage is called between two durable writes, with a name of the place.
+	// Stage is called between two durable writes with a name of the step. Tests use it.
 	Stage func(stage string)
 	Now   func() time.Time
 }
 
-// DefaultOptions is the documented behaviour.
+// DefaultOptions returns the documented defaults.
 func DefaultOptions() Options {
 	return Options{
 		MaxRows: 100_000, MaxBytes: 32 << 20, MaxAge: time.Second, BacklogFactor: 3,
@@ -42,7 +42,7 @@ func DefaultOptions() Options {
 	}
 }
 
-// Validate names the option, its value and the rule.
+// Validate returns an error that names the option, its value and the rule, or nil.
 func (o Options) Validate() error {
 	switch {
 	case o.MaxRows < 1:

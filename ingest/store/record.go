@@ -11,7 +11,8 @@ import (
 	"flyball/schema/wire"
 )
 
-// addRecord puts a journal record into the batch, or skips it with a reason.
+// addRecord adds a journal record to the batch. It skips records that are already stored, sends malformed ones to the dead letters, and
+// stops reading a partition whose record has a newer version.
 func (s *Store) addRecord(ctx context.Context, client *kgo.Client, r *kgo.Record) error {
 	if s.isRefused(r.Partition) {
 		return nil
@@ -36,8 +37,7 @@ func (s *Store) addRecord(ctx context.Context, client *kgo.Client, r *kgo.Record
 		s.m.skipped.WithLabelValues(skippedStored).Inc()
 		return nil
 	}
-	// A record that is stored in part is inserted whole: its rows merge with those that
-	// are there.
+	// A record that is stored in part is inserted completely: its rows merge with the stored ones.
 	s.cur.add(r, &j)
 	if j.To >= 0 {
 		s.stored[k] = j.To
@@ -45,13 +45,13 @@ func (s *Store) addRecord(ctx context.Context, client *kgo.Client, r *kgo.Record
 	return nil
 }
 
-// Reasons for which something of the journal is sent to the dead letters.
+// Reasons for a dead letter of the journal.
 const (
 	reasonMalformed = "journal_malformed"
 	reasonBlock     = "journal_block_unreadable"
 )
 
-// writeDeadLetter keeps what cannot be stored, if there is a sink.
+// writeDeadLetter writes to the sink, if there is one.
 func (s *Store) writeDeadLetter(ctx context.Context, partition int32, offset int64, reason, detail string, value []byte) error {
 	if s.o.DeadLetters == nil {
 		return nil
@@ -61,8 +61,8 @@ func (s *Store) writeDeadLetter(ctx context.Context, partition int32, offset int
 	})
 }
 
-// refuse stops reading a partition whose next record only a newer binary understands.
-// What came before it is stored; an offset behind it is never committed.
+// refuse stops reading a partition whose next record needs a newer version of Flyball. Records before it are stored; no offset behind it
+// is committed.
 func (s *Store) refuse(client *kgo.Client, r *kgo.Record, err error) {
 	err = fmt.Errorf("journal record at offset %d of partition %d: %w", r.Offset, r.Partition, err)
 	s.health.mu.Lock()
@@ -80,7 +80,7 @@ func (s *Store) isRefused(p int32) bool {
 	return s.health.refused[p] != nil
 }
 
-// readProgress reads from ClickHouse up to which offsets it has everything.
+// readProgress reads from ClickHouse up to which offset of each source all rows are stored.
 func (s *Store) readProgress(ctx context.Context) error {
 	var marks []clickhouse.Progress
 	err := s.retry(ctx, "read the progress in ClickHouse", func(ctx context.Context) (err error) {

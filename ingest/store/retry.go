@@ -9,12 +9,11 @@ import (
 	"flyball/schema/kafka"
 )
 
-// attemptTimeout bounds one request to ClickHouse: a batch takes well under a second, a
-// server busy with merges some, a dead connection would take for ever.
+// attemptTimeout bounds one request to ClickHouse. A batch normally needs less than a second and more while the server merges; a request
+// on a dead connection would never end.
 const attemptTimeout = 2 * time.Minute
 
-// retry calls do until it succeeds, ctx ends, or it can never succeed. what says what it
-// does, for errors and logs.
+// retry calls do until it succeeds, ctx ends, or the error is permanent. what describes the operation in errors and logs.
 func (s *Store) retry(ctx context.Context, what string, do func(context.Context) error) error {
 	b := kafka.Backoff{First: s.o.Backoff, Max: s.o.MaxBackoff, Timeout: attemptTimeout}
 	err := kafka.Retry(ctx, b, func(ctx context.Context) error {

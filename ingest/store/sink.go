@@ -9,16 +9,16 @@ import (
 	"flyball/schema/wire"
 )
 
-// DeadLetterSink keeps a journal record, or one block of it, that cannot be stored.
+// DeadLetterSink stores a journal record, or one block of it, that ClickHouse cannot store.
 type DeadLetterSink interface {
-	// Write returns once the record is durable.
+	// Write returns nil when the record is durable.
 	Write(ctx context.Context, partition int32, offset int64, reason, detail string, value []byte) error
 }
 
 // KafkaSink writes to flyball.dead-letters.
 type KafkaSink struct{ Out kafka.Producer }
 
-// Write returns once the broker has acknowledged.
+// Write returns nil when the broker has acknowledged the record, or an error, at the latest when ctx ends.
 func (k KafkaSink) Write(ctx context.Context, partition int32, offset int64, reason, detail string, value []byte) error {
 	done := make(chan error, 1)
 	deadletter.Write(ctx, k.Out, deadletter.Record{

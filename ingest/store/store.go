@@ -16,7 +16,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// Store is the store role.
+// Store implements the store role: it moves the journal, the dead letters and the events into ClickHouse.
 type Store struct {
 	o     Options
 	kafka kafka.Config
@@ -25,19 +25,19 @@ type Store struct {
 	m     *metrics
 	health
 
-	// Of the loop that reads the journal, alone.
+	// The fields below are used only by the loop that reads the journal.
 	cur    *batch
 	stored map[source]int64 // highest calls offset handled, per source
-	full   bool             // the last batch was closed by its size
+	full   bool             // the last batch was closed because of its size
 	ends   map[int32]int64  // end of each journal partition at the last fetch
 
-	mu     sync.Mutex // guards what follows against the group's callbacks
+	mu     sync.Mutex // guards the fields below, which the group's callbacks change
 	owned  map[int32]bool
-	lost   []int32 // revoked since the loop looked
-	reread bool    // assigned since the loop looked
+	lost   []int32 // revoked since the last applyRebalance
+	reread bool    // partitions were assigned since the last applyRebalance
 }
 
-// New does nothing yet; Run does. cfg is what the process's Kafka clients share.
+// New checks o and returns a Store that is not running. Run starts it. cfg is shared by the Kafka clients of the process.
 func New(o Options, cfg kafka.Config, db Database, log *slog.Logger, r prometheus.Registerer) (*Store, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -47,8 +47,8 @@ func New(o Options, cfg kafka.Config, db Database, log *slog.Logger, r prometheu
 		cur: newBatch()}, nil
 }
 
-// Run stores until ctx ends; then it stores and commits what it has read, within
-// Options.Drain. It returns an error when going on cannot help.
+// Run stores records until ctx ends, then stores and commits what it has read, within Options.Drain. It returns an error when a retry
+// cannot succeed.
 func (s *Store) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.storeJournal(ctx) })
@@ -60,7 +60,7 @@ func (s *Store) Run(ctx context.Context) error {
 // journalClient is the name of the client that reads the journal.
 const journalClient = "store-journal"
 
-// storeJournal stores flyball.journal.
+// storeJournal stores flyball.journal until ctx ends.
 func (s *Store) storeJournal(ctx context.Context) error {
 	client, err := s.kafka.NewClient(journalClient,
 		kgo.ConsumerGroup(wire.StoreGroup), kgo.ConsumeTopics(wire.JournalTopic), kgo.DisableAutoCommit(),
@@ -88,10 +88,10 @@ func (s *Store) storeJournal(ctx context.Context) error {
 	return ignoreEnd(ctx, err)
 }
 
-// maxIdle is how long a poll waits while there is nothing to flush.
+// maxIdle is how long a poll waits while the batch is empty.
 const maxIdle = 5 * time.Second
 
-// untilDue is how long a poll may wait before the batch has to be flushed.
+// untilDue returns how long a poll may wait before the batch must be flushed.
 func (s *Store) untilDue() time.Duration {
 	if s.cur.empty() {
 		return maxIdle
@@ -99,8 +99,7 @@ func (s *Store) untilDue() time.Duration {
 	return max(0, s.o.MaxAge-s.o.Now().Sub(s.cur.first))
 }
 
-// handleJournal takes in what one poll has read, and flushes when it is time to. work
-// outlives ctx by Options.Drain.
+// handleJournal adds the records of one poll to the batch and flushes it when it is due. work ends Options.Drain after ctx.
 func (s *Store) handleJournal(ctx, work context.Context, client *kgo.Client, b kafka.Batch) error {
 	if err := s.applyRebalance(ctx, client); err != nil {
 		return err
@@ -122,8 +121,8 @@ func (s *Store) handleJournal(ctx, work context.Context, client *kgo.Client, b k
 	return nil
 }
 
-// isDue reports whether the batch is to be flushed. A batch that was closed by its size
-// says that the store is behind: then the next ones are larger.
+// isDue reports whether the batch must be flushed. If a batch was closed because of its size, the store is behind, and the next batches
+// may be larger.
 func (s *Store) isDue() bool {
 	if s.cur.empty() {
 		return false
@@ -143,8 +142,7 @@ func (s *Store) isDue() bool {
 	return false
 }
 
-// ignoreEnd drops an error that only says that the end was asked for: what is not
-// committed is read again.
+// ignoreEnd returns nil for an error that only reports the end of ctx: records that are not committed are read again.
 func ignoreEnd(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
 		return nil

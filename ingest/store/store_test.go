@@ -22,8 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// memory is a database that keeps the blocks it is given. The rest of the
-// store's tests need ClickHouse and live with the end-to-end tests.
+// memory is a database that keeps its blocks. The other tests of the store need ClickHouse and are in the end-to-end tests.
 type memory struct {
 	mu     sync.Mutex
 	tables map[string][]string
@@ -55,15 +54,15 @@ func (m *memory) rows(table string) int {
 	return len(m.tables[table])
 }
 
-// running is a store over a broker of its own.
+// running is a store with its own broker.
 type running struct {
 	*Store
 	out  *kgo.Client
-	stop func() error  // ends it and returns what Run did
+	stop func() error  // ends the store and returns the result of Run
 	done chan struct{} // closed when Run has returned
 }
 
-// run starts a store that reads a journal of one record for each value.
+// run starts a store that reads a journal with one record for each value.
 func run(t *testing.T, o Options, db Database, values ...string) *running {
 	t.Helper()
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, wire.JournalTopic, wire.DeadLettersTopic))
@@ -126,7 +125,7 @@ func await(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// A block that the engine cannot read costs itself, not its neighbours.
+// A block that the engine cannot read is not stored; the other blocks are.
 func TestUnreadableBlockTakesItsBatchAlong(t *testing.T) {
 	db := &memory{tables: map[string][]string{}}
 	r := run(t, DefaultOptions(), db, "a", "poison", "b")

@@ -44,7 +44,7 @@ func (l *Log) log(level slog.Level, kind, msg string, args ...any) {
 	if l == nil {
 		return
 	}
-	omitted, ok := l.admit(kind)
+	omitted, ok := l.isDue(kind)
 	if !ok {
 		return
 	}
@@ -54,9 +54,9 @@ func (l *Log) log(level slog.Level, kind, msg string, args ...any) {
 	l.out.Log(context.Background(), level, msg, args...)
 }
 
-// admit reports whether a message of the kind may be logged, and how many were omitted before
+// isDue reports whether a message of the kind may be logged, and how many were omitted before
 // it.
-func (l *Log) admit(kind string) (omitted int, ok bool) {
+func (l *Log) isDue(kind string) (omitted int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()

@@ -53,6 +53,6 @@ func (p *process) migrate(ctx context.Context) error {
 		}
 		return err
 	}, func(err error, wait time.Duration) {
-		log.Warn("ClickHouse unavailable, trying again", "error", err, "in", wait)
+		log.Warn("schema of ClickHouse not migrated yet, trying again", "error", err, "in", wait)
 	})
 }

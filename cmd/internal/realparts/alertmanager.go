@@ -12,10 +12,10 @@ import (
 	"flyball/cmd/internal/tiers"
 )
 
-// Alertmanager is Prometheus', from Debian.
+// Alertmanager is a running Prometheus Alertmanager from Debian.
 type Alertmanager struct{ URL string }
 
-// StartAlertmanager starts an Alertmanager that sends no notifications; it ends with the test.
+// StartAlertmanager starts an Alertmanager that sends no notifications, and stops it with the test.
 func StartAlertmanager(t testing.TB) *Alertmanager {
 	t.Helper()
 	if err := need("prometheus-alertmanager"); err != nil {

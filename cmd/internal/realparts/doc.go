@@ -1,8 +1,7 @@
-// Package realparts starts the real things that Flyball's users have, for its
-// tests: Apache Kafka, Envoy, rsyslog. What a machine lacks is named and the
-// test skipped, or failed where the tier is mandatory.
+// Package realparts starts the real software that Flyball is used with, for its tests: Apache Kafka, gateways, rsyslog, Alertmanager. If
+// the machine lacks a program, the test is skipped with the reason, or fails where the tier is mandatory.
 //
-// It has no mocks, and nothing of it is part of the product.
+// It contains no mocks and is not part of the product.
 package realparts
 
 import (
@@ -18,7 +17,7 @@ import (
 	"flyball/cmd/internal/tiers"
 )
 
-// Cache is where what was fetched is kept.
+// Cache returns the directory of downloaded and built parts.
 func Cache() string {
 	if d := os.Getenv("FLYBALL_CACHE"); d != "" {
 		return filepath.Join(d, "realparts")
@@ -54,7 +53,7 @@ func freePort(t testing.TB) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// process is a started part.
+// process is a running part.
 type process struct {
 	cmd  *exec.Cmd
 	done chan error

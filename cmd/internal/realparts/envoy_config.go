@@ -9,8 +9,7 @@ type object = map[string]any
 
 const envoyTypes = "type.googleapis.com/"
 
-// bootstrap is the configuration of an Envoy that logs what deploy/gateways/envoy-access-log.yaml
-// recommends.
+// bootstrap returns the configuration of an Envoy with the log format that deploy/gateways/envoy-access-log.yaml recommends.
 func bootstrap(port int, log, upstream string) object {
 	filters := []object{{"name": "envoy.filters.http.router",
 		"typed_config": object{"@type": envoyTypes + "envoy.extensions.filters.http.router.v3.Router"}}}

@@ -16,21 +16,20 @@ import (
 	"flyball/cmd/internal/tiers"
 )
 
-// Versions of the gateways that tests build, as the Go module proxy carries them.
+// CaddyVersion and TraefikVersion are the versions that tests build from the Go module proxy.
 const (
 	CaddyVersion   = "v2.11.9"
 	TraefikVersion = "v3.6.12"
 )
 
-// Gateway is a real gateway that calls Flyball's check before it forwards a request,
-// configured by a file of deploy/gateways.
+// Gateway is a real gateway, configured by a file of deploy/gateways, that calls Flyball's check before it forwards a request.
 type Gateway struct {
 	Name string
 	URL  string
 	Log  string // its access log
 }
 
-// gateways are those that can be started, by the files that configure them.
+// gateways maps the name of each gateway to its configuration files.
 var gateways = map[string][]string{
 	"envoy-grpc": {"envoy-grpc.yaml"},
 	"envoy-http": {"envoy-http.yaml"},
@@ -40,9 +39,8 @@ var gateways = map[string][]string{
 	"haproxy":    {"haproxy.cfg", "haproxy-flyball.lua"},
 }
 
-// logins are the changes to a file by which the gateway authenticates: X-Login names
-// the caller, and the gateway forwards the name as X-Consumer. Each is an example that
-// is in the file as a comment.
+// logins are the replacements that make a gateway authenticate callers: the header X-Login names the caller, and the gateway forwards the
+// name as X-Consumer. Each replaces an example that is a comment in the file.
 var logins = [][2]string{
 	{`# - {append: {header: {key: x-consumer, value: "%DOWNSTREAM_PEER_URI_SAN%"}`,
 		`- {append: {header: {key: x-consumer, value: "%REQ(X-LOGIN)%"}`},
@@ -54,9 +52,8 @@ var logins = [][2]string{
 	{", own, flyball, after]", ", own, login, flyball, after]"},
 }
 
-// StartGateway starts a gateway with its files of a folder, of which only
-// addresses and paths are changed, and the example of an authentication, so that
-// X-Login is who calls; it ends with the test.
+// StartGateway starts a gateway with its files in folder and stops it with the test. It changes only addresses and paths in the files and
+// enables the example of authentication, so that X-Login names the caller.
 func StartGateway(t testing.TB, name, folder, upstream, check, grpc string) *Gateway {
 	t.Helper()
 	dir := t.TempDir()
@@ -95,13 +92,13 @@ func StartGateway(t testing.TB, name, folder, upstream, check, grpc string) *Gat
 		missing(t, "gateways", err)
 	}
 	tiers.Ran("gateways")
-	// Caddy keeps its things in its home; this process's stays, the real parts are cached there.
+	// Caddy stores files in HOME. HOME is changed only for the gateway: the real parts are cached in the HOME of this process.
 	p := launch(t, filepath.Join(dir, "output.log"), "env", append([]string{"HOME=" + dir}, command...)...)
 	t.Cleanup(func() { p.stop(syscall.SIGTERM) })
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if r, err := http.Get(g.URL + "/healthz"); err == nil {
 			r.Body.Close()
-			if r.StatusCode != http.StatusNotFound { // Traefik's answer before its routes are loaded
+			if r.StatusCode != http.StatusNotFound { // Traefik returns this status before its routes are loaded
 				return g
 			}
 		}
@@ -137,7 +134,7 @@ func gatewayCommand(name, config, dir string) ([]string, error) {
 	return nil, fmt.Errorf("no gateway %q", name)
 }
 
-// FetchCaddy builds Caddy of its module, once: about two minutes on two cores.
+// FetchCaddy builds Caddy from its module, once, in about two minutes on two cores, and returns the path of the binary.
 func FetchCaddy() (string, error) {
 	dir := filepath.Join(Cache(), "caddy-"+strings.TrimPrefix(CaddyVersion, "v"))
 	bin := filepath.Join(dir, "caddy")
@@ -153,7 +150,7 @@ func FetchCaddy() (string, error) {
 	return bin, nil
 }
 
-// traefikModule needs what Traefik replaces in its own go.mod.
+// traefikModule is a go.mod with the replacements of Traefik's own go.mod.
 const traefikModule = `module traefik
 
 go 1.26.0
@@ -169,8 +166,8 @@ replace (
 exclude github.com/tencentcloud/tencentcloud-sdk-go v3.0.83+incompatible
 `
 
-// FetchTraefik builds Traefik of its module, once: about eight minutes on two
-// cores, and so only if FLYBALL_TEST_TRAEFIK is set.
+// FetchTraefik builds Traefik from its module, once, in about eight minutes on two cores, and returns the path of the binary.
+// Because of that time, tests use Traefik only if FLYBALL_TEST_TRAEFIK is set.
 func FetchTraefik() (string, error) {
 	dir := filepath.Join(Cache(), "traefik-"+strings.TrimPrefix(TraefikVersion, "v"))
 	bin := filepath.Join(dir, "traefik")

@@ -30,7 +30,7 @@ const kafkaPOM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
 </project>
 `
 
-// FetchKafka gets Kafka's jars through Maven, once.
+// FetchKafka downloads Kafka's jars with Maven, once, and returns their directory.
 func FetchKafka() (libs string, err error) {
 	if err := need("java", "mvn"); err != nil {
 		return "", err
@@ -66,7 +66,7 @@ type Kafka struct {
 	proc *process
 }
 
-// StartKafka starts a broker that ends with the test.
+// StartKafka starts a broker and stops it with the test.
 func StartKafka(t testing.TB) *Kafka {
 	t.Helper()
 	libs, err := FetchKafka()
@@ -120,10 +120,10 @@ controller.quorum.fetch.timeout.ms=2000
 `, k.port, k.ctl, filepath.Join(k.dir, "data"))
 }
 
-// Addr is where clients connect; it survives a restart.
+// Addr returns the address for clients. It is the same after a restart.
 func (k *Kafka) Addr() string { return fmt.Sprintf("127.0.0.1:%d", k.port) }
 
-// Start starts the broker and waits until it has registered.
+// Start starts the broker and waits until it has registered with the controller.
 func (k *Kafka) Start() {
 	k.t.Helper()
 	k.proc = launch(k.t, filepath.Join(k.dir, "kafka.log"), "java", "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
@@ -150,14 +150,14 @@ func (k *Kafka) Start() {
 	k.t.Fatalf("Kafka not ready in 60 s\n%s", k.proc.tail())
 }
 
-// Kill9 ends the broker as a crash would.
+// Kill9 kills the broker with SIGKILL and waits for its end.
 func (k *Kafka) Kill9() {
 	_ = k.proc.cmd.Process.Kill()
 	<-k.proc.done
 	k.proc.done <- nil
 }
 
-// CreateTopic makes a topic.
+// CreateTopic creates a topic unless it exists.
 func (k *Kafka) CreateTopic(name string, partitions int32) {
 	k.t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(k.Addr()))

@@ -17,14 +17,12 @@ import (
 type Proxy struct {
 	Name string
 	URL  string
-	// Logs are the files it writes, by the format that Flyball reads them in. A
-	// format may be written by several: "combined:vhost".
+	// Logs maps the format in which Flyball reads a file to its path. A suffix distinguishes several files of one format: "combined:vhost".
 	Logs map[string]string
 }
 
-// StartProxies starts Debian's nginx, HAProxy, Caddy and Apache in front of an
-// upstream (host:port), each logging in the formats its users have; nginx also as
-// nginxLog says, which is put into its http block with LOG for the file.
+// StartProxies starts Debian's nginx, HAProxy, Caddy and Apache in front of an upstream (host:port), each with its usual log formats.
+// nginxLog is inserted into nginx's http block; LOG in it is replaced by the path of the log file.
 func StartProxies(t testing.TB, upstream, nginxLog string) []*Proxy {
 	t.Helper()
 	if err := need("nginx", "haproxy", "caddy", "apache2"); err != nil {
@@ -32,7 +30,7 @@ func StartProxies(t testing.TB, upstream, nginxLog string) []*Proxy {
 	}
 	tiers.Ran("proxies")
 	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o755); err != nil { // Apache's workers are another user
+	if err := os.Chmod(dir, 0o755); err != nil { // Apache's workers run as another user
 		t.Fatal(err)
 	}
 	var out []*Proxy
@@ -63,7 +61,7 @@ func StartProxies(t testing.TB, upstream, nginxLog string) []*Proxy {
 		for i := range p.args {
 			p.args[i] = fill.Replace(p.args[i])
 		}
-		t.Setenv("HOME", home) // Caddy keeps its things there
+		t.Setenv("HOME", home) // Caddy stores files in HOME
 		started := launch(t, filepath.Join(home, "output.log"), p.args[0], p.args[1:]...)
 		t.Cleanup(func() { started.stop(syscall.SIGTERM) })
 		until := time.Now().Add(10 * time.Second)

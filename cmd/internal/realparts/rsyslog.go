@@ -10,7 +10,7 @@ import (
 	"flyball/cmd/internal/tiers"
 )
 
-// StartRsyslog ships the lines of a file to a topic until the test ends.
+// StartRsyslog sends the lines of a file to a topic until the test ends.
 func StartRsyslog(t testing.TB, file, broker, topic string) {
 	t.Helper()
 	if err := need("rsyslogd"); err != nil {

@@ -10,11 +10,10 @@ import (
 	"flyball/cmd/internal/tiers"
 )
 
-// SchemathesisVersion is the Schemathesis that tests run, as PyPI carries it.
+// SchemathesisVersion is the version of Schemathesis that tests run; it is on PyPI.
 const SchemathesisVersion = "4.32.5"
 
-// FetchSchemathesis installs Schemathesis from PyPI, once, and returns the folder of its
-// packages.
+// FetchSchemathesis installs Schemathesis from PyPI, once, and returns the directory of its packages.
 func FetchSchemathesis() (string, error) {
 	if err := need("python3"); err != nil {
 		return "", err
@@ -30,8 +29,7 @@ func FetchSchemathesis() (string, error) {
 	return dir, nil
 }
 
-// Schemathesis compares an API with its OpenAPI document and fails the test if they
-// differ.
+// Schemathesis compares an API with its OpenAPI document and fails the test if they differ.
 func Schemathesis(t testing.TB, document string, args ...string) {
 	t.Helper()
 	dir, err := FetchSchemathesis()

@@ -74,8 +74,8 @@ func yes(b bool) string {
 	return "-"
 }
 
-// Body is one version in full.
-type Body struct {
+// BaselineSummary is one version in full.
+type BaselineSummary struct {
 	Version    string            `json:"version"`
 	Tenant     string            `json:"tenant"`
 	MadeAt     string            `json:"made_at"`
@@ -115,8 +115,8 @@ const peersFound = "peers are agents whose ids share what comes before the first
 	"~ was only asserted by its caller and is kept apart"
 
 // NewBody returns a version in the form for printing.
-func NewBody(b *baseline.Baseline) *Body {
-	out := &Body{
+func NewBody(b *baseline.Baseline) *BaselineSummary {
+	out := &BaselineSummary{
 		Version:    b.Version,
 		Tenant:     b.Tenant,
 		MadeAt:     at(b.MadeAt),
@@ -161,7 +161,7 @@ func lineOf(b *baseline.Baseline, agent string) AgentLine {
 }
 
 // Baseline prints a version.
-func Baseline(w io.Writer, b *Body) error {
+func Baseline(w io.Writer, b *BaselineSummary) error {
 	Printf(
 		w,
 		"version     %s\nmade        %s UTC by %s, after %s\nlearned of  %d runs, %d calls, last called from %s to %s UTC (quarantine %s)\n",

@@ -92,7 +92,7 @@ func printers(s string) map[string]func(io.Writer) error {
 		"dead letters": func(w io.Writer) error { return DeadLetters(w, filled[[]query.DeadLetterRow](s)) },
 		"stitching":    func(w io.Writer) error { return Stitching(w, filled[[]query.StitchingRow](s)) },
 		"versions":     func(w io.Writer) error { return Versions(w, filled[[]Version](s)) },
-		"baseline":     func(w io.Writer) error { b := filled[Body](s); return Baseline(w, &b) },
+		"baseline":     func(w io.Writer) error { b := filled[BaselineSummary](s); return Baseline(w, &b) },
 		"agent":        func(w io.Writer) error { a := filled[Agent](s); return AgentBaseline(w, &a) },
 		"differences":  func(w io.Writer) error { d := filled[Differences](s); return Difference(w, &d) },
 		"rescored":     func(w io.Writer) error { return Rescored(w, &differing) },

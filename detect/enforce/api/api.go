@@ -20,13 +20,13 @@ import (
 	"flyball/schema"
 )
 
-// State is the folded state, and what is known of other points; *point.Point.
+// State is the folded state, with the heartbeats of the other points; *point.Point.
 type State interface {
 	// Acquire returns the state with its read lock held.
 	Acquire() point.View
 	// Live returns the heartbeats of the live points, this one first.
 	Live() []schema.PointState
-	// Supports is nil if all live points fold a kind of command.
+	// Supports returns nil if all live points can fold a kind of command.
 	Supports(kind schema.CommandKind) error
 }
 
@@ -36,12 +36,12 @@ type Log interface {
 	Submit(ctx context.Context, command schema.Command) (enforce.Result, error)
 }
 
-// Runs are those that requests at this point named; *sightings.Runs.
+// Runs finds the runs that requests at this point named; *sightings.Runs.
 type Runs interface {
-	Find(term string) []sightings.Run
+	Find(term string) []sightings.Sighting
 }
 
-// Names are those that requests at this point carried; *sightings.Names.
+// Names holds the names that requests at this point contained; *sightings.Names.
 type Names interface {
 	Has(s schema.Scope) bool
 }
@@ -55,20 +55,21 @@ type Options struct {
 
 	Point  string // the point's name
 	Tenant string
-	Tokens []Token // empty: any client of the loopback listener is the operator; see authenticator
-	// Budget of the configuration file, shown beside the settings that hold.
+	Tokens []Token // empty: every client of the loopback listener is the operator; see authenticator
+	// Budget of the configuration file. It is shown next to the settings in force.
 	Budget breaker.Budget
 	// Armed reports whether the configuration enforces the findings of a family ("": any)
 	// about an agent; nil: never. Commands have priority over it.
 	Armed func(agent, family string) bool
-	// Tags of an agent by the registry; nil: none.
+	// Tags returns the tags of an agent in the registry; nil: none.
 	Tags func(agent string) []string
-	// Registered reports whether the registry names an agent or a credential; nil: none.
+	// Registered reports whether the registry contains an agent or a credential; nil: it contains
+	// none.
 	Registered func(schema.Scope) bool
 	// LinkKey signs the links by which a person decides a question; empty: there is no page.
 	LinkKey schema.Secret
-	// Findings are the latest findings of these tenants or, without any, of all, at most
-	// limit; nil: this process has no database.
+	// Findings returns at most limit findings of these tenants (of all tenants if there are none),
+	// the latest first; nil: this process has no database.
 	Findings func(ctx context.Context, tenants []string, limit int) (any, error)
 	// HasFinding reports whether a tenant has a finding; nil: unknown.
 	HasFinding func(ctx context.Context, tenant, id string) (bool, error)
@@ -78,7 +79,7 @@ type Options struct {
 	Registerer prometheus.Registerer
 }
 
-// server is what all operations share.
+// server holds what all operations share.
 type server struct {
 	o        Options
 	refusals *prometheus.CounterVec // by named reason
@@ -108,7 +109,7 @@ func newServer(o Options) (*server, error) {
 	return s, nil
 }
 
-// operations of the API, by subject.
+// operations returns the operations of the API, by subject.
 func (s *server) operations() []operation {
 	t := &targets{s}
 	var all []operation
@@ -143,7 +144,7 @@ func (s *server) handler() (http.Handler, error) {
 		mux.HandleFunc(op.method+" "+op.path, s.serve(auth, bodies, &op))
 		methods[op.path] = append(methods[op.path], op.method)
 	}
-	for path, list := range methods { // other methods are refused by name
+	for path, list := range methods { // other methods get a refusal that lists the allowed ones
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Allow", strings.Join(list, ", "))
 			s.refuse(w, http.StatusMethodNotAllowed, "method", fmt.Errorf("%s: one of %s", r.Method, strings.Join(list, ", ")))
@@ -182,26 +183,26 @@ func (s *server) serve(auth *authenticator, bodies *validator, op *operation) ht
 	}
 }
 
-// refusal is why a request is refused.
+// refusal describes why a request is refused.
 type refusal struct {
 	status int
 	why    string // named reason, counted
-	err    error  // what the caller is shown
+	err    error  // shown to the caller
 }
 
 func refused(status int, why, text string, args ...any) *refusal {
 	return &refusal{status, why, fmt.Errorf(text, args...)}
 }
 
-// refuse counts a refusal and answers with a problem.
+// refuse counts a refusal and responds with a problem.
 func (s *server) refuse(w http.ResponseWriter, status int, why string, err error) {
 	s.refusals.WithLabelValues(why).Inc()
 	w.Header().Set("Content-Type", problem.MediaType)
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(problem.Body{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: err.Error()})
+	_ = json.NewEncoder(w).Encode(problem.Document{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: err.Error()})
 }
 
-// timestamp of a time in Unix ns, as RFC 3339; empty for 0.
+// timestamp formats a time in Unix ns as RFC 3339; empty for 0.
 func timestamp(ns int64) string {
 	if ns == 0 {
 		return ""

@@ -13,7 +13,7 @@ import (
 	"flyball/schema"
 )
 
-// armings are the operations that change which findings are enforced and which only recorded.
+// armings holds the operations that change which findings are enforced and which are only recorded.
 type armings struct {
 	*server
 	targets *targets
@@ -37,7 +37,7 @@ func (a *armings) operations() []operation {
 	}
 }
 
-// ArmingState is what is armed.
+// ArmingState lists what is armed.
 type ArmingState struct {
 	Points []PointArming `json:"points"` // the configuration of each live point
 	Orders []ArmingLine  `json:"orders"` // commands, which have priority over it
@@ -46,11 +46,11 @@ type ArmingState struct {
 // PointArming is the enforcement that a point's configuration sets.
 type PointArming struct {
 	Point string `json:"point"`
-	// Mode is observe or armed; absent: a point of an older version, which does not report it.
+	// Mode is observe or armed; absent: the point has an older version, which does not report it.
 	Mode string `json:"mode,omitempty"`
 	// Armed are the patterns that are armed in mode observe.
 	Armed      []string `json:"armed"`
-	Generation uint64   `json:"generation"` // up to which it has applied the log
+	Generation uint64   `json:"generation"` // generation up to which the point has applied the log
 	LagMS      int64    `json:"lag_ms"`
 }
 
@@ -74,7 +74,7 @@ func armingLine(o *arming.Order) ArmingLine {
 	return l
 }
 
-// armingState of a tenant.
+// armingState returns what is armed in a tenant.
 func (s *server) armingState(tenant string) ArmingState {
 	out := ArmingState{Points: s.pointArming(), Orders: []ArmingLine{}}
 	v := s.o.State.Acquire()
@@ -101,11 +101,11 @@ func (s *server) pointArming() []PointArming {
 	return out
 }
 
-// ArmingResult is the answer to arm, disarm and clear.
+// ArmingResult is the response to arm, disarm and clear.
 type ArmingResult struct {
 	ChangeResult
 	Tenant string `json:"tenant"`
-	// Configured is the configuration of each point, beside the command.
+	// Configured is the configuration of each point, which applies where no command does.
 	Configured []PointArming `json:"configured"`
 	Notes      []string      `json:"notes"`
 }
@@ -122,7 +122,7 @@ func (a *armings) clear(x *exchange, in *ArmingRequest) {
 	a.set(x, in, schema.CommandDisarm, enforce.ArmingCleared)
 }
 
-// armingStatuses are the statuses of results of commands on arming.
+// armingStatuses maps results of commands on arming to HTTP statuses.
 var armingStatuses = map[enforce.ResultCode]int{enforce.NoSuchArming: http.StatusNotFound, enforce.Rejected: http.StatusUnprocessableEntity}
 
 func (a *armings) set(x *exchange, in *ArmingRequest, kind schema.CommandKind, success enforce.ResultCode) {
@@ -142,7 +142,8 @@ func (a *armings) set(x *exchange, in *ArmingRequest, kind schema.CommandKind, s
 		}})
 }
 
-// checkPattern is nil for a pattern of agents, of a tag, or of a family that exists.
+// checkPattern returns an error unless the pattern is one of agents, of a tag, or of a family that
+// exists.
 func checkPattern(pattern string) error {
 	if err := arming.ValidatePattern(pattern); err != nil {
 		return err
@@ -157,7 +158,7 @@ func isKnownFamily(pattern string) bool {
 	return strings.HasPrefix(pattern, "policy.") || matchesAny(pattern, playbook.Families())
 }
 
-// matchesAny reports whether a pattern, as path.Match takes it, matches one of some names.
+// matchesAny reports whether a pattern in the syntax of path.Match matches one of the names.
 func matchesAny(pattern string, names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool {
 		ok, _ := path.Match(pattern, name)
@@ -168,7 +169,7 @@ func matchesAny(pattern string, names []string) bool {
 // isName reports whether a pattern of agents is one agent's name.
 func isName(pattern string) bool { return !strings.ContainsAny(pattern, `*?[\`) }
 
-// notes returns effects of a command on a pattern that a person may not expect.
+// notes returns the effects of a command on a pattern that a person may not expect.
 func (a *armings) notes(pattern string, did enforce.ResultCode) []string {
 	out := []string{}
 	ofFamily := strings.HasPrefix(pattern, "family:")
@@ -192,12 +193,12 @@ func (a *armings) notes(pattern string, did enforce.ResultCode) []string {
 	return out
 }
 
-// ArmedAgent is whether findings about an agent are enforced.
+// ArmedAgent reports whether findings about an agent are enforced.
 type ArmedAgent struct {
 	Agent string `json:"agent"`
-	// State is armed, observe, or bypassed: armed, and not enforced for the time being.
+	// State is armed, observe, or bypassed: armed, but not enforced until the bypass ends.
 	State string `json:"state"`
-	// Why is configuration, or a command about the agent, a pattern, a tag or everything.
+	// Why is "configuration", or names a command about the agent, a pattern, a tag or everything.
 	Why     string `json:"why"`
 	Pattern string `json:"pattern,omitempty"` // of the command
 	Until   string `json:"until,omitempty"`   // of the bypass

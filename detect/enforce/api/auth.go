@@ -15,11 +15,11 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Role of the holder of a token.
+// Role is the role of a token.
 type Role string
 
-// Roles. Responder includes viewer rights, and admin includes all rights. Orchestrator
-// declares tasks and has no other right; besides it, only admin declares tasks.
+// Roles. Responder includes the rights of viewer, and admin includes all rights. Orchestrator may
+// declare tasks and nothing else; only orchestrator and admin may declare tasks.
 const (
 	Viewer       Role = "viewer"
 	Responder    Role = "responder"
@@ -27,10 +27,10 @@ const (
 	Orchestrator Role = "orchestrator"
 )
 
-// Roles are all roles.
+// Roles lists all roles.
 var Roles = []Role{Viewer, Responder, Admin, Orchestrator}
 
-// included are the roles that have the rights of a role.
+// included maps a role to the roles that have its rights.
 var included = map[Role][]Role{
 	Viewer:       {Viewer, Responder, Admin},
 	Responder:    {Responder, Admin},
@@ -45,13 +45,13 @@ type Token struct {
 	Tenants []string // empty: any
 	Hash    [sha256.Size]byte
 	Expires time.Time // zero: never
-	// limit of its requests, made by newAuthenticator.
+	// limit bounds the requests with the token; newAuthenticator sets it.
 	limit *rate.Limiter
 }
 
 const (
 	hashPrefix = "sha256:"
-	// minTokenLength is how many characters a token must have.
+	// minTokenLength is the minimum length of a token in characters.
 	minTokenLength = 20
 )
 
@@ -75,18 +75,18 @@ func ParseToken(text string) (hash [sha256.Size]byte, err error) {
 	return sha256.Sum256([]byte(text)), nil
 }
 
-// TokenHashLine is the line to keep of a token, in the form that ParseToken reads.
+// TokenHashLine returns the line to store for a token, in the form that ParseToken reads.
 func TokenHashLine(token string) string {
 	h := sha256.Sum256([]byte(token))
 	return hashPrefix + hex.EncodeToString(h[:])
 }
 
-// caller of the control API.
+// caller is an authenticated client of the control API.
 type caller struct {
 	name   string // of the token; empty: there are no tokens
 	role   Role
-	tenant string // whose state it changes: the point's
-	// tenants that it may read; empty: all of the log.
+	tenant string // tenant whose state it changes: that of the point
+	// tenants that it may read; empty: all tenants in the log.
 	tenants []string
 }
 
@@ -96,14 +96,14 @@ type authenticator struct {
 	tokens []Token
 	tenant string
 	now    func() time.Time
-	// unknown bounds how many unknown tokens may be tried a second.
+	// unknown bounds how many unknown tokens may be tried per second.
 	mu      sync.Mutex
 	unknown *rate.Limiter
 }
 
 const (
-	tokenRate, tokenBurst = 50, 100 // requests a second of one token
-	unknownTokenRate      = 10      // requests a second without a known token
+	tokenRate, tokenBurst = 50, 100 // requests per second with one token
+	unknownTokenRate      = 10      // requests per second without a known token
 )
 
 func newAuthenticator(tokens []Token, tenant string, now func() time.Time) *authenticator {
@@ -153,7 +153,7 @@ func (a *authenticator) operator(r *http.Request) (caller, *refusal) {
 	return caller{role: Admin, tenant: a.tenant}, nil
 }
 
-// find compares with every token, so that the duration reveals nothing about them.
+// find compares a token with every known one, so that the duration reveals nothing about them.
 func (a *authenticator) find(shown string) (found *Token) {
 	hash := sha256.Sum256([]byte(shown))
 	for i := range a.tokens {
@@ -173,11 +173,11 @@ func (a *authenticator) unknownToken() *refusal {
 	return refused(http.StatusUnauthorized, "unknown_token", "no known token in Authorization: Bearer")
 }
 
-// maxByLength is how many bytes of a person's name are recorded in the audit trail.
+// maxByLength is the maximum length of a person's name in the audit trail, in bytes.
 const maxByLength = 100
 
-// auditName is the name recorded in the audit trail: the token, and the person whom the
-// request names as its author.
+// auditName returns the name for the audit trail: the token, and the person whom the request names
+// as its author.
 func (c caller) auditName(by string) string {
 	by = strings.ToValidUTF8(by, "")
 	by = by[:min(len(by), maxByLength)]

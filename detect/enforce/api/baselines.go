@@ -5,7 +5,7 @@ import (
 	"flyball/schema"
 )
 
-// baselines are the operations on what agents' baselines count.
+// baselines holds the operations on the counts of agents' baselines.
 type baselines struct{ *server }
 
 func (b *baselines) operations() []operation {

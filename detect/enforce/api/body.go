@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	// maxBody is how many bytes a body may have.
+	// maxBody is the maximum size of a body in bytes.
 	maxBody = 256 << 10
-	// maxDepth is how deep objects and arrays of a body may be nested.
+	// maxDepth is the maximum depth of nested objects and arrays in a body.
 	maxDepth = 16
 )
 
@@ -29,7 +29,7 @@ type validator struct {
 	bodies map[string]*openapi3.RequestBody // by operation id
 }
 
-// newValidator validates by a document as it is served.
+// newValidator returns a validator for an OpenAPI document.
 func newValidator(document []byte) (*validator, error) {
 	doc, err := openapi3.NewLoader().LoadFromData(document)
 	if err != nil {
@@ -77,7 +77,7 @@ func (v *validator) read(x *exchange, op *operation) *refusal {
 	return nil
 }
 
-// validate checks a body that passed checkJSON by the document.
+// validate checks a body that passed checkJSON against the document.
 func (v *validator) validate(ctx context.Context, operationID string, text []byte) error {
 	body := v.bodies[operationID]
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "/", bytes.NewReader(text))
@@ -96,8 +96,8 @@ func (v *validator) validate(ctx context.Context, operationID string, text []byt
 	return checkBlank(body.Content.Get("application/json").Schema.Value, value)
 }
 
-// checkJSON checks what a schema cannot express: a body is one JSON object in UTF-8, is not
-// nested too deep, and has no member twice, which readers interpret in different ways.
+// checkJSON checks what a schema cannot express: a body is one JSON object in UTF-8, is not nested
+// too deep, and contains no member twice, because readers interpret that in different ways.
 func checkJSON(text []byte) error {
 	if !utf8.Valid(text) {
 		return errors.New("not UTF-8")
@@ -120,7 +120,7 @@ func checkJSON(text []byte) error {
 	return nil
 }
 
-// checkObject reads an object behind its opening brace.
+// checkObject reads the rest of an object after its opening brace.
 func checkObject(dec *json.Decoder, depth int) error {
 	members := map[string]bool{}
 	for dec.More() {
@@ -141,7 +141,7 @@ func checkObject(dec *json.Decoder, depth int) error {
 	return jsonError(err)
 }
 
-// checkValue reads one value inside objects or arrays of a depth.
+// checkValue reads one value at a depth of nested objects and arrays.
 func checkValue(dec *json.Decoder, depth int) error {
 	token, err := dec.Token()
 	if err != nil {
@@ -173,8 +173,8 @@ func jsonError(err error) error {
 	return err
 }
 
-// checkBlank refuses texts that consist only of Unicode white space where the document
-// requires another character: the library knows only the white space of ASCII.
+// checkBlank refuses texts that consist only of Unicode white space where the document requires
+// another character: the library recognises only ASCII white space.
 func checkBlank(object *openapi3.Schema, value map[string]any) error {
 	for name, member := range object.Properties {
 		switch v := value[name].(type) {

@@ -10,7 +10,7 @@ import (
 	"flyball/schema"
 )
 
-// breakers are the operations on breakers and bypasses.
+// breakers holds the operations on breakers and bypasses.
 type breakers struct {
 	*server
 	targets *targets
@@ -60,7 +60,8 @@ func (s *server) applied() []Applied {
 	return appliedBy(points, clock)
 }
 
-// appliedBy is how far each of some points is, at a time of the log's clock in Unix ns.
+// appliedBy returns the generation and lag of each of the points, at a time of the log's clock in
+// Unix ns.
 func appliedBy(points []schema.PointState, clock int64) []Applied {
 	out := make([]Applied, len(points))
 	for i, p := range points {
@@ -96,8 +97,8 @@ type Receipt struct {
 	DecisionID string          `json:"decision_id,omitempty"`
 	RunID      schema.RunID    `json:"run_id,omitzero"`
 	Call       string          `json:"call_at,omitempty"` // event time of the call that led to it
-	Commanded  string          `json:"commanded_at"`      // when the log took the command
-	Exposure   schema.Exposure `json:"exposure"`          // what had passed by then
+	Commanded  string          `json:"commanded_at"`      // when the command was written to the log
+	Exposure   schema.Exposure `json:"exposure"`          // calls that had passed before the command
 	Points     []ReceiptPoint  `json:"points"`
 }
 
@@ -134,26 +135,27 @@ func (b *breakers) receipts() []Receipt {
 	return out
 }
 
-// TripResult is the answer to a breaker by hand.
+// TripResult is the response to a manual trip.
 type TripResult struct {
 	ChangeResult
 	Tenant string       `json:"tenant"`
-	Scope  schema.Scope `json:"scope"` // as requests are compared with it
+	Scope  schema.Scope `json:"scope"` // in the form that requests are compared with
 	RunKey string       `json:"run_key,omitempty"`
-	// Expires is when it closes by itself; absent: only a reset closes it.
+	// Expires is when the breaker closes by itself; absent: only a reset closes it.
 	Expires string `json:"expires,omitempty"`
-	// Holder of the run: later runs of the same are held too.
+	// Holder of the run: later runs of the same holder are held, too.
 	Holder *schema.Holder `json:"holder,omitempty"`
-	// Points, and how far each has applied the log: those from the generation on enforce it.
+	// Points with the generation that each has applied: a point enforces the trip from its
+	// generation on.
 	Points []Applied `json:"points"`
 }
 
-// breakerStatuses are the statuses of results of commands on breakers and bypasses.
+// breakerStatuses maps results of commands on breakers and bypasses to HTTP statuses.
 var breakerStatuses = map[enforce.ResultCode]int{enforce.IfMatchFailed: http.StatusPreconditionFailed,
 	enforce.NoBreaker: http.StatusNotFound, enforce.NoBypass: http.StatusNotFound}
 
 func (b *breakers) trip(x *exchange, in *TripRequest) {
-	if (in.TTL == 0) == !in.UntilReset { // the document requires it too
+	if (in.TTL == 0) == !in.UntilReset { // the document also requires it
 		x.refuse(&refusal{http.StatusBadRequest, "body", errors.New("ttl_seconds, until_reset: one of the two")})
 		return
 	}
@@ -176,8 +178,8 @@ func (b *breakers) trip(x *exchange, in *TripRequest) {
 		answer: func(r enforce.Result) any { return b.tripResult(x.caller.tenant, &t, r) }})
 }
 
-// givenHolder returns the holder that the request names for a run that this point does not
-// know; nil: it names none.
+// givenHolder returns the holder that the request names for a run that this point has not seen;
+// nil: the request names none.
 func (b *breakers) givenHolder(in *TripRequest) (*schema.Holder, *refusal) {
 	if in.Agent == "" && in.Credential == "" {
 		return nil, nil
@@ -230,7 +232,7 @@ func (b *breakers) reset(x *exchange, in *ResetRequest) {
 	x.submit(change{command: command, success: enforce.Applied, statuses: breakerStatuses})
 }
 
-// hasBreaker reports whether a breaker on a scope is not closed.
+// hasBreaker reports whether a scope has a breaker that is not closed.
 func (b *breakers) hasBreaker(tenant string, sc schema.Scope) bool {
 	v := b.o.State.Acquire()
 	defer v.Release()
@@ -242,7 +244,7 @@ func (b *breakers) hasBreaker(tenant string, sc schema.Scope) bool {
 	return false
 }
 
-// BypassResult is the answer to a bypass.
+// BypassResult is the response to a bypass.
 type BypassResult struct {
 	ChangeResult
 	Tenant string    `json:"tenant"`

@@ -13,7 +13,7 @@ import (
 	"flyball/schema"
 )
 
-// exceptions are the operations on exceptions, which cover expected findings.
+// exceptions holds the operations on exceptions, which cover expected findings.
 type exceptions struct {
 	*server
 	targets *targets
@@ -42,7 +42,7 @@ type ExceptionLine struct {
 	By      string   `json:"by"`
 	Role    string   `json:"role,omitempty"`
 	Reason  string   `json:"reason"`
-	Trips   uint64   `json:"trips"` // that it has covered
+	Trips   uint64   `json:"trips"` // trips that the exception has covered
 	Last    string   `json:"last_covered,omitempty"`
 }
 
@@ -59,14 +59,14 @@ func (e *exceptions) lines(tenant string) []ExceptionLine {
 	return out
 }
 
-// ExceptionResult is the answer to an exception.
+// ExceptionResult is the response to the addition of an exception.
 type ExceptionResult struct {
 	ChangeResult
 	Tenant string   `json:"tenant"`
 	Notes  []string `json:"notes"`
 }
 
-// exceptionStatuses are the statuses of results of commands on exceptions.
+// exceptionStatuses maps results of commands on exceptions to HTTP statuses.
 var exceptionStatuses = map[enforce.ResultCode]int{enforce.NoSuchException: http.StatusNotFound,
 	enforce.Rejected: http.StatusUnprocessableEntity}
 
@@ -90,7 +90,8 @@ func (e *exceptions) add(x *exchange, in *AddExceptionRequest) {
 	}})
 }
 
-// checkException is nil for an exception of a family that exists and may have one.
+// checkException returns an error unless the exception is for a family that exists and can have
+// one.
 func checkException(order *schema.ExceptionOrder) error {
 	if _, err := exception.Validate(order); err != nil {
 		return err

@@ -8,7 +8,7 @@ import (
 	"flyball/schema"
 )
 
-// findings are the operations on findings.
+// findings holds the operations on findings.
 type findings struct{ *server }
 
 const (
@@ -39,9 +39,9 @@ func (f *findings) label(x *exchange, in *LabelFindingRequest) {
 		Verdict: &schema.Verdict{FindingID: id, Label: in.Is}}, success: enforce.VerdictRecorded})
 }
 
-// checkOwner refuses a finding that does not belong to the tenant that the caller writes
-// for. A caller that is bound to no tenant may label a finding that is not stored yet, or
-// while the database is unreachable.
+// checkOwner refuses a finding that does not belong to the tenant that the caller writes for. A
+// caller without a list of tenants may also label a finding that is not stored yet, or while the
+// database is unreachable.
 func (f *findings) checkOwner(x *exchange, id string) *refusal {
 	if f.o.HasFinding == nil {
 		return nil

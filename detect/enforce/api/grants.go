@@ -7,7 +7,7 @@ import (
 	"flyball/schema"
 )
 
-// grants are the operations on questions to people, and their answers.
+// grants holds the operations on questions to people and on their answers.
 type grants struct{ *server }
 
 func (g *grants) operations() []operation {
@@ -46,7 +46,7 @@ func (g *grants) lines() []GateLine {
 	return out
 }
 
-// gate returns the question of an id; nil: there is none, or it is no longer kept.
+// gate returns the question with an id; nil: there is none, or it is no longer kept.
 func (s *server) gate(id string) *schema.Gate {
 	v := s.o.State.Acquire()
 	defer v.Release()
@@ -64,7 +64,7 @@ func (g *grants) show(x *exchange) {
 	x.respond(gateLine(found))
 }
 
-// gateStatuses are the statuses of results of answers to questions.
+// gateStatuses maps results of answers to questions to HTTP statuses.
 var gateStatuses = map[enforce.ResultCode]int{enforce.NoSuchGate: http.StatusNotFound}
 
 func (g *grants) grant(x *exchange, in *GrantRequest) {

@@ -13,16 +13,16 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// explainInvalid returns an error that names the member of a body that the document
-// refuses, its value, and what is required. Texts that look like secrets are not repeated.
+// explainInvalid returns an error that names the invalid member of a body, its value, and what is
+// required. It does not repeat texts that look like secrets.
 func explainInvalid(err error) error {
 	var s *openapi3.SchemaError
 	if !errors.As(err, &s) {
 		return fmt.Errorf("body: %w", err)
 	}
 	if s.SchemaField == "oneOf" || s.SchemaField == "anyOf" {
-		// Which members must be there is checked before what they are. What is wrong with a
-		// single member says more.
+		// The library checks the presence of members before their values. An error in a single
+		// member is more useful to the caller.
 		members := *s.Schema
 		members.OneOf, members.AnyOf = nil, nil
 		if single := members.VisitJSON(s.Value, openapi3.VisitAsRequest()); single != nil {
@@ -32,7 +32,7 @@ func explainInvalid(err error) error {
 	return fmt.Errorf("%s: %s", memberPath(s), violation(s))
 }
 
-// memberPath is the member that an error is about: scope.kind, targets[0].
+// memberPath returns the path of the member that an error is about: scope.kind, targets[0].
 func memberPath(s *openapi3.SchemaError) string {
 	var path strings.Builder
 	for _, part := range s.JSONPointer() {
@@ -51,7 +51,7 @@ func memberPath(s *openapi3.SchemaError) string {
 	return path.String()
 }
 
-// violation is what is wrong with a value, and what is needed.
+// violation returns what is wrong with a value, and what is required.
 func violation(s *openapi3.SchemaError) string {
 	rule := s.Schema
 	switch s.SchemaField {
@@ -108,7 +108,7 @@ func enumWords(rule *openapi3.Schema) []string {
 	return out
 }
 
-// alternatives are the members that each of several schemas requires.
+// alternatives returns the members that each of several schemas requires.
 func alternatives(list openapi3.SchemaRefs) (names []string) {
 	for _, s := range list {
 		names = append(names, s.Value.Required...)
@@ -116,7 +116,7 @@ func alternatives(list openapi3.SchemaRefs) (names []string) {
 	return names
 }
 
-// jsonKind is what kind of JSON value something is.
+// jsonKind returns the kind of a JSON value.
 func jsonKind(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -135,7 +135,7 @@ func jsonKind(v any) string {
 	return "a number"
 }
 
-// showValue is a value as it may be repeated to who sent it.
+// showValue returns a value in the form that may be repeated to its sender.
 func showValue(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -146,11 +146,11 @@ func showValue(v any) string {
 	return jsonKind(v)
 }
 
-// maxShown is how many bytes of a text are repeated.
+// maxShown is how many bytes of a text may be repeated.
 const maxShown = 64
 
-// showText is a text as it may be repeated to who sent it: the beginning of it, and
-// nothing of what looks like a secret.
+// showText returns the beginning of a text to repeat it to its sender, but no part of a text that
+// looks like a secret.
 func showText(s string) string {
 	if LooksLikeSecret(s) || mayBeSecret(s) {
 		return "a text that looks like a secret"

@@ -2,51 +2,51 @@ package api
 
 import "github.com/getkin/kin-openapi/openapi3"
 
-// limited is a request type that limits its members. The OpenAPI document contains the
-// limits, and bodies are validated by the document.
+// limited is a request type that limits its members. The OpenAPI document contains the limits, and
+// bodies are validated against the document.
 type limited interface{ limits() limits }
 
-// limits of members, by their JSON name.
+// limits are the limits of members, by their JSON name.
 type limits map[string]limit
 
-// limit adds what a member must be to its schema.
+// limit adds the limit of a member to its schema.
 type limit func(*openapi3.Schema)
 
 const (
-	// resourcePattern: a resource, or a pattern of resources as path.Match takes it but
+	// resourcePattern matches a resource, or a pattern of resources in the syntax of path.Match
 	// without character classes: order:123, order:*.
 	resourcePattern = `^[^\[\]\\]+$`
-	// wordsPattern: a text that is not blank.
+	// wordsPattern matches a text that is not blank.
 	wordsPattern = `\S`
-	// Longest elements of lists, in characters.
+	// Maximum length of elements of lists, in characters.
 	maxWordsElement    = 300
 	maxResourceElement = 256
 )
 
-// text has a number of characters within a range.
+// text limits the number of characters.
 func text(low, high uint64) limit {
 	return func(s *openapi3.Schema) { s.MinLength, s.MaxLength = low, &high }
 }
 
-// words is text that is not blank.
+// words is text that must not be blank.
 func words(low, high uint64) limit { return patterned(low, high, wordsPattern) }
 
-// resource is a resource, or a pattern of resources.
+// resource limits a member to a resource or a pattern of resources.
 func resource(low, high uint64) limit { return patterned(low, high, resourcePattern) }
 
 func patterned(low, high uint64, pattern string) limit {
 	return func(s *openapi3.Schema) { s.MinLength, s.MaxLength, s.Pattern = low, &high, pattern }
 }
 
-// number is within a range.
+// number limits a number to a range.
 func number(low, high float64) limit {
 	return func(s *openapi3.Schema) { s.Min, s.Max, s.Nullable = &low, &high, false }
 }
 
-// wordList has a number of elements within a range, none of them blank.
+// wordList limits the number of elements, of which none may be blank.
 func wordList(low, high uint64) limit { return listOf(low, high, words(1, maxWordsElement)) }
 
-// resourceList has a number of resources, or patterns of resources, within a range.
+// resourceList limits the number of elements, which must be resources or patterns of resources.
 func resourceList(low, high uint64) limit { return listOf(low, high, resource(1, maxResourceElement)) }
 
 func listOf(low, high uint64, element limit) limit {
@@ -58,8 +58,8 @@ func listOf(low, high uint64, element limit) limit {
 	}
 }
 
-// apply limits the members of an object. The schemas of members are copied first, as the
-// generator shares them between types.
+// apply adds the limits to the members of an object. It copies the schemas of members first,
+// because the generator shares them between types.
 func (l limits) apply(object *openapi3.Schema) {
 	for name, limit := range l {
 		member := *object.Properties[name].Value

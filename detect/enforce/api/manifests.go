@@ -8,7 +8,7 @@ import (
 	"flyball/schema"
 )
 
-// manifests are the operations on manifests in force.
+// manifests holds the operations on manifests in force.
 type manifests struct{ *server }
 
 func (m *manifests) operations() []operation {

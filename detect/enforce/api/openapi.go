@@ -16,7 +16,7 @@ import (
 	"flyball/schema"
 )
 
-// enums are the words of types that are written as a word.
+// enums maps types that are encoded as a word to their words.
 var enums = map[reflect.Type][]string{
 	reflect.TypeFor[schema.ScopeKind]():    schema.ScopeKindWords[1:],
 	reflect.TypeFor[schema.Action]():       schema.ActionWords,
@@ -32,10 +32,10 @@ var enums = map[reflect.Type][]string{
 type documentWriter struct {
 	schemas   openapi3.Schemas
 	generator *openapi3gen.Generator
-	problem   *openapi3.SchemaRef // of every refusal
+	problem   *openapi3.SchemaRef // response of every refusal
 }
 
-// openAPI is the document of a list of operations.
+// openAPI returns the OpenAPI document of a list of operations.
 func openAPI(operations []operation) ([]byte, error) {
 	d := documentWriter{schemas: openapi3.Schemas{},
 		generator: openapi3gen.NewGenerator(openapi3gen.UseAllExportedFields(), openapi3gen.SchemaCustomizer(customize))}
@@ -46,7 +46,7 @@ func openAPI(operations []operation) ([]byte, error) {
 			Schemas:         openapi3.Schemas{},
 			SecuritySchemes: openapi3.SecuritySchemes{"token": {Value: &openapi3.SecurityScheme{Type: "http", Scheme: "bearer"}}},
 		}}
-	refusal, err := d.schema(problem.Body{})
+	refusal, err := d.schema(problem.Document{})
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func pathParameters(path string) (names []string) {
 
 // customize completes the schema that the generator has made of a type.
 func customize(_ string, t reflect.Type, _ reflect.StructTag, s *openapi3.Schema) error {
-	if t.Implements(reflect.TypeFor[encoding.TextMarshaler]()) { // it is written as a word
+	if t.Implements(reflect.TypeFor[encoding.TextMarshaler]()) { // it is encoded as a word
 		*s = *openapi3.NewStringSchema()
 		for _, w := range enums[t] {
 			s.Enum = append(s.Enum, w)
@@ -141,10 +141,10 @@ func customize(_ string, t reflect.Type, _ reflect.StructTag, s *openapi3.Schema
 		if s.Properties["value"] != nil {
 			limits{"value": text(1, 1000)}.apply(s)
 		}
-	case reflect.TypeFor[TripRequest](): // for a time, or until a reset
+	case reflect.TypeFor[TripRequest](): // either for a time, or until a reset
 		limits{"until_reset": func(m *openapi3.Schema) { m.Enum = []any{true} }}.apply(s)
 		s.OneOf = openapi3.SchemaRefs{requires("ttl_seconds"), requires("until_reset")}
-	case reflect.TypeFor[ChangeSettingsRequest](): // one of them at least
+	case reflect.TypeFor[ChangeSettingsRequest](): // at least one of them
 		s.AnyOf = openapi3.SchemaRefs{requires("trips_per_hour"), requires("agents_percent")}
 	}
 	return nil
@@ -154,7 +154,7 @@ func requires(member string) *openapi3.SchemaRef {
 	return &openapi3.SchemaRef{Value: &openapi3.Schema{Required: []string{member}}}
 }
 
-// requiredMembers are those that are always there.
+// requiredMembers returns the names of the members that are always present.
 func requiredMembers(t reflect.Type) (names []string) {
 	add := func(name string) {
 		if !slices.Contains(names, name) {
@@ -178,7 +178,7 @@ func requiredMembers(t reflect.Type) (names []string) {
 	return names
 }
 
-// closeObject refuses members that an object does not name, in all objects of a schema.
+// closeObject forbids unknown members in all objects of a schema.
 func closeObject(s *openapi3.Schema) {
 	if s == nil || s.Type == nil || !s.Type.Is("object") {
 		return

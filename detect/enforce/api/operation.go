@@ -10,8 +10,8 @@ import (
 	"flyball/schema"
 )
 
-// operation of the control API: the handlers and the OpenAPI document are made of the same
-// list.
+// operation is one operation of the control API. The handlers and the OpenAPI document are made
+// from the same list of operations.
 type operation struct {
 	method, path string
 	id, summary  string
@@ -25,8 +25,8 @@ type operation struct {
 
 type queryParameter struct{ name, kind, doc string }
 
-// list is an operation that reads. Rows of tenants that the caller may not read are left
-// out.
+// list returns an operation that reads a list. Rows of tenants that the caller may not read are
+// left out.
 func list(path, id, summary string, answer any, get func(*exchange) any) operation {
 	return operation{method: http.MethodGet, path: path, id: id, summary: summary, role: Viewer, answer: answer,
 		serve: func(x *exchange) { x.respond(x.caller.visible(get(x))) }}
@@ -50,7 +50,7 @@ type exchange struct {
 	w      http.ResponseWriter
 	r      *http.Request
 	caller caller
-	body   any // pointer to what was read, of the operation's type
+	body   any // pointer to the decoded body, of the operation's type
 }
 
 func (x *exchange) respond(v any) {
@@ -61,19 +61,20 @@ func (x *exchange) respond(v any) {
 
 func (x *exchange) refuse(no *refusal) { x.s.refuse(x.w, no.status, no.why, no.err) }
 
-// by is the name recorded in the audit trail: the token, and the person whom the request names.
+// by returns the name for the audit trail: the token, and the person whom the request names.
 func (x *exchange) by(named string) string { return x.caller.auditName(named) }
 
-// change is a command, and how its result is answered.
+// change is a command and how its result becomes a response.
 type change struct {
 	command schema.Command
 	success enforce.ResultCode
-	// statuses of results that are no success; 409 where a result is not listed.
+	// statuses are the HTTP statuses of results other than success; 409 for a result that is not
+	// listed.
 	statuses map[enforce.ResultCode]int
 	answer   func(enforce.Result) any // nil: ChangeResult
 }
 
-// submit writes a command and answers with its result. What is no success is a problem.
+// submit writes a command and responds with its result. Any result other than success is a problem.
 func (x *exchange) submit(c change) {
 	command := c.command
 	command.ID, command.Tenant, command.Role = point.NewCommandID("o_"), x.caller.tenant, string(x.caller.role)
@@ -102,8 +103,8 @@ func (x *exchange) submit(c change) {
 	}
 }
 
-// readAs is the kind of command whose readers also read a command: an old point takes the
-// bypass of an agent for one of the tenant.
+// readAs returns the kind of command that points must support for this command: an old point would
+// apply the bypass of an agent to the whole tenant.
 func readAs(command *schema.Command) schema.CommandKind {
 	if command.Kind == schema.CommandBypass && command.Scope.Kind != schema.ScopeNone {
 		return schema.CommandBypassEnd
@@ -111,7 +112,7 @@ func readAs(command *schema.Command) schema.CommandKind {
 	return command.Kind
 }
 
-// ChangeResult is the answer to a change.
+// ChangeResult is the response to a change.
 type ChangeResult struct {
 	Outcome    string `json:"outcome"`
 	Generation uint64 `json:"generation"`

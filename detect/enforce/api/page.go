@@ -19,8 +19,8 @@ import (
 	"flyball/schema"
 )
 
-// ApprovalLink is a link by which a person decides one question without a token, until a
-// time in Unix ns; empty without a key or a base address. It is signed, and works once.
+// ApprovalLink returns a signed link through which a person decides one question without a token,
+// until a time in Unix ns. It works once. It is empty without a key or a base address.
 func ApprovalLink(key schema.Secret, base, id string, until int64) string {
 	if key == "" || base == "" {
 		return ""
@@ -41,7 +41,8 @@ type page struct {
 	bodies *validator
 }
 
-// linked is the question of a link that is signed by this deployment and is not over.
+// linked returns the question of a link. The link must be signed by this deployment and not
+// expired.
 func (p *page) linked(r *http.Request) (*schema.Gate, int, error) {
 	id, query := r.PathValue("id"), r.URL.Query()
 	until, err := strconv.ParseInt(query.Get("until"), 10, 64)
@@ -58,13 +59,13 @@ func (p *page) linked(r *http.Request) (*schema.Gate, int, error) {
 	return g, http.StatusOK, nil
 }
 
-// show shows the question and changes nothing: programs follow links too.
+// show shows the question and changes nothing, because programs also follow links.
 func (p *page) show(w http.ResponseWriter, r *http.Request) {
 	g, status, err := p.linked(r)
 	p.render(w, status, g, err, "")
 }
 
-// decide receives the decision.
+// decide applies the decision in the form.
 func (p *page) decide(w http.ResponseWriter, r *http.Request) {
 	g, status, err := p.linked(r)
 	if err != nil {
@@ -87,10 +88,10 @@ func (p *page) decide(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// maxForm is how many bytes the form may have.
+// maxForm is the maximum size of the form in bytes.
 const maxForm = 16 << 10
 
-// readForm is the command of the form, and the result that is a success.
+// readForm returns the command of the form, and the result that means success.
 func (p *page) readForm(w http.ResponseWriter, r *http.Request, g *schema.Gate) (schema.Command, enforce.ResultCode, error) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
@@ -120,7 +121,7 @@ func (p *page) render(w http.ResponseWriter, status int, g *schema.Gate, err err
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer") // the address is the right to decide
+	h.Set("Referrer-Policy", "no-referrer") // everybody who has the address can decide
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Content-Security-Policy",
 		"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")

@@ -4,17 +4,18 @@ import "flyball/schema"
 
 // TripRequest opens a breaker by hand: for a time, or until a reset.
 type TripRequest struct {
-	// Scope is whom the breaker holds. A run is given by its id, by at least six characters of
-	// it, or by its own key, where the point has met it.
+	// Scope is what the breaker holds. A run is given by its id, by at least six characters of it,
+	// or by its own key if the point has seen the run.
 	Scope  schema.Scope `json:"scope"`
 	Reason string       `json:"reason"`
-	// Seconds after which it closes by itself, or UntilReset: one of the two.
+	// TTL is the number of seconds after which the breaker closes by itself. Either TTL or
+	// UntilReset is set.
 	TTL        int64 `json:"ttl_seconds,omitempty"`
 	UntilReset bool  `json:"until_reset,omitempty"`
-	// Force accepts a target that this point does not know; it is not looked up.
+	// Force accepts a target that this point has not seen; it is not looked up.
 	Force bool `json:"force,omitempty"`
-	// Agent, AgentTrust and Credential name the holder of a run that the point does not
-	// know: its later runs are held too.
+	// Agent, AgentTrust and Credential name the holder of a run that the point has not seen: the
+	// holder's later runs are held, too.
 	Agent      string       `json:"agent,omitempty"`
 	AgentTrust schema.Trust `json:"agent_trust,omitempty"`
 	Credential string       `json:"credential,omitempty"`
@@ -41,11 +42,11 @@ func (ResetRequest) limits() limits {
 	return limits{"reason": words(1, 1000), "if_match": number(1, 9_007_199_254_740_991), "by": text(0, 100)}
 }
 
-// BypassRequest sets the tenant, or one established agent of it, to observe.
+// BypassRequest sets the tenant, or one established agent of it, to mode observe.
 type BypassRequest struct {
 	Seconds int64  `json:"for_seconds"`
 	Agent   string `json:"agent,omitempty"`
-	// Force accepts an agent that this point does not know.
+	// Force accepts an agent that this point has not seen.
 	Force  bool   `json:"force,omitempty"`
 	Reason string `json:"reason"`
 	By     string `json:"by,omitempty"`
@@ -57,7 +58,7 @@ func (BypassRequest) limits() limits {
 
 // EndBypassRequest ends a bypass before its time.
 type EndBypassRequest struct {
-	Agent  string `json:"agent,omitempty"` // absent: that of the tenant
+	Agent  string `json:"agent,omitempty"` // absent: the bypass of the tenant
 	Reason string `json:"reason"`
 	By     string `json:"by,omitempty"`
 }
@@ -66,7 +67,7 @@ func (EndBypassRequest) limits() limits {
 	return limits{"agent": words(1, 256), "reason": words(1, 1000), "by": text(0, 100)}
 }
 
-// ArmingRequest arms or disarms what a pattern matches, or clears the commands about it.
+// ArmingRequest arms or disarms a pattern, or clears the commands about it.
 type ArmingRequest struct {
 	Pattern string `json:"pattern"`
 	Reason  string `json:"reason"`
@@ -80,7 +81,7 @@ func (ArmingRequest) limits() limits {
 // ArmedAgentsRequest queries whether findings about agents are enforced.
 type ArmedAgentsRequest struct {
 	Agents []string `json:"agents"`
-	// Claimed are those of them whose name is only claimed: nothing disarms these by name.
+	// Claimed are those of Agents whose name is only claimed: commands do not disarm these by name.
 	Claimed []string `json:"claimed,omitempty"`
 }
 
@@ -92,7 +93,8 @@ func (ArmedAgentsRequest) limits() limits {
 type AddExceptionRequest struct {
 	Agent  string `json:"agent"`  // a name, or a pattern as billing/*
 	Family string `json:"family"` // runaway.destroy, runaway.*
-	// Routes on which it is meant, as "DELETE /v1/orders/{id}" or "tool:NAME"; absent: any.
+	// Routes on which the findings are expected, as "DELETE /v1/orders/{id}" or "tool:NAME";
+	// absent: any.
 	Routes  []string `json:"routes,omitempty"`
 	Seconds int64    `json:"for_seconds"`
 	Reason  string   `json:"reason"`
@@ -183,9 +185,9 @@ func (LabelFindingRequest) limits() limits {
 
 // FreezeBaselineRequest freezes the counts of an agent's baseline, or ends the freeze.
 type FreezeBaselineRequest struct {
-	Agent  string `json:"agent"` // as baselines name it; * is every agent
+	Agent  string `json:"agent"` // as in baselines; * is every agent
 	Reason string `json:"reason"`
-	// Seconds after which it ends by itself; absent: only a command ends it.
+	// Seconds after which the freeze ends by itself; absent: only a command ends it.
 	Seconds int64  `json:"for_seconds,omitempty"`
 	Off     bool   `json:"off,omitempty"`
 	By      string `json:"by,omitempty"`
@@ -228,7 +230,7 @@ func (DropManifestRequest) limits() limits {
 	return limits{"agent": words(1, 256), "reason": words(1, 1000), "by": text(0, 100)}
 }
 
-// ChangeSettingsRequest changes the settings that all points share. Absent members stay.
+// ChangeSettingsRequest changes the settings that all points share. Absent members are not changed.
 type ChangeSettingsRequest struct {
 	TripsPerHour  *int   `json:"trips_per_hour,omitempty"`
 	AgentsPercent *int   `json:"agents_percent,omitempty"`

@@ -6,14 +6,14 @@ import (
 	"unicode"
 )
 
-// secrets are the forms of tokens and keys that providers issue.
+// secrets matches the forms of tokens and keys that providers issue.
 var secrets = regexp.MustCompile(`(?i)^(bearer|basic|token|apikey)\s|^-----begin|` +
 	`^(sk|rk|pk)[_-].{6}|^gh[pousr]_|^github_pat_|^glpat-|` +
 	`^xox[a-z]-|^xapp-|^npm_|^pypi-|^dop_v1_|^hv[sb]\.|^whsec_|^ya29\.|^sg\.[\w-]{16}|^aiza[\w-]{20}|` +
 	`^ey[\w-]{8,}\.[\w-]+\.`)
 
-// LooksLikeSecret reports whether a text has the form of a token or key that some
-// provider gives out, which is none to name anything by.
+// LooksLikeSecret reports whether a text has the form of a token or key that a provider issues.
+// Such a text cannot be a name.
 func LooksLikeSecret(text string) bool { return secrets.MatchString(strings.TrimSpace(text)) }
 
 var (
@@ -21,8 +21,8 @@ var (
 	uuid    = regexp.MustCompile(`(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 )
 
-// mayBeSecret reports whether a text that is said to be the id of a credential may be
-// the credential itself: random, and none of the forms that ids have.
+// mayBeSecret reports whether a text that is given as the id of a credential may be the credential
+// itself: it is random and has none of the forms of ids.
 func mayBeSecret(text string) bool {
 	if keyedID.MatchString(text) || uuid.MatchString(text) {
 		return false
@@ -41,7 +41,7 @@ func mayBeSecret(text string) bool {
 			run++
 		case r == '_' || r == '+' || r == '=':
 			run++
-		default: // what separates the parts of names
+		default: // a separator between the parts of a name
 			run = 0
 		}
 		longest = max(longest, run)

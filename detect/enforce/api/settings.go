@@ -8,7 +8,7 @@ import (
 	"flyball/schema"
 )
 
-// settings are the operations on the settings that all points share.
+// settings holds the operations on the settings that all points share.
 type settings struct{ *server }
 
 func (s *settings) operations() []operation {
@@ -20,7 +20,8 @@ func (s *settings) operations() []operation {
 	}
 }
 
-// SettingsLine is the answer of /v1/settings: the settings in force, and those of this point's file.
+// SettingsLine is the response of /v1/settings: the settings in force, and those of this point's
+// file.
 type SettingsLine struct {
 	ledger.TenantSettings
 	Since  string       `json:"since,omitempty"`
@@ -28,7 +29,7 @@ type SettingsLine struct {
 	Differ bool         `json:"differ"` // the file differs, and is not in force
 }
 
-// FileSettings are the settings in the configuration file of the point that answers.
+// FileSettings are the settings in the configuration file of the point that responds.
 type FileSettings struct {
 	TripsPerHour  int `json:"trips_per_hour"`
 	AgentsPercent int `json:"agents_percent"`

@@ -10,7 +10,7 @@ import (
 	"flyball/schema"
 )
 
-// status are the operations that show the state of Flyball itself.
+// status holds the operations that show the state of Flyball itself.
 type status struct{ *server }
 
 func (s *status) operations() []operation {
@@ -34,17 +34,17 @@ func (s *status) quotas() []quota.Count {
 	return v.Quotas.List(v.Position.Time)
 }
 
-// Status is the present state of enforcement.
+// Status is the current state of enforcement.
 type Status struct {
 	Point   string              `json:"point"`
 	Applied int64               `json:"applied"` // offset in flyball.commands
-	Stale   bool                `json:"stale"`   // the log is silent: the last state holds
+	Stale   bool                `json:"stale"`   // the log is silent: the last state stays in force
 	Budget  breaker.BudgetUsage `json:"trip_budget"`
-	Bypass  *schema.Bypass      `json:"bypass,omitempty"` // of the tenant
-	// Bypasses are those that are on: of the tenant, and of agents.
+	Bypass  *schema.Bypass      `json:"bypass,omitempty"` // the bypass of the tenant
+	// Bypasses are the bypasses in force, of the tenant and of agents.
 	Bypasses []BypassLine `json:"bypasses"`
-	// Points are what each live point enforces by its configuration. Orders are the
-	// commands, which have priority over it.
+	// Points lists what each live point enforces by its configuration. Orders are the commands,
+	// which have priority over it.
 	Points []PointArming `json:"points"`
 	Orders []ArmingLine  `json:"arming"`
 	// Exceptions is how many exceptions commands have added.
@@ -52,12 +52,12 @@ type Status struct {
 	Open       int     `json:"breakers_open"`
 	Waiting    int     `json:"gates_waiting"`
 	Oldest     float64 `json:"gates_oldest_seconds"`
-	// Settings are those that all points share; those of this point's file may differ, and
-	// are then not in force.
+	// Settings are the settings that all points share. Those of this point's file may differ; then
+	// they are not in force.
 	Settings SettingsLine `json:"settings"`
 }
 
-// BypassLine is a bypass that is on.
+// BypassLine is a bypass in force.
 type BypassLine struct {
 	Agent  string `json:"agent,omitempty"` // absent: the whole tenant
 	Until  string `json:"until"`
@@ -65,7 +65,8 @@ type BypassLine struct {
 	Reason string `json:"reason"`
 }
 
-// status as of now; breakers and questions are those that the caller may read.
+// status returns the current status. Breakers and questions are counted only if the caller may read
+// them.
 func (s *status) status(who caller) Status {
 	armed, settings := s.armingState(who.tenant), s.settingsLine(who.tenant)
 	v := s.o.State.Acquire()
@@ -97,8 +98,8 @@ func (s *status) status(who caller) Status {
 // AuditEnd is the end of the audit trail as this point has folded it.
 type AuditEnd struct {
 	ledger.Chain
-	Clock int64 `json:"clock_ns"` // the log's, Unix ns
-	Stale bool  `json:"stale"`    // the point has not read the whole log: there may be more
+	Clock int64 `json:"clock_ns"` // the log's time, Unix ns
+	Stale bool  `json:"stale"`    // the point has not read the whole log: there may be more entries
 	// At is the requested entry, and Next the one after it: absent if it does not exist
 	// yet, or is so old that the point no longer has it.
 	At   *ledger.ChainEntry `json:"at,omitempty"`

@@ -18,11 +18,11 @@ import (
 // target is the scope of a command, in the form that requests are compared with.
 type target struct {
 	scope  schema.Scope
-	key    string         // the run's own
-	holder *schema.Holder // who acts in the run, where that is known
+	key    string         // the run's own key
+	holder *schema.Holder // who acts in the run, if that is known
 }
 
-// Named reasons for refusing a target. None of their texts shows the value: it may be a
+// Named reasons for refusing a target. The error texts never contain the value, because it may be a
 // secret.
 const (
 	whyRawSecret = "raw_secret"
@@ -45,10 +45,10 @@ func refuseSecret() *refusal {
 // targets resolves the target that a person names.
 type targets struct{ *server }
 
-// resolve finds the target of a command: a run by its id, by at least six characters of it
-// or by its own key, and the others by their names. A target that this point does not know
-// is refused unless it is forced; then nothing is looked up. What no request could ever be
-// compared with is refused in any case.
+// resolve finds the target of a command: a run by its id, by at least six characters of it or by
+// its own key, and other targets by their names. A target that this point has not seen is refused
+// unless forced is set; then it is not looked up. A value that can never match a request is refused
+// in any case.
 func (t *targets) resolve(sc schema.Scope, forced bool) (target, *refusal) {
 	switch sc.Kind {
 	case schema.ScopeRun:
@@ -101,8 +101,8 @@ func (t *targets) resolveName(sc schema.Scope, forced bool) (target, *refusal) {
 		"Nothing is looked up with force (--force)", sc.Kind)
 }
 
-// isKnown reports whether requests at this point carried a name, or the registry or a
-// manifest names it.
+// isKnown reports whether requests at this point contained a name, or the registry or a manifest
+// contains it.
 func (t *targets) isKnown(sc schema.Scope) bool {
 	if t.o.Names.Has(sc) || t.o.Registered != nil && t.o.Registered(sc) {
 		return true
@@ -140,7 +140,7 @@ func (t *targets) resolveRun(term string, forced bool) (target, *refusal) {
 		"With force (--force) a whole id is taken as it is", sightings.MinIDPrefix)
 }
 
-func ambiguousRun(found []sightings.Run) *refusal {
+func ambiguousRun(found []sightings.Sighting) *refusal {
 	var list strings.Builder
 	for i := range found[:min(len(found), maxCandidates)] {
 		r := &found[i]
@@ -153,7 +153,8 @@ func ambiguousRun(found []sightings.Run) *refusal {
 	return refused(http.StatusConflict, whyAmbiguous, "scope.value: %d runs are meant%s", len(found), list.String())
 }
 
-// checkRoute is nil for a route as breakers compare it: one method and template, or a tool.
+// checkRoute returns a refusal unless the name is a route in the form that breakers use: one method
+// and template, or a tool.
 func checkRoute(name string) *refusal {
 	if p, err := route.ParsePattern(name); err != nil || strings.Contains(p.String(), "*") || checkName("", name) != nil {
 		return badTarget("scope.value: a route is one method and a template as routes " +
@@ -162,10 +163,10 @@ func checkRoute(name string) *refusal {
 	return nil
 }
 
-// maxNameLength is how many characters a name may have.
+// maxNameLength is the maximum length of a name in characters.
 const maxNameLength = 1000
 
-// checkName is nil for a text that can be a name: printable, and of a bounded length.
+// checkName returns a refusal unless a text can be a name: printable, and not too long.
 func checkName(member, text string) *refusal {
 	if !utf8.ValidString(text) || utf8.RuneCountInString(text) > maxNameLength || strings.TrimSpace(text) == "" ||
 		strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }) {

@@ -7,7 +7,7 @@ import (
 	"flyball/schema"
 )
 
-// tasks are the operations on tasks that orchestrators declare.
+// tasks holds the operations on tasks that orchestrators declare.
 type tasks struct{ *server }
 
 func (t *tasks) operations() []operation {

@@ -7,10 +7,10 @@ import (
 	"flyball/schema"
 )
 
-// One log may hold several tenants, and every point folds all of it. A caller reads its
-// own tenants only: lists are filtered by visible, single things by maySee.
+// One log may contain several tenants, and every point folds all of it. A caller reads only its own
+// tenants: visible filters lists, maySee checks single objects.
 
-// ofDeployment are the answers that contain nothing of a single tenant, and why.
+// ofDeployment lists the types of responses that contain no data of a single tenant, and why.
 var ofDeployment = map[reflect.Type]string{
 	reflect.TypeFor[schema.PointState](): "points and the offsets they have applied, with numbers of breakers' generations",
 	reflect.TypeFor[AuditEnd]():          "numbers, hashes and times of entries: what a copy of the trail must reach",
@@ -24,9 +24,9 @@ func (c caller) maySee(tenant string) bool {
 	return len(c.tenants) == 0 || slices.Contains(c.tenants, tenant)
 }
 
-// visible leaves out the rows that the caller may not read. A row names its tenant in its
-// field Tenant. A list of rows that do not name it, and are not of the deployment, is shown
-// to nobody who is bound to tenants.
+// visible removes the rows that the caller may not read. The field Tenant of a row names its
+// tenant. A caller with a list of tenants does not see rows without this field, unless they are of
+// the deployment.
 func (c caller) visible(answer any) any {
 	v := reflect.ValueOf(answer)
 	if len(c.tenants) == 0 || !v.IsValid() {

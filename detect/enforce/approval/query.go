@@ -8,12 +8,12 @@ import (
 	"flyball/schema"
 )
 
-// Query is a call that needs approval: everything that is known of it.
+// Query is a call that needs approval, with all its known properties.
 type Query struct {
 	Tenant, Holder, Route, Resource string
 	ArgsDigest, QueryDigest         string
 	Amount, Currency                string
-	BodyTruncated                   bool // the gateway showed only a part of the body
+	BodyTruncated                   bool // the gateway sent only a part of the body
 }
 
 func queryOf(g *schema.Gate) *Query {
@@ -21,12 +21,12 @@ func queryOf(g *schema.Gate) *Query {
 		QueryDigest: g.QueryDigest, Amount: g.Amount, Currency: g.Currency}
 }
 
-// Find returns the grant that a call may use at a time of the log's clock, or else its
-// question that waits or was refused; nil: nobody was asked.
+// Find returns the grant that a call may use at a time of the log's clock, or else its question
+// that waits or was refused; nil: there is no question.
 func (s *State) Find(q *Query, now int64) (g *schema.Gate, usable bool) {
 	list := s.at[place{q.Tenant, q.Holder, q.Route}]
 	for _, have := range list {
-		if have.State == schema.GateGranted && have.Uses > 0 && now < have.Expires && covers(have, q) {
+		if have.State == schema.GateGranted && have.Uses > 0 && now < have.Expires && grantMatches(have, q) {
 			return have, true
 		}
 	}
@@ -38,19 +38,18 @@ func (s *State) Find(q *Query, now int64) (g *schema.Gate, usable bool) {
 	return nil, false
 }
 
-// HasGrant reports whether there is a grant of the holder on the route, though it may be of
-// another call.
+// HasGrant reports whether there is a grant of the holder on the route, possibly for another call.
 func (s *State) HasGrant(q *Query) bool {
 	return slices.ContainsFunc(s.at[place{q.Tenant, q.Holder, q.Route}], func(g *schema.Gate) bool {
 		return g.State == schema.GateGranted && g.Uses > 0
 	})
 }
 
-// covers reports whether a grant is of a call: all that was known of the call that it was
-// asked for is known of this one, and is the same. If who granted it named a pattern of
-// resources, amount, currency and query must still be the same. A grant of a version that
-// did not bind them covers no call: who needs one asks again.
-func covers(g *schema.Gate, q *Query) bool {
+// grantMatches reports whether a grant covers a call: every property that was known of the granted call
+// is known of this one and is the same. If the person who granted it named a pattern of resources,
+// amount, currency and query must still be the same. A grant of a version that did not bind them
+// covers no call: the call needs a new question.
+func grantMatches(g *schema.Gate, q *Query) bool {
 	if g.Binding < schema.BindingAll || g.Amount != q.Amount || g.Currency != q.Currency || g.QueryDigest != q.QueryDigest {
 		return false
 	}
@@ -60,8 +59,8 @@ func covers(g *schema.Gate, q *Query) bool {
 	return matches(g.Resource, q.Resource)
 }
 
-// coversOld is what covers was before BindingAll. A question that a point of that version
-// wrote is applied by its rule, so that all points agree.
+// coversOld is covers before BindingAll. A question that a point of that version wrote is applied
+// by its rule, so that all points agree.
 func coversOld(g *schema.Gate, q *Query) bool {
 	if g.ArgsDigest != "" && q.ArgsDigest != "" && g.ArgsDigest != q.ArgsDigest {
 		return false
@@ -69,7 +68,7 @@ func coversOld(g *schema.Gate, q *Query) bool {
 	return matches(g.Resource, q.Resource)
 }
 
-// matches reports whether a pattern is the name of a resource or matches it.
+// matches reports whether a pattern equals the name of a resource or matches it.
 func matches(pattern, resource string) bool {
 	if pattern == resource {
 		return true
@@ -81,7 +80,7 @@ func matches(pattern, resource string) bool {
 // Get returns a gate by its id.
 func (s *State) Get(id string) (*schema.Gate, bool) { g, ok := s.byID[id]; return g, ok }
 
-// List returns every gate that is remembered, the latest question first.
+// List returns every gate in memory, the latest question first.
 func (s *State) List() []*schema.Gate {
 	out := make([]*schema.Gate, 0, len(s.order))
 	for _, id := range s.order {
@@ -93,7 +92,7 @@ func (s *State) List() []*schema.Gate {
 	return out
 }
 
-// Pending is how many questions wait, and since when the oldest does (0: none).
+// Pending returns how many questions wait, and since when the oldest waits (0: none).
 func (s *State) Pending() (n int, oldest int64) {
 	for _, g := range s.byID {
 		if g.State == schema.GatePending {

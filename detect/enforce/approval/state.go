@@ -13,20 +13,20 @@ import (
 const (
 	// approvalTimeout is how long a question waits for an answer.
 	approvalTimeout = int64(15 * time.Minute)
-	// refusalTTL is how long after a refusal or a timeout nobody is asked again.
+	// refusalTTL is how long after a refusal or a timeout the question is not asked again.
 	refusalTTL = int64(15 * time.Minute)
-	// approvalTTL is how long a grant can be used if the command does not say.
+	// approvalTTL is how long a grant can be used if the command sets no TTL.
 	approvalTTL             = int64(15 * time.Minute)
 	maxApprovalTTL          = int64(24 * time.Hour)
 	maxUses                 = 1000
-	maxPendingPerCredential = 50 // or of an agent without a credential
+	maxPendingPerCredential = 50 // or per agent without a credential
 )
 
-// maxPending is how many questions of a tenant wait, by the standing of who asks: callers
-// of a claimed identity take no room of the others.
+// maxPending is how many questions of a tenant may wait, by the standing of the caller: callers
+// with a claimed identity take no room of the others.
 var maxPending = [...]int{schema.StandingClaimed: 250, schema.StandingProven: 1000, schema.StandingEstablished: 1000}
 
-// State is all questions and grants. It is not for concurrent use. A gate that was returned
+// State holds all questions and grants. It is not safe for concurrent use. A gate that was returned
 // never changes.
 type State struct {
 	byID    map[string]*schema.Gate
@@ -34,20 +34,20 @@ type State struct {
 	order   []string                 // ids, the oldest first
 	pending map[pool]int
 	byAsker map[asker]int // pending
-	next    int64         // nothing is due before it
+	next    int64         // log time before which nothing is due
 }
 
-// place is what a question is asked once for.
+// place is the key for which a question is asked once.
 type place struct{ tenant, holder, route string }
 
-// pool is where questions are counted: those of a tenant and a standing.
+// pool is the key by which questions are counted: a tenant and a standing.
 type pool struct {
 	tenant   string
 	standing schema.Standing
 }
 
-// poolOf returns the pool of a question. A record without a standing is from a version with
-// one pool for all.
+// poolOf returns the pool of a question. A record without a standing is from a version that had one
+// pool for all.
 func poolOf(g *schema.Gate) pool {
 	if g.Standing == nil || int(*g.Standing) >= len(maxPending) {
 		return pool{g.Tenant, schema.StandingEstablished}
@@ -55,7 +55,8 @@ func poolOf(g *schema.Gate) pool {
 	return pool{g.Tenant, *g.Standing}
 }
 
-// asker is whose questions are counted. Who only claims another's name is another asker.
+// asker is the caller whose questions are counted. A caller that only claims the name of another is
+// a different asker.
 type asker struct {
 	pool
 	who string
@@ -70,8 +71,7 @@ func New() *State {
 	return &State{byID: map[string]*schema.Gate{}, at: map[place][]*schema.Gate{}, pending: map[pool]int{}, byAsker: map[asker]int{}}
 }
 
-// Apply asks a question, answers it or uses a grant. The result refers to the gate by
-// its id.
+// Apply adds a question, answers one or uses a grant. The result contains the id of the gate.
 func (s *State) Apply(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
 	code, g, events := s.apply(at, c)
 	r := enforce.Result{Code: code}
@@ -81,8 +81,7 @@ func (s *State) Apply(at enforce.LogPosition, c *schema.Command) (enforce.Result
 	return r, events
 }
 
-// apply returns the gate that the command is about as it is afterwards, nil where there
-// is none.
+// apply returns the changed gate of the command; nil: there is none.
 func (s *State) apply(at enforce.LogPosition, c *schema.Command) (enforce.ResultCode, *schema.Gate, []schema.Event) {
 	if c.Gate == nil {
 		return enforce.Malformed, nil, nil
@@ -124,15 +123,15 @@ func (s *State) ask(at enforce.LogPosition, c *schema.Command) (enforce.ResultCo
 	return enforce.ApprovalAsked, &g, s.change(at, &g)
 }
 
-// answers returns the gate that makes a new question needless: one that waits, a refusal,
-// or a grant of the same call; nil: none.
+// answers returns the gate that makes a new question unnecessary: one that waits, a refusal, or a
+// grant of the same call; nil: none.
 func (s *State) answers(g *schema.Gate) *schema.Gate {
 	for _, have := range s.at[place{g.Tenant, g.Holder, g.Route}] {
 		switch have.State {
 		case schema.GatePending, schema.GateRefused, schema.GateTimedOut:
 			return have
 		case schema.GateGranted:
-			if q := queryOf(g); g.Binding >= schema.BindingAll && covers(have, q) || g.Binding < schema.BindingAll && coversOld(have, q) {
+			if q := queryOf(g); g.Binding >= schema.BindingAll && grantMatches(have, q) || g.Binding < schema.BindingAll && coversOld(have, q) {
 				return have
 			}
 		}
@@ -156,13 +155,13 @@ func (s *State) answer(at enforce.LogPosition, c *schema.Command, g *schema.Gate
 		ttl = approvalTTL
 	}
 	next.State, next.Expires, next.Uses = schema.GateGranted, at.Time+min(ttl, maxApprovalTTL), min(max(c.Gate.Uses, 1), maxUses)
-	if c.Gate.Resource != "" { // who grants may name another resource, or a pattern
+	if c.Gate.Resource != "" { // the person may name another resource, or a pattern
 		next.Resource, next.ArgsDigest = c.Gate.Resource, ""
 	}
 	return enforce.ApprovalGranted, &next, s.change(at, &next)
 }
 
-// use takes one use of a grant.
+// use subtracts one use of a grant.
 func (s *State) use(at enforce.LogPosition, g *schema.Gate) (enforce.ResultCode, *schema.Gate, []schema.Event) {
 	if g.State != schema.GateGranted || g.Uses < 1 || at.Time >= g.Expires {
 		return enforce.NotPending, g, nil
@@ -174,7 +173,7 @@ func (s *State) use(at enforce.LogPosition, g *schema.Gate) (enforce.ResultCode,
 	return enforce.GrantUsed, &next, s.change(at, &next)
 }
 
-// change puts a gate's new state in place.
+// change stores a gate's new state.
 func (s *State) change(at enforce.LogPosition, g *schema.Gate) []schema.Event {
 	g.Generation = at.Generation()
 	was := s.byID[g.ID]
@@ -194,7 +193,7 @@ func (s *State) change(at enforce.LogPosition, g *schema.Gate) []schema.Event {
 	return []schema.Event{schema.GateEvent(g)}
 }
 
-// count adds n to the number of pending questions, if the gate is one.
+// count adds n to the number of pending questions, if the gate is pending.
 func (s *State) count(g *schema.Gate, n int) {
 	if g.State != schema.GatePending {
 		return
@@ -208,7 +207,7 @@ func (s *State) count(g *schema.Gate, n int) {
 	}
 }
 
-// Advance times questions out, ends grants and forgets answers whose time is over.
+// Advance times out questions, ends grants and removes answers that have expired.
 func (s *State) Advance(at enforce.LogPosition) []schema.Event {
 	if at.Time < s.next {
 		return nil
@@ -241,7 +240,7 @@ func (s *State) Advance(at enforce.LogPosition) []schema.Event {
 	return out
 }
 
-// EndRun ends the questions and grants of an agent's run whose task is over.
+// EndRun ends the questions and grants of an agent's run whose task has ended.
 func (s *State) EndRun(at enforce.LogPosition, tenant, agent, runKey string) []schema.Event {
 	var out []schema.Event
 	for _, id := range s.order {
@@ -284,5 +283,5 @@ func Restore(from []*schema.Gate) *State {
 		s.byID[g.ID], s.at[p], s.order = g, append(s.at[p], g), append(s.order, g.ID)
 		s.count(g, 1)
 	}
-	return s // next is 0: the next Advance looks at all of them
+	return s // next is 0: the next Advance checks all gates
 }

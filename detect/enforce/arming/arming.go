@@ -13,7 +13,8 @@ import (
 // PatternAll is the pattern of all agents and families.
 const PatternAll = "*"
 
-// maxOrders are in force for all tenants. A command about one more pattern is rejected.
+// maxOrders is how many orders may be in force for all tenants. A command for a further pattern is
+// rejected.
 const maxOrders = 1_000
 
 // Order is the latest command about a pattern.
@@ -31,13 +32,13 @@ type Order struct {
 
 type key struct{ tenant, pattern string }
 
-// State is the orders in force. It is not for concurrent use.
+// State holds the orders in force. It is not safe for concurrent use.
 type State struct{ orders map[key]*Order }
 
 // New returns the state before any command.
 func New() *State { return &State{orders: map[key]*Order{}} }
 
-// Apply arms, disarms or clears a pattern. The result refers to it by its text.
+// Apply arms, disarms or clears a pattern. The result contains the pattern.
 func (s *State) Apply(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
 	r := enforce.Result{Code: s.apply(at, c)}
 	if c.Arming != nil {
@@ -82,7 +83,7 @@ func (s *State) Orders(tenant string) []Order {
 	return out
 }
 
-// Empty reports that no order is in force.
+// Empty reports whether no order is in force.
 func (s *State) Empty() bool { return len(s.orders) == 0 }
 
 // Snapshot returns everything that a restart needs, the oldest first.
@@ -104,23 +105,23 @@ func Restore(orders []Order) *State {
 	return s
 }
 
-// Subject is whom a decision is about.
+// Subject is what a decision is about.
 type Subject struct {
 	Tenant, Agent string
 	Trust         schema.Trust // of the agent's name
 	Tags          []string     // of the agent in the registry
-	// Family of what was found; empty: the question is about the agent in general.
+	// Family of the finding; empty: the decision is about the agent in general.
 	Family string
 }
 
-// Enforcement says whether the decisions about a subject are enforced.
+// Enforcement is the result of Decide: whether decisions about a subject are enforced, and why.
 type Enforcement struct {
 	Armed bool
 	Why   string
-	Order *Order // that decides; nil: the configuration does
+	Order *Order // the order that decides; nil: the configuration decides
 }
 
-// Named reasons of an enforcement, by the part of the subject that the order is about.
+// Named reasons of an enforcement, by the part of the subject that the order names.
 const (
 	whyFile    = "configuration"
 	whyAgent   = "command_about_agent"
@@ -130,7 +131,7 @@ const (
 	whyAll     = "command_about_everything"
 )
 
-// specificity of an order about a subject; 0: the order is not about it.
+// specificity is how closely an order matches a subject; 0: it does not match.
 type specificity int
 
 const (
@@ -145,13 +146,13 @@ const (
 var reasons = [...]string{unrelated: whyFile, aboutAll: whyAll, aboutFamily: whyFamily, aboutTag: whyTag,
 	aboutPattern: whyPattern, aboutAgent: whyAgent}
 
-// Decide decides by the order that is most specific about a subject: about the agent's
-// exact name, a pattern of agents, a tag, a family, everything. Among equals a disarming
-// one decides. Without an order the configured value holds.
+// Decide returns the enforcement for a subject. The order that matches it most specifically
+// decides: an order about the agent's exact name, a pattern of agents, a tag, a family, everything.
+// Among equals one that disarms decides. Without an order the configured value decides.
 //
-// An order that disarms does not hold for callers who only claim the name: anybody could
-// claim the name of an agent that is disarmed. A family that is armed only explicitly is
-// not armed by an order about an agent, a tag or everything.
+// An order that disarms does not apply to callers that only claim the name: any caller could claim
+// the name of a disarmed agent. A family that is armed only explicitly is not armed by an order
+// about an agent, a tag or everything.
 func (s *State) Decide(sub Subject, configured bool) Enforcement {
 	best, most := (*Order)(nil), unrelated
 	for _, o := range s.orders {
@@ -177,11 +178,11 @@ func precedes(a, b *Order) bool {
 	return a.Generation > b.Generation
 }
 
-// explicitOnly reports whether a family is armed by its own name alone: what is outside a
-// learned scope stops work, and is enforced only for those who asked for it.
+// explicitOnly reports whether a family is armed only by its own name: a finding outside a learned
+// scope stops work, and is enforced only if the operator asked for it.
 func explicitOnly(family string) bool { return family == schema.FamilyScope }
 
-// specificity returns how specific the order is about a subject.
+// specificity returns how closely the order matches a subject.
 func (o *Order) specificity(sub *Subject) specificity {
 	if family, ok := strings.CutPrefix(o.Pattern, "family:"); ok {
 		if matches(family, sub.Family) {

@@ -9,11 +9,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxPatternLength in characters.
+// maxPatternLength is the maximum length of a pattern in characters.
 const maxPatternLength = 256
 
-// ValidatePattern returns what is wrong with a pattern, or nil. The error does not repeat the
-// pattern, which may be a secret.
+// ValidatePattern returns an error if a pattern is invalid. The error does not repeat the pattern,
+// which may be a secret.
 func ValidatePattern(pattern string) error {
 	kind, rest, ok := strings.Cut(pattern, ":")
 	if !ok || kind != "tag" && kind != "family" {

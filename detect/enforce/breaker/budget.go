@@ -6,26 +6,27 @@ import (
 	"flyball/schema"
 )
 
-// Budget bounds the automatic trips of a tenant. A trip beyond it is withheld: people are
-// notified, and no breaker opens.
+// Budget bounds the automatic trips of a tenant. A trip above it is withheld: people are notified,
+// and no breaker opens.
 type Budget struct {
 	PerHour int // within the last hour of the log's clock
-	// Percent of the tenant's active agents that may be tripped within an hour, at least one
-	// agent. It does not bound callers of a claimed identity: anybody can invent agents.
+	// Percent of the tenant's active agents that may be tripped within an hour, at least one agent.
+	// It does not bound callers with a claimed identity, because a client can invent any number of
+	// agents.
 	Percent int
 }
 
-// DefaultBudget is what a healthy business survives at 3 a.m.
+// DefaultBudget returns a budget that a healthy business can tolerate without a person on duty.
 func DefaultBudget() Budget { return Budget{PerHour: 5, Percent: 10} }
 
-// tenantBudgets are the budgets of all tenants, and what is spent of them.
+// tenantBudgets holds the budgets of all tenants, and what is spent of them.
 type tenantBudgets struct {
 	Budget  Budget               // of tenants for which the log sets none
 	budgets map[string]Budget    // by tenant
 	trips   map[string]*spending // by tenant and pool; see budgetName
 }
 
-// BudgetFor returns the budget of a tenant: as the log set it, else the one of the state.
+// BudgetFor returns the budget of a tenant: the one set in the log, else the default of the state.
 func (s *tenantBudgets) BudgetFor(tenant string) Budget {
 	if b, ok := s.budgets[tenant]; ok {
 		return b
@@ -33,7 +34,7 @@ func (s *tenantBudgets) BudgetFor(tenant string) Budget {
 	return s.Budget
 }
 
-// SetBudget sets the budget of a tenant, as a command of the log says.
+// SetBudget sets the budget of a tenant, from a command of the log.
 func (s *tenantBudgets) SetBudget(tenant string, b Budget) { s.budgets[tenant] = b }
 
 const hour = int64(time.Hour)
@@ -43,7 +44,7 @@ type trip struct {
 	Agent string `json:"agent"`
 }
 
-// spending is the trips of a tenant's pool within the last hour, the oldest first.
+// spending holds the trips of a tenant's pool within the last hour, the oldest first.
 type spending struct {
 	list   []trip
 	agents map[string]int // trips of each agent in the list
@@ -67,7 +68,7 @@ func (s *spending) add(t trip) {
 	s.agents[t.Agent]++
 }
 
-// count is how many trips are in the last hour.
+// count returns how many trips are in the last hour.
 func (s *spending) count(now int64) (n int) {
 	if s == nil {
 		return 0
@@ -89,8 +90,8 @@ func (s *tenantBudgets) spendingFor(name string) *spending {
 	return p
 }
 
-// Suffixes of a tenant's name for budgets beside that of its trips. Each is of the same
-// size and takes nothing from the others.
+// Suffixes of a tenant's name for further budgets next to the budget of its trips. Each has the
+// same size and takes nothing from the others.
 const (
 	gatesSuffix   = "\x00holds"   // breakers with action gate: they only ask for approval
 	claimedSuffix = "\x00claimed" // callers of a claimed identity
@@ -106,7 +107,7 @@ func budgetName(tenant string, p pool, gates bool) string {
 	return tenant
 }
 
-// spend takes a trip out of its budget and reports whether there was room for it.
+// spend counts a trip against its budget, and reports whether the budget allows it.
 func (s *tenantBudgets) spend(now int64, c *schema.Command) bool {
 	of := poolOf(c.Holder)
 	p := s.spendingFor(budgetName(c.Tenant, of, c.Decision.Action == schema.ActionGate))
@@ -128,26 +129,27 @@ func (s *tenantBudgets) spend(now int64, c *schema.Command) bool {
 	return true
 }
 
-// BudgetUsage is how much of a tenant's budgets is spent.
+// BudgetUsage reports how much of a tenant's budgets is spent.
 type BudgetUsage struct {
 	Trips  int `json:"trips"`  // within the last hour
-	Of     int `json:"of"`     // at most
+	Of     int `json:"of"`     // maximum
 	Agents int `json:"agents"` // tripped within the last hour
-	// OfAgents is how many agents may be tripped, by the number active at the last trip.
+	// OfAgents is how many agents may be tripped, from the number of active agents at the last
+	// trip.
 	OfAgents int `json:"of_agents"`
-	Withheld int `json:"withheld"` // trips beyond the budget, of those in the history
-	// Gates are breakers with action gate. Claimed and ClaimedGates are those of callers of
+	Withheld int `json:"withheld"` // trips above the budget, of those in the history
+	// Gates counts breakers with action gate. Claimed and ClaimedGates count those of callers with
 	// a claimed identity.
 	Gates        PoolUsage `json:"gates"`
 	Claimed      PoolUsage `json:"claimed"`
 	ClaimedGates PoolUsage `json:"claimed_gates"`
 }
 
-// PoolUsage is how much of a budget beside that of trips is spent.
+// PoolUsage reports how much of a further budget is spent.
 type PoolUsage struct {
 	Trips    int `json:"trips"`              // within the last hour
-	Of       int `json:"of"`                 // at most
-	Withheld int `json:"withheld,omitempty"` // of those in the history, gates with the trips
+	Of       int `json:"of"`                 // maximum
+	Withheld int `json:"withheld,omitempty"` // of those in the history; those of gates are counted with the trips
 }
 
 // BudgetUsage returns how much of a tenant's budgets is spent at a time.

@@ -8,17 +8,18 @@ import (
 	"flyball/schema"
 )
 
-// maxBypasses are in force at a time. One more is rejected, so that enforcement goes on.
+// maxBypasses is how many bypasses may be in force at a time. A further one is rejected, so that
+// enforcement continues.
 const maxBypasses = 1_000
 
-// bypassed is who is bypassed: an agent, or with an empty name the whole tenant.
+// bypassed is the key of a bypass: an agent or, with an empty name, the whole tenant.
 type bypassed struct{ tenant, agent string }
 
-// bypasses are the bypasses in force.
+// bypasses holds the bypasses in force.
 type bypasses struct{ bypass map[bypassed]schema.Bypass }
 
-// applyBypass begins or ends the bypass of an agent, which the scope names, or without a
-// scope that of the tenant.
+// applyBypass begins or ends the bypass of the agent in the scope or, without a scope, of the
+// tenant.
 func (s *bypasses) applyBypass(at enforce.LogPosition, c *schema.Command) (enforce.ResultCode, []schema.Event) {
 	k := bypassed{tenant: c.Tenant}
 	switch {
@@ -47,7 +48,7 @@ func (s *bypasses) applyBypass(at enforce.LogPosition, c *schema.Command) (enfor
 	return enforce.Applied, []schema.Event{schema.BypassEvent(&b)}
 }
 
-// expireBypasses ends the bypasses whose time is over.
+// expireBypasses ends the bypasses that have expired.
 func (s *bypasses) expireBypasses(at enforce.LogPosition) []schema.Event {
 	var out []schema.Event
 	for k, b := range s.bypass {
@@ -66,8 +67,8 @@ func (s *bypasses) Bypass(tenant string, now int64) (schema.Bypass, bool) {
 	return b, ok && now < b.Until
 }
 
-// BypassForAgent returns the bypass of an agent, its own or that of its tenant, if one is
-// in force. Its own is not for callers who only claim the agent's name.
+// BypassForAgent returns the bypass of an agent or that of its tenant, if one is in force. The
+// agent's bypass does not apply to callers that only claim the agent's name.
 func (s *bypasses) BypassForAgent(tenant, agent string, trust schema.Trust, now int64) (schema.Bypass, bool) {
 	if b, on := s.Bypass(tenant, now); on || len(s.bypass) == 0 {
 		return b, on
@@ -77,8 +78,8 @@ func (s *bypasses) BypassForAgent(tenant, agent string, trust schema.Trust, now 
 	return b, ok && agent != "" && now < b.Until
 }
 
-// Bypasses returns the bypasses in force in a tenant: its own first, then those of agents
-// by name.
+// Bypasses returns the bypasses in force in a tenant: that of the tenant first, then those of
+// agents by name.
 func (s *bypasses) Bypasses(tenant string, now int64) []schema.Bypass {
 	out := []schema.Bypass{}
 	for k, b := range s.bypass {

@@ -2,21 +2,21 @@ package breaker
 
 import "container/heap"
 
-// deadline is when a generation of a breaker changes by itself.
+// deadline is the log time at which a generation of a breaker changes by itself.
 type deadline struct {
 	at         int64
 	generation uint64
 	k          key
 }
 
-// deadlines are ordered by time, then by generation, so that every point handles them in
-// the same order. A deadline of a generation that was replaced is ignored. What claimed
-// callers caused has a list of its own, so that it can be dropped first.
+// deadlines holds deadlines ordered by time, then by generation, so that every point handles them
+// in the same order. A deadline of a generation that was replaced is ignored. Breakers that claimed
+// callers caused have a separate list, so that they can be dropped first.
 type deadlines struct{ lists [pools]deadlineList }
 
 func (d *deadlines) push(x deadline, p pool) { heap.Push(&d.lists[p], x) }
 
-// pop removes the first of all.
+// pop removes the first deadline of all pools.
 func (d *deadlines) pop() (deadline, bool) {
 	first := main
 	if len(d.lists[main]) == 0 || len(d.lists[claimed]) > 0 && before(&d.lists[claimed][0], &d.lists[main][0]) {
@@ -25,7 +25,7 @@ func (d *deadlines) pop() (deadline, bool) {
 	return d.popOf(first)
 }
 
-// popOf removes the first of a pool.
+// popOf removes the first deadline of a pool.
 func (d *deadlines) popOf(p pool) (deadline, bool) {
 	if len(d.lists[p]) == 0 {
 		return deadline{}, false

@@ -7,7 +7,7 @@ import (
 	"flyball/schema"
 )
 
-// pastStates are the last states of breakers.
+// pastStates holds the last states of breakers.
 type pastStates struct{ history [pools][]*schema.Breaker } // the latest last
 
 // remember adds a breaker's state to the history.
@@ -29,7 +29,7 @@ func (s *pastStates) History() []*schema.Breaker {
 	return out
 }
 
-// historyInOrder is the history of all pools, the oldest first.
+// historyInOrder returns the history of all pools, the oldest first.
 func (s *pastStates) historyInOrder() []*schema.Breaker {
 	out := slices.Concat(s.history[:]...)
 	slices.SortStableFunc(out, func(a, b *schema.Breaker) int { return cmp.Compare(a.Generation, b.Generation) })

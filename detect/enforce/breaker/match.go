@@ -7,8 +7,8 @@ import (
 	"flyball/schema"
 )
 
-// Risky reports whether a breaker with action gate stops a call of a
-// reversibility: it cannot be undone, or nobody knows whether it can.
+// Risky reports whether a breaker with action gate stops a call of a reversibility: the call is
+// irreversible, or its reversibility is unknown.
 func Risky(r schema.Reversibility) bool {
 	return r == schema.Irreversible || r == schema.ReversibilityUnknown
 }
@@ -27,7 +27,7 @@ const (
 	whyAnnotated     = "annotated_by_breaker"
 )
 
-// Match is the breaker that decides on a request, and what it does to it.
+// Match is the breaker that decides on a request, and its effect on the request.
 type Match struct {
 	Action  schema.Action
 	Why     string
@@ -37,19 +37,18 @@ type Match struct {
 	// Probe: the request may pass if it claims a probe of the breaker.
 	Probe bool
 
-	found int // breakers that apply to the request
+	found int // number of breakers that apply to the request
 }
 
-// Match finds the breaker that decides on a request at a time of the log's clock (Unix
-// ns). A breaker that a person forced open comes first, then the most severe action (deny,
-// gate, throttle, annotate). Among equals the most specific scope decides: run × route,
-// run, other runs of the same caller, credentials, agent version, agent, principal,
-// address, route, tenant. A breaker with action gate only annotates a call that reads or
-// can be undone.
+// Match finds the breaker that decides on a request at a time of the log's clock (Unix ns). A
+// breaker that a person forced open comes first, then the most severe action (deny, gate, throttle,
+// annotate). Among equals the most specific scope decides: run × route, run, other runs of the same
+// caller, credentials, agent version, agent, principal, address, route, tenant. A breaker with
+// action gate only annotates a call that reads or can be undone.
 //
-// A name that the caller only asserts is not looked up. An address identifies a caller
-// weakly: a breaker that was opened on one automatically does not apply to callers with a
-// better identity, nor to those whose address is unknown.
+// A name that only the caller asserts is not looked up. An address is weak evidence of identity: a
+// breaker that was opened on an address automatically does not apply to callers with a better
+// identity, nor to those whose address is unknown.
 func (s *State) Match(r *enforce.Request, now int64) Match {
 	if len(s.open) == 0 {
 		return Match{Why: whyNoBreaker}
@@ -69,7 +68,7 @@ func (s *State) Match(r *enforce.Request, now int64) Match {
 	return f.m
 }
 
-// query is a request as breakers are looked up by it.
+// query is a request with the keys by which breakers are looked up.
 type query struct {
 	*enforce.Request
 	*schema.Call
@@ -86,7 +85,8 @@ func newQuery(r *enforce.Request) query {
 	return q
 }
 
-// allCredentials are the call's own credential and then the others that the request shows.
+// allCredentials iterates over the call's own credential and then the other credentials of the
+// request.
 func (q *query) allCredentials() iter.Seq[string] {
 	return func(yield func(string) bool) {
 		if !yield(q.CredentialID) {
@@ -149,7 +149,7 @@ func (f *search) parents() {
 	}
 }
 
-// claimed looks up names that nobody has verified: only what a person forced open applies.
+// claimed looks up names that are not verified: only breakers that a person forced open apply.
 func (f *search) claimed() {
 	for _, sc := range f.q.Claimed {
 		if b := f.s.open[key{f.q.Tenant, sc}]; b != nil && b.State == schema.BreakerForcedOpen {
@@ -182,13 +182,13 @@ func (f *search) address() {
 func (f *search) routes() {
 	f.look(schema.ScopeRoute, f.q.route)
 	for _, r := range f.s.routes[f.q.Tenant] {
-		if r.b.Scope.Value != f.q.route && r.appliesTo(f.q.Call) { // else it was looked up already
+		if r.b.Scope.Value != f.q.route && r.appliesTo(f.q.Call) { // otherwise it is already found by its name
 			f.add(r.b, WhyHeld)
 		}
 	}
 }
 
-// setEffect sets what the breaker that decides does to a call of a reversibility.
+// setEffect sets the effect of the deciding breaker on a call of a reversibility.
 func (m *Match) setEffect(r schema.Reversibility, now int64) {
 	b := m.Breaker
 	m.Action = b.Action
@@ -216,7 +216,7 @@ func (m *Match) setEffect(r schema.Reversibility, now int64) {
 	}
 }
 
-// established returns a name that the caller did not only assert itself, else "".
+// established returns a name if another party than the caller vouches for it, else "".
 func established(id string, trust schema.Trust) string {
 	if trust < schema.TrustInfrastructure {
 		return ""

@@ -7,25 +7,25 @@ import (
 	"flyball/schema"
 )
 
-// agentTrust is what a breaker knows of the name of the agent that it holds.
+// agentTrust is the trust in the name of the agent that a breaker holds.
 type agentTrust int
 
 const (
-	agentUnknown     agentTrust = iota // a record of a version that did not say
-	agentClaimed                       // only the caller asserts it, or there is no name
-	agentEstablished                   // a gateway, a token or the registry vouches for it
+	agentUnknown     agentTrust = iota // the record's version did not store it
+	agentClaimed                       // only the caller asserts the name, or there is none
+	agentEstablished                   // a gateway, a token or the registry vouches for the name
 )
 
-// holder is who acts in the run that a breaker is on.
+// holder is the caller in the run that a breaker is on.
 type holder struct {
 	credential, agent, route string
 	trust                    agentTrust
 }
 
-// holderOf returns the holder of a breaker on a run, or on a run's route. A trip of a
-// credential, which stands for a run without an id, has a holder too if an established
-// agent acted: that agent may have other credentials. For a credential that a person
-// opened a breaker on, and for other scopes, ok is false.
+// holderOf returns the holder of a breaker on a run, or on a run's route. A trip of a credential,
+// which represents a run without an id, also has a holder if an established agent acted: that agent
+// may have other credentials. ok is false for a credential on which a person opened a breaker, and
+// for other scopes.
 func holderOf(b *schema.Breaker) (h holder, ok bool) {
 	switch b.Scope.Kind {
 	case schema.ScopeRun:
@@ -58,15 +58,15 @@ func heldSince(b *schema.Breaker) int64 {
 	return b.Since
 }
 
-// heldBy is what ties a request to the holder of a run.
+// heldBy is the property by which a request belongs to the holder of a run.
 type heldBy byte
 
 const (
-	byCredential heldBy = iota // whatever agent acted with it
-	// byFreeCredential: no established agent acted with it, so that requests of
-	// established agents are held too.
+	byCredential heldBy = iota // whichever agent acted with it
+	// byFreeCredential: no established agent acted with the credential, so that requests of
+	// established agents are held, too.
 	byFreeCredential
-	// byPair: credential and agent, as in a record without a holder.
+	// byPair: credential and agent, for a record without a holder.
 	byPair
 	byAgent // established
 )
@@ -75,7 +75,7 @@ type holderKey struct {
 	tenant string
 	by     heldBy
 	id     string
-	route  string // of a breaker on a run's route; empty of one on a run
+	route  string // for a breaker on a run's route; empty for one on a run
 }
 
 func pair(credential, agent string) string { return credential + "\x00" + agent }
@@ -103,7 +103,7 @@ func holderKeys(b *schema.Breaker) []holderKey {
 	return out
 }
 
-// rank orders breakers by what they do: forced open above every action.
+// rank returns a number that orders breakers by severity: forced open is above every action.
 func rank(b *schema.Breaker) int {
 	if b.State == schema.BreakerForcedOpen {
 		return ranks - 1
@@ -113,9 +113,9 @@ func rank(b *schema.Breaker) int {
 
 const ranks = int(schema.ActionDeny) + 2
 
-// heldRuns are the breakers of one holder by rank, each list in the order of opening: a
-// run that began before the first breaker of a list began before all of them. The number
-// is bounded by maxBreakers alone, so that no run of a holder is left out.
+// heldRuns holds the breakers of one holder by rank, each list in the order of opening: a run that
+// began before the first breaker of a list began before all of them. Only maxBreakers bounds the
+// number, so that no run of a holder is left out.
 type heldRuns [ranks][]*schema.Breaker
 
 func earlier(a, b *schema.Breaker) int {
@@ -126,7 +126,7 @@ func earlier(a, b *schema.Breaker) int {
 	return strings.Compare(a.Scope.Value, b.Scope.Value)
 }
 
-// addHeld adds a breaker to those of its holder.
+// addHeld adds a breaker to the breakers of its holder.
 func (s *index) addHeld(b *schema.Breaker) {
 	for _, k := range holderKeys(b) {
 		l := s.held[k]
@@ -165,10 +165,10 @@ func (l *heldRuns) empty() bool {
 	return true
 }
 
-// ofOtherRuns returns the most severe breaker on another run that also applies to a
-// request: the request's run began later, or it names none, and it comes from the same
-// established agent or shows the same credential. If several established agents share a
-// credential, only the one that acted is held.
+// ofOtherRuns returns the most severe breaker on another run that also applies to a request: the
+// request's run began later, or the request names no run, and it comes from the same established
+// agent or contains the same credential. If several established agents share a credential, only the
+// one that acted is held.
 func (s *index) ofOtherRuns(q *query) (found *schema.Breaker) {
 	look := func(by heldBy, id string) {
 		if id == "" {
@@ -209,7 +209,8 @@ func (l *heldRuns) first(q *query) *schema.Breaker {
 	return nil
 }
 
-// inScope reports whether a request is in the breaker's own scope, where it is found anyway.
+// inScope reports whether a request is in the breaker's own scope; then Match finds the breaker by
+// its scope.
 func (q *query) inScope(b *schema.Breaker) bool {
 	if b.Scope.Kind == schema.ScopeCredential {
 		return b.Scope.Value == q.CredentialID || slices.Contains(q.Credentials, b.Scope.Value)

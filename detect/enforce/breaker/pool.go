@@ -6,9 +6,9 @@ import (
 	"flyball/schema"
 )
 
-// pool separates what callers of a claimed identity cause from the rest. Anybody can
-// invent such an identity, so what it fills up must not be the others'. Established and
-// proven callers share a pool: an operator hands out both identities.
+// pool separates what callers with a claimed identity cause from the rest. A client can invent such
+// identities, so they must not use up the room of the others. Established and proven callers share
+// a pool: an operator issues both identities.
 type pool int
 
 const (
@@ -17,8 +17,8 @@ const (
 	pools
 )
 
-// poolOf is the pool of a trip. A command without a holder comes from a version that did
-// not separate them, and counts as it did there.
+// poolOf returns the pool of a trip. A command without a holder is from a version without separate
+// pools, and is counted in the main pool as it was there.
 func poolOf(h *schema.Holder) pool {
 	if h != nil && h.Standing == schema.StandingClaimed {
 		return claimed
@@ -26,8 +26,8 @@ func poolOf(h *schema.Holder) pool {
 	return main
 }
 
-// poolOfBreaker is the pool whose room a breaker takes. Nobody can invent what a person
-// opened.
+// poolOfBreaker returns the pool in which a breaker is counted. A breaker that a person opened is
+// in the main pool, because a client cannot invent it.
 func poolOfBreaker(b *schema.Breaker) pool {
 	if b.DecisionID == "" {
 		return main
@@ -35,7 +35,7 @@ func poolOfBreaker(b *schema.Breaker) pool {
 	return poolOf(b.Holder)
 }
 
-// keyOf is the key of a scope: all spellings of an address have one.
+// keyOf returns the key of a scope: all spellings of an address have the same key.
 func keyOf(tenant string, sc schema.Scope) key {
 	if sc.Kind == schema.ScopeAddress {
 		if a, err := netip.ParseAddr(sc.Value); err == nil {
@@ -45,6 +45,6 @@ func keyOf(tenant string, sc schema.Scope) key {
 	return key{tenant, sc}
 }
 
-// canonical is an address without the mapping of IPv4 into IPv6 and without a zone, which
-// names an interface of whoever saw the address.
+// canonical returns an address without the mapping of IPv4 into IPv6 and without a zone, which
+// names an interface of the observer.
 func canonical(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }

@@ -8,15 +8,15 @@ import (
 	"flyball/schema/route"
 )
 
-// onRoute is a breaker on a route, ready to be compared with calls.
+// onRoute is a breaker on a route in a form that can be compared with calls.
 type onRoute struct {
 	b       *schema.Breaker
 	pattern route.Pattern
 	method  string // "*": any
-	key     string // as schema.Call.RouteKey
+	key     string // same form as schema.Call.RouteKey
 }
 
-// addRoute adds a breaker on a route to those of its tenant.
+// addRoute adds a breaker on a route to the route breakers of its tenant.
 func (s *index) addRoute(b *schema.Breaker) {
 	if b.Scope.Kind != schema.ScopeRoute {
 		return
@@ -42,10 +42,10 @@ func (s *index) removeRoute(b *schema.Breaker) {
 // HoldsRoutes reports whether a tenant has a breaker on a route.
 func (s *index) HoldsRoutes(tenant string) bool { return len(s.routes[tenant]) > 0 }
 
-// appliesTo reports whether a call is of the breaker's route. The names of a declared
-// route's parameters make no difference. A path that no declared route matches is compared
-// with the template itself; a read is left out if its path ends in a plain word, which may
-// name another collection: GET /orders/search is not GET /orders/{id}.
+// appliesTo reports whether a call belongs to the breaker's route. The names of a declared route's
+// parameters make no difference. A path that no declared route matches is compared with the
+// template itself; a read does not match if its path ends in a plain word, which may name another
+// collection: GET /orders/search is not GET /orders/{id}.
 func (r *onRoute) appliesTo(c *schema.Call) bool {
 	if c.ToolName != "" {
 		return false
@@ -57,7 +57,7 @@ func (r *onRoute) appliesTo(c *schema.Call) bool {
 		(c.Reversibility != schema.ReadOnly || !endsInWord(c.Path)) && r.pattern.MatchesPath(c.Method, c.Path)
 }
 
-// endsInWord reports whether the last segment of a path has letters, - and _ only.
+// endsInWord reports whether the last segment of a path has only letters, - and _.
 func endsInWord(path string) bool {
 	last := path[strings.LastIndexByte(path, '/')+1:]
 	return last != "" && !strings.ContainsFunc(last, func(r rune) bool {

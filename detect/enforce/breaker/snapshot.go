@@ -11,8 +11,8 @@ import (
 type Snapshot struct {
 	Breakers []*schema.Breaker `json:"breakers"`
 	Bypasses []schema.Bypass   `json:"bypasses"` // of tenants
-	// AgentBypasses are apart: an old binary that does not know them must not take one for
-	// its tenant's.
+	// AgentBypasses are stored separately: an old binary that does not have them must not read one
+	// as the bypass of a tenant.
 	AgentBypasses []schema.Bypass `json:"agent_bypasses,omitempty"`
 
 	Trips   map[string][]trip `json:"trips"`
@@ -24,11 +24,11 @@ type Snapshot struct {
 type struckScope struct {
 	Tenant  string       `json:"tenant"`
 	Scope   schema.Scope `json:"scope"`
-	Claimed bool         `json:"claimed,omitempty"` // of a caller of a claimed identity
+	Claimed bool         `json:"claimed,omitempty"` // of a caller with a claimed identity
 	strike
 }
 
-// Snapshot returns everything that a restart needs. It shares only what never changes.
+// Snapshot returns everything that a restart needs. It shares only data that never changes.
 func (s *State) Snapshot() *Snapshot {
 	out := &Snapshot{Breakers: s.Breakers(), Trips: map[string][]trip{}, Active: map[string]int{}, History: s.historyInOrder()}
 	for tenant, p := range s.trips {
@@ -49,8 +49,7 @@ func (s *State) Snapshot() *Snapshot {
 	return out
 }
 
-// Restore returns the state of a snapshot. The commands after it in the log are still to
-// be applied.
+// Restore returns the state of a snapshot. The caller applies the later commands of the log.
 func Restore(b Budget, from *Snapshot) *State {
 	s := New(b)
 	for _, x := range from.History {

@@ -9,21 +9,21 @@ import (
 )
 
 const (
-	// maxProbes are the reads that a half-open breaker lets through, one at a time.
+	// maxProbes is how many reads a half-open breaker lets pass, one at a time.
 	maxProbes     = 3
 	probeInterval = int64(time.Second)
-	// probeObservation is how long after the last probe the detector may still object to
-	// what it saw.
+	// probeObservation is how long after the last probe the detector may still trip because of the
+	// probes.
 	probeObservation = int64(30 * time.Second)
-	// halfOpenTTL is how long a half-open breaker waits for a request. If none comes for so
-	// long, there is nobody left to hold.
+	// halfOpenTTL is how long a half-open breaker waits for a request. Without a request for this
+	// time the breaker closes, because the caller has stopped.
 	halfOpenTTL  = 24 * hour
 	maxOpening   = 24 * hour
 	maxDoublings = 8 // of the TTL of a breaker that opens again
 
-	// Bounds. Callers of a claimed identity have as much room or less, and never take that
+	// Bounds. Callers with a claimed identity have at most the same room, and never take the room
 	// of the others.
-	maxBreakers       = 50_000 // in all; those of claimed callers are dropped first
+	maxBreakers       = 50_000 // of both pools; those of claimed callers are dropped first
 	maxHistory        = 1_000
 	maxClaimedHistory = 500
 	maxStrikes        = 50_000 // of each pool
@@ -34,8 +34,8 @@ type key struct {
 	scope  schema.Scope
 }
 
-// State is all breakers, bypasses and budgets. It is not for concurrent use. A breaker
-// that was returned is never changed.
+// State holds all breakers, bypasses and budgets. It is not safe for concurrent use. A breaker that
+// was returned is never changed.
 type State struct {
 	index
 	tenantBudgets
@@ -45,10 +45,10 @@ type State struct {
 	due deadlines
 }
 
-// index is the breakers that are not closed, by everything that they are looked up by.
+// index holds the breakers that are not closed, by all keys of a look-up.
 type index struct {
 	open   map[key]*schema.Breaker
-	held   map[holderKey]*heldRuns // those on runs, by who else they hold
+	held   map[holderKey]*heldRuns // those on runs, by the holders of further runs that they hold
 	routes map[string][]onRoute    // by tenant
 }
 
@@ -79,7 +79,7 @@ func (s *index) remove(k key) {
 	}
 }
 
-// evict makes room: it removes the automatic breaker of a pool whose deadline is next. It
+// evict makes room: it removes the automatic breaker of a pool that has the next deadline. It
 // reports whether there was one.
 func (s *State) evict(p pool) bool {
 	for {
@@ -94,10 +94,10 @@ func (s *State) evict(p pool) bool {
 	}
 }
 
-// OpenCount is how many breakers are not closed.
+// OpenCount returns how many breakers are not closed.
 func (s *index) OpenCount() int { return len(s.open) }
 
-// Breakers returns those that are not closed, the latest first.
+// Breakers returns the breakers that are not closed, the latest first.
 func (s *index) Breakers() []*schema.Breaker {
 	out := make([]*schema.Breaker, 0, len(s.open))
 	for _, b := range s.open {

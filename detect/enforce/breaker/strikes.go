@@ -6,17 +6,17 @@ import (
 	"flyball/schema"
 )
 
-// strike says that a breaker was open not long ago: if it opens again before a time of
-// the log's clock, it is open for twice as long.
+// strike records that a breaker was open recently: if it opens again before a time of the log's
+// clock, it stays open for twice as long.
 type strike struct {
 	N     int   `json:"n"` // openings so far
 	Until int64 `json:"until_ns"`
 }
 
-// recentStrikes are the strikes of all breakers.
+// recentStrikes holds the strikes of all breakers.
 type recentStrikes struct{ strikes [pools]map[key]strike }
 
-// addStrike remembers that a breaker has closed.
+// addStrike records that a breaker has closed.
 func (s *recentStrikes) addStrike(now int64, b *schema.Breaker) {
 	all := s.strikes[poolOfBreaker(b)]
 	if len(all) >= maxStrikes {
@@ -32,11 +32,11 @@ func removeOldStrikes(all map[key]strike, now int64) {
 		}
 	}
 	if len(all) >= maxStrikes {
-		clear(all) // more than these are an attack: the next trip counts as a first one
+		clear(all) // so many strikes are an attack; every next trip counts as a first one
 	}
 }
 
-// openings is how often a breaker has opened, this time included.
+// openings returns how often a breaker has opened, this time included.
 func (s *recentStrikes) openings(now int64, k key) int {
 	n := 1
 	for _, all := range s.strikes {

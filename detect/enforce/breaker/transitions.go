@@ -55,7 +55,7 @@ func (s *State) reset(at enforce.LogPosition, c *schema.Command) (enforce.Result
 	case c.IfMatch != 0 && c.IfMatch != have.Generation:
 		return enforce.IfMatchFailed, nil
 	}
-	s.removeStrikes(k) // a person has judged it: the next trip is a first one
+	s.removeStrikes(k) // a person has decided: the next trip counts as the first
 	return enforce.Applied, s.close(at, have, "operator", c.By, c.Reason)
 }
 
@@ -73,7 +73,7 @@ func (s *State) trip(at enforce.LogPosition, c *schema.Command) (enforce.ResultC
 	case have != nil && have.State == schema.BreakerForcedOpen:
 		s.setHolder(have, c.Holder)
 		return enforce.ForcedOpenStays, nil
-	case have != nil: // the caller is held already: no budget is spent
+	case have != nil: // the caller is already held: no budget is spent
 		s.reopen(&b, have)
 	case s.withhold(at.Time, c, &b):
 		b.Mode = schema.ModeWithheld
@@ -96,7 +96,7 @@ func breakerOfTrip(c *schema.Command) schema.Breaker {
 		Found: d.At, TTL: c.TTL, Strikes: 1, Holder: c.Holder}
 }
 
-// setHolder adds whose run it is to a breaker that a person opened without knowing it.
+// setHolder sets the holder of a breaker that a person opened without a known holder.
 func (s *State) setHolder(have *schema.Breaker, h *schema.Holder) {
 	if have.Holder != nil || h == nil {
 		return
@@ -106,7 +106,7 @@ func (s *State) setHolder(have *schema.Breaker, h *schema.Holder) {
 	s.put(&next)
 }
 
-// reopen makes a trip the next state of a breaker that is not closed.
+// reopen prepares a trip as the next state of a breaker that is not closed.
 func (s *State) reopen(b, have *schema.Breaker) {
 	if b.Holder == nil {
 		b.Holder = have.Holder
@@ -117,8 +117,8 @@ func (s *State) reopen(b, have *schema.Breaker) {
 	}
 }
 
-// withhold reports whether a trip opens no breaker because the tenant's budget is spent,
-// which an annotation does not use, or because it would take another pool's room.
+// withhold reports whether a trip opens no breaker, because the tenant's budget is spent (an
+// annotation needs no budget) or because it would take the room of another pool.
 func (s *State) withhold(now int64, c *schema.Command, b *schema.Breaker) bool {
 	if c.Decision.Action > schema.ActionAnnotate && !s.spend(now, c) {
 		return true
@@ -126,8 +126,8 @@ func (s *State) withhold(now int64, c *schema.Command, b *schema.Breaker) bool {
 	return len(s.open) >= maxBreakers && poolOfBreaker(b) == claimed && !s.evict(claimed)
 }
 
-// probe lets one read pass. The generation proves that the claim is about the half-open
-// state that the point saw.
+// probe lets one read pass. The generation proves that the claim is for the half-open state that
+// the point saw.
 func (s *State) probe(at enforce.LogPosition, c *schema.Command) enforce.ResultCode {
 	have := s.open[keyOf(c.Tenant, c.Scope)]
 	switch {
@@ -152,7 +152,7 @@ func probeDue(b *schema.Breaker, now int64) bool {
 	return b.Probes < maxProbes && (b.ProbeAt == 0 || now >= b.ProbeAt+probeInterval)
 }
 
-// record adds a trip that opened nothing to the history.
+// record adds a trip that opened no breaker to the history.
 func (s *State) record(at enforce.LogPosition, b schema.Breaker) []schema.Event {
 	b.State, b.Expires, b.Since, b.Generation = schema.BreakerClosed, 0, at.Time, at.Generation()
 	s.remember(&b)
@@ -190,21 +190,21 @@ func (s *State) close(at enforce.LogPosition, have *schema.Breaker, origin, by, 
 	return []schema.Event{schema.BreakerEvent(&b)}
 }
 
-// Advance changes the breakers whose deadline is over at a position, and ends bypasses.
+// Advance changes the breakers whose deadline has passed at a position, and ends bypasses.
 func (s *State) Advance(at enforce.LogPosition) []schema.Event {
 	var out []schema.Event
 	for s.due.reached(at.Time) {
 		d, _ := s.due.pop()
 		b := s.open[d.k]
 		if b == nil || b.Generation != d.generation {
-			continue // it was reset or replaced since
+			continue // it was reset or replaced meanwhile
 		}
 		out = append(out, s.expire(at, b)...)
 	}
 	return append(out, s.expireBypasses(at)...)
 }
 
-// expire is the transition of a breaker whose deadline is over.
+// expire changes a breaker whose deadline has passed.
 func (s *State) expire(at enforce.LogPosition, b *schema.Breaker) []schema.Event {
 	switch {
 	case b.State == schema.BreakerHalfOpen && b.Probes >= maxProbes && at.Time >= b.ProbeAt+probeObservation:

@@ -9,19 +9,19 @@ import (
 	"flyball/schema"
 )
 
-// answer to a request.
+// answer is the result of checking a request.
 type answer struct {
 	status   int // 200, 403, 503
 	action   schema.Action
 	why      string
 	would    string // what would have decided if armed: action and reason; empty: nothing
 	decision string
-	run      string // set only when the request named its run
+	run      string // set only if the request names its run
 	receipt  string
-	gate     string // the question to a person, by its id
+	gate     string // id of the question to a person
 	stale    bool
 	breaker  *schema.Breaker
-	clock    int64   // the log's at the decision: breakers expire by it
+	clock    int64   // the log's time at the decision: breakers expire by it
 	perSec   float64 // calls a second that a throttled scope may make at this point
 	weighed  ledger.Decision
 	line     string
@@ -47,14 +47,14 @@ const (
 	whyQuotaAway  = "policy.failure:quota_log_away"
 	whyQuotaLate  = "policy.quota:claim_not_in_time"
 	whyQuotaCrowd = "policy.quota:too_many_claims"
-	// whyBodyCut: such a call was granted, but the gateway sends only a part of the body, so
+	// whyBodyCut: a call like this was granted, but the gateway sends only a part of the body, so
 	// that it is unknown whether the grant is for this call.
 	whyBodyCut = "gate_body_cut"
 	// whyInternal: a fault of the check itself; see the process's log.
 	whyInternal = "internal_error"
 )
 
-// headers of the answer, for gateways that cannot read its body.
+// headers returns the headers of the answer, for gateways that cannot read its body.
 func (a *answer) headers() [][2]string {
 	out := [][2]string{{"X-Flyball-Decision", a.decision}, {"X-Flyball-Why", a.why}}
 	for _, h := range [...][2]string{{"X-Flyball-Run", a.run}, {"X-Flyball-Receipt", a.receipt}, {"X-Flyball-Gate", a.gate},

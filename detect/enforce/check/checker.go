@@ -26,9 +26,9 @@ import (
 type Classifier interface {
 	// Readings classifies a call by its first reading, and returns the others.
 	Readings(c *schema.Call, in *route.Input) (others []route.Other, readable bool)
-	// Digest is a keyed digest of a text.
+	// Digest returns a keyed digest of a text.
 	Digest(text string) uint64
-	// MoneyHeaders are the request headers that are configured to contain amounts.
+	// MoneyHeaders returns the names of the request headers that are configured to contain amounts.
 	MoneyHeaders() []string
 }
 
@@ -50,11 +50,13 @@ type Log interface {
 	Send(command *schema.Command, written func(error))
 	// PublishFinding writes a finding to flyball.events.
 	PublishFinding(f *schema.Finding)
-	// Answers reports whether to wait for results of the log, and whether it is unreachable.
+	// Answers reports whether it is useful to wait for results of the log, and whether the log is
+	// unreachable.
 	Answers() (answers, away bool)
-	// Folds is how many records were folded, for GiveUp.
+	// Folds returns how many records were folded, for GiveUp.
 	Folds() int64
-	// GiveUp records that no result arrived for a command that was written at a number of folds.
+	// GiveUp records that no result arrived for a command that was written when Folds returned
+	// folds.
 	GiveUp(folds int64)
 }
 
@@ -71,14 +73,14 @@ type Options struct {
 	Partitions int32        // of flyball.calls
 	Resolver   *identity.Resolver
 	Routes     Classifier
-	Token      schema.Secret // gateways must show it; "": see isGateway
+	Token      schema.Secret // gateways must send it; "": see isGateway
 	// TrustedHops is how many proxies in front of the gateways are trusted to name the
 	// address of their client; see identity.ClientAddress.
 	TrustedHops int
 	// Armed reports whether this point's configuration enforces a family of policy
 	// (policy.scope …) for an agent; nil: never. Commands have priority over it.
 	Armed func(agent, family string) bool
-	// Tags of an agent by the registry; nil: none.
+	// Tags returns the tags of an agent in the registry; nil: none.
 	Tags func(agent string) []string
 	// Scopes returns the learned scopes of agents without a manifest; nil, or a result of
 	// nil: there are none.
@@ -91,8 +93,8 @@ type Options struct {
 	// ThrottlePerSecond is how many calls a second a throttled scope may make at this
 	// point; 0: one.
 	ThrottlePerSecond float64
-	// KeptPath removes secrets from a path for the record of a checked request; nil keeps the
-	// whole path. Decisions read the whole path.
+	// KeptPath removes secrets from a path for the record of a checked request; nil: the whole path
+	// is recorded. Decisions use the whole path.
 	KeptPath func(path string) string
 
 	Now        func() time.Time
@@ -151,7 +153,7 @@ func (c *Checker) Tick(clock int64) {
 	}
 }
 
-// Counts are the requests that were answered and denied since the start.
+// Counts returns how many requests were answered and denied since the start.
 func (c *Checker) Counts() (checked, denied uint64) { return c.checked.Load(), c.denied.Load() }
 
 // guarded reads and checks a request. A panic inside is a denial: a gateway treats a
@@ -186,7 +188,7 @@ func (c *Checker) unreadable(why string) answer {
 	return a
 }
 
-// refusal returns a denial of a request of which nothing else is known.
+// refusal returns a denial of a request about which nothing else is known.
 func (c *Checker) refusal(why string) answer {
 	a := answer{status: http.StatusForbidden, action: schema.ActionDeny, why: why, decision: decisionID(rand.Uint64())}
 	c.denied.Add(1)

@@ -17,12 +17,12 @@ type evaluation struct {
 	req     *ledger.Request
 	a       answer
 	clock   int64           // the log's
-	allowed schema.Exposure // what was let through of the run before
-	// decided is the call by the reading that decided.
+	allowed schema.Exposure // earlier calls of the run that were allowed
+	// decided is the call in the reading that led to the decision.
 	decided *schema.Call
 	query   approval.Query // what a grant of the call must match
 	grant   *schema.Gate   // the question about such a call, if there is one
-	usable  bool           // it was granted, and lets the call pass
+	usable  bool           // the grant allows the call
 }
 
 // check answers a request from memory. It waits only for claims.
@@ -82,8 +82,8 @@ func lookUp(state State, call *schema.Call) (loaded bool, clock int64, standing 
 	return v.Loaded(), v.Position.Time, v.Standing(call)
 }
 
-// weigh decides on the request by all its readings, and looks for a grant of it. It
-// releases a claimed caller's place in the share of work.
+// weigh makes a decision from all readings of the request, and looks for a grant of it. It releases
+// a claimed caller's place in the share of work.
 func (c *Checker) weigh(e *evaluation) ledger.Decision {
 	if e.a.standing == schema.StandingClaimed && !e.a.overShare {
 		defer c.work.leave()

@@ -13,15 +13,15 @@ const checkPath = "/check"
 
 // Named reasons for which a request to the check is refused before anything is decided.
 const (
-	// whyMisconfigured: the headers of the gateway's dialect that name the original request
-	// are missing or there more than once.
+	// whyMisconfigured: the headers of the gateway's dialect that name the original request are
+	// missing or occur more than once.
 	whyMisconfigured = "check_misconfigured"
 	// whyContradicts: two sources of the original method and path contradict each other.
 	whyContradicts = "ambiguous_request"
 )
 
-// dialect is how one kind of gateway names the original request. Only the headers of the
-// dialect are read for that: a client may send all others.
+// dialect describes how one kind of gateway names the original request. Only these headers are read
+// for that: a client can send all others.
 type dialect struct {
 	name              string // empty: the plain form, without a dialect
 	method, uri, host string // canonical header names; empty: the request's own
@@ -39,9 +39,8 @@ var dialects = map[string]dialect{
 	"apisix":  {name: "apisix", method: "X-Forwarded-Method", uri: "X-Forwarded-Uri", host: "X-Forwarded-Host"},
 }
 
-// findDialect splits the target of a request to the check, as it was sent, into the
-// dialect and the rest: the original path if Envoy asks, else empty. Paths outside /check
-// are unknown.
+// findDialect splits the target of a request to the check, as it was sent, into the dialect and the
+// rest: the original path for Envoy, else empty. Paths outside /check are unknown.
 func findDialect(r *http.Request) (d dialect, rest string, known bool) {
 	target := r.RequestURI
 	if !strings.HasPrefix(target, "/") { // the absolute form, or a request that no server read
@@ -75,7 +74,7 @@ func readDialect(d dialect, rest string, r *http.Request, trustedHops int) (q re
 	default:
 		q.method, q.path, reason = headerPair(r.Header, d.method, d.uri)
 		if own, _, _ := strings.Cut(rest, "?"); own != "" {
-			reason = whyMisconfigured // a path_prefix, but of a gateway that sends headers
+			reason = whyMisconfigured // the path has a prefix, but this gateway sends headers
 		}
 	}
 	q.host = r.Host
@@ -105,8 +104,8 @@ func headerPair(h http.Header, methodName, uriName string) (method, path, reason
 	return m[0], u[0], ""
 }
 
-// plainRequest reads the form of the previous version, which does not name the kind of
-// gateway. It is accepted if only one source names the original request, or all agree.
+// plainRequest reads the form of the previous version, which does not name the kind of gateway. It
+// is accepted if only one source names the original request, or if all sources agree.
 func plainRequest(own, method string, h http.Header) (q request, reason string) {
 	named, unreadable := false, false
 	if own != "" && own[0] != '?' {
@@ -137,7 +136,7 @@ func plainRequest(own, method string, h http.Header) (q request, reason string) 
 	return q, ""
 }
 
-// isMethod reports whether a text is one HTTP method: a list of two is not one.
+// isMethod reports whether a text is one HTTP method; a list of two is not.
 func isMethod(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
@@ -153,8 +152,8 @@ func isTarget(s string) bool {
 	return strings.HasPrefix(s, "/") || s == "*" || strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://")
 }
 
-// headerLookup looks headers up by their lower-case names. Several values of one name are
-// joined as Envoy joins them, so that every way of asking reads the same.
+// headerLookup returns a function that looks up headers by their lower-case names. Several values
+// of one name are joined in the same way as by Envoy, so that all dialects give the same result.
 func headerLookup(h http.Header) identity.Headers {
 	return func(name string) string {
 		v := h[http.CanonicalHeaderKey(name)]

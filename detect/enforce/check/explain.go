@@ -14,25 +14,26 @@ import (
 	"flyball/schema"
 )
 
-// explanation is the text for the caller why a call was not made.
+// explanation is the text that shows the caller why a call was not made.
 type explanation struct {
 	title, detail string
-	scope         string // of the breaker that decided; empty without one
+	scope         string // of the breaker that decided; empty: no breaker
 	expires       string // RFC 3339; empty: it does not expire by itself
 	reason        string // the text of the breaker's reason, or a sentence for the named reason
-	retryAfter    int    // seconds; 0: a repeated call does not pass
+	retryAfter    int    // seconds; 0: a repeated call is also denied
 }
 
 const (
 	// maxHeaderText bounds a header that holds free text, in bytes.
 	maxHeaderText = 200
-	// maxRetryAfter is the longest wait that Retry-After names.
+	// maxRetryAfter is the longest wait in Retry-After.
 	maxRetryAfter = time.Hour
 )
 
 const advice = "Do not repeat the call or make it in another way; tell the person you work for."
 
-// explain describes what is held and whether the caller's run led to it. It depends on the answer alone.
+// explain describes what is held and whether the caller's run led to it. It depends only on the
+// answer.
 func (a *answer) explain() explanation {
 	if a.status == http.StatusServiceUnavailable {
 		return explanation{}
@@ -94,7 +95,7 @@ func (a *answer) describeHold(b *schema.Breaker, what, until string) (title, det
 	return "Stopped by the API owner's circuit breaker", fmt.Sprintf("The API owner has stopped %s, %s. %s", what, until, advice)
 }
 
-// sharedKinds are the kinds of scope that unrelated callers have in common.
+// sharedKinds are the kinds of scope that several unrelated callers share.
 var sharedKinds = map[schema.ScopeKind]bool{schema.ScopePrincipal: true, schema.ScopeAddress: true, schema.ScopeRoute: true,
 	schema.ScopeTenant: true}
 
@@ -106,8 +107,8 @@ func stepUp(a *answer, why string) (title, detail string) {
 	return "The API owner requires a person's approval of this call", detail
 }
 
-// decider returns the breaker that decided; nil if something else did, such as a stricter manifest, or the person who was
-// asked for approval.
+// decider returns the breaker that decided; nil if something else decided, such as a stricter
+// manifest or a person's refusal.
 func (a *answer) decider() *schema.Breaker {
 	if a.weighed.By != "breaker" || a.why == whyRefused || a.why == whyTimedOut {
 		return nil
@@ -150,8 +151,8 @@ func (a *answer) held() (what string, innocent bool) {
 	return what, !led
 }
 
-// retryAfter is after how many seconds the same call can pass. It is 0 if only a person can end the hold, or if the end
-// is later than maxRetryAfter.
+// retryAfter returns after how many seconds the same call can pass. It is 0 if only a person can
+// end the hold, or if the end is later than maxRetryAfter.
 func (a *answer) retryAfter() int {
 	b := a.decider()
 	switch a.why {
@@ -172,7 +173,7 @@ func (a *answer) retryAfter() int {
 	return int((b.Expires - a.clock + 1e9 - 1) / 1e9)
 }
 
-// sentences for named reasons; of a family, by the part before the colon.
+// sentences maps a named reason, or the part of it before the colon, to a sentence for the caller.
 var sentences = map[string]string{
 	whyRefused:              "A person has refused this call.",
 	whyTimedOut:             "No person approved this call in time, which counts as a refusal.",
@@ -199,7 +200,7 @@ var sentences = map[string]string{
 // rewritable are the named reasons of requests that may pass if the caller writes them in another way.
 var rewritable = map[string]bool{whyAmbiguousPath: true, whyAmbiguousCall: true, whyUnreadable: true}
 
-// reasonSentence is a sentence for a named reason.
+// reasonSentence returns a sentence for a named reason.
 func reasonSentence(why string) string {
 	if rewritable[why] {
 		return "Send it without dot segments, backslashes and encoded separators, and without another method in a header or parameter."
@@ -214,7 +215,8 @@ func reasonSentence(why string) string {
 	return "The API owner's rules do not allow this call."
 }
 
-// headers are for gateways that cannot read the body, and build one from the headers.
+// headers returns the explanation as headers, for gateways that cannot read the body and build one
+// from the headers.
 func (x explanation) headers() [][2]string {
 	var out [][2]string
 	add := func(name, value string) {
@@ -231,8 +233,9 @@ func (x explanation) headers() [][2]string {
 	return out
 }
 
-// headerText returns at most maxHeaderText bytes of printable ASCII that a gateway's file can put between the quotes of a
-// JSON string unchanged. Quotes, backslashes, and what is not printable ASCII are written as \uXXXX.
+// headerText returns at most maxHeaderText bytes of printable ASCII that a gateway can put
+// unchanged between the quotes of a JSON string. Quotes, backslashes and other characters are
+// written as \uXXXX.
 func headerText(s string) string {
 	var b strings.Builder
 	for _, r := range s {

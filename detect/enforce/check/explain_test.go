@@ -130,7 +130,7 @@ func TestInnocentRunOfAHeldCredentialIsNotToldThatItRanAway(t *testing.T) {
 			RunID: led, FindingID: "f_1", Why: "second_run_of_credential"}})
 	w := ask(c, map[string]string{"X-Original-Method": "GET", "X-Original-URI": "/v1/orders/1", "X-Consumer": "billing",
 		"X-Agent-Run-Id": "innocent"})
-	var p problem.Body
+	var p problem.Document
 	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || w.Code != http.StatusForbidden {
 		t.Fatalf("%d %s %v", w.Code, w.Body, err)
 	}

@@ -25,8 +25,8 @@ func (c *Checker) isGateway(token, authorization string, trusted bool) bool {
 	return subtle.ConstantTimeCompare([]byte(token), []byte(c.o.Token)) == 1
 }
 
-// isTrustedHTTP reports whether a request arrived on loopback, or showed a certificate of
-// the configured authority. A request without a listener comes from this process.
+// isTrustedHTTP reports whether a request arrived on loopback, or has a certificate of the
+// configured authority. A request without a listener comes from this process.
 func isTrustedHTTP(r *http.Request) bool {
 	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	return !ok || onLoopback(local) || r.TLS != nil && len(r.TLS.VerifiedChains) > 0

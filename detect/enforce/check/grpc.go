@@ -27,8 +27,8 @@ type authorization struct {
 	c *Checker
 }
 
-// Check answers Envoy. With every answer, ids are set as dynamic metadata, which the access
-// log contains on allow and on deny, and which no client can set.
+// Check answers Envoy. Every answer sets ids as dynamic metadata, which the access log contains on
+// allow and on deny, and which no client can set.
 func (a *authorization) Check(ctx context.Context, in *auth.CheckRequest) (*auth.CheckResponse, error) {
 	md, _ := metadata.FromIncomingContext(ctx)
 	if !a.c.isGateway(firstValue(md, "x-flyball-token"), firstValue(md, "authorization"), isTrustedRPC(ctx)) {
@@ -65,7 +65,7 @@ func (c *Checker) answerRPC(in *auth.CheckRequest) answer {
 		client:  identity.ClientAddress(peer, headers["x-forwarded-for"], c.o.TrustedHops)})
 }
 
-// metadata are the ids of the answer for Envoy's access log.
+// metadata returns the ids of the answer for Envoy's access log.
 func (a *answer) metadata() *structpb.Struct {
 	fields := map[string]*structpb.Value{"decision_id": structpb.NewStringValue(a.decision), "why": structpb.NewStringValue(a.why),
 		"action": structpb.NewStringValue(a.action.String())}

@@ -7,8 +7,8 @@ import (
 	"flyball/detect/enforce/problem"
 )
 
-// Handler answers nginx's auth_request, ForwardAuth, forward_auth and Envoy's HTTP
-// ext_authz at /check/<dialect>, and for one more release at /check alone.
+// Handler returns the handler for nginx's auth_request, ForwardAuth, forward_auth and Envoy's HTTP
+// ext_authz at /check/<dialect>, and for one more release at /check without a dialect.
 func (c *Checker) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d, rest, known := findDialect(r)
@@ -33,7 +33,7 @@ func (c *Checker) answerHTTP(d dialect, rest string, r *http.Request) answer {
 		return c.unreadable(reason)
 	}
 	if c.o.Token != "" && r.Header.Get("X-Flyball-Token") == "" {
-		// Authorization is the gateway's own, and identifies no client.
+		// Authorization contains the gateway's token and identifies no client.
 		all := q.headers
 		q.headers = func(name string) string {
 			if name == "authorization" {
@@ -43,7 +43,7 @@ func (c *Checker) answerHTTP(d dialect, rest string, r *http.Request) answer {
 		}
 	}
 	if r.ContentLength != 0 && r.Body != nil {
-		// One byte more than is used: a body that is longer counts as truncated.
+		// One byte more than is used: a longer body counts as truncated.
 		if body, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1)); err == nil {
 			q.body = body
 		}

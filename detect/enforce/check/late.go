@@ -9,18 +9,18 @@ import (
 	"flyball/schema"
 )
 
-// lateUses are run keys that are used after their task has ended. Each is a finding, which
-// is published at the first call, whenever the number of calls has doubled, and after a
-// time without calls.
+// lateUses holds the run keys that are used after their task has ended. Each has a finding, which
+// is published at the first call, whenever the number of calls has doubled, and after lateUseQuiet
+// without calls.
 type lateUses struct {
 	mu     sync.Mutex
 	byTask map[string]*schema.Finding
 }
 
 const (
-	// maxLateTasks is how many tasks are remembered.
+	// maxLateTasks is how many tasks are kept.
 	maxLateTasks = 10_000
-	// lateUseQuiet is after how long without a call the finding is closed.
+	// lateUseQuiet is the time without a call after which the finding is closed.
 	lateUseQuiet = 10 * time.Minute
 )
 

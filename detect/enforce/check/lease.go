@@ -18,14 +18,14 @@ type leaseLog interface {
 	GiveUp(folds int64)
 }
 
-// leases are the units of quotas that are reserved for this point. It spends them without
-// the log; when a lease is used up, one call requests another one in the log and the other
-// calls of the same quota wait for the result.
+// leases holds the units of quotas that are reserved for this point. The point spends them without
+// the log. When a lease is used up, one call requests another one in the log and the other calls of
+// the same quota wait for the result.
 //
-// Callers of each standing have separate leases: claimed callers cannot use up the room
-// of the others.
+// Callers of each standing have separate leases: claimed callers cannot use up the room of the
+// others.
 type leases struct {
-	point string // that writes the commands
+	point string // name of the point that writes the commands
 	log   leaseLog
 	m     *metrics
 
@@ -45,9 +45,9 @@ type lease struct {
 	pending *leaseRequest // the request without a result yet; nil: none
 }
 
-// leaseRequest is a lease that is in the log, or will be. There is one at a time for each
-// quota and spender, however long the log takes. Its result counts whenever it comes, so
-// that a point that stops waiting loses nothing.
+// leaseRequest is a request for a lease that is in the log, or will be. There is one at a time for
+// each quota and spender, however long the log takes. A late result still counts, so that a point
+// that stops waiting loses nothing.
 type leaseRequest struct {
 	standing schema.Standing
 	lease    *lease
@@ -60,8 +60,8 @@ type leaseRequest struct {
 const (
 	// maxLeases is how many leases callers of one standing may have.
 	maxLeases = 50_000
-	// leaseShare of a quota is requested at a time: small enough that little is lost with a
-	// point that stops, large enough that only one call in fifty waits.
+	// leaseShare is the part of a quota that is requested at a time (1/50): small enough that
+	// little is lost when a point stops, large enough that only one call in fifty waits.
 	leaseShare = 50
 )
 
@@ -160,8 +160,8 @@ func (l *leases) take(standing schema.Standing, h *lease, s *manifest.Spend) (go
 	return 0, false
 }
 
-// wait waits for the result of the pending request of a lease; false: not in time. The
-// lock is held at the call and at the return.
+// wait waits for the result of the pending request of a lease; false: it was not in time. The lock
+// is held at the call and at the return.
 func (l *leases) wait(h *lease, timeout <-chan time.Time) bool {
 	pending := h.pending
 	l.mu.Unlock()
@@ -211,7 +211,7 @@ func (l *leases) settle(id string, r enforce.Result) {
 	h.pending = nil
 	close(p.done)
 	if h.window != p.window {
-		return // the window ended meanwhile, and the lease with it
+		return // the window, and with it the lease, has ended meanwhile
 	}
 	switch r.Code {
 	case enforce.Leased:
@@ -231,7 +231,7 @@ func (l *leases) settle(id string, r enforce.Result) {
 	}
 }
 
-// removeEnded removes leases of windows that were over at a time of the log's clock.
+// removeEnded removes the leases of windows that had ended at a time of the log's clock.
 func removeEnded(held map[leaseKey]*lease, now int64) {
 	for k, h := range held {
 		if h.ends <= now && h.pending == nil {

@@ -6,14 +6,13 @@ import (
 	"net"
 )
 
-// whyMalformed: the request to the check was no HTTP that net/http reads, for instance
-// because of a control character in a header that the gateway passed on.
+// whyMalformed: net/http cannot read the request to the check as HTTP, for instance because of a
+// control character in a header that the gateway passed on.
 const whyMalformed = "malformed_request"
 
-// Listener wraps a listener so that requests that net/http itself refuses are answered with
-// a denial. net/http's own responses (400, 417, 431, 501, 505) would be an outage to a
-// gateway such as nginx, which lets reads pass during one: any client could cause that with
-// one header.
+// Listener wraps a listener so that requests that net/http itself rejects are answered with a
+// denial. A gateway such as nginx would treat net/http's own responses (400, 417, 431, 501, 505) as
+// an outage, during which it lets reads pass: any client could cause that with one header.
 func (c *Checker) Listener(l net.Listener) net.Listener { return &denyingListener{Listener: l, c: c} }
 
 type denyingListener struct {
@@ -34,8 +33,8 @@ type denyingConn struct {
 	c *Checker
 }
 
-// Write replaces an answer of net/http's own, which it writes in one piece before it
-// closes the connection. Answers of the check itself have other statuses.
+// Write replaces a response that net/http itself makes, which it writes in one piece before it
+// closes the connection. Answers of the check have other statuses.
 func (d *denyingConn) Write(b []byte) (int, error) {
 	if !isServersOwn(b) {
 		return d.Conn.Write(b)

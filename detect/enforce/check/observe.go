@@ -21,8 +21,8 @@ type observer struct {
 	source schema.Source
 	parts  int32
 	in     chan schema.Call
-	// Claimed callers have a separate queue, which is emptied second: a flood of them does
-	// not displace the records of other calls.
+	// claimed is the queue of claimed callers, which is emptied second: a flood of them does not
+	// displace the records of other calls.
 	claimed chan schema.Call
 	m       *metrics
 }
@@ -40,7 +40,8 @@ func newObserver(point string, parts int32, m *metrics) *observer {
 	return o
 }
 
-// add never waits: the answer has priority over its record.
+// add queues a call for writing. It never waits: if the queue is full, the record is dropped,
+// because the answer has priority.
 func (o *observer) add(c *schema.Call, standing schema.Standing) {
 	queue := o.in
 	if standing == schema.StandingClaimed {
@@ -73,7 +74,7 @@ func (c *Checker) Run(ctx context.Context) error {
 	return nil
 }
 
-// run sends records of n calls each until ctx ends.
+// run writes records of n calls each until ctx ends.
 func (o *observer) run(ctx context.Context, write func(r *kgo.Record, n int)) {
 	tick := time.NewTicker(observeEvery)
 	defer tick.Stop()

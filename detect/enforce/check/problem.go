@@ -9,7 +9,7 @@ import (
 	"flyball/schema/identity"
 )
 
-// kind of problem: the end of its type.
+// kind returns the kind of the problem: the last part of its type.
 func (a *answer) kind() string {
 	switch {
 	case a.status == 503:
@@ -24,9 +24,9 @@ func (a *answer) kind() string {
 	return "denied"
 }
 
-// problem is the body of a denial: it is final and about this call.
+// problem returns the body of a denial as JSON. A denial is final and about this call.
 func (a *answer) problem() []byte {
-	p := problem.Body{Type: "urn:flyball:problem:" + a.kind(), Status: a.status, Instance: "urn:flyball:decision:" + a.decision,
+	p := problem.Document{Type: "urn:flyball:problem:" + a.kind(), Status: a.status, Instance: "urn:flyball:decision:" + a.decision,
 		Flyball: &problem.Details{Reason: a.why, Action: a.action.String(), Line: a.line, Gate: a.gate, DecisionID: a.decision}}
 	switch a.kind() {
 	case "not-loaded":
@@ -40,7 +40,7 @@ func (a *answer) problem() []byte {
 		p.Flyball.FindingID, p.Flyball.Generation, p.Flyball.Opened = b.FindingID, b.Generation, b.Why
 	}
 	for _, w := range a.weighed.Objections() {
-		if w.Mode == schema.ModeArmed { // the caller does not see what is only observed
+		if w.Mode == schema.ModeArmed { // what is only observed is not shown to the caller
 			p.Flyball.Weighed = append(p.Flyball.Weighed, w)
 		}
 	}

@@ -17,11 +17,11 @@ import (
 	"flyball/schema"
 )
 
-// gateQuery returns what a grant of a call must match: everything that is known of the call.
+// gateQuery returns what a grant of a call must match: all known properties of the call.
 func (r reader) gateQuery(e *evaluation) approval.Query {
 	call, run := e.decided, e.req.RunID
 	q := approval.Query{Tenant: call.Tenant, Route: call.RouteName(), Holder: "agent:" + call.AgentID, Resource: lastResource(call)}
-	if call.AgentTrust < schema.TrustInfrastructure { // a caller that only claims the name is another holder
+	if call.AgentTrust < schema.TrustInfrastructure { // a caller that only claims the name is a different holder
 		q.Holder = "claimed:" + call.ClientIP.String() + "/" + call.AgentID
 	}
 	switch {
@@ -45,8 +45,8 @@ func (r reader) gateQuery(e *evaluation) approval.Query {
 	return q
 }
 
-// queryWithout is a query without the parameters that name resources: a grant that a
-// person widens to other resources must still match the rest.
+// queryWithout returns a query without the parameters that name resources: a grant that a person
+// extends to other resources must still match the rest.
 func queryWithout(query string, named []schema.Resource) string {
 	var out strings.Builder
 	for pair := range strings.SplitSeq(query, "&") {
@@ -61,7 +61,8 @@ func queryWithout(query string, named []schema.Resource) string {
 	return strings.Trim(out.String(), "&")
 }
 
-// claims are made through the log before an answer: probes, uses of grants, and questions.
+// claims writes commands to the log before an answer and waits for their results: probes, uses of
+// grants, and questions.
 type claims struct {
 	o      *Options
 	m      *metrics
@@ -100,7 +101,7 @@ func (c *claims) useGrant(e *evaluation) {
 		a.why = whyUnanswered(a.standing, err)
 	case r.Code == enforce.GrantUsed:
 		a.action, a.why = schema.ActionAnnotate, whyGranted
-	default: // another call was first: the next one creates a new question
+	default: // another call used the grant first; the next call creates a new question
 		a.why = whyGatePending
 	}
 }
@@ -141,7 +142,7 @@ func (c *claims) hasGrant(q *approval.Query) bool {
 	return v.Approvals.HasGrant(q)
 }
 
-// whyUnanswered is the named reason of a claim without a result.
+// whyUnanswered returns the named reason of a claim without a result.
 func whyUnanswered(standing schema.Standing, err error) string {
 	switch {
 	case !errors.Is(err, point.ErrTooManyClaims):
@@ -162,8 +163,8 @@ func (c *claims) question(e *evaluation, why string, mode schema.Mode) *schema.C
 			Amount: q.Amount, Currency: q.Currency, Why: why, SoFar: e.allowed, Mode: mode}}
 }
 
-// recordEvery is the shortest interval between records of questions in mode observe, for
-// one holder and route.
+// recordEvery is the shortest interval between records of questions in mode observe for one holder
+// and route.
 const recordEvery = 15 * time.Minute
 
 // recordQuestion records, without waiting, that a call would have been held.

@@ -8,9 +8,9 @@ import (
 	"flyball/schema"
 )
 
-// questionLimits prevent this point from writing the same question twice, and from writing
-// more questions than the log should contain, whatever requests callers make. Callers of
-// each standing have a separate memory and rate.
+// questionLimits prevents that this point writes the same question twice, or more questions than
+// the log should contain, whatever requests callers make. Callers of each standing have a separate
+// memory and rate.
 type questionLimits struct{ pools [point.Standings]questionPool }
 
 type questionPool struct {
@@ -20,13 +20,13 @@ type questionPool struct {
 	n       int
 }
 
-// maxPlaces bounds the pairs of holder and route that are remembered for each standing.
+// maxPlaces bounds the pairs of holder and route that are kept for each standing.
 const maxPlaces = 10_000
 
 // maxQuestionsPerSecond bounds the questions that a point writes for each standing.
 var maxQuestionsPerSecond = [point.Standings]int{schema.StandingClaimed: 10, schema.StandingProven: 50, schema.StandingEstablished: 50}
 
-// questionLimit is whether a question may be written now, and why not.
+// questionLimit is the answer whether a question may be written now, and if not, why.
 type questionLimit int
 
 const (
@@ -43,13 +43,13 @@ func newQuestionLimits() *questionLimits {
 	return m
 }
 
-// allow reports whether the question of a place (holder and route) may be written now:
-// not within again of the last time, and not beyond the rate.
+// allow reports whether the question of a place (holder and route) may be written now: the same
+// question was not written within the time again, and the rate is not exceeded.
 func (m *questionLimits) allow(place string, standing schema.Standing, now time.Time, again time.Duration) questionLimit {
 	p := &m.pools[standing]
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	// A clock that was set back delays neither of the two.
+	// A clock that was set back does not extend either limit.
 	if last, ok := p.last[place]; ok && now.Sub(last) < again && !now.Before(last) {
 		return askedBefore
 	}

@@ -12,13 +12,13 @@ import (
 	"flyball/schema/route"
 )
 
-// reader reads requests as calls, by the rules of the log side.
+// reader converts requests to calls, by the rules of the log side.
 type reader struct {
 	o *Options
 	m *metrics
 }
 
-// sign gives the answer its receipt.
+// sign sets the receipt of the answer.
 func (r reader) sign(e *evaluation, id uint64) {
 	var decision [8]byte
 	binary.LittleEndian.PutUint64(decision[:], id)
@@ -49,7 +49,7 @@ func (r reader) read(e *evaluation) error {
 	q.override = q.methodOverrides()
 	in := route.Input{RawQuery: query, MethodOverride: q.override}
 	if q.truncated = q.isTruncated(); q.truncated {
-		in.Form = q.body[:min(len(q.body), MaxBody)] // no amount and no tool is read from a truncated body
+		in.Form = q.body[:min(len(q.body), MaxBody)] // no amount and no tool are read from a truncated body
 	} else if len(q.body) > 0 {
 		in.ReadBody(call.Method, q.body)
 	}

@@ -21,16 +21,16 @@ const (
 
 // differences between the decisions on the readings of one call.
 type differences struct {
-	unsafe       bool // a reading changes something
-	enforced     bool // an ambiguous reading is decided in another way
-	observed     bool // an ambiguous reading would be, if everything were armed
+	unsafe       bool // at least one reading is not read-only
+	enforced     bool // the decision on an ambiguous reading differs
+	observed     bool // it would differ if everything were armed
 	twoQuestions bool // two readings need different grants
 }
 
-// weighOthers decides a call by its other readings too, and returns the call by the reading
-// that decided. The most severe decision is used. If an ambiguous reading is decided in
-// another way, or two readings need different grants, an unsafe call is refused: a grant of
-// one reading would also allow the other. Spends are the maximum over all readings.
+// weighOthers evaluates a call in its other readings too, and returns the call in the reading that
+// decided. The most severe decision is used. An unsafe call is refused if the decision on an
+// ambiguous reading differs or two readings need different grants: a grant of one reading would
+// also allow the other. Spends are the maximum over all readings.
 func weighOthers(v point.View, e *evaluation, d *ledger.Decision) *schema.Call {
 	first, worst := *d, e.req.Call
 	diff := differences{unsafe: !isReadOnly(e.req.Call)}
@@ -55,7 +55,7 @@ func weighOthers(v point.View, e *evaluation, d *ledger.Decision) *schema.Call {
 	return worst
 }
 
-// add compares the decision on another reading with that on the first one.
+// add compares the decision on another reading with the decision on the first one.
 func (x *differences) add(call *schema.Call, o *route.Other, first, other *ledger.Decision) {
 	x.unsafe = x.unsafe || !isReadOnly(&o.Call)
 	same := sameQuestion(call, &o.Call)
@@ -83,7 +83,7 @@ func (x *differences) refuse(readable bool, d *ledger.Decision) (why string, enf
 	return "", false
 }
 
-// isWorse reports whether the decision on another reading replaces the present one.
+// isWorse reports whether the decision on another reading replaces the current one.
 func isWorse(other, d *ledger.Decision, call, worst *schema.Call) bool {
 	if other.Action != d.Action {
 		return other.Action > d.Action
@@ -94,7 +94,8 @@ func isWorse(other, d *ledger.Decision, call, worst *schema.Call) bool {
 	return route.Worse(call, worst)
 }
 
-// mergeDecision merges the decision on another reading; replaces: it is used instead.
+// mergeDecision merges the decision on another reading into d; replaces: the other decision
+// replaces d.
 func mergeDecision(d, other *ledger.Decision, replaces bool) {
 	spends, would, wouldWhy := joinSpends(d.Spends, other.Spends), d.Would, d.WouldWhy
 	if replaces {
@@ -109,7 +110,8 @@ func mergeDecision(d, other *ledger.Decision, replaces bool) {
 	d.Spends = spends
 }
 
-// refuseReading makes a decision a denial, or one that would be a denial if it were armed.
+// refuseReading changes a decision to a denial or, if it is not enforced, records that it would be
+// a denial.
 func refuseReading(d *ledger.Decision, why string, enforced bool) {
 	if schema.ActionDeny > d.Would {
 		d.Would, d.WouldWhy = schema.ActionDeny, why
@@ -134,7 +136,7 @@ func sameQuestion(a, b *schema.Call) bool {
 	return a.RouteName() == b.RouteName() && lastResource(a) == lastResource(b)
 }
 
-// joinSpends returns the maximum of what two readings of a call spend of quotas.
+// joinSpends returns, for each quota, the maximum of what two readings of a call spend.
 func joinSpends(a, b []manifest.Spend) []manifest.Spend {
 next:
 	for _, s := range b {

@@ -12,14 +12,14 @@ import (
 // MaxBody is how many bytes of a body are read for amounts and arguments.
 const MaxBody = 8 << 10
 
-// request is the original request that a gateway asks about, independent of its dialect.
+// request is the original request that a gateway sends to the check, independent of its dialect.
 type request struct {
 	method, path string // path with the query
 	host         string
 	headers      identity.Headers
 	client       netip.Addr
 	body         []byte // the part that the gateway sent, at most one byte more than MaxBody
-	// joined are all values of a header, comma-joined; nil: headers does that.
+	// joined returns all values of a header, comma-joined; nil: headers already does so.
 	joined identity.Headers
 
 	// Set by Checker.read besides the call.
@@ -41,7 +41,7 @@ func (q *request) methodOverrides() string {
 	return strings.TrimPrefix(out, ",")
 }
 
-// all are the values of a header, comma-joined.
+// all returns the values of a header, comma-joined.
 func (q *request) all(name string) string {
 	if q.joined != nil {
 		return q.joined(name)

@@ -6,7 +6,7 @@ import (
 	"flyball/schema"
 )
 
-// quotas spend the cost of calls.
+// quotas subtracts the cost of calls from quotas.
 type quotas struct {
 	o      *Options
 	m      *metrics
@@ -44,8 +44,8 @@ func (u *quotas) spendAll(e *evaluation) {
 	}
 }
 
-// spend subtracts units from one quota. why is empty if enough were left, else the named
-// reason for the action over.
+// spend subtracts units from one quota. why is empty if enough was left, else the named reason for
+// the action over.
 func (u *quotas) spend(e *evaluation, s *manifest.Spend) (over schema.Action, why string) {
 	if e.a.overShare {
 		return s.Over, ledger.WhyShareExceeded

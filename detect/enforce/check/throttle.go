@@ -9,9 +9,9 @@ import (
 	"flyball/schema"
 )
 
-// throttles limit the calls of throttled breakers at this point, by generation: a breaker
-// that opens again has a new limit. Those of breakers on claimed callers are in a separate
-// pool, so that they cannot displace the others.
+// throttles limits the calls of throttled breakers at this point, by generation: a breaker that
+// opens again has a new limit. Breakers on claimed callers have a separate pool, so that they
+// cannot displace the others.
 type throttles struct {
 	limit rate.Limit // calls a second
 

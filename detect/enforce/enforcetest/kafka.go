@@ -17,7 +17,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// Broker is a Kafka in memory with the topics that points use.
+// Broker starts a Kafka in memory with the topics that points use.
 func Broker(t *testing.T) *kfake.Cluster {
 	t.Helper()
 	k, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, wire.CommandsTopic, wire.BreakersTopic, wire.PointsTopic),
@@ -29,12 +29,12 @@ func Broker(t *testing.T) *kfake.Cluster {
 	return k
 }
 
-// Config reaches a broker.
+// Config returns the configuration of clients of a broker.
 func Config(k *kfake.Cluster) kafka.Config {
 	return kafka.Config{Options: []kgo.Opt{kgo.SeedBrokers(k.ListenAddrs()...)}}
 }
 
-// Produce writes records to a topic's first partition, as anybody could.
+// Produce writes records to a topic's first partition, as any client could.
 func Produce(t *testing.T, k *kfake.Cluster, topic, key string, values ...[]byte) (last int64) {
 	t.Helper()
 	c, err := Config(k).NewClient("test", kgo.RecordPartitioner(kgo.ManualPartitioner()))
@@ -52,7 +52,7 @@ func Produce(t *testing.T, k *kfake.Cluster, topic, key string, values ...[]byte
 	return last
 }
 
-// Records of a topic's first partition from its start, as many as are wanted.
+// Records returns at least want records of a topic's first partition, from its start.
 func Records(t *testing.T, k *kfake.Cluster, topic string, want int64) (out []*kgo.Record) {
 	t.Helper()
 	c, err := Config(k).NewClient("test", kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}}))
@@ -71,7 +71,7 @@ func Records(t *testing.T, k *kfake.Cluster, topic string, want int64) (out []*k
 	return out
 }
 
-// Events reads flyball.events from its start until enough is true of what was read.
+// Events reads flyball.events from its start until enough returns true for a record.
 func Events(t *testing.T, k *kfake.Cluster, what string, enough func(*kgo.Record) bool) {
 	t.Helper()
 	c, err := Config(k).NewClient("test", kgo.ConsumeTopics(wire.EventsTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
@@ -144,14 +144,14 @@ func RefuseProduce(k *kfake.Cluster, topic string, code *kerr.Error) {
 	})
 }
 
-// Link is the way between one point and the broker: it can be stopped, or be slow.
+// Link is the connection between one point and the broker. It can be stopped or slowed down.
 type Link struct {
 	mu    sync.Mutex
 	open  chan struct{}
 	delay atomic.Int64
 }
 
-// NewLink is an open link.
+// NewLink returns an open link.
 func NewLink() *Link { l := &Link{open: make(chan struct{})}; close(l.open); return l }
 
 // Through makes clients use the link.
@@ -162,13 +162,13 @@ func (l *Link) Through(c *kafka.Config) {
 	}))
 }
 
-// Stop lets nothing through until Resume.
+// Stop blocks the link until Resume.
 func (l *Link) Stop() { l.mu.Lock(); l.open = make(chan struct{}); l.mu.Unlock() }
 
-// Resume lets everything through.
+// Resume opens the link.
 func (l *Link) Resume() { l.mu.Lock(); close(l.open); l.mu.Unlock() }
 
-// Delay makes every write take so long.
+// Delay delays every write by a duration.
 func (l *Link) Delay(d time.Duration) { l.delay.Store(int64(d)) }
 
 func (l *Link) pass() {

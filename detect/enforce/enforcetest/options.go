@@ -18,7 +18,7 @@ import (
 	"flyball/schema/route"
 )
 
-// Options are those of point, check and api that tests change.
+// Options are the options of point, check and api that tests change.
 type Options struct {
 	Kafka  kafka.Config
 	Name   string
@@ -43,14 +43,14 @@ type Options struct {
 	Registry *prometheus.Registry
 }
 
-// Classifier is check.Classifier.
+// Classifier has the methods of check.Classifier.
 type Classifier interface {
 	Readings(c *schema.Call, in *route.Input) (others []route.Other, readable bool)
 	Digest(text string) uint64
 	MoneyHeaders() []string
 }
 
-// Token is api.Token.
+// Token has the fields of api.Token.
 type Token struct {
 	Name, Role string
 	Tenants    []string
@@ -58,25 +58,25 @@ type Token struct {
 	Expires    time.Time
 }
 
-// InMemory are the options of a point without a log, at the time of a clock.
+// InMemory returns the options of a point without a log, with a clock that the test sets.
 func InMemory(t testing.TB, clock *Clock) Options {
 	return Options{Name: "p", Resolver: Resolver(t), Routes: Table(t), Now: clock.Now, Logger: NoLog(), Registry: prometheus.NewRegistry()}
 }
 
-// OnKafka are the options of a point with a log, at which everything is armed.
+// OnKafka returns the options of a point with a log, at which everything is armed.
 func OnKafka(t testing.TB, k *kfake.Cluster, name string) Options {
 	return Options{Kafka: Config(k), Name: name, Resolver: Resolver(t, Agents()...), Routes: Table(t, Orders()...), Now: time.Now,
 		Logger: NoLog(), Budget: breaker.DefaultBudget(), Armed: func(string, string) bool { return true }, Registry: prometheus.NewRegistry()}
 }
 
-// Point are the options of the point.
+// Point returns the options of the point.
 func (o *Options) Point() point.Options {
 	return point.Options{Kafka: o.Kafka, Name: o.Name, Tenant: "t", Partitions: 4, Budget: o.Budget, Mode: o.Mode, Now: o.Now,
 		Logger: o.Logger, Registerer: o.Registry}
 }
 
-// Metric is the value of a counter or gauge with these values of its labels, in the order
-// of the names of the labels.
+// Metric returns the value of a counter or gauge with these values of its labels, in the order of
+// the names of the labels.
 func (o *Options) Metric(t testing.TB, name string, values ...string) float64 {
 	t.Helper()
 	families, err := o.Registry.Gather()

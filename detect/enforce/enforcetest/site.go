@@ -28,10 +28,10 @@ autonomy: [{routes: [POST /v1/refunds], alone_below: 50, currency: EUR}]
 quotas: [{name: notes, calls: 100, per: 744h, routes: ["PATCH /v1/orders/{id}"]}]
 `
 
-// Key of the deployment.
+// Key returns the key of the deployment.
 func Key() identity.Key { return identity.Key(strings.Repeat("k", 32)) }
 
-// Resolver is that of the tenant t, with these entries of the registry.
+// Resolver returns a resolver of the tenant t, with these entries of the registry.
 func Resolver(t testing.TB, registry ...identity.Entry) *identity.Resolver {
 	t.Helper()
 	r, err := identity.NewResolver(identity.Options{Tenant: "t", Key: Key(), Registry: registry})
@@ -41,12 +41,12 @@ func Resolver(t testing.TB, registry ...identity.Entry) *identity.Resolver {
 	return r
 }
 
-// Agents are billing and support, each known by its consumer.
+// Agents returns the registry entries of billing and support, each identified by its consumer.
 func Agents() []identity.Entry {
 	return []identity.Entry{{Agent: "billing", Consumer: "billing"}, {Agent: "support", Consumer: "support"}}
 }
 
-// Table of routes with an operator's rules.
+// Table returns a table of routes with an operator's rules.
 func Table(t testing.TB, rules ...route.Rule) *route.Table {
 	t.Helper()
 	table, err := route.NewTable(route.Options{Version: "test", DigestKey: Key(), Operator: rules})
@@ -56,7 +56,7 @@ func Table(t testing.TB, rules ...route.Rule) *route.Table {
 	return table
 }
 
-// Orders are rules of orders, which are deleted for good, and of refunds.
+// Orders returns rules of orders, whose deletion is irreversible, and of refunds.
 func Orders() []route.Rule {
 	return []route.Rule{
 		{Method: "DELETE", Template: "/v1/orders/{order_id}", Effect: schema.EffectDelete, Reversibility: schema.Irreversible,
@@ -66,16 +66,16 @@ func Orders() []route.Rule {
 	}
 }
 
-// NoLog discards.
+// NoLog returns a logger that discards everything.
 func NoLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// Clock is one that a test sets. It is not for concurrent use.
+// Clock is a clock that a test sets. It is not safe for concurrent use.
 type Clock struct{ At time.Time }
 
-// NewClock is at a fixed time.
+// NewClock returns a clock at a fixed time.
 func NewClock() *Clock { return &Clock{time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)} }
 
-// Now is the time that was set.
+// Now returns the time that was set.
 func (c *Clock) Now() time.Time { return c.At }
 
 // Lines is a log that can be read while it is written.
@@ -84,24 +84,24 @@ type Lines struct {
 	b  bytes.Buffer
 }
 
-// Write appends.
+// Write appends to the log.
 func (l *Lines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.Write(p)
 }
 
-// Logger writes to it.
+// Logger returns a logger that writes to the log.
 func (l *Lines) Logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
-// Count is how often a text was written.
+// Count returns how often a text was written.
 func (l *Lines) Count(text string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return strings.Count(l.b.String(), text)
 }
 
-// Within waits until something is true, 15 seconds at most.
+// Within waits until ok returns true, at most 15 seconds.
 func Within(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
@@ -114,10 +114,10 @@ func Within(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// TokenHash is the hash of a token.
+// TokenHash returns the hash of a token.
 func TokenHash(token string) [32]byte { return sha256.Sum256([]byte(token)) }
 
-// Serve answers a request.
+// Serve returns the response of a handler to a request.
 func Serve(h http.Handler, method, target, body string, headers ...string) *httptest.ResponseRecorder {
 	q := httptest.NewRequest(method, target, strings.NewReader(body))
 	for i := 0; i+1 < len(headers); i += 2 {
@@ -135,9 +135,9 @@ func Serve(h http.Handler, method, target, body string, headers ...string) *http
 type Site struct {
 	*point.Point
 	Check, API http.Handler
-	// Stop ends it, and waits for its end.
+	// Stop stops the point and waits for its end.
 	Stop func()
-	// Ended is what its run came to.
+	// Ended receives the error of its run.
 	Ended chan error
 }
 
@@ -155,7 +155,7 @@ func Launch(t *testing.T, p *point.Point, check, api http.Handler, run func(cont
 	return s
 }
 
-// Await waits until the point is ready, and has the test fail if it ends with an error.
+// Await waits until the point is ready. The test fails if the point ends with an error.
 func (s *Site) Await(t *testing.T) {
 	t.Helper()
 	t.Cleanup(func() {
@@ -167,7 +167,7 @@ func (s *Site) Await(t *testing.T) {
 	Within(t, "ready", func() bool { return s.Ready() == nil })
 }
 
-// AwaitEnd waits until the point has ended by itself with an error that holds some words.
+// AwaitEnd waits until the point has ended by itself with an error that contains some words.
 func (s *Site) AwaitEnd(t *testing.T, want ...string) {
 	t.Helper()
 	select {
@@ -185,15 +185,15 @@ func (s *Site) AwaitEnd(t *testing.T, want ...string) {
 	}
 }
 
-// Verdict is an answer of the check.
-type Verdict struct {
+// CheckAnswer is a response of the check.
+type CheckAnswer struct {
 	Status           int
 	Why, Gate, Would string
 	Body             map[string]any
 }
 
-// Ask asks about a call of an agent in a run.
-func (s *Site) Ask(agent, runKey, method, path, body string, headers ...string) Verdict {
+// Ask sends a request to the check for a call of an agent in a run.
+func (s *Site) Ask(agent, runKey, method, path, body string, headers ...string) CheckAnswer {
 	q := httptest.NewRequest("POST", "/check", strings.NewReader(body))
 	for k, v := range map[string]string{"X-Original-Method": method, "X-Original-URI": path, "X-Consumer": agent, "X-Agent-Run-Id": runKey} {
 		q.Header.Set(k, v)
@@ -203,13 +203,13 @@ func (s *Site) Ask(agent, runKey, method, path, body string, headers ...string) 
 	}
 	w := httptest.NewRecorder()
 	s.Check.ServeHTTP(w, q)
-	v := Verdict{Status: w.Code, Why: w.Header().Get("X-Flyball-Why"), Gate: w.Header().Get("X-Flyball-Gate"),
+	v := CheckAnswer{Status: w.Code, Why: w.Header().Get("X-Flyball-Why"), Gate: w.Header().Get("X-Flyball-Gate"),
 		Would: w.Header().Get("X-Flyball-Would")}
 	_ = json.Unmarshal(w.Body.Bytes(), &v.Body)
 	return v
 }
 
-// Operate does what an operator does, over the API.
+// Operate sends an operator's request to the API and returns the status and the body.
 func (s *Site) Operate(t *testing.T, method, path string, body any, token string) (int, string) {
 	t.Helper()
 	b, err := json.Marshal(body)
@@ -224,7 +224,7 @@ func (s *Site) Operate(t *testing.T, method, path string, body any, token string
 	return w.Code, w.Body.String()
 }
 
-// Must is Operate that must be done.
+// Must calls Operate and fails the test unless the status is 200.
 func (s *Site) Must(t *testing.T, method, path string, body any) {
 	t.Helper()
 	if code, text := s.Operate(t, method, path, body, ""); code != 200 {
@@ -238,14 +238,14 @@ func (s *Site) PutManifest(t *testing.T, text string) {
 	s.Must(t, "PUT", "/v1/manifests", map[string]string{"text": text, "reason": "test"})
 }
 
-// Audit is the end of the trail as the point has folded it.
+// Audit returns the end of the audit trail that the point has folded.
 func (s *Site) Audit() ledger.Chain {
 	v := s.Acquire()
 	defer v.Release()
 	return v.Audit
 }
 
-// Settings of the tenant t in the log.
+// Settings returns the settings of the tenant t in the log.
 func (s *Site) Settings() ledger.TenantSettings {
 	v := s.Acquire()
 	defer v.Release()
@@ -259,21 +259,21 @@ func (s *Site) AwaitSettings(t *testing.T) {
 	Within(t, "the settings of the file are in the log", func() bool { return s.Settings().Generation != 0 })
 }
 
-// Breakers that are not closed.
+// Breakers returns the breakers that are not closed.
 func (s *Site) Breakers() []*schema.Breaker {
 	v := s.Acquire()
 	defer v.Release()
 	return v.Breakers.Breakers()
 }
 
-// Manifests is how many are in force.
+// Manifests returns how many manifests are in force.
 func (s *Site) Manifests() int {
 	v := s.Acquire()
 	defer v.Release()
 	return len(v.Manifests.List("t"))
 }
 
-// Gate is a question; nil: there is none.
+// Gate returns a question by its id; nil: there is none.
 func (s *Site) Gate(id string) *schema.Gate {
 	v := s.Acquire()
 	defer v.Release()
@@ -281,7 +281,7 @@ func (s *Site) Gate(id string) *schema.Gate {
 	return g
 }
 
-// Gates is how many questions there are.
+// Gates returns how many questions there are.
 func (s *Site) Gates() int {
 	v := s.Acquire()
 	defer v.Release()

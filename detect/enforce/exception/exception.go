@@ -24,7 +24,7 @@ const (
 	maxNameLength = 256
 )
 
-// Exception that is in force.
+// Exception is an exception in force.
 type Exception struct {
 	Tenant string `json:"tenant"`
 	schema.ExceptionOrder
@@ -33,7 +33,8 @@ type Exception struct {
 	Reason string `json:"reason"`
 	At     int64  `json:"at_ns"`    // the log's clock, Unix ns
 	Until  int64  `json:"until_ns"` // on the same clock
-	// Covered trips, and the log's clock at the last of them, Unix ns.
+	// Covered is the number of covered trips, CoveredAt the log's time of the last of them, Unix
+	// ns.
 	Covered   uint64 `json:"covered"`
 	CoveredAt int64  `json:"covered_at_ns,omitempty"`
 
@@ -42,7 +43,7 @@ type Exception struct {
 
 type key struct{ tenant, id string }
 
-// State is the exceptions in force. It is not for concurrent use.
+// State holds the exceptions in force. It is not safe for concurrent use.
 type State struct {
 	all   map[key]*Exception
 	first int64 // the earliest end; 0: there is no exception
@@ -51,8 +52,8 @@ type State struct {
 // New returns the state before any command.
 func New() *State { return &State{all: map[key]*Exception{}} }
 
-// idFromCommand returns the id of the exception that a command adds, which follows from its
-// own; empty if it has none.
+// idFromCommand returns the id of the exception that a command adds, derived from the command's id;
+// empty if the command has none.
 func idFromCommand(c *schema.Command) string {
 	if _, id, ok := strings.Cut(c.ID, "_"); ok && id != "" {
 		return "x_" + id
@@ -60,7 +61,7 @@ func idFromCommand(c *schema.Command) string {
 	return ""
 }
 
-// Apply adds or removes an exception. The result refers to it by its id.
+// Apply adds or removes an exception. The result contains the id of the exception.
 func (s *State) Apply(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
 	code, id := s.apply(at.Time, c)
 	return enforce.Result{Code: code, Ref: id}, nil
@@ -99,7 +100,8 @@ func (s *State) remove(k key) enforce.ResultCode {
 	return enforce.ExceptionRemoved
 }
 
-// Validate returns the routes of an order, ready to be compared, or what is wrong with it.
+// Validate returns the compiled routes of an order, or an error that describes what is wrong with
+// it.
 func Validate(o *schema.ExceptionOrder) ([]route.Pattern, error) {
 	for _, p := range []struct{ name, pattern string }{{"agent", o.Agent}, {"family", o.Family}} {
 		if strings.TrimSpace(p.pattern) == "" {
@@ -126,29 +128,29 @@ func Validate(o *schema.ExceptionOrder) ([]route.Pattern, error) {
 	return out, nil
 }
 
-// Find returns the exception that covers a trip at a time of the log's clock, the oldest
-// first; nil: none does. Only an established agent is covered, and only if the sender of the
-// trip knew it as established.
+// Find returns the exception that covers a trip at a time of the log's clock, the oldest first;
+// nil: none covers it. An exception covers only an established agent, and only if the sender of the
+// trip knew the agent as established.
 func (s *State) Find(now int64, tenant string, d *schema.Decision, holder *schema.Holder) *Exception {
 	if len(s.all) == 0 || !coverable(d, holder) {
 		return nil
 	}
 	var best *Exception
 	for _, e := range s.all {
-		if e.Tenant == tenant && now < e.Until && e.covers(d) && (best == nil || older(e, best)) {
+		if e.Tenant == tenant && now < e.Until && e.matches(d) && (best == nil || older(e, best)) {
 			best = e
 		}
 	}
 	return best
 }
 
-// coverable reports whether any exception could cover a trip.
+// coverable reports whether an exception can cover a trip at all.
 func coverable(d *schema.Decision, holder *schema.Holder) bool {
 	return d != nil && d.Family != "" && policy.Exceptable(d.Family) &&
 		holder != nil && holder.AgentTrust >= schema.TrustInfrastructure && holder.AgentID != "" && holder.AgentID == d.AgentID
 }
 
-func (e *Exception) covers(d *schema.Decision) bool {
+func (e *Exception) matches(d *schema.Decision) bool {
 	return matches(e.Agent, d.AgentID) && matches(e.Family, d.Family) && e.appliesTo(d.Route)
 }
 
@@ -156,13 +158,13 @@ func older(a, b *Exception) bool { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Co
 
 // RecordUse records that an exception has covered a trip.
 func (s *State) RecordUse(now int64, e *Exception) {
-	counted := *e // one that was returned is never changed
+	counted := *e // an exception that was returned is never changed
 	counted.Covered++
 	counted.CoveredAt = now
 	s.all[key{e.Tenant, e.ID}] = &counted
 }
 
-// appliesTo reports whether the exception is about a route, by its name.
+// appliesTo reports whether the exception covers a route, by its name.
 func (e *Exception) appliesTo(name string) bool {
 	if len(e.routes) == 0 {
 		return true
@@ -183,7 +185,7 @@ func matches(pattern, name string) bool {
 	return ok || pattern == name || pattern == "*"
 }
 
-// Advance removes exceptions that have ended. No event follows from that.
+// Advance removes exceptions that have ended. It returns no events.
 func (s *State) Advance(at enforce.LogPosition) []schema.Event {
 	if s.first == 0 || at.Time < s.first {
 		return nil

@@ -8,14 +8,14 @@ import (
 	"flyball/schema"
 )
 
-// Chain is the end of the audit trail: a chain of hashes.
+// Chain is the end of the audit trail, which is a chain of hashes.
 type Chain struct {
 	Seq  uint64 `json:"seq"`  // of the last entry, 0 before the first
 	Hash string `json:"hash"` // of the last entry
 }
 
-// add adds the entry of a command. Probes, leases and confirmed credentials are not what a
-// person or the detector wants and get none.
+// add adds the entry of a command. Probes, leases and confirmed credentials get no entry: neither a
+// person nor the detector requested them.
 func (c *Chain) add(at enforce.LogPosition, feature int, cmd *schema.Command, r enforce.Result) (schema.AuditEntry, bool) {
 	if cmd.Kind == schema.CommandProbe || cmd.Kind == schema.CommandLease || cmd.Kind == schema.CommandProven {
 		return schema.AuditEntry{}, false
@@ -28,18 +28,18 @@ func (c *Chain) add(at enforce.LogPosition, feature int, cmd *schema.Command, r 
 	return e, true
 }
 
-// ChainEntry is the part of an entry that the chain is checked by.
+// ChainEntry holds the fields of an entry by which the chain is checked.
 type ChainEntry struct {
 	Seq  uint64 `json:"seq"`
 	Hash string `json:"hash"`
 	At   int64  `json:"at_ns"` // the log's clock, Unix ns
 }
 
-// maxRecentEntries are remembered, so that a stored trail can be compared with that of the
-// log where their ends differ.
+// maxRecentEntries is how many entries are kept, so that a stored trail can be compared with the
+// trail of the log if their ends differ.
 const maxRecentEntries = 1024
 
-// recentEntries are the last entries of the trail, the latest last.
+// recentEntries holds the last entries of the trail, the latest last.
 type recentEntries []ChainEntry
 
 func (l *recentEntries) add(e ChainEntry) {
@@ -62,7 +62,7 @@ func (l recentEntries) snapshot() []ChainEntry {
 	return slices.Clone(l[max(0, len(l)-maxRecentEntries):])
 }
 
-// subject is what a command was about.
+// subject returns what a command is about.
 func subject(c *schema.Command, r enforce.Result) string {
 	switch {
 	case c.Scope.Kind != schema.ScopeNone:
@@ -87,14 +87,14 @@ func subject(c *schema.Command, r enforce.Result) string {
 	return "tenant:" + c.Tenant
 }
 
-// ChainFault is the first entry at which a chain is broken.
+// ChainFault describes the first entry at which a chain is broken.
 type ChainFault struct {
 	Seq uint64 `json:"seq"`
 	Why string `json:"why"`
 }
 
 // Verify checks entries in the order of Seq that follow a known end (the zero Chain for the
-// beginning). It returns the end that it reached, and the first entry that is wrong.
+// beginning). It returns the end that it reached, and the fault of the first wrong entry, or nil.
 func Verify(from Chain, entries []schema.AuditEntry) (Chain, *ChainFault) {
 	for i := range entries {
 		e := &entries[i]

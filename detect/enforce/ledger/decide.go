@@ -10,13 +10,13 @@ import (
 	"flyball/schema"
 )
 
-// Request is what State.Decide decides on: a call, and how its point enforces.
+// Request is the input of State.Decide: a call, and how its point enforces.
 type Request struct {
 	enforce.Request
-	// LogStale: the point has read nothing from the log for a while. The failure mode
-	// decides on calls that are not read-only.
+	// LogStale: the point has read no record of the log for a while. The failure mode decides on
+	// calls that are not read-only.
 	LogStale bool
-	// ShareExceeded: callers of a claimed identity request more work than their share. The
+	// ShareExceeded: callers with a claimed identity use more than their share of the work. The
 	// failure mode decides, and nothing is claimed from the log.
 	ShareExceeded bool
 	// Armed reports whether the configuration enforces a family for an agent; nil: it
@@ -26,62 +26,62 @@ type Request struct {
 	Tags func(agent string) []string
 	// ApprovalWithoutManifest: irreversible calls of agents without a manifest need approval.
 	ApprovalWithoutManifest bool
-	// Scopes that were learned; nil: none are considered.
+	// Scopes are the learned scopes; nil: none are used.
 	Scopes *scope.Guard
 }
 
-// Objection is one thing that speaks against a request.
+// Objection is one reason to stop or restrict a request.
 type Objection struct {
 	By     string        `json:"by"` // breaker, manifest, task, learned_scope, asserted_manifest, failure_mode
 	Action schema.Action `json:"action"`
 	Why    string        `json:"why"`
 	Mode   schema.Mode   `json:"mode"`
-	About  string        `json:"about,omitempty"` // the breaker's scope, or the line of the manifest
+	About  string        `json:"about,omitempty"` // scope of the breaker, or line of the manifest
 }
 
-// Decision on a request.
+// Decision is the result of State.Decide for one request.
 type Decision struct {
-	// Action that is enforced, and the one that would be if everything were armed.
+	// Action is enforced; Would is the action if everything were armed.
 	Action, Would schema.Action
 	Why           string          // of Action
-	WouldWhy      string          // of Would, if that is more severe
-	By            string          // whose objection Action is
-	Breaker       *schema.Breaker // that decides, or would decide
+	WouldWhy      string          // named reason of Would
+	By            string          // source of the objection that decided; see Objection.By
+	Breaker       *schema.Breaker // the breaker that decides, or would decide
 	OtherRun      bool            // Breaker is on another run of the same caller
 	Probe         bool            // the request passes if it claims a probe of Breaker
-	Line          string          // of the manifest that decides
+	Line          string          // line of the manifest that decides
 	Manifest      uint64          // version; 0: there is none
-	ManifestOf    string          // the name or pattern that the manifest is of
+	ManifestOf    string          // name or pattern of the manifest
 	Task          *schema.Task
-	Spends        []manifest.Spend // what the call takes out of quotas if it passes
+	Spends        []manifest.Spend // what the call spends of quotas if it passes
 	Bypassed      bool
 
-	// Scope is where the call is within what was learned, if that was considered.
+	// Scope is the placement of the call in a learned scope, if one was used.
 	Scope scope.Assessment
 
 	objections [6]Objection
 	n          int
 }
 
-// Objections returns everything that speaks against the request, in the order of checking.
+// Objections returns all objections to the request, in the order of checking.
 func (d *Decision) Objections() []Objection { return d.objections[:d.n] }
 
-// Named reasons beside those of breakers and manifests.
+// Named reasons in addition to those of breakers and manifests.
 const (
 	WhyClear  = "clear"
 	whyBypass = "bypass"
 	// WhyShareExceeded belongs to the family of failure modes, as manifest.WhyLogStale does.
 	WhyShareExceeded = "policy.failure:too_much_claimed_work"
-	// whyLearned precedes the reasons of learned scopes, which are armed as one family.
+	// whyLearned is the prefix of the reasons of learned scopes, which are armed as one family.
 	whyLearned = "scope.learned:"
 )
 
-// Decide collects the objections to a request, in this order: breakers; the manifest of the
-// agent with its task, or if it has none the scope that was learned; the manifest of a name
-// that was only asserted; the failure mode while the log is stale. The most severe enforced
-// objection decides (deny, gate, throttle, annotate), among equals the first. What is only
-// observed never decides and is in Decision.Would. A bypass of the tenant, or of the
-// established agent, makes all of it observed.
+// Decide collects the objections to a request, in this order: breakers; the manifest of the agent
+// with its task, or without a manifest the learned scope; the manifest of a name that is only
+// asserted; the failure mode while the log is stale. The most severe enforced objection decides
+// (deny, gate, throttle, annotate), among equals the first. An objection that is only observed
+// never decides, but counts in Decision.Would. A bypass of the tenant, or of the established agent,
+// makes all objections observed.
 func (s *State) Decide(r *Request) Decision {
 	d := decider{s: s, r: r, request: r.Request, Decision: Decision{Why: WhyClear}}
 	c := r.Call
@@ -102,7 +102,7 @@ func (s *State) Decide(r *Request) Decision {
 type decider struct {
 	s       *State
 	r       *Request
-	request enforce.Request // with what the state knows around it
+	request enforce.Request // with the standing and the task from the state
 	Decision
 }
 
@@ -140,7 +140,7 @@ func (d *decider) manifests() {
 		return
 	}
 	if named := d.s.Manifests.ForClaimedName(c.Tenant, c.AgentID); named != nil && named != m {
-		d.evaluation("asserted_manifest", named.Evaluate(&d.request, now)) // it narrows and never widens
+		d.evaluation("asserted_manifest", named.Evaluate(&d.request, now)) // it can only narrow
 	}
 }
 
@@ -169,8 +169,8 @@ func (d *decider) failureMode() {
 	}
 }
 
-// probe withdraws the probe if anything but the breaker stops the request: a probe passes
-// what the breaker holds, and nothing else.
+// probe withdraws the probe if anything but the breaker stops the request: a probe passes only the
+// breaker.
 func (d *decider) probe() {
 	if !d.Probe {
 		return
@@ -189,7 +189,7 @@ func (d *decider) mode(family string) schema.Mode {
 	return schema.ModeObserve
 }
 
-// add adds an objection and reports whether it decides so far.
+// add adds an objection and reports whether it is the most severe so far.
 func (d *decider) add(o Objection) bool {
 	if d.n < len(d.objections) {
 		d.objections[d.n] = o
@@ -205,8 +205,8 @@ func (d *decider) add(o Objection) bool {
 	return true
 }
 
-// Armed reports whether a family is enforced for the caller of a request: by the commands of
-// arming about the agent, else by the configuration.
+// Armed reports whether a family is enforced for the caller of a request: by the commands of arming
+// for the agent, else by the configuration.
 func (s *State) Armed(r *Request, family string) bool {
 	c := r.Call
 	configured := r.Armed != nil && r.Armed(c.AgentID, family)
@@ -220,8 +220,8 @@ func (s *State) Armed(r *Request, family string) bool {
 	return s.Arming.Decide(sub, configured).Armed
 }
 
-// ReasonFamily returns the family of a named reason, which is what can be armed: policy.scope
-// of policy.scope:route_outside.
+// ReasonFamily returns the family of a named reason, which can be armed: policy.scope for
+// policy.scope:route_outside.
 func ReasonFamily(why string) string {
 	family, _, _ := strings.Cut(why, ":")
 	return family

@@ -5,8 +5,7 @@ import (
 	"flyball/schema"
 )
 
-// advance does what is due at a position: exceptions end before breakers and approvals
-// change.
+// advance applies what is due at a position: exceptions end before breakers and approvals change.
 func (s *State) advance(at enforce.LogPosition) []schema.Event {
 	var events []schema.Event
 	for _, m := range [...]enforce.Timed{s.Exceptions, s.Breakers, s.Approvals} {
@@ -46,14 +45,14 @@ func (s *State) machine(kind schema.CommandKind) enforce.Machine {
 	return s.Breakers
 }
 
-// apply is a Machine that is one function.
+// apply is a Machine that consists of one function.
 type apply func(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event)
 
 func (f apply) Apply(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
 	return f(at, c)
 }
 
-// endTask ends a task, and with it the questions and grants of its run.
+// endTask ends a task, and also the questions and grants of its run.
 func (s *State) endTask(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
 	r, events := s.Tasks.Apply(at, c)
 	if r.Code == enforce.TaskEnded {
@@ -63,8 +62,8 @@ func (s *State) endTask(at enforce.LogPosition, c *schema.Command) (enforce.Resu
 	return r, events
 }
 
-// quotaLimits returns a quota of the manifest in force for a name or pattern, on which all
-// points agree at every position.
+// quotaLimits returns the limit and window length of a quota of the manifest for a name or pattern.
+// All points return the same values at every position.
 func (s *State) quotaLimits(tenant, agent, name string) (limit, per int64, ok bool) {
 	m := s.Manifests.ForPattern(tenant, agent)
 	if m == nil {

@@ -7,9 +7,9 @@ import (
 	"flyball/schema"
 )
 
-// learnedScope checks what the detector will say of the same call. A caller that only
-// asserts a name is compared with what was learned of callers that asserted it, not with
-// what was learned of the agent.
+// learnedScope adds the objection that the detector will have to the same call. A caller that only
+// asserts a name is compared with what was learned of callers that asserted it, not with what was
+// learned of the agent.
 func (d *decider) learnedScope() {
 	c := d.r.Call
 	var f feature.Input

@@ -5,7 +5,7 @@ import (
 	"flyball/schema"
 )
 
-// recordVerdict makes an event of a person's verdict on a finding. No state changes.
+// recordVerdict returns an event with a person's verdict on a finding. It changes no state.
 func recordVerdict(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
 	if c.Verdict == nil || c.Verdict.FindingID == "" || c.Verdict.Label == schema.VerdictUnknown || c.Reason == "" {
 		return enforce.Result{Code: enforce.Rejected}, nil
@@ -15,11 +15,12 @@ func recordVerdict(at enforce.LogPosition, c *schema.Command) (enforce.Result, [
 	return enforce.Result{Code: enforce.VerdictRecorded, Ref: v.FindingID}, []schema.Event{schema.VerdictEvent(&v)}
 }
 
-// maxFreeze bounds a freeze that has an end. One without an end is ended by a command.
+// maxFreeze is the maximum duration, in ns, of a freeze that has an end. A command ends a freeze
+// without an end.
 const maxFreeze = int64(366 * 24 * 3600e9)
 
-// orderBaseline makes an event of an order about a baseline. No state changes: learn reads
-// it where the event is stored.
+// orderBaseline returns an event with an order about a baseline. It changes no state: learn reads
+// the stored event.
 func orderBaseline(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
 	if detail := checkOrder(c); detail != "" {
 		return enforce.Result{Code: enforce.Rejected, Detail: detail}, nil

@@ -18,8 +18,8 @@ type ProvenCredential struct {
 }
 
 const (
-	// maxProven credentials of a tenant are remembered. One more replaces the one that was
-	// confirmed longest ago, which counts as claimed until it is confirmed again.
+	// maxProven is how many credentials of a tenant are kept. A further one replaces the one whose
+	// confirmation is the oldest, which counts as claimed until it is confirmed again.
 	maxProven    = 100_000
 	maxProvenTTL = int64(90 * 24 * time.Hour)
 )
@@ -29,7 +29,7 @@ type credentials struct{ byTenant map[string]*provenCredentials }
 
 func newCredentials() *credentials { return &credentials{byTenant: map[string]*provenCredentials{}} }
 
-// Apply confirms that a credential is proven.
+// Apply records that a credential is proven.
 func (m *credentials) Apply(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
 	if c.Scope.Kind != schema.ScopeCredential || c.Scope.Value == "" || c.TTL <= 0 {
 		return enforce.Result{Code: enforce.Rejected}, nil
@@ -67,10 +67,10 @@ func (m *credentials) snapshot(now int64) (out []ProvenCredential) {
 	return out
 }
 
-// provenCredentials are those of one tenant.
+// provenCredentials holds the proven credentials of one tenant.
 type provenCredentials struct {
 	until map[string]int64
-	order []ProvenCredential // as confirmed, the oldest first; one that was confirmed again is in it twice
+	order []ProvenCredential // confirmations, the oldest first; a credential that was confirmed again is in it twice
 }
 
 func (p *provenCredentials) confirm(x ProvenCredential) {
@@ -94,7 +94,7 @@ func (p *provenCredentials) removeFirst() {
 	p.order = p.order[1:]
 }
 
-// expire removes those at the front of the order whose time is over.
+// expire removes the expired credentials at the front of the order.
 func (p *provenCredentials) expire(now int64) {
 	for len(p.order) > 0 && p.order[0].Until <= now {
 		p.removeFirst()

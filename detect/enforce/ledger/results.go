@@ -4,11 +4,11 @@ import "flyball/detect/enforce"
 
 const maxResults = 100_000
 
-// results are the results of the last commands, by id.
+// results holds the results of the last commands, by id.
 type results struct {
 	byID map[string]enforce.Result
 	ids  []string // ring
-	next int      // in ids: the oldest, once the ring is full
+	next int      // index of the oldest in ids, when the ring is full
 }
 
 func newResults() results { return results{byID: map[string]enforce.Result{}} }

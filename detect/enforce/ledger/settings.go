@@ -16,7 +16,7 @@ const (
 	maxSettings = 10_000
 )
 
-// TenantSettings is what is in force in a tenant, with the command that last changed it.
+// TenantSettings holds the settings in force in a tenant, with the command that last changed them.
 type TenantSettings struct {
 	Tenant        string `json:"tenant"`
 	TripsPerHour  int    `json:"trips_per_hour"`
@@ -24,14 +24,14 @@ type TenantSettings struct {
 	By            string `json:"by,omitempty"`
 	Reason        string `json:"reason,omitempty"`
 	At            int64  `json:"at_ns,omitempty"` // the log's clock, Unix ns
-	// Generation of the command's record; 0: no command was about the tenant, and the
-	// values are the defaults.
+	// Generation of the command's record; 0: there was no command for the tenant, and the values
+	// are the defaults.
 	Generation uint64 `json:"generation"`
 }
 
 // settings is the state machine of settings.
 type settings struct {
-	breakers *breaker.State // whose budgets they set
+	breakers *breaker.State // the settings set its budgets
 	byTenant map[string]TenantSettings
 }
 
@@ -47,8 +47,8 @@ func (m *settings) get(tenant string) TenantSettings {
 	return TenantSettings{Tenant: tenant, TripsPerHour: b.PerHour, AgentsPercent: b.Percent}
 }
 
-// Apply puts settings in force. Initial ones, which a point writes from its configuration,
-// count only where there are none.
+// Apply puts settings in force. Initial settings, which a point writes from its configuration,
+// apply only if the tenant has none.
 func (m *settings) Apply(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
 	_, exists := m.byTenant[c.Tenant]
 	detail := checkSettings(c)

@@ -14,8 +14,8 @@ import (
 	"flyball/schema"
 )
 
-// SnapshotVersion of the stored form. Version 1 held breakers only, version 2 no
-// settings, arming, exceptions and no bypasses of agents.
+// SnapshotVersion is the version of the stored form. Version 1 held only breakers, version 2 no
+// settings, arming, exceptions and bypasses of agents.
 const SnapshotVersion = 3
 
 // Snapshot is the stored form of a State, with the offset of the last command in it.
@@ -41,8 +41,8 @@ type Snapshot struct {
 	Exceptions []exception.Exception `json:"exceptions,omitempty"`
 }
 
-// Snapshot returns everything that a restart needs. It shares only what never changes, so
-// that it can be written while the state goes on.
+// Snapshot returns everything that a restart needs. It shares only data that never changes, so that
+// it can be encoded while the state changes.
 func (s *State) Snapshot() *Snapshot {
 	out := &Snapshot{Offset: s.Position.Offset, Clock: s.Position.Time, Breakers: s.Breakers.Snapshot(),
 		Gates: s.Approvals.Snapshot(), Tasks: s.Tasks.Snapshot(), Quotas: s.Quotas.Snapshot(), Manifests: s.Manifests.Snapshot(),
@@ -53,8 +53,8 @@ func (s *State) Snapshot() *Snapshot {
 	return out
 }
 
-// Version returns the oldest version that can hold the snapshot: a binary of the version
-// before can read it as long as nobody uses what it does not know.
+// Version returns the oldest version that can hold the snapshot: a binary of the previous version
+// can read it as long as no new feature is in use.
 func (s *Snapshot) Version() int {
 	if len(s.Arming) > 0 || len(s.Exceptions) > 0 || len(s.Settings) > 0 || s.Epoch > 0 ||
 		s.Breakers != nil && len(s.Breakers.AgentBypasses) > 0 {
@@ -63,9 +63,8 @@ func (s *Snapshot) Version() int {
 	return 2
 }
 
-// Restore returns the state of a snapshot. The commands after its offset are still to be
-// applied. A snapshot of version 2 does not say with which budget it was made: with the
-// given one.
+// Restore returns the state of a snapshot. The caller applies the commands after its offset. A
+// snapshot of version 2 does not contain its budget: it gets the given one.
 func Restore(before breaker.Budget, from *Snapshot) (*State, error) {
 	manifests, err := manifest.RestoreStore(from.Manifests)
 	if err != nil {

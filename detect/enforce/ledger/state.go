@@ -12,9 +12,9 @@ import (
 	"flyball/schema"
 )
 
-// State is what an enforcement point holds. It is not for concurrent use.
+// State is the state of an enforcement point. It is not safe for concurrent use.
 type State struct {
-	// Position of the last record applied.
+	// Position is the position of the last applied record.
 	Position enforce.LogPosition
 
 	Breakers   *breaker.State
@@ -30,10 +30,10 @@ type State struct {
 	settings    *settings
 	recent      recentEntries
 	results     results
-	epoch       int64 // how often the log has lost records that were applied
+	epoch       int64 // how often the log has lost applied records
 }
 
-// New returns the state before any command. The budget holds until the log sets one.
+// New returns the state before any command. The budget applies until the log sets one.
 func New(b breaker.Budget) *State { return newState(breaker.New(b)) }
 
 func newState(b *breaker.State) *State {
@@ -44,10 +44,9 @@ func newState(b *breaker.State) *State {
 	return s
 }
 
-// Apply applies the command at an offset whose record the broker stamped at a time (Unix
-// ns), and returns the events that follow from it. An offset at or below the last one
-// changes nothing, nor does a repeated id. A record with an earlier timestamp than the one
-// before it does not turn the log's clock back.
+// Apply applies the command at an offset, with the broker's timestamp of the record (Unix ns), and
+// returns the resulting events. An offset at or below the last one changes nothing, nor does a
+// repeated id. A timestamp before that of the previous record does not move the log's clock back.
 func (s *State) Apply(offset, time int64, c *schema.Command) []schema.Event {
 	if !s.move(offset, time) {
 		return nil
@@ -71,7 +70,7 @@ func (s *State) Apply(offset, time int64, c *schema.Command) []schema.Event {
 	return events
 }
 
-// Skip moves past a record that could not be read.
+// Skip moves past a record that cannot be read.
 func (s *State) Skip(offset, time int64) { s.move(offset, time) }
 
 // move moves the position to a record, and reports whether it is a new one.
@@ -84,16 +83,16 @@ func (s *State) move(offset, time int64) bool {
 	return true
 }
 
-// epochLength is far more records than a log ever holds.
+// epochLength is much larger than the number of records that a log ever holds.
 const epochLength = int64(1) << 40
 
-// Next returns the offset in flyball.commands of the record that is applied next.
+// Next returns the offset in flyball.commands of the next record to apply.
 func (s *State) Next() int64 { return s.Position.Offset + 1 - s.epoch*epochLength }
 
-// ResumeAfterLoss is called when the log ends before a record that was applied: its tail
-// was lost, and the next record gets the offset of its end. What was applied stays; the
-// next records are new ones with generations that were never given before. It returns how
-// many records are missing.
+// ResumeAfterLoss continues at the end of a log that ends before an applied record: its tail was
+// lost, and the next record gets the offset of the end. Applied commands stay in force; the next
+// records are new ones with generations that were never used before. It returns how many records
+// are missing.
 func (s *State) ResumeAfterLoss(end int64) int64 {
 	missing := s.Next() - end
 	if missing <= 0 {
@@ -104,8 +103,8 @@ func (s *State) ResumeAfterLoss(end int64) int64 {
 	return missing
 }
 
-// feature is the feature number that all points are known to read. Settings are written
-// only once all points announce it, so the log itself says so.
+// feature returns the feature number that all points are known to read. Settings are written only
+// after all points announce it, so settings in the log prove it.
 func (s *State) feature() int {
 	if len(s.settings.byTenant) > 0 {
 		return schema.CommandSettings.Feature()
@@ -113,18 +112,19 @@ func (s *State) feature() int {
 	return 1
 }
 
-// Result returns what became of a command, by its id; ok is false if it was not applied,
-// or too long ago.
+// Result returns the result of a command by its id; ok is false if the command was not applied, or
+// so long ago that its result is no longer kept.
 func (s *State) Result(id string) (r enforce.Result, ok bool) { return s.results.get(id) }
 
-// EntryAt returns the entry of the audit trail with a sequence number; ok is false if it
-// was not made yet, or is no longer remembered.
+// EntryAt returns the entry of the audit trail with a sequence number; ok is false if there is no
+// such entry yet, or it is no longer kept.
 func (s *State) EntryAt(seq uint64) (e ChainEntry, ok bool) { return s.recent.find(seq) }
 
-// Settings returns what is in force in a tenant.
+// Settings returns the settings in force in a tenant.
 func (s *State) Settings(tenant string) TenantSettings { return s.settings.get(tenant) }
 
-// Standing returns the standing of a call's caller, as far as the log says.
+// Standing returns the standing of a call's caller, from the call and from the proven credentials
+// in the log.
 func (s *State) Standing(c *schema.Call) schema.Standing {
 	if st := c.Standing(); st != schema.StandingClaimed || !s.credentials.proven(c.Tenant, c.CredentialID, s.Position.Time) {
 		return st

@@ -6,16 +6,15 @@ import (
 	"flyball/schema"
 )
 
-// Named reasons of a decision that the state has changed.
+// Named reasons of a decision whose mode the ledger has changed.
 const (
 	whyExcepted = "exception" // the rule is the exception's id
 	whyArmed    = "armed_by_command"
 	whyDisarmed = "disarmed_by_command"
 )
 
-// trip applies a trip after exceptions and commands of arming. Scope and action are those
-// of the detector's decision. The detector's configuration set the mode; commands take
-// precedence over it.
+// trip applies a trip after exceptions and commands of arming. Scope and action are those of the
+// detector's decision. The detector's configuration sets the mode; commands have priority over it.
 func (s *State) trip(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
 	if e := s.Exceptions.Find(at.Time, c.Tenant, c.Decision, c.Holder); e != nil && enforceable(c.Decision) {
 		s.Exceptions.RecordUse(at.Time, e)
@@ -25,14 +24,14 @@ func (s *State) trip(at enforce.LogPosition, c *schema.Command) (enforce.Result,
 	return s.Breakers.Apply(at, s.armed(c))
 }
 
-// enforceable reports whether arming makes a difference to a decision. One that is too old
-// to act on, or that has no scope, is recorded in any case.
+// enforceable reports whether arming can change the mode of a decision. A decision that is too old,
+// or that has no scope, is recorded in any case.
 func enforceable(d *schema.Decision) bool {
 	return d != nil && (d.Mode == schema.ModeObserve || d.Mode == schema.ModeArmed) && d.Scope.Kind != schema.ScopeNone
 }
 
-// armed returns a trip with its mode as commands of arming set it. A record of an older
-// version, which does not say the family, is not armed by a command.
+// armed returns a trip with the mode that commands of arming set. A record of an older version,
+// which does not contain the family, is not armed by a command.
 func (s *State) armed(c *schema.Command) *schema.Command {
 	d := c.Decision
 	if s.Arming.Empty() || !enforceable(d) {

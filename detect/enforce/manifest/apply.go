@@ -5,8 +5,7 @@ import (
 	"flyball/schema"
 )
 
-// Apply puts a manifest in force or drops it. The result refers to it by the agent's
-// name or pattern.
+// Apply puts a manifest in force or removes it. The result contains the agent's name or pattern.
 func (s *Store) Apply(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
 	switch {
 	case c.Manifest == nil:

@@ -13,8 +13,8 @@ import (
 	"flyball/schema/schedule"
 )
 
-// compile checks a document and makes it ready to decide calls. The error holds everything
-// that is wrong with it; each line names the key, the value and the rule.
+// compile checks a document and compiles it into a Manifest. The error lists everything that is
+// wrong with the document; each line names the key, the value and the rule.
 func compile(d *Document) (*Manifest, error) {
 	var c compiler
 	m := &Manifest{Document: *d, pattern: c.head(d), types: map[string]grants{}}
@@ -29,7 +29,7 @@ func compile(d *Document) (*Manifest, error) {
 		m.autonomy = append(m.autonomy, c.autonomy(indexed("autonomy", i), a))
 	}
 	m.quotas = c.quotas(d.Quotas)
-	for i, a := range m.autonomy { // amounts per run and per day are quotas too
+	for i, a := range m.autonomy { // amounts per run and per day are also quotas
 		m.quotas = append(m.quotas, a.quotas(i)...)
 	}
 	if d.Hours != nil {
@@ -42,14 +42,14 @@ func compile(d *Document) (*Manifest, error) {
 	return m, nil
 }
 
-// compiler collects what is wrong with a document.
+// compiler collects the errors of a document.
 type compiler struct{ errs []error }
 
 func (c *compiler) reject(format string, args ...any) {
 	c.errs = append(c.errs, fmt.Errorf(format, args...))
 }
 
-// head checks what stands before the lists, and reports whether the agent is a pattern.
+// head checks the fields before the lists, and reports whether the agent is a pattern.
 func (c *compiler) head(d *Document) (pattern bool) {
 	if d.Version != formatVersion {
 		c.reject("version: %d; this binary reads %d", d.Version, formatVersion)
@@ -103,7 +103,7 @@ func (c *compiler) currency(key, currency string, required bool) {
 	}
 }
 
-// amounts checks that numbers under a key are in the range that thousandths can hold.
+// amounts checks that the numbers under a key fit into thousandths.
 func (c *compiler) amounts(key string, amounts map[string]float64) {
 	for name, v := range amounts {
 		if v < 0 || v > 1e12 {
@@ -132,7 +132,7 @@ func (c *compiler) autonomy(key string, a Autonomy) autonomy {
 
 const day = 24 * time.Hour
 
-// quotas are the quotas that follow from amounts per run and per day.
+// quotas returns the quotas that result from amounts per run and per day.
 func (a *autonomy) quotas(i int) []quota {
 	var out []quota
 	add := func(name, of string, amount float64) {

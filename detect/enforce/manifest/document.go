@@ -17,21 +17,21 @@ import (
 //go:embed manifest.schema.json
 var Schema []byte
 
-// formatVersion of documents.
+// formatVersion is the version of the format of documents.
 const formatVersion = 1
 
-// maxSize of a document in bytes.
+// maxSize is the maximum size of a document in bytes.
 const maxSize = 64 << 10
 
-// Document is a manifest as its owner writes it.
+// Document is a manifest in the form that its owner writes.
 type Document struct {
 	Version int    `yaml:"version"`
 	Agent   string `yaml:"agent"` // a name, or a pattern as billing/* or *
 	Owner   string `yaml:"owner,omitempty"`
 	Purpose string `yaml:"purpose,omitempty"`
 	Grants  Grants `yaml:"scope,omitempty"`
-	// Task: if it is "required", writes need approval unless an orchestrator has declared the
-	// run's task.
+	// Task is required or optional. If it is required, writes need approval unless an orchestrator
+	// has declared the run's task.
 	Task        string            `yaml:"task,omitempty"`
 	TaskTypes   map[string]Grants `yaml:"task_types,omitempty"`
 	Autonomy    []Autonomy        `yaml:"autonomy,omitempty"`
@@ -40,49 +40,49 @@ type Document struct {
 	FailureMode *FailureMode      `yaml:"failure_mode,omitempty"`
 }
 
-// Grants is what may be called, and which resources may be written. An empty list sets no
-// limit.
+// Grants lists what may be called, and which resources may be written. An empty list sets no limit.
 type Grants struct {
 	Routes    []string `yaml:"routes,omitempty"`    // "GET /v1/**", "tool:refund_payment"
 	Resources []string `yaml:"resources,omitempty"` // "order:*", of writes
 }
 
-// Autonomy says which calls of a route an agent makes without approval. An irreversible
-// call of a route that no line is about needs approval.
+// Autonomy defines which calls of a route an agent makes without approval. An irreversible call of
+// a route without such an entry needs approval.
 type Autonomy struct {
 	Routes []string `yaml:"routes"`
 	// Ask is always or never; empty: the amounts decide.
 	Ask string `yaml:"ask,omitempty"`
-	// AloneBelow: a call of this amount or more needs approval, a smaller one does not.
+	// AloneBelow is an amount: a call of this amount or more needs approval, a smaller one does
+	// not.
 	AloneBelow float64 `yaml:"alone_below,omitempty"`
-	PerRun     float64 `yaml:"per_run,omitempty"` // what a run may sum up to without approval
-	PerDay     float64 `yaml:"per_day,omitempty"` // what the agent may sum up to without approval
+	PerRun     float64 `yaml:"per_run,omitempty"` // maximum sum of a run without approval
+	PerDay     float64 `yaml:"per_day,omitempty"` // maximum sum of the agent in a day without approval
 	Currency   string  `yaml:"currency,omitempty"`
 }
 
-// Quota bounds what is spent in a window of the log's clock. One of Calls,
-// Irreversible and Amount is set.
+// Quota bounds what is spent in a window of the log's clock. Exactly one of Calls, Irreversible,
+// Bytes and Amount is set.
 type Quota struct {
 	Name         string   `yaml:"name"`
 	Of           string   `yaml:"of,omitempty"`     // agent (default), run, principal
 	Routes       []string `yaml:"routes,omitempty"` // empty: every call
 	Calls        int64    `yaml:"calls,omitempty"`
 	Irreversible int64    `yaml:"irreversible,omitempty"`
-	Bytes        int64    `yaml:"bytes,omitempty"` // of request bodies, as announced
+	Bytes        int64    `yaml:"bytes,omitempty"` // of request bodies, from Content-Length
 	Amount       float64  `yaml:"amount,omitempty"`
 	Currency     string   `yaml:"currency,omitempty"`
 	Per          Duration `yaml:"per"`
 	Over         string   `yaml:"over,omitempty"` // deny (default) or ask
 }
 
-// FailureMode is what happens to calls while the log is stale: allow or deny.
+// FailureMode is the action on calls while the log is stale: allow or deny.
 type FailureMode struct {
 	Reads        string `yaml:"reads,omitempty"`
 	Writes       string `yaml:"writes,omitempty"`
 	Irreversible string `yaml:"irreversible,omitempty"`
 }
 
-// Duration is written as in Go: 24h.
+// Duration is written in the syntax of Go: 24h.
 type Duration time.Duration
 
 func (d Duration) MarshalText() ([]byte, error) {
@@ -102,8 +102,8 @@ func (d *Duration) UnmarshalText(b []byte) error {
 	return err
 }
 
-// Parse reads and compiles a document. One error rejects it whole; the error names the key,
-// the value and the rule.
+// Parse reads and compiles a document. A document with an error is rejected as a whole; the error
+// names the key, the value and the rule.
 func Parse(text []byte) (*Manifest, error) {
 	if len(text) > maxSize {
 		return nil, fmt.Errorf("manifest: %d bytes; at most %d", len(text), maxSize)

@@ -10,7 +10,7 @@ import (
 	"flyball/schema/schedule"
 )
 
-// Manifest is a document without errors, ready to decide calls.
+// Manifest is a valid document in a compiled form that can evaluate calls.
 type Manifest struct {
 	Document Document
 	pattern  bool // the agent is a pattern
@@ -43,8 +43,8 @@ type quota struct {
 	autonomousOnly bool  // counts only calls that need no approval
 }
 
-// Named reasons of an evaluation. The part before the colon is the family, which can be
-// armed by itself: policy.scope, policy.task, policy.autonomy, policy.hours, policy.quota.
+// Named reasons of an evaluation. The part before the colon is the family, which can be armed
+// separately: policy.scope, policy.task, policy.autonomy, policy.hours, policy.quota.
 const (
 	whyInScope        = "in_scope"
 	WhyNoManifest     = "no_manifest"
@@ -69,19 +69,19 @@ const (
 	WhyLogStale       = "policy.failure:log_away"
 )
 
-// Evaluation is what a manifest demands of a call.
+// Evaluation is the result of a manifest for one call.
 type Evaluation struct {
 	Action schema.Action // none, annotate, gate or deny
 	Why    string
-	Line   string // the key of the document that decided
+	Line   string // the deciding key of the document
 	Spends []Spend
 }
 
-// Evaluate decides a call at a time of the log's clock (Unix ns). The checks, of which the
-// first that objects decides: the task is over (deny); a read passes; granted routes and
-// resources; the declared task; the type of task that the caller claims; autonomy; hours.
-// A call that is not denied spends quotas, but one that needs approval does not spend what
-// counts only calls without approval.
+// Evaluate evaluates a call at a time of the log's clock (Unix ns). The first failed check decides.
+// The checks are, in this order: the task has ended (deny); a read passes; granted routes and
+// resources; the declared task; the type of task that the caller claims; autonomy; hours. A call
+// that is not denied spends quotas, but a call that needs approval does not spend quotas that count
+// only calls without approval.
 func (m *Manifest) Evaluate(r *enforce.Request, now int64) Evaluation {
 	e := m.evaluate(r, now)
 	if e.Action >= schema.ActionDeny {
@@ -116,7 +116,7 @@ func (m *Manifest) evaluate(r *enforce.Request, now int64) Evaluation {
 	return Evaluation{Why: whyInScope, Line: "scope"}
 }
 
-// checkWrite returns why a write needs approval and the line that says so, or "".
+// checkWrite returns why a write needs approval and the deciding line, or "".
 func (m *Manifest) checkWrite(r *enforce.Request, now int64) (why, line string) {
 	c := r.Call
 	if why, line = m.grants.check(c, WhyOutside, whyResource); why != "" {
@@ -165,8 +165,8 @@ func (m *Manifest) checkTask(t *schema.Task, c *schema.Call) (why, line string) 
 	return "", ""
 }
 
-// EvaluateTask is the evaluation of a call by a declared task alone, for an agent without
-// a manifest: the task's end and its targets.
+// EvaluateTask evaluates a call by a declared task alone, for an agent without a manifest: by the
+// task's end and its targets.
 func EvaluateTask(t *schema.Task, c *schema.Call, now int64) Evaluation {
 	if t.HasEnded(now) {
 		return Evaluation{Action: schema.ActionDeny, Why: whyTaskOver, Line: "task"}
@@ -180,7 +180,7 @@ func EvaluateTask(t *schema.Task, c *schema.Call, now int64) Evaluation {
 	return Evaluation{}
 }
 
-// check returns why a write is outside of what is granted, and the list that says so, or "".
+// check returns why a write is outside of what is granted, and the deciding list, or "".
 func (g *grants) check(c *schema.Call, whyRoute, whyResource string) (why, line string) {
 	if len(g.routes) > 0 && !route.AnyMatches(g.routes, c) {
 		return whyRoute, g.key + ".routes"
@@ -189,7 +189,7 @@ func (g *grants) check(c *schema.Call, whyRoute, whyResource string) (why, line 
 		return "", ""
 	}
 	for _, r := range c.Resources {
-		if r.ID == "?" { // one of its kind: only a pattern for all of them grants it
+		if r.ID == "?" { // unknown resource of a kind: only a pattern for the whole kind grants it
 			if !slices.Contains(g.resources, r.Type+":*") {
 				return whyResourceHidden, g.key + ".resources"
 			}
@@ -203,8 +203,8 @@ func (g *grants) check(c *schema.Call, whyRoute, whyResource string) (why, line 
 	return "", ""
 }
 
-// checkAutonomy returns why a call needs approval by the first line of autonomy about its
-// route, or because it is irreversible and no line is about it; else "".
+// checkAutonomy returns why a call needs approval, from the first entry of autonomy for its route,
+// or because it is irreversible and has no entry; else "".
 func (m *Manifest) checkAutonomy(c *schema.Call) (why, line string) {
 	for i := range m.autonomy {
 		if a := &m.autonomy[i]; route.AnyMatches(a.routes, c) {
@@ -240,8 +240,8 @@ func (a *autonomy) check(c *schema.Call) (why, line string) {
 	return "", ""
 }
 
-// WhenLogStale is the action on calls of a reversibility while the log is stale. Without a
-// manifest (m is nil) the default holds.
+// WhenLogStale returns the action on calls of a reversibility while the log is stale. Without a
+// manifest (m is nil) the default applies.
 func (m *Manifest) WhenLogStale(r schema.Reversibility) schema.Action {
 	failure := defaultFailureMode
 	if m != nil {
@@ -260,5 +260,5 @@ func (m *Manifest) WhenLogStale(r schema.Reversibility) schema.Action {
 	return schema.ActionNone
 }
 
-// defaultFailureMode lets calls pass unless they cannot be undone.
+// defaultFailureMode lets calls pass unless they are irreversible.
 var defaultFailureMode = FailureMode{Reads: "allow", Writes: "allow", Irreversible: "deny"}

@@ -5,8 +5,8 @@ import (
 	"flyball/schema/route"
 )
 
-// AmountInThousandths returns the amount of a call in thousandths of its currency's unit,
-// rounded up; ok is false if it is absent or no decimal number.
+// AmountInThousandths returns the amount of a call in thousandths of its currency's unit, rounded
+// up; ok is false if the amount is absent or not a decimal number.
 func AmountInThousandths(c *schema.Call) (amount int64, currency string, ok bool) {
 	text, currency := AmountAsWritten(c)
 	amount, ok = parseThousandths(text)
@@ -26,8 +26,8 @@ func AmountAsWritten(c *schema.Call) (amount, currency string) {
 	return amount, currency
 }
 
-// parseThousandths reads a decimal without sign or exponent. It rounds up, so that no
-// amount above a limit is taken for the limit.
+// parseThousandths reads a decimal without sign or exponent. It rounds up, so that an amount above
+// a limit never counts as the limit.
 func parseThousandths(s string) (int64, bool) {
 	var units, thousandths int64
 	point, digits, more := -1, 0, false

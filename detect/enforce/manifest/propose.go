@@ -12,21 +12,21 @@ import (
 	"flyball/schema"
 )
 
-// Totals of an agent's clean history.
+// Totals holds the totals of an agent's clean history.
 type Totals struct {
 	Calls, Runs, Days          uint64
-	PeakHour, PeakIrreversible uint64 // calls of the busiest hour, irreversible ones of the busiest day
+	PeakHour, PeakIrreversible uint64 // calls in the busiest hour, irreversible calls on the busiest day
 	Since, Until               time.Time
 }
 
-// maxListedReads are listed by name; if there are more, all are granted by what their
-// paths begin with.
+// maxListedReads is how many routes of reads are listed by name; if there are more, all are granted
+// by prefixes of their paths.
 const maxListedReads = 40
 
-// Propose writes a manifest that grants what an agent did in its clean runs and little
-// more, with the evidence as a comment on every line. An irreversible call needs approval,
-// except below an amount that the evidence gives: only a person may decide that a route needs
-// no approval at all. It is an error if the proposal does not allow its own evidence.
+// Propose returns a manifest that grants what an agent did in its clean runs and little more, with
+// the evidence as a comment on every line. An irreversible call needs approval, except below an
+// amount that the evidence gives: only a person may decide that a route needs no approval at all.
+// It is an error if the proposal does not allow its own evidence.
 func Propose(agent, owner string, used []Usage, t Totals) ([]byte, error) {
 	var p proposal
 	p.head(agent, owner, t)
@@ -46,10 +46,10 @@ func Propose(agent, owner string, used []Usage, t Totals) ([]byte, error) {
 	return p.text.Bytes(), nil
 }
 
-// proposal is a manifest that is being written.
+// proposal is the text of a manifest that is being written.
 type proposal struct{ text bytes.Buffer }
 
-// line writes a line, with the evidence behind it as a comment.
+// line writes a line, with its evidence as a comment.
 func (p *proposal) line(text, why string, args ...any) {
 	if why != "" {
 		text += "  # " + fmt.Sprintf(why, args...)
@@ -149,7 +149,7 @@ func (p *proposal) quotas(t Totals) {
 	}
 }
 
-// prefix is the pattern of reads that begin with the first two segments of a route.
+// prefix returns the pattern of reads that begin with the first two segments of a route.
 func prefix(u *Usage) string {
 	segs := strings.Split(strings.Trim(u.Route, "/"), "/")
 	n := slices.IndexFunc(segs, func(s string) bool { return strings.HasPrefix(s, "{") })

@@ -8,16 +8,16 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 )
 
-// ApprovalHistory is what became of the questions about a route.
+// ApprovalHistory counts the results of the questions about a route.
 type ApprovalHistory struct {
 	Route                            string
 	Asked, Granted, Refused, TimeOut uint64
-	MaxAmount                        float64 // of what was granted
+	MaxAmount                        float64 // largest amount that was granted
 	Currency                         string
-	Findings                         uint64 // about the agent since
+	Findings                         uint64 // findings about the agent since then
 }
 
-// Suggestion is a change of a manifest that history supports. A person applies it or not.
+// Suggestion is a change of a manifest that history supports. A person decides whether to apply it.
 type Suggestion struct {
 	Kind  string `json:"kind"` // widen, narrow
 	Line  string `json:"line"`
@@ -25,11 +25,11 @@ type Suggestion struct {
 	after func(*Document)
 }
 
-// minAnswers that were all a yes are needed before a suggestion is to ask less.
+// minAnswers is how many questions, all of them granted, are needed for a suggestion to ask less.
 const minAnswers = 5
 
-// Review suggests to ask less where every answer was a yes and nothing was found since, and
-// to grant less where nothing was used.
+// Review returns suggestions: to ask less where every question was granted and there was no finding
+// since, and to grant less where a grant was not used.
 func (m *Manifest) Review(agent string, used []Usage, answers []ApprovalHistory) []Suggestion {
 	out := []Suggestion{}
 	for i := range answers {
@@ -50,7 +50,7 @@ func (m *Manifest) Review(agent string, used []Usage, answers []ApprovalHistory)
 	return out
 }
 
-// widen suggests not to ask about a route where every answer was a yes.
+// widen suggests not to ask about a route for which every question was granted.
 func (m *Manifest) widen(h *ApprovalHistory) (s Suggestion, ok bool) {
 	why := fmt.Sprintf("%d of %d questions were granted, none refused, no finding since", h.Granted, h.Asked)
 	i := slices.IndexFunc(m.Document.Autonomy, func(a Autonomy) bool { return slices.Contains(a.Routes, h.Route) })
@@ -69,8 +69,8 @@ func (m *Manifest) widen(h *ApprovalHistory) (s Suggestion, ok bool) {
 	return Suggestion{}, false
 }
 
-// narrow suggests to remove a pattern that nothing used from the list at a key. The last
-// pattern of a list stays: an empty list would grant everything.
+// narrow suggests to remove an unused pattern from the list at a key. The last pattern of a list is
+// kept: an empty list would grant everything.
 func (m *Manifest) narrow(key, pattern string) (s Suggestion, ok bool) {
 	var list func(*Document) *[]string
 	switch strings.TrimRight(key, "[]0123456789") {
@@ -90,8 +90,8 @@ func (m *Manifest) narrow(key, pattern string) (s Suggestion, ok bool) {
 	}}, true
 }
 
-// Diff returns the change that suggestions make as a unified diff of the document in its
-// plain form (without comments), and the text afterwards.
+// Diff returns the change that suggestions make as a unified diff of the document in its plain form
+// (without comments), and the new text.
 func (m *Manifest) Diff(list []Suggestion) (diff string, after []byte, err error) {
 	before, err := m.Document.Text()
 	if err != nil {

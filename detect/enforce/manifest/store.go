@@ -8,7 +8,7 @@ import (
 	"flyball/schema"
 )
 
-// Store holds the manifests in force. It is not for concurrent use. A manifest that was
+// Store holds the manifests in force. It is not safe for concurrent use. A manifest that was
 // returned never changes.
 type Store struct {
 	tenants map[string]*tenant
@@ -24,14 +24,14 @@ type entry struct {
 	manifest *Manifest
 }
 
-// maxManifests are in force in a tenant.
+// maxManifests is how many manifests may be in force in a tenant.
 const maxManifests = 10_000
 
 // NewStore returns an empty store.
 func NewStore() *Store { return &Store{tenants: map[string]*tenant{}} }
 
-// Put puts a manifest in force and replaces the one of the same agent or pattern. One that
-// cannot be read changes nothing.
+// Put puts a manifest in force and replaces the one of the same agent or pattern. If it cannot be
+// read, Put returns an error and changes nothing.
 func (s *Store) Put(tenantName string, doc schema.Manifest) error {
 	m, err := Parse([]byte(doc.Text))
 	if err != nil {
@@ -42,7 +42,7 @@ func (s *Store) Put(tenantName string, doc schema.Manifest) error {
 	return nil
 }
 
-// full reports whether a tenant has as many manifests as there may be.
+// full reports whether a tenant has maxManifests manifests.
 func (s *Store) full(tenantName string) bool {
 	t := s.tenants[tenantName]
 	return t != nil && len(t.exact)+len(t.patterns) >= maxManifests
@@ -77,9 +77,9 @@ func (s *Store) Drop(tenantName, agent string) bool {
 	return len(t.exact)+len(t.patterns) < n
 }
 
-// ForAgent returns the manifest of an agent: its own, else that of the longest pattern that
-// matches; nil if there is none. An agent whose name was only asserted has the manifest of
-// the pattern "*", so that it cannot choose a wider one by another name.
+// ForAgent returns the manifest of an agent: the one for its name, else that of the longest pattern
+// that matches; nil if there is none. An agent whose name is only asserted has the manifest of the
+// pattern "*", so that it cannot choose a wider one with another name.
 func (s *Store) ForAgent(tenantName, agent string, trust schema.Trust) (*Manifest, schema.Manifest) {
 	t := s.tenants[tenantName]
 	if t == nil {
@@ -104,14 +104,14 @@ func (s *Store) ForAgent(tenantName, agent string, trust schema.Trust) (*Manifes
 	return nil, schema.Manifest{}
 }
 
-// ForClaimedName returns the manifest that an agent's name would have if it were
-// established. For a name that is only asserted it may narrow, and nothing else.
+// ForClaimedName returns the manifest that an agent's name would have if it were established. For a
+// name that is only asserted it may only narrow.
 func (s *Store) ForClaimedName(tenantName, agent string) *Manifest {
 	m, _ := s.ForAgent(tenantName, agent, schema.TrustVerified)
 	return m
 }
 
-// ForPattern returns the manifest whose name or pattern is written like this; nil: none.
+// ForPattern returns the manifest with exactly this name or pattern; nil: none.
 func (s *Store) ForPattern(tenantName, agent string) *Manifest {
 	t := s.tenants[tenantName]
 	if t == nil {
@@ -128,7 +128,7 @@ func (s *Store) ForPattern(tenantName, agent string) *Manifest {
 	return nil
 }
 
-// Quota returns a quota by its name: its limit in units and the length of its window in ns.
+// Quota returns the limit in units of a quota and the length of its window in ns.
 func (m *Manifest) Quota(name string) (limit, per int64, ok bool) {
 	for i := range m.quotas {
 		if q := &m.quotas[i]; q.Name == name {
@@ -164,8 +164,8 @@ func (s *Store) Snapshot() map[string][]schema.Manifest {
 	return out
 }
 
-// RestoreStore returns the store of a snapshot. A manifest that this binary cannot read is
-// an error: without it its agent could do anything.
+// RestoreStore returns the store of a snapshot. A manifest that this binary cannot read is an
+// error: without it the agent could do anything.
 func RestoreStore(from map[string][]schema.Manifest) (*Store, error) {
 	s := NewStore()
 	for name, list := range from {

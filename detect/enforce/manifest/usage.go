@@ -10,13 +10,13 @@ import (
 	"flyball/schema/route"
 )
 
-// Usage is what an agent did on one route, as far as manifests are about it.
+// Usage is what an agent did on one route, as far as manifests depend on it.
 type Usage struct {
 	Method, Route, Tool string // Route is the template
 	Reversibility       schema.Reversibility
 	Calls, Runs         uint64
 	LastAt              time.Time
-	PeakHour            uint64 // calls of the busiest hour
+	PeakHour            uint64 // calls in the busiest hour
 	ResourceTypes       []string
 	WithAmount          uint64 // calls whose amount is known
 	MaxAmount           float64
@@ -25,7 +25,7 @@ type Usage struct {
 	Currency            string // empty: none, or several
 }
 
-// Name returns the route as a manifest writes it.
+// Name returns the route in the form that manifests use.
 func (u *Usage) Name() string {
 	if u.Tool != "" {
 		return "tool:" + u.Tool
@@ -33,7 +33,7 @@ func (u *Usage) Name() string {
 	return u.Method + " " + u.Route
 }
 
-// call returns a call that represents the route, with the largest amount that was seen.
+// call returns a call that represents the route, with the largest amount seen.
 func (u *Usage) call(agent string) *schema.Call {
 	c := &schema.Call{AgentID: agent, AgentTrust: schema.TrustVerified, Method: u.Method, Route: u.Route,
 		RouteKey: route.Key(u.Route), ToolName: u.Tool, Reversibility: u.Reversibility}
@@ -49,7 +49,7 @@ func (u *Usage) call(agent string) *schema.Call {
 	return c
 }
 
-// EvaluateUsage evaluates a call that an agent makes on a route within hours, without a
+// EvaluateUsage evaluates a call of an agent on a route within the hours of the manifest, without a
 // declared task.
 func (m *Manifest) EvaluateUsage(agent string, u *Usage) Evaluation {
 	free := *m
@@ -58,10 +58,10 @@ func (m *Manifest) EvaluateUsage(agent string, u *Usage) Evaluation {
 	return free.Evaluate(&enforce.Request{Call: u.call(agent)}, 1)
 }
 
-// CheckReport compares a manifest with what was done.
+// CheckReport is the result of comparing a manifest with what was done.
 type CheckReport struct {
 	Agent string `json:"agent"`
-	// Violations are routes that were used and that the manifest does not let pass.
+	// Violations are routes that were used but that the manifest does not let pass.
 	Violations []Violation `json:"violations"`
 	// Unused are lines that no call matched.
 	Unused []string `json:"unused"`
@@ -142,7 +142,7 @@ func (m *Manifest) eachRoute(each func(key string, p *route.Pattern)) {
 	}
 }
 
-// Narrowed is a manifest with one right less.
+// Narrowed is a manifest that allows less than the original in one line.
 type Narrowed struct {
 	Line     string
 	Manifest *Manifest

@@ -10,13 +10,13 @@ import (
 // Standings is how many standings of callers there are.
 const Standings = int(schema.StandingEstablished) + 1
 
-// claimant is on whose behalf a command waits: callers of a standing, or operators.
+// claimant is the party for which a command waits: callers of a standing, or operators.
 type claimant int
 
 const operators = claimant(Standings)
 
-// maxWaiting is how many commands may wait for each claimant. More are refused at once,
-// so that a flood of callers does not flood the log, and claimed callers take no place of
+// maxWaiting is how many commands may wait for each claimant. Further ones are refused immediately,
+// so that a flood of callers does not flood the log, and claimed callers do not use the places of
 // the others.
 var maxWaiting = [...]int{
 	claimant(schema.StandingClaimed):     64,
@@ -28,7 +28,7 @@ var maxWaiting = [...]int{
 // MaxClaims is how many claims for callers of a standing may wait at a time.
 func MaxClaims(standing schema.Standing) int { return maxWaiting[standing] }
 
-// waiting are the commands whose record this point waits to fold.
+// waiting holds the commands whose records this point has not folded yet.
 type waiting struct {
 	mu   sync.Mutex
 	byID map[string]waiter

@@ -32,7 +32,7 @@ func (f *faults) endsWith(cancel context.CancelCauseFunc) {
 	f.cancel = cancel
 }
 
-// end takes readiness away, and then ends the fold with an error.
+// end makes the point not ready, and then ends the fold with an error.
 func (f *faults) end(err error) {
 	if !f.state.end(err) {
 		return
@@ -50,8 +50,8 @@ func (f *faults) end(err error) {
 // countRead counts an error of reading a topic.
 func (f *faults) countRead(topic string, _ error) { f.m.faults.WithLabelValues("read", topic).Inc() }
 
-// written makes the callback of records of one kind: what is not written is counted, and
-// a permanent error ends the fold.
+// written returns the callback for records of one kind: a record that is not written is counted,
+// and a permanent error ends the fold.
 func (f *faults) written(what string) func(*kgo.Record, error) {
 	report := f.kafka.ProduceCallback(clientProduce, what, f.end)
 	return func(r *kgo.Record, err error) {
@@ -62,8 +62,8 @@ func (f *faults) written(what string) func(*kgo.Record, error) {
 	}
 }
 
-// permanentFetchError reports errors of fetching that only this consumer cannot go on
-// after: the log no longer holds what this point has read of it, or is read next.
+// permanentFetchError reports whether this consumer cannot continue after an error of fetching: the
+// log no longer contains what this point has read, or what it reads next.
 func permanentFetchError(err error) bool {
 	var lost *kgo.ErrDataLoss
 	if errors.As(err, &lost) {

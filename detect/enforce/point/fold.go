@@ -21,7 +21,7 @@ const (
 	clientRestore = "control-restore"
 )
 
-// fold reads the command log, and the heartbeats of all points beside it.
+// fold reads the command log and the heartbeats of all points.
 type fold struct {
 	*Point
 	ctx       context.Context
@@ -55,8 +55,8 @@ func (p *Point) run(parent context.Context) error {
 	if f.end <= from {
 		p.state.load(f.began, p.ticks.sent.Load())
 	}
-	// An offset that the log does not hold is an error: to start again at its beginning
-	// would take new records for old ones.
+	// An offset that the log does not contain is an error: a restart at the beginning would confuse
+	// new records with old ones.
 	client, err := p.o.Kafka.NewClient(clientFold,
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{
 			wire.CommandsTopic: {0: kgo.NewOffset().At(from)},
@@ -69,7 +69,7 @@ func (p *Point) run(parent context.Context) error {
 	defer client.Close()
 	var background sync.WaitGroup
 	defer background.Wait()
-	defer cancel(nil) // what runs beside the fold ends with it
+	defer cancel(nil) // background work ends with the fold
 	background.Go(func() { ticker{p}.run(ctx) })
 	p.writeSettings()
 	consumer := kafka.Consumer{Config: p.o.Kafka, Client: client, Name: clientFold, Handle: f.handle,
@@ -81,7 +81,7 @@ func (p *Point) run(parent context.Context) error {
 	return err
 }
 
-// handle folds what one poll has read.
+// handle folds the records of one poll.
 func (f *fold) handle(_ context.Context, batch kafka.Batch) error {
 	var events []schema.Event
 	for r := range batch.RecordsAll() {
@@ -109,7 +109,8 @@ func (f *fold) handle(_ context.Context, batch kafka.Batch) error {
 	return nil
 }
 
-// partition of an event in flyball.events: behind the finding that it follows from.
+// partition returns the partition of an event in flyball.events: that of the finding that it
+// follows from, so that it comes after the finding.
 func (f *fold) partition(e *schema.Event) int32 {
 	if b := e.Breaker; b != nil {
 		return min(b.Call.Partition, f.o.Partitions-1)
@@ -117,7 +118,7 @@ func (f *fold) partition(e *schema.Event) int32 {
 	return 0
 }
 
-// foldRecord applies a record of the command log and returns the events that follow.
+// foldRecord applies a record of the command log and returns the resulting events.
 func (p *Point) foldRecord(r *kgo.Record) ([]schema.Event, error) {
 	command, err := wire.DecodeCommand(r.Value)
 	if errors.Is(err, wire.ErrNewerVersion) {
@@ -125,7 +126,7 @@ func (p *Point) foldRecord(r *kgo.Record) ([]schema.Event, error) {
 	}
 	read := &command
 	if err != nil {
-		// Every point skips it: the state is the same as without it.
+		// Every point skips the record: the state is the same as without it.
 		why := "malformed"
 		if errors.Is(err, wire.ErrUnknownKind) {
 			why = "unknown_kind"
@@ -149,9 +150,9 @@ func (p *Point) apply(offset, stamped int64, command *schema.Command) []schema.E
 	return out.events
 }
 
-// Replay folds commands as if they were the next records of the log, all stamped at this
-// process's time, and makes the point answer without a log. It is for tests of what a
-// point answers, which should not need Kafka.
+// Replay folds commands as if they were the next records of the log, all with this process's time,
+// and makes the point ready without a log. It is for tests of a point's answers that do not need
+// Kafka.
 func (p *Point) Replay(commands ...schema.Command) {
 	v := p.Acquire()
 	next := v.Next()

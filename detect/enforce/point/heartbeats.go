@@ -15,18 +15,18 @@ import (
 )
 
 const (
-	// pointTTL is after how long without a heartbeat a point counts as stopped.
+	// pointTTL is the time without a heartbeat after which a point counts as stopped.
 	pointTTL = 10 * time.Minute
-	// maxPoints is how many points are remembered.
+	// maxPoints is how many points are kept.
 	maxPoints = 1000
 )
 
-// Heartbeats are the newest heartbeats of enforcement points (flyball.points). It is safe
-// for concurrent use.
+// Heartbeats holds the newest heartbeats of enforcement points (flyball.points). It is safe for
+// concurrent use.
 type Heartbeats struct {
 	mu sync.Mutex
 	by map[string]heartbeat
-	// complete: the heartbeats that were in the topic when the point started are in by.
+	// complete: all heartbeats that were in the topic when the point started have been read.
 	complete atomic.Bool
 }
 
@@ -35,7 +35,7 @@ type heartbeat struct {
 	written time.Time // by the broker's clock
 }
 
-// NewHeartbeats returns an empty memory.
+// NewHeartbeats returns an empty Heartbeats.
 func NewHeartbeats() *Heartbeats { return &Heartbeats{by: map[string]heartbeat{}} }
 
 // Add adds a record of flyball.points. A record that cannot be read is skipped.
@@ -51,8 +51,8 @@ func (h *Heartbeats) Add(r *kgo.Record) {
 	}
 }
 
-// others are the points, beside the one of that name, whose heartbeat is not older than
-// pointTTL at a time of the log's clock in Unix ns.
+// others returns the heartbeats of the other points that are not older than pointTTL at a time of
+// the log's clock in Unix ns.
 func (h *Heartbeats) others(name string, clock int64) (out []schema.PointState) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -64,9 +64,9 @@ func (h *Heartbeats) others(name string, clock int64) (out []schema.PointState) 
 	return out
 }
 
-// AllRead reports whether there is a live point, and every live point folds commands of a
-// kind: one that does not know the kind would end its fold. Live is who has written a
-// heartbeat in the last ten minutes.
+// AllRead reports whether there is a live point, and every live point can fold commands of a kind:
+// an unknown kind would end the fold of a point. A point is live if it has written a heartbeat in
+// the last ten minutes.
 func (h *Heartbeats) AllRead(kind schema.CommandKind, now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -83,8 +83,8 @@ func (h *Heartbeats) AllRead(kind schema.CommandKind, now time.Time) bool {
 	return live
 }
 
-// Run reads the heartbeats of all points until ctx ends, for roles that write commands
-// and have no point of their own. A permanent error of reading is returned.
+// Run reads the heartbeats of all points until ctx ends, for roles that write commands and have no
+// point. It returns a permanent error of reading.
 func (h *Heartbeats) Run(ctx context.Context, cfg kafka.Config) error {
 	const name = "heartbeats"
 	client, err := cfg.NewClient(name, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{

@@ -17,26 +17,27 @@ import (
 const (
 	// submitTimeout is how long an operator's command waits for its result.
 	submitTimeout = 5 * time.Second
-	// ClaimTimeout is how long an answer to a gateway waits for the log; then it is a denial.
+	// ClaimTimeout is how long an answer to a gateway waits for the log; after that the answer is a
+	// denial.
 	ClaimTimeout = 150 * time.Millisecond
-	// silentAfter is how long a log that was found not to answer must have been silent
-	// until it counts as unreachable. A point writes a tick every second, so this is longer
-	// than a busy machine's pauses.
+	// silentAfter is how long a log that has not answered a claim must be silent until it counts as
+	// unreachable. A point writes a tick every second, so this is longer than the pauses of a busy
+	// machine.
 	silentAfter = 2500 * time.Millisecond
 )
 
 // Errors of claims.
 var (
-	// ErrTooManyClaims: too many commands of such callers wait for the log.
+	// ErrTooManyClaims: too many commands of callers of this standing wait for the log.
 	ErrTooManyClaims = errors.New("too many claims wait for the log")
-	// ErrLogAway: the log does not answer, so nothing was written.
+	// ErrLogAway: the log is unreachable, so nothing was written.
 	ErrLogAway = errors.New("the log is away")
-	// ErrNotOpen: the point does not run yet.
+	// ErrNotOpen: Point.Run has not opened the log yet.
 	ErrNotOpen = errors.New("the log is not open")
 )
 
-// Log is how this process writes commands and events, and waits for what becomes of its
-// commands. It is safe for concurrent use. Before Point.Run nothing is written.
+// Log writes commands and events of this process, and waits for the results of commands. It is safe
+// for concurrent use. It writes nothing before Point.Run.
 type Log struct {
 	state   *replica
 	faults  *faults
@@ -54,7 +55,7 @@ func newLog(state *replica, f *faults) *Log {
 
 func (l *Log) open(client *kgo.Client) { l.client.Store(client) }
 
-// IsOpen reports whether something would be written.
+// IsOpen reports whether records can be written.
 func (l *Log) IsOpen() bool { return l.client.Load() != nil }
 
 // Submit writes an operator's command and waits until this point has folded it.
@@ -72,9 +73,9 @@ func (l *Log) Submit(ctx context.Context, command schema.Command) (enforce.Resul
 	return r, err
 }
 
-// Claim writes a command for an answer to a gateway about a caller of a standing, and
-// waits for its result. Whatever the error, the claim is not granted: ErrLogAway,
-// ErrTooManyClaims, or context.DeadlineExceeded after ClaimTimeout.
+// Claim writes a command for an answer to a gateway about a caller of a standing, and waits for its
+// result. On every error the claim is not granted: ErrNotOpen, ErrLogAway, ErrTooManyClaims, or
+// context.DeadlineExceeded after ClaimTimeout.
 func (l *Log) Claim(standing schema.Standing, command *schema.Command) (enforce.Result, error) {
 	if !l.IsOpen() {
 		return enforce.Result{}, ErrNotOpen
@@ -125,8 +126,8 @@ func (l *Log) write(ctx context.Context, command *schema.Command, of claimant) (
 // settle passes the result of a command to the goroutine that waits for it.
 func (l *Log) settle(id string, r enforce.Result) { l.waiting.settle(id, r) }
 
-// Send writes a command and does not wait for it. written, unless nil, is called once,
-// with the error if it was not written; that is counted and logged already.
+// Send writes a command and does not wait for it. written, unless nil, is called once, with an
+// error if the command was not written. Such an error is already counted and logged.
 func (l *Log) Send(command *schema.Command, written func(error)) {
 	l.send(command, command.Kind.String(), written)
 }
@@ -143,14 +144,14 @@ func (l *Log) send(command *schema.Command, what string, written func(error)) {
 	l.produce(context.Background(), &kgo.Record{Topic: wire.CommandsTopic, Value: value}, what, written)
 }
 
-// PublishFinding writes a finding of this process's own to flyball.events.
+// PublishFinding writes a finding of this process to flyball.events.
 func (l *Log) PublishFinding(f *schema.Finding) {
 	event := schema.FindingEvent(f)
 	l.encode(&event, 0, "finding", func(r *kgo.Record) { l.produce(context.Background(), r, "finding", nil) })
 }
 
-// publish writes an event. Every point writes the events of the log, and a restart writes
-// some again: the same id is the same event.
+// publish writes an event. Every point writes the events of the log, and a restart writes some of
+// them again: events with the same id are the same event.
 func (l *Log) publish(ctx context.Context, event *schema.Event, part int32, what string) {
 	client := l.client.Load()
 	if client == nil {
@@ -168,8 +169,8 @@ func (l *Log) encode(event *schema.Event, part int32, what string, send func(*kg
 	send(&kgo.Record{Topic: wire.EventsTopic, Partition: part, Key: []byte(event.ID), Value: value})
 }
 
-// produce writes a record unless too many wait already. What is not written is counted
-// and logged.
+// produce writes a record unless too many already wait. A record that is not written is counted and
+// logged.
 func (l *Log) produce(ctx context.Context, r *kgo.Record, what string, written func(error)) {
 	client := l.client.Load()
 	if client == nil {
@@ -187,8 +188,8 @@ func (l *Log) produce(ctx context.Context, r *kgo.Record, what string, written f
 	})
 }
 
-// Answers reports whether it is worth waiting for the log: not while it is away, or has
-// been silent since a claim was given up. away is what the failure mode decides on.
+// Answers reports whether the log can be expected to answer: not while it is unreachable, or has
+// been silent since a claim timed out. If away is true, the failure mode decides.
 func (l *Log) Answers() (answers, away bool) {
 	quiet := l.quiet.Load() == l.folds.Load()
 	l.state.mu.RLock()
@@ -197,11 +198,11 @@ func (l *Log) Answers() (answers, away bool) {
 	return !quiet && !away, away
 }
 
-// Folds is how many records this point has folded; see GiveUp.
+// Folds returns how many records this point has folded; see GiveUp.
 func (l *Log) Folds() int64 { return l.folds.Load() }
 
-// GiveUp notes that something was not answered in time that was written when this point
-// had folded a number of records. If it has folded none since, the log does not answer.
+// GiveUp records that a command had no result in time; folds is the number of folded records when
+// it was written. If the point has folded no record since, the log does not answer.
 func (l *Log) GiveUp(folds int64) {
 	if l.folds.Load() == folds {
 		l.quiet.Store(folds)

@@ -44,7 +44,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		settingsDiffer: gauge("flyball_settings_differ",
 			"1 while the settings in this point's file are not those in the log, which hold."),
 	}
-	for _, why := range []string{"malformed", "unknown_kind", "snapshot"} { // there from the start, so that a first one is an increase
+	for _, why := range []string{"malformed", "unknown_kind", "snapshot"} { // present from the start, so that the first fault is an increase
 		m.malformed.WithLabelValues(why)
 	}
 	for _, part := range []string{"tail", "head"} {
@@ -56,9 +56,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	return m
 }
 
-// updateGauges sets the gauges of the folded state, and logs when the state becomes stale
-// or is so no longer: a client that connects in vain reports no error. It returns whether
-// the state is stale; before is what it returned last.
+// updateGauges sets the gauges of the folded state, and logs when the state becomes stale or is no
+// longer stale: a client that cannot connect reports no error. It returns whether the state is
+// stale; before is the previous return value.
 func (p ticker) updateGauges(before bool) bool {
 	v := p.Acquire()
 	n, oldest := v.Approvals.Pending()

@@ -22,11 +22,11 @@ type Options struct {
 	Name       string // of the point: the same after a restart, and used by no other point
 	Tenant     string
 	Partitions int32 // of flyball.calls
-	// Budget is that of the configuration file. It is written to the log while the log has
-	// no settings of the tenant; from then on the log's settings hold.
+	// Budget is the budget of the configuration file. It is written to the log while the log has no
+	// settings of the tenant; after that the log's settings apply.
 	Budget breaker.Budget
-	// Mode and ArmedPatterns are what the configuration enforces: observe or armed, and
-	// the patterns that are armed in mode observe. They are announced in heartbeats.
+	// Mode and ArmedPatterns describe what the configuration enforces: observe or armed, and the
+	// patterns that are armed in mode observe. They are announced in heartbeats.
 	Mode          string
 	ArmedPatterns []string
 
@@ -36,26 +36,26 @@ type Options struct {
 	Registerer prometheus.Registerer
 }
 
-// Subscriber is what else of this process follows the fold. Its methods are called
-// without a lock, one at a time for each method.
+// Subscriber is another part of this process that follows the fold. Its methods are called without
+// a lock, one at a time for each method.
 type Subscriber interface {
 	// CommandApplied is called after a command was folded, with its result.
 	CommandApplied(id string, r enforce.Result)
 	// Tick is called about once a second with the log's time, Unix ns.
 	Tick(clock int64)
-	// Counts are the requests that were answered and denied since the start.
+	// Counts returns how many requests were answered and denied since the start.
 	Counts() (checked, denied uint64)
 }
 
-// noSubscriber is that of a point without one.
+// noSubscriber is the subscriber of a point without one.
 type noSubscriber struct{}
 
 func (noSubscriber) CommandApplied(string, enforce.Result) {}
 func (noSubscriber) Tick(int64)                            {}
 func (noSubscriber) Counts() (checked, denied uint64)      { return 0, 0 }
 
-// Point folds the log of commands. All methods are safe for concurrent use, except that
-// Subscribe comes before Run.
+// Point folds the log of commands. All methods are safe for concurrent use, except that Subscribe
+// must be called before Run.
 type Point struct {
 	o          Options
 	m          *metrics
@@ -68,7 +68,7 @@ type Point struct {
 	subscriber Subscriber
 }
 
-// New makes a point that does nothing before Run.
+// New returns a point. It does nothing before Run.
 func New(o Options) (*Point, error) {
 	if o.Name == "" || o.Now == nil || o.Logger == nil {
 		return nil, errors.New("control: a point needs a name, a clock and a logger")
@@ -87,20 +87,20 @@ func New(o Options) (*Point, error) {
 	return p, nil
 }
 
-// Subscribe names what else follows the fold. It comes before Run.
+// Subscribe sets the subscriber of the fold. It must be called before Run.
 func (p *Point) Subscribe(s Subscriber) { p.subscriber = s }
 
-// Log is how commands and events of this process reach the log.
+// Log returns the Log through which this process writes commands and events.
 func (p *Point) Log() *Log { return p.log }
 
-// Ready is nil once the log has been read to the end that it had when the point started,
-// and an error again when the fold has ended.
+// Ready returns nil after the log has been read to the end that it had when the point started, and
+// an error again when the fold has ended.
 func (p *Point) Ready() error { return p.state.ready() }
 
-// Acquire shows the state under the point's read lock, which the caller releases soon.
+// Acquire returns the state with the point's read lock held. The caller must release it soon.
 func (p *Point) Acquire() View { return p.state.acquire() }
 
-// Heartbeat is the point's heartbeat as of now.
+// Heartbeat returns the current heartbeat of the point.
 func (p *Point) Heartbeat() schema.PointState {
 	checked, denied := p.subscriber.Counts()
 	v := p.Acquire()
@@ -109,20 +109,20 @@ func (p *Point) Heartbeat() schema.PointState {
 		Reads: schema.CommandsFeature, Mode: p.o.Mode, Armed: p.o.ArmedPatterns, Traces: p.state.traces.list()}
 }
 
-// Live are the heartbeats of points that were alive in the last ten minutes of the log's
-// time, this one first and as of now.
+// Live returns the heartbeats of the points that were live in the last ten minutes of the log's
+// time: the current one of this point first.
 func (p *Point) Live() []schema.PointState {
 	own := p.Heartbeat()
 	return append([]schema.PointState{own}, p.points.others(own.Point, own.At)...)
 }
 
-// RecordDenial notes that a breaker denied a request here, at a time of this process's
-// clock in Unix ns: receipts show when each point first did.
+// RecordDenial records that a breaker denied a request here, at a time of this process's clock in
+// Unix ns: receipts show when each point first denied one.
 func (p *Point) RecordDenial(generation uint64, at int64) { p.state.traces.denied(generation, at) }
 
-// Run folds the log until ctx ends, and then returns nil. A fold that cannot go on is an
-// error that names the record or topic: the point is no longer ready from then on, its
-// last state counts as stale, and the caller ends the process.
+// Run folds the log until ctx ends, and then returns nil. If the fold cannot continue, Run returns
+// an error that names the record or topic: the point is not ready from then on, its last state
+// counts as stale, and the caller ends the process.
 func (p *Point) Run(ctx context.Context) error {
 	err := p.run(ctx)
 	if ctx.Err() != nil {

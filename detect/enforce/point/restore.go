@@ -14,11 +14,11 @@ import (
 	"flyball/schema/wire"
 )
 
-// restore reads the newest snapshot, and returns the offset of the command to fold next.
-// It notes the offset of the log's end.
+// restore reads the newest snapshot, and returns the offset of the next command to fold. It stores
+// the offset of the log's end in f.end.
 func (f *fold) restore(client *kgo.Client) (from int64, err error) {
-	// The snapshots first: the end of the log is looked up later, so it lies behind all
-	// that they hold.
+	// The snapshots are read first: the end of the log is looked up later, so it is after
+	// everything that they contain.
 	newest, err := f.newestSnapshot()
 	if err != nil {
 		return 0, err
@@ -56,9 +56,9 @@ func (f *fold) restore(client *kgo.Client) (from int64, err error) {
 	return from, nil
 }
 
-// newestSnapshot reads flyball.breakers to its end; nil: there is no snapshot. One that
-// cannot be read is skipped, and an older one or the log itself takes its place. One of a
-// newer version is an error.
+// newestSnapshot reads flyball.breakers to its end; nil: there is no snapshot. A snapshot that
+// cannot be read is skipped: an older one or the log itself replaces it. A snapshot of a newer
+// version is an error.
 func (f *fold) newestSnapshot() (newest *ledger.Snapshot, err error) {
 	_, err = kafka.ReadToEnd(f.ctx, f.o.Kafka, clientRestore, wire.BreakersTopic, nil, func(r *kgo.Record) error {
 		snap, err := readSnapshot(r.Value)
@@ -76,8 +76,7 @@ func (f *fold) newestSnapshot() (newest *ledger.Snapshot, err error) {
 	return newest, err
 }
 
-// readSnapshot reads a stored state, and converts one of version 1, which held breakers
-// only.
+// readSnapshot decodes a stored state, and converts one of version 1, which held only breakers.
 func readSnapshot(value []byte) (*ledger.Snapshot, error) {
 	snap, err := wire.DecodeDocument[ledger.Snapshot](value, ledger.SnapshotVersion)
 	var version struct {

@@ -12,9 +12,9 @@ import (
 	"flyball/schema"
 )
 
-// Supports checks whether a kind of command may be written. The error names the live points
-// that are not known to fold it: such a command would end them. A point that was stopped
-// is waited for until its heartbeat is ten minutes old.
+// Supports returns an error unless a kind of command may be written. The error names the live
+// points that are not known to fold it: such a command would end their fold. A point that was
+// stopped counts as live until its heartbeat is ten minutes old.
 func (p *Point) Supports(kind schema.CommandKind) error {
 	need := kind.Feature()
 	switch {
@@ -39,15 +39,15 @@ func (p *Point) Supports(kind schema.CommandKind) error {
 		kind, strings.Join(old, ", "), int64(pointTTL.Minutes()))
 }
 
-// settingsWriter remembers what was written and logged about the settings of the file.
+// settingsWriter holds what was written and logged about the settings of the file.
 type settingsWriter struct {
 	mu      sync.Mutex
-	written bool  // the settings of the file are written, and no point has folded them yet
-	sent    int64 // how many ticks had been written then
+	written bool  // the settings of the file were written
+	sent    int64 // number of written ticks at that time
 	differ  bool  // it was logged that the log's settings differ
 }
 
-// settingsRetry is after how many ticks settings that no point has folded are written again.
+// settingsRetry is the number of ticks after which settings that are not folded are written again.
 const settingsRetry = 10
 
 // writeSettings writes the settings of the file while the log has none of the tenant, and
@@ -78,8 +78,8 @@ func (p *Point) writeSettings() {
 	p.log.Send(InitialSettings(p.o.Tenant, p.o.Name, p.o.Budget), nil)
 }
 
-// InitialSettings is the command that puts the settings of a configuration file in force.
-// Its id is derived from its content, so points with the same file write one command.
+// InitialSettings returns the command that puts the settings of a configuration file in force. Its
+// id is derived from its content, so points with the same file write the same command.
 func InitialSettings(tenant, point string, b breaker.Budget) *schema.Command {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %d %d", tenant, b.PerHour, b.Percent))
 	return &schema.Command{ID: "settings_" + hex.EncodeToString(sum[:8]), Kind: schema.CommandSettings, Tenant: tenant, By: point,

@@ -17,18 +17,18 @@ const staleAfter = 5 * time.Second
 
 var errLoading = errors.New("control: breakers are being loaded")
 
-// replica is the folded state and how far it can be believed.
+// replica is the folded state, and whether it is current.
 type replica struct {
 	now    func() time.Time
-	traces *traces // of openings that were folded: written before a request can meet them
+	traces *traces // of folded openings: written before a request can see them
 
 	mu     sync.RWMutex // of everything below; a writer holds it for one record
 	state  *ledger.State
 	loaded bool
 	heard  time.Time // when the last record was folded, by this process's clock
-	// behind: the process stood still, or its clock was set, for longer than a silent log
-	// is believed. Records that are folded next may be as old, so the state counts as stale
-	// until the tick that this process wrote as its awaited-th has come back.
+	// behind: the process was paused, or its clock was set, for longer than staleAfter. The next
+	// folded records may be as old, so the state counts as stale until the tick with the number
+	// awaited, which this process writes, is folded.
 	behind  bool
 	awaited int64
 	ended   error // why the fold has ended
@@ -38,21 +38,21 @@ func newReplica(now func() time.Time) *replica {
 	return &replica{now: now, traces: newTraces(), state: ledger.New(breaker.DefaultBudget())}
 }
 
-// View is the state under the point's read lock. Who acquires it releases it, waits for
-// nothing meanwhile, and changes nothing in it.
+// View is the state with the point's read lock held. The caller that acquires it must release it,
+// must not wait meanwhile, and must not change anything in it.
 type View struct {
 	*ledger.State
 	r *replica
 }
 
-// Release gives the lock back.
+// Release releases the lock.
 func (v View) Release() { v.r.mu.RUnlock() }
 
 // Loaded reports whether the log was read to the end that it had when the point started.
 func (v View) Loaded() bool { return v.r.loaded }
 
-// Stale reports that the log has been silent for a while, or that the point has not
-// caught up with it since: the last state holds.
+// Stale reports whether the log has been silent for a while, or the point has not caught up with it
+// since: the last state stays in force.
 func (v View) Stale() bool { return v.r.stale() }
 
 func (r *replica) acquire() View {
@@ -60,12 +60,12 @@ func (r *replica) acquire() View {
 	return View{State: r.state, r: r}
 }
 
-// stale is View.Stale; the caller holds the lock.
+// stale implements View.Stale; the caller holds the lock.
 func (r *replica) stale() bool {
 	return r.ended != nil || r.behind || apart(r.now(), r.heard)
 }
 
-// silentFor is how long no record was folded; the caller holds the lock.
+// silentFor returns how long no record was folded; the caller holds the lock.
 func (r *replica) silentFor() time.Duration { return r.now().Sub(r.heard) }
 
 func (r *replica) ready() error {
@@ -80,15 +80,15 @@ func (r *replica) ready() error {
 	return nil
 }
 
-// restore replaces the state by one that was stored.
+// restore replaces the state with a stored one.
 func (r *replica) restore(state *ledger.State) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.state = state
 }
 
-// load makes the point answer, if it does not yet. began is when reading began, and ticks
-// is how many this process has written: a log that took long to read has grown meanwhile.
+// load makes the point ready, if it is not. began is the time when reading began; ticks is how many
+// ticks this process has written: if reading took long, the log has grown meanwhile.
 func (r *replica) load(began time.Time, ticks int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -102,7 +102,7 @@ func (r *replica) load(began time.Time, ticks int64) {
 	}
 }
 
-// end takes readiness away; first is false if it was taken before.
+// end makes the point not ready; first is false if it was already ended.
 func (r *replica) end(err error) (first bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -113,7 +113,7 @@ func (r *replica) end(err error) (first bool) {
 	return true
 }
 
-// folded is what the fold of one record came to.
+// folded is the result of folding one record.
 type folded struct {
 	events []schema.Event
 	open   int // breakers that are not closed
@@ -121,8 +121,8 @@ type folded struct {
 	known  bool // there is a result
 }
 
-// apply folds the record at an offset, which the broker stamped at a time. command is nil
-// for a record that cannot be read.
+// apply folds the record at an offset, with the broker's timestamp. command is nil for a record
+// that cannot be read.
 func (r *replica) apply(offset, stamped int64, command *schema.Command, ticks *ticks) (out folded) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -151,8 +151,8 @@ func (r *replica) apply(offset, stamped int64, command *schema.Command, ticks *t
 	return out
 }
 
-// apart reports whether so much of this process's clock lies between two moments that the
-// log cannot have been followed, or the clock was set meanwhile.
+// apart reports whether two times of this process's clock are so far apart that the log cannot have
+// been followed between them, or the clock was set.
 func apart(now, before time.Time) bool {
 	d := now.Sub(before)
 	return d > staleAfter || d < -time.Second

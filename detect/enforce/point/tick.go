@@ -17,18 +17,18 @@ import (
 const (
 	tickEvery     = time.Second
 	snapshotEvery = 30 * time.Second
-	// maxPendingTicks is how many ticks may wait to be written at a time: while no broker
-	// is reachable more of them carry no information.
+	// maxPendingTicks is how many ticks may wait to be written: more of them carry no information
+	// while no broker is reachable.
 	maxPendingTicks = 5
 )
 
 // ticks numbers the ticks of this process.
 type ticks struct {
-	session    atomic.Pointer[string] // what the ids of this process's ticks begin with
+	session    atomic.Pointer[string] // prefix of the ids of this process's ticks
 	sent, done atomic.Int64
 }
 
-// number of a tick that this process wrote.
+// number returns the number of a tick; false if this process did not write it.
 func (t *ticks) number(c *schema.Command) (int64, bool) {
 	session := t.session.Load()
 	if session == nil || c.Kind != schema.CommandTick {
@@ -47,10 +47,10 @@ func (t *ticks) begin() {
 	t.session.Store(&session)
 }
 
-// ticker does what a point does once a second.
+// ticker does the work of a point that is due once a second.
 type ticker struct{ *Point }
 
-// run keeps the log's clock going, announces how far the point is, and stores snapshots,
+// run advances the log's clock with ticks, announces the point's position, and stores snapshots,
 // until ctx ends.
 func (p ticker) run(ctx context.Context) {
 	t := time.NewTicker(tickEvery)

@@ -6,10 +6,10 @@ import (
 	"flyball/schema"
 )
 
-// maxTraces is how many openings of breakers are remembered.
+// maxTraces is how many openings of breakers are kept.
 const maxTraces = 50
 
-// traces remember what the latest openings of breakers did at this point, for receipts.
+// traces holds the effects of the latest openings of breakers at this point, for receipts.
 type traces struct {
 	mu           sync.Mutex
 	byGeneration map[uint64]*schema.PointTrace
@@ -18,7 +18,7 @@ type traces struct {
 
 func newTraces() *traces { return &traces{byGeneration: map[uint64]*schema.PointTrace{}} }
 
-// applied notes that a breaker was folded, at a time of this process's clock in Unix ns.
+// applied records that a breaker was folded, at a time of this process's clock in Unix ns.
 func (t *traces) applied(b *schema.Breaker, at int64) {
 	if b.State != schema.BreakerOpen && b.State != schema.BreakerForcedOpen {
 		return

@@ -1,23 +1,23 @@
-// Package problem is the form of refusals (RFC 9457), which the check's answers to
-// gateways and the control API share. It writes none and decides nothing.
+// Package problem defines the JSON form of refusals (RFC 9457) that the check's answers to gateways
+// and the control API share. It does not write responses and does not decide.
 package problem
 
 import "flyball/detect/enforce/ledger"
 
-// MediaType of a problem.
+// MediaType is the media type of a problem.
 const MediaType = "application/problem+json"
 
-// Body of an answer that is no success.
-type Body struct {
+// Document is the body of a response that is not a success.
+type Document struct {
 	Type     string   `json:"type"`
 	Title    string   `json:"title"`
 	Status   int      `json:"status"`
 	Detail   string   `json:"detail"`
 	Instance string   `json:"instance,omitempty"`
-	Flyball  *Details `json:"flyball,omitempty"` // of an answer to a gateway
+	Flyball  *Details `json:"flyball,omitempty"` // only in an answer to a gateway
 }
 
-// Details are what programs read of an answer to a gateway.
+// Details are the fields for programs in an answer to a gateway.
 type Details struct {
 	Reason     string `json:"reason"` // named reason
 	Action     string `json:"action"`
@@ -27,12 +27,12 @@ type Details struct {
 	FindingID  string `json:"finding_id,omitempty"`
 	Generation uint64 `json:"generation,omitempty"`
 	Expires    string `json:"expires,omitempty"` // RFC 3339
-	// Because is the text of the breaker's reason, Opened the named reason for its scope.
+	// Because is the text of the breaker's reason, Opened the named reason for which it opened.
 	Because    string `json:"because,omitempty"`
 	Opened     string `json:"opened_because,omitempty"`
 	DecisionID string `json:"decision_id"`
-	// RetryAfter is in seconds; 0: to send the call again does not help.
+	// RetryAfter is in seconds; 0: sending the call again does not help.
 	RetryAfter int `json:"retry_after_seconds,omitempty"`
-	// Weighed are the objections that are enforced.
+	// Weighed are the enforced objections.
 	Weighed []ledger.Objection `json:"weighed,omitempty"`
 }

@@ -1,10 +1,9 @@
-// Package quota is the state machine of leases: a point spends the units of a quota that it
-// has leased, and requests more in the log. Leased units count as spent, so that all points
-// together never exceed a quota. The units of a point that dies are lost until the window
-// ends.
+// Package quota is the state machine of leases: a point spends the units of a quota that it has
+// leased, and requests more in the log. Leased units count as spent, so that all points together
+// never exceed a quota. The units of a point that stops are lost until the window ends.
 //
-// It refuses to lease for a window that the log's clock is not in. The number of spenders
-// is bounded. What a call costs, and what the limits are, is decided in package manifest.
+// It does not lease units for a window that does not contain the log's time. The number of spenders
+// is bounded. Package manifest decides what a call costs and what the limits are.
 package quota
 
 import (
@@ -15,15 +14,15 @@ import (
 	"flyball/schema"
 )
 
-// Bounds of the spenders within their windows: of one agent's quotas, and of all. Spenders
-// of a claimed identity have bounds of their own, a quarter of these.
+// Bounds of the spenders in their windows: of one agent's quotas, and in total. Spenders with a
+// claimed identity have separate bounds, a quarter of these.
 const (
 	maxPerAgent, maxTotal               = 20_000, 200_000
 	maxClaimedPerAgent, maxClaimedTotal = maxPerAgent / 4, maxTotal / 4
 )
 
-// Limits returns a quota of a tenant: its limit and the length of its window in ns. It
-// must return the same at every point for the same position in the log.
+// Limits returns the limit of a tenant's quota and the length of its window in ns. It must return
+// the same values at every point for the same position in the log.
 type Limits func(tenant, agent, quota string) (limit, per int64, ok bool)
 
 // Key identifies what is counted: a spender's units of a quota.
@@ -35,18 +34,18 @@ type Key struct {
 	Spender string `json:"of"`
 }
 
-// Count is how much of a quota is leased in a window.
+// Count reports how much of a quota is leased in a window.
 type Count struct {
 	Key
 	Window int64 `json:"window"`  // number of the window since 1970
-	Ends   int64 `json:"ends_ns"` // the window's end on the log's clock, Unix ns
+	Ends   int64 `json:"ends_ns"` // end of the window on the log's clock, Unix ns
 	Units  int64 `json:"units"`   // leased
 	Limit  int64 `json:"limit"`
 	// Claimed: only the spender itself vouches for its identity.
 	Claimed bool `json:"claimed,omitempty"`
 }
 
-// pool is where spenders are counted: those of an agent's quotas, or all if the agent is
+// pool is the key by which spenders are counted: those of an agent's quotas, or all if the agent is
 // empty.
 type pool struct {
 	tenant, agent string
@@ -55,7 +54,7 @@ type pool struct {
 
 func (c *Count) pools() [2]pool { return [2]pool{{c.Tenant, c.Agent, c.Claimed}, {claimed: c.Claimed}} }
 
-// State is what is leased. It is not for concurrent use.
+// State holds the leased units. It is not safe for concurrent use.
 type State struct {
 	limits   Limits
 	counts   map[Key]*Count
@@ -68,8 +67,8 @@ func New(limits Limits) *State {
 	return &State{limits: limits, counts: map[Key]*Count{}, spenders: map[pool]int{}}
 }
 
-// Apply leases units of a quota: Result.Units is how many, 0 unless enforce.Leased. The
-// last units of a quota are leased even when they are fewer than requested.
+// Apply leases units of a quota. Result.Units is the number of leased units, 0 unless the code is
+// enforce.Leased. The last units of a quota are leased even if they are fewer than requested.
 func (s *State) Apply(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
 	code, units := s.lease(at.Time, c)
 	return enforce.Result{Code: code, Units: units}, nil
@@ -106,7 +105,7 @@ func (s *State) lease(now int64, c *schema.Command) (code enforce.ResultCode, un
 	return enforce.Leased, units
 }
 
-// add adds the spender of a lease, whose window ends at a time; nil: there is no room.
+// add adds the spender of a lease whose window ends at a time; nil: a bound is reached.
 func (s *State) add(now int64, c *schema.Command, ends int64) *Count {
 	s.sweep(now)
 	l := c.Lease
@@ -130,7 +129,7 @@ func (s *State) put(c *Count) {
 	}
 }
 
-// sweep removes windows that are over, at most once a second of the log's clock.
+// sweep removes windows that have ended, at most once per second of the log's clock.
 func (s *State) sweep(now int64) {
 	if now < s.swept+1e9 {
 		return
@@ -148,7 +147,7 @@ func (s *State) sweep(now int64) {
 	}
 }
 
-// List returns what is leased in windows that are not over at a time, by agent, quota and
+// List returns the leased units in windows that have not ended at a time, by agent, quota and
 // spender.
 func (s *State) List(now int64) []Count {
 	out := make([]Count, 0, len(s.counts))
@@ -164,7 +163,7 @@ func (s *State) List(now int64) []Count {
 	return out
 }
 
-// Snapshot returns what is leased.
+// Snapshot returns all leased units.
 func (s *State) Snapshot() []Count { return s.List(0) }
 
 // Restore returns the state of a snapshot.

@@ -1,8 +1,8 @@
-// Package reach computes what a caller could still do: the worst that is possible with a
-// stolen token, under the manifest and the quotas in force.
+// Package reach computes what a caller could still do: the worst that is possible with a stolen
+// token, under the manifest and the quotas in force.
 //
-// It refuses to guess: routes that nobody has called are not in the report, and the report
-// says so.
+// It does not guess: routes without any call are not in the report, and the report contains a
+// caveat about that.
 package reach
 
 import (
@@ -14,14 +14,14 @@ import (
 	"flyball/schema"
 )
 
-// Route is a route that somebody has called, and what a call of it does.
+// Route is a route that was called, and the effect of its calls.
 type Route struct {
 	manifest.Usage
 	Effect string
 	Used   uint64 // calls of the subject itself
 }
 
-// RouteAccess is whether and how often a caller can call a route.
+// RouteAccess reports whether and how often a caller can call a route.
 type RouteAccess struct {
 	Route         string `json:"route"`
 	Effect        string `json:"effect"`
@@ -31,22 +31,22 @@ type RouteAccess struct {
 	Why    string `json:"why"`
 	Line   string `json:"line,omitempty"`
 	Used   uint64 `json:"used"`   // calls of the subject
-	Others uint64 `json:"others"` // calls of everybody else
-	// WorstPerHour is how many such calls the quotas in force let pass in an hour; -1:
-	// nothing bounds them.
+	Others uint64 `json:"others"` // calls of all other callers
+	// WorstPerHour is how many such calls the quotas in force let pass in an hour; -1: no quota
+	// bounds them.
 	WorstPerHour int64  `json:"worst_per_hour"`
-	BoundBy      string `json:"bound_by,omitempty"` // the quota
+	BoundBy      string `json:"bound_by,omitempty"` // name of the quota
 }
 
 // Narrowing is a change of the manifest, and what it would stop.
 type Narrowing struct {
 	Line         string `json:"line"`
-	Routes       int    `json:"routes"` // that are allowed and would then ask or be denied
+	Routes       int    `json:"routes"` // allowed routes that would then ask or be denied
 	Irreversible int    `json:"irreversible"`
 	Used         uint64 `json:"used"` // calls of the subject on these routes
 }
 
-// Report is what a subject can reach.
+// Report lists what a subject can reach.
 type Report struct {
 	Agent      string        `json:"agent"`
 	Manifest   uint64        `json:"manifest_version"` // 0: there is none
@@ -56,9 +56,9 @@ type Report struct {
 	Caveats    []string      `json:"caveats"`
 }
 
-// Analyze reports what an agent can reach. Without a manifest (m is nil) everything is
-// allowed and nothing is bounded; ask says that irreversible calls need approval even so.
-// Routes with irreversible calls come first, then those that are allowed.
+// Analyze returns what an agent can reach. Without a manifest (m is nil) everything is allowed and
+// nothing is bounded; if ask is set, irreversible calls need approval nevertheless. Routes with
+// irreversible calls come first, then allowed routes.
 func Analyze(agent string, m *manifest.Manifest, version uint64, ask, armed bool, routes []Route) Report {
 	r := Report{Agent: agent, Manifest: version, Lines: []RouteAccess{}, Narrowings: []Narrowing{},
 		Caveats: []string{"routes that nobody has called are not known here"}}
@@ -124,8 +124,8 @@ func (a *RouteAccess) bound(spends []manifest.Spend) {
 	}
 }
 
-// narrowings returns the changes of a manifest that would stop something, those that hold
-// the fewest calls of the subject first.
+// narrowings returns the changes of a manifest that would stop something. Those that hold the
+// fewest calls of the subject come first.
 func narrowings(agent string, m *manifest.Manifest, routes []Route) []Narrowing {
 	out := []Narrowing{}
 	for _, n := range m.Narrowed() {
@@ -153,7 +153,7 @@ func narrowings(agent string, m *manifest.Manifest, routes []Route) []Narrowing 
 	return out
 }
 
-// worst says in one sentence which irreversible calls pass without approval.
+// worst returns one sentence about the irreversible calls that pass without approval.
 func worst(routes []RouteAccess) string {
 	n, unused, unbounded := 0, 0, 0
 	most := int64(0)

@@ -1,8 +1,8 @@
-// Package sightings remembers which runs and which names the checks of one enforcement
-// point have seen: since when it knows a run, what it has let through of it, and whether
-// a name in an operator's command is one that requests really carry.
+// Package sightings keeps the runs and names that the checks of one enforcement point have seen:
+// since when the point knows a run, what it has allowed of the run, and whether requests contain a
+// name that an operator's command uses.
 //
-// All of it is in memory and bounded. Names that anybody can invent are kept apart from
-// the others, so that a flood of them pushes out nothing but names of the same kind. The
-// package stores nothing, decides nothing, and does not know enforcement's state.
+// Everything is in memory and bounded. Names that a client can invent are kept separately from the
+// others, so that a flood of them removes only names of the same kind. The package does not store
+// data, does not decide, and does not use the state of enforcement.
 package sightings

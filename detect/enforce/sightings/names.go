@@ -7,9 +7,9 @@ import (
 	"flyball/schema"
 )
 
-// Names are agents, credentials and principals that requests carried. Names that the
-// infrastructure vouches for, and credentials that the API has accepted, are kept apart
-// from claimed credentials. When a set is full, the name that was added first is forgotten.
+// Names holds the agents, credentials and principals of requests. Names that the infrastructure
+// vouches for, and credentials that the API has accepted, are kept separately from claimed
+// credentials. When a set is full, the name that was added first is removed.
 type Names struct {
 	established, claimed nameSet
 }
@@ -19,7 +19,7 @@ type nameSet struct {
 	mu    sync.RWMutex
 	names map[schema.Scope]bool
 	order []schema.Scope
-	next  int // in order: the place of the name that is forgotten next
+	next  int // index in order of the name that is removed next
 }
 
 // maxNames is the size of each of the two sets.
@@ -30,8 +30,8 @@ func NewNames() *Names {
 	return &Names{established: nameSet{names: map[schema.Scope]bool{}}, claimed: nameSet{names: map[schema.Scope]bool{}}}
 }
 
-// Add remembers who makes a call. Agents and principals whose name is only claimed are
-// left out: no breaker can be about them.
+// Add adds the caller of a call. Agents and principals whose name is only claimed are left out: no
+// breaker can be on them.
 func (n *Names) Add(c *schema.Call, standing schema.Standing) {
 	if c.AgentID != "" && c.AgentTrust >= schema.TrustInfrastructure {
 		n.established.add(schema.Scope{Kind: schema.ScopeAgent, Value: c.AgentID})
@@ -63,7 +63,7 @@ func (n *nameSet) add(s schema.Scope) {
 	if n.has(s) {
 		return
 	}
-	s.Value = strings.Clone(s.Value) // it is a part of the request's buffers
+	s.Value = strings.Clone(s.Value) // it aliases the request's buffers
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.names[s] {

@@ -9,15 +9,15 @@ import (
 	"flyball/schema"
 )
 
-// Runs remembers runs that requests named: when each was first seen, and what was let
-// through of it. There is room for MaxRuns of each standing. When it is full, the run that
-// was added first is forgotten, and counts as new if it comes again. Run ids that anybody
-// can invent push out runs of claimed callers only.
+// Runs holds the runs that requests named: when each was first seen, and what was allowed of it.
+// There is room for MaxRuns of each standing. When it is full, the run that was added first is
+// removed, and counts as new when it appears again. Run ids that a client invents can remove only
+// runs of claimed callers.
 type Runs struct {
 	pools [standings][shards]runShard
 }
 
-// MaxRuns is how many runs are remembered of each standing.
+// MaxRuns is how many runs of each standing are kept.
 const MaxRuns = 100_000
 
 const (
@@ -29,7 +29,7 @@ type runShard struct {
 	mu   sync.Mutex
 	runs map[schema.RunID]*runMemory
 	ring []schema.RunID // in the order of additions
-	next int            // in ring: the place of the run that is forgotten next
+	next int            // index in ring of the run that is removed next
 }
 
 type runMemory struct {
@@ -39,12 +39,12 @@ type runMemory struct {
 	caller  schema.Holder
 }
 
-// Run is a run that requests named.
-type Run struct {
+// Sighting is a run that requests named.
+type Sighting struct {
 	ID     schema.RunID
 	Key    string        // that the caller gave
 	First  int64         // the log's time when it was first seen, Unix ns
-	Caller schema.Holder // who acts in it
+	Caller schema.Holder // caller in the run
 }
 
 // NewRuns returns an empty memory.
@@ -62,10 +62,9 @@ func (m *Runs) shard(id schema.RunID, standing schema.Standing) *runShard {
 	return &m.pools[standing][int(id[0])%shards]
 }
 
-// FirstSeen returns when a run was first seen, by the log's time in Unix ns (0: now), and
-// what was let through of it so far. A run that is new is remembered as of the time at,
-// with the caller of the call (nil: nobody). A run whose caller has risen in standing is
-// still known.
+// FirstSeen returns when a run was first seen, by the log's time in Unix ns (0: now), and what was
+// allowed of it so far. A new run is added with the time at and the caller of the call (nil: no
+// caller). A run is still recognised after the standing of its caller has risen.
 func (m *Runs) FirstSeen(id schema.RunID, standing schema.Standing, at int64, c *schema.Call) (first int64, allowed schema.Exposure) {
 	if id.IsZero() {
 		return 0, allowed
@@ -75,7 +74,7 @@ func (m *Runs) FirstSeen(id schema.RunID, standing schema.Standing, at int64, c 
 		return r.first, r.allowed
 	}
 	began := runMemory{first: at}
-	if c != nil { // copies: the call's texts are parts of the request's buffers
+	if c != nil { // copies, because the call's texts alias the request's buffers
 		began.key = strings.Clone(c.RunKey)
 		began.caller = schema.Holder{AgentID: strings.Clone(c.AgentID), AgentTrust: c.AgentTrust,
 			CredentialID: strings.Clone(c.CredentialID), Standing: standing}
@@ -100,7 +99,7 @@ func (s *runShard) get(id schema.RunID) (runMemory, bool) {
 	return runMemory{}, false
 }
 
-// add remembers a run; if it is known already, what is known of it is returned.
+// add adds a run. If the run is already there, add returns it and there is true.
 func (s *runShard) add(id schema.RunID, began *runMemory) (known runMemory, there bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,7 +117,7 @@ func (s *runShard) add(id schema.RunID, began *runMemory) (known runMemory, ther
 	return runMemory{}, false
 }
 
-// remove forgets a run. Its place in the ring is taken when its turn comes.
+// remove removes a run. Its place in the ring is reused later.
 func (s *runShard) remove(id schema.RunID) (runMemory, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -130,7 +129,7 @@ func (s *runShard) remove(id schema.RunID) (runMemory, bool) {
 	return *r, true
 }
 
-// CountAllowed counts a call that was let through.
+// CountAllowed counts an allowed call of a run.
 func (m *Runs) CountAllowed(id schema.RunID, standing schema.Standing, irreversible bool) {
 	if id.IsZero() {
 		return
@@ -146,14 +145,14 @@ func (m *Runs) CountAllowed(id schema.RunID, standing schema.Standing, irreversi
 	}
 }
 
-// MinIDPrefix is how many characters of a run's id Find needs.
+// MinIDPrefix is the minimum number of characters of a run's id that Find needs.
 const MinIDPrefix = 6
 
-// Find returns the runs that a term names: a run's id, at least MinIDPrefix characters of
-// its beginning, or a run's own key. Runs of established callers come first, since anybody
-// can give a run the key of another, then the latest. It reads every run that is remembered.
-func (m *Runs) Find(term string) []Run {
-	var out []Run
+// Find returns the runs that a term names: a run's id, at least MinIDPrefix characters of its
+// beginning, or a run's own key. Runs of established callers come first, because any caller can
+// give a run the key of another; then the latest come first. It reads every run in memory.
+func (m *Runs) Find(term string) []Sighting {
+	var out []Sighting
 	prefix := strings.ToLower(term)
 	for p := range m.pools {
 		for i := range m.pools[p] {
@@ -161,20 +160,20 @@ func (m *Runs) Find(term string) []Run {
 			s.mu.Lock()
 			for id, r := range s.runs {
 				if r.key == term || len(prefix) >= MinIDPrefix && strings.HasPrefix(id.String(), prefix) {
-					out = append(out, Run{ID: id, Key: r.key, First: r.first, Caller: r.caller})
+					out = append(out, Sighting{ID: id, Key: r.key, First: r.first, Caller: r.caller})
 				}
 			}
 			s.mu.Unlock()
 		}
 	}
-	slices.SortFunc(out, func(a, b Run) int {
+	slices.SortFunc(out, func(a, b Sighting) int {
 		return cmp.Or(cmp.Compare(b.Caller.Standing, a.Caller.Standing), cmp.Compare(b.First, a.First),
 			cmp.Compare(a.ID.String(), b.ID.String()))
 	})
 	return out
 }
 
-// Len is how many runs are remembered.
+// Len returns how many runs are in memory.
 func (m *Runs) Len() int {
 	n := 0
 	for p := range m.pools {

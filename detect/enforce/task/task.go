@@ -1,9 +1,8 @@
-// Package task is the state machine of tasks: what an orchestrator declared that a run of
-// an agent is for, which resources it may change, and until when.
+// Package task is the state machine of tasks: an orchestrator declares the purpose of an agent's
+// run, which resources the run may change, and until when.
 //
-// It refuses tasks by the agent itself: a task is declared and ended by commands of another
-// role, and a run key is not used for a second task. It does not decide calls: see
-// package manifest.
+// It does not accept tasks from the agent itself: commands of another role declare and end a task,
+// and a run key is not used for a second task. It does not decide calls: see package manifest.
 package task
 
 import (
@@ -18,12 +17,12 @@ import (
 
 const (
 	maxDuration = int64(7 * 24 * time.Hour)
-	remembered  = int64(24 * time.Hour) // after its end, to recognise calls that come late
+	remembered  = int64(24 * time.Hour) // after the end of a task, to recognise late calls
 	maxTasks    = 100_000
 	maxTargets  = 1000
 )
 
-// State is all tasks. It is not for concurrent use. A task that was returned never changes.
+// State holds all tasks. It is not safe for concurrent use. A task that was returned never changes.
 type State struct {
 	tasks map[string]*schema.Task
 	order []string // in the order of declaration
@@ -32,7 +31,7 @@ type State struct {
 // New returns the state before any command.
 func New() *State { return &State{tasks: map[string]*schema.Task{}} }
 
-// Apply declares or ends a task. The result refers to the task by its id.
+// Apply declares or ends a task. The result contains the id of the task.
 func (s *State) Apply(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
 	code, t := s.apply(at, c)
 	r := enforce.Result{Code: code}
@@ -96,7 +95,7 @@ func (s *State) declare(at enforce.LogPosition, c *schema.Command) (enforce.Resu
 	return enforce.TaskDeclared, &t
 }
 
-// removeOld removes tasks that ended a day ago or earlier, once there is no room for more.
+// removeOld removes tasks that ended at least a day ago, when the bound is reached.
 func (s *State) removeOld(now int64) {
 	if len(s.order) < maxTasks {
 		return
@@ -112,7 +111,7 @@ func (s *State) removeOld(now int64) {
 	})
 }
 
-// ForRun returns the task of an agent's run, ended or not; nil without one.
+// ForRun returns the task of an agent's run, ended or not; nil if there is none.
 func (s *State) ForRun(tenant, agent, runKey string) *schema.Task {
 	if runKey == "" || len(s.tasks) == 0 {
 		return nil
@@ -120,10 +119,10 @@ func (s *State) ForRun(tenant, agent, runKey string) *schema.Task {
 	return s.tasks[schema.TaskID(tenant, agent, runKey)]
 }
 
-// Get returns a task by its id; nil without one.
+// Get returns a task by its id; nil if there is none.
 func (s *State) Get(id string) *schema.Task { return s.tasks[id] }
 
-// List returns every task that is remembered, the latest first.
+// List returns every task in memory, the latest first.
 func (s *State) List() []*schema.Task {
 	out := s.Snapshot()
 	slices.Reverse(out)

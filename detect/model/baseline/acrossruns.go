@@ -8,8 +8,8 @@ import (
 	"flyball/detect/model/calibrate"
 )
 
-// AcrossRuns is how far the latest calls of actors come, across their runs
-// (feature.Recent), each run counted by the most that was reached in it.
+// AcrossRuns holds distributions of counts over the latest calls of actors, across their runs
+// (feature.ActorMemory). Each run counts with the maximum that was reached within it.
 type AcrossRuns struct {
 	Identical  RunCountDistribution `json:"identical"` // one identical call, by agent
 	NewOnRoute RunCountDistribution `json:"fresh"`     // new calls on a route, by route
@@ -24,7 +24,7 @@ func newAcrossRuns() AcrossRuns {
 	return AcrossRuns{Identical: newDistribution(), NewOnRoute: newDistribution(), Deletions: newDistribution(), Retries: newDistribution()}
 }
 
-// RecentMaxima is the most that was reached among an actor's latest calls within a run.
+// RecentMaxima holds the maximum of each count over an actor's latest calls, within a run.
 type RecentMaxima struct {
 	Identical, Deletions, Retries uint64
 	NewOnRoute                    map[string]uint64 // by route
@@ -39,7 +39,7 @@ func (a *AcrossRuns) add(r *TrainingRun) {
 	}
 }
 
-// SortByAgent sorts runs by agent and, of each agent, by time.
+// SortByAgent returns the runs sorted by agent, then by start.
 func SortByAgent(runs []*TrainingRun) []*TrainingRun {
 	sorted := slices.Clone(runs)
 	slices.SortFunc(sorted, func(a, b *TrainingRun) int {
@@ -48,7 +48,7 @@ func SortByAgent(runs []*TrainingRun) []*TrainingRun {
 	return sorted
 }
 
-// FillRecentMaxima fills in Latest, as if each agent had made its runs one after another.
+// FillRecentMaxima sets RecentMaxima of the runs, as if each agent had made its runs one after another.
 func FillRecentMaxima(runs []*TrainingRun) {
 	var recent feature.ActorMemory
 	agent := ""

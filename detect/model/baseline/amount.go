@@ -2,8 +2,8 @@ package baseline
 
 import "math"
 
-// Amount is what is known of one amount of a run: moments of its natural logarithm, of
-// everybody, of peer groups and of agents.
+// Amount holds the moments of the natural logarithm of an amount of a run, for all runs, for peer groups and for
+// agents.
 type Amount struct {
 	All    Moments            `json:"all"`
 	Groups map[string]Moments `json:"groups"`
@@ -12,8 +12,8 @@ type Amount struct {
 
 func newAmount() Amount { return Amount{Groups: map[string]Moments{}, Agents: map[string]Moments{}} }
 
-// Add counts a run's amount. Less than 1, or no number, counts as 1: the logarithm of 0
-// would make every sum infinite.
+// Add counts a run's amount. A value below 1 or NaN counts as 1, because the logarithm of 0
+// would make the sums infinite.
 func (a *Amount) Add(agent, group string, v float64) {
 	if !(v >= 1) {
 		v = 1
@@ -31,13 +31,13 @@ func (a *Amount) Add(agent, group string, v float64) {
 // LogNormal is a log-normal distribution: mean and standard deviation of the logarithm.
 type LogNormal struct{ Mean, SD float64 }
 
-// pseudoRuns is what the parent level weighs in mean and variance, in runs.
+// pseudoRuns is the weight of the parent level in mean and variance, in runs.
 const pseudoRuns = 20
 
-// ForAgent is the distribution for an agent: mean and variance shrunk to its peers', and
-// theirs to everybody's. The variance of a level includes how far its mean lies from the
-// parent's, so that few runs widen the tail instead of narrowing it. minSD bounds the
-// standard deviation from below.
+// ForAgent returns the distribution for an agent: mean and variance are shrunk to those of its peers, and
+// those to all runs. The variance of a level includes the distance of its mean from the mean of the
+// parent, so that few runs make the tail wider and not narrower. minSD is the minimum of the
+// standard deviation.
 func (a *Amount) ForAgent(agent, group string, minSD float64) LogNormal {
 	m, v := a.everybody()
 	m, v = a.Groups[group].towards(m, v)
@@ -45,7 +45,7 @@ func (a *Amount) ForAgent(agent, group string, minSD float64) LogNormal {
 	return LogNormal{m, max(math.Sqrt(v), minSD)}
 }
 
-// ForGroup is the same for a peer group.
+// ForGroup returns the distribution for a peer group, computed as in ForAgent.
 func (a *Amount) ForGroup(group string, minSD float64) LogNormal {
 	m, v := a.everybody()
 	m, v = a.Groups[group].towards(m, v)
@@ -64,7 +64,7 @@ func (m Moments) towards(mean, variance float64) (float64, float64) {
 	return m.shrunk(mean, variance, pseudoRuns)
 }
 
-// shrunk is mean and variance under so many pseudo-observations of the parent's.
+// shrunk returns mean and variance, shrunk to those of the parent by a number of pseudo-observations.
 func (m Moments) shrunk(mean, variance, pseudo float64) (float64, float64) {
 	own := (m.Sum + pseudo*mean) / (m.N + pseudo)
 	squares := max(m.Sum2-2*own*m.Sum+m.N*own*own, 0)

@@ -13,16 +13,16 @@ import (
 	"flyball/detect/model/sharedcredential"
 )
 
-// ErrUnsound means that a baseline holds what counting cannot have made.
+// ErrUnsound means that a baseline holds values that counting cannot produce.
 var ErrUnsound = errors.New("the baseline is unsound")
 
-// maxCount bounds a count: sums and squares of such stay finite.
+// maxCount is the maximum of a count, so that sums and squares of counts stay finite.
 const maxCount = 1e100
 
-// Check refuses a baseline whose scores would have no meaning: a number that is not
-// finite, a count below zero, more hits than calls, a variance below zero, an entry that
-// is null. The error wraps ErrUnsound and names the place by its path in JSON. Scores by
-// a baseline that passes are numbers.
+// Check returns an error for a baseline whose scores would have no meaning: with a number that is not
+// finite, a count below zero, more hits than calls, a variance below zero, or an entry that
+// is null. The error wraps ErrUnsound and contains the JSON path of the value. A baseline that passes gives scores that
+// are numbers.
 func (b *Baseline) Check() error {
 	if b.Version == "" {
 		return fmt.Errorf("%w: it has no version", ErrUnsound)
@@ -33,12 +33,12 @@ func (b *Baseline) Check() error {
 	return nil
 }
 
-// unsound is what is wrong, behind the path to it; nil: nothing is.
+// unsound is a problem and the path to it; nil means that there is none.
 type unsound struct{ path, problem string }
 
 func (u *unsound) Error() string { return u.path + u.problem }
 
-// at adds a step in front of the path.
+// at puts a path element in front of the path. u may be nil.
 func (u *unsound) at(step string) *unsound {
 	if u == nil {
 		return nil
@@ -46,7 +46,7 @@ func (u *unsound) at(step string) *unsound {
 	return &unsound{step + u.path, u.problem}
 }
 
-// first is the first of some results that is no nil.
+// first returns the first result that is not nil, or nil.
 func first(results ...*unsound) *unsound {
 	for _, u := range results {
 		if u != nil {
@@ -155,7 +155,7 @@ func checkScopes(m *scope.Model) *unsound {
 	return first(checkMap(m.Own, tasks).at(".own"), checkMap(m.Peers, tasks).at(".peers"))
 }
 
-// checkMap checks every value, in the order of the keys.
+// checkMap checks every value, sorted by key.
 func checkMap[T any](m map[string]T, check func(T) *unsound) *unsound {
 	for _, key := range slices.Sorted(maps.Keys(m)) {
 		if bad := check(m[key]); bad != nil {
@@ -208,7 +208,7 @@ func checkNumbers(list []float64) *unsound {
 	return nil
 }
 
-// notNull refuses a member of a map into which scoring looks.
+// notNull returns a problem for a nil pointer, which scoring would dereference.
 func notNull[T any](v *T) *unsound {
 	if v == nil {
 		return null()

@@ -7,10 +7,10 @@ import (
 	"flyball/detect/feature"
 )
 
-// Count is how many eligible calls there were, and in how many the event happened.
+// Count holds the number of eligible calls, and the number of those in which the event happened (Hits).
 type Count struct{ Hits, Calls float64 }
 
-// Counts of every cell. In JSON they are one flat list: hits and calls of each
+// Counts holds the count of every cell. In JSON it is one flat list: hits and calls of each
 // cell in the order of feature.Cell.
 type Counts [feature.NumCells]Count
 
@@ -26,7 +26,7 @@ func (c *Counts) add(s *feature.CallFeatures) {
 	}
 }
 
-// ForEvent is the sum over the cells of an event.
+// ForEvent returns the sum over the cells of an event.
 func (c *Counts) ForEvent(e feature.Event) Count {
 	var sum Count
 	from, to := e.CellRange()
@@ -59,7 +59,7 @@ func (c *Counts) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Moments of the logarithm of an amount over runs.
+// Moments holds the number of runs, and the sum and the sum of squares of the logarithm of an amount over them.
 type Moments struct {
 	N    float64 `json:"n"`
 	Sum  float64 `json:"sum"`

@@ -2,18 +2,16 @@ package baseline
 
 import "math"
 
-// RunCountDistribution says how far runs came in a count that only grows: of everybody, of a
-// peer group, and within a group of whatever the count is kept by, an agent or a
-// route.
+// RunCountDistribution holds the distribution of the final value of a count over runs: for all runs, by
+// peer group, and within a group by agent or by route.
 type RunCountDistribution struct {
 	All    RunCounts                       `json:"all"`
 	Groups map[string]RunCounts            `json:"groups"`
 	Within map[string]map[string]RunCounts `json:"within"` // group; agent or route name
 }
 
-// RunCounts[n] is how many runs came to n and no further. Runs that came further
-// than it has room for stand in its last place: they came there, and how far they
-// went on is not known.
+// RunCounts[n] is the number of runs whose final count is n. The last possible index, maxReached−1, also holds all runs
+// with higher counts, whose final count is not known.
 type RunCounts []float64
 
 const maxReached = 256
@@ -43,36 +41,36 @@ func (f *RunCountDistribution) Add(group, of string, n uint64) {
 	within[of] = within[of].add(n)
 }
 
-// Empty reports that no run was counted: nothing is known.
+// Empty reports whether no run was counted.
 func (f *RunCountDistribution) Empty() bool { return len(f.All) == 0 }
 
-// Levels are the counts to be shrunk towards one another, the widest first.
+// Levels returns the counts of all runs, of the group and within the group, for MinusLogTails.
 func (f *RunCountDistribution) Levels(group, of string) [3]RunCounts {
 	return [3]RunCounts{f.All, f.Groups[group], f.Within[group][of]}
 }
 
 const (
-	// levelPseudoRuns is what the wider level weighs in each step of a narrower one.
+	// levelPseudoRuns is the weight of the wider level as the prior of a narrower one, in runs.
 	levelPseudoRuns = 10
-	// assumedExponent is the exponent of the tail that is assumed where nobody has been:
+	// assumedExponent is the exponent of the tail that is assumed where there are no runs:
 	// P(N ≥ 2n | N ≥ n) = 2^−6.
 	assumedExponent = 6
 )
 
 // MinusLogTails appends −ln P(N ≥ n) for n = len(tails) … to−1 to tails, which is
-// empty or what it returned before. The tail is the product of the probabilities
-// of one step more (Kaplan and Meier 1958): of the runs that came to n, the share
-// that went on, under a beta prior worth ten runs at the wider level's share. The
-// widest level's prior is a power law, so that what nobody has done is rare and
-// not impossible; and since the runs of a narrow level are among those of the wide
-// ones, all levels together say no more than half a run in as many as the widest has.
-// Runs in the last place are censored there: they say nothing of what lies beyond.
+// empty or an earlier result. The tail is the product of conditional probabilities
+// (Kaplan and Meier 1958): the share of the runs with at least n−1 that have at least n, under a beta prior with the
+// weight of levelPseudoRuns runs at the share of the wider level. The
+// prior of the widest level is a power law, so that a count without runs is rare and
+// not impossible. The runs of a narrow level are also in the wide
+// ones; therefore no conditional probability is lower than half a run in the number of runs of the widest level.
+// Runs at the last index are censored: they do not change the tail beyond it.
 func MinusLogTails(levels [3]RunCounts, tails []float64, to int) []float64 {
 	if len(tails) == 0 {
 		tails = append(tails, 0)
 	}
-	// came[l][n] is how many runs of a level came to n, summed from the far end: where
-	// few are left the sum is theirs and not what a subtraction left of all.
+	// came[l][n] is the number of runs of level l with at least n, summed from the largest n down, which is more precise
+	// for small sums than a subtraction from the total.
 	var came [3][maxReached + 1]float64
 	for l, r := range levels {
 		for n := min(len(r), maxReached) - 1; n >= 0; n-- {
@@ -97,8 +95,8 @@ func MinusLogTails(levels [3]RunCounts, tails []float64, to int) []float64 {
 	return tails
 }
 
-// share of runs that went on, as a logarithm can be taken of it; what is no share
-// says nothing.
+// share returns on/of, at least the smallest positive number so that it has a logarithm. It returns 1 when the result is
+// not between 0 and 1.
 func share(on, of float64) float64 {
 	p := on / of
 	if !(p >= 0 && p <= 1) {
@@ -107,13 +105,13 @@ func share(on, of float64) float64 {
 	return max(p, math.SmallestNonzeroFloat64)
 }
 
-// ExtrapolateTail is −ln P(N ≥ n) past the last of tails, by the tail that is assumed there.
+// ExtrapolateTail returns −ln P(N ≥ n) for an n beyond tails, by the assumed tail.
 func ExtrapolateTail(tails []float64, n uint64) float64 {
 	last := len(tails) - 1
 	return tails[last] + assumedExponent*math.Log((float64(n)+.5)/(float64(last)+.5))
 }
 
-// Median is the median count of a level's runs; ok is false where there are none.
+// Median returns the median count of the runs. ok is false when there are no runs.
 func (r RunCounts) Median() (n int, ok bool) {
 	total := 0.0
 	for _, runs := range r {

@@ -6,18 +6,18 @@ import (
 	"flyball/detect/feature"
 )
 
-// DriftPerDay is the factor by which an agent's own usual figures may move in a day:
-// the odds of its events, the median of its amounts and their spread, and how likely a
-// run is to come as far as some counts.
+// DriftPerDay is the maximum factor by which an agent's own figures may change in a day:
+// the odds of its events, the median and the spread of its amounts, and the tail probabilities of
+// its counts.
 const DriftPerDay = 2
 
-// driftSteps halve the interval in which the allowed share is searched.
+// driftSteps is the number of bisection steps in the search for the allowed share.
 const driftSteps = 40
 
-// comparedCounts are where the tails of counts are compared.
+// comparedCounts are the counts at which tails are compared.
 var comparedCounts = [...]int{4, 8, 16, 32, 64}
 
-// ownFigures are an agent's own counts, as scoring shrinks them under given peers.
+// ownFigures holds an agent's own counts, before they are shrunk to those of its peers.
 type ownFigures struct {
 	counts  Counts
 	amounts []Moments   // in the order of Baseline.amounts
@@ -35,7 +35,7 @@ func (b *Baseline) ownFigures(agent, group string) ownFigures {
 	return out
 }
 
-// mix is base + share·(all − base), number by number.
+// mix returns base + share·(all − base) for each number.
 func (base *ownFigures) mix(all *ownFigures, share float64) ownFigures {
 	out := ownFigures{
 		counts:  mixCounts(base.counts, all.counts, share),
@@ -51,8 +51,8 @@ func (base *ownFigures) mix(all *ownFigures, share float64) ownFigures {
 	return out
 }
 
-// drift is the natural logarithm of the largest factor by which a figure differs
-// between two, both seen under this baseline's peers.
+// drift returns the natural logarithm of the largest factor between the figures of from and to, both shrunk to the
+// peers of this baseline.
 func (b *Baseline) drift(group string, from, to *ownFigures) float64 {
 	return max(b.driftOfOdds(group, from, to), b.driftOfAmounts(group, from, to), b.driftOfCounts(group, from, to))
 }
@@ -96,10 +96,10 @@ func (b *Baseline) driftOfCounts(group string, from, to *ownFigures) (largest fl
 	return largest
 }
 
-// LimitDrift keeps an agent's own figures within DriftPerDay of those of the version
-// before, for so many days: its counts become those of the version before and as much
-// of the difference as the limit allows. agent is its key, group its peers. It returns
-// the share of the difference that is kept; 1 is all of it, and nothing was changed.
+// LimitDrift limits the change of an agent's own figures from the previous version to DriftPerDay for a number of days.
+// The counts become those of the previous version plus a share of the
+// difference, as large as the limit allows. agent is the agent's key, group its peer group. It returns
+// the share; 1 means that nothing was changed.
 func (b *Baseline) LimitDrift(before *Baseline, agent, group string, days float64) float64 {
 	if !b.Has(agent) || !before.Has(agent) {
 		return 1

@@ -9,11 +9,11 @@ import (
 	"flyball/schema"
 )
 
-// Figure is what is usual in one respect, for people: for an agent (shrunk to its
-// peers as scoring does), for its peers, and for humans.
+// Figure is a usual value of an agent for display: of the agent itself (shrunk to its
+// peers as in scoring), of its peers, and of humans.
 type Figure struct {
 	What   string               `json:"what"`
-	Share  bool                 `json:"share,omitempty"` // of calls; else the median of runs
+	Share  bool                 `json:"share,omitempty"` // a share of calls; else the median over runs
 	Own    schema.OptionalFloat `json:"own,omitzero"`
 	Peers  schema.OptionalFloat `json:"peers,omitzero"`
 	Humans schema.OptionalFloat `json:"humans,omitzero"`
@@ -28,7 +28,7 @@ var eventWords = [feature.NumEvents]string{
 	feature.Deletions: "delete",
 }
 
-// amounts for people, with what was added to each before its logarithm.
+// amounts returns the amounts with their display names. plus is the number that was added before taking the logarithm.
 func (b *Baseline) amounts() []struct {
 	what string
 	of   *Amount
@@ -42,10 +42,10 @@ func (b *Baseline) amounts() []struct {
 		{"tokens", &b.Tokens, 0}, {"money moved", &b.Money, 1}}
 }
 
-// minHumanSamples humans to say what is usual for them: calls or runs.
+// minHumanSamples is the minimum number of calls or runs of humans for a usual value of humans.
 const minHumanSamples = 20
 
-// UsualFigures is what is usual for an agent, or for a group alone where agent is "".
+// UsualFigures returns the usual values of an agent. With agent "" it returns only those of the group.
 func (b *Baseline) UsualFigures(agent, group string) []Figure {
 	var out []Figure
 	own, known := b.Agents[agent]
@@ -83,19 +83,19 @@ func (b *Baseline) UsualFigures(agent, group string) []Figure {
 	return out
 }
 
-// FigureChange is how one of an agent's figures moved from one version to another.
+// FigureChange is the change of an agent's figure between two versions.
 type FigureChange struct {
 	Agent string  `json:"agent"`
 	What  string  `json:"what"`
 	Share bool    `json:"share,omitempty"`
 	Was   float64 `json:"was"`
 	Is    float64 `json:"is"`
-	// Factor by which the odds of a share, or an amount (plus one), became more (above 1) or less.
+	// Factor is the ratio of the new to the old odds of a share, or of an amount plus one.
 	Factor float64 `json:"factor"`
 }
 
-// CompareFigures are how the figures of agents in both bodies moved, the furthest first;
-// agent "" is all of them.
+// CompareFigures returns the changes of the figures of agents that are in both versions, sorted by the size of the
+// change, largest first. agent "" means all agents.
 func CompareFigures(was, is *Baseline, agent string) []FigureChange {
 	out := []FigureChange{}
 	for _, name := range is.AgentNames() {
@@ -126,5 +126,5 @@ func CompareFigures(was, is *Baseline, agent string) []FigureChange {
 	return out
 }
 
-// clip has shares below one in a thousand count as none: scoring knows no smaller ones.
+// clip limits a share to 0.001 … 0.999, so that changes of very small shares do not count.
 func clip(p float64) float64 { return min(max(p, 1e-3), 1-1e-3) }

@@ -6,8 +6,7 @@ import (
 	"flyball/detect/model/scope"
 )
 
-// The functions of this file are base + share·(all − base), number by number: the whole
-// of base at share 0, the whole of all at share 1.
+// The mix functions of this file return base + share·(all − base) for each number: base for share 0 and all for share 1.
 
 func mixNumbers(base, all, share float64) float64 { return base + share*(all-base) }
 
@@ -26,7 +25,7 @@ func mixMoments(base, all Moments, share float64) Moments {
 	}
 }
 
-// mixLists takes what one list has no place for as 0.
+// mixLists mixes two lists. Missing elements of the shorter list count as 0.
 func mixLists(base, all []float64, share float64) []float64 {
 	at := func(list []float64, i int) float64 {
 		if i < len(list) {
@@ -51,8 +50,8 @@ func mixRanks(base, all calibrate.Rank, share float64) calibrate.Rank {
 	}
 }
 
-// rateTable is of agents alone: how fast an agent calls does not depend on its task or
-// version.
+// rateTable returns the table of call rates. It has entries only for agents, because call rates are not learned by task
+// or version.
 func rateTable(m *callrate.Model) agentTable {
 	mix := func(base, all callrate.AgentRate, share float64) callrate.AgentRate {
 		return callrate.AgentRate{

@@ -9,12 +9,12 @@ import (
 // Humans is the peer group of people.
 const Humans = "humans"
 
-// asserted begins the key of an agent whose name the caller only asserted.
+// asserted is the first character of the key of an agent whose name the caller only claims.
 const asserted = "~"
 
-// AgentKey is the key under which an agent's runs are learned and looked up. A name that
-// the caller only asserted has a key of its own: it teaches nothing to the agent whose
-// name is established, and is not compared with it.
+// AgentKey returns the key under which an agent's runs are learned and looked up. A name that
+// the caller only claims has a separate key, so that its runs do not change the baseline of the agent with
+// the established name, and are not compared with it.
 func AgentKey(agent string, trust schema.Trust) string {
 	if trust < schema.TrustInfrastructure && agent != "" {
 		return asserted + agent
@@ -22,8 +22,8 @@ func AgentKey(agent string, trust schema.Trust) string {
 	return agent
 }
 
-// PeerGroup is the group that an agent is compared with: people with people, and agents
-// with those whose ids share what comes before the first slash.
+// PeerGroup returns the group with which an agent is compared: Humans for people, else
+// the part of the agent's id before the first slash.
 func PeerGroup(agent string, kind schema.CallerKind) string {
 	if kind == schema.CallerHuman {
 		return Humans
@@ -32,7 +32,7 @@ func PeerGroup(agent string, kind schema.CallerKind) string {
 	return group
 }
 
-// AgentGroup is the peer group under which an agent's key was counted.
+// AgentGroup returns the peer group under which an agent's key was counted.
 func (b *Baseline) AgentGroup(key string) string {
 	if s, ok := b.Status[key]; ok {
 		return s.Group

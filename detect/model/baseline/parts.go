@@ -2,16 +2,15 @@ package baseline
 
 import "strings"
 
-// Parts of an agent are its versions and its task types. Those that are kept have counts
-// of their own: what their runs taught, and a share of the agent's other runs worth
-// at most partRuns.
+// Parts of an agent are its versions and its task types. A kept part has separate counts: those of its runs, and a
+// share of the agent's other runs with a weight of at most partRuns runs.
 const partRuns = 10
 
-// separator stands between an agent and its part in a key. Names that came through
-// ingest cannot hold it.
+// separator separates an agent and its part in a key. Names that come through
+// ingest cannot contain it.
 const separator = "\x1f"
 
-// Kinds of parts, as they stand in a key before the name of the part.
+// Kinds of parts. In a key they are the prefix of the part's name.
 const (
 	partVersion = "v"
 	partTask    = "t"
@@ -19,16 +18,16 @@ const (
 
 func partKey(agent, kind, name string) string { return agent + separator + kind + name }
 
-// agentFromKey is the agent of a key, which may be one of a part.
+// agentFromKey returns the agent's key from the key of an agent or of a part.
 func agentFromKey(key string) string {
 	agent, _, _ := strings.Cut(key, separator)
 	return agent
 }
 
-// isPartKey reports whether a key is of a part of an agent and not of an agent.
+// isPartKey reports whether a key is the key of a part.
 func isPartKey(key string) bool { return strings.Contains(key, separator) }
 
-// DisplayName is a key as it is shown to people: the agent, and its version or task.
+// DisplayName returns a key in the form for people: the agent, and its version or task.
 func DisplayName(key string) string {
 	agent, part, isPart := strings.Cut(key, separator)
 	switch {
@@ -42,7 +41,7 @@ func DisplayName(key string) string {
 	return agent + " task " + strings.TrimPrefix(part, partTask)
 }
 
-// partKeys are the keys of an agent's parts.
+// partKeys returns the keys of an agent's parts.
 func (b *Baseline) partKeys(agent string) []string {
 	out := []string{VersionKey(agent, "")}
 	for _, v := range b.Versions[agent] {
@@ -54,12 +53,12 @@ func (b *Baseline) partKeys(agent string) []string {
 	return out
 }
 
-// partCounts is what a baseline learns by one kind of part until it is finished.
+// partCounts holds the counts of all parts of one kind while a baseline is learned.
 type partCounts struct {
 	kind   string
 	counts *Baseline                   // by key of a part
-	runs   map[string]map[string]*part // by agent and name
-	all    map[string]uint64           // runs of an agent, whatever their part
+	runs   map[string]map[string]*part // by agent and name of the part
+	all    map[string]uint64           // number of runs of an agent, of all parts and of none
 }
 
 // part is one version or task type of an agent.
@@ -69,7 +68,7 @@ type part struct {
 	lastAt int64 // last call of its latest run, Unix ns
 }
 
-// learnPart counts a run under the part that it names, and in the agent's total.
+// learnPart counts a run under its part, and in the agent's total. name is empty for a run without a part.
 func (b *Baseline) learnPart(of **partCounts, kind, name string, r *TrainingRun) {
 	if *of == nil {
 		*of = &partCounts{kind: kind, counts: New(b.Tenant), runs: map[string]map[string]*part{}, all: map[string]uint64{}}
@@ -96,17 +95,17 @@ func (b *Baseline) learnPart(of **partCounts, kind, name string, r *TrainingRun)
 	c.counts.Learn(&own)
 }
 
-// keepPart stores the counts of a part beside its agent's. Where the agent has no other
-// runs nothing is stored: its own counts are the same.
+// keepPart stores the counts of a part in the baseline. When the agent has no other
+// runs it stores nothing, because the counts of the agent are the same.
 func (b *Baseline) keepPart(c *partCounts, agent string, p *part) {
 	if others := float64(c.all[agent]) - float64(p.runs); others > 0 {
 		b.blend(agent, partKey(agent, c.kind, p.name), c.counts, min(1, partRuns/others))
 	}
 }
 
-// blend stores, under the key of an agent's part, what the part has by itself (parts;
-// nil: nothing) and a share of the rest of the agent's. Entries that are no sums of
-// numbers are not stored: they are looked up under the agent.
+// blend stores, under the key of an agent's part, the counts of the part (in parts, which may be
+// nil) plus a share of the agent's other counts. Entries that cannot be averaged
+// are not stored: they are looked up under the agent.
 func (b *Baseline) blend(agent, key string, parts *Baseline, share float64) {
 	own := map[string]agentTable{}
 	if parts != nil {

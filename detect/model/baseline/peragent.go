@@ -2,33 +2,31 @@ package baseline
 
 import "flyball/detect/model/calibrate"
 
-// agentTable is one of the maps of a baseline that are kept by agent, whatever type it
-// holds. perAgent lists them all, so that a new one is copied, removed and averaged like
-// the others as soon as it stands there.
+// agentTable is a map of a baseline by agent, with values of any type. perAgent returns all of them. A new map must be
+// added there to be copied, removed and averaged like the others.
 type agentTable interface {
-	// name pairs the same table of two baselines.
+	// name identifies the table, to find the same table of another baseline.
 	name() string
 	has(agent string) bool
 	remove(agent string)
-	// copyFrom takes an agent's entry over from the same table of another baseline.
-	// The entry is shared: entries of published baselines are not changed.
+	// copyFrom copies an agent's entry from the same table of another baseline.
+	// Both then share the entry: entries of published baselines are not changed.
 	copyFrom(from agentTable, agent string)
-	// average stores under key the entry of all moved towards by share:
-	// base + share·(all − base), number by number, where base is the entry of baseKey in
-	// from (nil or without it: zero) and all the entry of agent in this table. Entries
-	// that are no sums of numbers are left out.
+	// average stores base + share·(all − base) under key, for each number. base is the entry of baseKey in
+	// from (zero when from is nil or has no entry), and all is the entry of agent in this table. It does nothing
+	// for tables whose entries cannot be averaged.
 	average(key, agent string, from agentTable, baseKey string, share float64)
-	// ofParts reports whether versions and task types of an agent have entries of their own.
+	// ofParts reports whether the table has entries for versions and task types of an agent.
 	ofParts() bool
 }
 
-// table is an agentTable of one type.
+// table is an agentTable with values of type T.
 type table[T any] struct {
 	id string
 	at *map[string]T
-	// mix is base + share·(all − base), number by number; nil: entries are no sums.
+	// mix returns base + share·(all − base) for each number; nil: entries cannot be averaged.
 	mix       func(base, all T, share float64) T
-	agentOnly bool // parts of an agent have none: they are looked up under the agent
+	agentOnly bool // parts of an agent have no entries: they are looked up under the agent
 }
 
 func (t table[T]) name() string  { return t.id }
@@ -66,8 +64,8 @@ func (t table[T]) average(key, agent string, from agentTable, baseKey string, sh
 	t.set(key, t.mix(base, all, share))
 }
 
-// perAgent lists the maps that are kept by agent, those of versions and task types
-// (VersionKey, TaskKey) included.
+// perAgent returns the maps of the baseline by agent. Their keys include those of versions and task types
+// (VersionKey, TaskKey).
 func (b *Baseline) perAgent() []agentTable {
 	out := []agentTable{
 		table[Counts]{id: "counts", at: &b.Agents, mix: mixCounts},
@@ -98,7 +96,7 @@ func (b *Baseline) perAgent() []agentTable {
 	return out
 }
 
-// perAgentByName is perAgent by the tables' names.
+// perAgentByName returns the tables of perAgent by name.
 func (b *Baseline) perAgentByName() map[string]agentTable {
 	out := map[string]agentTable{}
 	for _, t := range b.perAgent() {
@@ -107,13 +105,13 @@ func (b *Baseline) perAgentByName() map[string]agentTable {
 	return out
 }
 
-// namedDistribution is a distribution and the name that pairs it in two baselines.
+// namedDistribution is a distribution and its name, by which it is found in another baseline.
 type namedDistribution struct {
 	id string
 	of *RunCountDistribution
 }
 
-// distributionsByAgent are the distributions that are kept by agent, and not by route.
+// distributionsByAgent returns the distributions by agent, without those by route.
 func (b *Baseline) distributionsByAgent() []namedDistribution {
 	return []namedDistribution{
 		{"identical calls of a run", &b.IdenticalCalls}, {"distinct calls", &b.Distinct}, {"changes of route", &b.Switches},
@@ -138,8 +136,7 @@ func (b *Baseline) removeAgent(key string) {
 	}
 }
 
-// copyKey replaces the entries of one key by those of another baseline: what this one
-// learned under the key is gone.
+// copyKey replaces the entries of one key by those of another baseline.
 func (b *Baseline) copyKey(from *Baseline, key string) {
 	b.removeAgent(key)
 	b.makeGroups(from, key)
@@ -151,7 +148,7 @@ func (b *Baseline) copyKey(from *Baseline, key string) {
 	}
 }
 
-// makeGroups makes the peer groups of distributions in which another baseline has a key.
+// makeGroups adds to the distributions the peer groups in which another baseline has entries of a key.
 func (b *Baseline) makeGroups(from *Baseline, key string) {
 	mine := b.distributionsByAgent()
 	for i, d := range from.distributionsByAgent() {
@@ -167,8 +164,8 @@ func (b *Baseline) makeGroups(from *Baseline, key string) {
 	}
 }
 
-// CopyAgent replaces what is counted of an agent, its versions and task types included,
-// by what another baseline has. The copies are shared: neither baseline may be changed
+// CopyAgent replaces the counts of an agent, including its versions and task types,
+// by those of another baseline. Both baselines then share entries, which must not be changed
 // in place afterwards.
 func (b *Baseline) CopyAgent(from *Baseline, agent string) {
 	for _, key := range append(b.partKeys(agent), from.partKeys(agent)...) {

@@ -6,15 +6,15 @@ import (
 	"slices"
 )
 
-// CallsPerRoute is how often runs that use a route call it.
+// CallsPerRoute holds how often runs that use a route call it.
 type CallsPerRoute struct {
 	All    Moments                       `json:"all"`    // of the logarithm, over runs and the routes that they used
-	Groups map[string]map[string]Moments `json:"groups"` // group, route name
-	// Offsets of agents: how far the logarithm of their counts lies from that of
-	// their peers on the same routes, shrunk to 0 by 20 pseudo-counts.
+	Groups map[string]map[string]Moments `json:"groups"` // by group and route name
+	// Offsets holds by agent the mean difference of the logarithm of its counts from that of
+	// its peers on the same routes, shrunk to 0 by 20 pseudo-counts.
 	Offsets map[string]float64 `json:"offsets"`
 
-	agents map[string]map[[2]string]Moments // agent; group and route: until Finish
+	agents map[string]map[[2]string]Moments // by agent, and group and route; nil after finish
 }
 
 const (
@@ -37,7 +37,7 @@ func (o *CallsPerRoute) add(agent, group string, counts map[string]float64) {
 		own = map[[2]string]Moments{}
 		o.agents[agent] = own
 	}
-	for _, route := range slices.Sorted(maps.Keys(counts)) { // sums in one order
+	for _, route := range slices.Sorted(maps.Keys(counts)) { // sorted, so that sums are reproducible
 		x := math.Log(counts[route])
 		o.All.add(x)
 		m := routes[route]
@@ -62,7 +62,8 @@ func (o *CallsPerRoute) finish() {
 	o.agents = nil
 }
 
-// ForAgent an agent on a route: the log count of runs that use it, shrunk to everybody's.
+// ForAgent returns the distribution of the calls of an agent's run on a route, given that the run uses the route. It is
+// shrunk to the distribution over all routes.
 func (o *CallsPerRoute) ForAgent(agent, group, route string) LogNormal {
 	mean, variance := 0.0, .05
 	if o.All.N > 0 {

@@ -6,11 +6,11 @@ import (
 	"flyball/detect/feature"
 )
 
-// shrinkage of an event's rate.
+// shrinkage holds the limits and the weights of priors for an event's rate.
 type shrinkage struct {
 	floor, ceiling float64
-	level          float64 // pseudo-calls of the parent level
-	agent          float64 // pseudo-calls of the peers in the agent's own rate
+	level          float64 // weight of the parent level, in calls
+	agent          float64 // weight of the peers in the agent's own rate, in calls
 }
 
 var shrinkages = [feature.NumEvents]shrinkage{
@@ -22,24 +22,24 @@ var shrinkages = [feature.NumEvents]shrinkage{
 	feature.Deletions: {.002, .6, 20, 8},
 }
 
-// towards is the posterior mean of a rate under a beta prior worth weight calls
-// at the parent's rate.
+// towards returns the posterior mean of a rate under a beta prior with the parent's rate and a weight in
+// calls.
 func (c Count) towards(parent, weight float64) float64 {
 	return (c.Hits + weight*parent) / (c.Calls + weight)
 }
 
-// overallRate is the rate of an event over all its cells, under a beta prior worth 20
-// calls, of which half a call is a hit.
+// overallRate returns the rate of an event over all its cells, under a beta prior of 20
+// calls with half a hit.
 func (c *Counts) overallRate(e feature.Event) float64 {
 	total := c.ForEvent(e)
 	return (total.Hits + .5) / (total.Calls + 20)
 }
 
-// Rate is the probability of a cell's event, shrunk from everybody over the
-// stratum, the peers in the stratum, to the peers on this route. The agent's
-// own odds ratio against its peers, itself shrunk, is added as an offset in
-// logits; agent nil is the peers' rate. The result is clipped to what a model
-// of a few calls can be trusted with.
+// Rate returns the probability of a cell's event on a route. It is shrunk in levels: from all runs
+// to the stratum, to the peers in the stratum, to the peers on this route. The shrunk odds ratio of the agent
+// to its peers is added as an offset in
+// logits; with agent nil the result is the peers' rate. The result is limited to the floor and the ceiling of the
+// event.
 func Rate(e feature.Event, cell feature.Cell, all, group, route, agent *Counts) float64 {
 	k := &shrinkages[e]
 	everybody := all.overallRate(e)
@@ -54,8 +54,7 @@ func Rate(e feature.Event, cell feature.Cell, all, group, route, agent *Counts) 
 	return min(max(p, k.floor), k.ceiling)
 }
 
-// nearOne is the largest number below 1: a rate that so many calls have rounded to 1
-// or to 0 has odds all the same.
+// nearOne is the largest number below 1, so that a rate that is rounded to 1 has finite odds.
 const nearOne = 1 - 1.0/(1<<53)
 
 func logit(p float64) float64 {

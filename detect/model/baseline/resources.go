@@ -9,30 +9,29 @@ import (
 	"github.com/bits-and-blooms/bloom/v3"
 )
 
-// KnownResources are the resources that the runs of peer groups have named. It may take a
-// new resource for a known one, of 6,500 known ones one in a hundred, and never a
-// known one for new.
+// KnownResources holds the resources that runs named, by peer group, in Bloom filters. A
+// new resource can look known (about 1 % with 6,500 known resources); a known one never looks new.
 type KnownResources struct {
 	Groups map[string]*bloom.BloomFilter `json:"groups"`
-	Runs   map[string]float64            `json:"runs"` // that named any
+	Runs   map[string]float64            `json:"runs"` // number of runs that named any resource
 
-	seen map[string]map[uint64]struct{} // until finish
+	seen map[string]map[uint64]struct{} // nil after finish
 }
 
-// Bits of a group's filter, ten for each resource and 64 bytes to 8 KiB in all, and
-// hashes of a resource. Where more than half of the largest one's bits are set the
-// group names ever new resources: that one is new says nothing.
+// Size of a group's filter: ten bits for each resource, and 64 bytes to 8 KiB in all. When more than half of the bits of
+// the largest filter are set, the runs of the group always name new resources, and a new resource is not evidence.
 const (
 	minFilterBits   = 1 << 9
 	maxFilterBits   = 1 << 16
 	bitsPerResource = 10
 	filterHashes    = 4
-	// maxSeenResources of a group are looked at: with as many its filter is more than half full.
+	// maxSeenResources is the maximum number of counted resources of a group. With as many, its filter is more than half
+	// full.
 	maxSeenResources = 1 << 14
 )
 
-// UnmarshalJSON refuses a filter that Add cannot have made: looked into, it would
-// divide by zero or reserve whatever it claims to hold.
+// UnmarshalJSON decodes the filters. It returns an error for a filter with a size that finish does not make, because
+// such a filter could cause a division by zero or a very large allocation.
 func (k *KnownResources) UnmarshalJSON(b []byte) error {
 	var raw struct {
 		Groups map[string]json.RawMessage `json:"groups"`
@@ -80,8 +79,8 @@ func newKnownResources() KnownResources {
 	return KnownResources{Groups: map[string]*bloom.BloomFilter{}, Runs: map[string]float64{}, seen: map[string]map[uint64]struct{}{}}
 }
 
-// add takes in the resources of a run (feature.ResourceHash). They are known from
-// finish on, after which there is nothing to add.
+// add counts the resources of a run (feature.ResourceHash). They are known only after
+// finish. add must not be called after finish.
 func (k *KnownResources) add(group string, resources []uint64) {
 	if len(resources) == 0 {
 		return
@@ -100,7 +99,7 @@ func (k *KnownResources) add(group string, resources []uint64) {
 	}
 }
 
-// finish makes the filters, each as large as it must be.
+// finish makes the filters, each with the smallest sufficient size.
 func (k *KnownResources) finish() {
 	for group, of := range k.seen {
 		m := uint(minFilterBits)
@@ -118,14 +117,14 @@ func (k *KnownResources) finish() {
 	k.seen = nil
 }
 
-// Saturated reports that a group names too many resources to tell new ones.
+// Saturated reports whether a group named too many resources for a new one to be evidence.
 func (k *KnownResources) Saturated(group string) bool {
 	f := k.Groups[group]
 	return f != nil && f.BitSet().Count() > maxFilterBits/2
 }
 
-// IsNew reports that no run of the group has named a resource. Of a group that never
-// named any it says no.
+// IsNew reports whether no run of the group has named the resource. It is false for a group without
+// known resources.
 func (k *KnownResources) IsNew(group string, resource uint64) bool {
 	f := k.Groups[group]
 	if f == nil {

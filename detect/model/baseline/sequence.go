@@ -1,20 +1,20 @@
 package baseline
 
-// Sequence is which route follows which: of everybody in a group, and of an agent.
+// Sequence counts which route follows which, by peer group and by agent.
 type Sequence struct {
 	Groups map[string]*RouteFollowers `json:"groups"`
 	Agents map[string]*RouteFollowers `json:"agents"`
 }
 
-// RouteFollowers counts calls by route, and by the route before.
+// RouteFollowers counts calls by route (By), and by the previous route (After).
 type RouteFollowers struct {
 	Calls float64                       `json:"calls"`
 	By    map[string]float64            `json:"by"`
-	After map[string]map[string]float64 `json:"after"` // "" is the beginning of a run
+	After map[string]map[string]float64 `json:"after"` // by previous route and route; previous "" is the beginning of a run
 }
 
 const (
-	// vocabulary is how many routes a stranger may call; back-off weights are calls.
+	// vocabulary is the assumed number of routes for unknown calls. The back-off weights are in calls.
 	vocabulary     = 80
 	backOffUnigram = 5
 	backOffBigram  = 5
@@ -50,9 +50,9 @@ func followers(of map[string]*RouteFollowers, name string) *RouteFollowers {
 
 var nobody = &RouteFollowers{}
 
-// Next is the probability of a route after another for an agent, backing off from
-// its own pairs to its peers' pairs, its own calls, its peers' calls and at last to
-// any of 80 routes; and the share that the route has of its peers' calls.
+// Next returns the probability that an agent calls a route after the route before. It backs off from
+// the agent's own pairs to its peers' pairs, the agent's own calls, its peers' calls, and finally to
+// a uniform distribution over vocabulary routes. share is the share of the route in the peers' calls.
 func (s *Sequence) Next(agent, group, before, route string) (next, share float64) {
 	own, peers := s.Agents[agentFromKey(agent)], s.Groups[group]
 	if own == nil {
@@ -73,7 +73,7 @@ func (s *Sequence) Next(agent, group, before, route string) (next, share float64
 
 func sum(of map[string]float64) float64 {
 	n := 0.0
-	for _, v := range of { // whole numbers: any order sums to the same
+	for _, v := range of { // integers: the sum does not depend on the order
 		n += v
 	}
 	return n

@@ -6,45 +6,45 @@ import (
 	"flyball/schema"
 )
 
-// Bounds of the states.
+// Limits of the states.
 const (
-	// MinAgentRuns clean runs make a baseline an agent's own: amounts are shrunk to the
-	// peers' by as many pseudo-runs, so that from here on its own weigh more.
+	// MinAgentRuns is the minimum number of clean runs of an active baseline. Amounts are shrunk to the
+	// peers' by as many pseudo-runs, so that from here on the agent's own runs have more weight.
 	MinAgentRuns = pseudoRuns
-	// StaleAfter is how long an agent may call without anything teaching its baseline.
+	// StaleAfter is how long an agent may call without any run being learned from before its baseline is stale.
 	StaleAfter = 7 * 24 * time.Hour
-	// IncidentFreeze is how long an incident that nobody has judged freezes a baseline
-	// after its last change. It ends by itself: an alarm that nobody looks at must
-	// not freeze an agent for ever.
+	// IncidentFreeze is how long an incident without a person's label freezes a baseline
+	// after its last change. The time is limited, because an alarm that no person handles must
+	// not freeze an agent forever.
 	IncidentFreeze = 24 * time.Hour
 )
 
 // Named reasons of states.
 const (
-	WhyFewRuns    = "few_runs"       // learning: fewer than Enough runs taught it
-	WhyReset      = "reset"          // learning: an operator had it forgotten, and few runs taught it since
-	WhyNewVersion = "new_version"    // learning: the version that it runs now taught it too little
+	WhyFewRuns    = "few_runs"       // learning: fewer than MinAgentRuns runs were learned from
+	WhyReset      = "reset"          // learning: an operator reset the baseline, and there are too few runs since
+	WhyNewVersion = "new_version"    // learning: there are too few runs of the agent's present version
 	WhyTaught     = "taught"         // active
 	WhyUntaught   = "nothing_taught" // stale
 	WhyIncident   = "incident"       // frozen
 	WhyOperator   = "operator"       // frozen
 )
 
-// StateFacts of one agent, of which its state follows.
+// StateFacts holds the facts from which the state of an agent's baseline is derived.
 type StateFacts struct {
-	Runs     uint64 // that teach
+	Runs     uint64 // number of runs that were learned from
 	TaughtAt int64  // last call of the latest of them, Unix ns; 0: none
-	SeenAt   int64  // last call of the agent that is known, whatever was found of it
+	SeenAt   int64  // last known call of the agent, in any run, Unix ns
 	Frozen   bool   // by an operator
-	Incident bool   // an unresolved finding of level trip
+	Incident bool   // the agent has an unresolved finding of level trip
 	Reset    bool   // by an operator, within the window
-	// Version is the one that the agent runs now; VersionRuns of it teach.
+	// Version is the agent's present version; VersionRuns is the number of its runs that were learned from.
 	Version     string
 	VersionRuns uint64
-	Versions    int // that teach or that it runs now
+	Versions    int // number of versions that were learned from, the present one included
 }
 
-// DeriveState is the state of an agent's baseline, and the named reason.
+// DeriveState returns the state of an agent's baseline, and the named reason.
 func DeriveState(f StateFacts) (schema.BaselineState, string) {
 	switch {
 	case f.Frozen:

@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// maxTasks is how many task types of an agent are kept: those of most runs, each with at
+// maxTasks is the maximum number of task types of an agent that are kept: those with the most runs, each with at
 // least MinAgentRuns.
 const maxTasks = 16
 
-// TaskKey is the key under which the counts of a task type of an agent are kept.
+// TaskKey returns the key of the counts of a task type of an agent.
 func TaskKey(agent, task string) string { return partKey(agent, partTask, task) }
 
 func (b *Baseline) keepsTask(agent, task string) bool {
@@ -17,8 +17,8 @@ func (b *Baseline) keepsTask(agent, task string) bool {
 	return task != "" && slices.ContainsFunc(b.Tasks[agent], enough) && b.Has(TaskKey(agent, task))
 }
 
-// finishTasks keeps the task types of each agent that have enough runs, where the agent
-// has other runs beside them.
+// finishTasks keeps the task types of each agent that have enough runs. A task type of all of the agent's runs
+// is not kept.
 func (b *Baseline) finishTasks() {
 	c := b.tasks
 	b.tasks = nil

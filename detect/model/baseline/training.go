@@ -11,7 +11,7 @@ type TrainingRun struct {
 	ID       string
 	Agent    string // AgentKey
 	Group    string // PeerGroup
-	Task     string // as it was logged
+	Task     string // task id, as it was logged
 	Features []feature.CallFeatures
 	Routes   []string // names of the calls' routes
 	// Resources that the run named, each once (feature.ResourceHash).
@@ -19,23 +19,23 @@ type TrainingRun struct {
 	Start        int64 // event time of the first call, Unix ns
 	RecentMaxima RecentMaxima
 	Usage        feature.Usage
-	Version      string // of the agent, as it states it
+	Version      string // of the agent, as the agent states it
 	LastAt       int64  // event time of the last call, Unix ns
 	TaskTrust    schema.Trust
 	TaskType     string // scope.TrustedTaskType
-	// Scope is the run as the scope guard sees it; nil: not known.
+	// Scope holds the run's data for learning scopes; nil: unknown.
 	Scope *scope.TrainingRun
 
-	// Runs with one of these marks teach thresholds and no counts.
-	Alarmed bool // alarmed, and nobody has judged it
-	Trimmed bool // among the highest scores by the version before
-	Outside bool // by what the other runs do, its calls would have needed approval
+	// Runs with one of these marks are used for thresholds and not counted.
+	Alarmed bool // it alarmed, and no person found it benign
+	Trimmed bool // among the highest scores by the previous version
+	Outside bool // its calls would have needed approval by the scope of the other runs
 
-	// Benign runs alarmed and a person found them benign: they teach like any other.
+	// Benign means that a person found the run benign: it is counted like any other.
 	Benign bool
 }
 
-// Learn counts a run.
+// Learn counts a run. It ignores a run without calls.
 func (b *Baseline) Learn(r *TrainingRun) {
 	if len(r.Features) == 0 {
 		return

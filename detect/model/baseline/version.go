@@ -5,24 +5,23 @@ import (
 	"slices"
 )
 
-// maxVersions is how many versions of an agent are kept, the latest: the present one and
-// the one before. Callers can invent versions. Under the key of any other version a share
-// of all of the agent's runs is kept, about a third of the weight of the peers: a run of
-// it is compared with its peers more than with what the agent used to do.
+// maxVersions is how many of the latest versions of an agent are kept: the present one and
+// the previous one. The number is limited because callers can invent versions. The key of all other versions has a share
+// of all of the agent's runs with a weight of at most partRuns runs, so that a run of such a version
+// is compared more with its peers than with the agent's earlier runs.
 const maxVersions = 2
 
-// VersionKey is the key under which the counts of a version of an agent are kept; version
-// "" stands for any version that is not kept.
+// VersionKey returns the key of the counts of a version of an agent. Version
+// "" means all versions that are not kept.
 func VersionKey(agent, version string) string { return partKey(agent, partVersion, version) }
 
-// ComparisonKey is the key whose counts a run of an agent is compared with, and the named
-// reason: the counts of its task type where they are kept; else, where the run names a
-// version and the baseline keeps versions of the agent, those of the version or those of
-// any other version; else the agent's own.
+// ComparisonKey returns the key of the counts with which a run is compared, and the named
+// reason. It is the key of the run's task type if that is kept; else, if the run states a
+// version and the baseline keeps versions of the agent, the key of that version or of
+// all other versions; else the agent's key.
 //
-// task must come from scope.TrustedTaskType and never from the caller alone, who would
-// choose the task in which most is usual. It selects among the kept types of the same
-// agent. b may be nil: the agent's own key.
+// task must come from scope.TrustedTaskType and never from the caller alone, because the caller would
+// choose the task type in which its calls are most usual. b may be nil: then the result is the agent's key.
 func ComparisonKey(b *Baseline, agent, version, task string) (key, why string) {
 	if b != nil && b.keepsTask(agent, task) {
 		return TaskKey(agent, task), WhyTaught
@@ -37,7 +36,7 @@ func ComparisonKey(b *Baseline, agent, version, task string) (key, why string) {
 	if i := slices.IndexFunc(kept, func(v VersionStatus) bool { return v.Version == version }); i >= 0 {
 		key := VersionKey(agent, version)
 		switch {
-		case !b.Has(key): // it is the agent's only version
+		case !b.Has(key): // the agent has no other version
 			return agent, WhyTaught
 		case kept[i].Runs < MinAgentRuns:
 			return key, WhyNewVersion
@@ -50,7 +49,7 @@ func ComparisonKey(b *Baseline, agent, version, task string) (key, why string) {
 	return agent, WhyNewVersion
 }
 
-// finishVersions keeps the latest versions of each agent, and counts for any other.
+// finishVersions keeps the latest versions of each agent, and counts for all other versions.
 func (b *Baseline) finishVersions() {
 	c := b.versions
 	b.versions = nil

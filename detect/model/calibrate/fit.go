@@ -6,46 +6,45 @@ import (
 	"slices"
 )
 
-// Fit is the distribution of the final scores of clean runs, each scored by a
-// baseline that had not seen it.
+// Fit is the distribution of the final scores of clean runs. Each run was scored by a
+// baseline that was learned without it.
 type Fit struct {
 	Runs float64 `json:"runs"` // sum of weights
-	// Empirical tail: At[i] is the share of runs whose score is at least Scores[i].
+	// Scores and At are the empirical tail: At[i] is the share of runs whose score is at least Scores[i].
 	Scores []float64 `json:"scores"`
 	At     []float64 `json:"at"`
 	// T5 and T1 are the scores that 5 % and 1 % of clean runs exceed.
 	T5 float64 `json:"t5"`
 	T1 float64 `json:"t1"`
-	// Exponential tail beyond U: P(S > s) = PU · exp(−(s−U)/Beta) (peaks over threshold, Pickands 1975, with shape 0).
+	// U, Beta and PU are the exponential tail beyond U: P(S > s) = PU · exp(−(s−U)/Beta) (peaks over threshold, Pickands
+	// 1975, with shape 0).
 	U    float64 `json:"u"`
 	Beta float64 `json:"beta"`
 	PU   float64 `json:"pu"`
 }
 
-// Shares of clean runs that may reach a level. That of a trip is the operator's.
+// Shares of clean runs that may reach a level. The operator sets the share for trips.
 const (
 	noticeShare = .05
 	AlertShare  = .01
-	// ActorShare of clean runs may have their actor alerted on, over and above.
+	// ActorShare is the additional share of clean runs whose actor may be alerted on.
 	ActorShare = .0006
 )
 
-// MaxTailScore is what scores above it count as in the fit of the tail: one outlier
-// must not set the scale.
+// MaxTailScore limits scores in the fit of the tail, so that one outlier does not determine its scale.
 const MaxTailScore = 8
 
 const (
 	tailFrom = .97 // the tail is fitted beyond this quantile
 	minBeta  = .05
-	// AtLeastApart keeps the trip threshold above the alert threshold.
+	// minThresholdGap is the minimum distance of the trip threshold from the alert threshold.
 	minThresholdGap = .2
-	// points kept of the empirical tail
+	// maxPoints is about how many points of the empirical tail are kept.
 	maxPoints = 1024
 )
 
-// FitScores fits the scores with their weights. What is no finite number, or weighs
-// nothing, is left out; without scores the fit answers 1 to everything and never
-// alarms.
+// FitScores fits the distribution of scores with weights. It leaves out scores that are not finite or have no positive
+// weight. Without scores, P of the fit is always 1 and its thresholds are never exceeded.
 func FitScores(scores, weights []float64) Fit {
 	var order []int
 	for i, s := range scores {
@@ -63,7 +62,7 @@ func FitScores(scores, weights []float64) Fit {
 		v[i], w[i] = scores[o], weights[o]
 		total += w[i]
 	}
-	// atLeast[i] is the weight from i up; above excludes i itself.
+	// atLeast[i] is the sum of the weights from i on.
 	atLeast := make([]float64, n)
 	sum := 0.0
 	for i := n - 1; i >= 0; i-- {
@@ -77,13 +76,13 @@ func FitScores(scores, weights []float64) Fit {
 	return f
 }
 
-// isUsable reports that a score and its weight are numbers that mean something.
+// isUsable reports whether a score is finite and its weight is finite and positive.
 func isUsable(score, weight float64) bool {
 	return weight > 0 && !math.IsInf(weight, 0) && !math.IsNaN(score) && !math.IsInf(score, 0)
 }
 
-// quantile is the score that a share of the weight lies above, interpolated
-// between the scores around it.
+// quantile returns the score that a share of the weight exceeds, interpolated
+// between the two nearest scores.
 func quantile(v, w, atLeast []float64, total, share float64) float64 {
 	above := func(i int) float64 { return (atLeast[i] - w[i]) / total }
 	for j := range v {
@@ -120,17 +119,15 @@ func (f *Fit) tail(v, w []float64, total float64) {
 		}
 	}
 	if excess == 0 {
-		// Nothing lies beyond, or nothing that may set the scale: the tail is assumed
-		// to fall by a factor of e in one unit of score, from the weight of one run or
-		// of those that do lie there.
+		// No score exceeds U by a usable amount: assume that the tail falls by a factor of e in one unit of score, from the
+		// share of one run or of the runs at or above U.
 		f.PU, f.Beta = max(mass/total, min(1/(total+1), there/total)), 1
 		return
 	}
 	f.PU, f.Beta = mass/total, max(excess/mass, minBeta)
 }
 
-// keep thins the empirical tail: all of the highest scores, and of the rest so many
-// that no more runs lie between two that are kept than the thinning has room for.
+// keep stores the empirical tail: all of the highest maxPoints/2 scores, and of the rest about one in every `every`.
 func (f *Fit) keep(v, atLeast []float64, total float64) {
 	from := max(len(v)-maxPoints/2, 0)
 	every := max(from/(maxPoints/2), 1)
@@ -148,8 +145,8 @@ func (f *Fit) keep(v, atLeast []float64, total float64) {
 	}
 }
 
-// P is the share of clean runs that come as far as a score. beyond says that
-// the answer comes from the fitted tail, past what one run in Runs can show.
+// P returns the share of clean runs that reach a score. beyond reports that
+// the share comes from the fitted tail and is smaller than 1/(Runs+1), the smallest share that the data can show.
 func (f *Fit) P(score float64) (p float64, beyond bool) {
 	if f.Runs == 0 || math.IsNaN(score) {
 		return 1, false
@@ -165,7 +162,7 @@ func (f *Fit) P(score float64) (p float64, beyond bool) {
 	return probability(f.At[i]), false
 }
 
-// probability is p, or 1 where p is no probability.
+// probability returns p, or 1 when p is not a probability.
 func probability(p float64) float64 {
 	if p >= 0 && p <= 1 {
 		return p
@@ -173,11 +170,9 @@ func probability(p float64) float64 {
 	return 1
 }
 
-// Threshold is the score that a share of clean runs exceeds: empirical down to
-// 1 %, the fitted tail below; between 5 and 1 % it is that of 1 %. It is never less
-// than −ln(share), where the scale of scores would have it: a history of runs that
-// are all alike must not make the first one that differs an alarm. No score exceeds
-// that of a share of 0.
+// Threshold returns the score that a share of clean runs exceeds: T5 from 5 % on, T1 between 1 % and 5 %, and by the
+// fitted tail below 1 %. It is at least −ln(share), the threshold that the scale of scores implies, so that after a
+// history of equal runs the first different run does not alarm. For a share of 0 it is a number that no score exceeds.
 func (f *Fit) Threshold(share float64) float64 {
 	fitted := max(f.U+f.Beta*math.Log(f.PU/share), f.T1+minThresholdGap)
 	switch {

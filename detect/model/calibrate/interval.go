@@ -2,8 +2,8 @@ package calibrate
 
 import "math"
 
-// Wilson is the score interval of k of n at 95 % (Wilson 1927). Of nothing, or of
-// what is no count, everything is possible.
+// Wilson returns the 95 % score interval of the share k/n (Wilson 1927). It returns 0 and 1 when n is 0 or the arguments
+// are not counts.
 func Wilson(k, n float64) (low, high float64) {
 	if !(k >= 0 && k <= n && n > 0 && n <= math.MaxFloat64) {
 		return 0, 1

@@ -2,15 +2,15 @@ package calibrate
 
 import "flyball/schema"
 
-// Levels are the scores above which a run is annotated, alerted on and tripped.
+// Levels holds the scores above which a run reaches the levels notice, alert and trip.
 type Levels [3]float64
 
-// Levels of a fit; tripShare is the share of clean runs that may trip.
+// Levels returns the thresholds of a fit. tripShare is the share of clean runs that may trip.
 func (f *Fit) Levels(tripShare float64) Levels {
 	return Levels{f.Threshold(noticeShare), f.Threshold(AlertShare), f.Threshold(tripShare)}
 }
 
-// For is the level that a score has reached.
+// For returns the level of a score.
 func (l *Levels) For(score float64) schema.Level {
 	level := schema.LevelNone
 	for i, t := range l {

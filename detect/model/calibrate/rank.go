@@ -6,22 +6,22 @@ import (
 	"slices"
 )
 
-// Rank is what clean runs of some came to, each scored by a baseline that had not
-// seen it: the highest scores one by one, of the others one in so many.
+// Rank is the empirical distribution of the scores of clean runs of an agent, a peer group or a tenant. Each run was
+// scored by a baseline that was learned without it. All of the highest scores are kept, and a part of the others.
 type Rank struct {
 	Runs float64 `json:"runs"` // sum of weights
-	// Above[i] is the weight of the runs that came further than Scores[i]; the highest
-	// score is the first.
+	// Above[i] is the weight of the runs with scores above Scores[i]. Scores is sorted with the highest
+	// first.
 	Scores []float64 `json:"scores"`
 	Above  []float64 `json:"above"`
 }
 
-// Between two scores that a rank keeps lie at most one in ranksApart of the runs that
-// came further.
+// rankSpacing limits how many runs may lie between two kept scores: a 1/rankSpacing share of the runs with higher
+// scores.
 const rankSpacing = 4
 
-// Scores and weights of a rank are kept to so many parts of 1, rounded so that no run
-// comes to look rarer.
+// rankParts is the precision of the scores and weights of a rank, in parts of 1. They are rounded up, so that no score
+// looks rarer than it is.
 const rankParts = 1000
 
 func newRank(scores, weights []float64) (r Rank) {
@@ -51,9 +51,9 @@ func newRank(scores, weights []float64) (r Rank) {
 	return r
 }
 
-// P is a conformal p-value (Vovk, Gammerman and Shafer 2005): the share of the runs
-// that come at least as far, the one in question counted among them. Of a run like
-// them P ≤ a with probability at most a. reached reports that any came as far.
+// P returns a conformal p-value (Vovk, Gammerman and Shafer 2005): the share of the runs
+// that reach a score, with the scored run included. For a run like the others,
+// P ≤ a with probability at most a. reached reports whether any run of the rank reached the score.
 func (r *Rank) P(score float64) (p float64, reached bool) {
 	n := 0.0
 	for i, s := range r.Scores {
@@ -66,26 +66,26 @@ func (r *Rank) P(score float64) (p float64, reached bool) {
 	return probability((1 + n) / (1 + r.Runs)), n > 0
 }
 
-// Ranks are those of agents and of their peers. What too few runs are known of has none.
+// Ranks holds the ranks of a tenant, of peer groups and of agents. Groups and agents with too few runs have none.
 type Ranks struct {
 	All    Rank            `json:"all"`
 	Groups map[string]Rank `json:"groups,omitempty"`
 	Agents map[string]Rank `json:"agents,omitempty"`
 }
 
-// minRankRuns is how many runs a rank needs: with fewer, one run more is too large a share.
+// minRankRuns is the minimum number of runs of a rank: with fewer, the share of one run is too large.
 const minRankRuns = 60
 
-// HeldOutScore is the score of a run by a baseline that had not seen it.
+// HeldOutScore is the score of a run by a baseline that was learned without it.
 type HeldOutScore struct {
 	Agent, Group  string
 	Score, Weight float64
-	// Own is the weight in the agent's own rank; 0: the baseline had seen no run of the
-	// agent at all, which says how far strangers come and not how far the agent does.
+	// Own is the weight in the agent's own rank. It is 0 when the baseline was learned without any run of the
+	// agent: then the score shows how unusual an unknown agent is.
 	Own float64
 }
 
-// NewRanks ranks scores. What FitScores leaves out is left out.
+// NewRanks ranks scores by agent, by group and for the tenant. It leaves out the same scores as FitScores.
 func NewRanks(held []HeldOutScore) Ranks {
 	type list struct{ scores, weights []float64 }
 	var all list
@@ -121,25 +121,25 @@ func NewRanks(held []HeldOutScore) Ranks {
 	return Ranks{All: newRank(all.scores, all.weights), Groups: of(groups), Agents: of(agents)}
 }
 
-// Whose runs an expected rate is of.
+// The runs from which an expected rate was computed.
 const (
 	BasisOwn       = "own"       // of the agent
-	BasisPeers     = "peers"     // of its peers: too few of its own are known
-	BasisEverybody = "everybody" // of the tenant
-	BasisTail      = "tail"      // of nobody's: none came as far, and the tail that is fitted to the tenant's says how rare it is
+	BasisPeers     = "peers"     // of its peers, because too few runs of the agent are known
+	BasisEverybody = "everybody" // of the tenant, because too few runs of the peers are known
+	BasisTail      = "tail"      // no run reached the score: the rate is from the tail fitted to the tenant's runs
 )
 
-// ExpectedRate is how often clean runs come as far as a score.
+// ExpectedRate is the share of clean runs that reach a score.
 type ExpectedRate struct {
 	Rate  float64
 	Basis string
-	// Beyond says that the rate is less than what one run more could show.
+	// Beyond reports that the rate is smaller than the data can show.
 	Beyond bool
 }
 
-// Expected is how often clean runs of an agent come as far as a score: of its own runs
-// where enough are known, or else of its peers', or else of everybody's. Where none of
-// them came as far the fitted tail may say that it is rarer still.
+// Expected returns the share of clean runs of an agent that reach a score: by its own runs when enough are known, or else
+// by the runs of its peers, or else by all runs of the tenant. When none of these runs reached the score, the rate is
+// that of the fitted tail if that is smaller.
 func (r *Ranks) Expected(f *Fit, agent, group string, score float64) ExpectedRate {
 	of, by := BasisOwn, r.Agents[agent]
 	if by.Runs < minRankRuns {

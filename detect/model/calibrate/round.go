@@ -2,8 +2,7 @@ package calibrate
 
 import "math"
 
-// RoundDigits keeps four significant digits, as many as a person can use. What is no
-// finite number is 0.
+// RoundDigits rounds to four significant digits. It returns 0 for a number that is not finite.
 func RoundDigits(x float64) float64 {
 	if x == 0 || math.IsInf(x, 0) || math.IsNaN(x) {
 		return 0

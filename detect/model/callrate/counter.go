@@ -6,31 +6,30 @@ import (
 	"flyball/schema/wire"
 )
 
-// maxQuarters is how many quarters of an hour an actor's calls are counted in at
-// once. Calls come late and out of order, from several sources, and some clocks are
-// decades off; an actor may act for several agents. Whoever needs more is
-// undercounted, and alarms less.
+// maxQuarters limits the counts of an actor, one for each agent and quarter of an hour. Several are needed because calls
+// arrive late and out of order, from sources with wrong clocks, and because an actor can act for several agents. An actor
+// that needs more is undercounted and alarms less.
 const maxQuarters = 4
 
 // Counter counts an actor's calls by agent and quarter of an hour of event time. The
-// zero value has seen nothing.
-type Counter struct{ counts []Count } // the one last added to first
+// zero value has no calls.
+type Counter struct{ counts []Count } // the last updated count is the first
 
-// Count is how many calls of an agent were made in a quarter of an hour.
+// Count is the number of calls of an agent in a quarter of an hour.
 type Count struct {
 	agent   uint64
 	Quarter int64
-	From    int64 // event time of the first of them to be counted, Unix ns
+	From    int64 // event time of the call that was counted first, Unix ns
 	N       uint64
-	// Irreversible are those of them that cannot be taken back.
+	// Irreversible is how many of the calls cannot be undone.
 	Irreversible uint64
 
-	limit uint64 // by a body; what follows from the rest is not written
+	limit uint64 // by the model `by`; Code does not write these two
 	by    *Model
 }
 
-// Add counts a call of an agent, by a hash of its key, at an event time, and returns
-// where the quarter stands until the next call. A call without a time is not counted: nil.
+// Add counts a call at an event time in Unix ns. agent is a hash of the agent's key. It returns the count of the quarter,
+// which is valid until the next Add, or nil for a call without a time, which is not counted.
 func (c *Counter) Add(agent uint64, at int64, irreversible bool) *Count {
 	if at <= 0 {
 		return nil
@@ -47,7 +46,7 @@ func (c *Counter) Add(agent uint64, at int64, irreversible bool) *Count {
 	case i < maxQuarters:
 		c.counts = append(c.counts, k)
 	default:
-		i-- // the one that was added to longest ago is forgotten
+		i-- // the least recently updated count is replaced
 	}
 	k.N++
 	if irreversible {
@@ -58,7 +57,7 @@ func (c *Counter) Add(agent uint64, at int64, irreversible bool) *Count {
 	return &c.counts[0]
 }
 
-// Limit is Body.Limit in the hour of the quarter, worked out once.
+// Limit returns Model.Limit for the hour of the quarter. It computes the limit once for each model.
 func (k *Count) Limit(b *Model, agent, group string, share float64) (n uint64, ok bool) {
 	if k.by != b {
 		k.by = b
@@ -67,7 +66,7 @@ func (k *Count) Limit(b *Model, agent, group string, share float64) (n uint64, o
 	return k.limit, k.limit > 0
 }
 
-// Code writes or reads the counter.
+// Code encodes or decodes the counter.
 func (c *Counter) Code(t *wire.Coder) {
 	n := len(c.counts)
 	t.Len(&n, 12)

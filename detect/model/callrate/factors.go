@@ -5,28 +5,27 @@ import (
 	"slices"
 )
 
-// tally is what was counted and what was to be expected.
+// tally holds a counted and an expected number of arrivals.
 type tally struct{ seen, expected float64 }
 
 func (t *tally) add(o tally) { t.seen += o.seen; t.expected += o.expected }
 
 func (t tally) ratio() float64 { return t.seen / t.expected }
 
-// towards is the posterior mean of a factor under a gamma prior with a mean, worth
-// so many arrivals.
+// towards returns the posterior mean of a factor under a gamma prior with the given mean. worth is the weight of the
+// prior in arrivals.
 func (t tally) towards(mean, worth float64) float64 {
 	return (t.seen + worth*mean) / (t.expected + worth)
 }
 
-// Of repeats of an hour a fifth is left out on either side, and at least one: a
-// holiday week, or an incident, is not what the hour is like. What was seen fewer
-// than three times says nothing.
+// Trimming of the repeats of an hour: a fifth of them, and at least one, is left out at each end, so that a holiday week
+// or an incident does not change the factor. An hour with fewer than three repeats is not used.
 const (
 	minRepeats   = 3
 	trimFraction = 5
 )
 
-// trimmed is the sum of what is left of the repeats. It orders them.
+// trimmed returns the sum of the repeats without the lowest and the highest ones. It changes the order of repeats.
 func trimmed(repeats []tally) (sum tally) {
 	repeats = slices.DeleteFunc(repeats, func(t tally) bool { return t.expected <= 0 })
 	if len(repeats) < minRepeats {
@@ -40,15 +39,15 @@ func trimmed(repeats []tally) (sum tally) {
 	return sum
 }
 
-// factorArrivals of the priors of factors, in arrivals: an hour of the week is taken for its
-// hour of the day, and a group's for everybody's, until so many came in it.
+// factorArrivals is the weight of the priors of factors, in arrivals. The prior of an hour of the week is its hour of the
+// day; the prior of a group is the shape of all agents.
 const factorArrivals = 20
 
-// minFactor is that of an hour in which nobody ever calls: somebody may.
+// minFactor is the minimum of a factor: an hour without calls in the past can have calls later.
 const minFactor = .01
 
-// factors of the hours of the week from the arrivals of every hour of the window,
-// whose first is an hour of the week; above is who they are shrunk to.
+// factors estimates the factors of the hours of the week. table holds the arrivals of every hour of the window, first is
+// the hour of the week of table[0]. The factors are shrunk to those of above.
 func factors(table []tally, first int, above *shape) *shape {
 	table = slices.Clone(table)
 	for from := 0; from < len(table); from += HoursPerWeek {
@@ -77,8 +76,9 @@ func factors(table []tally, first int, above *shape) *shape {
 	return out
 }
 
-// removeWeekLevel takes out what a whole week was like: it says nothing of its hours. The
-// fullest day and the emptiest do not count, as one of them may be an incident.
+// removeWeekLevel scales the expected arrivals of a week to the level of that week, so that only differences between its
+// hours remain. The level leaves out the days with the highest and the lowest ratio, because one of them may be an
+// incident.
 func removeWeekLevel(week []tally) {
 	days := make([]tally, 7)
 	for at, t := range week {
@@ -89,7 +89,7 @@ func removeWeekLevel(week []tally) {
 		if sum.seen > 0 {
 			week[at].expected *= sum.ratio()
 		} else {
-			week[at] = tally{} // there were no calls
+			week[at] = tally{} // a week without calls is not used
 		}
 	}
 }
@@ -100,7 +100,7 @@ type shape struct {
 	hour  [HoursPerWeek]float64
 }
 
-// flat is the shape of what nothing is known of.
+// flat returns the shape with all factors 1.
 func flat() *shape {
 	s := new(shape)
 	for c := range s.class {
@@ -112,7 +112,7 @@ func flat() *shape {
 	return s
 }
 
-// scale makes the mean over a week 1.
+// scale divides the factors so that their mean over a week is 1, and applies minFactor.
 func (s *shape) scale() {
 	sum := 0.0
 	for _, f := range s.hour {

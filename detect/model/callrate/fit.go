@@ -2,14 +2,14 @@ package callrate
 
 import "flyball/detect/model/calibrate"
 
-// Fit learns pace from the calls of a window of whole weeks that begins in an hour of
-// the week. The newest week calibrates: it is scored by what the weeks before it
-// teach. Of a single week nothing can be said, and nil is.
+// Fit learns call rates from the calls of a window of whole weeks. first is the hour of the week in which the window
+// begins. The newest week is used for the calibration: it is scored by a model of the weeks before it. Fit returns
+// nil for fewer than two weeks and for a window without calls.
 func Fit(series []Series, weeks, first int) *Model {
 	return fit(series, weeks, first, true)
 }
 
-// fit may leave the factors at 1, to be measured without them.
+// fit is Fit, with all factors 1 unless seasonal is set. Tests use this to measure the effect of the factors.
 func fit(series []Series, weeks, first int, seasonal bool) *Model {
 	if weeks < 2 {
 		return nil
@@ -25,7 +25,7 @@ func fit(series []Series, weeks, first int, seasonal bool) *Model {
 	return body
 }
 
-// learn learns from the first weeks of the window.
+// learn makes an uncalibrated model of the first weeks of the window.
 func learn(series []Series, weeks, first int, seasonal bool) *Model {
 	agents := groupByAgent(series, weeks*HoursPerWeek)
 	if len(agents) == 0 {
@@ -36,7 +36,7 @@ func learn(series []Series, weeks, first int, seasonal bool) *Model {
 	for _, a := range agents {
 		shapes[a.group] = everybody
 	}
-	for round := range 3 { // what makes one arrival depends on the factors, and they on it
+	for round := range 3 { // the levels and spreads depend on the factors, and the factors on them
 		for _, a := range agents {
 			a.measure(shapes[a.group], weeks, first)
 		}
@@ -59,8 +59,8 @@ func learn(series []Series, weeks, first int, seasonal bool) *Model {
 	return b
 }
 
-// fitShapes everybody and of the groups. An agent counts by arrivals, not by calls: one
-// that calls in bursts, or a thousand times as often, is one voice.
+// fitShapes estimates the factors of all agents and of each group. It counts arrivals (calls divided by the spread)
+// and not calls, which limits the weight of an agent that calls in bursts.
 func fitShapes(agents []*agent, weeks, first int) (everybody *shape, groups map[string]*shape) {
 	all := make([]tally, weeks*HoursPerWeek)
 	tables := map[string][]tally{}
@@ -84,7 +84,8 @@ func fitShapes(agents []*agent, weeks, first int) (everybody *shape, groups map[
 	return everybody, groups
 }
 
-// calibration is how far the days of the newest week come: days of an actor with a call.
+// calibration fits the scores of the newest week by a model of the weeks before it. A score is the highest one of an
+// actor in a day with calls.
 func calibration(b *Model, series []Series, week, first int) calibrate.Fit {
 	var scores []float64
 	if b != nil {
@@ -114,6 +115,6 @@ func calibration(b *Model, series []Series, week, first int) calibrate.Fit {
 		weights[i] = 1
 	}
 	f := calibrate.FitScores(scores, weights)
-	f.Scores, f.At = nil, nil // what alarms lies beyond them
+	f.Scores, f.At = nil, nil // not needed: thresholds do not use the empirical tail
 	return f
 }

@@ -10,16 +10,16 @@ import (
 const (
 	minLevel  = 1e-6 // calls a quarter of an hour
 	minSpread = 1.25 // never Poisson
-	// pseudo-counts of the level above: active quarters in an agent's spread, days in
-	// what is seen of it, agents in its peers'.
+	// Weights of the level above, as pseudo-counts: active quarters for an agent's spread, days for its active quarters in a
+	// day, agents for a group's figures.
 	spreadQuarters = 20
 	seenDays       = 5
 	peerAgents     = 5
-	// between which the levels of peers may differ, as a squared coefficient of variation
+	// Limits of the squared coefficient of variation of the levels of peers.
 	minDoubt, maxDoubt = .1, 20
 )
 
-// measure takes an agent's level and its spread, under factors.
+// measure estimates an agent's level and spread, given the factors.
 func (a *agent) measure(s *shape, weeks, first int) {
 	f := func(at int) float64 { return s.hour[(first+at)%HoursPerWeek] }
 	a.weeks = make([]tally, weeks)
@@ -35,9 +35,9 @@ func (a *agent) measure(s *shape, weeks, first int) {
 	a.spread = max(sum.ratio(), minSpread)
 }
 
-// steady is the sum of the weeks. Of three or more with calls the highest counts as
-// the one below it, and with low the lowest as the one above it: an incident must not
-// teach that everything is usual, nor a holiday that nothing is.
+// steady returns the sum of the weeks. When three or more weeks have calls, the highest week is lowered to the second
+// highest, and with low the lowest is raised to the second lowest, so that an incident or a holiday does not change the
+// level.
 func (a *agent) steady(weeks []tally, low bool) (sum tally) {
 	var busy []tally
 	for w, t := range weeks {
@@ -61,8 +61,8 @@ func (a *agent) steady(weeks []tally, low bool) (sum tally) {
 	return sum
 }
 
-// posterior of an agent under its peers: gamma with their mean and their doubt, and
-// arrivals, not calls, as what was seen.
+// posterior returns the rate of an agent: the posterior of a gamma prior with the mean and the variance of its peers. The
+// observations are arrivals, not calls.
 func (a *agent) posterior(p GroupRate) AgentRate {
 	spread := (a.active*a.spread + spreadQuarters*p.Spread) / (a.active + spreadQuarters)
 	sum := a.steady(a.weeks, true)
@@ -73,7 +73,7 @@ func (a *agent) posterior(p GroupRate) AgentRate {
 	}
 }
 
-// groupRate of some agents, shrunk to those above.
+// groupRate estimates the rate of a group of agents, shrunk to the rate above.
 func groupRate(agents []*agent, above GroupRate, s *shape) GroupRate {
 	n, levels, spreads, trust, active, days := 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
 	for _, a := range agents {
@@ -99,7 +99,7 @@ func groupRate(agents []*agent, above GroupRate, s *shape) GroupRate {
 	return p
 }
 
-// round keeps four significant digits: a baseline is sent to everybody.
+// round rounds all figures to four significant digits, to keep the published baseline small.
 func (b *Model) round() {
 	p := func(p GroupRate) GroupRate {
 		for i := range p.Factors {

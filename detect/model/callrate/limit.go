@@ -2,17 +2,16 @@ package callrate
 
 import "math"
 
-// MinCalls is how many calls in a quarter of an hour are looked at: what fewer do is for
-// the statistics of runs.
+// MinCalls is the number of calls in a quarter of an hour below which the score is 0. The statistics of runs cover
+// smaller numbers.
 const MinCalls = 30
 
-// minDays of actors a calibration must rest on.
+// minDays is the minimum number of days of actors in a calibration.
 const minDays = 20
 
-// Score of so many calls in a quarter of an hour: how rare they are in natural
-// logarithms, where there are calls at all, for each quarter that the actor is seen
-// in on a day. What is rarer than e^−score comes on a day of an actor with at most
-// that probability, whatever the quarters have to do with each other.
+// Score returns how rare n calls in a quarter of an hour are, as a natural logarithm: −ln P(N ≥ n | N ≥ 1), minus the
+// logarithm of the number of active quarters of a day. The probability that a day of an actor reaches a score is at most
+// e^−score, also when its quarters depend on each other (union bound).
 func (u UsualRate) Score(n uint64) float64 {
 	if n < MinCalls {
 		return 0
@@ -20,8 +19,8 @@ func (u UsualRate) Score(n uint64) float64 {
 	return max(u.Tail(n)-u.Tail(1)-math.Log(max(u.ActiveQuarters, 1)), 0)
 }
 
-// Limit is the least number of calls in a quarter of an hour that a share of the
-// days of actors may reach; ok is false where too little is known to tell.
+// Limit returns the smallest number of calls in a quarter of an hour whose score is above the threshold for a share of
+// the days of actors. ok is false when the calibration has too few days or the limit is too large.
 func (b *Model) Limit(agent, group string, hour int, share float64) (n uint64, ok bool) {
 	if b == nil || b.Calibration.Runs < minDays {
 		return 0, false

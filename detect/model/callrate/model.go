@@ -2,49 +2,48 @@ package callrate
 
 import "flyball/detect/model/calibrate"
 
-// Model is what a baseline knows of pace. It follows from counts of closed hours and
-// is published with the baseline.
+// Model holds the call rates of a baseline. It is learned from counts of closed hours and
+// published with the baseline.
 type Model struct {
-	Weeks       int                  `json:"weeks"`         // that were looked at
-	Cut         bool                 `json:"cut,omitempty"` // more was stored than was read
+	Weeks       int                  `json:"weeks"`         // number of weeks that it was learned from
+	Cut         bool                 `json:"cut,omitempty"` // more hours were stored than were read
 	All         GroupRate            `json:"all"`
 	Groups      map[string]GroupRate `json:"groups"`
 	Agents      map[string]AgentRate `json:"agents"`
-	Calibration calibrate.Fit        `json:"calibration"` // of the score of a day of an actor, by a week that the rest had not seen
+	Calibration calibrate.Fit        `json:"calibration"` // of the score of an actor's day, by the newest week and a model without it
 }
 
-// GroupRate are a group of agents, or everybody.
+// GroupRate is the call rate of a peer group, or of all agents.
 type GroupRate struct {
-	Level          float64   `json:"level"`             // calls of an agent in a quarter of an hour, on the average of a week
+	Level          float64   `json:"level"`             // mean calls of an agent in a quarter of an hour, over a week
 	RelVariance    float64   `json:"doubt"`             // squared coefficient of variation of the levels of its agents
 	Spread         float64   `json:"spread"`            // variance of the calls of a quarter, as a multiple of their mean
-	ActiveQuarters float64   `json:"seen"`              // quarters with a call, on a day with one
-	Factors        []float64 `json:"factors,omitempty"` // of the hours of the week, 1 on the average; none: 1
+	ActiveQuarters float64   `json:"seen"`              // quarters with a call in a day with calls
+	Factors        []float64 `json:"factors,omitempty"` // of the hours of the week, with the mean 1; empty means 1 for all
 }
 
-// AgentRate is an agent at any one of its actors. Its hours are its peers'.
+// AgentRate is the call rate of an agent for one of its actors. The factors of the hours are those of its peers.
 type AgentRate struct {
 	Level          float64 `json:"level"`
-	RelVariance    float64 `json:"doubt"` // of its level: squared coefficient of variation of the posterior
+	RelVariance    float64 `json:"doubt"` // squared coefficient of variation of the posterior of its level
 	Spread         float64 `json:"spread"`
 	ActiveQuarters float64 `json:"seen"`
 }
 
-// UsualRate is what is usual in a quarter of an hour.
+// UsualRate is the usual number of calls in a quarter of an hour.
 type UsualRate struct {
-	NegativeBinomial         // of the busiest of the hour and those beside it
+	NegativeBinomial         // for the highest factor of the hour, the one before and the one after
 	Calls            float64 // mean of the agent
-	Peers            float64 // and of its peers
-	ActiveQuarters   float64 // quarters a day with a call
+	Peers            float64 // mean of its peers
+	ActiveQuarters   float64 // quarters of a day with calls
 }
 
-// driftVariance is the squared coefficient of variation that a level is given beyond what
-// its past shows: a rate that grows by a twentieth a week is a tenth off before a
-// window of four weeks has followed, and weeks differ.
+// driftVariance is added to the squared coefficient of variation of a level, because a level changes over time: a rate
+// that grows by 5 % a week differs by 10 % from the mean of a window of four weeks.
 const driftVariance = .05
 
-// UsualAt is what is usual for an agent in an hour of the week. Of an agent that is not
-// known, its peers' level is as uncertain as their levels differ.
+// UsualAt returns the usual rate of an agent in an hour of the week. An unknown agent has the level of its peers, with
+// the variance of their levels.
 func (b *Model) UsualAt(agent, group string, hour int) UsualRate {
 	peers, ok := b.Groups[group]
 	if !ok {
@@ -70,16 +69,16 @@ func (p *GroupRate) factor(hour int) float64 {
 	return p.Factors[hour]
 }
 
-// busiest of the hour and those beside it: people come in early, and twice a year
-// their clocks are changed. Without it four times as many days alarm in the week
-// after (TestSimulatedClockChangeIsNoStorm).
+// busiest returns the highest factor of the hour, the hour before and the hour after, because working hours move by an
+// hour when daylight saving time begins or ends. Without it four times as many days alarm in the week after
+// (TestSimulatedClockChangeIsNoStorm).
 func (p *GroupRate) busiest(hour int) float64 {
 	return max(p.factor((hour+HoursPerWeek-1)%HoursPerWeek), p.factor(hour), p.factor((hour+1)%HoursPerWeek))
 }
 
-// negativeBinomial has the variance spread·mean + doubt·mean²: in an hour with fewer calls there
-// are fewer runs, not smaller ones, so that the first part goes with the mean (as of
-// a compound Poisson); what is uncertain of the rate goes with its square.
+// negativeBinomial returns the distribution with the variance spread·mean + doubt·mean². The first term is proportional
+// to the mean, because an hour with fewer calls has fewer runs and not smaller ones (compound Poisson). The second term
+// is the uncertainty of the rate, which is proportional to the square of the mean.
 func negativeBinomial(mean, spread, doubt float64) NegativeBinomial {
 	return NegativeBinomial{Mean: mean, Size: mean / (spread - 1 + doubt*mean)}
 }

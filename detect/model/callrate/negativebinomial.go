@@ -10,8 +10,8 @@ import (
 // Poisson with a gamma-distributed rate of the mean Mean and the shape Size.
 type NegativeBinomial struct{ Mean, Size float64 }
 
-// Tail is −ln P(N ≥ n), finite for every n and growing with it: SciPy's
-// −nbinom.logsf(n−1, Size, Size/(Size+Mean)), which underflows where this does not.
+// Tail returns −ln P(N ≥ n). It is finite for every n and grows with n. It equals SciPy's
+// −nbinom.logsf(n−1, Size, Size/(Size+Mean)), but does not underflow.
 //
 // P(N ≥ n) is the regularized incomplete beta function I_x(n, Size) at
 // x = Mean/(Mean+Size) (Abramowitz and Stegun 26.5.26).
@@ -19,22 +19,22 @@ func (r NegativeBinomial) Tail(n uint64) float64 {
 	if n == 0 {
 		return 0
 	}
-	// 1−x is kept apart: x may be 1 to the last bit.
+	// rest is 1−x, computed separately because x can round to 1.
 	a, b := float64(n), r.Size
 	x, rest := r.Mean/(r.Mean+r.Size), r.Size/(r.Mean+r.Size)
 	switch {
 	case x < (a+1)/(a+b+2):
 		return -logBetaBelowMean(a, b, x, rest)
 	case b > 1:
-		// The tail is a good part of everything.
+		// The tail is large: compute it as 1 minus the complement.
 		return -math.Log1p(-math.Exp(logBetaBelowMean(b, a, rest, x)))
 	}
 	return -math.Log(-math.Expm1(logBetaSmallB(a, b, rest)))
 }
 
-// logBetaBelowMean is ln I_x(a, b) where x is below the mean of the beta distribution.
+// logBetaBelowMean returns ln I_x(a, b) for x below the mean of the beta distribution. rest is 1−x.
 func logBetaBelowMean(a, b, x, rest float64) float64 {
-	const regular, clear, exact = 1e-200, 1e-3, 1e5 // within which RegIncBeta is good to 1e-9
+	const regular, clear, exact = 1e-200, 1e-3, 1e5 // within these limits RegIncBeta is exact to 1e-9
 	if a+b < exact && rest > clear {
 		if p := mathext.RegIncBeta(a, b, x); p > regular {
 			return math.Log(p)
@@ -50,8 +50,8 @@ func logBetaBelowMean(a, b, x, rest float64) float64 {
 	return a*math.Log(x) + b*math.Log(rest) + front + math.Log(fraction(a, b, x))
 }
 
-// logBetaSmallB is ln I_y(b, a) for b ≤ 1 and a·y ≤ 2, by its power series in y (DLMF
-// 8.17.7 and 15.2.1): as a small b takes it to 0, the sum keeps its last bits.
+// logBetaSmallB returns ln I_y(b, a) for b ≤ 1 and a·y ≤ 2, by its power series in y (DLMF
+// 8.17.7 and 15.2.1). It stays precise for a small b, where the result is close to 0.
 func logBetaSmallB(a, b, y float64) float64 {
 	sum, term := 0.0, 1.0
 	for n := 1.0; n < 200; n++ {
@@ -64,8 +64,8 @@ func logBetaSmallB(a, b, y float64) float64 {
 	return b*math.Log(y) + logRatio(a, b) - logGamma1p(b) + math.Log1p(b*sum)
 }
 
-// fraction is the continued fraction of I_x(a, b), times a·B(a, b)·x^−a·(1−x)^−b
-// (DLMF 8.17.22 by the modified Lentz method).
+// fraction returns I_x(a, b) · a·B(a, b)·x^−a·(1−x)^−b by its continued fraction
+// (DLMF 8.17.22, modified Lentz method).
 func fraction(a, b, x float64) float64 {
 	const tiny, enough, most = 1e-300, 1e-15, 100_000
 	c, d := 1.0, 1/(1-(a+b)*x/(a+1))
@@ -91,8 +91,8 @@ func fraction(a, b, x float64) float64 {
 	return f
 }
 
-// logRatio is ln Γ(a+b) − ln Γ(a) without the cancellation of a large a, by the
-// difference of two Stirling series (DLMF 5.11.1), which begin at 16.
+// logRatio returns ln Γ(a+b) − ln Γ(a) without cancellation for a large a. It uses the
+// difference of two Stirling series (DLMF 5.11.1) for a ≥ 16.
 func logRatio(a, b float64) float64 {
 	sum := 0.0
 	for ; a < 16; a++ {
@@ -105,7 +105,7 @@ func logRatio(a, b float64) float64 {
 	return sum + (a-.5)*math.Log1p(b/a) + b*(math.Log(a+b)-1) + series(a+b) - series(a)
 }
 
-// logGamma1p is ln Γ(1+b), exact for a small b, where 1+b is not (DLMF 5.7.3).
+// logGamma1p returns ln Γ(1+b). It is exact for a small b, where 1+b is rounded (DLMF 5.7.3).
 func logGamma1p(b float64) float64 {
 	if b > 1e-3 {
 		lg, _ := math.Lgamma(1 + b)

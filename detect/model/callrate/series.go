@@ -5,41 +5,41 @@ import (
 	"slices"
 )
 
-// Series is what one agent did at one actor, in the order of time.
+// Series holds the calls of one agent for one actor, sorted by time.
 type Series struct {
 	Agent, Group string
 	Cells        []HourCounts
 }
 
-// HourCounts is an hour with calls.
+// HourCounts holds the counts of an hour with calls.
 type HourCounts struct {
 	Hour           int32   // hours since the beginning of the window
 	ActiveQuarters int32   // quarters with a call
-	Calls          float64 // of the hour
-	Squares        float64 // sum of the squared calls of its quarters
-	Max            float64 // calls of the fullest quarter
+	Calls          float64 // calls in the hour
+	Squares        float64 // sum of the squared counts of its quarters
+	Max            float64 // calls in the quarter with the most calls
 }
 
-// agent is everything of one agent, within the part of the window that is learned from.
+// agent holds the counts of one agent within the part of the window that is learned from.
 type agent struct {
 	key, group string
 	series     []member
 
-	level  float64 // raw
-	spread float64 // raw: the calls that make one arrival
-	weeks  []tally // newest last: calls, and quarters under the factors
+	level  float64 // before shrinkage
+	spread float64 // before shrinkage: calls of one arrival
+	weeks  []tally // newest last: calls, and quarters weighted by the factors
 	active float64 // quarters with a call
-	days   float64 // with a call
+	days   float64 // days with a call
 }
 
-// member is a series and the hours in which it may have called: whole days, from its
+// member is a series and the range of hours that counts for it: whole days, from its
 // first call to its last.
 type member struct {
 	cells    []HourCounts
 	from, to int
 }
 
-// groupByAgent are those of the series, by name, up to an hour of the window.
+// groupByAgent collects the series by agent, sorted by key, up to an hour of the window.
 func groupByAgent(series []Series, until int) []*agent {
 	by := map[string]*agent{}
 	var out []*agent
@@ -71,7 +71,7 @@ func groupByAgent(series []Series, until int) []*agent {
 	return out
 }
 
-// hours calls each with every hour in which the agent may have called, and its counts.
+// hours calls each with every hour in the range of the agent's series and the counts of that hour.
 func (a *agent) hours(each func(at int, c *HourCounts)) {
 	var none HourCounts
 	for i := range a.series {

@@ -9,7 +9,7 @@ import (
 	"flyball/schema"
 )
 
-// Access is what the guard looks at of one call.
+// Access holds the facts about one call that the guard uses.
 type Access struct {
 	Route   uint64 // feature.RouteHash of its name
 	Write   bool
@@ -18,14 +18,14 @@ type Access struct {
 
 // Target is a resource that a call names.
 type Target struct {
-	Kind uint64 // hash of what comes before the colon
-	ID   uint64 // hash of the whole
-	// Site is the hash of the host that an address on the web names, 0 for anything
-	// else: a call with such a target leaves the API, whatever its method is.
+	Kind uint64 // hash of the resource's type
+	ID   uint64 // hash of the type and the id
+	// Site is the hash of the host of a web address, 0 for other targets. A call with such a target sends data out of
+	// the API, also when its method is a read.
 	Site uint64
 }
 
-// scopeKey is the target as scopes know it: another page of a site is no other target.
+// scopeKey returns the key of the target in scopes. All pages of a site are one target.
 func (t *Target) scopeKey() uint64 {
 	if t.Site != 0 {
 		return t.Site
@@ -33,7 +33,7 @@ func (t *Target) scopeKey() uint64 {
 	return t.ID
 }
 
-// webKinds are the kinds of resources whose ids are addresses on the web.
+// webKinds are the types of resources whose ids are web addresses.
 var webKinds = map[string]bool{
 	"url":          true,
 	"uri":          true,
@@ -44,13 +44,13 @@ var webKinds = map[string]bool{
 	"website":      true,
 }
 
-// FromCall fills into from a call and what the detector sees of it, reusing its memory.
-// What the log could not name (?, *) is no target.
+// FromCall fills into from a call and its features, and reuses its memory.
+// Resources without a known id ("?", "*") are not targets.
 func FromCall(c *schema.Call, f *feature.Input, into *Access) {
 	into.fill(f.Route, f.Write, c.Resources)
 }
 
-// NewAccess is the call of a route by its name.
+// NewAccess returns the access of a call. route is the route's name.
 func NewAccess(route string, write bool, resources []schema.Resource) Access {
 	var c Access
 	c.fill(feature.RouteHash(route), write, resources)
@@ -72,8 +72,7 @@ func (c *Access) fill(route uint64, write bool, resources []schema.Resource) {
 	}
 }
 
-// host of an address: what stands between the scheme and the first slash, without
-// the name's usual prefix.
+// host returns the host of an address in lower case, without scheme, user information, path and the prefix "www.".
 func host(address string) string {
 	if _, rest, ok := strings.Cut(address, "://"); ok {
 		address = rest
@@ -82,10 +81,10 @@ func host(address string) string {
 		address = address[:i]
 	}
 	if _, rest, ok := strings.Cut(address, "@"); ok {
-		address = rest // user information is no part of the host
+		address = rest // user information is not part of the host
 	}
 	return strings.TrimPrefix(strings.ToLower(address), "www.")
 }
 
-// leaves reports whether a target is one that something is done to, or sent to.
+// leaves reports whether the call may change the target or send data to it.
 func (c *Access) leaves(t *Target) bool { return c.Write || t.Site != 0 }

@@ -1,8 +1,8 @@
-// Package scope says whether a call lies within what runs of the same task do: the routes
-// that they write on and the targets that they write to. The same Guard is used on the log
-// side, after a call, and in the check, before it.
+// Package scope decides whether a call is within the learned scope of its task: the routes
+// and the targets that runs of the task write to. The detector uses the Guard after a call, and the check uses the same
+// Guard before it.
 //
-// Reads are not held, except those that send to another site. It abstains, with a named
-// reason, where too few runs are known, and about targets of a kind that is new in every
-// run. A task that the caller claims never widens the scope.
+// It does not hold reads, except those that send to another site. It does not decide when too few runs are known or when
+// targets of a kind are new in every run: then it abstains with a named reason. A task that the caller claims never
+// widens the scope.
 package scope

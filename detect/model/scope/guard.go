@@ -2,14 +2,14 @@ package scope
 
 import "flyball/schema"
 
-// Guard answers by what a baseline published. It never changes, reads no clock and
-// may be asked from anywhere at once.
+// Guard assesses calls by the scopes of a baseline. It is immutable, does not read a clock and
+// is safe for concurrent use.
 type Guard struct {
 	body  *Model
 	rules Rules
 }
 
-// NewGuard is a guard by a body; nil without one.
+// NewGuard returns a guard for a model, or nil when there is no model.
 func NewGuard(b *Model) *Guard {
 	if b == nil {
 		return nil
@@ -17,7 +17,7 @@ func NewGuard(b *Model) *Guard {
 	return &Guard{b, DefaultRules()}
 }
 
-// Whose scope an answer goes by, the nearest first.
+// The source of the scope that an assessment used, the most specific first.
 const (
 	SourceOwnTask   = "own_runs_of_task"
 	SourcePeersTask = "peers_runs_of_task"
@@ -25,34 +25,31 @@ const (
 	SourceNobody    = "nobody"
 )
 
-// Query is a call and its caller.
+// Query describes a call and its caller.
 type Query struct {
-	Agent string // under the name that it is learned by
+	Agent string // key of the agent in the baseline
 	Group string
-	// Declared is the task that an orchestrator declared for the run, if one did. Its
-	// targets, where it has any, are what the run may write to: what others wrote to
-	// is not asked then.
+	// Declared is the task that an orchestrator declared for the run; nil: none. When it has
+	// targets, the run may write to these, and the learned targets are not used.
 	Declared *schema.Task
-	// Logged is the task id that stands in the request or its log line, and how far
-	// it is to be trusted.
+	// Logged is the task id in the request or its log line, and Trust is the trust in it.
 	Logged string
 	Trust  schema.Trust
 	Access *Access
 }
 
-// Assessment to a call.
+// Assessment is the result of Guard.Assess for a call.
 type Assessment struct {
 	Placement Placement
-	Why       string // of an abstention, and of targets that were not judged
-	Source    string // whose runs: one of the words above
-	Task      string // type of task that it goes by
-	Runs      uint32 // that taught
+	Why       string // reason of an abstention, or why targets were not judged
+	Source    string // SourceOwnTask … SourceNobody
+	Task      string // task type of the scope
+	Runs      uint32 // number of runs that the scope was learned from
 }
 
-// Assess says where a call lies: by the agent's own runs of the task, where they are
-// enough; else by its peers' runs of it; else by its own runs whatever the task. A
-// task that the caller names is heard only where it narrows: what peers may do in
-// it must lie within what the agent does at all, as far as that is known.
+// Assess places a call by the scope of the agent's own runs of the task, if it is known; else by its peers' runs of the
+// task; else by the agent's own runs of all tasks. A task that only the caller claims can make the result stricter and
+// not milder: with the peers' scope, a stricter result by the agent's own runs of all tasks is returned instead.
 func (g *Guard) Assess(in Query) Assessment {
 	group := peerGroup(in.Agent, in.Group)
 	own, peers := g.body.Own[in.Agent], g.body.Peers[group]

@@ -6,45 +6,44 @@ import (
 	"flyball/schema"
 )
 
-// TrainingRun is a run that may teach.
+// TrainingRun is a run to learn scopes from.
 type TrainingRun struct {
 	ID    string
-	Agent string // under the name that it is learned by
-	Group string // its peers
-	Task  string // type of its task, empty: none that is known
-	// Declared is the type that an orchestrator declared, before Task is known.
+	Agent string // key of the agent in the baseline
+	Group string // peer group
+	Task  string // task type; empty: unknown
+	// Declared is the task type that an orchestrator declared; Task is derived from it.
 	Declared string
 	Calls    []Access
-	Names    []string // of the calls' routes; may be nil where nothing is published
-	// ConfirmedBenign runs were found benign by a person: they teach whatever they did.
+	Names    []string // route names of Calls; may be nil when the scope is not published
+	// ConfirmedBenign means that a person found the run benign: it is learned from in any case.
 	ConfirmedBenign bool
 
 	did *runUses
 }
 
-// LearnedScope is what some runs did.
+// LearnedScope counts in how many runs routes and targets were used.
 type LearnedScope struct {
-	Runs    uint32 // that taught
-	writes  map[uint64]uint32
-	reads   map[uint64]uint32
-	touched map[uint64]uint32     // targets, on whatever route
+	Runs    uint32                // number of runs that it was learned from
+	writes  map[uint64]uint32     // write routes
+	reads   map[uint64]uint32     // read routes; nil: too many to keep
+	touched map[uint64]uint32     // targets, on any route
 	pairs   map[uint64]uint32     // write route and target
-	recurs  map[uint64]Recurrence // route and kind
-	kinds   map[uint64]uint64     // kind of each target
-	sent    map[uint64]uint64     // kind of each route and kind in recurs
-	names   map[uint64]string
+	recurs  map[uint64]Recurrence // by route and kind
+	kinds   map[uint64]uint64     // kind by target
+	sent    map[uint64]uint64     // kind by route and kind, the keys of recurs
+	names   map[uint64]string     // route name by route
 
-	routesCut, targetsCut bool // there were more than may be kept
+	routesCut, targetsCut bool // there were more than are kept
 }
 
-// Recurrence is how often the targets of one kind on one route come back: of so many
-// runs that named any, in how many was one that another run named, too.
+// Recurrence counts how often runs use the same targets of one kind on one route.
 type Recurrence struct {
-	Runs  uint32 `json:"runs"`
-	Again uint32 `json:"again"`
+	Runs  uint32 `json:"runs"`  // runs that named any target
+	Again uint32 `json:"again"` // runs that named a target which another run named too
 }
 
-// share of runs whose targets came back.
+// share returns the share of runs with a target that another run named too.
 func (r Recurrence) share() float64 { return float64(r.Again) / float64(max(r.Runs, 1)) }
 
 func newScope() *LearnedScope {
@@ -52,7 +51,7 @@ func newScope() *LearnedScope {
 		recurs: map[uint64]Recurrence{}, kinds: map[uint64]uint64{}, sent: map[uint64]uint64{}, names: map[uint64]string{}}
 }
 
-// LearnScope makes a scope of runs. Every one of them teaches.
+// LearnScope learns a scope from all of the runs.
 func LearnScope(runs []*TrainingRun) *LearnedScope {
 	s := newScope()
 	for _, r := range runs {
@@ -62,13 +61,13 @@ func LearnScope(runs []*TrainingRun) *LearnedScope {
 	return s
 }
 
-// runUses is what a run did, each thing once and in ascending order.
+// runUses holds the routes and targets that a run used, each once, sorted.
 type runUses struct {
 	writes, reads, touched, pairs []uint64
-	sent                          map[uint64][]uint64 // places by route and kind
+	sent                          map[uint64][]uint64 // scope keys of targets by route and kind
 }
 
-// uses of a run are worked out once.
+// uses returns the routes and targets that the run used. It computes them once.
 func (r *TrainingRun) uses() *runUses {
 	if r.did != nil {
 		return r.did
@@ -131,9 +130,9 @@ func (s *LearnedScope) add(r *TrainingRun) {
 	}
 }
 
-// countRecurrence counts in how many runs a target of a route and kind came back.
+// countRecurrence counts for each route and kind in how many runs a target was used that another run used too.
 func (s *LearnedScope) countRecurrence(runs []*TrainingRun) {
-	in := map[uint64]uint32{} // runs that named a place on a route
+	in := map[uint64]uint32{} // number of runs that named a target, by route, kind and target
 	for _, r := range runs {
 		for k, places := range r.uses().sent {
 			for _, p := range places {
@@ -153,7 +152,7 @@ func (s *LearnedScope) countRecurrence(runs []*TrainingRun) {
 	}
 }
 
-// Recurrence is how targets of a route and kind recur, as far as these runs know.
+// Recurrence returns how often targets of a route and kind recur in these runs. s may be nil.
 func (s *LearnedScope) Recurrence(routeAndKind uint64) Recurrence {
 	if s == nil {
 		return Recurrence{}

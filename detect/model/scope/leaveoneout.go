@@ -1,25 +1,25 @@
 package scope
 
-// Runs that taught, before a scope is judged by.
+// Limits for the use of a scope.
 const (
-	// minTaskTeachers runs of the task teach what it writes to: ten, as measured (detect/adr/0005).
+	// minTaskTeachers is the minimum number of runs of a task for a scope of the task, as measured (detect/adr/0005).
 	minTaskTeachers = 10
-	// minAgentTeachers runs of an agent teach what it writes to whatever the task: with
-	// fewer, the next task is what looks new.
+	// minAgentTeachers is the minimum number of runs of an agent for a scope of all its tasks: with
+	// fewer, calls of its next task look new.
 	minAgentTeachers = 50
-	// maxUnseenShare is the largest share of runs that may be expected to use a write
-	// route that none has used, where a scope is not of one task.
+	// maxUnseenShare is the maximum share of runs that are expected to use an unknown write
+	// route, for a scope of all tasks.
 	maxUnseenShare = .02
-	// agreedShare is the share of the other runs of a task that must be exceeded by those
-	// that did a thing, too, for it to be in the scope: one run alone widens nothing.
+	// agreedShare is the share of the other runs of a task that must be exceeded before a route or
+	// target is in the scope. One run alone never adds to the scope.
 	agreedShare = .05
-	// agreedShareToTeach is the same for a run to teach what is normal. A clean run that is
-	// left out costs nothing but data; a hijacked one that is not, costs.
+	// agreedShareToTeach is the same share for deciding whether a run is learned from. It is stricter, because leaving out
+	// a clean run costs only data, and learning from a hijacked run does harm.
 	agreedShareToTeach = .1
 )
 
-// unseenShare is the share of runs that are expected to write on a route that none of
-// them has: Good's estimate, the routes that one run alone has used (Good 1953).
+// unseenShare estimates the share of runs that write on a route that no known run has used: the number of routes that
+// exactly one run has used, divided by the number of runs (Good 1953).
 func (s *LearnedScope) unseenShare() float64 {
 	once := 0
 	for _, n := range s.writes {
@@ -30,17 +30,17 @@ func (s *LearnedScope) unseenShare() float64 {
 	return float64(once) / float64(max(s.Runs, 1))
 }
 
-// requiredOthers is how many of so many other runs must have done a thing, too.
+// requiredOthers returns how many of the other runs must have used a route or target.
 func requiredOthers(share float64, runs uint32) uint32 { return 1 + uint32(share*float64(runs)) }
 
-// LeaveOneOut places each of some runs by what the others do.
+// LeaveOneOut places each run by the scope of the other runs.
 type LeaveOneOut struct {
 	rules      Rules
-	own, peers map[[2]string]*LearnedScope // agent, or group, and task
-	any, wide  map[string]*LearnedScope    // agent; group
+	own, peers map[[2]string]*LearnedScope // by agent and task; by group and task
+	any, wide  map[string]*LearnedScope    // by agent; by group
 }
 
-// NewLeaveOneOut learns the scopes of some runs.
+// NewLeaveOneOut learns the scopes of runs.
 func NewLeaveOneOut(rules Rules, runs []*TrainingRun) *LeaveOneOut {
 	own, peers, any, wide := map[[2]string][]*TrainingRun{}, map[[2]string][]*TrainingRun{}, map[string][]*TrainingRun{},
 		map[string][]*TrainingRun{}
@@ -64,16 +64,16 @@ func learnEach[K comparable](of map[K][]*TrainingRun) map[K]*LearnedScope {
 	return out
 }
 
-// NeedsApproval reports whether a call of one of the runs would have needed approval by what
-// the other runs do. Such a run must not teach what is normal. False for a run that a
-// person confirmed as benign.
+// NeedsApproval reports whether a call of the run would have needed approval by the scope of
+// the other runs. Such a run must not be learned from. It is false for a run that a
+// person confirmed as benign. r must be one of the runs given to NewLeaveOneOut.
 func (j *LeaveOneOut) NeedsApproval(r *TrainingRun) bool {
 	if r.ConfirmedBenign {
 		return false
 	}
 	group := peerGroup(r.Agent, r.Group)
 	s := j.own[[2]string{r.Agent, r.Task}]
-	// One of those that have done what is judged is the run itself.
+	// The scope contains the run itself, so it must have one run more.
 	if s == nil || s.Runs <= minTaskTeachers {
 		s = j.peers[[2]string{group, r.Task}]
 	}
@@ -93,8 +93,8 @@ func (j *LeaveOneOut) NeedsApproval(r *TrainingRun) bool {
 	return false
 }
 
-// peerGroup is the group whose runs an agent's are compared with. Names that were
-// only asserted have peers of their own.
+// peerGroup returns the group with whose runs an agent is compared. Names that callers
+// only claim have separate groups.
 func peerGroup(agent, group string) string {
 	if len(agent) > 0 && agent[0] == '~' {
 		return "~" + group

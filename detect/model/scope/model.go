@@ -12,18 +12,18 @@ import (
 	"flyball/detect/feature"
 )
 
-// Model is what a baseline publishes of scopes: of agents by task and whatever the
-// task, of peers by task. It is published whole and never changed.
+// Model holds the scopes of a baseline: of agents by task and for all
+// tasks, of peer groups by task. It is published as a whole and never changed.
 type Model struct {
-	Own   map[string]map[string]*LearnedScope `json:"own"`   // agent, task; the empty task is all of them
-	Peers map[string]map[string]*LearnedScope `json:"peers"` // group, task
-	// Recurs is how targets recur over all runs of a group.
+	Own   map[string]map[string]*LearnedScope `json:"own"`   // by agent and task; the empty task means all tasks
+	Peers map[string]map[string]*LearnedScope `json:"peers"` // by group and task
+	// Recurs holds how targets recur over all runs of a group, by group and by route and kind.
 	Recurs map[string]map[uint64]Recurrence `json:"recurs"`
 }
 
-// Bounds of what is published: a caller can invent tasks, routes and targets.
+// Limits of a published model, because a caller can invent tasks, routes and targets.
 const (
-	maxTasks       = 16 // of an agent, those with most runs
+	maxTasks       = 16 // of an agent, those with the most runs
 	maxPeersTasks  = 256
 	maxRoutes      = 256
 	maxTargets     = 1024
@@ -31,7 +31,8 @@ const (
 	minPeerAgents  = 2
 )
 
-// LearnModel makes a body of runs. What one of them alone has done is in no scope.
+// LearnModel learns a model from runs. Routes and targets that only one run used are in no scope, unless a person
+// confirmed that run as benign.
 func LearnModel(runs []*TrainingRun) *Model {
 	j := NewLeaveOneOut(DefaultRules(), runs)
 	b := &Model{
@@ -81,7 +82,7 @@ func LearnModel(runs []*TrainingRun) *Model {
 	return b
 }
 
-// confirmedUses is what vouched runs did.
+// confirmedUses holds the routes and targets that runs used which a person confirmed as benign.
 type confirmedUses struct{ writes, touched map[uint64]bool }
 
 func addConfirmed(into map[string]*confirmedUses, key string, r *TrainingRun) {
@@ -105,7 +106,7 @@ func put(into map[string]map[string]*LearnedScope, who, task string, s *LearnedS
 	into[who][task] = s
 }
 
-// keepFrequent keeps the tasks with most runs, and the scope of all of them.
+// keepFrequent keeps the tasks with the most runs, and the scope of all tasks.
 func keepFrequent(tasks map[string]*LearnedScope, most int) {
 	names := slices.DeleteFunc(slices.Collect(maps.Keys(tasks)), func(t string) bool { return t == "" })
 	slices.SortFunc(names, func(a, b string) int {
@@ -116,9 +117,9 @@ func keepFrequent(tasks map[string]*LearnedScope, most int) {
 	}
 }
 
-// published is what a scope publishes: what at least so many runs have done or a person has
-// vouched for, within bounds. Targets of kinds that do not recur are not kept: by
-// them nobody is judged.
+// published returns the scope to publish: the routes and targets that at least `least` runs used or a person
+// confirmed as benign, within limits. Targets of kinds that do not recur are left out, because they are not
+// judged.
 func (s *LearnedScope) published(least uint32, wide *LearnedScope, vouched *confirmedUses) *LearnedScope {
 	out := newScope()
 	out.Runs = s.Runs
@@ -140,7 +141,7 @@ func (s *LearnedScope) published(least uint32, wide *LearnedScope, vouched *conf
 	}
 	out.routesCut = agreed(out.writes, s.writes, writes, maxRoutes)
 	if agreed(out.reads, s.reads, nil, maxRoutes) {
-		out.reads = nil // no evidence, rather than false evidence
+		out.reads = nil // an incomplete list would be false evidence
 	}
 	out.recurs = s.frequentRecurrences()
 	judged := map[uint64]bool{} // kinds
@@ -168,7 +169,7 @@ func (s *LearnedScope) published(least uint32, wide *LearnedScope, vouched *conf
 	return out
 }
 
-// frequentRecurrences are the routes and kinds whose targets most runs named.
+// frequentRecurrences returns the recurrence of the routes and kinds that most runs named, within limits.
 func (s *LearnedScope) frequentRecurrences() map[uint64]Recurrence {
 	out := map[uint64]Recurrence{}
 	keys := slices.SortedFunc(maps.Keys(s.recurs), func(a, b uint64) int {
@@ -182,8 +183,8 @@ func (s *LearnedScope) frequentRecurrences() map[uint64]Recurrence {
 	return out
 }
 
-// stored is a scope as it is published. Targets are hashes in ascending order, eight
-// bytes each.
+// stored is the JSON form of a published scope. Targets are hashes in ascending order, of eight
+// bytes each, in base64.
 type stored struct {
 	Runs       uint32                `json:"runs"`
 	Writes     []string              `json:"writes"`
@@ -195,7 +196,7 @@ type stored struct {
 	Recurs     map[uint64]Recurrence `json:"recurs,omitempty"`
 }
 
-// MarshalJSON writes names of routes and hashes of targets.
+// MarshalJSON encodes routes by their names and targets by their hashes.
 func (s *LearnedScope) MarshalJSON() ([]byte, error) {
 	names := func(of map[uint64]uint32) []string {
 		out := []string{}
@@ -223,7 +224,7 @@ func (s *LearnedScope) MarshalJSON() ([]byte, error) {
 	)
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote.
+// UnmarshalJSON decodes the form of MarshalJSON. Every route and target then counts as used by all runs.
 func (s *LearnedScope) UnmarshalJSON(b []byte) error {
 	var in stored
 	if err := json.Unmarshal(b, &in); err != nil {

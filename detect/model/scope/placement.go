@@ -2,10 +2,10 @@ package scope
 
 import "flyball/schema"
 
-// Placement says where a call lies with respect to a scope.
+// Placement is the position of a call with respect to a scope.
 type Placement uint8
 
-// Placements, from the mildest to the most severe; Abstain is none.
+// Placements, from the mildest to the most severe. Abstain means that the call was not placed.
 const (
 	Abstain Placement = iota
 	Inside
@@ -19,10 +19,10 @@ var placementWords = []string{"abstain", "inside", "read_outside", "target_outsi
 func (v Placement) String() string { return placementWords[v] }
 
 // NeedsApproval reports whether a call is held until it is approved. A read outside the
-// scope is evidence and is not held.
+// scope is only evidence and is not held.
 func (v Placement) NeedsApproval() bool { return v >= TargetOutside }
 
-// RuleName is the name of the rule that holds the call, for metrics; empty: none.
+// RuleName returns the name of the rule that holds the call, for metrics; empty: none.
 func (v Placement) RuleName() string {
 	switch v {
 	case WriteOutside:
@@ -33,32 +33,32 @@ func (v Placement) RuleName() string {
 	return ""
 }
 
-// Rules of a guard.
+// Rules configures what a scope holds.
 type Rules struct {
-	// Targets: what is written to is judged, and not the route alone.
+	// Targets: judge the targets of a call in addition to its route.
 	Targets bool
-	// Pairs: a target is known only on the route that it was written on, sites are
-	// told apart by their whole address, and only writes are judged.
+	// Pairs: a target is known only on the route on which it was written to, sites are
+	// distinguished by their full address, and only writes are judged.
 	Pairs bool
-	// Recur is the least share of runs whose targets came back for targets of that
-	// route and kind to be judged at all; 0 judges all of them.
+	// Recur is the minimum share of runs with recurring targets for targets of the
+	// route and kind to be judged; 0 judges all targets.
 	Recur float64
 }
 
-// TaskRules holds a write on a route that the task does not use.
+// TaskRules returns rules that hold a write on a route that the task does not use.
 func TaskRules() Rules { return Rules{} }
 
-// TargetRules holds, too, a write to a target that the route was not used for.
+// TargetRules returns rules that also hold a write to a target for which the route was not used.
 func TargetRules() Rules { return Rules{Targets: true, Pairs: true} }
 
-// DefaultRules is what is deployed; the figures of each choice are in detect/adr/0005.
+// DefaultRules returns the rules of a Guard. The measurements for each choice are in detect/adr/0005.
 func DefaultRules() Rules { return Rules{Targets: true, Recur: .8} }
 
-// minRecurrenceRuns is how many runs must have named targets of a route and kind
-// before their recurrence is judged by.
+// minRecurrenceRuns is the minimum number of runs that named targets of a route and kind
+// before their recurrence is used.
 const minRecurrenceRuns = 5
 
-// Named reasons of an abstention.
+// Named reasons why a call or its targets were not judged.
 const (
 	WhyNoHistory     = "no_history"
 	WhyFewRuns       = "too_few_runs"
@@ -69,10 +69,10 @@ const (
 	WhyDeclared      = "targets_are_declared"
 )
 
-// place says where a call lies by what some runs did. wider returns how the targets of a
-// route and kind recur in all runs of the peers, for where these runs are too few. more is
-// how many runs besides one must have done the same: 0 for a call of another run. why is
-// set where targets were not judged.
+// place returns the placement of a call in the scope. wider returns how the targets of a
+// route and kind recur in all runs of the peers; it is used when the scope's runs are too few. A route or target is
+// in the scope when more than `more` runs used it; 0 is for a call of a run that is not in the scope. why is
+// set when targets were not judged.
 func (s *LearnedScope) place(r Rules, c *Access, more uint32, wider func(routeAndKind uint64) Recurrence) (is Placement, why string) {
 	used := s.reads
 	if c.Write {
@@ -97,7 +97,7 @@ func (s *LearnedScope) place(r Rules, c *Access, more uint32, wider func(routeAn
 	return Inside, why
 }
 
-// targetOutside reports whether the call is sent to a target that too few runs used. why
+// targetOutside reports whether the call changes or sends to a target that too few runs used. why
 // is the last reason for which a target was not judged.
 func (s *LearnedScope) targetOutside(r Rules, c *Access, more uint32, wider func(uint64) Recurrence) (outside bool, why string) {
 	for i := range c.Targets {
@@ -114,7 +114,7 @@ func (s *LearnedScope) targetOutside(r Rules, c *Access, more uint32, wider func
 	return false, why
 }
 
-// usedTarget is how many runs used a target: on this route, or on any.
+// usedTarget returns how many runs used a target: on this route with Rules.Pairs, else on any route.
 func (s *LearnedScope) usedTarget(r Rules, c *Access, t *Target) uint32 {
 	if r.Pairs {
 		return s.pairs[schema.HashNumbers(c.Route, t.ID)]
@@ -122,7 +122,7 @@ func (s *LearnedScope) usedTarget(r Rules, c *Access, t *Target) uint32 {
 	return s.touched[t.scopeKey()]
 }
 
-// abstains says why an unknown target is not judged; empty: it is.
+// abstains returns the reason why an unknown target is not judged, or empty when it is judged.
 func (s *LearnedScope) abstains(r Rules, c *Access, t *Target, wider func(uint64) Recurrence) string {
 	if s.targetsCut {
 		return WhyManyTargets
@@ -144,7 +144,7 @@ func (s *LearnedScope) abstains(r Rules, c *Access, t *Target, wider func(uint64
 	return ""
 }
 
-// FirstHeld is the index of the first call of a run that a scope holds; -1: none.
+// FirstHeld returns the index of the first call of a run that the scope holds, or −1 when there is none.
 func (s *LearnedScope) FirstHeld(r Rules, calls []Access, wider func(routeAndKind uint64) Recurrence) int {
 	for i := range calls {
 		if is, _ := s.place(r, &calls[i], 0, wider); is.NeedsApproval() {

@@ -2,14 +2,14 @@ package scope
 
 import "flyball/schema"
 
-// minTaskRuns is in how many runs a logged task id must have been seen to
-// be the name of a kind of task, and not of one occasion.
+// minTaskRuns is the minimum number of runs with a logged task id for it to
+// be the name of a task type and not of a single task.
 const minTaskRuns = 3
 
-// TaskType is the kind of task that a run carries out: the one that an orchestrator
-// declared, else the id that was logged where that id comes back, else none. runs
-// says in how many runs an id was seen. A caller that names a task gets no wider
-// scope by it: see Guard.Answer.
+// TaskType returns the task type of a run: the one that an orchestrator
+// declared, else the logged task id if enough runs have the same id, else empty. runs
+// returns the number of runs with an id. A caller cannot widen its scope by
+// the task that it claims: see Guard.Assess.
 func TaskType(declared *schema.Task, logged string, runs func(id string) int) string {
 	switch {
 	case declared != nil && declared.Type != "":
@@ -20,10 +20,10 @@ func TaskType(declared *schema.Task, logged string, runs func(id string) int) st
 	return ""
 }
 
-// TrustedTaskType is the type of task that a run may be compared by: the one that an
-// orchestrator declared, else the id that was logged, where a gateway or a token
-// vouches for it. One that the caller only asserts is none: it would choose by it what
-// is usual, and so the laxest of what its agent does.
+// TrustedTaskType returns the task type by which a run may be compared: the one that an
+// orchestrator declared, else the logged id if a gateway or a token
+// establishes it, else empty. A task that only the caller claims is not used, because the caller would choose the task
+// type in which its calls are most usual.
 func TrustedTaskType(declared, logged string, trust schema.Trust) string {
 	switch {
 	case declared != "":

@@ -7,34 +7,35 @@ import (
 	"flyball/schema"
 )
 
-// Feature of a session.
+// Feature is a property of a session that differs between people and machines.
 type Feature uint8
 
-// Features, in the order in which they are reported.
+// The features, in the order in which they are reported.
 const (
-	// Repeats is the share of calls that repeat an earlier one, answer and all.
+	// Repeats is the share of calls that repeat an earlier call with the same answer.
 	Repeats Feature = iota
-	// Answers is how many different sizes there are among the answers, per answer.
+	// Answers is the number of different sizes of answers, divided by the number of answers.
 	Answers
-	// Requests is the same of what writes sent.
+	// Requests is the number of different sizes of write requests, divided by the number of write requests.
 	Requests
 	// Errors is the share of calls that failed.
 	Errors
-	// Assets is the share of calls that a page makes and not its reader: style
+	// Assets is the share of calls that a page makes by itself, without an action of its reader: style
 	// sheets, images, telemetry.
 	Assets
-	// Pace is the typical time between calls, in standard deviations from that of
-	// the tenant's own people.
+	// Pace is how far the mean logarithm of the time between calls is from that of
+	// the tenant's own people, in standard deviations.
 	Pace
 	NumFeatures
 )
 
-// featureNames in the order of the features.
+// featureNames holds the names in model.json and in findings.
 var featureNames = [NumFeatures]string{"repeats", "answer_sizes", "request_sizes", "errors", "assets", "pace"}
 
 func (f Feature) String() string { return featureNames[f] }
 
-// edges of the bins of a feature; a value on an edge lies above it.
+// edges are the lower edges of the bins of a feature, without the first bin. A value equal to an edge is in the bin above
+// it.
 var edges = [NumFeatures][]float64{
 	Repeats:  {1e-9, .1, .3, .5},
 	Answers:  {.25, .5, .8, .99},
@@ -44,11 +45,11 @@ var edges = [NumFeatures][]float64{
 	Pace:     {-2.5, -1.5, -.5, .5},
 }
 
-// machine is the direction in which a feature speaks for a machine: it may fall
-// or rise, but not turn.
+// machine is the direction in which a feature indicates a machine: 1 for high values, −1 for low ones. The weights of a
+// feature's bins are monotone in this direction.
 var machine = [NumFeatures]float64{Repeats: 1, Answers: -1, Requests: -1, Errors: 1, Assets: -1, Pace: -1}
 
-// numSamenessFeatures are three sights of one thing, doing the same again: their mean counts once.
+// numSamenessFeatures is the number of the first features, which all measure repetition. Only their mean counts.
 const numSamenessFeatures = Requests + 1
 
 func bin(f Feature, v float64) int {
@@ -61,13 +62,13 @@ func bin(f Feature, v float64) int {
 	return n
 }
 
-// Values of a session, NaN where unknown.
+// Values holds the features of a session; NaN means unknown.
 type Values [NumFeatures]float64
 
-// Input is what a session counts of one call.
+// Input holds the facts about one call that a session counts.
 type Input struct {
-	Repeat   bool // the same call with the same answer came earlier in the run
-	Answered bool // it is known whether it failed
+	Repeat   bool // an earlier call of the run was the same and had the same answer
+	Answered bool // it is known whether the call failed
 	Failed   bool
 	Write    bool
 	Asset    bool
@@ -76,7 +77,7 @@ type Input struct {
 	At       int64  // event time of the start, Unix ns; 0 unknown
 }
 
-// FromCall is a call as a session sees it; step is what the call was within its run.
+// FromCall returns the input of a call. step holds the call's features within its run.
 func FromCall(c *schema.Call, step *feature.CallFeatures) Input {
 	out := Input{Repeat: step.Repeat, Answered: c.Outcome != schema.OutcomeUnknown, Failed: step.Failed, Write: step.Write,
 		Asset: asset(c.Path) || c.Path == "" && asset(c.Route), Sent: c.BytesIn, Given: c.BytesOut, At: c.Start}
@@ -86,7 +87,7 @@ func FromCall(c *schema.Call, step *feature.CallFeatures) Input {
 	return out
 }
 
-// asset reports a path that a page requests by itself: style sheets, images, telemetry.
+// asset reports whether a page requests the path by itself: style sheets, images, telemetry.
 func asset(path string) bool {
 	if at := strings.IndexByte(path, '?'); at >= 0 {
 		path = path[:at]

@@ -7,26 +7,27 @@ import (
 	"slices"
 )
 
-// LabelledSession is a recorded session known to be a person's or a machine's.
+// LabelledSession is a recorded session that is known to be of a person or of a machine.
 type LabelledSession struct {
 	ID, Set, Identity string
 	Human             bool
 	Calls             []Input
 }
 
-// maxSessionsPerIdentity sessions of an identity count: one busy crawler is not a hundred.
+// maxSessionsPerIdentity is the maximum number of sessions of an identity, so that one busy crawler does not dominate.
 const maxSessionsPerIdentity = 3
 
-// Folds into which identities are split: a session is scored by what others taught.
+// Folds is the number of folds into which identities are split. A session is scored by a model of the other folds.
 const Folds = 5
 
-// foldOf an identity in its set.
+// foldOf returns the fold of a session's identity in its set.
 func foldOf(r *LabelledSession) int {
 	sum := sha256.Sum256([]byte(r.Set + "/" + r.Identity))
 	return int(sum[0]) % Folds
 }
 
-// CapPerIdentity are the sessions that are long enough to be judged, at most a few of an identity, by id.
+// CapPerIdentity returns the sessions that are long enough to be judged, at most maxSessionsPerIdentity of an identity,
+// sorted by set and id.
 func CapPerIdentity(all []*LabelledSession) []*LabelledSession {
 	out := slices.DeleteFunc(slices.Clone(all), func(r *LabelledSession) bool { return len(r.Calls) < MinSessionCalls })
 	slices.SortFunc(out, func(a, b *LabelledSession) int { return cmp.Or(cmp.Compare(a.Set, b.Set), cmp.Compare(a.ID, b.ID)) })
@@ -38,7 +39,7 @@ func CapPerIdentity(all []*LabelledSession) []*LabelledSession {
 	})
 }
 
-// Learn counts sessions and calibrates on the people among them.
+// Learn makes a model of labelled sessions. It calibrates on the sessions of people.
 func Learn(all []*LabelledSession) *Model {
 	all = CapPerIdentity(all)
 	m := count(all)
@@ -58,14 +59,14 @@ func Learn(all []*LabelledSession) *Model {
 		}
 	}
 	for set, t := range m.Tails {
-		if t.Sessions < minTenantSessions { // too few to show that one in a hundred comes as far
+		if t.Sessions < minTenantSessions { // too few to estimate a share of 1 %
 			delete(m.Tails, set)
 		}
 	}
 	return m
 }
 
-// SplitFold takes the identities of a fold out.
+// SplitFold returns the sessions outside a fold (kept) and those in it (held).
 func SplitFold(all []*LabelledSession, fold int) (kept, held []*LabelledSession) {
 	for _, r := range all {
 		if foldOf(r) == fold {
@@ -77,7 +78,7 @@ func SplitFold(all []*LabelledSession, fold int) (kept, held []*LabelledSession)
 	return kept, held
 }
 
-// HumanSessions are the calls of a set's human sessions.
+// HumanSessions returns the calls of a set's human sessions.
 func HumanSessions(all []*LabelledSession, set string) (out [][]Input) {
 	for _, r := range all {
 		if r.Human && r.Set == set {
@@ -87,7 +88,7 @@ func HumanSessions(all []*LabelledSession, set string) (out [][]Input) {
 	return out
 }
 
-// count is a model without tails. Features that need a set's own people see them.
+// count makes a model without tails. Pace and assets are measured against the people of the same set.
 func count(all []*LabelledSession) *Model {
 	m := &Model{Version: version, Counts: map[string]map[string]Counts{}, Usual: map[string]Usual{}}
 	own := map[string]*TenantPeople{}
@@ -152,7 +153,7 @@ func median(x []float64) float64 {
 	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
 }
 
-// mean to three places; nil of nothing. The order of x does not matter.
+// mean returns the mean, rounded to three decimal places, or nil for no values. It does not depend on the order of x.
 func mean(x []float64) *float64 {
 	if len(x) == 0 {
 		return nil

@@ -8,25 +8,25 @@ import (
 	"slices"
 )
 
-// Model is what was counted in public data: how people's sessions and machines'
-// fall into the bins of each feature. Everything else follows from it.
+// Model holds counts of public data: how many sessions of people and of machines
+// are in each bin of each feature. Weights are computed from it.
 type Model struct {
 	Version string `json:"version"`
-	// Learned says of what the counts are, and how they are made again.
+	// Learned describes the data of the counts, and how to reproduce them.
 	Learned string `json:"learned_from"`
-	// Counts by feature and set.
+	// Counts holds the counts by feature and set.
 	Counts map[string]map[string]Counts `json:"counts"`
-	// Usual values, the mean of the sets' medians.
+	// Usual holds the usual values by feature: the mean of the sets' medians.
 	Usual map[string]Usual `json:"usual"`
-	// Tails of people's highest scores by set, each scored by counts that had not
-	// seen the person, without knowing the set's own people.
+	// Tails holds the distributions of people's highest scores by set. Each session was scored by counts without that
+	// person, and without TenantPeople.
 	Tails map[string]*Tail `json:"tails"`
 }
 
-// version of what the features and their bins are.
+// version names the definition of the features and their bins.
 const version = "borrowed/1"
 
-// Usual is a feature's typical value; nil where no set has it.
+// Usual holds a feature's typical values; nil where no set has enough sessions.
 type Usual struct {
 	Humans   *float64 `json:"humans,omitempty"`
 	Machines *float64 `json:"machines,omitempty"`
@@ -35,16 +35,16 @@ type Usual struct {
 //go:embed model.json
 var embedded []byte
 
-// EmbeddedModel is the model that comes with the program.
+// EmbeddedModel returns the model that is part of the binary.
 func EmbeddedModel() *Model {
 	m, err := parse(embedded)
 	if err != nil {
-		panic(err) // it is part of the program
+		panic(err) // the file is part of the binary
 	}
 	return m
 }
 
-// parse reads a model and refuses one that cannot be scored by.
+// parse decodes a model and checks its counts and tails.
 func parse(b []byte) (*Model, error) {
 	var m Model
 	if err := json.Unmarshal(b, &m); err != nil {
@@ -71,8 +71,8 @@ func parse(b []byte) (*Model, error) {
 	return &m, nil
 }
 
-// Scale is what sessions are judged by: a model, and the tenant's own people
-// where enough of them are known. It is read only.
+// Scale scores sessions by a model, and by the tenant's own people
+// where enough of their sessions are known. It is not changed after it was made.
 type Scale struct {
 	model   *Model
 	own     *TenantPeople
@@ -80,8 +80,8 @@ type Scale struct {
 	tails   []*Tail
 }
 
-// ScaleFor is the scale of a tenant. Own people that are not known, or were calibrated
-// by another model, are as nil.
+// ScaleFor returns the scale of a tenant. It ignores own when that was calibrated with another model or is not
+// consistent; nil means that the tenant's people are not known.
 func (m *Model) ScaleFor(own *TenantPeople) *Scale {
 	if own != nil && !own.usableWith(m) {
 		own = nil
@@ -104,10 +104,10 @@ func (m *Model) scale(own *TenantPeople) *Scale {
 	return s
 }
 
-// UsesTenantPeople reports whether the tenant's own people are what sessions are compared with.
+// UsesTenantPeople reports whether sessions are compared with the tenant's own people.
 func (s *Scale) UsesTenantPeople() bool { return s.own != nil }
 
-// Version names the scale in findings.
+// Version returns the name of the scale in findings.
 func (s *Scale) Version() string {
 	if s.own != nil {
 		return s.model.Version + "+own"
@@ -115,8 +115,8 @@ func (s *Scale) Version() string {
 	return s.model.Version
 }
 
-// weight is what a feature's value weighs: a log likelihood ratio, machine over
-// human; 0 where it is unknown.
+// weight returns the weight of a feature's value: the log likelihood ratio of machine to
+// human. known is false when the value or the weights are unknown.
 func (s *Scale) weight(f Feature, v float64) (weight float64, known bool) {
 	if s.weights[f] == nil || math.IsNaN(v) {
 		return 0, false
@@ -124,9 +124,9 @@ func (s *Scale) weight(f Feature, v float64) (weight float64, known bool) {
 	return s.weights[f][bin(f, v)], true
 }
 
-// score sums what the features say; those of sameness count as one, their mean
-// (a logarithmic opinion pool, Genest and Zidek 1986). It is no posterior: the
-// features depend on one another. What it means, P says.
+// score returns the sum of the weights of the features. Those of repetition count once, by their mean
+// (logarithmic opinion pool, Genest and Zidek 1986). The score is not a posterior, because the
+// features depend on one another; P gives its meaning.
 func (s *Scale) score(v *Values) float64 {
 	sum, same, n := 0.0, 0.0, 0.0
 	for f := range NumFeatures {
@@ -146,8 +146,8 @@ func (s *Scale) score(v *Values) float64 {
 	return sum
 }
 
-// P is the share of people's sessions that come as far: in the set where most
-// do, when the tenant's own people are not known.
+// P returns the share of people's sessions that reach a score. When the tenant's own people are not known, it is the
+// highest share of all sets, and 1 without sets.
 func (s *Scale) P(score float64) float64 {
 	p := 0.0
 	for _, t := range s.tails {
@@ -159,8 +159,8 @@ func (s *Scale) P(score float64) float64 {
 	return p
 }
 
-// Suspicious reports whether at most a share of people's sessions come as far as
-// a score. One feature alone, whatever it says, never does.
+// Suspicious reports whether at most a share of people's sessions reach
+// a score. It is false for a score that one feature alone can reach.
 func (s *Scale) Suspicious(score, share float64) bool {
 	return score > maxFeatureWeight && s.P(score) <= share
 }
@@ -169,12 +169,13 @@ func (s *Scale) Suspicious(score, share float64) bool {
 type Evidence struct {
 	Feature  Feature
 	Observed float64
-	Humans   float64 // usual for people, NaN unknown
-	Machines float64
-	Weight   float64 // above 0 for a machine
+	Humans   float64 // usual value for people, NaN unknown
+	Machines float64 // usual value for machines, NaN unknown
+	Weight   float64 // above 0 indicates a machine
 }
 
-// Explain returns the evidence for and against a machine, the strongest first.
+// Explain returns the evidence for and against a machine, sorted by weight with the highest first. Pace is given in
+// seconds.
 func (s *Scale) Explain(session *Session) (out []Evidence) {
 	v := session.values(s.own)
 	for f := range NumFeatures {
@@ -189,7 +190,7 @@ func (s *Scale) Explain(session *Session) (out []Evidence) {
 		if u := s.model.Usual[f.String()]; u.Machines != nil {
 			e.Machines = *u.Machines
 		}
-		if f == Pace { // in seconds, as people think of it
+		if f == Pace { // converted to seconds
 			e.Observed, e.Humans, e.Machines = session.gap(), math.Exp(s.own.Pace.Mean+e.Humans*s.own.Pace.SD), math.Exp(
 				s.own.Pace.Mean+e.Machines*s.own.Pace.SD,
 			)

@@ -2,14 +2,14 @@ package sharedcredential
 
 import "math"
 
-// Moments of a quantity over people's sessions.
+// Moments holds the number, mean and standard deviation of a quantity over people's sessions.
 type Moments struct {
 	N    int     `json:"n"`
 	Mean float64 `json:"mean"`
 	SD   float64 `json:"sd"`
 }
 
-const minPaceSD = .3 // of the logarithm of a gap: people whose pace is all alike do not exist
+const minPaceSD = .3 // minimum standard deviation of the logarithm of a gap: people always differ
 
 func moments(x []float64) (m Moments) {
 	for _, v := range x {
@@ -22,21 +22,21 @@ func moments(x []float64) (m Moments) {
 	return m
 }
 
-// TenantPeople is what is known of a tenant's own people. The zero value knows nothing.
+// TenantPeople describes the sessions of a tenant's own people. The zero value has no sessions.
 type TenantPeople struct {
-	Model    string  `json:"model"` // version that the tail belongs to
+	Model    string  `json:"model"` // version of the model of the tail
 	Sessions int     `json:"sessions"`
 	Pace     Moments `json:"pace"`   // of the mean ln s between a session's calls
-	Assets   float64 `json:"assets"` // share of sessions that load any
+	Assets   float64 `json:"assets"` // share of sessions that load assets
 	Tail     Tail    `json:"tail"`
 }
 
-// minTenantSessions sessions from which a tenant's own people count: fewer cannot show
-// that one in a hundred comes as far.
+// minTenantSessions is the number of sessions from which a tenant's own people are used: with fewer, a share of 1 % cannot
+// be estimated.
 const minTenantSessions = 99
 
-// usableWith reports whether what was stored can be judged by: it is of the model, and
-// its numbers mean something.
+// usableWith reports whether stored people can be used with a model: they were calibrated with it, and
+// their numbers are consistent.
 func (o *TenantPeople) usableWith(m *Model) bool {
 	p := o.Pace
 	return o.Model == m.Version && o.Sessions >= minTenantSessions && o.Tail.consistent() &&
@@ -45,17 +45,16 @@ func (o *TenantPeople) usableWith(m *Model) bool {
 
 func (o *TenantPeople) loads() bool { return o.Assets >= .5 }
 
-// LearnTenantPeople learns what a tenant's people are like from the calls of their sessions
-// and calibrates a model on them. It is nil when there are too few. The two numbers
-// that a session is compared with rest on it too; with a hundred sessions that
-// does not show (TestOwnPeopleKeepTheRate).
+// LearnTenantPeople learns from the calls of a tenant's human sessions, and calibrates a model on them. It returns nil
+// when there are too few sessions. A session is scored by a pace and a share of assets to which it contributed; with a
+// hundred sessions this has no visible effect (TestOwnPeopleKeepTheRate).
 func LearnTenantPeople(m *Model, sessions [][]Input) *TenantPeople {
 	o := observePeople(sessions)
 	o.Model = m.Version
 	if o.Sessions < minTenantSessions {
 		return nil
 	}
-	by := m.scale(o) // its tail is what is being counted
+	by := m.scale(o) // the scale's own tail is not used for scores
 	for _, calls := range sessions {
 		if s, ok := ScoreSession(by, calls); ok {
 			o.Tail.add(s.Highest)
@@ -64,7 +63,7 @@ func LearnTenantPeople(m *Model, sessions [][]Input) *TenantPeople {
 	return o
 }
 
-// observePeople is what people are like, without a tail.
+// observePeople learns pace and assets from people's sessions. The result has no tail.
 func observePeople(sessions [][]Input) *TenantPeople {
 	o := &TenantPeople{}
 	var gaps []float64
@@ -91,7 +90,7 @@ func observePeople(sessions [][]Input) *TenantPeople {
 	return o
 }
 
-// ScoreSession takes a whole session in; ok is false when it is too short to be judged.
+// ScoreSession scores all calls of a session. ok is false when it is too short to be judged.
 func ScoreSession(by *Scale, calls []Input) (s Session, ok bool) {
 	for _, c := range calls {
 		s.Add(c)

@@ -7,28 +7,27 @@ import (
 	"flyball/schema/wire"
 )
 
-// Least calls of a session that is judged, and least things of a kind from which
-// a feature is known.
+// Minimum number of calls of a session that is judged, and minimum number of samples of
+// a feature.
 const (
 	MinSessionCalls   = 5
 	minFeatureSamples = 4
 )
 
-// Session is what is remembered of a run in a person's name. The zero value is
-// one without calls.
+// Session holds the counts of a run in a person's name. The zero value has no calls.
 type Session struct {
 	calls, repeats, answered, failed, assets uint32
 	answers, requests                        sizes
 	gaps                                     uint32
-	sumLog                                   float64 // of the gaps, in ln s
-	last                                     int64   // event time of the latest call, Unix s; 0 none
+	sumLog                                   float64 // sum of the logarithms of the gaps, in ln s
+	last                                     int64   // event time of the latest call, Unix s; 0: none
 
-	// Highest score that the session has had; it only grows.
+	// Highest is the highest score of the session so far.
 	Highest float64
 	judged  bool
 }
 
-// Add counts the session's next call.
+// Add counts the next call of the session.
 func (s *Session) Add(c Input) {
 	s.calls++
 	if c.Repeat {
@@ -49,12 +48,12 @@ func (s *Session) Add(c Input) {
 	if c.Sent > 0 && c.Write {
 		s.requests.add(c.Sent)
 	}
-	s.pace(c.At)
+	s.addInterval(c.At)
 }
 
-// pace goes by whole seconds: half of all logs have no finer ones, and a pace
-// must not depend on who wrote the log. A call that comes late is no gap.
-func (s *Session) pace(at int64) {
+// addInterval counts the gap before a call at an event time, in whole seconds: half of all logs have no finer time, and the
+// pace must not depend on the precision of the log. A call that is older than the latest one adds no gap.
+func (s *Session) addInterval(at int64) {
 	if at == 0 {
 		return
 	}
@@ -66,8 +65,8 @@ func (s *Session) pace(at int64) {
 	s.last = max(s.last, second)
 }
 
-// values of the session as it stands, seen beside the tenant's own people where
-// they are known.
+// values returns the features of the session so far. own is nil when the tenant's people are not known; then pace is
+// unknown.
 func (s *Session) values(own *TenantPeople) (v Values) {
 	for f := range v {
 		v[f] = math.NaN()
@@ -96,7 +95,7 @@ func (s *Session) values(own *TenantPeople) (v Values) {
 	return v
 }
 
-// gap is the typical time between calls in seconds; NaN unknown.
+// gap returns the geometric mean of the time between calls in seconds, or NaN when there are too few gaps.
 func (s *Session) gap() float64 {
 	if s.gaps < minFeatureSamples {
 		return math.NaN()
@@ -104,8 +103,8 @@ func (s *Session) gap() float64 {
 	return math.Exp(s.sumLog / float64(s.gaps))
 }
 
-// Judge is the session's score after its last call, and raises Highest. ok is
-// false while it has too few calls.
+// Judge returns the score of the session after its last call and updates Highest. ok is
+// false while the session has too few calls.
 func (s *Session) Judge(by *Scale) (score float64, ok bool) {
 	if s.calls < MinSessionCalls {
 		return 0, false
@@ -118,7 +117,7 @@ func (s *Session) Judge(by *Scale) (score float64, ok bool) {
 	return score, true
 }
 
-// Code writes or reads the session.
+// Code encodes or decodes the session.
 func (s *Session) Code(c *wire.Coder) {
 	for _, v := range [...]*uint32{&s.calls, &s.repeats, &s.answered, &s.failed, &s.assets, &s.gaps} {
 		wire.Num(c, v)
@@ -131,7 +130,7 @@ func (s *Session) Code(c *wire.Coder) {
 	c.Bool(&s.judged)
 }
 
-// sizes counts how many sizes were not among the last few.
+// sizes counts sizes, and how many of them were not among the last maxSizes different ones.
 type sizes struct {
 	n, fresh uint32
 	recent   []uint64

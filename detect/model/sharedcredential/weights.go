@@ -3,15 +3,15 @@ package sharedcredential
 import "math"
 
 const (
-	// maxFeatureWeight of what one feature may say: five to one.
+	// maxFeatureWeight limits the weight of one feature: a likelihood ratio of five to one.
 	maxFeatureWeight = 1.6094379124341003 // ln 5
-	// shrink is how many sessions the pooled bins weigh in those of either kind.
+	// shrink is the weight of the pooled bins as the prior of either kind, in sessions.
 	shrink = 8
-	// Fewer sessions of a kind in a set teach nothing.
+	// A set with fewer sessions of a kind is not used.
 	minHumanSessions, minMachineSessions = 20, 10
 )
 
-// Counts of sessions in the bins of a feature, in one set.
+// Counts holds the number of sessions in each bin of a feature, in one set.
 type Counts struct {
 	Humans   []int `json:"humans"`
 	Machines []int `json:"machines"`
@@ -28,7 +28,7 @@ func (c Counts) teaches() bool {
 	return total(c.Humans) >= minHumanSessions && total(c.Machines) >= minMachineSessions
 }
 
-// pooled is the mean of the shares of the two kinds: neither outweighs the other.
+// pooled returns for each bin the mean of the shares of the two kinds, which gives both kinds the same weight.
 func (c Counts) pooled() []float64 {
 	out := make([]float64, len(c.Humans))
 	h, m := float64(total(c.Humans)), float64(total(c.Machines))
@@ -38,10 +38,10 @@ func (c Counts) pooled() []float64 {
 	return out
 }
 
-// ratios are ln P(bin | machine) − ln P(bin | human), both posterior means of a
+// ratios returns ln P(bin | machine) − ln P(bin | human) for each bin. Both are posterior means of a
 // multinomial under a Dirichlet prior of weight shrink around the pooled bins
-// (Good 1965), moved towards 0 by one standard error of a log ratio of counts
-// (Woolf 1955): a bin that few were in says little.
+// (Good 1965). The result is moved towards 0 by one standard error of a log ratio of counts
+// (Woolf 1955), so that a bin with few sessions has a small ratio.
 func (c Counts) ratios() []float64 {
 	pool := c.pooled()
 	out := make([]float64, len(pool))
@@ -57,9 +57,9 @@ func (c Counts) ratios() []float64 {
 	return out
 }
 
-// weights of a feature's bins: the mean of the ratios in the sets that have both
-// kinds, made monotone in the direction in which the feature may speak, capped.
-// Between sets nothing is compared: that would learn what the sets are of.
+// weights returns the weights of a feature's bins: the mean of the ratios of the sets that have enough sessions of both
+// kinds, made monotone in the direction of machine, and capped. It compares people and machines only within a set,
+// because a comparison between sets would learn the differences between the sets.
 func weights(f Feature, sets map[string]Counts) []float64 {
 	n := len(edges[f]) + 1
 	mean, mass, k := make([]float64, n), make([]float64, n), 0.0
@@ -90,8 +90,8 @@ func weights(f Feature, sets map[string]Counts) []float64 {
 	return out
 }
 
-// isotonic is the nondecreasing sequence nearest to y by weighted least squares:
-// pool adjacent violators (Ayer et al. 1955).
+// isotonic returns the nondecreasing sequence nearest to y by weighted least squares
+// (pool adjacent violators, Ayer et al. 1955).
 func isotonic(y, w []float64) []float64 {
 	type block struct {
 		mean, weight float64

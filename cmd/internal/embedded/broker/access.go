@@ -20,34 +20,34 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 )
 
-// Who may do what:
+// Access rules:
 //
 //   - Flyball's own processes authenticate as User with the deployment's password (SASL PLAIN) and may do everything.
-//   - On loopback everybody else may write, read and create topics, and use consumer groups, except those whose names
-//     begin as Flyball's own do. Nobody else may delete topics or records, or change settings: an input record that
-//     nobody has read yet would be lost.
-//   - Off loopback there is nobody else: who ships records authenticates as Options.Shipper, with the same rights.
+//   - On loopback, all other clients may write, read and create topics and use consumer groups, except those with the
+//     prefixes of Flyball's own names. They may not delete topics or records or change settings, because input records
+//     that were not read yet would be lost.
+//   - On other addresses, clients authenticate as Options.Shipper, with the same rights as clients on loopback.
 //
-// kfake enforces these rules for every request that names a topic, a group or a transaction. It does not enforce any on
-// API versions, DescribeCluster, and the names in FindCoordinator's answer, which hold no data; it does not bind a
-// producer id to who was given it, so on loopback one shipper can disturb the sequence of another's records in an
-// input topic; and PLAIN sends the password in clear text, which on loopback only root can read.
+// kfake enforces these rules for every request that names a topic, a group or a transaction. It does not enforce rules for
+// API versions, DescribeCluster and the names in the response of FindCoordinator, which contain no data. It does not check
+// which client a producer id was assigned to, so on loopback one shipper can disturb the record sequence of another in an
+// input topic. PLAIN sends the password in clear text, which on loopback only root can read.
 
-// User is what Flyball's own processes authenticate as.
+// User is the user name of Flyball's own processes.
 const User = "flyball"
 
-// ownPrefixes begin the names of Flyball's own topics (flyball.calls) and groups (flyball-detect).
+// ownPrefixes are the prefixes of the names of Flyball's own topics (flyball.calls) and groups (flyball-detect).
 var ownPrefixes = []string{"flyball.", "flyball-"}
 
 // Login is a user of the broker with its password.
 type Login struct{ User, Password string }
 
-// Mechanism is how a process of Flyball's authenticates.
+// Mechanism returns the authentication of Flyball's own processes.
 func Mechanism(password string) sasl.Mechanism {
 	return plain.Auth{User: User, Pass: password}.AsMechanism()
 }
 
-// checkAccess says what is wrong with the options of authentication.
+// checkAccess returns an error if the options of authentication are invalid for this host.
 func (o Options) checkAccess(host string) error {
 	if o.Password == "" {
 		return errors.New("embedded broker: no password for Flyball's own topics")
@@ -66,13 +66,13 @@ func (o Options) checkAccess(host string) error {
 func (o Options) access() []kfake.Opt {
 	opts := []kfake.Opt{kfake.EnableACLs(), kfake.Superuser("PLAIN", User, o.Password)}
 	if o.Shipper != nil {
-		// From here on a connection that has not authenticated may do nothing.
+		// With SASL enabled, a connection that has not authenticated may not do anything.
 		opts = append(opts, kfake.EnableSASL(), kfake.User("PLAIN", o.Shipper.User, o.Shipper.Password))
 	}
 	return opts
 }
 
-// rules are the access rules of everybody but Flyball.
+// rules returns the access rules of all clients except Flyball.
 func (o Options) rules() []kmsg.CreateACLsRequestCreation {
 	principal := "User:ANONYMOUS"
 	if o.Shipper != nil {
@@ -102,11 +102,11 @@ func (o Options) rules() []kmsg.CreateACLsRequestCreation {
 	return out
 }
 
-// kept are the files in which kfake keeps users and access rules. What is in them wins over what it is started with: a
-// password of before, and all rules that were made before.
+// kept are the files in which kfake stores users and access rules. Their content has precedence over the options: an old password and old
+// rules would stay valid.
 var kept = []string{"sasl.json", "acls.json"}
 
-// forget removes the users and rules that are on disk; those of the options hold.
+// forget removes the stored users and rules, so that those of the options are used.
 func forget(dir string) error {
 	for _, name := range kept {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -116,8 +116,8 @@ func forget(dir string) error {
 	return nil
 }
 
-// restrict makes the rules. It talks to the broker through a pipe: nobody else is served yet.
-func restrict(d *door, o Options) error {
+// restrict creates the access rules. It connects through a pipe, because other clients are not accepted yet.
+func restrict(d *gatedListener, o Options) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers("embedded:1"), kgo.Dialer(d.dial), kgo.SASL(Mechanism(o.Password)), kgo.RequestRetries(0))
 	if err != nil {
 		return err
@@ -139,9 +139,9 @@ func restrict(d *door, o Options) error {
 	return nil
 }
 
-// door is the broker's listener. Until it is opened it accepts connections of this process only: clients from outside
-// wait in the system's queue and are not refused.
-type door struct {
+// gatedListener is the broker's listener. Until it is opened, it accepts only connections of this process: other clients
+// wait in the queue of the operating system and are not rejected.
+type gatedListener struct {
 	net.Listener
 	inside chan net.Conn
 	opened chan struct{}
@@ -149,14 +149,14 @@ type door struct {
 	once   sync.Once
 }
 
-func newDoor(l net.Listener) *door {
-	return &door{Listener: l, inside: make(chan net.Conn), opened: make(chan struct{}), closed: make(chan struct{})}
+func newGatedListener(l net.Listener) *gatedListener {
+	return &gatedListener{Listener: l, inside: make(chan net.Conn), opened: make(chan struct{}), closed: make(chan struct{})}
 }
 
-func (d *door) open() { close(d.opened) }
+func (d *gatedListener) open() { close(d.opened) }
 
-// Accept returns the next connection.
-func (d *door) Accept() (net.Conn, error) {
+// Accept returns the next connection. Before open, it returns only connections of dial.
+func (d *gatedListener) Accept() (net.Conn, error) {
 	select {
 	case c := <-d.inside:
 		return c, nil
@@ -167,14 +167,14 @@ func (d *door) Accept() (net.Conn, error) {
 	}
 }
 
-// Close ends Accept.
-func (d *door) Close() error {
+// Close ends Accept and closes the listener.
+func (d *gatedListener) Close() error {
 	d.once.Do(func() { close(d.closed) })
 	return d.Listener.Close()
 }
 
-// dial connects through a pipe, whatever the address.
-func (d *door) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+// dial connects through a pipe and ignores the address.
+func (d *gatedListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	here, there := net.Pipe()
 	select {
 	case d.inside <- there:
@@ -186,7 +186,7 @@ func (d *door) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 }
 
-// Running says whether a broker of another process serves the folder now.
+// Running reports whether a broker of another process serves the directory now.
 func Running(dir string) bool {
 	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDONLY, 0)
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
-// anybody is a client of another process on this machine.
+// anybody returns a client of another process on this machine.
 func anybody(t *testing.T, b *Broker, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
 	c, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(b.Addr()), kgo.RequestRetries(0), kgo.RecordRetries(0),
@@ -34,7 +34,7 @@ func anybody(t *testing.T, b *Broker, opts ...kgo.Opt) *kgo.Client {
 	return c
 }
 
-// own makes a topic of Flyball's own with a record in it.
+// own creates one of Flyball's own topics with a record in it.
 func own(t *testing.T, b *Broker, topic string) *kadm.Client {
 	t.Helper()
 	c := client(t, b)
@@ -54,7 +54,7 @@ func refused(err error) bool {
 		errors.Is(err, kerr.TransactionalIDAuthorizationFailed)
 }
 
-// One record in flyball.commands, written by any process of the machine, closed an admin's kill switch.
+// Without access rules, any process of the machine could close an administrator's kill switch with one record in flyball.commands.
 func TestForgedCommandWithoutTheCredentialIsRefused(t *testing.T) {
 	b := open(t, t.TempDir())
 	defer b.Close()
@@ -69,7 +69,7 @@ func TestForgedCommandWithoutTheCredentialIsRefused(t *testing.T) {
 			t.Errorf("%s: written: %v", name, err)
 		}
 	}
-	// Without a client library's look at the metadata, by name and by the topic's id.
+	// Produces by name and by topic id, without the metadata request that a client library sends first.
 	id := b.cluster.TopicInfo("flyball.commands").TopicID
 	for _, byID := range []bool{false, true} {
 		req := kmsg.NewPtrProduceRequest()
@@ -194,7 +194,7 @@ func TestOwnTopicsAndGroupsCannotBeChangedWithoutTheCredential(t *testing.T) {
 		b.cluster.TopicInfo("gateway-logs") == nil {
 		t.Error("topics were changed")
 	}
-	// A producer that names a topic of Flyball's does not make it.
+	// A producer that names one of Flyball's topics does not create it.
 	_ = anybody(t, b).ProduceSync(ctx, &kgo.Record{Topic: "flyball.auto", Value: []byte("x")})
 	if b.cluster.TopicInfo("flyball.auto") != nil {
 		t.Error("a producer without the credential made a topic of Flyball's")
@@ -228,7 +228,7 @@ func partitions(adm *kadm.Client) error {
 	return r.Error()
 }
 
-// A gateway's shipper has no credential: inputs stay open to it, new ones too.
+// A gateway's shipper has no credential: it can write to existing and new input topics.
 func TestAnonymousShipperWritesAndReadsInputs(t *testing.T) {
 	b := open(t, t.TempDir())
 	defer b.Close()
@@ -257,7 +257,7 @@ func TestAnonymousShipperWritesAndReadsInputs(t *testing.T) {
 	}
 }
 
-// What a folder of before holds must not open the topics: users and rules that anybody made, a password that is no more.
+// Stored users, rules and passwords of an old directory must not give access to the topics.
 func TestUsersAndRulesOfAnOldFolderDoNotHold(t *testing.T) {
 	dir := t.TempDir()
 	b := open(t, dir)
@@ -348,7 +348,7 @@ func TestOffLoopbackNobodyIsAnonymous(t *testing.T) {
 	}
 }
 
-// kfake writes its files readable for everybody.
+// kfake writes files that all users can read.
 func TestFolderIsForItsOwnerAlone(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "broker")
 	if err := os.Mkdir(dir, 0o755); err != nil {
@@ -366,7 +366,7 @@ func TestDoorLetsNobodyInBeforeTheRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := newDoor(l)
+	d := newGatedListener(l)
 	outside, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)

@@ -16,24 +16,25 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-// Options of the embedded broker.
+// Options are the settings of the embedded broker.
 type Options struct {
 	Listen string // host:port, kafka.listen
 	Dir    string
 	Sync   bool // fsync before acknowledging
-	// Password of User: Flyball's own topics and groups are for who has it.
+	// Password is the password of User. It is required for Flyball's own topics and groups.
 	Password string
-	// Shipper, when set, is who else may connect; without it anybody may on loopback, and nothing else is listened on.
+	// Shipper is another user that may connect. If it is nil, clients on loopback may connect without authentication, and the broker listens
+	// only on loopback.
 	Shipper *Login
-	// Partitions of topics that a producer makes by writing to them.
+	// Partitions is the number of partitions of topics that are created by a first write.
 	Partitions int
-	// Readers are the groups that must have read a topic before its records
-	// may go; topics that are not named are kept for their retention.
+	// Readers maps a topic to the groups that must have committed its records before these may be deleted. Topics without an entry are kept
+	// for their retention.
 	Readers      map[string][]string
 	JanitorEvery time.Duration
 }
 
-// Broker is the running broker.
+// Broker is a running broker.
 type Broker struct {
 	opt     Options
 	log     *slog.Logger
@@ -42,18 +43,17 @@ type Broker struct {
 	m       *metrics
 }
 
-// lockWait is how long a predecessor that is stopping may take.
+// lockWait is how long Start waits for a former process to unlock the directory.
 var lockWait = 10 * time.Second
 
 const (
 	segmentBytes = 32 << 20
-	// A compaction holds up producers, about 2 s for 400 MiB: once a minute it
-	// finds little and is over in a fraction of that.
+	// Compaction delays producers, for about 2 s per 400 MiB. When it runs once a minute, there is little to compact and the delay is much
+	// shorter.
 	compactEveryMs = "60000"
 )
 
-// Start opens the directory and serves. Compaction runs
-// before the first part connects, so that a restart reads little.
+// Start opens the directory and serves. It compacts the topics before the first client connects, so that less is read after a restart.
 func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, error) {
 	if opt.JanitorEvery == 0 {
 		opt.JanitorEvery = 15 * time.Second
@@ -71,13 +71,13 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 	}
 	began := time.Now()
 	b := &Broker{opt: opt, log: log, lock: lock, m: newMetrics(reg)}
-	var door *door
+	var door *gatedListener
 	b.cluster, err = kfake.NewCluster(opt.cluster(port, func(network, address string) (net.Listener, error) {
 		l, err := listen(network, host, address, opt.Listen)
 		if err != nil {
 			return nil, err
 		}
-		door = newDoor(l)
+		door = newGatedListener(l)
 		return door, nil
 	})...)
 	if err != nil {
@@ -94,7 +94,7 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 	return b, nil
 }
 
-// listenAddress are the host and the port of kafka.listen.
+// listenAddress splits kafka.listen into host and port.
 func listenAddress(listen string) (host string, port int, err error) {
 	host, portText, err := net.SplitHostPort(listen)
 	if err != nil {
@@ -106,12 +106,12 @@ func listenAddress(listen string) (host string, port int, err error) {
 	return host, port, nil
 }
 
-// openDir makes the directory private, locks it, and removes what must not be served.
+// openDir makes the directory private, locks it, and removes stored users and access rules.
 func openDir(dir string) (lock *os.File, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("embedded broker: %w", err)
 	}
-	// kfake's files are readable for everybody: the folder is not.
+	// kfake's files are readable for all users, so the directory must not be.
 	if err := os.Chmod(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("embedded broker: %w", err)
 	}
@@ -125,7 +125,7 @@ func openDir(dir string) (lock *os.File, err error) {
 	return lock, nil
 }
 
-// listen opens the port that kfake chose on the configured host.
+// listen opens the port that kfake chose on the configured host. configured is used in errors.
 func listen(network, host, address, configured string) (net.Listener, error) {
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -138,7 +138,7 @@ func listen(network, host, address, configured string) (net.Listener, error) {
 	return l, nil
 }
 
-// cluster are the options of kfake.
+// cluster returns the options of kfake.
 func (o *Options) cluster(port int, listen func(network, address string) (net.Listener, error)) []kfake.Opt {
 	opts := []kfake.Opt{
 		kfake.NumBrokers(1), kfake.Ports(port), kfake.DataDir(o.Dir),
@@ -159,7 +159,7 @@ func (o *Options) cluster(port int, listen func(network, address string) (net.Li
 	return opts
 }
 
-// logStarted logs and measures how long it took to open the directory.
+// logStarted logs and records how long it took to open the directory.
 func (b *Broker) logStarted(took time.Duration) {
 	b.m.opened.Set(took.Seconds())
 	args := []any{"listen", b.opt.Listen, "dir", b.opt.Dir, "opened_in", took.Round(time.Millisecond)}
@@ -170,7 +170,7 @@ func (b *Broker) logStarted(took time.Duration) {
 	b.log.Warn("embedded broker serves: it is for one machine and survives kill -9, not power loss (kafka.sync is off)", args...)
 }
 
-// lockName is of the file that a serving process holds locked.
+// lockName is the name of the file that a serving process keeps locked.
 const lockName = "flyball.lock"
 
 func lockDir(dir string) (*os.File, error) {
@@ -178,7 +178,7 @@ func lockDir(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded broker: %w", err)
 	}
-	// A process that was killed lets go at once; one that is stopping soon.
+	// The lock of a killed process is free at once; a process that is stopping needs some time.
 	for end := time.Now().Add(lockWait); ; time.Sleep(100 * time.Millisecond) {
 		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
@@ -191,10 +191,10 @@ func lockDir(dir string) (*os.File, error) {
 	}
 }
 
-// Addr is where clients connect.
+// Addr returns the address for clients.
 func (b *Broker) Addr() string { return b.cluster.ListenAddrs()[0] }
 
-// Run looks after the broker until ctx ends.
+// Run deletes consumed records periodically until ctx ends.
 func (b *Broker) Run(ctx context.Context) error {
 	tick := time.NewTicker(b.opt.JanitorEvery)
 	defer tick.Stop()
@@ -208,7 +208,7 @@ func (b *Broker) Run(ctx context.Context) error {
 	}
 }
 
-// Close stops serving; what was acknowledged is on disk.
+// Close stops serving. Acknowledged records are on disk.
 func (b *Broker) Close() {
 	b.cluster.Close()
 	_ = b.lock.Close()

@@ -47,7 +47,7 @@ func client(t *testing.T, b *Broker, opts ...kgo.Opt) *kgo.Client {
 	return c
 }
 
-// afterKill is the directory as a kill -9 now would leave it.
+// afterKill returns a copy of the directory in the state after kill -9.
 func afterKill(t *testing.T, dir string) string {
 	t.Helper()
 	to := t.TempDir()
@@ -78,8 +78,8 @@ func end(t *testing.T, b *Broker) int64 {
 	return -1
 }
 
-// A partition that the janitor emptied must not start again at offset 0: every
-// reader would take what comes next for something it has seen.
+// A partition from which the janitor deleted all records must not start at offset 0 again: readers would skip the next records as already
+// seen.
 func TestOffsetsNeverGoBackAfterTheJanitor(t *testing.T) {
 	dir := t.TempDir()
 	b := open(t, dir, func(o *Options) { o.Readers = map[string][]string{"flyball.calls": {"reader"}} })
@@ -149,7 +149,7 @@ func TestKilledWhileProducing(t *testing.T) {
 		t.Fatal(err)
 	}
 	torn := afterKill(t, dir)
-	// A write that was cut short at the end of a segment.
+	// A write that is incomplete at the end of a segment.
 	_ = filepath.Walk(torn, func(path string, info os.FileInfo, err error) error {
 		if err == nil && strings.Contains(path, "flyball.calls") && strings.HasSuffix(path, ".dat") && info.Size() > 0 {
 			f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)

@@ -1,11 +1,9 @@
-// Package broker is the embedded Kafka for one machine: franz-go's kfake with
-// a data directory, looked after.
+// Package broker is the embedded Kafka for one machine: franz-go's kfake with a data directory, access rules, and deletion of consumed
+// records.
 //
-// It survives kill -9 with everything it acknowledged; it survives power loss
-// only when Sync is on, and it says so at start. Flyball's own topics and groups
-// are for who has its password; on loopback anybody may write and read the others.
+// Acknowledged records survive kill -9. They survive a power failure only if Sync is set; the broker logs this at start. Flyball's own
+// topics and groups require its password; on loopback all clients may read and write other topics.
 //
-// It refuses to listen off loopback without authentication, to share a
-// directory with another process, to delete a record that a reader of Flyball's
-// has not committed, and to pretend to be a cluster.
+// It does not listen on other addresses than loopback without authentication. It does not share a directory with another process. It does
+// not delete a record of a topic in Readers before all its readers have committed it. It is not a cluster.
 package broker

@@ -5,8 +5,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-// clean deletes what all readers of a topic have committed. A partition that
-// one of them has not committed anything of is left alone.
+// clean deletes records that all readers of a topic have committed. It does not change a partition for which a reader has committed
+// nothing.
 func (b *Broker) clean() {
 	committed := map[string]map[string]map[int32]int64{}
 	for topic, groups := range b.opt.Readers {
@@ -29,8 +29,7 @@ func (b *Broker) clean() {
 					low = at
 				}
 			}
-			// The last record stays: the broker knows from it, after kill -9,
-			// where offsets go on. An emptied partition would start at 0 again.
+			// The last record is kept: after kill -9 the broker needs it to know the next offset. An empty partition would start at 0 again.
 			low = min(low, p.HighWatermark-1)
 			if ok && low > p.LogStartOffset {
 				if err := b.cluster.DeleteRecords(topic, p.Partition, low); err != nil {

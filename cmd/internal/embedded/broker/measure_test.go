@@ -19,7 +19,7 @@ func measuring(t *testing.T) {
 	}
 }
 
-// How long the broker takes to open a directory that kill -9 left with 5 GB.
+// TestMeasureReopening measures how long the broker takes to open a directory with 5 GB after kill -9.
 func TestMeasureReopening(t *testing.T) {
 	measuring(t)
 	dir := t.TempDir()
@@ -54,7 +54,7 @@ func TestMeasureReopening(t *testing.T) {
 	fmt.Printf("reopened after kill -9 with %d MiB in %d records: %s\n", total>>20, records, took.Round(time.Millisecond))
 }
 
-// What a producer notices of a compaction.
+// TestMeasureLatencyDuringCompaction measures the delay of a producer during a compaction.
 func TestMeasureLatencyDuringCompaction(t *testing.T) {
 	measuring(t)
 	b := open(t, t.TempDir())

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// codeAccessDenied is ACCESS_DENIED.
+// codeAccessDenied is the code of ACCESS_DENIED.
 const codeAccessDenied = 497
 
-// admit lets a request in or says why not.
+// admit returns nil if a request is allowed, otherwise the reason.
 func (s *server) admit(r *http.Request) error {
 	if s.h.opt.Password != "" {
 		return authenticate(r, s.h.opt.User, s.h.opt.Password)
@@ -20,8 +20,8 @@ func (s *server) admit(r *http.Request) error {
 	return fromThisMachine(r)
 }
 
-// authenticate accepts the three places where ClickHouse's clients put their
-// name and password.
+// authenticate reads user and password from the three places that ClickHouse clients use: basic authentication, headers and URL
+// parameters.
 func authenticate(r *http.Request, user, password string) error {
 	name, pass, basic := r.BasicAuth()
 	if !basic {
@@ -41,9 +41,8 @@ func authenticate(r *http.Request, user, password string) error {
 	return nil
 }
 
-// fromThisMachine refuses what only a web page of another site can send.
-// Without a password any page that a user of this machine opens could reach the
-// engine: directly, or by a name of its own that it points at 127.0.0.1.
+// fromThisMachine rejects requests that only a web page of another site can send. Without a password, a page in a browser on this machine
+// could otherwise reach the engine: directly, or with a host name that resolves to 127.0.0.1.
 func fromThisMachine(r *http.Request) error {
 	host, _, err := net.SplitHostPort(r.Host)
 	if err != nil {

@@ -9,10 +9,8 @@ import (
 	"time"
 )
 
-// answer writes one response. It keeps the beginning back so that an error
-// which shows early gets its HTTP status; one that shows later is written into
-// the body in the framing ClickHouse uses for it, and the connection is cut so
-// that no client takes half a result for a whole one.
+// answer writes one response. It holds back the beginning, so that an early error gets its HTTP status. A later error is written into the
+// body in ClickHouse's format, and the connection is closed, so that clients do not treat the part of the result as complete.
 type answer struct {
 	w      http.ResponseWriter
 	r      *http.Request
@@ -23,7 +21,7 @@ type answer struct {
 	enc    encoder
 	excTag string
 	rc     *http.ResponseController
-	next   time.Time // when the write deadline is due to be moved
+	next   time.Time // when the write deadline must be extended
 }
 
 const (
@@ -45,7 +43,7 @@ func newAnswer(w http.ResponseWriter, r *http.Request, q *request, h *host) *ans
 	return a
 }
 
-// format announces what the body will be in.
+// format sets the headers for the format of the body.
 func (a *answer) format(f string) {
 	a.w.Header().Set("X-ClickHouse-Format", f)
 	a.w.Header().Set("Content-Type", contentType(f))
@@ -61,7 +59,7 @@ func (a *answer) Write(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	// A client that stops reading must not keep a slot for ever.
+	// A client that stops reading must not occupy a slot for ever.
 	if now := time.Now(); now.After(a.next) {
 		a.next = now.Add(time.Second)
 		_ = a.rc.SetWriteDeadline(now.Add(readerPatience))
@@ -79,7 +77,7 @@ func (a *answer) begin() error {
 	return err
 }
 
-// finish ends a successful answer.
+// finish ends a successful response.
 func (a *answer) finish(st stats) error {
 	if !a.begun {
 		a.w.Header().Set("X-ClickHouse-Summary", st.summary())
@@ -118,7 +116,7 @@ func (a *answer) fail(err error) {
 	panic(http.ErrAbortHandler)
 }
 
-// summary is the JSON of X-ClickHouse-Summary: numbers are strings there.
+// summary returns the JSON of X-ClickHouse-Summary, in which numbers are strings.
 func (s stats) summary() string {
 	return fmt.Sprintf(`{"read_rows":"%d","read_bytes":"%d","written_rows":"%d","written_bytes":"%d","elapsed_ns":"%d"}`,
 		s.readRows, s.readBytes, s.wroteRows, s.wroteBytes, int64(s.elapsed*1e9))

@@ -20,8 +20,7 @@ import (
 	"flyball/cmd/internal/embedded/clickhouse/enginetest"
 )
 
-// The table resembles the product's calls: what is stored per second here is
-// what the store can hope for.
+// benchColumns are the columns of the table. It is similar to the product's calls, so the result is the upper limit of the store's rate.
 const benchColumns = `(ts DateTime64(3), run UUID, agent LowCardinality(String), route LowCardinality(String), resource String, status UInt16, bytes UInt64, attrs Map(LowCardinality(String), String))`
 
 const benchRows = 50_000
@@ -69,7 +68,7 @@ func BenchmarkInsertByClickhouseGo(b *testing.B) {
 	b.ReportMetric(float64(benchRows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 }
 
-// nativeBody is one Native block of revision 0, as the product's store sends.
+// nativeBody returns one Native block of revision 0, as the product's store sends it.
 func nativeBody(b *testing.B) []byte {
 	block := proto.NewBlock()
 	block.ServerContext = &column.ServerContext{Timezone: time.UTC}
@@ -155,8 +154,7 @@ func BenchmarkReadMillionRowsByClickhouseGo(b *testing.B) {
 	}
 }
 
-// BenchmarkStart measures from the start of the child to its first answer, and
-// what the idle child occupies.
+// BenchmarkStart measures the time from the start of the child to its first response, and the memory of the idle child.
 func BenchmarkStart(b *testing.B) {
 	var rss, anon int64
 	for range b.N {
@@ -170,7 +168,7 @@ func BenchmarkStart(b *testing.B) {
 	b.ReportMetric(float64(anon)/1024, "MB-anon")
 }
 
-// resident returns kB of /proc/PID/status; zero where there is none.
+// resident returns the resident memory in kB from /proc/PID/status, or zero if that does not exist.
 func resident(pid int) (rss, anon int64) {
 	raw, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	for line := range strings.Lines(string(raw)) {

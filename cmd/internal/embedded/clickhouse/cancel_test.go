@@ -32,7 +32,7 @@ func begin(ctx context.Context, t testing.TB, addr, text string, wg *sync.WaitGr
 	}()
 }
 
-// until polls a count that SQL answers.
+// until polls a count that the SQL returns.
 func until(t testing.TB, addr, text, want string) {
 	t.Helper()
 	var got string
@@ -67,7 +67,7 @@ func TestClientThatGoesAwayStopsItsQuery(t *testing.T) {
 
 func TestCancelledQueriesGiveTheirSlotsBack(t *testing.T) {
 	addr := enginetest.Start(t)
-	for range 3 { // more in sum than there are slots
+	for range 3 { // together more than the number of slots
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		for range 3 {
@@ -90,7 +90,7 @@ func TestSlowQueriesDoNotStarveInserts(t *testing.T) {
 		begin(ctx, t, addr, forever+" /* mark_starve */", &wg)
 	}
 	until(t, addr, countRunning("mark_starve"), "3")
-	for range 5 { // one slot is left: this many queries wait behind each other
+	for range 5 { // one slot is free, so these queries wait for each other
 		begin(ctx, t, addr, forever+" /* mark_starve */", &wg)
 	}
 	for i := range 20 {
@@ -127,7 +127,7 @@ func TestInsertWhoseBodyBreaksOffStoresNothing(t *testing.T) {
 		resp.Body.Close()
 		t.Errorf("answer %s to half a body", resp.Status)
 	}
-	// Both insert slots must be free again, and nothing stored.
+	// Both insert slots must be free again, and nothing is stored.
 	for range 4 {
 		sql(t, addr, db, "INSERT INTO b FORMAT TSV\n7\n")
 	}
@@ -136,7 +136,7 @@ func TestInsertWhoseBodyBreaksOffStoresNothing(t *testing.T) {
 	}
 }
 
-// breaking is a body that ends in an error.
+// breaking is a body that ends with an error.
 type breaking struct {
 	rest int
 }

@@ -11,19 +11,18 @@ import (
 	"time"
 )
 
-// Child is what a process needs to run engines as its children: the listener,
-// which it keeps over restarts, and the pipe that shows a child that the parent
-// is gone. It starts nothing by itself.
+// Child prepares processes that run an engine: it holds the listener, which is kept over restarts, and the pipe by which a child detects
+// the end of its parent. It does not start a process.
 type Child struct {
 	exe       string
 	args      []string
 	ln        *os.File
 	addr      string
-	childEnd  *os.File // the pipe's reading end, for the child about to start
-	parentEnd *os.File // the writing end; nobody writes, its end is the message
+	childEnd  *os.File // the read end of the pipe, for the child that starts next
+	parentEnd *os.File // the write end; nothing is written, closing it is the signal
 }
 
-// NewChild opens the address. The port is chosen here, once.
+// NewChild opens the address. The port is chosen once and then stays the same.
 func NewChild(exe, listen string, args ...string) (*Child, error) {
 	ln, err := net.Listen("tcp", listen)
 	if err != nil {
@@ -37,10 +36,10 @@ func NewChild(exe, listen string, args ...string) (*Child, error) {
 	return &Child{exe: exe, args: args, ln: f, addr: ln.Addr().String()}, nil
 }
 
-// Addr is host:port of the engine, the same over all restarts.
+// Addr returns host:port of the engine, which is the same over all restarts.
 func (c *Child) Addr() string { return c.addr }
 
-// Command prepares the next child. Call Started after its Start.
+// Command prepares the next child. The caller calls Started after the command's Start.
 func (c *Child) Command() *exec.Cmd {
 	c.letGo()
 	cmd := exec.Command(c.exe, c.args...)
@@ -51,13 +50,12 @@ func (c *Child) Command() *exec.Cmd {
 	}
 	c.childEnd, c.parentEnd = r, w
 	cmd.ExtraFiles = []*os.File{r, c.ln} // fdParent, fdListener
-	// The library reads the time zone when it is loaded; rows must not depend
-	// on the machine's.
+	// The library reads the time zone when it is loaded. Rows must not depend on the time zone of the machine.
 	cmd.Env = append(os.Environ(), envChild+"=1", "TZ=UTC")
 	return cmd
 }
 
-// Started gives up the child's end of the pipe.
+// Started closes the child's end of the pipe in this process.
 func (c *Child) Started() {
 	if c.childEnd != nil {
 		c.childEnd.Close()
@@ -65,7 +63,7 @@ func (c *Child) Started() {
 	}
 }
 
-// letGo ends the pipe: a child that still runs takes it for the parent's end.
+// letGo closes the pipe. A running child treats this as the end of the parent.
 func (c *Child) letGo() {
 	c.Started()
 	if c.parentEnd != nil {
@@ -74,13 +72,13 @@ func (c *Child) letGo() {
 	}
 }
 
-// Close gives up the address and lets a running child end.
+// Close closes the listener and the pipe, so that a running child ends.
 func (c *Child) Close() error {
 	c.letGo()
 	return c.ln.Close()
 }
 
-// InUse says whether an engine holds the data directory.
+// InUse reports whether an engine holds the lock of the data directory.
 func InUse(path string) bool {
 	unlock, err := tryLock(filepath.Join(path, "engine.lock"))
 	if err == nil {
@@ -89,7 +87,7 @@ func InUse(path string) bool {
 	return errors.Is(err, errLocked)
 }
 
-// LocateIn returns the library of one folder, if it holds the pinned one.
+// LocateIn returns the library in dir. ok is false if dir does not contain the pinned library.
 func LocateIn(dir string) (string, bool) {
 	p, err := pinned()
 	if err != nil || quickCheck(dir, p) != nil {
@@ -98,7 +96,7 @@ func LocateIn(dir string) (string, bool) {
 	return filepath.Join(dir, libName), true
 }
 
-// waitFree waits until no engine holds the data directory.
+// waitFree waits until no engine holds the data directory, for at most limit.
 func waitFree(ctx context.Context, path string, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

@@ -2,19 +2,16 @@ package clickhouse
 
 import "syscall"
 
-// dieWithParent asks the kernel to end the child with the thread that starts
-// it, which the supervisor keeps for as long as the child runs. The pipe does
-// the same without a kernel's help; this one also reaches a child that is stuck.
-// A process group of its own keeps a terminal's ^C from the child, so that the
-// parent decides what ends when.
+// dieWithParent returns attributes with which the kernel kills the child when the thread that started it ends; the supervisor keeps that
+// thread while the child runs. The pipe to the parent has the same effect without the kernel, but does not end a child that hangs. The
+// child has its own process group, so that ^C in a terminal does not reach it and the parent decides the order of stopping.
 func dieWithParent() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// engineNice is how far the child stands back for its parent's threads: tripping
-// is urgent, storing is not. An insert that takes both cores held up denials
-// for tens of milliseconds.
+// engineNice is the nice value of the child. Its priority is lower than that of the parent, because trips are urgent and storage is not.
+// Without it, an insert that used both cores delayed denials by tens of milliseconds.
 const engineNice = 10
 
-// lowerPriority stands the calling thread back, and what it starts.
+// lowerPriority lowers the priority of the calling thread and of the processes it starts.
 func lowerPriority() { _ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, engineNice) }

@@ -4,9 +4,9 @@ package clickhouse
 
 import "syscall"
 
-// dieWithParent has no kernel to ask here: the pipe alone ends the child. Its
-// process group keeps a terminal's ^C from it.
+// dieWithParent returns attributes without a signal at the parent's death, which only Linux has: only the pipe ends the child. The child
+// has its own process group, so that ^C in a terminal does not reach it.
 func dieWithParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
-// lowerPriority does nothing: elsewhere than on Linux a priority is a process's.
+// lowerPriority does nothing: outside of Linux, a priority applies to a whole process.
 func lowerPriority() {}

@@ -48,8 +48,7 @@ func TestClickhouseGoPingsAndReadsTheVersion(t *testing.T) {
 	}
 }
 
-// everyType is one column of each type that the product or its users' queries
-// may meet, with the values of two rows.
+// everyType has one column of each type that the product or its users' queries use, with the values of two rows.
 var everyType = []struct {
 	typ  string
 	vals [2]any
@@ -161,7 +160,7 @@ func TestEveryColumnTypeSurvivesABatchAndASelect(t *testing.T) {
 	}
 }
 
-// show makes values comparable that the driver scans into types of its own.
+// show makes values comparable that the driver scans into its own types.
 func show(v any) string {
 	switch x := v.(type) {
 	case time.Time:

@@ -12,8 +12,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// decodedBody undoes what the client did to its body: HTTP's Content-Encoding,
-// then ClickHouse's own compressed blocks.
+// decodedBody decompresses a body: first HTTP's Content-Encoding, then ClickHouse's own compressed blocks.
 func decodedBody(r *http.Request, q *request) (io.Reader, error) {
 	var body io.Reader = r.Body
 	switch enc := strings.ToLower(r.Header.Get("Content-Encoding")); enc {
@@ -45,16 +44,15 @@ func decodedBody(r *http.Request, q *request) (io.Reader, error) {
 	return body, nil
 }
 
-// encoder is what an answer's bytes go through. Finish writes what is left.
+// encoder encodes the bytes of a response. Finish writes the remaining bytes.
 type encoder interface {
 	io.Writer
 	Flush() error
 	Finish() error
 }
 
-// newEncoder picks the answer's encoding and says it in the header. Like the
-// server, it compresses only for clients that ask twice: by Accept-Encoding and
-// by enable_http_compression.
+// newEncoder chooses the encoding of a response and sets the header. Like the server, it compresses only if the client requests it both
+// with Accept-Encoding and with enable_http_compression.
 func newEncoder(w io.Writer, h http.Header, accept string, q *request) encoder {
 	var e encoder = plain{w}
 	if q.httpGzip {
@@ -93,7 +91,7 @@ type closing struct {
 func (c closing) Flush() error  { return c.flush() }
 func (c closing) Finish() error { return c.finish() }
 
-// blocks writes ClickHouse's compressed blocks of about a megabyte.
+// blocks writes ClickHouse's compressed blocks of about one megabyte.
 type blocks struct {
 	next encoder
 	c    *compress.Writer

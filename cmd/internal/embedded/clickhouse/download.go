@@ -10,9 +10,8 @@ import (
 	"time"
 )
 
-// download gets url into part, beginning where an earlier attempt ended. The
-// checksum decides in the end, so a server that ignores Range or changed the
-// file in between costs a download and never yields a wrong library.
+// download downloads url into part and resumes an earlier attempt. The checksum is verified afterwards: a server that ignores Range, or a
+// file that has changed, costs another download but never gives a wrong library.
 func download(ctx context.Context, url, part string, total int64, pr *progress) error {
 	const attempts = 4
 	var err error
@@ -35,10 +34,10 @@ func download(ctx context.Context, url, part string, total int64, pr *progress) 
 	return err
 }
 
-// downloadPause is a variable for the tests only.
+// downloadPause is the pause before the second attempt. It is a variable for tests.
 var downloadPause = time.Second
 
-// downloadOnce is one attempt; again: another may succeed.
+// downloadOnce makes one attempt. again reports whether another attempt may succeed.
 func downloadOnce(ctx context.Context, url, part string, total int64, pr *progress) (again bool, err error) {
 	f, err := os.OpenFile(part, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
@@ -67,7 +66,7 @@ func downloadOnce(ctx context.Context, url, part string, total int64, pr *progre
 	return writeRest(f, pr.reader(resp.Body, have), have, total)
 }
 
-// requestFrom asks for the file from an offset on.
+// requestFrom requests the file from an offset.
 func requestFrom(ctx context.Context, url string, have int64) (resp *http.Response, again bool, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -83,7 +82,7 @@ func requestFrom(ctx context.Context, url string, have int64) (resp *http.Respon
 	return resp, false, nil
 }
 
-// resumeAt sets the file to the offset that the response begins at, and returns it.
+// resumeAt sets the file to the offset at which the response begins, and returns this offset.
 func resumeAt(resp *http.Response, f *os.File, have int64) (at int64, again bool, err error) {
 	switch {
 	case resp.StatusCode == http.StatusPartialContent && have > 0:
@@ -106,7 +105,7 @@ func resumeAt(resp *http.Response, f *os.File, have int64) (at int64, again bool
 	return have, false, nil
 }
 
-// writeRest writes what comes after the first have bytes, and checks that it ends at total.
+// writeRest writes the bytes after the first have bytes, and checks that the file then has total bytes.
 func writeRest(f *os.File, body io.Reader, have, total int64) (again bool, err error) {
 	n, err := io.Copy(f, io.LimitReader(body, total-have+1))
 	switch {

@@ -7,19 +7,18 @@ import (
 	"sync"
 )
 
-// host is the engine inside this process: the library, one connection that
-// stays (the engine lives as long as its first connection) and is used to stop
-// other connections' statements, and the data directory's lock.
+// host is the engine in this process: the library, a permanent connection and the options. The engine runs as long as its first
+// connection is open. That connection is also used to kill statements of other connections.
 type host struct {
 	opt  Options
 	lib  *library
-	mu   sync.Mutex // one statement at a time on base
+	mu   sync.Mutex // serialises statements on base
 	base *conn
 
 	timezone, display, version string
 }
 
-// start boots the engine on opt.Path, which the caller has locked.
+// start starts the engine on opt.Path. The caller holds the lock of that directory.
 func start(opt Options) (*host, error) {
 	lib, err := loadLibrary(opt.Lib)
 	if err != nil {
@@ -43,9 +42,8 @@ func start(opt Options) (*host, error) {
 	return h, nil
 }
 
-// session is one request's connection. A connection costs less than a tenth of
-// a millisecond, so every request gets its own: settings, the current database
-// and temporary tables cannot leak from one request to the next.
+// session is the connection of one request. Opening a connection takes less than 0.1 ms, so each request has its own: settings, the
+// current database and temporary tables cannot affect other requests.
 type session struct {
 	*conn
 	h   *host
@@ -71,7 +69,7 @@ func (s *session) prepare(database string, settings []param, readonly string) er
 		{"max_memory_usage", fmt.Sprint(s.h.opt.Memory / 2)},
 		{"max_bytes_before_external_group_by", fmt.Sprint(s.h.opt.Memory / 4)},
 		{"max_bytes_before_external_sort", fmt.Sprint(s.h.opt.Memory / 4)},
-		{"implicit_select", "0"}, // a server's default: a stray word is a syntax error
+		{"implicit_select", "0"}, // the default of a server: a single word is a syntax error
 	}
 	tag := s.tag
 	for _, p := range settings {
@@ -82,8 +80,7 @@ func (s *session) prepare(database string, settings []param, readonly string) er
 		set = append(set, p)
 	}
 	s.tag = tag
-	// The engine takes no query id from outside; this is how stop finds the
-	// statement among the running ones.
+	// The engine accepts no query id, so kill finds the statement by this comment.
 	set = append(set, param{"log_comment", tag})
 	var b strings.Builder
 	for i, p := range set {
@@ -102,21 +99,20 @@ func (s *session) prepare(database string, settings []param, readonly string) er
 	if err := s.run(b.String()); err != nil {
 		return err
 	}
-	if readonly != "" && readonly != "0" { // last: nothing can be set after it
+	if readonly != "" && readonly != "0" { // last, because no setting can be changed after it
 		return s.run("SET readonly = " + quoteText(readonly))
 	}
 	return nil
 }
 
-// kill stops the session's statement wherever it is. It answers at once; the
-// statement ends with QUERY_WAS_CANCELLED a moment later.
+// kill stops the session's statement. It returns immediately; the statement ends with QUERY_WAS_CANCELLED shortly after.
 func (s *session) kill() error {
 	s.h.mu.Lock()
 	defer s.h.mu.Unlock()
 	return s.h.base.run("KILL QUERY WHERE Settings['log_comment'] = " + quoteText(s.tag) + " ASYNC")
 }
 
-// stop ends the engine. All sessions must be shut.
+// stop ends the engine. All sessions must be closed before.
 func (h *host) stop() {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -9,8 +9,7 @@ import (
 	"strings"
 )
 
-// exception is an error of the engine, or one of the HTTP layer's in the
-// engine's form: clients branch on the code and show the text.
+// exception is an error of the engine, or an error of the HTTP layer in the engine's format. Clients check the code and show the text.
 type exception struct {
 	code int
 	text string
@@ -20,8 +19,8 @@ func (e *exception) Error() string { return e.text }
 
 var exceptionCode = regexp.MustCompile(`^Code: (\d+)\. `)
 
-// newException reads the code from the engine's text. Statement-level failures
-// come wrapped once more in themselves: the wrapper adds nothing.
+// newException reads the code from the engine's text. Errors of statements are wrapped in a second exception with the same code, which is
+// removed.
 func newException(text string) *exception {
 	e := &exception{code: codeUnknown, text: strings.TrimSpace(text)}
 	if m := exceptionCode.FindStringSubmatch(e.text); m != nil {
@@ -47,7 +46,7 @@ func asException(err error) *exception {
 	return exceptionf(codeUnknown, "UNKNOWN_EXCEPTION", "%v", err)
 }
 
-// ClickHouse's codes that this package names itself.
+// Codes of ClickHouse that this package uses.
 const (
 	codeBadArguments     = 36
 	codeNotImplemented   = 48
@@ -63,8 +62,7 @@ const (
 	codeUnknown          = 1002
 )
 
-// httpStatus is ClickHouse's own mapping, except that a full queue is 503: the
-// client is meant to come back.
+// httpStatus returns ClickHouse's HTTP status of a code, except that a full queue gives 503, because the client should retry.
 func httpStatus(code int) int {
 	switch code {
 	case codeRequiredPassword:

@@ -10,14 +10,12 @@ import (
 	"syscall"
 )
 
-// Fetch makes sure that dir holds the pinned library and returns its path. It
-// says what it is about to download before it does, and leaves dir either with
-// the whole library and its stamp or with nothing that Locate would take.
+// Fetch fetches the pinned library into dir unless it is there, and returns its path. It writes to out what it downloads before it
+// begins. If it fails, dir contains no library that Locate accepts.
 //
-// The package comes through the npm client, so the user's registry, proxy and
-// credentials apply. npm cannot resume inside a tarball, but a tarball that is
-// complete is never downloaded twice. A mirror of the tarball named by
-// FLYBALL_ENGINE_URL is read over HTTP and resumed at the byte.
+// The package is downloaded with the npm client, so the user's registry, proxy and credentials are used. npm cannot resume inside a
+// tarball, but a complete tarball is not downloaded again. If FLYBALL_ENGINE_URL names a mirror of the tarball, it is downloaded over
+// HTTP and resumed at the last byte.
 func Fetch(ctx context.Context, dir string, out io.Writer) (string, error) {
 	p, err := pinned()
 	if err != nil {
@@ -43,7 +41,7 @@ func fetchPin(ctx context.Context, p pin, dir string, out io.Writer) (string, er
 		return "", fmt.Errorf("wait for another fetch into %s: %w", dir, err)
 	}
 	defer unlock()
-	if quickCheck(dir, p) == nil { // the other one has done it
+	if quickCheck(dir, p) == nil { // another process has fetched it
 		return lib, nil
 	}
 
@@ -75,7 +73,7 @@ func fetchPin(ctx context.Context, p pin, dir string, out io.Writer) (string, er
 	return lib, nil
 }
 
-// obtain returns a tarball whose checksum is right.
+// obtain returns a tarball with the pinned checksum.
 func obtain(ctx context.Context, p pin, work string, out io.Writer) (string, error) {
 	whole := filepath.Join(work, "package.tgz")
 	if err := verify(whole, p.integrity); err == nil {
@@ -95,7 +93,7 @@ func obtain(ctx context.Context, p pin, work string, out io.Writer) (string, err
 		return "", err
 	}
 	if err := verify(got, p.integrity); err != nil {
-		// Kept, it would be resumed or found in the cache again for ever.
+		// If it were kept, it would be resumed or found in the cache again at each attempt.
 		_ = os.Remove(got)
 		_ = os.RemoveAll(filepath.Join(work, "npm"))
 		return "", err
@@ -103,11 +101,11 @@ func obtain(ctx context.Context, p pin, work string, out io.Writer) (string, err
 	return whole, os.Rename(got, whole)
 }
 
-// roomFor refuses before the download what would fail after it.
+// roomFor returns an error before the download if the disk has not enough free space.
 func roomFor(dir string, p pin) error {
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(dir, &st); err != nil {
-		return nil // not worth failing for: the write will tell
+		return nil // not critical: without space, the later write fails
 	}
 	need := 2*p.packed + p.unpacked
 	if free := int64(st.Bavail) * int64(st.Bsize); free < need {
@@ -116,5 +114,5 @@ func roomFor(dir string, p pin) error {
 	return nil
 }
 
-// errLocked is what tryLock answers when another process holds the lock.
+// errLocked is the error of tryLock if another process holds the lock.
 var errLocked = errors.New("locked by another process")

@@ -21,7 +21,7 @@ import (
 	"time"
 )
 
-// fakePackage is a tarball as npm packs them, with a pin that fits it.
+// fakePackage returns a tarball in the format of npm, and a pin for it.
 func fakePackage(t *testing.T) (pin, []byte, []byte) {
 	t.Helper()
 	lib := make([]byte, 300_000)
@@ -47,7 +47,7 @@ func fakePackage(t *testing.T) (pin, []byte, []byte) {
 	}, buf.Bytes(), lib
 }
 
-// mirror serves one tarball; each request may be bent.
+// mirror serves one tarball. A test can change the response of each request.
 func mirror(t *testing.T, bend func(n int, w http.ResponseWriter, r *http.Request) bool, data []byte) *atomic.Int32 {
 	t.Helper()
 	var n atomic.Int32
@@ -100,7 +100,7 @@ func TestFetchSaysWhatItIsAboutToDoBeforeItDoesIt(t *testing.T) {
 	}
 }
 
-// locked is a buffer that a test reads while Fetch writes.
+// locked is a buffer that a test can read while Fetch writes.
 type locked struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -128,7 +128,7 @@ func TestFetchTwiceDownloadsOnce(t *testing.T) {
 	}
 }
 
-// cut answers with the beginning of a whole file and then breaks off.
+// cut responds with the beginning of a file and then closes the connection.
 func cut(w http.ResponseWriter, data []byte, at int) {
 	w.Header().Set("Content-Length", fmt.Sprint(len(data)))
 	_, _ = w.Write(data[:at])
@@ -194,7 +194,7 @@ func TestDownloadIsResumedByTheNextRun(t *testing.T) {
 	}
 }
 
-// located is what Locate asks of one folder.
+// located reports whether Locate accepts one directory.
 func located(dir string, p pin) bool { return quickCheck(dir, p) == nil }
 
 func TestServerThatIgnoresRangesCostsADownloadAndNoLibrary(t *testing.T) {
@@ -204,7 +204,7 @@ func TestServerThatIgnoresRangesCostsADownloadAndNoLibrary(t *testing.T) {
 		if n == 1 {
 			cut(w, data, 1000)
 		}
-		_, _ = w.Write(data) // 200, from the beginning
+		_, _ = w.Write(data) // 200, the whole file
 		return true
 	}, data)
 	path, err := fetchPin(t.Context(), p, dir, new(bytes.Buffer))
@@ -280,7 +280,7 @@ func TestCancelledFetchEndsAndKeepsItsPart(t *testing.T) {
 	}
 }
 
-// fakeNPM puts an npm of two lines first in the path.
+// fakeNPM puts a two-line npm script first in the path.
 func fakeNPM(t *testing.T, script string) {
 	t.Helper()
 	t.Setenv(EnvURL, "")
@@ -342,7 +342,7 @@ func TestChangedLibraryIsNotTakenForThePinnedOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Touched and unchanged is fine, and cheap the next time.
+	// A library with a new time but the same content is accepted, and later checks are fast.
 	later := time.Now().Add(time.Hour)
 	if err := os.Chtimes(path, later, later); err != nil {
 		t.Fatal(err)

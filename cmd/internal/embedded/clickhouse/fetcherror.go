@@ -6,7 +6,7 @@ import (
 	"syscall"
 )
 
-// FetchError says what went wrong and what a person can do about it.
+// FetchError describes why a fetch failed and what a person can do.
 type FetchError struct {
 	What string
 	Do   string
@@ -23,7 +23,7 @@ func (e *FetchError) Error() string {
 
 func (e *FetchError) Unwrap() error { return e.Err }
 
-// ErrChecksum is wrapped by the error for bytes that are not the pinned ones.
+// ErrChecksum is wrapped by the error for a download that differs from the pinned package.
 var ErrChecksum = errors.New("checksum differs from the pinned one")
 
 func errChecksum(detail error) error {

@@ -15,9 +15,9 @@ import (
 	"flyball/cmd/internal/embedded/clickhouse/enginetest"
 )
 
-// request is what curl would send.
+// request is an HTTP request as curl sends it.
 type request struct {
-	method string // POST unless said
+	method string // empty: POST
 	params url.Values
 	header map[string]string
 	body   io.Reader

@@ -8,10 +8,9 @@ import (
 	"time"
 )
 
-// insert feeds a body to the engine in pieces. Nothing is acknowledged before
-// the engine has committed; a body that breaks off is cancelled, and what the
-// engine had flushed by then stays, as on a server: one Native block of at most
-// max_insert_block_size rows is all or nothing.
+// insert passes a body to the engine in pieces. The response is sent after the engine has committed. If the body ends early, the insert
+// is cancelled; blocks that the engine had flushed by then are stored, as on a server. One Native block of at most max_insert_block_size
+// rows is stored completely or not at all.
 func (s *server) insert(ctx context.Context, q *request, in insertText, data io.Reader, a *answer) error {
 	release, err := s.inserts.acquire(ctx)
 	if err != nil {
@@ -32,7 +31,7 @@ func (s *server) insert(ctx context.Context, q *request, in insertText, data io.
 	rc := http.NewResponseController(a.w)
 	buf := make([]byte, 1<<20)
 	for {
-		// Not every connection knows deadlines; without one TCP's hold.
+		// Some connections do not support deadlines; then only the timeouts of TCP apply.
 		_ = rc.SetReadDeadline(time.Now().Add(bodyPatience))
 		n, rerr := fill(data, buf)
 		if n > 0 {
@@ -57,8 +56,7 @@ func (s *server) insert(ctx context.Context, q *request, in insertText, data io.
 	return a.finish(st)
 }
 
-// fill reads until buf is full or the reader has nothing more: pieces as large
-// as the memory set aside for them, since each costs a call into the engine.
+// fill reads until buf is full or r ends. Large pieces are better, because each one costs a call into the engine.
 func fill(r io.Reader, buf []byte) (int, error) {
 	n := 0
 	for n < len(buf) {

@@ -2,8 +2,7 @@ package clickhouse
 
 import "strings"
 
-// lexer walks SQL as far as it is needed to tell statements, their FORMAT
-// clause and their data apart. It never judges SQL: the engine does.
+// lexer splits SQL into tokens, to find statements, their FORMAT clause and their data. It does not check the SQL; the engine does.
 type lexer struct {
 	s     string
 	pos   int
@@ -23,13 +22,12 @@ type token struct {
 	kind       tokenKind
 	text       string // as written
 	start, end int
-	depth      int // of brackets around it
+	depth      int // number of brackets around it
 }
 
 func (t token) is(word string) bool { return t.kind == tokWord && strings.EqualFold(t.text, word) }
 
-// next returns the token after whitespace and comments. An unclosed quote or
-// comment ends the text.
+// next returns the token after white space and comments. A quote or comment that is not closed extends to the end of the text.
 func (l *lexer) next() token {
 	l.skip()
 	if l.pos >= len(l.s) {
@@ -84,7 +82,7 @@ func (l *lexer) past(rest, end string) {
 	l.pos = len(l.s)
 }
 
-// quoted skips a quoted text: both \' and ” stand for the quote itself.
+// quoted skips a quoted text. Both \' and ” are an escaped quote.
 func (l *lexer) quoted(q byte) {
 	for l.pos++; l.pos < len(l.s); l.pos++ {
 		switch l.s[l.pos] {

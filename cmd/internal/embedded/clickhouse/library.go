@@ -10,8 +10,8 @@ import (
 	"github.com/ebitengine/purego"
 )
 
-// library is libchdb's C interface as far as it is used. All texts go in with
-// their length, so nothing is cut at a zero byte.
+// library contains the functions of libchdb's C interface that are used. All texts are passed with their length, so that a zero byte does
+// not end them.
 type library struct {
 	setSignalHandlers func(enabled int32)
 	version           func() string
@@ -48,8 +48,7 @@ type library struct {
 	insertFree   func(s unsafe.Pointer)
 }
 
-// The library is mapped once per process and never unmapped: its threads
-// outlive every connection.
+// loaded is the library of this process. It is loaded once and never unloaded, because its threads exist longer than the connections.
 var loaded struct {
 	sync.Mutex
 	path string
@@ -78,7 +77,7 @@ func loadLibrary(path string) (*library, error) {
 		}
 		purego.RegisterFunc(fn, sym)
 	}
-	// First of all calls: signals are this program's, also after a connect.
+	// This must be the first call: the program handles signals itself, also after a connect.
 	l.setSignalHandlers(0)
 	loaded.path, loaded.lib = path, l
 	return l, nil
@@ -115,11 +114,11 @@ func (l *library) symbols() map[string]any {
 	}
 }
 
-// conn is one connection: one statement at a time, whoever calls.
+// conn is a connection to the engine. It runs one statement at a time.
 type conn struct {
 	lib  *library
-	cell unsafe.Pointer // what chdb_connect returns and chdb_close_conn takes
-	h    unsafe.Pointer // the connection inside it
+	cell unsafe.Pointer // result of chdb_connect and argument of chdb_close_conn
+	h    unsafe.Pointer // the connection in it
 }
 
 func (l *library) open(args []string) (*conn, error) {
@@ -142,23 +141,23 @@ func (l *library) open(args []string) (*conn, error) {
 
 func (c *conn) shut() { c.lib.close(c.cell) }
 
-// text is a Go string as the C side wants it. The bytes stay where they are:
-// the heap does not move, and callers keep the string alive over the call.
+// text returns a Go string as pointer and length for C. The bytes are not copied: the heap does not move, and callers keep the string
+// alive during the call.
 func text(s string) (unsafe.Pointer, uintptr) {
 	return unsafe.Pointer(unsafe.StringData(s)), uintptr(len(s))
 }
 
-// param is one value for a {name:Type} placeholder.
+// param is the value of a {name:Type} placeholder.
 type param struct{ name, value string }
 
-// cParams are the four arrays the C side wants for a list of parameters.
+// cParams contains the four C arrays of a list of parameters.
 type cParams struct {
 	names, values       []unsafe.Pointer
 	nameLens, valueLens []uintptr
 }
 
 func newCParams(ps []param) *cParams {
-	// One spare entry: an empty list still needs an address to point to.
+	// One additional entry, because an empty list needs an address too.
 	n := len(ps) + 1
 	c := &cParams{make([]unsafe.Pointer, n), make([]unsafe.Pointer, n), make([]uintptr, n), make([]uintptr, n)}
 	for i, p := range ps {

@@ -7,19 +7,18 @@ import (
 	"path/filepath"
 )
 
-// The environment that says where the library is, and where to get it.
+// Environment variables with the place of the library and the source to fetch it from.
 const (
 	EnvLib = "FLYBALL_ENGINE_LIB" // the library file itself
-	EnvDir = "FLYBALL_ENGINE_DIR" // the folder Fetch fills and Locate looks in
+	EnvDir = "FLYBALL_ENGINE_DIR" // the directory that Fetch writes to and Locate reads
 	EnvURL = "FLYBALL_ENGINE_URL" // a mirror of the package's tarball, instead of npm
 )
 
-// ErrNoLibrary is what Locate answers when the library is nowhere.
+// ErrNoLibrary is the error of Locate if no directory contains the library.
 var ErrNoLibrary = errors.New("the ClickHouse engine library is not here")
 
-// Locate returns the path of the library. A folder counts only with the stamp
-// that Fetch wrote for the pinned version, so that a half-written or an older
-// library is fetched again instead of loaded.
+// Locate returns the path of the library. It accepts a directory only with the stamp that Fetch wrote for the pinned version, so that an
+// incomplete or older library is not loaded but fetched again.
 func Locate() (string, error) {
 	if f := os.Getenv(EnvLib); f != "" {
 		if st, err := os.Stat(f); err != nil || !st.Mode().IsRegular() {
@@ -56,8 +55,8 @@ func searchDirs() []string {
 	return dirs
 }
 
-// DefaultDir is where Fetch puts the library unless another folder is given: beside a
-// checkout's bin folder when that folder can be written, else the user's cache.
+// DefaultDir returns the default directory of Fetch: .engine beside the bin directory of a checkout if that is writable, otherwise the
+// user's cache directory.
 func DefaultDir() string {
 	if d := os.Getenv(EnvDir); d != "" {
 		return d
@@ -71,7 +70,7 @@ func DefaultDir() string {
 	return filepath.Join(os.TempDir(), "flyball-engine")
 }
 
-// treeDir is .engine beside the bin folder the executable sits in.
+// treeDir returns .engine beside the bin directory of the executable.
 func treeDir() (string, bool) {
 	exe, err := os.Executable()
 	if err != nil {

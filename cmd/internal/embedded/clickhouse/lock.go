@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// lockFile takes an advisory lock and waits for it until ctx ends. The kernel
-// lets go of it when the process dies, so a kill -9 leaves nothing to clean up.
+// lockFile takes an advisory lock on a file and waits for it until ctx ends. The kernel releases the lock when the process dies, so
+// nothing must be cleaned up after kill -9.
 func lockFile(ctx context.Context, path string) (unlock func(), err error) {
 	for {
 		unlock, err = tryLock(path)

@@ -12,12 +12,10 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/proto"
 )
 
-// reviseNative re-encodes Native blocks for a client that named a protocol
-// revision. The engine writes revision 0; from 54454 on a client expects block
-// info and a serialisation flag per column around the same column bytes.
+// reviseNative re-encodes Native blocks for a client that named a protocol revision. The engine writes revision 0. From revision 54454, a
+// client expects block info and a serialisation flag per column before the same column bytes.
 func reviseNative(r io.Reader, w io.Writer, revision uint64) error {
-	// The protocol reader takes a large enough bufio.Reader as it is, so the
-	// end can be told from a block that is cut short.
+	// The protocol reader uses a bufio.Reader of this size without another buffer, so Peek can distinguish the end from an incomplete block.
 	br := bufio.NewReaderSize(r, 256<<10)
 	rd := chproto.NewReader(br)
 	var buf chproto.Buffer
@@ -43,10 +41,10 @@ func reviseNative(r io.Reader, w io.Writer, revision uint64) error {
 	}
 }
 
-// streamReader reads a stream's pieces in place, without a copy of its own.
+// streamReader reads the pieces of a stream without copying them.
 type streamReader struct {
 	s   *stream
-	cur chunk
+	cur outputChunk
 	off int
 	end bool
 }
@@ -80,7 +78,7 @@ func (r *streamReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// WriteTo spares io.Copy its buffer.
+// WriteTo writes the pieces to w without the buffer of io.Copy.
 func (r *streamReader) WriteTo(w io.Writer) (int64, error) {
 	var sum int64
 	for {
@@ -104,5 +102,5 @@ func (r *streamReader) close() {
 	if r.cur.free != nil {
 		r.cur.free()
 	}
-	r.cur, r.off = chunk{}, 0
+	r.cur, r.off = outputChunk{}, 0
 }

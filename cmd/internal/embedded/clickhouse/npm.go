@@ -13,17 +13,16 @@ import (
 	"time"
 )
 
-// npmPack has the npm client put the package's tarball into work/. npm talks to
-// whatever registry, proxy and credentials the user's npm is set up with. Its
-// cache is kept beside the tarball: a fetch that is interrupted after the
-// download finds it there, and the user's own cache does not grow by it.
+// npmPack downloads the package's tarball into work with the npm client. npm uses the registry, proxy and credentials of the user's
+// configuration. Its cache is stored beside the tarball: a fetch that is interrupted after the download finds the tarball there, and the
+// user's own cache does not grow.
 func npmPack(ctx context.Context, p pin, work string, pr *progress) (string, error) {
 	npm, err := exec.LookPath("npm")
 	if err != nil {
 		return "", &FetchError{What: "npm is not installed", Do: "install Node.js with npm", Err: err}
 	}
 	cache, dest := filepath.Join(work, "npm"), filepath.Join(work, "pack")
-	// What a killed npm left half-written is of no use to the next one.
+	// Files that a killed npm left incomplete cannot be used.
 	_ = os.RemoveAll(filepath.Join(cache, "_cacache", "tmp"))
 	_ = os.RemoveAll(dest)
 	if err := os.MkdirAll(dest, 0o755); err != nil {
@@ -51,7 +50,7 @@ func npmPack(ctx context.Context, p pin, work string, pr *progress) (string, err
 	return got[0], nil
 }
 
-// npmError names the cause by the code npm prints ("npm error code ENOTFOUND").
+// npmError returns an error with the cause according to the code that npm prints ("npm error code ENOTFOUND").
 func npmError(p pin, stderr string, err error) error {
 	has := func(codes ...string) bool {
 		for _, c := range codes {
@@ -80,7 +79,7 @@ func npmError(p pin, stderr string, err error) error {
 func firstLines(s string, n int) string {
 	lines := strings.Split(strings.TrimSpace(s), "\n")
 	if len(lines) > n {
-		lines = lines[:n] // npm names the cause first and its log file last
+		lines = lines[:n] // npm prints the cause first and its log file last
 	}
 	return strings.Join(lines, "; ")
 }

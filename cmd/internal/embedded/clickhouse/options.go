@@ -8,43 +8,40 @@ import (
 	"time"
 )
 
-// Options are those of one engine, for the child that serves and for the
-// supervisor that starts it.
+// Options are the settings of one engine, for the child that serves and for the supervisor that starts it.
 type Options struct {
 	Lib    string // the library; empty: Locate
 	Path   string // data directory, one engine at a time
 	Listen string // host:port of the HTTP interface
 
-	// Statements that run at once. Inserts have slots of their own, so that no
-	// number of slow queries can hold up what is to be stored.
+	// QuerySlots and InsertSlots are the numbers of statements that run at once. Inserts have their own slots, so that slow queries cannot
+	// delay them.
 	QuerySlots  int
 	InsertSlots int
-	// QueueLimit statements wait for a slot, QueueWait long at most; beyond
-	// either the answer is TOO_MANY_SIMULTANEOUS_QUERIES.
+	// At most QueueLimit statements wait for a slot, each at most QueueWait. Further statements get the error TOO_MANY_SIMULTANEOUS_QUERIES.
 	QueueLimit int
 	QueueWait  time.Duration
 
-	QueryThreads int   // max_threads of a query that sets none
-	Memory       int64 // bytes all statements together may use; a query may use half
+	QueryThreads int   // max_threads of a query that does not set it
+	Memory       int64 // maximum bytes of all statements together; one query may use half of it
 
-	// LockWait is how long to wait for a former engine to let go of Path.
+	// LockWait is how long to wait until a former engine unlocks Path.
 	LockWait time.Duration
-	// DrainWait is how long running statements get when the engine ends.
+	// DrainWait is the time for running statements when the engine stops.
 	DrainWait time.Duration
 
-	// User and Password, when set, are asked of every request. Off loopback they
-	// are required: whoever reaches the engine reads and writes files with the
-	// rights of this process (SQL has file()).
+	// User and Password, if set, are required in every request. They are mandatory if Listen is not loopback: a client of the engine can
+	// read and write files with the rights of this process (SQL has file()).
 	User     string
 	Password string
 
-	// Args are the arguments of this executable that end up in Serve.
+	// Args are the arguments with which this executable calls Serve.
 	Args []string
 	// Env is added to the child's environment.
 	Env []string
 }
 
-// DefaultOptions is the only source of defaults. Path is left to the caller.
+// DefaultOptions returns the defaults. Path is empty.
 func DefaultOptions() Options {
 	return Options{
 		Listen:       "127.0.0.1:8123",
@@ -59,7 +56,7 @@ func DefaultOptions() Options {
 	}
 }
 
-// withDefaults fills what the caller left at zero.
+// withDefaults returns o with defaults for fields that are zero.
 func (o Options) withDefaults() Options {
 	d := DefaultOptions()
 	set := func(v *int, def int) {
@@ -88,7 +85,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Validate says which option is out of range, or would open the engine to other machines.
+// Validate returns an error if an option is out of range or would make the engine reachable from other machines without a password.
 func (o Options) Validate() error {
 	if o.Path == "" {
 		return errors.New("engine data directory is empty: name one by --data")
@@ -115,7 +112,7 @@ func (o Options) Validate() error {
 	return nil
 }
 
-// loopback says whether Listen names this machine alone.
+// loopback reports whether Listen is reachable only from this machine.
 func (o Options) loopback() bool {
 	host, _, err := net.SplitHostPort(o.Listen)
 	if err != nil {
@@ -125,9 +122,8 @@ func (o Options) loopback() bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// engineArgs are the server-level settings of a small machine. The engine's own
-// defaults let caches grow to 5 GB each. It keeps no system log tables, so
-// there is none to bound.
+// engineArgs returns the server settings for a small machine. The engine's defaults allow caches of 5 GB each. The engine has no system
+// log tables, so these need no limits.
 func (o Options) engineArgs() []string {
 	return []string{
 		"--path=" + o.Path,

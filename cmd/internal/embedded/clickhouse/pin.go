@@ -5,9 +5,8 @@ import (
 	"runtime"
 )
 
-// pin is the one build of the library that is fetched for a platform. The
-// integrity is that of the package's tarball as npm states it, so neither a
-// registry nor a mirror can hand out anything else.
+// pin is the build of the library that is fetched for a platform. integrity is the checksum of the package's tarball as npm publishes it,
+// so a registry or mirror cannot deliver other content.
 type pin struct {
 	pkg       string
 	version   string
@@ -22,8 +21,7 @@ const (
 	licence = "Apache-2.0"
 )
 
-// pins lists what exists in the pinned version. The package names for other
-// platforms are announced but carry no release, so they cannot be pinned.
+// pins contains the platforms of the pinned version. Packages for other platforms are announced but have no release.
 var pins = map[string]pin{
 	"linux/amd64": {
 		pkg:       "@chdb/lib-linux-x64-gnu",
@@ -35,7 +33,7 @@ var pins = map[string]pin{
 	},
 }
 
-// pinned returns the pin of the platform this binary runs on.
+// pinned returns the pin for the platform of this binary.
 func pinned() (pin, error) { return pinFor(runtime.GOOS, runtime.GOARCH) }
 
 func pinFor(goos, goarch string) (pin, error) {

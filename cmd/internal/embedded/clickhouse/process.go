@@ -12,15 +12,13 @@ type process struct {
 	exited chan error // one value, the result of Wait
 }
 
-// spawn starts cmd on a thread that stays until the child has ended: the
-// parent's death that dieWithParent speaks of is that of the starting thread.
+// spawn starts cmd on a thread that exists until the child has ended: dieWithParent ends the child when the thread that started it ends.
 func spawn(cmd *exec.Cmd) (*process, error) {
 	p := &process{cmd: cmd, exited: make(chan error, 1)}
 	cmd.SysProcAttr = dieWithParent()
 	started := make(chan error, 1)
 	go func() {
-		// Never unlocked: the child inherits the thread's priority, and nothing
-		// else may run with it. The thread ends with the goroutine.
+		// The thread stays locked, because it has the priority of the child and must not run other goroutines. It ends with this goroutine.
 		runtime.LockOSThread()
 		lowerPriority()
 		err := cmd.Start()

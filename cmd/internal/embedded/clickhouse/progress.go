@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// progress reports how far a step is: a bar on a terminal, else a line every ten
-// per cent, so that a log stays readable.
+// progress prints the progress of a step: a bar on a terminal, otherwise a line for every ten per cent.
 type progress struct {
 	out   io.Writer
 	label string
@@ -54,8 +53,7 @@ func (p *progress) end() {
 	}
 }
 
-// poll shows what size() answers until stop is called; it is for work that
-// another process does.
+// poll shows the result of size periodically until stop is called. It is used for work in another process.
 func (p *progress) poll(size func() int64) (stop func()) {
 	done, finished := make(chan struct{}), make(chan struct{})
 	go func() {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// query runs everything that takes no data.
+// query runs a statement without data.
 func (s *server) query(ctx context.Context, q *request, sql string, a *answer) error {
 	if err := oneStatement(sql); err != nil {
 		return err
@@ -46,8 +46,7 @@ func (s *server) query(ctx context.Context, q *request, sql string, a *answer) e
 	return a.finish(st)
 }
 
-// wholeResult bounds a result that the engine renders in one piece; it is
-// measured in columns, the text may be several times that.
+// wholeResult bounds a result that the engine renders as a whole, in bytes of its columns. The text may be several times as large.
 const wholeResult = 128 << 20
 
 func (s *server) whole(ses *session, q *request, sql, format string, a *answer) (stats, error) {
@@ -67,8 +66,7 @@ func (s *server) whole(ses *session, q *request, sql, format string, a *answer) 
 	return st, err
 }
 
-// errNoStream says that the engine streams no such statement (it streams only
-// SELECT) and has not run it.
+// errNoStream is the error for a statement that the engine cannot stream (it streams only SELECT). The engine has not run it.
 var errNoStream = errors.New("statement cannot be streamed")
 
 func (s *server) streamed(ses *session, q *request, sql, format string, a *answer) (stats, error) {
@@ -85,7 +83,7 @@ func (s *server) streamed(ses *session, q *request, sql, format string, a *answe
 	defer r.close()
 	if err := q.emit(r, format, a); err != nil {
 		if !r.end {
-			_ = ses.kill() // cancel alone waits for the statement's own end
+			_ = ses.kill() // cancel alone waits until the statement ends
 			st.cancel()
 		}
 		return stats{}, err
@@ -93,7 +91,7 @@ func (s *server) streamed(ses *session, q *request, sql, format string, a *answe
 	return st.stats, nil
 }
 
-// emit writes a result as the client wants it encoded.
+// emit writes a result in the encoding that the client requested.
 func (q *request) emit(r io.Reader, format string, a *answer) error {
 	if q.revision > 0 && strings.EqualFold(format, "Native") {
 		return reviseNative(r, a, q.revision)
@@ -102,8 +100,7 @@ func (q *request) emit(r io.Reader, format string, a *answer) error {
 	return err
 }
 
-// watch kills the session's statement when the client goes away. The returned
-// stop must be called before the session is shut.
+// watch kills the session's statement when the client disconnects. The returned stop must be called before the session is shut.
 func (s *server) watch(ctx context.Context, ses *session) (stop func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -113,7 +110,7 @@ func (s *server) watch(ctx context.Context, ses *session) (stop func()) {
 			return
 		case <-ctx.Done():
 		}
-		// The statement may not be listed yet: again until it has ended.
+		// The statement may not be listed yet, so the kill is repeated until it has ended.
 		for {
 			if err := ses.kill(); err != nil {
 				s.log.Warn("cannot stop a statement", "query_id", ses.tag, "err", err)

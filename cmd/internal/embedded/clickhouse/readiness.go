@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// readiness is a flag that can be waited for.
+// readiness is a flag with a function that waits until it is set.
 type readiness struct {
 	mu sync.Mutex
 	on bool

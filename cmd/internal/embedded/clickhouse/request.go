@@ -11,25 +11,24 @@ import (
 	"strings"
 )
 
-// request is what an HTTP request asks for, by ClickHouse's names.
+// request contains the parameters of an HTTP request, with ClickHouse's names.
 type request struct {
 	id         string
 	query      string // the query= parameter
 	database   string
-	format     string // of the answer, where the query names none
+	format     string // of the result, if the query names none
 	params     []param
 	settings   []param
 	readonly   string
-	revision   uint64 // client_protocol_version: Native is encoded for it
-	wait       bool   // wait_end_of_query: no status before the end is known
-	compress   bool   // answer in ClickHouse's own compressed blocks
-	decompress bool   // body arrives in them
+	revision   uint64 // client_protocol_version: revision of the Native encoding
+	wait       bool   // wait_end_of_query: the status is sent at the end
+	compress   bool   // compress the response in ClickHouse's own blocks
+	decompress bool   // the body is compressed in such blocks
 	method     string // network_compression_method
 	httpGzip   bool   // enable_http_compression
 }
 
-// notSettings are the parameters that mean something to the HTTP interface;
-// every other one is a setting, and the engine refuses what it does not know.
+// notSettings contains the parameters of the HTTP interface. All other parameters are settings; the engine rejects unknown ones.
 var notSettings = map[string]bool{
 	"query": true, "query_id": true, "database": true, "default_format": true, "client_protocol_version": true,
 	"wait_end_of_query": true, "buffer_size": true, "compress": true, "decompress": true,
@@ -68,7 +67,7 @@ func parseRequest(r *http.Request) (*request, error) {
 	}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		if q.readonly == "" || q.readonly == "0" {
-			q.readonly = "2" // a link must not change anything
+			q.readonly = "2" // a GET request must not change data
 		}
 	}
 	for name, vals := range v {
@@ -85,14 +84,14 @@ func parseRequest(r *http.Request) (*request, error) {
 	return q, nil
 }
 
-// sets says whether the client has set a setting itself.
+// sets reports whether the request contains a setting.
 func (q *request) sets(name string) bool {
 	return slices.ContainsFunc(q.settings, func(p param) bool { return p.name == name })
 }
 
 func isOn(s string) bool { return s == "1" || strings.EqualFold(s, "true") }
 
-// newID is a query id in the form ClickHouse gives them.
+// newID returns a random query id in ClickHouse's format.
 func newID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:])

@@ -13,25 +13,23 @@ import (
 	"time"
 )
 
-// ErrDataInUse says that another engine holds the data directory.
+// ErrDataInUse is the error if another engine holds the data directory.
 var ErrDataInUse = errors.New("data directory is in use by another engine")
 
-// The supervisor hands its child two files: a pipe whose end means that the
-// parent is gone, and the listener, so that the address stays the same over
-// restarts and clients wait in its queue instead of being refused.
+// The supervisor passes two files to its child: a pipe that is closed when the parent ends, and the listener. With the listener the
+// address stays the same over restarts, and clients wait in its queue and are not rejected.
 const (
 	envChild   = "FLYBALL_ENGINE_CHILD"
 	fdParent   = 3
 	fdListener = 4
 
-	// The password is handed over here: arguments can be read by everybody.
+	// The password is passed in the environment, because all users can read arguments.
 	envUser     = "FLYBALL_ENGINE_USER"
 	envPassword = "FLYBALL_ENGINE_PASSWORD"
 )
 
-// Serve runs the engine in this process until ctx ends or the parent is gone.
-// It is meant for a child process: the library's threads and memory stay until
-// the process ends. Running statements get DrainWait to finish.
+// Serve runs the engine in this process until ctx or the parent ends. It is intended for a child process: the library's threads and
+// memory are freed only when the process ends. Running statements have DrainWait to finish.
 func Serve(ctx context.Context, opt Options, log *slog.Logger) error {
 	opt = opt.withDefaults()
 	if opt.Password == "" {
@@ -74,7 +72,7 @@ func Serve(ctx context.Context, opt Options, log *slog.Logger) error {
 		Handler:           s,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    2 << 20, // queries come in URLs
+		MaxHeaderBytes:    2 << 20, // URLs may contain queries
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	log.Info("engine serves", "addr", ln.Addr().String(), "version", h.version, "path", opt.Path)
@@ -96,8 +94,8 @@ func Serve(ctx context.Context, opt Options, log *slog.Logger) error {
 	return err
 }
 
-// waitRunning waits for handlers that Close has left behind: the engine must
-// not be stopped under an open connection.
+// waitRunning waits for handlers that still run after Close, because the engine must not be stopped while a connection is open. After
+// limit it ends the process.
 func (s *server) waitRunning(limit time.Duration) {
 	done := make(chan struct{})
 	go func() { s.running.Wait(); close(done) }()
@@ -109,8 +107,7 @@ func (s *server) waitRunning(limit time.Duration) {
 	}
 }
 
-// listener opens the address, or takes it over from the supervisor together
-// with the watch on it.
+// listener opens the address. In a child of the supervisor it uses the inherited listener and starts to watch the parent.
 func listener(opt Options, parentGone func()) (net.Listener, error) {
 	if os.Getenv(envChild) == "" {
 		ln, err := net.Listen("tcp", opt.Listen)
@@ -129,9 +126,8 @@ func listener(opt Options, parentGone func()) (net.Listener, error) {
 	return ln, nil
 }
 
-// watchParent blocks on a pipe that only the parent holds open for writing. It
-// ends with the parent however that dies, on every system. The engine then has
-// a moment to end in order; after it the process goes regardless.
+// watchParent blocks on a pipe that only the parent holds open for writing. The read returns when the parent ends for any reason, on all
+// systems. The engine then has a short time to stop; after it the process exits.
 func watchParent(pipe *os.File, gone func(), patience time.Duration) {
 	_, _ = pipe.Read(make([]byte, 1))
 	gone()
@@ -139,7 +135,7 @@ func watchParent(pipe *os.File, gone func(), patience time.Duration) {
 	os.Exit(1)
 }
 
-// lockData waits for a former engine to be gone, not longer than LockWait.
+// lockData locks the data directory. It waits for a former engine for at most LockWait.
 func lockData(ctx context.Context, opt Options) (unlock func(), err error) {
 	if err := os.MkdirAll(opt.Path, 0o700); err != nil {
 		return nil, fmt.Errorf("create engine data directory: %w", err)

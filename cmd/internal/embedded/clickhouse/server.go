@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// server is ClickHouse's HTTP interface over the engine in this process.
+// server implements ClickHouse's HTTP interface for the engine in this process.
 type server struct {
 	h       *host
 	log     *slog.Logger
@@ -75,8 +75,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// requestText joins query= and body as the server does, and takes the query out
-// of a form when a client sends it in one.
+// requestText returns the statement and its data: query= and the body, joined as the server does. If the body is a form, the query is
+// read from the form.
 func requestText(r *http.Request, q *request) (io.Reader, error) {
 	if r.Body == nil || r.Method != http.MethodPost {
 		return strings.NewReader(q.query), nil
@@ -123,8 +123,8 @@ func formQuery(m *multipart.Reader, q *request) error {
 	}
 }
 
-// maxQueryText bounds the text of a statement without its data; the engine's
-// own bound (max_query_size) is lower unless a client raises it.
+// maxQueryText is the maximum length of a statement without its data. The engine's own limit (max_query_size) is lower unless a client
+// raises it.
 const maxQueryText = 16 << 20
 
 // statement runs one statement to its end.
@@ -152,8 +152,7 @@ func (s *server) statement(ctx context.Context, q *request, body io.Reader, a *a
 	return s.query(ctx, q, sql, a)
 }
 
-// readHead reads as much as decides what a statement is: more than any
-// statement's text has before its data.
+// readHead reads enough of r to decide what the statement is. The text of a statement before its data is shorter.
 func readHead(r io.Reader) ([]byte, error) {
 	const headSize = 256 << 10
 	buf := make([]byte, 0, 4<<10)
@@ -171,7 +170,7 @@ func readHead(r io.Reader) ([]byte, error) {
 		if err != nil {
 			return nil, exceptionf(codeCannotRead, "CANNOT_READ_ALL_DATA", "body cannot be read: %v", err)
 		}
-		// A stream that trickles in must not hold up the insert it belongs to.
+		// If the data arrives slowly, the insert must start before the head is full.
 		if in, ok := parseInsert(string(buf)); ok && !in.query && in.data < len(buf) {
 			return buf, nil
 		}
@@ -179,6 +178,5 @@ func readHead(r io.Reader) ([]byte, error) {
 	return buf, nil
 }
 
-// bodyPatience is how long a body may stay silent before its statement gives
-// its slot back.
+// bodyPatience is the maximum time without data from a body. After it, the statement ends and releases its slot.
 const bodyPatience = time.Minute

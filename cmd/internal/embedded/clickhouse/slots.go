@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// slots bounds the statements of one kind that run, and those that wait.
+// slots limits the number of statements of one kind that run and that wait.
 type slots struct {
 	kind    string
 	free    chan struct{}

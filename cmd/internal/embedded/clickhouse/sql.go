@@ -2,16 +2,16 @@ package clickhouse
 
 import "strings"
 
-// insertText is an INSERT taken apart.
+// insertText is a parsed INSERT statement.
 type insertText struct {
-	head   string // up to the FORMAT clause or the VALUES
-	format string // what the data is in
-	data   int    // where the data begins in the text
-	query  bool   // INSERT … SELECT and the like: no data, the engine runs it whole
+	head   string // up to the FORMAT clause or VALUES
+	format string // format of the data
+	data   int    // index of the data in the text
+	query  bool   // INSERT … SELECT and similar: without data, the engine runs it as one statement
 	input  bool   // INSERT … SELECT … FROM input(…)
 }
 
-// parseInsert says whether a text is an INSERT, and takes it apart.
+// parseInsert parses a text and reports whether it is an INSERT.
 func parseInsert(sql string) (insertText, bool) {
 	l := lexer{s: sql}
 	if !l.next().is("INSERT") {
@@ -24,7 +24,7 @@ func parseInsert(sql string) (insertText, bool) {
 	if t.is("TABLE") || t.is("FUNCTION") {
 		l.next()
 	}
-	// The target's name may be any word, FORMAT and VALUES among them.
+	// The name of the table may be any word, also FORMAT or VALUES.
 	for t = l.next(); t.kind == tokOther && t.text == "."; t = l.next() {
 		l.next()
 	}
@@ -40,7 +40,7 @@ func parseInsert(sql string) (insertText, bool) {
 		case t.is("FORMAT"):
 			f := l.next()
 			if f.kind != tokWord {
-				return in, true // the engine will say what is wrong
+				return in, true // the engine reports the error
 			}
 			in.head, in.format, in.data = sql[:t.start], f.text, dataStart(sql, f.end)
 			if strings.EqualFold(f.text, "Values") {
@@ -56,8 +56,8 @@ func parseInsert(sql string) (insertText, bool) {
 	return in, true
 }
 
-// dataStart skips what separates FORMAT from the data, as the server does:
-// blanks and one line end. Data may itself begin with blanks on its own line.
+// dataStart returns the index of the data after FORMAT. As the server does, it skips blanks and one line end. The data may itself begin
+// with blanks on its own line.
 func dataStart(sql string, i int) int {
 	for i < len(sql) && (sql[i] == ' ' || sql[i] == '\t' || sql[i] == '\r' || sql[i] == ';') {
 		i++
@@ -80,7 +80,7 @@ func callsInput(sql string) bool {
 	return false
 }
 
-// outputFormat returns the format a query names itself, or def.
+// outputFormat returns the format that a query names, or def.
 func outputFormat(sql, def string) string {
 	l := lexer{s: sql}
 	format := def
@@ -95,8 +95,8 @@ func outputFormat(sql, def string) string {
 	return format
 }
 
-// oneStatement refuses several statements in a request, as the server does: the
-// engine's own entry point would run them all.
+// oneStatement returns an error if a request contains several statements, as the server does, because the engine's function would run all
+// of them.
 func oneStatement(sql string) error {
 	l := lexer{s: sql}
 	empty := true
@@ -115,9 +115,8 @@ func oneStatement(sql string) error {
 	return nil
 }
 
-// streamable says whether pieces of a format can be strung together. Formats
-// with a header, a footer or separators are rendered whole: the engine begins
-// each piece anew.
+// streamable reports whether pieces of a format can be concatenated. The engine starts each piece as a new document, so formats with a
+// header, a footer or separators must be rendered as a whole.
 func streamable(format string) bool {
 	switch strings.ToLower(format) {
 	case "native", "tabseparated", "tsv", "tabseparatedraw", "tsvraw", "raw", "csv", "tskv",
@@ -128,7 +127,7 @@ func streamable(format string) bool {
 	return false
 }
 
-// hasTotals: totals are a footer in every format.
+// hasTotals reports whether a query has totals, which are a footer in every format.
 func hasTotals(sql string) bool {
 	l := lexer{s: sql}
 	for t := l.next(); t.kind != tokEnd; t = l.next() {

@@ -73,8 +73,7 @@ func TestSeveralStatementsAreRefused(t *testing.T) {
 	}
 }
 
-// FuzzLexer: text from outside must neither hang nor crash it, and an insert's
-// data must begin inside the text.
+// FuzzLexer checks that no text makes the lexer hang or crash, and that the data of an insert begins inside the text.
 func FuzzLexer(f *testing.F) {
 	for _, s := range []string{"INSERT INTO t FORMAT CSV\n1", "SELECT 'a''b\\'' /* x", "INSERT INTO `", "((((", "INSERT INTO t VALUES ('"} {
 		f.Add(s)

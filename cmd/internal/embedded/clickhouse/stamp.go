@@ -14,9 +14,8 @@ import (
 
 const stampName = "engine.json"
 
-// stamp is written after the library is in place. It makes a later start quick:
-// size and time equal to the recorded ones stand for the checksum, and anything
-// else is hashed once.
+// stamp is written after the library is in place. It makes later starts fast: if size and time are equal to the recorded ones, the
+// checksum is not computed again.
 type stamp struct {
 	Package   string    `json:"package"`
 	Version   string    `json:"version"`
@@ -27,7 +26,7 @@ type stamp struct {
 	ModTime   time.Time `json:"library_mtime"`
 }
 
-// quickCheck says whether dir holds the pinned library, whole.
+// quickCheck returns nil if dir contains the complete pinned library.
 func quickCheck(dir string, p pin) error {
 	raw, err := os.ReadFile(filepath.Join(dir, stampName))
 	if err != nil {
@@ -59,7 +58,7 @@ func quickCheck(dir string, p pin) error {
 		return errors.New("library differs from its recorded checksum")
 	}
 	s.ModTime = st.ModTime()
-	// A read-only folder costs a hash at every start, nothing more.
+	// If the directory is read-only, the checksum is computed at every start.
 	_ = writeStamp(dir, s)
 	return nil
 }

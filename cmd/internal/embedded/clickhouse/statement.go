@@ -5,7 +5,7 @@ import (
 	"unsafe"
 )
 
-// stats is what the engine says a statement did.
+// stats are the engine's figures for a statement: seconds, rows and bytes.
 type stats struct {
 	elapsed               float64
 	readRows, readBytes   uint64
@@ -27,8 +27,7 @@ func add(a, b stats) stats {
 	return a
 }
 
-// exec runs a statement and hands its whole output to sink, which must not keep
-// the slice.
+// exec runs a statement and passes its whole output to sink, which must not keep the slice.
 func (c *conn) exec(sql, format string, params []param, sink func([]byte) error) (stats, error) {
 	q, ql := text(sql)
 	f, fl := text(format)
@@ -51,13 +50,13 @@ func (c *conn) exec(sql, format string, params []param, sink func([]byte) error)
 	return c.stats(r), nil
 }
 
-// run is exec for statements whose output nobody wants.
+// run executes a statement without using its output.
 func (c *conn) run(sql string) error {
 	_, err := c.exec(sql, "TabSeparated", nil, nil)
 	return err
 }
 
-// stream is a query whose output comes block by block.
+// stream is a query whose output is read block by block.
 type stream struct {
 	c     *conn
 	r     unsafe.Pointer
@@ -81,41 +80,41 @@ func (c *conn) openStream(sql, format string, params []param) (*stream, error) {
 	return &stream{c: c, r: r}, nil
 }
 
-// chunk is one piece of output in the engine's memory; it is valid until freed.
-type chunk struct {
+// outputChunk is a piece of output in the engine's memory. It is valid until free is called.
+type outputChunk struct {
 	data []byte
 	free func()
 }
 
-// next returns the next piece, empty at the end.
-func (s *stream) next() (chunk, error) {
+// next returns the next piece, which is empty at the end.
+func (s *stream) next() (outputChunk, error) {
 	lib := s.c.lib
 	r := lib.streamFetch(s.c.h, s.r)
 	if e := lib.resultError(r); e != "" {
 		lib.resultFree(r)
-		return chunk{}, newException(e)
+		return outputChunk{}, newException(e)
 	}
 	s.stats = add(s.stats, s.c.stats(r))
 	n := lib.resultLength(r)
 	if n == 0 {
 		lib.resultFree(r)
-		return chunk{}, nil
+		return outputChunk{}, nil
 	}
-	return chunk{unsafe.Slice((*byte)(lib.resultBuffer(r)), n), func() { lib.resultFree(r) }}, nil
+	return outputChunk{unsafe.Slice((*byte)(lib.resultBuffer(r)), n), func() { lib.resultFree(r) }}, nil
 }
 
-// cancel ends a stream that is not read to its end.
+// cancel ends a stream before its end.
 func (s *stream) cancel() { s.c.lib.streamStop(s.c.h, s.r) }
 
 func (s *stream) free() { s.c.lib.resultFree(s.r) }
 
-// insert is an INSERT whose data arrives in pieces.
+// insert is an INSERT whose data is passed in pieces.
 type insert struct {
 	c *conn
 	s unsafe.Pointer
 }
 
-// openInsert takes the INSERT text without its FORMAT clause.
+// openInsert starts an INSERT. sql is its text without the FORMAT clause.
 func (c *conn) openInsert(sql, format string, params []param) (*insert, error) {
 	q, ql := text(sql)
 	f, fl := text(format)
@@ -148,7 +147,7 @@ func (i *insert) append(b []byte) error {
 	return newException("Code: 1001. DB::Exception: the engine refused a piece of the insert without a reason. (STD_EXCEPTION)")
 }
 
-// done commits. Nothing is acknowledged before it returns without error.
+// done commits the insert. The data is stored when it returns without error.
 func (i *insert) done() (stats, error) {
 	r := i.c.lib.insertDone(i.s)
 	defer i.c.lib.resultFree(r)

@@ -17,9 +17,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Supervisor keeps one engine running in a child process. The address is opened
-// by the supervisor and inherited by each child, so it never changes, and a
-// client that connects during a restart waits instead of being refused.
+// Supervisor keeps one engine running in a child process. The supervisor opens the address and each child inherits it. The address
+// therefore never changes, and a client that connects during a restart waits and is not rejected.
 type Supervisor struct {
 	opt   Options
 	log   *slog.Logger
@@ -34,24 +33,22 @@ type Supervisor struct {
 const (
 	backoffMin = 200 * time.Millisecond
 	backoffMax = 15 * time.Second
-	// healthyAfter is how long an engine must have run for the next back-off to
-	// begin small again.
+	// healthyAfter is how long an engine must have run before the back-off is reset.
 	healthyAfter = time.Minute
-	// maxFailedStarts is after how many failed starts, with no good one before them, Run
-	// returns an error: no retry would help.
+	// maxFailedStarts is the number of failed starts, without a successful one before, after which Run returns an error.
 	maxFailedStarts = 4
 	startLimit      = 2 * time.Minute
 )
 
-// NewSupervisor prepares a supervisor; Run does everything.
+// NewSupervisor returns a supervisor that is not running. Run starts it.
 func NewSupervisor(opt Options, log *slog.Logger, reg prometheus.Registerer) *Supervisor {
 	return &Supervisor{opt: opt.withDefaults(), log: log.With("component", "engine"), m: newMetrics(reg)}
 }
 
-// Ready says whether the engine answers queries now.
+// Ready reports whether the engine answers queries now.
 func (s *Supervisor) Ready() bool { on, _ := s.ready.get(); return on }
 
-// WaitReady blocks until it does.
+// WaitReady waits until Ready is true or ctx ends.
 func (s *Supervisor) WaitReady(ctx context.Context) error {
 	if err := s.ready.wait(ctx); err != nil {
 		return fmt.Errorf("wait for the embedded ClickHouse engine: %w", err)
@@ -59,15 +56,13 @@ func (s *Supervisor) WaitReady(ctx context.Context) error {
 	return nil
 }
 
-// Addr is host:port of the engine's HTTP interface, known once Run has opened
-// it; with a fixed clickhouse.listen it is that.
+// Addr returns host:port of the engine's HTTP interface. It is empty until Run has opened it.
 func (s *Supervisor) Addr() string { s.mu.Lock(); defer s.mu.Unlock(); return s.addr }
 
-// PID is the running child's, 0 between two of them.
+// PID returns the process id of the running child, or 0 if none runs.
 func (s *Supervisor) PID() int { s.mu.Lock(); defer s.mu.Unlock(); return s.pid }
 
-// listen opens the address. A predecessor's engine may hold it for the moment
-// that it takes to die.
+// listen opens the address. The engine of a former process may hold it for a short time.
 func (s *Supervisor) listen(ctx context.Context, exe string) (*Child, error) {
 	for end := time.Now().Add(s.opt.LockWait); ; {
 		child, err := NewChild(exe, s.opt.Listen, s.opt.Args...)
@@ -82,10 +77,8 @@ func (s *Supervisor) listen(ctx context.Context, exe string) (*Child, error) {
 	}
 }
 
-// Run starts the engine and restarts it when it dies, until ctx ends. It
-// returns an error when the engine cannot be had at all: no library, a data
-// directory that another engine keeps, an address in use, or a child that ends
-// again and again before it was ever ready.
+// Run starts the engine and restarts it when it ends, until ctx ends. It returns an error when the engine cannot be started: the library
+// is missing, another engine holds the data directory, the address is in use, or the child ends several times before it was ready once.
 func (s *Supervisor) Run(ctx context.Context) error {
 	if err := s.prepare(); err != nil {
 		return err
@@ -94,7 +87,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find this executable: %w", err)
 	}
-	// A predecessor that was killed takes its engine with it, but not at once.
+	// The engine of a killed process ends too, but not immediately.
 	if err := waitFree(ctx, s.opt.Path, s.opt.LockWait); err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -128,7 +121,7 @@ func (s *Supervisor) prepare() error {
 	return err
 }
 
-// keepRunning runs one child after the other, with a growing pause between them.
+// keepRunning runs children one after another, with a growing pause between them.
 func (s *Supervisor) keepRunning(ctx context.Context, child *Child) error {
 	pause, failed, everReady := backoffMin, 0, false
 	for {
@@ -157,7 +150,7 @@ func (s *Supervisor) keepRunning(ctx context.Context, child *Child) error {
 	}
 }
 
-// once runs one child to its end.
+// once runs one child to its end. wasReady reports whether it answered queries.
 func (s *Supervisor) once(ctx context.Context, child *Child) (wasReady bool, err error) {
 	output := new(tail)
 	cmd := child.Command()
@@ -210,7 +203,7 @@ func (s *Supervisor) once(ctx context.Context, child *Child) (wasReady bool, err
 	}
 }
 
-// end asks the child to end in order and kills it when it does not.
+// end sends SIGTERM to the child and kills it if it does not end in time.
 func (s *Supervisor) end(p *process) error {
 	p.terminate()
 	t := time.NewTimer(s.opt.DrainWait + 7*time.Second)
@@ -227,7 +220,7 @@ func (s *Supervisor) end(p *process) error {
 
 func (s *Supervisor) setPID(pid int) { s.mu.Lock(); s.pid = pid; s.mu.Unlock() }
 
-// probe asks for a query's answer until it gets one.
+// probe sends a query until it is answered or ctx ends.
 func (s *Supervisor) probe(ctx context.Context, addr string) error {
 	tr := &http.Transport{DisableKeepAlives: true}
 	defer tr.CloseIdleConnections()

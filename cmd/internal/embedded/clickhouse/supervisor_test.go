@@ -28,8 +28,7 @@ import (
 	"flyball/cmd/internal/embedded/clickhouse/enginetest"
 )
 
-// TestMain lets the test binary be what `flyball` is to the supervisor: the
-// engine, and a process that supervises one and can be killed.
+// TestMain lets the test binary run as the engine, or as a process that supervises one and can be killed, like `flyball` in production.
 func TestMain(m *testing.M) {
 	roles := map[string]func(context.Context, engine.Options) error{
 		"engine":    func(ctx context.Context, opt engine.Options) error { return engine.Serve(ctx, opt, quiet) },
@@ -50,8 +49,7 @@ func TestMain(m *testing.M) {
 	run(m)
 }
 
-// run fails the package when a test leaves a goroutine behind; connections that
-// a client keeps for later are none.
+// run fails the package when a test leaves a goroutine behind, except those of connections that a client keeps for reuse.
 func run(m *testing.M) {
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
@@ -61,7 +59,7 @@ func run(m *testing.M) {
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// supervise runs a supervisor and prints the address and the child's pid.
+// supervise runs a supervisor and prints the address and the child's process id.
 func supervise(ctx context.Context, opt engine.Options) error {
 	opt.Listen, opt.Args = "127.0.0.1:0", []string{"engine", opt.Path}
 	s := engine.NewSupervisor(opt, quiet, nil)
@@ -73,8 +71,7 @@ func supervise(ctx context.Context, opt engine.Options) error {
 	return s.Run(ctx)
 }
 
-// pipeOnly starts an engine as on a system whose kernel does not end children
-// with their parents.
+// pipeOnly starts an engine as on a system whose kernel does not kill children when their parent ends.
 func pipeOnly(ctx context.Context, opt engine.Options) error {
 	c, err := engine.NewChild(os.Args[0], "127.0.0.1:0", "engine", opt.Path)
 	if err != nil {
@@ -137,14 +134,14 @@ func gone(t testing.TB, pid int) {
 	t.Fatalf("process %d is still there", pid)
 }
 
-// alive is false for a process that has ended, whether or not it was waited for.
+// alive returns false for a process that has ended, also if its parent has not called wait.
 func alive(pid int) bool {
 	if syscall.Kill(pid, 0) != nil {
 		return false
 	}
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return true // no /proc here: the signal's answer stands
+		return true // without /proc, only the result of the signal is known
 	}
 	_, after, _ := strings.Cut(string(stat), ") ")
 	return !strings.HasPrefix(after, "Z")
@@ -165,7 +162,7 @@ func TestKilledEngineComesBackWithEveryAcknowledgedRow(t *testing.T) {
 			for ctx.Err() == nil {
 				id := fmt.Sprint(next.Add(1))
 				if enginetest.Exec(addr, "INSERT INTO k.t VALUES ("+id+")") != nil {
-					time.Sleep(20 * time.Millisecond) // in doubt: stored or not
+					time.Sleep(20 * time.Millisecond) // not acknowledged: stored or not
 					continue
 				}
 				mu.Lock()
@@ -199,7 +196,7 @@ func TestKilledEngineComesBackWithEveryAcknowledgedRow(t *testing.T) {
 	}
 	cancel()
 	wg.Wait()
-	// Judged by identity: a lost row must not be made up for by one in doubt.
+	// Rows are compared by id: a row that was stored without acknowledgement must not hide a lost one.
 	here := sql(t, addr, "", "SELECT count(), uniqExact(a), countIf(a IN ("+strings.Join(answered, ",")+")) FROM k.t")
 	var rows, distinct, kept int64
 	if _, err := fmt.Sscan(here, &rows, &distinct, &kept); err != nil {
@@ -210,7 +207,7 @@ func TestKilledEngineComesBackWithEveryAcknowledgedRow(t *testing.T) {
 	}
 	t.Logf("%d acknowledged, %d in doubt of which %d stored", acked.Load(), next.Load()-acked.Load(), rows-kept)
 	want := `
-# HELP flyball_engine_restarts_total Ends of the embedded ClickHouse engine that nobody asked for; each is followed by a start.
+# HELP flyball_engine_restarts_total Ends of the embedded ClickHouse engine that were not requested; each is followed by a start.
 # TYPE flyball_engine_restarts_total counter
 flyball_engine_restarts_total 3
 `
@@ -245,7 +242,7 @@ func TestEngineEndsWithItsParentHoweverThatDies(t *testing.T) {
 		_ = parent.Wait()
 		gone(t, child)
 	}
-	// And the next parent takes over at once, with all the rows.
+	// The next parent starts immediately, with all rows.
 	parent, addr, child := parent(t, "supervise", lib, dir)
 	if got := sql(t, addr, "", "SELECT count() FROM default.p"); got != "3" {
 		t.Errorf("%s rows, wanted 3", got)

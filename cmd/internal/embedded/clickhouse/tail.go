@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// tail keeps the end of what a child wrote, for the error that reports its end.
+// tail keeps the last output of a child for the error that reports the child's end.
 type tail struct {
 	mu  sync.Mutex
 	buf []byte

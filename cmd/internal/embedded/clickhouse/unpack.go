@@ -14,8 +14,7 @@ import (
 	"path/filepath"
 )
 
-// verify compares a tarball with the pinned integrity before a byte of it is
-// interpreted.
+// verify compares a tarball with the pinned checksum. It is called before the tarball is parsed.
 func verify(tarball, integrity string) error {
 	f, err := os.Open(tarball)
 	if err != nil {
@@ -32,8 +31,8 @@ func verify(tarball, integrity string) error {
 	return nil
 }
 
-// unpack takes the library alone out of the tarball and puts it into place
-// whole: temporary name, fsync, rename, stamp.
+// unpack extracts only the library from the tarball. It writes a temporary file, syncs and renames it, and writes the stamp, so that an
+// incomplete library is never used.
 func unpack(tarball, dir string, p pin, pr *progress) (err error) {
 	f, err := os.Open(tarball)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Command install fetches the real parts that tests run against, through their
-// ordinary clients, into the cache. It does not install system packages.
+// Command install downloads or builds the real parts that tests run against and stores them in the cache. It uses the ordinary clients of
+// their registries. It does not install system packages.
 package main
 
 import (

@@ -14,8 +14,8 @@ import (
 	engine "flyball/cmd/internal/embedded/clickhouse"
 )
 
-// Locate returns the path of the library. It looks where the product does, and in the checkout's .engine, where `make demo`
-// puts it: a test binary runs from a temporary folder and cannot know the checkout from its own path.
+// Locate returns the path of the library. It searches the product's directories and the checkout's .engine, where `make demo` stores it:
+// a test binary runs in a temporary directory and cannot find the checkout from its own path.
 func Locate() (string, error) {
 	lib, err := engine.Locate()
 	if err == nil || !errors.Is(err, engine.ErrNoLibrary) {
@@ -37,9 +37,8 @@ func Locate() (string, error) {
 	return "", err
 }
 
-// launch starts the child. Nothing keeps running on this side, so that leak
-// checks of the tests see their own goroutines only: the child watches a pipe
-// that ends with this process, however it ends, and then removes its directory.
+// launch starts the child. It starts no goroutine, so that leak checks of tests see only their own goroutines. The child watches a pipe
+// that is closed when this process ends for any reason, and then removes its directory.
 func launch(lib string) (string, error) {
 	sweep()
 	dir, err := os.MkdirTemp("", dirPrefix)
@@ -65,7 +64,7 @@ func launch(lib string) (string, error) {
 	return c.Addr(), waitReady(c.Addr(), cmd, 60*time.Second)
 }
 
-// keep holds the pipes: a collected file would end the child.
+// keep holds the pipes: if the garbage collector closed one, its child would end.
 var keep []*engine.Child
 
 func waitReady(addr string, cmd *exec.Cmd, limit time.Duration) error {
@@ -90,7 +89,7 @@ func waitReady(addr string, cmd *exec.Cmd, limit time.Duration) error {
 
 const dirPrefix = "flyball-enginetest-"
 
-// sweep removes what killed children left behind.
+// sweep removes directories of children that were killed.
 func sweep() {
 	old, _ := filepath.Glob(filepath.Join(os.TempDir(), dirPrefix+"*"))
 	for _, dir := range old {

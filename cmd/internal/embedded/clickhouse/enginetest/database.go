@@ -13,9 +13,8 @@ import (
 	"time"
 )
 
-// Database creates a fresh database and drops it when the test ends. It is
-// Atomic, as the product's own: the engine's default database is an overlay
-// that knows no refreshable views.
+// Database creates a new database and drops it when the test ends. Its engine is Atomic, like the product's: the engine's default
+// database does not support refreshable views.
 func Database(t testing.TB, addr string) string {
 	t.Helper()
 	var b [6]byte
@@ -32,14 +31,14 @@ func Database(t testing.TB, addr string) string {
 	return name
 }
 
-// Exec runs one statement over plain HTTP and keeps no connection.
+// Exec runs one statement over plain HTTP without keeping the connection.
 func Exec(addr, sql string) error {
 	_, err := Query(addr, "", sql)
 	return err
 }
 
-// Query runs one statement over plain HTTP, in a database or in the default
-// one, and returns the body (TSV unless the statement names a format).
+// Query runs one statement over plain HTTP in the named or the default database. It returns the body, which is TSV unless the statement
+// names a format.
 func Query(addr, database, sql string) (string, error) {
 	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{
 		DisableKeepAlives: true, DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext,

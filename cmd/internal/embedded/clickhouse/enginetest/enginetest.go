@@ -1,11 +1,9 @@
-// Package enginetest gives tests a ClickHouse to talk to: the embedded engine
-// in a child process of the test binary, or the server that
-// FLYBALL_TEST_CLICKHOUSE names (host:port of its HTTP interface).
+// Package enginetest provides a ClickHouse for tests: the embedded engine in a child process of the test binary, or the server in
+// FLYBALL_TEST_CLICKHOUSE (host:port of its HTTP interface).
 //
-// Importing it is enough: the child is the test binary itself, caught in this
-// package's init. It refuses to be imported outside of tests, to fetch the
-// library (a test downloads nothing), and to fail where the library is missing
-// unless FLYBALL_REQUIRE_TIERS asks for the tier "engine".
+// Importing it is enough: the child is the test binary itself, and this package's init runs the engine in it. It is only for tests. It
+// does not download the library. If the library is missing, the test is skipped, or fails if FLYBALL_REQUIRE_TIERS contains the tier
+// "engine".
 package enginetest
 
 import (
@@ -25,7 +23,7 @@ import (
 const (
 	envOutside = "FLYBALL_TEST_CLICKHOUSE"
 	envServe   = "FLYBALL_ENGINETEST_PATH" // set in the child: serve this directory
-	envKeep    = "FLYBALL_ENGINETEST_KEEP" // and leave it there
+	envKeep    = "FLYBALL_ENGINETEST_KEEP" // set in the child: keep this directory
 
 	// Tier is the name of the tests that need the engine's library.
 	Tier = "engine"
@@ -36,7 +34,7 @@ func init() {
 	if path == "" {
 		return
 	}
-	// The child goes by the supervisor's pipe, not by the terminal's ^C.
+	// The child ends by the supervisor's pipe, not by ^C in a terminal.
 	signal.Ignore(os.Interrupt)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -63,9 +61,8 @@ var shared struct {
 	err  error
 }
 
-// Start returns host:port of a ClickHouse HTTP interface. The embedded engine
-// is started once per test binary and ends with it; tests keep apart by
-// databases of their own (Database).
+// Start returns host:port of a ClickHouse HTTP interface. The embedded engine is started once per test binary and ends with it. Each test
+// uses its own database (Database).
 func Start(t testing.TB) (addr string) {
 	t.Helper()
 	if a := os.Getenv(envOutside); a != "" {
@@ -84,11 +81,10 @@ func Start(t testing.TB) (addr string) {
 	return shared.addr
 }
 
-// Outside says whether Start names a server that was started elsewhere. A test skips by
-// it what is the embedded engine's own.
+// Outside reports whether Start uses a server that was started elsewhere. Tests use it to skip what only the embedded engine supports.
 func Outside() bool { return os.Getenv(envOutside) != "" }
 
-// Library returns the engine's library, or skips the test.
+// Library returns the path of the engine's library. It skips the test, or fails it, if the library is missing.
 func Library(t testing.TB) string {
 	t.Helper()
 	lib, err := Locate()

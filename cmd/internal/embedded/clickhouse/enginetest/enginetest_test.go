@@ -43,7 +43,7 @@ func TestOwnEngineKeepsItsRowsAndAddressOverAKill(t *testing.T) {
 	}
 }
 
-// `make demo` fetches into the checkout's .engine, and `make test` after it looked in the user's cache alone.
+// `make demo` stores the library in the checkout's .engine; tests must find it there and not only in the user's cache.
 func TestEngineThatTheDemoFetchedIsFound(t *testing.T) {
 	lib := enginetest.Library(t)
 	checkout := t.TempDir()

@@ -9,9 +9,8 @@ import (
 	engine "flyball/cmd/internal/embedded/clickhouse"
 )
 
-// Own is an engine of one test's own, to be killed and started again. Its
-// address stays: while the engine is down, connections are taken and wait, as
-// they do behind the product's supervisor.
+// Own is an engine for one test that can be killed and started again. Its address stays the same: while the engine is down, connections
+// wait, as with the product's supervisor.
 type Own struct {
 	Addr string
 
@@ -22,8 +21,8 @@ type Own struct {
 	cmd   *exec.Cmd
 }
 
-// StartOwn starts an engine in a fresh directory. It skips where Start would,
-// and when FLYBALL_TEST_CLICKHOUSE names a server: nobody may kill that.
+// StartOwn starts an engine in a new directory. It skips the test when Start would, and when FLYBALL_TEST_CLICKHOUSE names a server,
+// because a test must not kill that server.
 func StartOwn(t testing.TB) *Own {
 	t.Helper()
 	if Outside() {
@@ -43,7 +42,7 @@ func StartOwn(t testing.TB) *Own {
 	return o
 }
 
-// Kill ends the engine as kill -9 does and waits until it is gone.
+// Kill kills the engine with SIGKILL and waits until it has ended.
 func (o *Own) Kill() {
 	if o.cmd == nil {
 		return
@@ -53,7 +52,7 @@ func (o *Own) Kill() {
 	o.cmd = nil
 }
 
-// Start starts the engine on the directory it had, and waits until it answers.
+// Start starts the engine on its existing directory and waits until it answers.
 func (o *Own) Start() {
 	o.t.Helper()
 	if o.cmd != nil {
