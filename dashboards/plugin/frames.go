@@ -26,7 +26,7 @@ func number[T any, N int64 | uint64 | uint32 | float64](name string, get func(*T
 	})
 }
 
-// optional is a number that may be unknown (nil).
+// optional returns a field for a number that may be unknown (nil).
 func optional[T any](name string, get func(*T) *float64) field[T] {
 	return field[T]{name: name, empty: func() any { return []*float64{} }, value: func(v *T) any { return get(v) }}
 }

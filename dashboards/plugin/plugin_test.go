@@ -18,7 +18,7 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// refusingServer is a ClickHouse server that rejects every statement.
+// refusingServer starts a ClickHouse server that rejects every statement.
 func refusingServer(t *testing.T) *Datasource {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -273,7 +273,8 @@ func (f *flyball) sql(query string) (string, error) {
 	return strings.TrimSpace(string(b)), err
 }
 
-// until calls ask repeatedly until it returns want.
+// until calls ask repeatedly; it returns when the result is want, and fails the test after
+// within.
 func (f *flyball) until(what string, within time.Duration, want string, ask func() (string, error)) {
 	f.t.Helper()
 	end := time.Now().Add(within)

@@ -22,7 +22,7 @@ func withLoop(t *testing.T, env ...string) *flyball {
 	return withLoopOn(t, "", "", env...)
 }
 
-// withLoopAnd is withLoop with more configuration.
+// withLoopAnd is withLoop with additional configuration.
 func withLoopAnd(t *testing.T, more string, env ...string) *flyball {
 	t.Helper()
 	return withLoopOn(t, "", more, env...)
@@ -42,7 +42,7 @@ func withLoopIn(t *testing.T, f *flyball, more string, env ...string) *flyball {
 	return f
 }
 
-// withPast starts an installation and lets it learn the past of the fleet.
+// withPast starts an installation that learns the past of the fleet.
 func withPast(t *testing.T, f *flyball, env ...string) {
 	t.Helper()
 	f.start(env...)

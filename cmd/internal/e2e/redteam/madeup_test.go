@@ -16,7 +16,7 @@ import (
 	"flyball/schema"
 )
 
-// How many requests are made up: by hand many more than in CI.
+// times returns the number of generated requests: the value of a variable, otherwise the number for CI.
 //
 //	FLYBALL_FUZZ_CHECK=1000000 FLYBALL_FUZZ_GATEWAY=10000 go test -run TestMadeUp -timeout 60m ./cmd/internal/e2e/redteam
 func times(name string, otherwise int) int {
