@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// membersOf1 are the members of commands that points of feature number 1 keep, as they
-// stood in the release before feature number 2.
+// membersOf1 is a file with the members of commands that points of feature number 1 keep, from
+// the release before feature number 2.
 const membersOf1 = "testdata/command_members_1.txt"
 
-// fill sets every member to something that is not left out.
+// fill sets every member to a value that JSON does not omit.
 func fill(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -45,8 +45,8 @@ func fill(v reflect.Value) {
 	}
 }
 
-// A point of the version before drops members that it does not know, and would come to
-// another audit trail: until all points know them, no digest is of them.
+// A point of the version before drops members that it does not know, and would compute another
+// audit trail: until all points know new members, digests must not include them.
 func TestDigestOfTheVersionBeforeIsOfNoNewMember(t *testing.T) {
 	text, err := os.ReadFile(membersOf1)
 	if err != nil {
@@ -55,7 +55,7 @@ func TestDigestOfTheVersionBeforeIsOfNoNewMember(t *testing.T) {
 	old := strings.Fields(string(text))
 	var c Command
 	fill(reflect.ValueOf(&c).Elem())
-	c.Settings, c.Arming, c.Exception = nil, nil, nil // of kinds that are of feature number 2
+	c.Settings, c.Arming, c.Exception = nil, nil, nil // members of kinds with feature number 2
 	known := c
 	known.forgetSince2()
 	b, err := json.Marshal(&known)

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Ids of findings, decisions, pages, questions and events are stored and name what is
-// told to pagers: they are the same in every release.
+// Ids of findings, decisions, pages, gates and events are stored and sent to pagers: they must
+// be the same in every release.
 func TestIDsStayWhatTheyAre(t *testing.T) {
 	run := RunID{1, 2, 3}
 	finding := &Finding{ID: FindingID(run, FamilyLoop), Version: 7, Call: CallRef{3, 40, 2}}
@@ -37,8 +37,8 @@ var goldenIDs = map[string]string{
 	"event": "e_5tib2uyctih5uc7t", "breaker": "e_cpkqc6pwfpcmrmwg", "bypass": "e_rfimworv6ws2kgef", "of agent": "e_pgwomnv5346bgchm",
 }
 
-// A number that is unknown is left out of JSON and is unknown again when it is read; a
-// true zero, and an infinity, are neither lost nor break the document.
+// JSON omits an unknown number, and reading the JSON gives an unknown number again. A real
+// zero is not lost, and an infinity does not make the document invalid.
 func TestUnknownNumbersAreLeftOut(t *testing.T) {
 	for name, c := range map[string]struct {
 		in   Contribution
@@ -80,8 +80,8 @@ func TestUnknownNumbersAreLeftOut(t *testing.T) {
 	}
 }
 
-// Versions grow with the place in the log, and an item beyond the last that fits does
-// not reach into the next offset.
+// Versions grow with the position in the log, and an item number that is too large does not
+// change the offset.
 func TestVersionsGrowWithTheLog(t *testing.T) {
 	var last uint64
 	for i, r := range []CallRef{{0, 0, 1}, {0, 0, 511}, {0, 1, 0}, {0, 1, 511}, {0, 2, 0}} {

@@ -2,7 +2,8 @@ package schema
 
 import "testing"
 
-// Hashes are stored in state, baselines and rows: a changed one forgets all of them.
+// Hashes are stored in state, baselines and rows: a changed hash function would make all of
+// them useless.
 func TestHashesAreWhatWasStored(t *testing.T) {
 	if got := HashStrings("order", "1"); got != 0x4cb9e273db65644d {
 		t.Errorf("strings: %#x", got)

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Run ids are stored and are computed at the log side and at the check alike: the same
-// identity is the same id in every release.
+// Run ids are stored, and the log side and the check compute the same ones: an identity must
+// have the same id in every release.
 func TestRunIDsStayWhatTheyAre(t *testing.T) {
 	base := RunIdentity{Tenant: "default", RoutingActor: "agent:billing/bot", Credential: "key-1", Rule: RunExplicit, Key: "task-7"}
 	changed := func(change func(*RunIdentity)) RunIdentity {
@@ -22,7 +22,7 @@ func TestRunIDsStayWhatTheyAre(t *testing.T) {
 		"6efc1ab3-18ec-867d-881c-e496f3bea63e": changed(func(r *RunIdentity) { r.Credential = "key-2" }),
 		"49bdd925-9439-82ae-a209-1bbc395db89c": changed(func(r *RunIdentity) { r.Principal = "alice" }),
 		"472882b8-e0c6-8272-af9d-6e816b171e3c": changed(func(r *RunIdentity) { r.Credential, r.Key = "key-1task", "-7" }),
-		// the same bytes, cut elsewhere
+		// the same bytes, divided differently
 	}
 	for want, r := range golden {
 		if got := r.ID().String(); got != want {
@@ -53,7 +53,8 @@ func TestRunIDReadsBackAndNothingElseDoes(t *testing.T) {
 	}
 }
 
-// A sub-agent's run is apart from its parent's under the same key, whatever the names.
+// The run of a sub-agent is separate from that of its parent under the same key, for any
+// names.
 func TestSubAgentsHaveRunsOfTheirOwn(t *testing.T) {
 	call := func(agent, asserted, parent string) *Call {
 		return &Call{RunKey: "task-7", AgentID: agent, AgentAsserted: asserted, ParentAgent: parent}

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Each word reads back as its number, and what is no word is refused: numbers are
-// stored, words are in documents.
+// Each word is read as its number, and an unknown word is an error: numbers are stored, words
+// are in documents.
 func TestWordsReadBack(t *testing.T) {
 	roundTrip(t, "BaselineState", BaselineStateWords, func(n uint8, v *BaselineState) { *v = BaselineState(n) })
 	roundTrip(t, "Level", LevelWords, func(n uint8, v *Level) { *v = Level(n) })
@@ -55,7 +55,7 @@ func roundTrip[T any, P interface {
 	}
 }
 
-// Every word of Reversibility has a place in the order of danger.
+// Every word of Reversibility has a rank in the order of danger.
 func TestOrderOfDanger(t *testing.T) {
 	for _, w := range ReversibilityWords {
 		if _, ok := dangerRanks[w]; !ok {
@@ -87,7 +87,7 @@ func TestAttributesStaySortedAndBounded(t *testing.T) {
 	}
 }
 
-// A trip of a version, or of a run on a route, is about nobody where one half is missing.
+// A scope of a version, or of a run on a route, is empty if one of its two parts is missing.
 func TestScopesOfTwoHalvesNeedBoth(t *testing.T) {
 	if VersionScope("", "2") != (Scope{}) || VersionScope("a", "") != (Scope{}) || VersionScope("a", "2").Value != "a@2" {
 		t.Error("scope of a version")

@@ -10,8 +10,8 @@ import (
 	"flyball/schema"
 )
 
-// A log of commands, the trail that a point has folded from it, and the trail in the
-// database after it was changed by an attacker who can compute every hash.
+// The test has a log of commands, the trail that a point folded from it, and the trail in the
+// database after a change by an attacker who can compute every hash.
 func TestRewrittenTrailIsNamedWhateverItsEnd(t *testing.T) {
 	const second = int64(1e9)
 	state := ledger.New(breaker.DefaultBudget())
@@ -25,7 +25,7 @@ func TestRewrittenTrailIsNamedWhateverItsEnd(t *testing.T) {
 			}
 		}
 	}
-	// rewrite computes every hash again after a change, like an attacker who owns the database.
+	// rewrite computes all hashes again after a change, as an attacker with write access to the database can.
 	rewrite := func(list []schema.AuditEntry, change func([]schema.AuditEntry) []schema.AuditEntry) []schema.AuditEntry {
 		list = change(append([]schema.AuditEntry{}, list...))
 		prev := ""
@@ -51,9 +51,9 @@ func TestRewrittenTrailIsNamedWhateverItsEnd(t *testing.T) {
 	as := func(list []schema.AuditEntry) []schema.AuditEntry { return list }
 	for name, tc := range map[string]struct {
 		change   func([]schema.AuditEntry) []schema.AuditEntry
-		behind   bool  // the store has more to read
+		behind   bool  // the store has not read all entries
 		stale    bool  // the point does not receive the log
-		later    int64 // how far the log's clock has gone on since
+		later    int64 // time by which the log's clock has advanced since then
 		broken   uint64
 		complete bool
 		says     string

@@ -10,7 +10,7 @@ import (
 func TestWrongUsageIsExitStatusTwoAndNamesTheRule(t *testing.T) {
 	for _, c := range []struct {
 		args []string
-		want string // in the message
+		want string // text in the message
 	}{
 		{[]string{"nosuch"}, `"nosuch" is no command of flyball`},
 		{[]string{"breakers", "lst"}, `"lst" is no command of flyball breakers; similar: list`},
@@ -89,7 +89,7 @@ func TestConfigurationThatCannotBeReadIsExitStatusTwo(t *testing.T) {
 	}
 }
 
-// The first column of a listing is what the next command takes.
+// The first column of a listing is the argument of the next command.
 func TestListingsBeginWithTheID(t *testing.T) {
 	for name, head := range map[string]string{"runs": "RUN", "find": "RUN", "findings": "FINDING", "breakers": "SCOPE", "gates": "GATE",
 		"tasks":     "TASK",
@@ -106,7 +106,8 @@ func TestListingsBeginWithTheID(t *testing.T) {
 	}
 }
 
-// What an agent chose to call itself, its run or a resource, in all that commands print.
+// Agents choose their names, and those of runs and resources: the output of all commands must
+// be safe for a terminal.
 func TestTerminalIsSafeFromWhatCommandsPrint(t *testing.T) {
 	const hostile = "\x1b]0;x\x07\u202e\r\nline\t"
 	quoted, _ := json.Marshal(hostile)

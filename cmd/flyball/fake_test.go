@@ -23,8 +23,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// fakeDB answers queries by what is in their text: the first answer that fits counts,
-// and what fits none has no rows.
+// fakeDB returns, for a query, the first answer whose text occurs in the query. A query
+// without such an answer has no rows.
 type fakeDB []fakeAnswer
 
 type fakeAnswer struct {
@@ -91,14 +91,14 @@ func (r *fakeRows) Scan(into ...any) error {
 	return nil
 }
 
-// fixture is a fake deployment: its control API, its metrics and its database return
-// what a test sets.
+// fixture is a fake deployment: its control API, its metrics and its database return the
+// values that a test sets.
 type fixture struct {
 	t      *testing.T
 	config string
 	addr   string
 	db     fakeDB
-	api    map[string]string // by method and path: the body of a 200, or "CODE detail"
+	api    map[string]string // responses by method and path: the body of a 200, or "CODE detail"
 	got    []string          // requests that changed something, with their bodies
 }
 
@@ -137,7 +137,7 @@ func (f *fixture) serve(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `{"detail": %q}`, detail)
 }
 
-// run is the exit status of a command and what it printed.
+// run runs a command and returns its exit status and its output.
 func (f *fixture) run(args ...string) (code int, stdout, stderr string) {
 	f.t.Helper()
 	var out, errs bytes.Buffer
@@ -155,7 +155,7 @@ func (f *fixture) run(args ...string) (code int, stdout, stderr string) {
 	return code, hide.Replace(out.String()), hide.Replace(errs.String())
 }
 
-// golden compares a text with a file of testdata.
+// golden compares a text with a file in testdata.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", name)

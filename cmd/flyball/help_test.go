@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// A changed help text or a removed flag shows in the diff of the golden file.
+// A changed help text or a removed flag is visible in the diff of the golden file.
 func TestHelpOfEveryCommand(t *testing.T) {
 	var out strings.Builder
 	root := newRoot()

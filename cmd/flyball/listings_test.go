@@ -12,7 +12,7 @@ const (
 	runB = "0190bbbb-0000-5000-8000-000000000002"
 )
 
-// runColumns of a stored run, as the query for runs selects them.
+// storedRun returns the columns of a run in the order of the query for runs.
 func storedRun(id, key, agent string) []any {
 	return []any{
 		id,
@@ -44,8 +44,8 @@ func storedRun(id, key, agent string) []any {
 	}
 }
 
-// listings are the commands that list something, with what the database and the
-// control API answer them.
+// listings returns the commands that list something, with the answers of the database and the
+// control API.
 func listings() map[string]struct {
 	args []string
 	db   fakeDB
@@ -362,7 +362,7 @@ const exceptionsYAML = `detect:
     - {name: old, agent: bot, family: scope, routes: ['POST /refunds'], expires: 2020-01-01T00:00:00Z, approver: carol, why: it was meant}
 `
 
-// People and programs read the output of listings: a change shows in the golden files.
+// People and programs read the output of listings: a change is visible in the golden files.
 func TestListings(t *testing.T) {
 	for name, l := range listings() {
 		t.Run(name, func(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// touchedDB answers the queries of what a run touched.
+// touchedDB answers the queries for the touched set of a run.
 func touchedDB(resource string) fakeDB {
 	first, last := at("2026-11-20 10:00:00"), at("2026-11-20 10:05:00")
 	return fakeDB{
@@ -84,7 +84,7 @@ const statusText = `{"point":"p1","applied":11,"stale":true,"trip_budget":{"trip
 "settings":{"tenant":"default","trips_per_hour":5,"agents_percent":10,"generation":3,"file":{"trips_per_hour":8,"agents_percent":10},
 "differ":true}}`
 
-// What a command reports of one thing, in every form that it has.
+// The output of commands that report on one object, in every format.
 func TestReports(t *testing.T) {
 	callColumns := []string{"start_time", "status", "outcome", "method", "path", "effect", "reversibility", "resources", "op_kind"}
 	calls := fakeAnswer{in: "source_offset, item LIMIT", columns: callColumns, rows: [][]any{
@@ -174,14 +174,15 @@ func TestReports(t *testing.T) {
 	}
 }
 
-// What a command changed, for whom and how to undo it; and what it sent.
+// A command that changes something prints the change, its subject and how to undo it; the test
+// also checks the request.
 func TestOrders(t *testing.T) {
 	applied := `[{"point":"p1","generation":12,"lag_ms":3}]`
 	configured := `[{"point":"p1","mode":"observe","armed":["billing/*"],"generation":12,"lag_ms":3}]`
 	for name, o := range map[string]struct {
 		args []string
 		api  map[string]string
-		json bool // it has -o json
+		json bool // the command has -o json
 	}{
 		"trip": {[]string{"breakers", "trip", "run", "nightly", "--for", "15m", "--reason", "why"}, map[string]string{"POST " +
 			"/v1/breakers/trip": `{"outcome":"opened","generation":12,"tenant":"default",

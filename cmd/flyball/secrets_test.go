@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// exitOf runs a command that must not get as far as starting anything.
+// exitOf runs a command that must end before it starts a part.
 func exitOf(t *testing.T, args ...string) (int, string) {
 	t.Helper()
 	root := newRoot()
@@ -25,7 +25,8 @@ func exitOf(t *testing.T, args ...string) (int, string) {
 	return exitFailed, err.Error()
 }
 
-// A token file that a failed deployment left empty let everybody in, and check-config called it good.
+// With an empty token file, left by a failed deployment, all callers had access, and
+// check-config reported no error.
 func TestEmptyOrUnreadableSecretStopsTheStartAndCheckConfig(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {

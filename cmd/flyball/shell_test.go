@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The command that a trip prints for its reset broke at a name with an apostrophe.
+// The command that a trip prints for its reset was not valid for a name with an apostrophe.
 func TestPrintedCommandIsOneWordInAShell(t *testing.T) {
 	for _, s := range []string{"plain", "", "a b", "it's", "''", `back\slash`, "$(id)", "`id`", "a\nb", "*", "~", "!x", "a;b"} {
 		out, err := exec.Command("sh", "-c", "printf %s "+shellWord(s)).Output()

@@ -1,7 +1,7 @@
-// Package overview generates the dashboard that an analyst opens first.
+// Package overview generates the first dashboard for an analyst.
 //
-// dashboards/json/overview.json is its output and is not edited by hand: a test compares
-// the two.
+// The output is dashboards/json/overview.json, which must not be edited by hand: a test
+// compares the two.
 package overview
 
 import (
@@ -24,7 +24,7 @@ type panel struct {
 	overrides          []object
 }
 
-// JSON is the dashboard as Grafana's file provisioning reads it.
+// JSON returns the dashboard in the form that Grafana's file provisioning reads.
 func JSON() ([]byte, error) {
 	panels := []object{}
 	for i, p := range layout {
@@ -53,7 +53,7 @@ func JSON() ([]byte, error) {
 
 var table = object{"cellHeight": "sm", "showHeader": true}
 
-// The colours of values by their severity, the same in every table.
+// words are the colours of values by their severity, the same in every table.
 var words = []object{{"type": "value", "options": object{
 	"trip": object{"color": "red", "index": 0}, "alert": object{"color": "orange", "index": 1}, "annotate": object{"color": "yellow",
 		"index": 2},
@@ -73,7 +73,7 @@ func coloured(field string) object {
 	return byName(field, property("custom.cellOptions", object{"type": "color-text"}), property("mappings", words))
 }
 
-// chosen makes a click on a run show it below.
+// chosen makes a click on a run show the run in the panels below.
 var chosen = byName("run", property("links", []object{{"title": "Show this run below",
 	"url": "/d/flyball-overview?var-run=${__value.raw}&${__url_time_range}"}}), property("custom.width", 290))
 

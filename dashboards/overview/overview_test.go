@@ -13,7 +13,7 @@ import (
 
 const committed = "../json/overview.json"
 
-// REGENERATE_SNAPSHOTS=true go test ./dashboards/... writes it.
+// REGENERATE_SNAPSHOTS=true go test ./dashboards/... writes the committed dashboard.
 func TestCommittedDashboardIsTheGenerated(t *testing.T) {
 	got, err := JSON()
 	if err != nil {
@@ -49,7 +49,7 @@ func TestPanelsAskWhatTheBackendAnswersAndDoNotOverlap(t *testing.T) {
 	}
 }
 
-// The front, the backend and the provisioning must speak of one plugin.
+// The front end, the back end and the provisioning must use the same plugin id.
 func TestPluginIsNamedTheSameEverywhere(t *testing.T) {
 	raw, err := os.ReadFile("../front/plugin.json")
 	if err != nil {

@@ -14,20 +14,21 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// ID of the plugin: its folder, its plugin.json and its binary carry it.
+// ID is the id of the plugin. The names of its folder and its binary, and its plugin.json,
+// contain it.
 const ID = "flyball-flyball-datasource"
 
-// settings are what an administrator enters. The password is a secure setting.
+// settings are the values that an administrator enters. The password is a secure setting.
 type settings struct {
 	Addr     string `json:"addr"` // host:port of ClickHouse's HTTP interface
 	Database string `json:"database"`
 	User     string `json:"user"`
 }
 
-// Datasource answers one configured data source.
+// Datasource executes the queries of one configured data source.
 type Datasource struct{ db *clickhouse.Conn }
 
-// New makes an instance from a data source's settings. It does not dial.
+// New makes an instance from a data source's settings. It does not connect yet.
 func New(_ context.Context, s backend.DataSourceInstanceSettings) (instancemgmt.Instance, error) {
 	conf := settings{Addr: "127.0.0.1:8123", Database: "flyball", User: "default"}
 	if len(s.JSONData) > 0 {
@@ -46,7 +47,7 @@ func New(_ context.Context, s backend.DataSourceInstanceSettings) (instancemgmt.
 // Dispose closes the connections when the settings change.
 func (d *Datasource) Dispose() { _ = d.db.Close() }
 
-// QueryData answers the queries of panels. A failed query does not affect the others.
+// QueryData executes the queries of panels. A failed query does not affect the others.
 func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
 	out := backend.NewQueryDataResponse()
 	for _, q := range req.Queries {
@@ -70,7 +71,7 @@ func (d *Datasource) answer(ctx context.Context, q *backend.DataQuery) backend.D
 	return backend.DataResponse{Frames: data.Frames{f}}
 }
 
-// CheckHealth reports whether Flyball's views can be read, and how many calls they have.
+// CheckHealth reports whether Flyball's views can be read, and the number of calls in them.
 func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
 	calls, err := query.CountCalls(ctx, d.db)
 	if err != nil {

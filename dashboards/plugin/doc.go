@@ -1,6 +1,6 @@
-// Package plugin is the backend of Flyball's Grafana data source: frames of runs,
-// one run's trace, what was touched, findings, breakers and calls over time.
+// Package plugin is the back end of Flyball's Grafana data source. It returns frames with
+// runs, the trace of one run, touched sets, findings, breakers and calls over time.
 //
-// It accepts no SQL from a dashboard, bounds the rows of every answer, and only reads
-// Flyball's views.
+// It does not accept SQL from a dashboard, limits the number of rows of every response, and
+// reads only Flyball's views.
 package plugin

@@ -26,7 +26,7 @@ func number[T any, N int64 | uint64 | uint32 | float64](name string, get func(*T
 	})
 }
 
-// optional is a number that may be unknown (nil).
+// optional returns a field for a number that may be unknown (nil).
 func optional[T any](name string, get func(*T) *float64) field[T] {
 	return field[T]{name: name, empty: func() any { return []*float64{} }, value: func(v *T) any { return get(v) }}
 }
@@ -35,14 +35,14 @@ func moment[T any](name string, get func(*T) time.Time) field[T] {
 	return field[T]{name: name, empty: func() any { return []time.Time{} }, value: func(v *T) any { return get(v).UTC() }}
 }
 
-// describedAs is the field with a description, which Grafana shows at its header.
+// describedAs returns the field with a description, which Grafana shows at its header.
 func (f field[T]) describedAs(description string) field[T] {
 	f.description = description
 	return f
 }
 
-// frame makes a frame of rows, at most limit of them; with more rows than that a
-// notice shows that rows are left out.
+// frame makes a frame of at most limit rows. If there are more rows, a notice shows that some
+// are left out.
 func frame[T any](name string, visual data.VisType, rows []T, limit int, fields ...field[T]) *data.Frame {
 	out := data.NewFrame(name)
 	out.Meta = &data.FrameMeta{PreferredVisualization: visual}

@@ -61,7 +61,7 @@ func breakersFrame(rows []query.BreakerChange, limit int) *data.Frame {
 	)
 }
 
-// touchedFrame shows the resources of a report, and its caveats as notices.
+// touchedFrame returns the resources of a report, with its caveats as notices.
 func touchedFrame(report *query.Touched, limit int) *data.Frame {
 	type row = query.TouchedResource
 	out := frame("touched", data.VisTypeTable, report.Resources, limit,
@@ -91,8 +91,8 @@ func callsFrame(rows []query.CallsPoint, limit int) *data.Frame {
 	)
 }
 
-// traceFrame shows each call as a span beneath one span for the run, in the fields
-// that Grafana's trace view needs. Times are milliseconds.
+// traceFrame returns each call as a span below one span for the run, in the fields that
+// Grafana's trace view needs. Times are in milliseconds.
 func traceFrame(run string, spans []query.Span, limit int) *data.Frame {
 	type row = query.Span
 	failed := func(s *row) bool { return s.Outcome != "ok" && s.Outcome != "unknown" }

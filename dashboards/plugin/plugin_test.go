@@ -18,7 +18,7 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// refusingServer is a ClickHouse that refuses every statement.
+// refusingServer starts a ClickHouse server that rejects every statement.
 func refusingServer(t *testing.T) *Datasource {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -49,7 +49,8 @@ func TestSettingsThatCannotWorkAreRefusedByName(t *testing.T) {
 	}
 }
 
-// A data source whose database is away, or has no tables, says so and is not healthy.
+// A data source with a database that is not reachable, or has no tables, reports this and is
+// not healthy.
 func TestHealthOfADatabaseThatDoesNotAnswer(t *testing.T) {
 	for name, d := range map[string]*Datasource{"away": datasourceAt(t, "127.0.0.1:1"), "without tables": refusingServer(t)} {
 		got, err := d.CheckHealth(t.Context(), nil)
@@ -59,8 +60,8 @@ func TestHealthOfADatabaseThatDoesNotAnswer(t *testing.T) {
 	}
 }
 
-// Each query of a dashboard is answered by itself: one that is wrong, or that the
-// database refuses, is an error of its own panel.
+// The queries of a dashboard are independent: an invalid query, or one that the database
+// rejects, is an error only of its panel.
 func TestBadQueryIsAnErrorOfItsOwnPanel(t *testing.T) {
 	d := refusingServer(t)
 	asked := map[string]string{
@@ -93,7 +94,7 @@ func TestBadQueryIsAnErrorOfItsOwnPanel(t *testing.T) {
 
 var errAsked = errors.New("asked")
 
-// lastQuery is a database that keeps the question and refuses it.
+// lastQuery is a database that stores the text of the last query and rejects it.
 type lastQuery struct{ sql string }
 
 func (l *lastQuery) Query(_ context.Context, sql string, _ ...any) (driver.Rows, error) {
@@ -101,7 +102,7 @@ func (l *lastQuery) Query(_ context.Context, sql string, _ ...any) (driver.Rows,
 	return nil, errAsked
 }
 
-// No panel reads without a bound, whatever it asks for.
+// Each panel limits the rows that it reads, for any query.
 func TestEveryPanelIsBounded(t *testing.T) {
 	for _, typ := range Types {
 		for limit, want := range map[int]string{0: fmt.Sprint("LIMIT ", defaultLimit+1), 7: "LIMIT 8"} {
@@ -110,7 +111,7 @@ func TestEveryPanelIsBounded(t *testing.T) {
 			switch typ {
 			case "calls":
 				want = fmt.Sprint("LIMIT ", maxPoints+1)
-			case "trace", "touched": // first the run is looked up
+			case "trace", "touched": // the first query looks up the run
 				want = "LIMIT 50"
 			}
 			if !errors.Is(err, errAsked) || !strings.Contains(db.sql, want) {
@@ -137,7 +138,7 @@ func TestMoreRowsThanTheLimitAreSaidSo(t *testing.T) {
 	}
 }
 
-// The caveats of a report are shown with it: a report that is not complete must not look so.
+// The caveats of a report are shown with it, so that an incomplete report is recognisable.
 func TestCaveatsOfAReportAreNotices(t *testing.T) {
 	f := touchedFrame(&query.Touched{Caveats: []string{"late_data: 3 calls"}, Resources: []query.TouchedResource{{Resource: "order:7",
 		Method: "GET", Route: "/orders/{id}"}}}, 10)
@@ -149,7 +150,8 @@ func TestCaveatsOfAReportAreNotices(t *testing.T) {
 	}
 }
 
-// The run's own span covers all of its calls, the longest of which may not be the last.
+// The span of the run covers all of its calls; the call that ends last is not always the one
+// that starts last.
 func TestSpanOfTheRunCoversItsCalls(t *testing.T) {
 	at := time.UnixMilli(1_000_000)
 	f := traceFrame("r-1", []query.Span{{ID: "a", Start: at, DurationNs: 5e9, Outcome: "ok"}, {ID: "b", Start: at.Add(time.Second),

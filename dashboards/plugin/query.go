@@ -16,10 +16,10 @@ import (
 // Query is the query of a panel. All members but Type are optional.
 type Query struct {
 	Type     string `json:"queryType"` // one of Types
-	Run      string `json:"run"`       // of trace and touched: a run id, or the run's own key
+	Run      string `json:"run"`       // for trace and touched: a run id, or the key of a run
 	Agent    string `json:"agent"`     // exact name; empty: all
-	MinLevel string `json:"minLevel"`  // of runs and findings: annotate, alert, trip
-	Limit    int    `json:"limit"`     // rows of the answer; 0: 200
+	MinLevel string `json:"minLevel"`  // for runs and findings: annotate, alert, trip
+	Limit    int    `json:"limit"`     // maximum number of rows; 0: 200
 }
 
 // Types of queries, in the order in which the editor shows them.
@@ -28,12 +28,13 @@ var Types = []string{"runs", "findings", "breakers", "touched", "trace", "calls"
 const (
 	defaultLimit = 200
 	maxLimit     = 5000
-	// maxPoints bounds the calls over time, whose number of points the range and the
-	// interval of the panel give.
+	// maxPoints is the maximum number of points of the calls over time. The time range and the
+	// interval of the panel determine the number of points.
 	maxPoints = 20_000
 )
 
-// validate names the member, its value and the rule, and fills in the default limit.
+// validate checks the query and sets the default limit. An error contains the member, its
+// value and the rule.
 func (q *Query) validate() error {
 	switch q.MinLevel {
 	case "", schema.LevelAnnotate.String(), schema.LevelAlert.String(), schema.LevelTrip.String():
@@ -52,8 +53,8 @@ func (q *Query) validate() error {
 	return nil
 }
 
-// answer answers one query. It reads one row more than the limit, so that the frame can
-// show that there are more.
+// answer executes one query. It reads one row more than the limit, so that the frame can show
+// that there are more.
 func answer(ctx context.Context, db query.DB, q Query, from, to time.Time, interval time.Duration) (*data.Frame, error) {
 	if err := q.validate(); err != nil {
 		return nil, err
@@ -90,7 +91,8 @@ func answer(ctx context.Context, db query.DB, q Query, from, to time.Time, inter
 	return nil, fmt.Errorf("queryType: %q is none of %s", q.Type, strings.Join(Types, ", "))
 }
 
-// newestRun returns the run with an id or a key; of several runs with one key the newest.
+// newestRun returns the run with an id or a key. Of several runs with the same key it returns
+// the newest.
 func newestRun(ctx context.Context, db query.DB, name string) (query.Run, error) {
 	run, err := query.ResolveRun(ctx, db, name)
 	var several *query.Ambiguous

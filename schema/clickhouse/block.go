@@ -27,7 +27,7 @@ func (b *Block[T]) Append(v *T) {
 	b.rows++
 }
 
-// AppendValue is Append for a value that the caller does not have a pointer to.
+// AppendValue appends a value as Append does, without a pointer to it.
 func (b *Block[T]) AppendValue(v T) {
 	b.value = v
 	b.Append(&b.value)

@@ -12,7 +12,7 @@ import (
 	"flyball/schema"
 )
 
-// notStored are fields that no column holds: the view derives route_key, and
+// notStored are fields without a column: the view derives route_key, and
 // the routing key is the run's actor.
 // Duplicate is stored as the attribute observation_of.
 var notStored = map[string]bool{"RouteKey": true, "RoutingKey": true, "Duplicate": true}
@@ -45,8 +45,8 @@ func native(c *schema.Call) []byte {
 	return b.AppendNative(nil)
 }
 
-// eachField calls f for every field, and for the fields of struct fields, with
-// what sets it to something other than zero.
+// eachField calls f for every field, including the fields of struct fields, with a function
+// that sets the field to a value other than zero.
 func eachField(t *testing.T, typ reflect.Type, f func(name string, set func(reflect.Value))) {
 	t.Helper()
 	for i := range typ.NumField() {
@@ -110,7 +110,7 @@ func TestBlockKeepsWhatWasReset(t *testing.T) {
 	}
 }
 
-// rich is a call with something in every kind of column, different each time.
+// rich returns a call with values in every kind of column; calls with different i differ.
 func rich(i int) schema.Call {
 	n := fmt.Sprint(i)
 	return schema.Call{
@@ -186,8 +186,8 @@ func readWords(t *testing.T, b []byte, rows int) []string {
 func TestRequestIDComesBackOtherwise(t *testing.T) {
 	for id, asUUID := range map[string]bool{
 		"1b4e28ba-2fa1-11d2-883f-0016d3cca427": true,
-		"1B4E28BA-2FA1-11D2-883F-0016D3CCA427": false, // would come back in lower case
-		"00000000-0000-0000-0000-000000000000": false, // is the absence of one
+		"1B4E28BA-2FA1-11D2-883F-0016D3CCA427": false, // the view would return it in lower case
+		"00000000-0000-0000-0000-000000000000": false, // means that there is none
 		"1b4e28ba-2fa1-11d2-883f-0016d3cca42g": false,
 		"1b4e28ba2fa111d2883f0016d3cca427----": false,
 		"84a1-77":                              false, "": false,

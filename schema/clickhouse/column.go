@@ -80,7 +80,7 @@ func float[T any](name string, get func(*T) float64) column[T] {
 	return num(name, "Float64", func(v *T) uint64 { return math.Float64bits(get(v)) })
 }
 
-// floats is an array of numbers; an unknown number is NaN.
+// floats makes a column of arrays of numbers; an unknown number is NaN.
 func floats[T any](name string, get func(*T, func(float64))) column[T] {
 	f := &fixed{size: 8}
 	a := &arrays{elems: []data{f}}
@@ -109,8 +109,8 @@ func flag[T any](name string, get func(*T) bool) column[T] {
 	})
 }
 
-// enum is an enumeration. Blocks contain the numbers: texts would be most of the bytes of a
-// small block.
+// enum makes a column of an enumeration. Blocks contain the numbers: texts would be most of
+// the bytes of a small block.
 func enum[T any, E ~uint8](name string, words []string, get func(*T) E) column[T] {
 	c := num(name, enum8(words), get)
 	c.wire = "Int8"
@@ -135,7 +135,7 @@ func clockNs[T any](name string, get func(*T) int64) column[T] {
 	return num(name, nanoTime, get).with(clock)
 }
 
-// uuid is a UUID; ClickHouse stores each half as a little-endian number.
+// uuid makes a column of UUIDs; ClickHouse stores each half as a little-endian number.
 func uuid[T any](name string, get func(*T) [16]byte) column[T] {
 	f := &fixed{size: 16}
 	return column[T]{name: name, typ: "UUID", wire: "UUID", codec: constant, data: f, put: func(v *T, row int) {
@@ -169,7 +169,7 @@ func raw8[T any](name, typ string, get func(*T) [8]byte) column[T] {
 	}}
 }
 
-// str is a string whose values rarely repeat.
+// str makes a column of strings that rarely repeat.
 func str[T any](name string, get func(*T) string) column[T] {
 	t := &text{}
 	return column[T]{name: name, typ: "String", wire: "String", codec: constant, data: t, put: func(v *T, row int) {
@@ -179,7 +179,7 @@ func str[T any](name string, get func(*T) string) column[T] {
 	}}
 }
 
-// word is a string of a small vocabulary (LowCardinality).
+// word makes a column of strings with a small vocabulary (LowCardinality).
 func word[T any](name string, get func(*T) string) column[T] {
 	w := &words{}
 	return column[T]{name: name, typ: "LowCardinality(String)", wire: "LowCardinality(String)", codec: constant, data: w, put: func(v *T,
@@ -190,14 +190,14 @@ func word[T any](name string, get func(*T) string) column[T] {
 	}}
 }
 
-// name is a string that repeats within a run but is chosen by callers, so that its vocabulary
-// is not small: a dictionary in blocks, a plain string in the table.
+// name makes a column of strings that repeat within a run but are chosen by callers, so that
+// their vocabulary is not small: a dictionary in blocks, a plain string in the table.
 func name[T any](name string, get func(*T) string) column[T] {
 	return word(name, get).as("String").with(phrase)
 }
 
-// address is an IP address as text. It repeats within a run, so that the text needs no more
-// space than 16 bytes, and analysts can read and filter it directly.
+// address makes a column of IP addresses as text. An address repeats within a run, so that the
+// text needs no more space than 16 bytes, and analysts can read and filter it directly.
 func address[T any](name string, get func(*T) netip.Addr) column[T] {
 	w := &words{}
 	var text []byte
@@ -209,7 +209,7 @@ func address[T any](name string, get func(*T) netip.Addr) column[T] {
 	}}
 }
 
-// wordList is an array of strings of a small vocabulary.
+// wordList makes a column of arrays of strings with a small vocabulary.
 func wordList[T any](name string, get func(*T) []string) column[T] {
 	w := &words{}
 	a := &arrays{elems: []data{w}}

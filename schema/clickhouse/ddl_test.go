@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// The rendered SQL is committed, so that a reviewer sees what a change of a
-// column does to it. A difference to a released version needs a new Version.
+// The rendered SQL is committed, so that a reviewer sees the effect of a changed column. A
+// difference to a released version needs a new Version.
 func TestSQLChangedUnseen(t *testing.T) {
 	for name, target := range map[string]Target{"single": {Database: "flyball"}, "cluster": {Database: "flyball", Cluster: "prod"}} {
 		all, err := steps(target)

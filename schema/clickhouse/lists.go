@@ -2,7 +2,7 @@ package clickhouse
 
 import "flyball/schema"
 
-// resources is the column of resources as "type:id", the form that analysts read.
+// resources makes the column of resources as "type:id", the form that analysts read.
 func resources(name string) column[call] {
 	t := &text{}
 	a := &arrays{elems: []data{t}}

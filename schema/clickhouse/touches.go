@@ -17,8 +17,8 @@ func touchesColumns() []column[touch] {
 	}
 }
 
-// touchedResource is one column with "type:id", so that resource = 'order:7' and resource LIKE
-// 'order:%' both use the sorting key through the view.
+// touchedResource makes one column with "type:id", so that resource = 'order:7' and resource
+// LIKE 'order:%' both use the sorting key through the view.
 func touchedResource(name string) column[touch] {
 	t := &text{}
 	return column[touch]{name: name, typ: "String", wire: "String", codec: constant, data: t, put: func(v *touch, row int) {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// The leftmost entry of X-Forwarded-For is the client's to write: whoever takes it lets
-// a caller trip somebody else's address and leave his own.
+// A client can choose the leftmost entry of X-Forwarded-For. If it were used, a caller could
+// trip the address of another caller and hide its own.
 func TestForgedForwardedAddressIsNotTheClients(t *testing.T) {
 	const peer, victim = "192.0.2.7", "203.0.113.9"
 	for name, x := range map[string]struct {

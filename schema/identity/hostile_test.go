@@ -11,8 +11,8 @@ import (
 	"flyball/schema"
 )
 
-// The subject of a client's certificate is the client's own words: neither may
-// it hide the URI that follows, nor speak in its place.
+// The client chooses the subject of its certificate: the subject must not hide the URI that
+// follows, and must not be used in its place.
 func TestCertificateSubjectCannotPoseAsTheURI(t *testing.T) {
 	for in, want := range map[string]string{
 		`By=spiffe://gw;Hash=1;Subject="CN=a,O=b";URI=spiffe://mesh/shop`:               "spiffe://mesh/shop",
@@ -39,7 +39,7 @@ func TestClaimsOfOtherSpellingsAreNotThoseOfTheToken(t *testing.T) {
 	}
 }
 
-// One claim of an odd type must not cost the agent's identity.
+// A claim of an unexpected type must not remove the agent's identity.
 func TestOddClaimDoesNotCostTheOthers(t *testing.T) {
 	for _, odd := range []string{`"scope":["a","b"]`, `"exp":"1790933415"`, `"exp":1e300`, `"exp":-1`, `"cnf":"x"`, `"txn":7`, `"aud":[1]`,
 		`"xms_act_fct":11`, `"iss":null`} {
@@ -70,7 +70,7 @@ func TestChainOfActorsIsBoundedAndHoldsNoHoles(t *testing.T) {
 	}
 }
 
-// What cannot be an id must not gather strangers under one key.
+// A value that cannot be an id must not collect different callers under one key.
 func TestValueThatIsNoIdDoesNotRoute(t *testing.T) {
 	ip := netip.MustParseAddr("10.0.0.9")
 	for want, ev := range map[string]Evidence{
@@ -176,7 +176,7 @@ func TestRegistryNamesWhomItMatches(t *testing.T) {
 	}
 }
 
-// Two records with the same evidence get the same answer, whatever came between.
+// Two records with the same evidence must get the same identity, in any order of records.
 func TestNothingIsRememberedBetweenRecords(t *testing.T) {
 	r := resolver(t)
 	ev := Evidence{APIKey: "sk-1", UserAgent: "claude-cli/2.0", AgentHeader: "a", ClientIP: netip.MustParseAddr("10.0.0.1")}

@@ -86,7 +86,8 @@ func TestTwoDeploymentsHaveDifferentIds(t *testing.T) {
 	}
 }
 
-// A registry that learns in mid-run refines who it was; it moves nobody.
+// A registry that changes during a run makes the identity more exact; it does not change the
+// routing key.
 func TestRegistryDoesNotMoveTheRoutingKey(t *testing.T) {
 	ev := Evidence{SPIFFE: "spiffe://d/ns/a/sa/robot", AgentHeader: "robot-7", AgentHeaderName: "x_agent_id"}
 	before, after := resolve(t, ev), resolve(t, ev, Entry{Agent: "billing-robot", SPIFFE: ev.SPIFFE})

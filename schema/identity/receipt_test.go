@@ -67,8 +67,8 @@ func TestReceiptSaysWhatTheCheckSaw(t *testing.T) {
 	}
 }
 
-// Whatever a caller calls itself, its receipt finds room: who could make it too long
-// would be read by the headers that the log shows.
+// The receipt has room for any names of a caller. With a receipt that is too long, the row
+// would get its identity from the headers in the log.
 func TestCallerCannotMakeItsReceiptTooLong(t *testing.T) {
 	r, err := NewResolver(Options{Tenant: "t", Key: Key(strings.Repeat("k", 32))})
 	if err != nil {
@@ -104,7 +104,7 @@ func TestCallerCannotMakeItsReceiptTooLong(t *testing.T) {
 	}
 }
 
-// A receipt that was seen once must not put other requests into that run.
+// The receipt of one request must not put other requests into its run.
 func TestReceiptOfAnotherRequestIsRefusedByName(t *testing.T) {
 	s := signer()
 	r := sample()
@@ -149,7 +149,7 @@ func TestReceiptOfAnotherRequestIsRefusedByName(t *testing.T) {
 	if _, err := newReceiptSigner(Key(strings.Repeat("x", 32))).Open(token, "t", "GET", "/v1/orders/7", at); !errors.Is(err, errReceiptMAC) {
 		t.Errorf("another deployment: %v", err)
 	}
-	// A newer signer's payload under the right MAC, but with a body that this one cannot read.
+	// A payload of a newer signer with a valid MAC, but with a body that this version cannot read.
 	body := append(append([]byte{1}, make([]byte, 11)...), 0xf0, 9, 9, 9)
 	m := s.begin()
 	m.inner = append(m.inner, body...)
@@ -167,7 +167,8 @@ func TestReceiptOfAnotherRequestIsRefusedByName(t *testing.T) {
 	}
 }
 
-// Gateways write one path down in several ways; the receipt is of the request, not of its spelling.
+// Gateways write the same path in several spellings; a receipt must be valid for all spellings
+// of its request.
 func TestReceiptHoldsForAllSpellingsOfItsPath(t *testing.T) {
 	s := signer()
 	r := sample()
@@ -221,8 +222,8 @@ func TestBadReceiptLeavesTheRowAsItWasAndSaysWhy(t *testing.T) {
 	}
 }
 
-// The client's headers choose neither the run nor the agent of a row with a receipt, and
-// a claimed name stays claimed.
+// The client's headers determine neither the run nor the agent of a row with a receipt, and a
+// claimed name stays claimed.
 func TestReceiptOutranksTheHeadersOfItsRow(t *testing.T) {
 	r, _ := NewResolver(Options{Tenant: "t", Key: Key(strings.Repeat("k", 32))})
 	check := schema.Call{Method: "GET", Start: signedAt.UnixNano()}
@@ -256,7 +257,7 @@ func FuzzReceiptOpen(f *testing.F) {
 		if err == nil && got != r {
 			t.Fatalf("%q was taken: %+v", in, got)
 		}
-		// The body too, as a signer with the right key might have made it.
+		// The body too, as if a signer with the right key had made it.
 		body := append([]byte{receiptVersion}, in...)
 		var out receipt
 		if len(body) <= maxPayload && out.decode(body) {

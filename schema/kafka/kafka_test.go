@@ -25,7 +25,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// buffer is a log that tests read while it is written.
+// buffer is a log that tests can read while it is written.
 type buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -89,8 +89,8 @@ func (b *bench) send(t *testing.T, topic string, part int32, values ...string) {
 	}
 }
 
-// refuse answers every fetch, or the first ones, with an error for each partition, and
-// counts them.
+// refuse answers fetches with an error for each partition: all of them, or only the first
+// ones, whose number is first[0]. count returns the number of fetches.
 func (b *bench) refuse(code *kerr.Error, first ...int) (count func() int) {
 	var mu sync.Mutex
 	n := 0
@@ -142,7 +142,7 @@ func await(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// Rights that are missing do not come back by asking again.
+// A retry does not resolve missing rights.
 func TestConsumerEndsWhenFetchesAreNotAuthorized(t *testing.T) {
 	b := newBench(t, 1, "in")
 	b.refuse(kerr.TopicAuthorizationFailed)
@@ -179,7 +179,8 @@ func TestConsumerEndsWhenItsGroupIsNotAuthorized(t *testing.T) {
 	}
 }
 
-// A refused fetch comes back at once: without a pause the client asks tens of thousands of times.
+// A rejected fetch returns at once: without a pause the client would send tens of thousands of
+// requests.
 func TestConsumerSpinsOnErrorsThatPass(t *testing.T) {
 	b := newBench(t, 1, "in")
 	count := b.refuse(kerr.UnknownServerError)
@@ -203,7 +204,7 @@ func TestConsumerSpinsOnErrorsThatPass(t *testing.T) {
 	}
 }
 
-// A handler that may block gives the partition away, and is told to stop.
+// A handler that may block allows the rebalance, and is notified when it must stop.
 func TestBlockedHandlerHoldsRebalancesUp(t *testing.T) {
 	b := newBench(t, 2, "in")
 	b.send(t, "in", 0, "x")
@@ -263,7 +264,8 @@ func TestHandlersErrorIsSwallowed(t *testing.T) {
 	}
 }
 
-// Kafka reports a refused commit for each partition, in an answer that is no error itself.
+// Kafka reports a rejected commit for each partition, in a response that is not an error
+// itself.
 func TestRefusedCommitPassesForAGoodOne(t *testing.T) {
 	b := newBench(t, 2, "in")
 	b.send(t, "in", 0, "x")
@@ -338,7 +340,8 @@ func TestReadToEndReadsTheWrongRecords(t *testing.T) {
 	}
 }
 
-// The end of a topic can be the mark of a transaction, which is no record.
+// The last record of a topic can be a control record of a transaction, which is not returned
+// as a record.
 func TestReadToEndWaitsForTheMarkOfATransaction(t *testing.T) {
 	b := newBench(t, 1, "in")
 	c := b.client(t, "send", kgo.TransactionalID("t"))
@@ -386,7 +389,7 @@ func TestReadToEndNeverEnds(t *testing.T) {
 	})
 }
 
-// later is an error that asks for a pause.
+// later is an error that requests a pause.
 type later struct{}
 
 func (later) Error() string             { return "later" }
@@ -492,7 +495,8 @@ func TestLogIsFlooded(t *testing.T) {
 	(*Log)(nil).Warn("a", "nobody listens")
 }
 
-// The library itself says what is wrong with a broker, if somebody lets it.
+// The warnings of the library contain the reason of a problem with a broker; they must be
+// logged.
 func TestClientsWarningsAreDiscarded(t *testing.T) {
 	b := newBench(t, 1)
 	b.Close()
@@ -511,7 +515,7 @@ func TestTopicsAreCreatedOnceAndVerified(t *testing.T) {
 	b := newBench(t, 1)
 	ctx := context.Background()
 	ensure := func(o TopicOptions) ([]TopicState, error) {
-		return EnsureTopics(ctx, kadm.NewClient(b.client(t, "admin")), o) // a client remembers for a while which topics there are
+		return EnsureTopics(ctx, kadm.NewClient(b.client(t, "admin")), o) // a new client, because a client caches the list of topics
 	}
 	o := TopicOptions{Partitions: 3, Replication: 1, Janitor: true}
 	dry := o

@@ -7,8 +7,8 @@ import (
 	"flyball/schema"
 )
 
-// Words that the heuristic cannot tell from names are values when there are too
-// many of them; a route has one template then, and names its resource.
+// Words that the heuristic cannot distinguish from names are values if there are too many of
+// them; the route then has one template, and the call names its resource.
 func TestTooManyWordsAtOnePlaceAreValues(t *testing.T) {
 	var seen []Seen
 	for i := range 150 {
@@ -17,7 +17,7 @@ func TestTooManyWordsAtOnePlaceAreValues(t *testing.T) {
 	for _, w := range []string{"orders", "users", "carts"} {
 		seen = append(seen, Seen{"GET", "/shop/" + w, 100})
 	}
-	for i := range 150 { // the collections of many services
+	for i := range 150 { // collections of many services
 		seen = append(seen, Seen{"GET", fmt.Sprintf("/api/v1/collection-%c%c", 'a'+i%26, 'a'+i/26), 3})
 	}
 	learned, more := Collapse(Learned{}, seen)
@@ -38,7 +38,7 @@ func TestTooManyWordsAtOnePlaceAreValues(t *testing.T) {
 		c.Resources[0].String() != "item:blue-zz-shoe" || c.EffectSource != schema.ProvenanceMethod {
 		t.Errorf("%+v", c)
 	}
-	// What the operator named stays what it is.
+	// Names in the operator's routes are not replaced.
 	sale := schema.Call{Method: "GET", Path: "/shop/items/sale"}
 	table.Classify(&sale, &Input{})
 	if sale.Route != "/shop/items/sale" || sale.RouteSource != schema.RouteFromConfig {

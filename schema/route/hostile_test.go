@@ -16,8 +16,8 @@ func classified(method, path, query, args string, rules ...Rule) func(testing.TB
 	}
 }
 
-// An id that is too long to be kept was named all the same: a report of what
-// was touched must show a hole, not nothing.
+// An id that is too long to be stored must be reported as an unknown resource and not as no
+// resource.
 func TestResourceTooLongToKeepLeavesAHole(t *testing.T) {
 	c := classified("DELETE", "/files/"+strings.Repeat("a1", 200), "", "")(t)
 	if len(c.Resources) != 1 || c.Resources[0].String() != "file:?" || c.Resources[0].Source != schema.ProvenanceNotLogged {
@@ -43,7 +43,7 @@ func TestMoreResourcesThanFitLeaveAHole(t *testing.T) {
 	}
 }
 
-// float64 rounds ids above 2^53 to those of somebody else.
+// float64 rounds ids above 2^53 to other ids.
 func TestBigNumberIsNotAnothersId(t *testing.T) {
 	for _, id := range []string{"9007199254740993", "18446744073709551615", "1790933415417000001"} {
 		if c := classified("POST", "/refunds", "", `{"order_id":`+id+`}`)(t); len(c.Resources) != 1 || c.Resources[0].ID != id {
@@ -52,7 +52,7 @@ func TestBigNumberIsNotAnothersId(t *testing.T) {
 	}
 }
 
-// A caller chooses its path: a URL within it must not give it another route.
+// A caller chooses its path: a URL inside the path must not give the call another route.
 func TestURLWithinAPathDoesNotBorrowARoute(t *testing.T) {
 	rule := Rule{Template: "/orders/{id}", Effect: schema.EffectRead, Reversibility: schema.ReadOnly}
 	c := classified("DELETE", "/p/http://h/orders/1", "", "", rule)(t)

@@ -9,7 +9,7 @@ import (
 	"flyball/schema"
 )
 
-// An amount may stand anywhere; what is none is not taken for one.
+// An amount can be in any of the declared places; a value that is not an amount is ignored.
 func TestAmountsAreFoundWhereTheOperatorSays(t *testing.T) {
 	for where, c := range map[string]struct {
 		in   Input
@@ -58,7 +58,7 @@ func TestAmountsAreFoundWhereTheOperatorSays(t *testing.T) {
 	}
 }
 
-// What AWS calls an operation says what it does.
+// The name of an AWS operation determines the effect of the call.
 func TestAWSOperationsSayWhatTheyDo(t *testing.T) {
 	table, _ := NewTable(Options{DigestKey: []byte("0123456789abcdef")})
 	for op, want := range map[string]schema.Effect{"dynamodb:DeleteTable": schema.EffectDelete, "s3:GetObject": schema.EffectRead,
@@ -71,8 +71,8 @@ func TestAWSOperationsSayWhatTheyDo(t *testing.T) {
 	}
 }
 
-// Whatever the order of members and the spelling of keys: an amount is noted only if
-// everybody who reads the call reads the same one.
+// For any order of members and spelling of keys, an amount is used only if all readers of the
+// call read the same amount.
 func FuzzAmountIsTheOnlyOne(f *testing.F) {
 	for _, s := range [][2]string{{"amount=10&amount=100000", `{"amount":10}`}, {"amount=10", `{"amount":100000,"amount":10}`},
 		{"amount=10;amount=1", `{"a":{"amount":1},"amount":2}`}, {"%61mount=1&amount=2", `{"\u0061mount":1}`},
@@ -118,7 +118,7 @@ func FuzzAmountIsTheOnlyOne(f *testing.F) {
 				strings.Count(body, "{") == 1 && strings.Count(body, `\`) == 0 && strings.Count(body, `"`) == 2*n {
 				t.Fatalf("%q: %q is noted of %d", body, got, n)
 			}
-			var typed struct{ Amount json.RawMessage } // reads any case, the last one
+			var typed struct{ Amount json.RawMessage } // accepts keys in any case; the last one is used
 			if json.Unmarshal([]byte(body), &typed) == nil && strings.Trim(string(typed.Amount), `"`) != got &&
 				!strings.Contains(string(typed.Amount), `\`) {
 				t.Fatalf("%q: %q is noted, Go's services read %s", body, got, typed.Amount)

@@ -9,13 +9,13 @@ import (
 	"flyball/schema"
 )
 
-// Each way of hiding a path, and what a server is known to make of it.
+// Each row is a way to hide a path, with the reading of a known server.
 func TestPathTricksAreReadAsServersReadThem(t *testing.T) {
 	const closing = "/v1/accounts/7/close"
 	for name, x := range map[string]struct {
 		path      string
-		first     string // what is shown
-		ambiguous bool   // whether closing is only an ambiguous reading
+		first     string // displayed reading
+		ambiguous bool   // the path that closes an account is only an ambiguous reading
 	}{
 		"dot segment":                    {"/v1/./accounts/7/close", closing, false},
 		"parent segment":                 {"/v1/notes/../accounts/7/close", closing, false},
@@ -58,7 +58,7 @@ func TestPathTricksAreReadAsServersReadThem(t *testing.T) {
 	}
 }
 
-// What clients send every day has one reading, and costs nothing.
+// Ordinary paths of clients have one reading and need no allocation.
 func TestOrdinaryPathsHaveOneReading(t *testing.T) {
 	for _, path := range []string{"/", "/v1/orders/7", "/files/a.b.json", "/users/kim@example.org", "/a:b/c,d", "/a..b/c", "/é/ü", "//a//b/",
 		"/Repos/X", "/a/*", "/~kim/(x)'!$&+="} {
@@ -118,7 +118,7 @@ func FuzzReadings(f *testing.F) {
 				}
 			}
 		}
-		// The first reading is its own first reading, and reads the same as a path does.
+		// The first reading of the first reading is equal to it.
 		if again, _ := readPath(first); again != nil && again[0].Path != first && len(first) <= MaxReadable {
 			t.Fatalf("%q: %q, then %q", path, first, again[0].Path)
 		}
@@ -135,7 +135,7 @@ func FuzzReadings(f *testing.F) {
 
 var closeRule = Rule{Method: "POST", Template: "/v1/accounts/{id}/close", Effect: schema.EffectDelete, Reversibility: schema.Irreversible}
 
-// Whatever way the path is written in, the log says the worst that it may have done.
+// For every spelling of a path, the log contains the worst effect that the call may have had.
 func TestHiddenPathIsNoMilderInTheLog(t *testing.T) {
 	for _, path := range []string{"/v1/accounts/7/close", "/v1/notes/../accounts/7/close", "/v1/notes/..%2faccounts/7/close",
 		"/v1/notes/..;/accounts/7/close", "/v1/notes/%252e%252e/accounts/7/close",
@@ -150,7 +150,8 @@ func TestHiddenPathIsNoMilderInTheLog(t *testing.T) {
 	}
 }
 
-// GitLab's project paths, npm's scoped packages: one segment, by the operator's word.
+// Project paths of GitLab and scoped packages of npm: the operator declares them as one
+// segment.
 func TestEncodedSlashOfADeclaredRouteIsNotAmbiguous(t *testing.T) {
 	tb := table(t, Rule{Method: "DELETE", Template: "/projects/{id}/hooks/{hook}", Reversibility: schema.Irreversible},
 		Rule{Method: "PUT", Template: "/{package}"})
@@ -161,12 +162,12 @@ func TestEncodedSlashOfADeclaredRouteIsNotAmbiguous(t *testing.T) {
 			t.Errorf("%s: %s %+v", path, c.Route, others)
 		}
 	}
-	// With a parent segment in it, it is no project's path.
+	// A value with a parent segment is not a project path.
 	c := schema.Call{Method: "DELETE", Path: "/projects/x%2f..%2fy/hooks/7", OpKind: schema.OpHTTP}
 	if others, _ := tb.Readings(&c, &Input{}); !slices.ContainsFunc(others, func(o Other) bool { return o.Ambiguous }) {
 		t.Errorf("%+v", others)
 	}
-	// If the slash leads to another declared route, that one is weighed too.
+	// If the decoded slash leads to another declared route, its effect counts too.
 	two := table(t, closeRule, Rule{Method: "POST", Template: "/v1/accounts/{id}", Effect: schema.EffectUpdate})
 	c = schema.Call{Method: "POST", Path: "/v1/accounts/7%2fclose", OpKind: schema.OpHTTP}
 	if others, _ := two.Readings(&c, &Input{}); len(others) != 1 || others[0].Ambiguous ||
@@ -234,7 +235,7 @@ func TestHeaderOfMCPDoesNotMakeACallMilder(t *testing.T) {
 	if c.Reversibility != schema.Irreversible {
 		t.Errorf("a header that makes it worse was not heard: %s", c.Reversibility)
 	}
-	// Where the operator says that an MCP server answers, it is what it is called.
+	// On a route that the operator declared as MCP, the claimed tool is the tool of the call.
 	c = schema.Call{Method: "POST", Path: "/tools", MCPMethod: "tools/call", ToolName: "list_x"}
 	table(t, lists, Rule{Template: "/tools", MCP: true}).Classify(&c, &Input{Words: WordsClaimed})
 	if c.Reversibility != schema.ReadOnly || c.ToolName != "list_x" {
@@ -296,7 +297,7 @@ func TestBodyOfMCPDoesNotMakeACallMilder(t *testing.T) {
 	}
 }
 
-// A model's name in a record does not make a DELETE a read.
+// The name of a model in a record must not make a DELETE a read.
 func TestModelDoesNotMakeACallMilder(t *testing.T) {
 	for _, kind := range []schema.OpKind{schema.OpLLM, schema.OpAgentInvoke} {
 		c := schema.Call{Method: "DELETE", Path: "/v1/files/7", OpKind: kind}

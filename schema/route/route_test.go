@@ -154,8 +154,8 @@ func FuzzTemplate(f *testing.F) {
 		if n := strings.Count(got, "/"); n > maxSegments || n > strings.Count(path, "/")+1 {
 			t.Fatalf("%q grew a segment: %q", path, got)
 		}
-		// A template that is read as a path is a path of as many segments at most,
-		// and with its escapes used up it no longer changes but for placeholders.
+		// A template that is read as a path has at most as many segments,
+		// and without escapes only its placeholders can change.
 		if !strings.ContainsAny(got, "%?#;") && !strings.Contains(got, "://") {
 			again := Template(got)
 			if strings.Count(again, "/") > strings.Count(got, "/") || Template(again) != again {

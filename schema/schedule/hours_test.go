@@ -23,7 +23,7 @@ func TestHoursOverMidnight(t *testing.T) {
 	}
 }
 
-// The hour that a time zone repeats or leaves out is the one that its clocks show.
+// When a time zone repeats or skips an hour, the hour on its clocks applies.
 func TestHoursFollowTheClocksOfTheZone(t *testing.T) {
 	h := must(t, Hours{From: "02:00", To: "04:00", Timezone: "Europe/Berlin"})
 	for text, want := range map[string]bool{

@@ -11,8 +11,8 @@ import (
 	"flyball/schema"
 )
 
-// fill sets every field of a call that a block carries to something random, so
-// that a field forgotten in the codec is a failing test.
+// fill sets every encoded field of a call to a random value, so that the test fails if the
+// codec omits a field.
 func fill(r *rand.Rand, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:
@@ -57,7 +57,7 @@ func randomCalls(seed uint64, n int) []schema.Call {
 		fill(r, reflect.ValueOf(&calls[i]).Elem())
 		c := &calls[i]
 		c.Source = source
-		// What stitching adds is not carried.
+		// The fields that stitching sets are not encoded.
 		c.RunID, c.RunRule, c.RunConfidence, c.Segment, c.CallsPart, c.CallsOffset, c.Late, c.Duplicate = schema.RunID{}, 0, 0, 0, 0, 0, false,
 			false
 	}

@@ -4,7 +4,7 @@ package app
 
 import "testing"
 
-// The variable ended every binary, those that users run too.
+// The variable killed every binary, also those that users run.
 func TestOrdinaryBinaryDoesNotEndAtAFailPoint(t *testing.T) {
 	t.Setenv("FLYBALL_TEST_FAILPOINT", "ingest.durable|committed:1")
 	failPoint(quiet())("ingest.durable|committed")

@@ -84,7 +84,8 @@ func TestReadyNamesThePartThatIsNot(t *testing.T) {
 	}
 }
 
-// A probe of /readyz waited for the part that was being stopped, and the listener for the probe.
+// A request for /readyz waited for a part that was being stopped, and the listener waited for
+// the request.
 func TestReadinessIsAnsweredWhileAPartStops(t *testing.T) {
 	g := newGroup(quiet())
 	stopping, release := make(chan struct{}), make(chan struct{})
@@ -111,7 +112,8 @@ func TestReadinessIsAnsweredWhileAPartStops(t *testing.T) {
 	<-stopped
 }
 
-// The part's end was taken by whoever waited for another part to be ready, and the process went on without it.
+// The end of a part was received only by a caller that waited for another part to be ready,
+// and the process continued without the part.
 func TestEndOfAPartReachesEverybodyWhoWaits(t *testing.T) {
 	g := newGroup(quiet())
 	defer g.stop()

@@ -22,7 +22,7 @@ func TestLimitOfTheCollectorIsFarBelowTheMachine(t *testing.T) {
 		engine bool
 		env    string
 		want   int64
-		source string // of the machine's memory
+		source string // source of the machine's memory
 	}{
 		"total memory, a role alone":            {fstest.MapFS{"proc/meminfo": meminfo}, false, "", 24 * gib * 70 / 100, "/proc/meminfo"},
 		"total memory, with the engine's child": {fstest.MapFS{"proc/meminfo": meminfo}, true, "", 24 * gib * 45 / 100, "/proc/meminfo"},
@@ -73,7 +73,8 @@ func TestLimitOfTheCollectorIsFarBelowTheMachine(t *testing.T) {
 	}
 }
 
-// The limit was 768 MiB on every machine: with 8 GiB of ordinary state the collector took both processors.
+// The limit was 768 MiB on every machine: with a normal state of 8 GiB the collector used both
+// processors.
 func TestProcessStartsWithTheMachinesLimit(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
 	t.Cleanup(func() { debug.SetMemoryLimit(before) })

@@ -26,7 +26,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// bothSides is one enforcement point, and the way of its gateway's log to the runs.
+// bothSides is one enforcement point, and the processing of its gateway's log up to the runs.
 type bothSides struct {
 	point    *enforcement
 	resolver *identity.Resolver
@@ -51,7 +51,7 @@ func sides(t *testing.T) *bothSides {
 	if b.table, err = route.NewTable(route.Options{Version: "test", DigestKey: key}); err != nil {
 		t.Fatal(err)
 	}
-	// The log side of another process: it shares the key, and nothing else.
+	// The log side of another process, which shares only the key.
 	elsewhere, err := identity.NewResolver(identity.Options{Tenant: "t", Key: key})
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +88,7 @@ func sides(t *testing.T) *bothSides {
 	return b
 }
 
-// ask is what a gateway does: it asks, and returns the headers of the answer.
+// ask calls the check as a gateway does, and returns the headers of the response.
 func (b *bothSides) ask(t *testing.T, gateway, method, path, peer string, headers map[string]string) map[string]string {
 	t.Helper()
 	target, names := "/check/"+gateway, [2]string{"X-Original-Method", "X-Original-Uri"}
@@ -118,7 +118,8 @@ func (b *bothSides) ask(t *testing.T, gateway, method, path, peer string, header
 	return out
 }
 
-// logged is the row that a gateway writes of a request. None of them logs Authorization or a key.
+// logged returns the row that a gateway writes for a request. No gateway logs Authorization or
+// a key.
 func logged(gateway, method, path, peer string, headers, answer map[string]string, at time.Time) []byte {
 	var row map[string]any
 	switch gateway {
@@ -147,7 +148,7 @@ func logged(gateway, method, path, peer string, headers, answer map[string]strin
 	return line
 }
 
-// observed are the first n calls that the point wrote down.
+// observed returns the first n calls that the point recorded.
 func (b *bothSides) observed(t *testing.T, n int) []schema.Call {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
@@ -159,7 +160,7 @@ func (b *bothSides) observed(t *testing.T, n int) []schema.Call {
 			t.Fatalf("%d of %d observations", len(out), n)
 		}
 		for _, r := range fetches.Records() {
-			var d wire.CallsDecoder // its calls are kept
+			var d wire.CallsDecoder // a new decoder for each block, because the calls are kept
 			calls, err := d.Decode(r.Value)
 			if err != nil {
 				t.Fatal(err)
@@ -170,9 +171,8 @@ func (b *bothSides) observed(t *testing.T, n int) []schema.Call {
 	return out
 }
 
-// No gateway logs the credential that the check saw, some not even the run header: a
-// caller of an ordinary kind was two agents in two runs, and the tripped one of them was
-// never met again.
+// No gateway logs the credential that the check saw, and some do not log the run header: an
+// ordinary caller was two agents in two runs, and the breaker on one of them never applied.
 func TestCallerIsInOneRunWhateverItsGatewayLogs(t *testing.T) {
 	b := sides(t)
 	jwt := "eyJhbGciOiJub25lIn0.eyJpc3MiOiJpIiwic3ViIjoidXNlci05IiwiYXpwIjoiYXBwLTkifQ.c2ln"
@@ -206,10 +206,10 @@ func TestCallerIsInOneRunWhateverItsGatewayLogs(t *testing.T) {
 	for _, gateway := range []string{"nginx", "envoy", "caddy", "traefik"} {
 		for caller, headers := range callers {
 			n++
-			peer := fmt.Sprintf("10.1.%d.%d", n/200, n%200+1) // nobody else's
+			peer := fmt.Sprintf("10.1.%d.%d", n/200, n%200+1) // address of this caller only
 			with := map[string]string{"User-Agent": "curl/8"}
 			for k, v := range headers {
-				with[k] = strings.Replace(v, "secret", "secret-"+gateway, 1) // nor the credential
+				with[k] = strings.Replace(v, "secret", "secret-"+gateway, 1) // the credential is also used by this caller only
 			}
 			for i := range each {
 				path := fmt.Sprintf("/v1/orders/%d%%20x?page=%d", i, i)
@@ -232,7 +232,7 @@ func TestCallerIsInOneRunWhateverItsGatewayLogs(t *testing.T) {
 		runs[name][r.RunID] += " " + by + ":" + c.AgentID + "/" + c.RoutingKey + "/" + c.RunRule.String()
 	}
 	for _, c := range b.observed(t, len(rows)) {
-		i, err := strconv.Atoi(c.RequestID) // they come in any order
+		i, err := strconv.Atoi(c.RequestID) // the calls arrive in any order
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -267,7 +267,8 @@ func TestCallerIsInOneRunWhateverItsGatewayLogs(t *testing.T) {
 	}
 }
 
-// A log written by a client, or with another's receipt, is in nobody's run.
+// A log that a client wrote, or that contains the receipt of another request, does not join a
+// run of another caller.
 func TestReceiptOfAnotherRequestDoesNotJoinItsRun(t *testing.T) {
 	b := sides(t)
 	victim := map[string]string{"X-Agent-Id": "victim", "X-Agent-Run-Id": "run-v", "Authorization": "Bearer secret-of-the-victim"}

@@ -2,8 +2,8 @@ package app
 
 import "testing"
 
-// A key in a path was kept whole by the record of what the check was asked, and
-// the two rows of one call did not meet: the log keeps none.
+// The check's record contained a key in a path, which the log does not contain; therefore the
+// two rows of one call did not match.
 func TestRecordOfWhatWasAskedKeepsNoSecretOfAPath(t *testing.T) {
 	for path, want := range map[string]string{
 		"/v1/orders/7":                         "/v1/orders/7",

@@ -21,7 +21,7 @@ import (
 	"flyball/schema"
 )
 
-// deployment is a configuration with a broker of the test's own, and nothing at ClickHouse's address.
+// deployment returns a configuration with a broker for the test; ClickHouse is not reachable.
 func deployment(t *testing.T) config.Config {
 	t.Helper()
 	k, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "gateway-logs", "otlp_spans", "otlp_logs"))
@@ -43,7 +43,7 @@ func deployment(t *testing.T) config.Config {
 			t.Fatal(err)
 		}
 		*at = l.Addr().String()
-		defer l.Close() // all at once, so that no port is given twice
+		defer l.Close() // closed together at the end, so that no port is used twice
 	}
 	secret := filepath.Join(c.Data, "hook")
 	if err := os.WriteFile(secret, []byte("whsec_"+strings.Repeat("QUFB", 11)), 0o600); err != nil {
@@ -55,7 +55,7 @@ func deployment(t *testing.T) config.Config {
 	return c
 }
 
-// readiness asks /readyz of a process.
+// readiness reads /readyz of a process.
 func readiness(t *testing.T, c config.Config) (status int, parts []PartState) {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
@@ -70,7 +70,8 @@ func readiness(t *testing.T, c config.Config) (status int, parts []PartState) {
 	return r.StatusCode, parts
 }
 
-// Each role starts with what it needs and no more, is ready, and leaves nothing running (goleak looks at the end).
+// Each role starts without the others, becomes ready, and leaves no goroutine running (goleak
+// checks this at the end).
 func TestRoleStartsAloneAndStops(t *testing.T) {
 	for role, want := range map[string][]string{
 		"ingest":  {"published versions", "ingest"},
@@ -112,7 +113,8 @@ func TestRoleStartsAloneAndStops(t *testing.T) {
 	}
 }
 
-// Storing is not ready without ClickHouse; the process says why, and stops all the same.
+// The store is not ready without ClickHouse; /readyz contains the reason, and the process can
+// still be stopped.
 func TestStoreIsNotReadyWithoutClickHouse(t *testing.T) {
 	c := deployment(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -153,7 +155,7 @@ func TestAddressInUseIsNamedWithItsKey(t *testing.T) {
 	}
 }
 
-// What the parts use was closed while they were still stopping.
+// Connections were closed while the parts that use them were still stopping.
 func TestWhatPartsUseIsClosedAfterThem(t *testing.T) {
 	p := &process{log: quiet(), parts: newGroup(quiet())}
 	var order []string

@@ -9,10 +9,10 @@ import (
 	"flyball/cmd/internal/realparts"
 )
 
-// The OpenAPI document is what the listener does, in both directions: what it
-// allows is taken, what it forbids is refused, and answers are as it says. Of a
-// manifest's text, of a breaker's target and of patterns a schema can only say that they
-// are text, so what is refused there for its content is no contradiction.
+// The listener must follow its OpenAPI document in both directions: it accepts requests that
+// the document allows, rejects those that it forbids, and its responses have the documented
+// form. For the text of a manifest, the target of a breaker and patterns, the schema can only
+// require a text; a rejection of their content is not a contradiction.
 func TestRealAPIIsItsDocument(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "admin")
 	f := install(t, "", "")

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// agentLine is what `flyball agents -o json` says of an agent.
+// agentLine is an entry in the output of `flyball agents -o json`.
 type agentLine struct {
 	Agent_id    string
 	Armed       *bool
@@ -28,8 +28,8 @@ func (f *flyball) enforcementOf(agent string) agentLine {
 	return agentLine{}
 }
 
-// loops has an agent repeat a call until its finding has been decided on, and says
-// what the last of its checks answered.
+// loops repeats a call of an agent until the mode and the reason of its first decision are
+// outcome, and returns the status of a further check.
 func (f *flyball) loops(agent, run, outcome string) int {
 	f.t.Helper()
 	for i := range 40 {
@@ -51,7 +51,7 @@ func TestArmedByCommandIsEnforcedWithoutARestartAndAFileIsNot(t *testing.T) {
 		t.Fatalf("observed, and the check answers %d", code)
 	}
 
-	// The file of the running process says armed now, and nothing is.
+	// The file now contains armed, but the running process must not arm anything.
 	raw, err := os.ReadFile(f.config)
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func TestArmedByCommandIsEnforcedWithoutARestartAndAFileIsNot(t *testing.T) {
 		t.Errorf("denied after %d calls", n)
 	}
 
-	// What is meant opens nothing.
+	// An exception must not open a breaker.
 	out = f.run(nil, "exceptions", "add", "--agent", "fleet/a5", "--family", "runaway.*", "--route", "GET /v1/orders/{id}", "--for", "1h",
 		"--reason", "the nightly export")
 	if code := f.loops("fleet/a5", "meant", "observe exception"); code != 200 {
@@ -108,7 +108,7 @@ func TestArmedByCommandIsEnforcedWithoutARestartAndAFileIsNot(t *testing.T) {
 		t.Errorf("disarmed, and the check answers %d", code)
 	}
 
-	// The command line knows nothing where no point answers.
+	// Without a reachable point the command shows no arming.
 	t.Setenv("FLYBALL_CONTROL_LISTEN", fmt.Sprintf("127.0.0.1:%d", freePort(t)))
 	if a := f.enforcementOf("fleet/a4"); a.Armed != nil || a.Enforcement != "" {
 		t.Errorf("no point answers, and agents says %+v", a)
@@ -162,7 +162,7 @@ func TestTripByHandResolvesItsTargetAndSaysWhatItDid(t *testing.T) {
 		t.Errorf("the audit trail holds the secret: %s", out)
 	}
 
-	// A run that was only logged is known to the database, with who acts in it.
+	// A run that is only in the log is in the database, with its caller.
 	f.send(record(time.Now(), "support/bot", "only-logged", "/v1/orders/7", "GET", 200, 512))
 	f.until("the run is stored", 30*time.Second, "1", func() (string, error) {
 		return f.sql("SELECT count() FROM flyball.runs WHERE run_key = 'only-logged'")

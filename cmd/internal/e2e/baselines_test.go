@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// agentBaseline is what baselines show prints of an agent.
+// agentBaseline is an agent in the output of `baselines show`.
 type agentBaseline struct {
 	Baseline string           `json:"baseline"`
 	State    string           `json:"state"`
@@ -25,12 +25,12 @@ func (f *flyball) orders(n int) {
 		func() (string, error) { return f.sql("SELECT sum(generation > 0) FROM flyball.baseline_orders") })
 }
 
-// The life of a baseline: learned, listed, shown; frozen, and learned again without
-// a change; forgotten, and learned anew.
+// The life cycle of a baseline: learned, listed, shown; frozen and learned again without a
+// change; reset and learned from new runs.
 func TestBaselineLosesAnOperatorsWord(t *testing.T) {
 	f := install(t, "", "")
 	configure(t, f, fmt.Sprintf(loopConfig, f.ports["control"]))
-	f.start("FLYBALL_LEARN_MIN_RUNS=1000000") // it learns when told to
+	f.start("FLYBALL_LEARN_MIN_RUNS=1000000") // it learns only by command
 	now := time.Now()
 	calls := 0
 	past := func(day, runs, bytes int, agents ...string) {
@@ -131,7 +131,7 @@ func TestBaselineLosesAnOperatorsWord(t *testing.T) {
 		Changes []struct{ Agent, What string }
 	}
 	f.json(&diff, "baselines", "diff", list[2].Version, list[1].Version)
-	// a3 ran away
+	// a3 had a runaway
 	want := []struct{ Agent, Was, Is string }{{"fleet/a1", "active (taught)", "frozen (operator)"},
 		{"fleet/a3", "active (taught)", "frozen (incident)"}}
 	if !reflect.DeepEqual(diff.States, want) || len(diff.Changes) == 0 || diff.Changes[0].What != "bytes given" ||

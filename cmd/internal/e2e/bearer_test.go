@@ -12,7 +12,7 @@ import (
 	"flyball/cmd/internal/realparts"
 )
 
-// bearer sends a request as a caller whom the gateway knows by nothing but its token.
+// bearer sends a request of a caller that the gateway identifies only by its token.
 func bearer(gateway, path string, headers ...string) (int, error) {
 	req, err := http.NewRequest(http.MethodDelete, gateway+path, nil)
 	if err != nil {
@@ -30,8 +30,8 @@ func bearer(gateway, path string, headers ...string) (int, error) {
 	return r.StatusCode, err
 }
 
-// No log holds the bearer token of a request. The run that was tripped by the log is
-// held at the check all the same, also when it comes back as somebody else.
+// Logs do not contain the bearer token of a request. A run that was tripped because of the log
+// must still be denied at the check, also when it returns under another name.
 func TestRealEnvoyDeniesTheRunawayWithABearerToken(t *testing.T) {
 	k := realKafka(t)
 	stampOnArrival(t, k.Addr(), "gateway-logs")
@@ -77,7 +77,7 @@ func TestRealEnvoyDeniesTheRunawayWithABearerToken(t *testing.T) {
 			}
 		}
 	}
-	// Somebody else with a token of their own goes on.
+	// Another caller with a different token is not denied.
 	if code, err := bearer(envoy.URL, "/v1/accounts/8000", "Authorization", "Bearer of-another"); err != nil || code != http.StatusOK {
 		t.Errorf("another caller: %d %v", code, err)
 	}

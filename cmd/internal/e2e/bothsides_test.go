@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// The same thousand requests, asked about at the check and read from the log:
-// who, which run, which route, what effect and which resources must be the same,
-// or a breaker would miss what the detector saw.
+// The same thousand requests are sent to the check and read from the log. Caller, run, route,
+// effect and resources must be equal; otherwise a breaker would not match the calls that the
+// detector saw.
 func TestCheckAndLogSideSeeTheSame(t *testing.T) {
 	f := install(t, "", "", "agents:", "  - {id: billing/registered, consumer: reg-1}",
 		"  - {id: mesh/registered, spiffe: 'spiffe://shop/ns/a/sa/pay'}",
@@ -54,7 +54,7 @@ func TestCheckAndLogSideSeeTheSame(t *testing.T) {
 		req.Header.Set("X-Original-Method", method)
 		req.Header.Set("X-Original-URI", path)
 		req.Header.Set("X-Forwarded-For", ip)
-		req.Header.Set("User-Agent", "") // Go sends one of its own otherwise
+		req.Header.Set("User-Agent", "") // without this, Go sends its default value
 		for name, v := range headers {
 			if v != "" {
 				req.Header.Set(name, v)
@@ -85,7 +85,7 @@ func TestCheckAndLogSideSeeTheSame(t *testing.T) {
 		"resources", "trace_id", "toString(client_ip)"} {
 		out, err := f.sql(fmt.Sprintf(`SELECT count(), any(request_id), any(toString(a)), any(toString(b)) FROM (
 SELECT request_id, anyIf(%[1]s, observer_kind = 'gate') AS a, anyIf(%[1]s, observer_kind != 'gate') AS b FROM flyball.calls WHERE request_id LIKE 'both-%%' %[2]s GROUP BY request_id HAVING a != b)`, column,
-			map[bool]string{true: "AND run_key != ''"}[column == "run_id"])) // a run without a key is known by its first call
+			map[bool]string{true: "AND run_key != ''"}[column == "run_id"])) // the id of a run without a key depends on its first call
 		if err != nil {
 			t.Fatal(err)
 		}

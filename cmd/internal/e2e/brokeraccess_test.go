@@ -17,8 +17,8 @@ import (
 	"flyball/schema/wire"
 )
 
-// Control has tokens, and a process of the machine without any of them writes the record that closes an admin's kill
-// switch into the embedded broker.
+// Control has tokens. A process on the same machine without a token writes the record that
+// closes an admin's kill switch to the embedded broker.
 func TestForgedResetDoesNotCloseAKillSwitch(t *testing.T) {
 	token := rand.Text()
 	file := t.TempDir() + "/admin.token"
@@ -53,21 +53,22 @@ func TestForgedResetDoesNotCloseAKillSwitch(t *testing.T) {
 	if err := write(kgo.SeedBrokers(f.brokers())); !errors.Is(err, kerr.TopicAuthorizationFailed) {
 		t.Errorf("the forged record: %v", err)
 	}
-	time.Sleep(500 * time.Millisecond) // what a point needs to fold it, if it were there
+	time.Sleep(500 * time.Millisecond) // enough time for a point to fold the record
 	if got := status(); got != 403 {
 		t.Errorf("the kill switch answers %d after the forged record", got)
 	}
 	if st, err := os.Stat(f.passwordFile()); err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("the password's file: %v, %v", st.Mode(), err)
 	}
-	// The test can tell: with the credential the same record does close it.
+	// To prove that the test works: with the credential the same record closes it.
 	if err := write(f.login()...); err != nil {
 		t.Fatal(err)
 	}
 	f.until("the switch is closed by who may", 20*time.Second, "200", func() (string, error) { return fmt.Sprint(status()), nil })
 }
 
-// Commands of another data folder cannot read Flyball's topics, and are told why; shipping records needs no credential.
+// Commands with another data folder cannot read Flyball's topics, and the error explains the
+// reason. Shipping records needs no credential.
 func TestCommandWithoutTheDataFolderIsToldWhatItLacks(t *testing.T) {
 	f := install(t, "", "").start()
 	lines := f.dir + "/lines.json"

@@ -27,7 +27,7 @@ func through(gateway, agent, run, method, path string) (int, string, error) {
 	if err != nil {
 		return 0, "", err
 	}
-	req.Header.Set("x-login", agent) // by which the gateway of the tests knows who calls
+	req.Header.Set("x-login", agent) // by which the gateway of the tests identifies the caller
 	req.Header.Set("x-agent-run-id", run)
 	r, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -38,14 +38,14 @@ func through(gateway, agent, run, method, path string) (int, string, error) {
 	return r.StatusCode, r.Header.Get("content-type"), err
 }
 
-// hops are where the time of one trip went, in milliseconds.
+// hops are the times of the stages of one trip, in milliseconds.
 type hops struct {
 	logged, decided, denied, total float64 // call at Envoy → in Kafka → command in the log → 403 at the client
-	calls, slipped                 int     // until the 403; beyond the one that decided
+	calls, slipped                 int     // calls until the 403; calls after the deciding one
 }
 
-// A runaway behind a real gateway meets a real 403; the agent beside it never does.
-// FLYBALL_TEST_TRIPS says how many runaways, one after the other.
+// A runaway behind a real gateway gets a real 403; another agent beside it never does.
+// FLYBALL_TEST_TRIPS is the number of runaways, one after the other.
 func TestRealEnvoyDeniesTheRunaway(t *testing.T) {
 	trips := 5
 	if n, err := strconv.Atoi(os.Getenv("FLYBALL_TEST_TRIPS")); err == nil {
@@ -63,7 +63,7 @@ func TestRealEnvoyDeniesTheRunaway(t *testing.T) {
 		fmt.Sprintf("127.0.0.1:%d", f.ports["check"]), fmt.Sprintf("127.0.0.1:%d", f.ports["grpc"]))
 	realparts.StartRsyslog(t, envoy.Log, k.Addr(), "gateway-logs")
 
-	// An agent on the same gateway that behaves: six calls a run, like its past.
+	// A normal agent on the same gateway: six calls a run, as in its past.
 	stop := make(chan struct{})
 	var steady, refused atomic.Int64
 	done := make(chan struct{})
@@ -119,7 +119,7 @@ func TestRealEnvoyDeniesTheRunaway(t *testing.T) {
 		return fmt.Sprint(int(steady.Load()) - mustInt(n)), err
 	})
 
-	// Nobody answers the check: what can be taken back passes, what cannot does not.
+	// The check is not reachable: reversible calls pass, others do not.
 	f.stop()
 	for method, want := range map[string]int{"GET": 200, "HEAD": 200, "POST": 503, "DELETE": 503, "PATCH": 503} {
 		if code, _, err := through(envoy.URL, "fleet/a19", "steady-0", method, "/v1/orders/1"); err != nil || code != want {
@@ -148,7 +148,7 @@ func stampOnArrival(t *testing.T, broker, name string) {
 	}
 }
 
-// measure looks up when the run's deciding call was logged and decided on.
+// measure reads when the run's deciding call was logged and when the decision was made.
 func (h *hops) measure(f *flyball, run string, denied time.Time) {
 	f.t.Helper()
 	var call, logged, decided time.Time

@@ -1,6 +1,6 @@
-// Package e2e tests Flyball from outside, as its users meet it: the built
-// binary, its commands, ClickHouse's HTTP interface and any Kafka client.
+// Package e2e tests Flyball from outside, as users use it: the built binary, its commands,
+// ClickHouse's HTTP interface and any Kafka client.
 //
-// It refuses to reach into the process: what it asserts is what a person with
-// the README could check. Faults are kill -9 and things taken away.
+// It does not access the inside of the process: a person with the README could check the same
+// results. Faults are kill -9 and components that are removed.
 package e2e

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// withExceptions is withLoop with exceptions for what agents are meant to do.
+// withExceptions is withLoop with exceptions for intended actions of agents.
 func withExceptions(t *testing.T, exceptions string) *flyball {
 	t.Helper()
 	f := install(t, "", "")
@@ -41,7 +41,7 @@ func TestWhatIsMeantIsRecordedAndDeniesNobody(t *testing.T) {
 	if f.json(&open, "breakers", "list"); len(open) != 0 {
 		t.Errorf("%d breakers are open: %v", len(open), open)
 	}
-	// It is meant on one route; an expired exception covers nothing; and the kill switch knows of none.
+	// The exception is for one route; an expired exception has no effect; a kill switch ignores exceptions.
 	for i := range 40 {
 		f.send(record(time.Now().Add(time.Duration(i)*time.Millisecond), "fleet/a3", "meant", "/v1/orders/9", "DELETE", 200, 2))
 		if code, _, _ := f.check("fleet/a3", "meant", "GET", "/v1/orders/7"); code == 403 {

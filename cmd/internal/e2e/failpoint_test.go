@@ -18,8 +18,8 @@ var buildWithFailPoints = sync.OnceValues(func() (string, error) {
 	return out, build.Run()
 })
 
-// binaryWithFailPoints is the binary that kills itself where FLYBALL_TEST_FAILPOINT says so. It is built when the first
-// test needs it.
+// binaryWithFailPoints returns a binary that kills itself at the stage in
+// FLYBALL_TEST_FAILPOINT. It is built when the first test needs it.
 func binaryWithFailPoints(t *testing.T) string {
 	t.Helper()
 	path, err := buildWithFailPoints()
@@ -29,7 +29,7 @@ func binaryWithFailPoints(t *testing.T) string {
 	return path
 }
 
-// A variable of the environment could end the binary that users run.
+// An environment variable could kill the binary that users run.
 func TestKilledByAVariableIsNoOrdinaryBinary(t *testing.T) {
 	holds := func(path string) bool {
 		t.Helper()

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// governed is an installation whose agent support/bot has a history: it reads
-// orders, notes, and refunds small sums.
+// governed returns an installation in which the agent support/bot has a history: it reads
+// orders, writes notes, and refunds small amounts.
 func governed(t *testing.T, more string) *flyball {
 	t.Helper()
 	f := install(t, "", "", append([]string{
@@ -76,7 +76,7 @@ func TestManifestIsLearnedHeldAskedAndReviewed(t *testing.T) {
 		t.Errorf("a bad file took the place of a good one:\n%s", out)
 	}
 
-	// What it always did passes; what it never did asks.
+	// Usual calls pass; new kinds of calls need an approval.
 	if code, h, body := f.check("support/bot", "r1", "PATCH", "/v1/orders/7"); code != 200 {
 		t.Fatalf("%d %v %s", code, h, body)
 	}
@@ -97,7 +97,7 @@ func TestManifestIsLearnedHeldAskedAndReviewed(t *testing.T) {
 		t.Fatal("one yes let two calls pass")
 	}
 
-	// A task narrows, and its end ends it.
+	// A task limits the run; the limit ends with the task.
 	task := strings.TrimSpace(f.run([]int{0}, "task", "declare", "support/bot", "r2", "--target", "order:1", "--for", "10m"))
 	if code, h, _ := f.check("support/bot", "r2", "PATCH", "/v1/orders/2"); code != 403 ||
 		h.Get("X-Flyball-Why") != "policy.task:target_outside" {
@@ -120,7 +120,7 @@ func TestManifestIsLearnedHeldAskedAndReviewed(t *testing.T) {
 		t.Errorf("%s", out)
 	}
 
-	// Everything is in the trail, and the trail holds.
+	// The audit trail contains all commands, and its hash chain is valid.
 	f.until("the trail is stored", 30*time.Second, "true", func() (string, error) {
 		var r struct {
 			Live *struct{ Seq uint64 }
@@ -187,13 +187,13 @@ func TestReceiptNamesEveryHopOfATrip(t *testing.T) {
 	})
 }
 
-// A baseline that was learned of runs that are too short makes every agent of the
-// fleet a runaway at once. Two of twenty may be stopped; the others go on, and
-// somebody is told.
+// A baseline that was learned from runs that are too short makes every agent of the fleet a
+// runaway at the same time. Two of twenty agents may be stopped; the others continue, and a
+// page is sent.
 func TestPoisonedBaselineStopsFewOfAFleet(t *testing.T) {
 	f := install(t, "", "")
 	ample := fmt.Sprintf(loopConfig, f.ports["control"])
-	configure(t, f, strings.Replace(ample, "trip_budget: {per_hour: 100000, agents_percent: 100}, ", "", 1)) // the budget that is the default
+	configure(t, f, strings.Replace(ample, "trip_budget: {per_hour: 100000, agents_percent: 100}, ", "", 1)) // this leaves the default budget
 	withPast(t, f)
 	const agents = 14
 	for call := range 40 {
@@ -235,8 +235,8 @@ func TestPoisonedBaselineStopsFewOfAFleet(t *testing.T) {
 	})
 }
 
-// An alarmed run teaches nothing until a person says that it was benign, and never
-// again when a person says that it was not.
+// Baselines do not learn from a run with an alarm until a person labels it benign, and never
+// after a person labels it true.
 func TestBenignRunTeachesAgainAndATrueOneNever(t *testing.T) {
 	f := withLoop(t)
 	var lines []string
@@ -271,7 +271,7 @@ func TestBenignRunTeachesAgainAndATrueOneNever(t *testing.T) {
 		ID string `json:"finding_id"`
 	}
 	f.json(&all, "findings")
-	for _, x := range all { // one run may have several
+	for _, x := range all { // one run can have several findings
 		f.run([]int{0}, "findings", "verdict", x.ID, "benign", "--why", "the nightly check")
 	}
 	learned("201")

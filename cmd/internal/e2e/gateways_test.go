@@ -19,7 +19,7 @@ import (
 	"flyball/cmd/internal/tiers"
 )
 
-// service is what stands behind a gateway: it remembers what came through.
+// service is the service behind a gateway. It stores the requests that it received.
 type service struct {
 	*httptest.Server
 	mu   sync.Mutex
@@ -40,7 +40,7 @@ func newService(t *testing.T) *service {
 	return s
 }
 
-// got is the last request for a path that came through, nil without one.
+// got returns the last request for a path, or nil if there was none.
 func (s *service) got(methodPath string) http.Header {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,7 +66,7 @@ func viaGateway(t *testing.T, base, run, method, path, body string, headers ...s
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("X-Login", "support/bot") // by which the gateway of the tests knows who calls
+	req.Header.Set("X-Login", "support/bot") // by which the gateway of the tests identifies the caller
 	req.Header.Set("X-Agent-Run-Id", run)
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
@@ -83,8 +83,8 @@ func viaGateway(t *testing.T, base, run, method, path, body string, headers ...s
 	return r
 }
 
-// The files of deploy/gateways, on the gateways that they are for: allowed, held,
-// granted, denied, spoofed, and with Flyball slow and gone.
+// The files of deploy/gateways run on their gateways: calls that are allowed, held, granted,
+// denied and spoofed, and with Flyball slow and stopped.
 func TestRealGateways(t *testing.T) {
 	names := []string{"caddy", "envoy-grpc", "envoy-http", "nginx"}
 	if os.Getenv("FLYBALL_TEST_TRAEFIK") != "" {
@@ -115,13 +115,13 @@ func throughGateway(t *testing.T, name string) (row []string) {
 	g := realparts.StartGateway(t, name, "../../../deploy/gateways", svc.Listener.Addr().String(),
 		fmt.Sprintf("127.0.0.1:%d", f.ports["check"]), fmt.Sprintf("127.0.0.1:%d", f.ports["grpc"]))
 	seen := func(format string, args ...any) { row = append(row, fmt.Sprintf(format, args...)) }
-	reads := name != "traefik" // what it does with reads when nobody answers
+	reads := name != "traefik" // whether reads pass when the check is not reachable
 	runOf := func(key string) string {
 		_, h, _ := f.check("support/bot", key, "GET", "/v1/orders/1")
 		return h.Get("X-Flyball-Run")
 	}
 
-	// Allowed, and the ids go upstream whatever the client says they are.
+	// Allowed; upstream gets the real ids and not those that the client sent.
 	r := viaGateway(t, g.URL, "r1", "GET", "/v1/orders/1", "", "X-Flyball-Run", "00000000-0000-0000-0000-00000000f00d", "X-Flyball-Decision",
 		"mine", "X-Flyball-Why", "granted")
 	up := svc.got("GET /v1/orders/1")
@@ -130,7 +130,7 @@ func throughGateway(t *testing.T, name string) (row []string) {
 	}
 	seen("%d", r.status)
 
-	// Held, with a body that tells what to do.
+	// Held, with a body that explains how to proceed.
 	r = viaGateway(t, g.URL, "r1", "DELETE", "/v1/orders/7", "")
 	if r.status != 403 || !strings.HasPrefix(r.kind, "application/problem+json") || r.body["type"] != "urn:flyball:problem:step-up" ||
 		svc.got("DELETE /v1/orders/7") != nil {
@@ -154,7 +154,7 @@ func throughGateway(t *testing.T, name string) (row []string) {
 	}
 	seen("%d", r.status)
 
-	// An amount in the body decides, where the gateway shows it.
+	// An amount in the body is used, if the gateway sends the body.
 	if name == "envoy-grpc" || name == "envoy-http" {
 		if r := viaGateway(t, g.URL, "r-small", "POST", "/v1/refunds", `{"amount": 5, "currency": "EUR"}`, "Content-Type",
 			"application/json"); r.status != 403 && r.status != 200 {
@@ -162,7 +162,7 @@ func throughGateway(t *testing.T, name string) (row []string) {
 		}
 	}
 
-	// Tripped: the run is denied, and a later one of the same agent with it; one under way is not.
+	// Tripped: the run and later runs of the same agent are denied; a run that began before is not.
 	if r := viaGateway(t, g.URL, "good", "GET", "/v1/orders/3", ""); r.status != 200 {
 		t.Errorf("another run, before the trip: %d", r.status)
 	}
@@ -179,7 +179,7 @@ func throughGateway(t *testing.T, name string) (row []string) {
 		t.Errorf("the agent under another run id: %d", r.status)
 	}
 
-	// Flyball is slow: it is stopped and goes on later.
+	// Flyball is slow: its process is suspended and continues later.
 	if err := f.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +198,7 @@ func throughGateway(t *testing.T, name string) (row []string) {
 		t.Fatal(err)
 	}
 
-	// Flyball is gone: reads pass, what can change something is refused.
+	// Flyball is not running: reads pass, other calls are denied.
 	f.stop()
 	read, write := viaGateway(t, g.URL, "gone", "GET", "/v1/orders/5", ""), viaGateway(t, g.URL, "gone", "DELETE", "/v1/orders/5", "")
 	wantRead, wantWrite := 200, 503
@@ -210,7 +210,7 @@ func throughGateway(t *testing.T, name string) (row []string) {
 	}
 	seen("%d, %d", read.status, write.status)
 
-	// What the log says of all this, as Flyball reads it.
+	// The log of these requests, as Flyball reads it.
 	type line struct {
 		Path, Method, RunKey, RunKeySource string
 		Status                             int

@@ -48,7 +48,7 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	default:
 		tiers.Ran(enginetest.Tier)
-		// What the tests start runs from a temporary folder, and would look in the user's cache alone.
+		// Processes of the tests run in a temporary folder and would only search the user's cache.
 		if err := os.Setenv(engine.EnvLib, lib); err != nil {
 			panic(err)
 		}
@@ -64,7 +64,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// flyball is one installation: a folder, a configuration, perhaps a process.
+// flyball is one installation: a folder, a configuration and, when started, a process.
 type flyball struct {
 	t       *testing.T
 	dir     string
@@ -74,11 +74,11 @@ type flyball struct {
 	role    string
 	cmd     *exec.Cmd
 	exited  chan error
-	outside string // Kafka, if it is not embedded
+	outside string // address of Kafka, if it is not embedded
 }
 
-// install writes a configuration on free ports. kafka, when set, is an outside
-// broker, and engineAddr an outside ClickHouse.
+// install writes a configuration with free ports. kafka, if set, is the address of an outside
+// broker, and clickhouse that of an outside ClickHouse.
 func install(t *testing.T, kafka, clickhouse string, extra ...string) *flyball {
 	t.Helper()
 	f := &flyball{t: t, dir: t.TempDir(), ports: map[string]int{}, role: "up", outside: kafka}
@@ -99,7 +99,7 @@ func install(t *testing.T, kafka, clickhouse string, extra ...string) *flyball {
 	fmt.Fprintf(&b, "control: {listen: \"127.0.0.1:%d\"}\ncheck: {listen: \"127.0.0.1:%d\", grpc: \"127.0.0.1:%d\"}\nmetrics: {listen: "+
 		"\"127.0.0.1:%d\"}\n",
 		f.ports["control"], f.ports["check"], f.ports["grpc"], f.ports["metrics"])
-	// A baseline learned in the middle would give some runs a score: what compares runs has none.
+	// A baseline that is learned during a test would give scores to some runs only.
 	b.WriteString("learn: {min_runs: 1000000}\n")
 	for _, e := range extra {
 		b.WriteString(e + "\n")
@@ -226,8 +226,8 @@ func (f *flyball) stop() {
 	f.cmd = nil
 }
 
-// run is a command of the binary; it fails the test unless the exit status is 0
-// or one of ok.
+// run runs a command of the binary. It fails the test unless the exit status is 0 or one of
+// ok.
 func (f *flyball) run(ok []int, args ...string) string {
 	f.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
@@ -240,7 +240,7 @@ func (f *flyball) run(ok []int, args ...string) string {
 	if errors.As(err, &exit) {
 		for _, code := range ok {
 			if exit.ExitCode() == code && code == 3 {
-				return out.String() // what was incomplete is said in it
+				return out.String() // the output contains the reason
 			} else if exit.ExitCode() == code {
 				return out.String() + errs.String()
 			}
@@ -273,7 +273,8 @@ func (f *flyball) sql(query string) (string, error) {
 	return strings.TrimSpace(string(b)), err
 }
 
-// until asks until the answer is as wanted.
+// until calls ask repeatedly; it returns when the result is want, and fails the test after
+// within.
 func (f *flyball) until(what string, within time.Duration, want string, ask func() (string, error)) {
 	f.t.Helper()
 	end := time.Now().Add(within)
@@ -291,12 +292,12 @@ func (f *flyball) until(what string, within time.Duration, want string, ask func
 	f.t.Fatalf("%s: after %s got %.300s, want %s", what, within, got, want)
 }
 
-// storedOnce waits until n calls are stored, and checks that none is twice.
+// storedOnce waits until n calls are stored, and checks that none is stored twice.
 func (f *flyball) storedOnce(n int, within time.Duration) {
 	f.t.Helper()
 	want := strconv.Itoa(n)
 	f.until("calls stored", within, want, func() (string, error) { return f.sql("SELECT count() FROM flyball.calls") })
-	time.Sleep(1500 * time.Millisecond) // nothing may be added after the last one
+	time.Sleep(1500 * time.Millisecond) // no further call may be stored
 	got, err := f.sql("SELECT count(), uniqExact(source_topic, source_partition, source_offset, item) FROM flyball.calls")
 	if err != nil || got != want+"\t"+want {
 		f.t.Fatalf("calls stored, distinct positions: %q, %v; sent %d", got, err, n)

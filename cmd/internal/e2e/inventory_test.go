@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// A new operator's first ten minutes: who calls, what is wrong with who they
-// say they are, what they do, and where to begin.
+// The first steps of a new operator: the callers, the problems with their identities, their
+// calls, and what to protect first.
 func TestInventoryTellsANewOperatorWhereToBegin(t *testing.T) {
 	const doc = "openapi: 3.0.3\ninfo: {title: Shop, version: '1'}\npaths:\n  /v1/invoices/{invoice}:\n    delete:\n      " +
 		"x-flyball-reversibility: compensable\n      responses: {'204': {description: gone}}\n"
@@ -112,8 +112,8 @@ routes: [{openapi: ` + f.dir + `/shop.yaml}, {tool: wire_money, effect: pay, rev
 	}
 }
 
-// Words that stand where values stand make one route, not hundreds, once the
-// guard has seen a day of them; the words become resources.
+// Words in the position of values make one route instead of hundreds, after the guard has seen
+// a day of them; the words become resources.
 func TestGuardCollapsesARouteOfManyWords(t *testing.T) {
 	f := install(t, "", "").start()
 	send := func(from, to int) {

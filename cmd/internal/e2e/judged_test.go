@@ -14,19 +14,19 @@ import (
 	"flyball/detect/model/calibrate"
 )
 
-// recordedTraffic is a folder of data sets that is not part of the repository.
+// recordedTraffic is a folder with data sets that are not part of the repository.
 const recordedTraffic = "../../../../shared/data"
 
-// The detector that `flyball eval` judges is the one that detect runs: what it
-// learns of labelled runs is what learn makes of the log of the same runs, and it
-// alarms on the same calls.
+// `flyball eval` must evaluate the same detector that detect runs: it learns the same baseline
+// from labelled runs as learn does from the log of these runs, and raises alarms at the same
+// calls.
 func TestJudgedDetectorIsTheDeployedOne(t *testing.T) {
 	if calibrate.AlertShare != evaluate.Levels[0] {
 		t.Fatalf("detect alerts on %g of clean runs, eval judges %v", calibrate.AlertShare, evaluate.Levels)
 	}
 	for name, view := range labelled.Views {
 		if view == labelled.Gateway {
-			continue // no log: it names what bodies do, which nobody logs without the bodies
+			continue // no log view: it needs data from bodies, which logs do not contain
 		}
 		t.Run("bundled traffic in the "+name+" view", func(t *testing.T) {
 			var all []*recording
@@ -65,7 +65,7 @@ func TestJudgedDetectorIsTheDeployedOne(t *testing.T) {
 	}
 }
 
-// apart sets one of so many runs aside.
+// apart separates the runs: every one-th run is live, the others are past.
 func apart(all []*recording, one int) (past, live []*recording) {
 	for i, r := range all {
 		if i%one == 0 {
@@ -77,8 +77,8 @@ func apart(all []*recording, one int) (past, live []*recording) {
 	return past, live
 }
 
-// same plays the past and then what is live to an installation, and has both
-// judged in process as well.
+// same sends the past and then the live runs to an installation, and evaluates both also in
+// this process.
 func same(t *testing.T, view labelled.View, past, live []*recording) {
 	now := time.Now()
 	begin(past, now.Add(-9*24*time.Hour), now.Add(-6*time.Hour))
@@ -91,7 +91,7 @@ func same(t *testing.T, view labelled.View, past, live []*recording) {
 	deployed := f.learnOnce()
 	ids := f.runIDs()
 	for _, l := range taught {
-		l.ID = ids[l.ID] // which calibrates together is told by ids
+		l.ID = ids[l.ID] // ids determine which runs are calibrated together
 	}
 	own := evaluate.LearnDetector(taught)
 	differ(t, deployed, own.Baseline)

@@ -17,15 +17,15 @@ import (
 	"flyball/schema/wire"
 )
 
-// detected is what detect made of a run.
+// detected is the result of detect for one run.
 type detected struct {
-	score  float64            // at its end
-	rises  map[string]float64 // by the place of the call at which it was written
-	calls  []string           // their places in flyball.calls, in their order
+	score  float64            // score at the end of the run
+	rises  map[string]float64 // by the position of the call at which the score was written
+	calls  []string           // positions in flyball.calls, in order
 	alarms [len(evaluate.Levels)]*schema.CallRef
 }
 
-// detected runs by their keys.
+// detected returns the results of runs by their keys.
 func (f *flyball) detected() map[string]*detected {
 	f.t.Helper()
 	out, byID := map[string]*detected{}, map[string]*detected{}
@@ -42,7 +42,7 @@ func (f *flyball) detected() map[string]*detected {
 		}
 		out[r.Key], byID[r.ID] = d, d
 	}
-	// Within a record of flyball.calls, calls stand as in their source.
+	// In a record of flyball.calls, calls have the order of their source.
 	type place struct {
 		ID    string  `json:"run_id"`
 		Place string  `json:"place"`
@@ -79,8 +79,8 @@ FROM flyball.calls ORDER BY calls_partition, calls_offset, source_offset, item`)
 	return out
 }
 
-// agree compares what detect made of runs with what a detector makes of them in
-// process, and counts the alarms of each level.
+// agree compares the results of detect with those of a detector in this process, and counts
+// the alarms of each level.
 func agree(t *testing.T, runs []*evaluate.Labelled, deployed map[string]*detected,
 	by *evaluate.Detector) (alarms [len(evaluate.Levels)]int) {
 	t.Helper()
@@ -99,7 +99,7 @@ func agree(t *testing.T, runs []*evaluate.Labelled, deployed map[string]*detecte
 			}
 		}
 		for level, threshold := range by.Thresholds {
-			want, got := slices.IndexFunc(path, func(x float64) bool { return x > threshold })+1, 0 // of the run, from 1; 0 none
+			want, got := slices.IndexFunc(path, func(x float64) bool { return x > threshold })+1, 0 // number of the call in the run, from 1; 0: none
 			if at := d.alarms[level]; at != nil {
 				if got = slices.Index(d.calls, at.String()) + 1; got == 0 {
 					t.Errorf("%s: a finding at %s, which is no call of the run", r.ID, at)
@@ -117,7 +117,7 @@ func agree(t *testing.T, runs []*evaluate.Labelled, deployed map[string]*detecte
 	return alarms
 }
 
-// everyRecord reads a topic up to its end as of now.
+// everyRecord reads a topic up to its present end.
 func (f *flyball) everyRecord(ctx context.Context, name string, do func(*kgo.Record)) {
 	f.t.Helper()
 	client, err := kgo.NewClient(append(f.login(), kgo.ConsumeTopics(name), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
@@ -150,7 +150,7 @@ func (f *flyball) everyRecord(ctx context.Context, name string, do func(*kgo.Rec
 	}
 }
 
-// rows reads what a query answers.
+// rows reads the rows of a query.
 func (f *flyball) rows(into any, query string) {
 	f.t.Helper()
 	text, err := f.sql(query + " SETTINGS output_format_json_quote_64bit_integers = 0 FORMAT JSONEachRow")

@@ -11,8 +11,8 @@ import (
 
 func close9(a, b float64) bool { return math.Abs(a-b) <= 1e-9*max(1, math.Abs(a), math.Abs(b)) }
 
-// differ compares what two bodies know: counts and thresholds, not when and of which
-// window they were made, and what only a window tells.
+// differ compares the contents of two baselines: counts and thresholds. It ignores the time of
+// learning, the window, and values that follow only from the window.
 func differ(t *testing.T, deployed, own *baseline.Baseline) {
 	t.Helper()
 	known := func(b *baseline.Baseline) (out map[string]any) {

@@ -16,8 +16,8 @@ import (
 	"flyball/schema/kafka"
 )
 
-// play sends runs as the log of a view has them, and waits for them to be stored.
-// Some logs have calls in the order in which they ended, which is another.
+// play sends runs in the form of a view's log, and waits until they are stored. Some logs
+// contain calls in the order in which they ended, which differs from the order of their start.
 func (f *flyball) play(view labelled.View, runs []*recording) []*evaluate.Labelled {
 	f.t.Helper()
 	read, err := labelled.Examples(folder(f.t, runs), view)
@@ -61,7 +61,7 @@ func (f *flyball) play(view labelled.View, runs []*recording) []*evaluate.Labell
 	return out
 }
 
-// learnOnce learns of what is stored and returns what was published.
+// learnOnce learns from the stored runs and returns the published baseline.
 func (f *flyball) learnOnce() *baseline.Baseline {
 	f.t.Helper()
 	f.t.Setenv("FLYBALL_LEARN_MIN_RUNS", "50")
@@ -73,7 +73,7 @@ func (f *flyball) learnOnce() *baseline.Baseline {
 	return body
 }
 
-// runIDs are the ids of stored runs by their keys.
+// runIDs returns the ids of stored runs by their keys.
 func (f *flyball) runIDs() map[string]string {
 	f.t.Helper()
 	var rows []runRow

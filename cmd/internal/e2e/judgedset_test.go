@@ -15,14 +15,14 @@ import (
 	"time"
 )
 
-// recording is a recorded run: its line and those of its calls, in their order.
+// recording is a recorded run: the line of the run and those of its calls, in order.
 type recording struct {
 	id, agent string
 	run       map[string]any
 	calls     []map[string]any
 }
 
-// recordings reads the runs of a data set's folder that are wanted, by id.
+// recordings returns the wanted runs of a data set's folder, by id.
 func recordings(t *testing.T, dir fs.FS, wanted func(run map[string]any) bool) []*recording {
 	t.Helper()
 	var out []*recording
@@ -63,9 +63,9 @@ func each(t *testing.T, dir fs.FS, name string, do func(map[string]any)) {
 	}
 }
 
-// begin moves runs to where they begin one after another between two times, those of
-// each agent evenly: a day teaches no more than its share. Their calls are as far apart
-// as they were, but for long silences.
+// begin moves the starts of runs between two times, one after the other, and those of each
+// agent evenly, because a day has a limited share of the learned runs. The times between calls
+// do not change, except that long pauses are shortened.
 func begin(runs []*recording, from, to time.Time) {
 	const silence = 60_000
 	of, n, place := map[string]int{}, map[string]int{}, map[*recording]float64{}
@@ -82,7 +82,7 @@ func begin(runs []*recording, from, to time.Time) {
 		before := r.calls[0]["ts"].(float64)
 		for _, c := range r.calls {
 			ts := c["ts"].(float64)
-			moved += min(ts-before, silence) // calls of one turn may be logged in another order
+			moved += min(ts-before, silence) // calls of one turn can be logged in another order
 			before, c["ts"] = ts, moved
 		}
 	}
@@ -124,7 +124,7 @@ func folder(t *testing.T, runs []*recording) string {
 	return dir
 }
 
-// kindsOfRunaway are what a run goes on to do, by the number of the call.
+// kindsOfRunaway returns, for each kind of runaway, the next call of the run by its number.
 var kindsOfRunaway = map[string]func(r *recording, n int) map[string]any{
 	"loop":  func(r *recording, _ int) map[string]any { return r.calls[len(r.calls)/2] },
 	"cycle": func(r *recording, n int) map[string]any { return r.calls[n%min(len(r.calls), 5)] },
@@ -159,7 +159,7 @@ func asked(method, path, template string, status, given int) map[string]any {
 	return c
 }
 
-// runaway is a recorded run that goes on as its kind does.
+// runaway returns a recorded run that continues with calls of a kind of runaway.
 func runaway(base *recording, kind string, calls int) *recording {
 	r := &recording{id: base.id + "-" + kind, agent: base.agent, run: maps.Clone(base.run)}
 	r.run["run_id"] = r.id
@@ -169,7 +169,7 @@ func runaway(base *recording, kind string, calls int) *recording {
 	last := base.calls[len(base.calls)-1]["ts"].(float64)
 	for n := range calls {
 		c := maps.Clone(kindsOfRunaway[kind](base, n))
-		c["ts"] = last + 400*float64(n+1) // some begin before the one before has ended
+		c["ts"] = last + 400*float64(n+1) // some begin before the previous one has ended
 		r.calls = append(r.calls, c)
 	}
 	r.number()
@@ -182,15 +182,15 @@ func (r *recording) number() {
 	}
 }
 
-// fleet are runs of an agent whose gateway knows the routes, whose calls overlap, and
-// which deletes now and then. Half of them are of one that only says who it is.
+// fleet returns runs of an agent with routes that the gateway knows, overlapping calls and
+// some deletes. Half of the runs belong to an agent that only claims its identity.
 func fleet(runs int) (out []*recording) {
 	for i := range runs {
 		name := []string{"ledger/clerk", "drifter/clerk"}[i%2]
 		r := &recording{id: fmt.Sprint("ledger-", i), agent: name}
 		r.run = map[string]any{"run_id": r.id, "agent_id": name, "task_id": fmt.Sprint("ledger/", i%7)}
 		if i%2 == 1 {
-			r.run["agent_id"] = "" // no consumer of the gateway's
+			r.run["agent_id"] = "" // not a consumer of the gateway
 		}
 		for n := range 2 + i%5 {
 			r.calls = append(r.calls, kindsOfRunaway["sweep"](r, 31*i+n))

@@ -24,8 +24,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// load sends records open loop, at a rate, until stopped: a slow Flyball does
-// not slow it down.
+// load sends records at a fixed rate (open loop) until it is stopped: a slow Flyball does not
+// reduce the rate.
 type load struct {
 	stop chan struct{}
 	done sync.WaitGroup
@@ -68,11 +68,11 @@ func (l *load) end() int {
 	return int(l.sent.Load())
 }
 
-// trips makes n runs run away, a few at a time, and returns how long after the
-// acknowledgement of the deciding call each was first denied, sorted.
+// trips makes n runaways, a few at a time. It returns, for each, the time from the
+// acknowledgement of the deciding call to the first denial, sorted.
 func (f *flyball) trips(prefix string, n int) []time.Duration {
-	const deciding = 5 // the call that trips a loop by this baseline; the test of the backtest says so
-	// All agents are active before the first trips: the trip budget is a share of them.
+	const deciding = 5 // the call that trips a loop with this baseline; the test of the backtest verifies it
+	// All agents are active before the first trip, because the trip budget is a share of them.
 	var before []string
 	for i := range n {
 		before = append(before, record(time.Now(), fmt.Sprintf("fleet/%s%d", prefix, i), fmt.Sprintf("before-%s-%d", prefix, i), "/v1/orders/1",
@@ -138,7 +138,7 @@ func quantile(sorted []time.Duration, q float64) time.Duration {
 	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
 }
 
-// histogram of latencies in powers of two of a millisecond.
+// histogram returns a histogram of latencies in powers of two of a millisecond.
 func histogram(title string, sorted []time.Duration) {
 	fmt.Printf("%s: %d trips, p50 %s, p90 %s, p99 %s, max %s\n", title, len(sorted), quantile(sorted, .5).Round(100*time.Microsecond),
 		quantile(sorted, .9).Round(100*time.Microsecond),
@@ -160,12 +160,12 @@ func measuring(t *testing.T) {
 	if os.Getenv("FLYBALL_TEST_MEASURE") == "" {
 		t.Skip("a measurement, not a test: FLYBALL_TEST_MEASURE=1")
 	}
-	// As flyball itself does on a small machine: what measures must not wait for
-	// what generates the load.
+	// As flyball does on a small machine: the goroutines that measure must not wait for
+	// those that generate the load.
 	runtime.GOMAXPROCS(max(4, runtime.GOMAXPROCS(0)))
 }
 
-// Produce acknowledged → first denial, with 5,000 other calls a second.
+// Time from the acknowledged produce to the first denial, with 5,000 other calls a second.
 func TestMeasureTripLatency(t *testing.T) {
 	measuring(t)
 	f := withLoop(t)
@@ -182,7 +182,7 @@ func TestMeasureTripLatency(t *testing.T) {
 	t.Logf("%d calls of load in %s", sent, time.Since(at).Round(time.Second))
 }
 
-// One agent at 20,000 calls a second does not hide another.
+// An agent with 20,000 calls a second must not hide another one.
 func TestMeasureOneRunawayHidesAnother(t *testing.T) {
 	measuring(t)
 	f := withLoop(t)
@@ -203,10 +203,9 @@ func TestMeasureOneRunawayHidesAnother(t *testing.T) {
 	})
 }
 
-// The check itself at 5,000 a second, open loop: latency counts from when a
-// request was due.
-// TestMeasureCheckOnOneCore is a point alone on one core, with what a large tenant
-// holds; gateway, broker and everything else share the other.
+// The check at 5,000 requests a second, open loop: latency is counted from the time at which a
+// request was due. The point runs alone on one core, with the state of a large tenant;
+// gateway, broker and the other processes share the other core.
 func TestMeasureCheckOnOneCore(t *testing.T) {
 	measuring(t)
 	f := withLoop(t)
@@ -221,7 +220,7 @@ func TestMeasureCheckOnOneCore(t *testing.T) {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}
-	// what is measured is the answer, not the storing of what was asked
+	// the response is measured, not the storage of the checked requests
 	for _, pid := range append(children(f.cmd.Process.Pid), f.cmd.Process.Pid) {
 		_ = exec.Command("taskset", "-a", "-c", "-p", "1", fmt.Sprint(pid)).Run()
 		tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
@@ -267,7 +266,7 @@ func TestMeasureCheckOnOneCore(t *testing.T) {
 		post("PUT", "/v1/manifests",
 			fmt.Sprintf(`{"text": "version: 1\nagent: fleet/a%d\nscope: {routes: [\"GET /**\", \"PATCH /v1/orders/{id}\"]}\nquotas: [{name: calls, calls: 100000000, per: 1h}]\n", "reason": "test"}`, i))
 	})
-	// What gRPC, this machine and these clients cost by themselves: a server that answers and does nothing else.
+	// The cost of gRPC, this machine and these clients: a server that only responds.
 	null := exec.Command(os.Args[0])
 	at := fmt.Sprintf("127.0.0.1:%d", freePort(t))
 	null.Env = append(os.Environ(), "FLYBALL_TEST_NULL_CHECK="+at)
@@ -307,7 +306,7 @@ func TestMeasureCheckOnOneCore(t *testing.T) {
 	fmt.Printf("the point itself, by its own clock, answers within seconds: %s\n", point.took())
 }
 
-// nullCheck answers every check with yes, until it is killed.
+// nullCheck allows every check until it is killed.
 type nullCheck struct {
 	auth.UnimplementedAuthorizationServer
 }
@@ -326,7 +325,8 @@ func serveNullCheck(addr string) {
 	panic(s.Serve(l))
 }
 
-// took is the share of answers that the process gave within a time, by its own clock.
+// took returns the buckets of the check's histogram of durations, measured by the process
+// itself.
 func (f *flyball) took() string {
 	r, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/metrics", f.ports["metrics"]))
 	if err != nil {
@@ -343,8 +343,8 @@ func (f *flyball) took() string {
 	return strings.Join(out, " ")
 }
 
-// paced calls at a rate for some seconds, from so many senders, and says how long
-// after its moment each call was answered, in order.
+// paced makes calls at a rate for some seconds, from a number of senders. It returns the time
+// from the due time of each call to its response, in order.
 func paced(rate, seconds, senders int, call func(n int64)) []time.Duration {
 	began := time.Now()
 	var next atomic.Int64
@@ -362,7 +362,7 @@ func paced(rate, seconds, senders int, call func(n int64)) []time.Duration {
 				}
 				time.Sleep(time.Until(due))
 				if late := time.Since(due); late > 0 && late < 2*time.Millisecond {
-					due = due.Add(late) // the sleep's own overshoot is nobody's delay; a queue of callers is
+					due = due.Add(late) // the overshoot of the sleep is not a delay of the check; a queue of callers is
 				}
 				call(n)
 				mine = append(mine, time.Since(due))

@@ -17,8 +17,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Records that nobody could read are read after a fix, each once: the second
-// replay finds nothing to do, and what still cannot be read is not sent.
+// Records that could not be read are read after a fix, each once: the second replay has
+// nothing to send, and records that still cannot be read are not sent.
 func TestDeadLettersComeThroughOnceAfterAFix(t *testing.T) {
 	f := install(t, "", "").start()
 	moat := func(i int) string {
@@ -27,7 +27,7 @@ func TestDeadLettersComeThroughOnceAfterAFix(t *testing.T) {
 	}
 	f.send(moat(1), moat(2), `{"no":"idea"}`, moat(3))
 	f.until("four dead letters", 30*time.Second, "4", func() (string, error) { return f.sql("SELECT count() FROM flyball.dead_letters") })
-	// Somebody else's record in the topic stops no replay.
+	// A foreign record in the topic must not stop the replay.
 	if err := f.own().ProduceSync(t.Context(), &kgo.Record{Topic: "flyball.dead-letters", Value: []byte("junk")}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
@@ -75,9 +75,8 @@ func TestDeadLettersComeThroughOnceAfterAFix(t *testing.T) {
 	}
 }
 
-// A secret in every place of many formats, and in a Kafka key: it is in the
-// input, in the dead letters, and nowhere else: no table, no other topic, no
-// log line, no metric, no listing, no report.
+// Secrets are put in every place of many formats, and in a Kafka key. They may be in the input
+// and in the dead letters, but in no table, other topic, log line, metric, listing or report.
 func TestASecretIsNowhereButInTheDeadLetters(t *testing.T) {
 	const canary = "c4naryS3cret0987654321"
 	f := install(t, "", "").start()
@@ -164,7 +163,7 @@ func TestASecretIsNowhereButInTheDeadLetters(t *testing.T) {
 	}
 }
 
-// all are the records of a topic.
+// all returns the records of a topic.
 func (f *flyball) all(topic string) []*kgo.Record {
 	f.t.Helper()
 	admin := kadm.NewClient(f.own())
@@ -188,7 +187,7 @@ func (f *flyball) all(topic string) []*kgo.Record {
 	}
 	defer c.Close()
 	var out []*kgo.Record
-	ctx, cancel := context.WithTimeout(f.t.Context(), 5*time.Second) // a compacted end is never reached
+	ctx, cancel := context.WithTimeout(f.t.Context(), 5*time.Second) // the end of a compacted topic is never reached
 	defer cancel()
 	for len(until) > 0 && ctx.Err() == nil {
 		c.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
@@ -201,8 +200,8 @@ func (f *flyball) all(topic string) []*kgo.Record {
 	return out
 }
 
-// The newest records of a topic are shown as they would be read, with the line
-// that pins the format; nobody's place in the topic moves.
+// The newest records of a topic are shown as ingest would read them, with the line that fixes
+// the format; committed offsets do not change.
 func TestDecodeShowsATopic(t *testing.T) {
 	f := install(t, "", "").start()
 	var lines []string

@@ -15,26 +15,26 @@ const loopConfig = `detect: {mode: armed}
 control: {trip_budget: {per_hour: 100000, agents_percent: 100}, point: test, listen: "127.0.0.1:%d"}
 learn: {quarantine: 0s, window: 240h, every: 10h, min_runs: 50}`
 
-// withLoop installs everything armed, with a baseline learned from the past of
-// a fleet that reads and writes orders.
+// withLoop installs Flyball with everything armed, and with a baseline learned from the past
+// of a fleet that reads and writes orders.
 func withLoop(t *testing.T, env ...string) *flyball {
 	t.Helper()
 	return withLoopOn(t, "", "", env...)
 }
 
-// withLoopAnd is withLoop with more configuration.
+// withLoopAnd is withLoop with additional configuration.
 func withLoopAnd(t *testing.T, more string, env ...string) *flyball {
 	t.Helper()
 	return withLoopOn(t, "", more, env...)
 }
 
-// withLoopOn is the same on an outside Kafka.
+// withLoopOn is withLoopAnd with an outside Kafka.
 func withLoopOn(t *testing.T, kafka, more string, env ...string) *flyball {
 	t.Helper()
 	return withLoopIn(t, install(t, kafka, ""), more, env...)
 }
 
-// withLoopIn is the same in an installation that has not started.
+// withLoopIn is withLoopAnd in an installation that was not started.
 func withLoopIn(t *testing.T, f *flyball, more string, env ...string) *flyball {
 	t.Helper()
 	configure(t, f, fmt.Sprintf(loopConfig, f.ports["control"])+"\n"+more)
@@ -42,7 +42,7 @@ func withLoopIn(t *testing.T, f *flyball, more string, env ...string) *flyball {
 	return f
 }
 
-// withPast starts an installation and teaches it the past of the fleet.
+// withPast starts an installation that learns the past of the fleet.
 func withPast(t *testing.T, f *flyball, env ...string) {
 	t.Helper()
 	f.start(env...)
@@ -69,7 +69,7 @@ func withPast(t *testing.T, f *flyball, env ...string) {
 	}
 }
 
-// configure puts other lines about control and learn in place of those of install.
+// configure replaces the lines of install about control and learn.
 func configure(t *testing.T, f *flyball, more string) {
 	t.Helper()
 	raw, err := os.ReadFile(f.config)
@@ -92,7 +92,7 @@ func record(at time.Time, agent, run, path, method string, status, bytes int) st
 		at.UTC().Format("2006-01-02T15:04:05.000Z"), method, path, status, bytes, run, at.UnixNano(), agent, run)
 }
 
-// ask asks the check endpoint as a gateway does.
+// check calls the check endpoint as a gateway does.
 func (f *flyball) check(agent, run, method, path string) (int, http.Header, string) {
 	f.t.Helper()
 	req, err := http.NewRequest("GET", fmt.Sprintf("http://127.0.0.1:%d/check", f.ports["check"]), nil)
@@ -114,8 +114,7 @@ func (f *flyball) check(agent, run, method, path string) (int, http.Header, stri
 	return resp.StatusCode, resp.Header, string(body)
 }
 
-// runAway sends the same call until the check refuses the run, and says after
-// how many calls it did.
+// runAway sends the same call until the check denies the run, and returns the number of calls.
 func (f *flyball) runAway(agent, run string, within time.Duration) int {
 	f.t.Helper()
 	end := time.Now().Add(within)
@@ -156,7 +155,7 @@ func TestRunawayIsDeniedAndNobodyElse(t *testing.T) {
 			t.Errorf("%v was denied: %d %s", ok, code, body)
 		}
 	}
-	// A person resets it, of this generation only.
+	// A person resets this generation of the breaker.
 	var open []struct {
 		Scope      struct{ Kind, Value string }
 		Generation uint64
@@ -172,7 +171,7 @@ func TestRunawayIsDeniedAndNobodyElse(t *testing.T) {
 	if code, _, _ := f.check("fleet/a3", "bad", "GET", "/v1/orders/8"); code != 200 {
 		t.Errorf("after the reset: %d", code)
 	}
-	// By hand, and around all of it.
+	// A manual kill switch, and a bypass.
 	f.run([]int{0}, "breakers", "trip", "credential", "fleet/a1", "--until-reset", "--reason", "leaked key")
 	if code, _, _ := f.check("fleet/a1", "good", "GET", "/v1/orders/1"); code != 403 {
 		t.Errorf("tripped by hand: %d", code)
@@ -297,7 +296,7 @@ func TestBacktestSaysWhatWouldHaveTripped(t *testing.T) {
 			t.Errorf("the table does not say %q:\n%s", want, table)
 		}
 	}
-	// A person judges it: then nothing healthy was stopped.
+	// A person labels the finding true: then no normal run was stopped.
 	finding, err := f.sql("SELECT finding_id FROM flyball.findings WHERE family = 'runaway.loop'")
 	if err != nil {
 		t.Fatal(err)
@@ -307,12 +306,12 @@ func TestBacktestSaysWhatWouldHaveTripped(t *testing.T) {
 		f.json(&got, "backtest", "--since", "48h")
 		return fmt.Sprint(got.Present.Healthy_blocked.Runs), nil
 	})
-	// What is wrong with a candidate is said before anything is read.
+	// Errors of a candidate are reported before data is read.
 	if err := os.WriteFile(candidate, []byte("detect: {exceptions: [{name: x, agent: y, family: runaway.loop}]}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	f.run([]int{2}, "backtest", "--candidate", candidate)
-	// What is stored was judged by the same rules when it came.
+	// The stored calls were evaluated by the same rules when they arrived.
 	f.until("the same call tripped it", 20*time.Second, fmt.Sprint(trip.At.UnixMilli()), func() (string, error) {
 		return f.sql("SELECT toUnixTimestamp64Milli(min(at)) FROM flyball.decisions WHERE agent_id = 'fleet/a7'")
 	})
@@ -339,7 +338,7 @@ func TestKilledBetweenFindingAndCommand(t *testing.T) {
 				t.Fatalf("the fail point %s was not reached", stage)
 			}
 			f.start()
-			// The broker dies with the process: what it did not acknowledge is sent again.
+			// The broker is killed with the process: unacknowledged records are sent again.
 			f.send(left...)
 			f.until("the run is denied after the restart", 30*time.Second, "403", func() (string, error) {
 				code, _, _ := f.check("fleet/a6", "bad", "GET", "/v1/orders/7")

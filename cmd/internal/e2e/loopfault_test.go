@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// ClickHouse is away: runaways are stopped and people told, and what happened is
-// stored when it is back.
+// ClickHouse is not reachable: runaways are stopped and pages are sent, and the data is stored
+// when it is reachable again.
 func TestClickHouseAwayTripsAndPagesGoOn(t *testing.T) {
 	server := install(t, "", "").start() // its engine is the outside ClickHouse
 	p := ring(t)
@@ -31,7 +31,8 @@ func TestClickHouseAwayTripsAndPagesGoOn(t *testing.T) {
 	})
 }
 
-// The broker is away: points go on with what they know, and say so.
+// The broker is not reachable: points continue with their last state and report that it is
+// stale.
 func TestBrokerAwayPointsKeepTheLastStateAndSayStale(t *testing.T) {
 	k := realKafka(t)
 	f := withLoopOn(t, k.Addr(), "")

@@ -24,7 +24,7 @@ func TestObserversOfOneCallAreCountedOnce(t *testing.T) {
 	f.send(lines...)
 	f.until("both rows of each call", 30*time.Second, fmt.Sprint(2*n),
 		func() (string, error) { return f.sql("SELECT count() FROM flyball.calls") })
-	// The first call may be counted twice: until its second row nobody knows of a second observer.
+	// The first call may be counted twice: the second observer is unknown until its first row.
 	f.until("the run", 30*time.Second, fmt.Sprint(n+1), func() (string, error) {
 		return f.sql("SELECT calls FROM flyball.runs WHERE run_key = 'mesh'")
 	})
@@ -55,8 +55,8 @@ func TestObserversOfOneCallAreCountedOnce(t *testing.T) {
 	}
 }
 
-// A service's spans that name no caller are the agent's whose trace they lie
-// in: a sub-run of its run, under its name, in whatever order they come.
+// Spans of a service that do not name a caller belong to the agent of their trace: they form a
+// sub-run of its run, under its name, in any order of arrival.
 func TestServerSpansWithoutACallerAreTheAgents(t *testing.T) {
 	f := install(t, "", "").start()
 	f.send(spansOfTwoTraces()...)
@@ -94,8 +94,8 @@ func TestServerSpansWithoutACallerAreTheAgents(t *testing.T) {
 	}
 }
 
-// spansOfTwoTraces are an agent's own spans and those of the service behind it,
-// which name nobody: in the second trace one of them comes before the agent's.
+// spansOfTwoTraces returns spans of an agent and of the service behind it, which do not name a
+// caller. In the second trace one of the latter comes before those of the agent.
 func spansOfTwoTraces() []string {
 	now := time.Now().Add(-time.Minute)
 	span := func(service, trace, id, parent string, kind int, at time.Duration, attributes string) string {
@@ -117,7 +117,7 @@ func spansOfTwoTraces() []string {
 	agent(early, "00000000000000a1")
 	server(early, "00000000000000b1")
 	server(early, "00000000000000b2")
-	server(late, "00000000000000c1") // before anybody said whose trace it is
+	server(late, "00000000000000c1") // before the owner of the trace is known
 	agent(late, "00000000000000a2")
 	server(late, "00000000000000c2")
 	return lines
@@ -126,8 +126,8 @@ func spansOfTwoTraces() []string {
 const ownedSpans = "SELECT owner.run_key, sub.calls FROM flyball.runs AS sub INNER JOIN flyball.runs AS owner ON sub.parent_run_id = " +
 	"owner.run_id WHERE sub.agent_id = 'planner-svc/planner' AND sub.calls = 2 ORDER BY 1"
 
-// Killed after the owners of traces and the calls are durable, and before the
-// input is committed: both are written again, and nothing counts twice.
+// The process is killed after the owners of traces and the calls are durable, and before the
+// input is committed: both are written again, and no call counts twice.
 func TestKilledBetweenOwnerAndCommit(t *testing.T) {
 	f := install(t, "", "").start("FLYBALL_TEST_FAILPOINT=ingest.durable|committed:1")
 	left := f.trySend(spansOfTwoTraces()...)

@@ -26,7 +26,7 @@ const pagerSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYq="
 type phone struct {
 	*httptest.Server
 	mu    sync.Mutex
-	pages []incident.Page // as they came, with repeats
+	pages []incident.Page // in order of arrival, with repeats
 	away  bool
 }
 
@@ -54,7 +54,7 @@ func ring(t *testing.T) *phone {
 	return p
 }
 
-// told is every page once, in the order of its first arrival: "kind because".
+// told returns every page once, in the order of its first arrival, as "kind because".
 func (p *phone) told(run string) (out []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -94,7 +94,7 @@ func TestPageTellsWhatHappenedAndHowToResetIt(t *testing.T) {
 		page.Touched.ReadOnly == 0 || page.Breaker == nil {
 		t.Errorf("the page: %+v", page)
 	}
-	// What the page says to type works as typed.
+	// The command in the page works as printed.
 	reset := page.Commands[len(page.Commands)-1]
 	if !strings.HasPrefix(reset, "flyball breakers reset ") {
 		t.Fatalf("commands: %q", page.Commands)
@@ -127,7 +127,7 @@ func TestKilledBetweenTripAndPage(t *testing.T) {
 			f.send(left...)
 			want := "opened finding_opened, updated level_raised, updated breaker_opened"
 			f.until("each page told", 30*time.Second, want, func() (string, error) { return strings.Join(p.told("bad"), ", "), nil })
-			// Something else after it proves that nothing more follows.
+			// A later page proves that no further page follows.
 			f.run([]int{0}, "alert", "test", "phone")
 			if got := strings.Join(p.told("bad"), ", "); got != want {
 				t.Fatalf("told %s", got)
@@ -196,8 +196,8 @@ func TestPageReachesRealAlertmanager(t *testing.T) {
 	})
 }
 
-// A runaway whose every call carries secrets pages somebody who must not see
-// them: not in the page, the finding, the breaker or the denial.
+// All calls of a runaway contain secrets, which the receiver of its page must not see: the
+// page, the finding, the breaker and the denial do not contain them.
 func TestAPageHoldsNoSecret(t *testing.T) {
 	const canary = "c4naryS3cret55512345"
 	p := ring(t)

@@ -26,7 +26,7 @@ func TestEveryCallStoredOnceInItsRun(t *testing.T) {
 	f.checkRuns(tr)
 }
 
-// The same log at another speed is the same history.
+// The same log at another speed has the same result.
 func TestSpeedChangesNothing(t *testing.T) {
 	tr := makeTraffic(2, 30, 4)
 	fast := install(t, "", "").start()
@@ -45,8 +45,8 @@ func TestSpeedChangesNothing(t *testing.T) {
 	}
 }
 
-// kill -9 of the whole process at random moments under load. A kill counts
-// only if records were in doubt: read by somebody, not yet stored.
+// kill -9 of the whole process at random times under load. A kill counts only if there were
+// records that were read and not yet stored.
 func TestKilledUnderLoad(t *testing.T) {
 	const kills = 10
 	tr := makeTraffic(3, 3000, 12)
@@ -87,7 +87,7 @@ func TestKilledUnderLoad(t *testing.T) {
 	}
 }
 
-// metric is the sum of one of the process's own metrics.
+// metric returns the sum of one of the process's metrics.
 func (f *flyball) metric(name string) float64 {
 	r, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/metrics", f.ports["metrics"]))
 	if err != nil {
@@ -123,7 +123,7 @@ func firstDifference(a, b string) string {
 	return fmt.Sprintf("lengths %d and %d", len(a), len(b))
 }
 
-// Killed exactly between two durable writes.
+// The process is killed exactly between two durable writes.
 func TestKilledAtFailPoints(t *testing.T) {
 	tr := makeTraffic(4, 300, 10)
 	for _, stage := range []string{"ingest.durable|committed:1", "detect.output|checkpoint:2", "detect.entries|record:2",
@@ -200,7 +200,8 @@ func children(parent int) []int {
 	return out
 }
 
-// ClickHouse is away: the rest goes on, the journal waits, and catches up.
+// ClickHouse is not reachable: the other parts continue, the journal grows, and the store
+// later catches up.
 func TestClickHouseGone(t *testing.T) {
 	tr := makeTraffic(6, 300, 10)
 	server := install(t, "", "").start() // its engine is the outside ClickHouse
@@ -229,7 +230,7 @@ func away() time.Duration {
 	return 30 * time.Second
 }
 
-// A second process joins every role's group in the middle, and leaves.
+// A second process joins the group of every role during the load, and leaves.
 func TestRebalanceInTheMiddle(t *testing.T) {
 	tr := makeTraffic(7, 900, 10)
 	one := install(t, "", "").start()

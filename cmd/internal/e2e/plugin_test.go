@@ -17,7 +17,7 @@ import (
 	goplugin "github.com/hashicorp/go-plugin"
 )
 
-// host starts the built plugin as Grafana does: the same handshake, the same protocol.
+// host starts the built plugin as Grafana does, with the same handshake and protocol.
 type host struct {
 	data   grpcplugin.DataClient
 	health grpcplugin.DiagnosticsClient
@@ -112,7 +112,7 @@ func TestPluginAnswersOverGrafanasProtocol(t *testing.T) {
 			t.Errorf("%v: no field %s", tc.query, tc.field)
 		}
 	}
-	// What is wrong names the key, the value and the rule; and a hostile value is a value.
+	// Errors contain the key, the value and the rule; a hostile value is only a value.
 	for want, query := range map[string]map[string]any{
 		`queryType: "sql" is none of`:   {"queryType": "sql"},
 		`minLevel: "high" is none of`:   {"queryType": "runs", "minLevel": "high"},

@@ -15,9 +15,9 @@ import (
 	"flyball/cmd/internal/realparts"
 )
 
-// What real nginx, HAProxy, Caddy and Apache write of the same requests is read
-// as the same calls: quotes and backslashes in a header, an escaped path, a
-// request that is none.
+// The log lines of real nginx, HAProxy, Caddy and Apache for the same requests are read as the
+// same calls: with quotes and backslashes in a header, an escaped path, and an invalid
+// request.
 func TestRealProxiesWriteWhatIsRead(t *testing.T) {
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "missing") {
@@ -76,7 +76,7 @@ func TestRealProxiesWriteWhatIsRead(t *testing.T) {
 			}
 			for _, q := range requests {
 				path, _, _ := strings.Cut(q.target, "?")
-				// Not in order: a thread may write its line when it likes.
+				// The order of lines is not fixed: each thread writes its line at its own time.
 				i := slices.IndexFunc(calls, func(c map[string]any) bool { return c["path"] == path })
 				if i < 0 {
 					t.Errorf("%s %s: no call of %s: %v", p.Name, format, path, calls)

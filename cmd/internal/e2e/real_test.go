@@ -30,7 +30,7 @@ func realKafka(t *testing.T) *realparts.Kafka {
 	return k
 }
 
-// The same path on Apache Kafka, which is killed in the middle.
+// The same path with Apache Kafka, which is killed during the load.
 func TestRealKafkaKilledInTheMiddle(t *testing.T) {
 	k := realKafka(t)
 	tr := makeTraffic(11, 600, 10)
@@ -45,14 +45,14 @@ func TestRealKafkaKilledInTheMiddle(t *testing.T) {
 	}
 	f.storedOnce(tr.calls, 120*time.Second)
 	f.checkRuns(tr)
-	// Flyball too, with the rest in doubt.
+	// Flyball is killed too, while the other records are not yet stored.
 	f.kill9()
 	f.start()
 	f.storedOnce(tr.calls, 60*time.Second)
 	f.checkRuns(tr)
 }
 
-// A real gateway's access log, shipped by a real shipper.
+// The access log of a real gateway, sent by a real shipper.
 func TestRealEnvoyShippedByRsyslog(t *testing.T) {
 	k := realKafka(t)
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -105,8 +105,8 @@ func TestRealEnvoyShippedByRsyslog(t *testing.T) {
 	}
 }
 
-// Spans of a real OpenTelemetry SDK, put on Kafka as the collector's exporter
-// does: the export request's bytes as they are.
+// Spans of a real OpenTelemetry SDK, written to Kafka as the collector's exporter does: the
+// unchanged bytes of the export request.
 func TestRealOpenTelemetrySDK(t *testing.T) {
 	k := realKafka(t)
 	f := install(t, k.Addr(), "").start()

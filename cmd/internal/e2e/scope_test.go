@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// A scope that was learned of the past answers the same at the check, where a call
-// waits, and in the log, where it was made: which runs would be held is one list.
+// A learned scope must hold the same runs at the check, where a call waits, and in the log,
+// where the call was made.
 func TestLearnedScopeHoldsTheSameRunsOnBothSides(t *testing.T) {
 	f := install(t, "", "", "routes:",
 		"  - {method: POST, template: '/v1/accounts/{account}/refunds', effect: pay, reversibility: compensable, resources: ['account:account']}")
@@ -69,7 +69,7 @@ learn: {quarantine: 0s, window: 240h, every: 10h, min_runs: 50}`, f.ports["contr
 	for i, tc := range []struct{ agent, task, method, path string }{
 		{"shop/a0", "refund", "POST", "/v1/accounts/main/refunds"},
 		{"shop/a0", "refund", "POST", "/v1/accounts/thief/refunds"},
-		{"shop/a0", "refund", "PUT", "/v1/orders/999999"}, // ids that are new each time
+		{"shop/a0", "refund", "PUT", "/v1/orders/999999"}, // new ids each time
 		{"shop/a0", "refund", "GET", "/v1/users/7"},
 		{"shop/a0", "refund", "DELETE", "/v1/users/7"},
 		{"shop/new", "refund", "POST", "/v1/users"},

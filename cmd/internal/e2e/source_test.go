@@ -24,7 +24,8 @@ func (f *flyball) brokers() string {
 	return fmt.Sprintf("127.0.0.1:%d", f.ports["kafka"])
 }
 
-// login is how a process of Flyball's own authenticates with the embedded broker; what ships records needs none.
+// login returns the options by which a process of Flyball authenticates with the embedded
+// broker. Shippers need none.
 func (f *flyball) login() []kgo.Opt {
 	f.t.Helper()
 	opts := []kgo.Opt{kgo.SeedBrokers(f.brokers())}
@@ -40,7 +41,8 @@ func (f *flyball) login() []kgo.Opt {
 
 func (f *flyball) passwordFile() string { return filepath.Join(f.dir, "data", "broker.password") }
 
-// beside lets a role with a data folder of its own use the embedded broker of another installation.
+// beside makes a role with another data folder use the embedded broker of another
+// installation.
 func (f *flyball) beside(other *flyball) {
 	if other.outside == "" {
 		f.env = append(f.env, "FLYBALL_KAFKA_SASL_MECHANISM=PLAIN", "FLYBALL_KAFKA_SASL_USER=flyball",
@@ -48,10 +50,10 @@ func (f *flyball) beside(other *flyball) {
 	}
 }
 
-// kafka is a client of who ships records.
+// kafka returns a client with the rights of a shipper.
 func (f *flyball) kafka() *kgo.Client { return f.client(kgo.SeedBrokers(f.brokers())) }
 
-// own is a client with Flyball's own rights.
+// own returns a client with Flyball's rights.
 func (f *flyball) own() *kgo.Client { return f.client(f.login()...) }
 
 func (f *flyball) client(opts ...kgo.Opt) *kgo.Client {
@@ -71,7 +73,7 @@ func (f *flyball) send(lines ...string) {
 	}
 }
 
-// trySend returns the lines nobody acknowledged, in order.
+// trySend returns the lines that were not acknowledged, in order.
 func (f *flyball) trySend(lines ...string) (left []string) {
 	f.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
@@ -104,8 +106,8 @@ func TestTopicGetsMorePartitions(t *testing.T) {
 	}
 }
 
-// A topic deleted and made again starts at offset 0: nothing of it may be taken
-// for what the old one held, and nothing of the old one is lost.
+// A topic that is deleted and created again starts at offset 0: its records must not be
+// confused with those of the old topic, and no record of the old topic is lost.
 func TestTopicRecreated(t *testing.T) {
 	tr := makeTraffic(22, 60, 8)
 	f := install(t, "", "").start()
@@ -127,15 +129,15 @@ func TestTopicRecreated(t *testing.T) {
 	f.checkRuns(tr)
 }
 
-// The registry learns in mid-run whose credential it is: the run goes on under
-// its id, with its owner, and now carries the verified name.
+// The registry gets the owner of a credential during a run: the run keeps its id and its
+// owner, and then has the verified name.
 func TestRegistryReloadsInMidRun(t *testing.T) {
 	line := func(i int) string {
 		return fmt.Sprintf(`{"start_time":"2026-11-20T12:00:%02d.000Z","method":"GET","path":"/orders/%d","response_code":200,"duration":5,"peer":"spiffe://prod/ns/a/sa/robot","x_agent_run_id":"mid-run"}`, i, 100+i)
 	}
 	f := install(t, "", "").start()
 	f.send(line(0), line(1))
-	// The run's row follows its calls.
+	// The row of the run is stored after its calls.
 	f.until("first calls", 30*time.Second, "2", func() (string, error) { return f.sql("SELECT sum(calls) FROM flyball.runs") })
 	before, err := f.sql("SELECT run_id, agent_id FROM flyball.runs")
 	if err != nil {
@@ -160,8 +162,8 @@ func TestRegistryReloadsInMidRun(t *testing.T) {
 	})
 }
 
-// Refunds whose order stands in a body that nobody logged: the report says so,
-// lists them first, and its exit status says that it is incomplete.
+// The orders of some refunds are only in bodies that were not logged. The report contains a
+// caveat and lists them first, and its exit status reports that it is incomplete.
 func TestTouchedKnowsWhatItCannotKnow(t *testing.T) {
 	f := install(t, "", "").start()
 	var lines []string

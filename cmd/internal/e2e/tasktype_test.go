@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// What an orchestrator declared a run to be for reaches what is learned, what the run
-// is scored by and what shows it; what the run's caller says of its task does not.
+// The type that an orchestrator declares for a run is used for learning, scoring and display;
+// the task in the header of the run's caller is not.
 func TestDeclaredTaskIsNotWhatARunIsComparedBy(t *testing.T) {
 	f := install(t, "", "")
 	configure(t, f, fmt.Sprintf(`detect: {run_gap: 3s, lateness: 1s}
 control: {point: test, listen: "127.0.0.1:%d"}
 learn: {quarantine: 0s, window: 240h, every: 10h, min_runs: 42}`, f.ports["control"]))
-	f.start("FLYBALL_LEARN_MIN_RUNS=1000000") // it learns when told to
+	f.start("FLYBALL_LEARN_MIN_RUNS=1000000") // it learns only by command
 	const agent = "fleet/a1"
 	sent := 0
 	run := func(key, declared string, calls int) {

@@ -33,7 +33,7 @@ func newAuthority(t *testing.T, name string) *authority {
 	return a
 }
 
-// issue makes NAME.crt and NAME.key, signed by the authority, or by itself.
+// issue makes NAME.crt and NAME.key, signed by signer or self-signed.
 func (a *authority) issue(name string, signer *authority) (*x509.Certificate, *ecdsa.PrivateKey) {
 	a.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -83,8 +83,8 @@ func (a *authority) client(t *testing.T, name string) *http.Client {
 	return &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: conf}}
 }
 
-// Who is no gateway of ours is not answered, and who has no token is not let in,
-// whatever he says.
+// A gateway without a certificate of the authority gets no response, and a caller without a
+// token is rejected, with any headers.
 func TestStrangersAreKeptOut(t *testing.T) {
 	ca, other := newAuthority(t, "ca"), newAuthority(t, "other")
 	ca.issue("server", ca)
@@ -137,7 +137,7 @@ func TestStrangersAreKeptOut(t *testing.T) {
 	if a, b := ask(token), ask("fly_guess"); a != 200 || b != 401 {
 		t.Errorf("with the token %d, with a guess %d", a, b)
 	}
-	// The command line speaks TLS too: it trusts the certificate that the configuration names.
+	// The command line uses TLS too: it trusts the certificate in the configuration.
 	t.Setenv("FLYBALL_TOKEN", token)
 	t.Setenv("SSL_CERT_FILE", filepath.Join(ca.dir, "ca.crt"))
 	f.run([]int{0}, "breakers", "trip", "agent", "x", "--until-reset", "--force", "--reason", "test")

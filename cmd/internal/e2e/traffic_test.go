@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// traffic is a data set in the form that `flyball replay` renders: runs of a
-// few agents, in time order.
+// traffic is a data set in the form that `flyball replay` reads: runs of a few agents, in time
+// order.
 type traffic struct {
 	calls int
 	byRun map[string]int
@@ -21,7 +21,7 @@ type traffic struct {
 	runs  []string
 }
 
-// makeTraffic invents runs: some interleaved, some alone, ids and pace from a seed.
+// makeTraffic generates runs from a seed: some interleaved, some alone, with ids and times.
 func makeTraffic(seed uint64, runs, callsPerRun int) traffic {
 	r := rand.New(rand.NewPCG(seed, 1))
 	base := time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
@@ -59,7 +59,7 @@ func makeTraffic(seed uint64, runs, callsPerRun int) traffic {
 	return t
 }
 
-// write puts lines [from, to) into a folder that replay reads.
+// write writes lines [from, to) to a folder that replay reads.
 func (t traffic) write(tb testing.TB, from, to int) string {
 	tb.Helper()
 	dir := tb.TempDir()
@@ -80,7 +80,7 @@ func (t traffic) write(tb testing.TB, from, to int) string {
 	return dir
 }
 
-// runRow is what the tests read of `flyball runs -o json`.
+// runRow has the fields of `flyball runs -o json` that the tests use.
 type runRow struct {
 	RunID  string `json:"run_id"`
 	RunKey string `json:"run_key"`
@@ -88,7 +88,7 @@ type runRow struct {
 	State  string `json:"state"`
 }
 
-// checkRuns compares the stored runs with what was sent.
+// checkRuns compares the stored runs with those that were sent.
 func (f *flyball) checkRuns(t traffic) {
 	f.t.Helper()
 	f.until("runs with the right number of calls", 30*time.Second, "ok", func() (string, error) {
@@ -106,8 +106,8 @@ func (f *flyball) checkRuns(t traffic) {
 	})
 }
 
-// runsText is every run as `flyball runs` prints it, less what depends on when
-// one looks (open or closed is a matter of the watermark).
+// runsText returns every run as `flyball runs` prints it, without values that depend on the
+// time of the query (the watermark determines whether a run is open).
 func (f *flyball) runsText() string {
 	f.t.Helper()
 	var rows []map[string]any

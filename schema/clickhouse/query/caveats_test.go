@@ -10,7 +10,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// keys are what stands before the colon of each caveat: what programs go by.
+// keys returns the text before the colon of each caveat, which programs use.
 func keys(caveats []string) string {
 	var out []string
 	for _, c := range caveats {
@@ -37,7 +37,7 @@ func TestEachReasonForDoubtIsACaveat(t *testing.T) {
 	}
 }
 
-// A report whose readers are behind is never complete, whatever it found.
+// A report is never complete while its sources have unprocessed data, whatever it contains.
 func TestReportBehindItsSourcesIsNotComplete(t *testing.T) {
 	for name, add := range map[string]func(*Touched){
 		"ingest_lag":  func(t *Touched) { t.AddLagCaveat("detect is 40 s behind") },
@@ -68,7 +68,7 @@ func TestMostDangerousComesFirst(t *testing.T) {
 	}
 }
 
-// Half a window limits at one end only, and none limits nothing.
+// A window with one end limits only at that end, and a window without ends does not limit.
 func TestWindowLimitsWhatOverlapsIt(t *testing.T) {
 	at := time.Unix(100, 5)
 	for name, c := range map[string]struct {
@@ -90,7 +90,7 @@ func TestWindowLimitsWhatOverlapsIt(t *testing.T) {
 	}
 }
 
-// refusing is a database that must not be asked.
+// refusing is a database that must not get a query.
 type refusing struct{ asked string }
 
 var errRefused = errors.New("refused")
@@ -100,7 +100,8 @@ func (r *refusing) Query(_ context.Context, sql string, _ ...any) (driver.Rows, 
 	return nil, errRefused
 }
 
-// Whoever may see no tenant is answered without a question, not with everybody's findings.
+// A caller that may see no tenant gets no findings, without a query, and not those of all
+// tenants.
 func TestNobodysFindingsAreNotEverybodys(t *testing.T) {
 	db := &refusing{}
 	if list, err := FindingsOfTenants(t.Context(), db, nil, 10); err != nil || len(list) != 0 || list == nil || db.asked != "" {
@@ -112,7 +113,7 @@ func TestNobodysFindingsAreNotEverybodys(t *testing.T) {
 	}
 }
 
-// The text of a question is the same for whatever names it is asked about: they are parameters.
+// The text of a query does not depend on the names in it: names are parameters.
 func TestNamesAreNeverPartOfTheText(t *testing.T) {
 	const name = "o'brien`); DROP"
 	for what, ask := range map[string]func(context.Context, DB) error{

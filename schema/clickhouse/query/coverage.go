@@ -43,14 +43,14 @@ const byDecision = `(attrs['flyball_decision'] != '' AND attrs['flyball.receipt'
  OR attrs['flyball_passed'] != ''
  OR denied_by_flyball)`
 
-// ReadCoverage reads the coverage of a time window. A call counts as asked because of
-//   - the decision in its row, or in another observer's row of the same call;
+// ReadCoverage returns the coverage of a time window. A call counts as sent to the check by
+//   - the decision in its row, or in the row of another observer for the same call;
 //   - a request that the check recorded: with the same request id, method and path, or,
 //     if one of the two has no request id, with the same run, method and path.
 //
 // A call is unknown if the check saw its method and path in that window and no request
 // id shows whether it was this call. Logs that callers write themselves (clients,
-// agents) are left out: no check is in the path of these.
+// agents) are left out, because the check is not in their path.
 func ReadCoverage(ctx context.Context, db DB, since, until time.Time) (*Coverage, error) {
 	out := &Coverage{Since: Time{since}, Until: Time{until}, Rows: []CoverageRow{}, Caveats: []string{}}
 	var w where

@@ -15,11 +15,11 @@ type source struct {
 }
 
 // keptRows selects the rows from which a report on calls is made:
-//   - each row that counts: it was seen by more than the check, and is not another
+//   - each row that counts: not only the check saw the call, and the row is not another
 //     observer's row of a call that is already counted;
 //   - of the other rows, those with a resource that no counted row of the same run,
 //     method and path names: callers choose request ids, so a request id may change how
-//     often a call counts, but never whether its resource is shown;
+//     often a call counts, but not whether its resource is shown;
 //   - rows of the check beyond the number of logged rows of the same run, method and path.
 //
 // KeptResources makes the same selection over rows in memory.

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Whatever rows are marked as another sight of a call, and whatever was asked: each
-// resource that a row names is in the report.
+// For any rows that are marked as duplicates, and any rows of the check: each resource that a
+// row names is in the report.
 func TestNoRowIsLeftOutWhoseResourcesNoKeptRowNames(t *testing.T) {
 	for seed := range uint64(500) {
 		r := rand.New(rand.NewPCG(seed, 1))
@@ -46,8 +46,8 @@ func shown(rows []ReportRow, kept [][]string, row *ReportRow, resource string) b
 	return false
 }
 
-// What was asked of the check and is then logged is one call; what was asked once
-// more than any log shows is another.
+// A call that was checked and then logged counts once; a further row of the check without a
+// logged row is another call.
 func TestAskedRowsCountOnceWithTheirLog(t *testing.T) {
 	row := func(asked bool) ReportRow {
 		return ReportRow{Run: "r", Method: "DELETE", Path: "/a/1", Resources: []string{"a:1"}, Asked: asked}

@@ -2,7 +2,7 @@ package query
 
 import "testing"
 
-// Who puts a run's trace id on calls of its own makes none of them that run's.
+// Calls of another caller with a run's trace id do not belong to that run.
 func TestPlantedTraceIdMakesNoCallsOfAnothersRun(t *testing.T) {
 	victim := &Run{RunID: "v", AgentID: "team/victim", CredentialID: "k_victim"}
 	established := func(run, agent, credential string) caller {

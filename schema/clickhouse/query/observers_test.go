@@ -2,7 +2,7 @@ package query
 
 import "testing"
 
-// Of one call that three saw, each field is of whoever knows it best.
+// For a call with three observers, each field comes from the most reliable one.
 func TestFoldTakesTheBestObserversWord(t *testing.T) {
 	rows := []map[string]any{
 		{"record_id": "gw/0/1/0", "observer_kind": "gateway", "format": "envoy_json/1", "status": uint16(502), "duration_ns": int64(50),

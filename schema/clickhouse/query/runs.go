@@ -192,8 +192,8 @@ type LinkedRun struct {
 	How   string `json:"how"` // parent, child, trace, trace_of_another_caller
 }
 
-// Ways in which runs are linked by a trace: its calls were made on this run's behalf,
-// or by a caller that has an identity of its own.
+// Kinds of links by a trace: the calls of the other run were made on this run's behalf,
+// or by a caller with a different identity.
 const (
 	linkedByTrace   = "trace"
 	linkedOfAnother = "trace_of_another_caller"

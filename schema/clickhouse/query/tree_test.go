@@ -44,7 +44,7 @@ func TestTreeFollowsTheSpans(t *testing.T) {
 	}
 }
 
-// Spans that name each other in a circle, or themselves, are told once.
+// Spans in a cycle of parents, and spans that are their own parent, are listed once.
 func TestTreeOfACircleEnds(t *testing.T) {
 	var calls []map[string]any
 	for i := range 50 {

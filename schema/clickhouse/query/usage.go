@@ -101,7 +101,7 @@ func UsageTotals(ctx context.Context, db DB, s Caller, since, until time.Time) (
 	return t, err
 }
 
-// GateRow counts the questions about one route of an agent, by their answers.
+// GateRow counts the gates for one route of an agent, by their results.
 type GateRow struct {
 	AgentID   string  `json:"agent_id"`
 	Route     string  `json:"route"`
@@ -114,11 +114,11 @@ type GateRow struct {
 	ToYes     float64 `json:"seconds_to_yes_median"`
 	MaxAmount float64 `json:"max_amount_granted,omitempty"`
 	Currency  string  `json:"currency,omitempty"`
-	Findings  uint64  `json:"findings_since"` // of the agent, after the first question
+	Findings  uint64  `json:"findings_since"` // findings of the agent after the first gate
 	LastAt    Time    `json:"last_at"`
 }
 
-// Gates counts questions by agent and route, those with most questions first.
+// Gates counts gates by agent and route, in descending order of their number.
 func Gates(ctx context.Context, db DB, agent string, since, until time.Time) ([]GateRow, error) {
 	var w where
 	w.between("asked_at", "asked_at", since, until)

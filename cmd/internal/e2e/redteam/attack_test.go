@@ -8,46 +8,46 @@ import (
 	"flyball/schema"
 )
 
-// Attack is a way to make enforcement decide on something else than what the
-// service gets, or about somebody else than who asks.
+// Attack is a way to make enforcement decide on a different call than the service receives, or
+// on a different caller than the real one.
 type Attack struct {
-	Name  string // what is done, in plain words; unique
+	Name  string // description of the attack; unique
 	Steps []Step
-	// Only are the ways (see ways_test.go) that it applies to; empty: all.
+	// Only limits the attack to some ways (see ways_test.go); empty: all.
 	Only []string
 }
 
-// Step is one thing that is done: the first field that is set.
+// Step is one action: that of the first field that is set.
 type Step struct {
-	Manifest string               // an operator puts it in force
+	Manifest string               // an operator sets this manifest
 	Trip     schema.Scope         // an operator opens a breaker: the value may be secret:TEXT, the credential id of a secret
 	TripRun  *Request             // an operator stops the run that this request belongs to
 	Detect   *Request             // the detector trips the run of this request
-	Asks     *Request             // the call must be denied with a question
-	Grant    bool                 // a person says yes to the question of the last answer
-	Send     *Request             // the attacker, or somebody else, calls
-	Again    int                  // Send so many times more
-	Must     func(*result) string // what must hold of the answer; "" where it does
+	Asks     *Request             // the call must be denied and open a gate
+	Grant    bool                 // a person approves the gate of the last response
+	Send     *Request             // the attacker, or another caller, sends a request
+	Again    int                  // number of further repetitions of Send
+	Must     func(*result) string // checks the response; returns "" if it is correct
 }
 
-// Request is written to the gateway as it stands. In every text, @@ becomes a
-// word that no other attack uses.
+// Request is written to the gateway unchanged. In every text, @@ becomes a word that no other
+// attack uses.
 type Request struct {
 	Method, Path string
-	As           string   // who: consumer:NAME (the gateway established it), bearer:TOKEN, key:KEY, both:SECRET, or nobody
-	Headers      []string // "Name: value", in this order; a name may come twice
+	As           string   // caller: consumer:NAME (established by the gateway), bearer:TOKEN, key:KEY, both:SECRET, or nobody
+	Headers      []string // "Name: value", in this order; a name may occur twice
 	Body         string
-	From         string // address of the caller; 127.0.0.1
+	From         string // address of the caller; default 127.0.0.1
 	Raw          string // written instead of all of the above; UA becomes the user agent
 }
 
-// identity are the headers by which a request says who it is. A gateway of the
-// tests authenticates by X-Login and says who it is as X-Consumer.
+// identity returns the headers with the identity of the caller. A gateway of the tests
+// authenticates by X-Login and sets X-Consumer to its value.
 func (r *Request) identity() []string {
 	kind, name, _ := strings.Cut(r.As, ":")
 	switch kind {
 	case "consumer":
-		return []string{"X-Login: " + name, "X-Consumer: " + name} // the second one as files of the version before need it
+		return []string{"X-Login: " + name, "X-Consumer: " + name} // files of the version before need X-Consumer
 	case "bearer":
 		return []string{"Authorization: Bearer " + name}
 	case "key":
@@ -62,7 +62,7 @@ func (r *Request) read() bool {
 	return r.Method == "GET" || r.Method == "HEAD" || r.Method == "OPTIONS"
 }
 
-// unique fills in the word of one attack on one way.
+// unique replaces @@ with the word of one attack on one way.
 func (r *Request) unique(word string) *Request {
 	fill := func(s string) string { return strings.ReplaceAll(s, "@@", word) }
 	out := &Request{Method: r.Method, Path: fill(r.Path), As: fill(r.As), Body: fill(r.Body), From: r.From, Raw: fill(r.Raw)}
@@ -72,9 +72,9 @@ func (r *Request) unique(word string) *Request {
 	return out
 }
 
-// What may be demanded of an answer, besides what is always demanded.
+// Checks of a response, beside the checks that always apply.
 
-// passes: the service was asked and its answer came back.
+// passes checks that the service received the request and the client got its response.
 func passes(r *result) string {
 	if r.status != 200 || len(r.served) == 0 {
 		return fmt.Sprintf("must pass: status %d, reached the service %d times", r.status, len(r.served))
@@ -82,7 +82,8 @@ func passes(r *result) string {
 	return ""
 }
 
-// refused: the service was not asked; by whom it was refused does not matter.
+// refused checks that the service did not receive the request, which any component may have
+// rejected.
 func refused(r *result) string {
 	if len(r.served) > 0 {
 		return fmt.Sprintf("must be refused: the service was asked %s %s", r.served[0].method, r.served[0].target)
@@ -90,7 +91,7 @@ func refused(r *result) string {
 	return ""
 }
 
-// denied: the check said no, and the answer says so.
+// denied checks that the service did not receive the request, and that the client got 403.
 func denied(r *result) string {
 	if why := refused(r); why != "" {
 		return why
@@ -113,7 +114,8 @@ func kill(kind schema.ScopeKind, value string) Step {
 }
 func must(demand func(*result) string, r *Request) Step { return Step{Send: r, Must: demand} }
 
-// passesAsDecided: the service sees the ids of the check, whatever the client sent.
+// passesAsDecided checks that the service gets the ids of the check and not those that the
+// client sent.
 func passesAsDecided(r *result) string {
 	if why := passes(r); why != "" {
 		return why
@@ -127,7 +129,8 @@ func passesAsDecided(r *result) string {
 	return ""
 }
 
-// each makes an attack of every variant; its texts fill the name in order.
+// each makes one attack for every variant; the texts of a variant are inserted into the name
+// in order.
 func each(name string, variants [][]string, steps func([]string) []Step) (out []Attack) {
 	for _, v := range variants {
 		var args []any
@@ -148,7 +151,7 @@ func short(s string) string {
 
 func concat(lists ...[]Attack) []Attack { return slices.Concat(lists...) }
 
-// on reports whether an attack applies to a way: bytes as they stand need a real gateway.
+// on reports whether an attack applies to a way: a raw request needs a real gateway.
 func (a *Attack) on(w way) bool {
 	_, real := w.(*gateway)
 	bytes := slices.ContainsFunc(a.Steps, func(s Step) bool { return s.Send != nil && s.Send.Raw != "" })

@@ -2,7 +2,7 @@ package redteam
 
 import "flyball/schema"
 
-// Where a call comes from.
+// Attacks with the address of the caller.
 var addressAttacks = concat(
 	each("a killed address behind %s", [][]string{{"X-Forwarded-For: 192.0.2.1"}, {"X-Forwarded-For: 192.0.2.1, 192.0.2.2"},
 		{"X-Real-Ip: 192.0.2.1"}, {"Forwarded: for=192.0.2.1"}, {"True-Client-Ip: 192.0.2.1"},

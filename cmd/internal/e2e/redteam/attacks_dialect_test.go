@@ -2,8 +2,8 @@ package redteam
 
 import "flyball/schema"
 
-// scoped is a manifest of an agent that may read everything, take notes, and pay
-// small sums; all else asks a person.
+// scoped is the manifest of an agent that may read everything, write notes, and pay small
+// amounts; all other calls need an approval.
 const scoped = `version: 1
 agent: bot@@
 scope: {routes: ["GET /**", "HEAD /**", "OPTIONS /**", "POST /v1/notes/**", POST /v1/payouts, POST /v1/transfers, POST /v1/refunds]}
@@ -12,7 +12,7 @@ autonomy: [{routes: [POST /v1/payouts, POST /v1/transfers, POST /v1/refunds], al
 
 const bot = "consumer:bot@@"
 
-// Headers by which gateways speak to the check, sent by a client.
+// Attacks in which a client sends the headers of gateways for the check.
 var dialectAttacks = concat(
 	each("a client's %s, %s say that a DELETE is a GET", spellings, func(s []string) []Step {
 		return []Step{{Manifest: scoped},
@@ -47,8 +47,8 @@ var dialectAttacks = concat(
 	},
 )
 
-// spellings of the original method and path that gateways use, and what servers
-// take for the same headers.
+// spellings are the headers with the original method and path that gateways use, and other
+// spellings that servers treat as the same headers.
 var spellings = [][]string{
 	{"X-Original-Method", "X-Original-URI"}, {"X-Forwarded-Method", "X-Forwarded-Uri"}, {"x-original-method", "x-original-uri"},
 	{"X_Original_Method", "X_Original_URI"}, {"X-Forwarded_Method", "X-Forwarded_Uri"},

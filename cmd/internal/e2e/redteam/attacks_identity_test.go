@@ -2,7 +2,7 @@ package redteam
 
 import "flyball/schema"
 
-// Who asks: another name, another key, another run.
+// Attacks with another name, another key or another run.
 var identityAttacks = concat(
 	each("a tripped run of %s goes on", everyone, func(s []string) []Step {
 		run := "X-Agent-Run-Id: run@@"
@@ -76,8 +76,8 @@ var identityAttacks = concat(
 
 var realGateways = []string{"envoy-grpc", "envoy-http", "nginx", "caddy", "traefik", "haproxy"}
 
-// everyone are the ways to say who one is; established those that a gateway or a
-// secret stands behind.
+// everyone are the kinds of identity that a request can have; established are those that
+// a gateway or a secret proves.
 var (
 	everyone = [][]string{{"nobody", ""}, {"a bearer", "bearer:tok@@"}, {"an API key", "key:tok@@"}, {"both", "both:tok@@"},
 		{"a consumer", bot}}
@@ -85,7 +85,8 @@ var (
 	established = [][]string{{"a bearer", "bearer:tok@@"}, {"an API key", "key:tok@@"}, {"both", "both:tok@@"}, {"a consumer", bot}}
 )
 
-// beside are headers in which a killed token stands beside or under something else.
+// beside are headers in which a revoked token is beside another credential or under another
+// name.
 var beside = [][]string{
 	{"a junk API key", "X-Api-Key: junk", "Authorization: Bearer tok@@"},
 	{"a junk API key after it", "Authorization: Bearer tok@@", "X-Api-Key: junk"},

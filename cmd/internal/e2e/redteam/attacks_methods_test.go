@@ -1,6 +1,6 @@
 package redteam
 
-// Words that make a call look milder than it is.
+// Attacks with words that make a call look less dangerous.
 var methodAttacks = concat(
 	each("a write of an allowed route with %s: DELETE", [][]string{{"X-HTTP-Method-Override"}, {"X-Method-Override"}, {"X-HTTP-Method"}},
 		func(s []string) []Step {

@@ -2,7 +2,7 @@ package redteam
 
 import "strings"
 
-// Amounts, and a yes that is used for something else.
+// Attacks with amounts, and with an approval that is used for another call.
 var moneyAttacks = concat(
 	each("a yes for 60 by X-Amount, used %s", [][]string{
 		{"for 999999", "POST /v1/payouts", "X-Amount: 999999", "X-Currency: EUR"},

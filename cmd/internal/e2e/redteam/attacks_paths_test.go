@@ -6,7 +6,7 @@ import (
 	"flyball/schema"
 )
 
-// Another way to write the path.
+// Attacks with other spellings of a path.
 var pathAttacks = concat(
 	each("POST of an account's close written as %s", closing, func(s []string) []Step {
 		return []Step{{Manifest: scoped},
@@ -34,8 +34,8 @@ var pathAttacks = concat(
 	},
 )
 
-// refusedOrCleaned: the service was not asked, or by a path that the gateway has
-// resolved, and which is one of the notes that the agent may write.
+// refusedOrCleaned checks that the service did not receive the request, or only with a path
+// that the gateway has resolved to one of the notes that the agent may write.
 func refusedOrCleaned(r *result) string {
 	if len(r.served) == 1 && strings.HasPrefix(r.served[0].target, "/v1/notes/") && !strings.ContainsAny(r.served[0].target, ".%;\\") {
 		return ""
@@ -43,8 +43,8 @@ func refusedOrCleaned(r *result) string {
 	return refused(r)
 }
 
-// closing are paths that servers resolve, or may resolve, to POST
-// /v1/accounts/7/close, which asks; unresolved they fit POST /v1/notes/**.
+// closing are paths that servers resolve, or may resolve, to POST /v1/accounts/7/close, which
+// needs an approval. Unresolved they match POST /v1/notes/**.
 var closing = [][]string{
 	{"/v1/notes/../accounts/7/close"}, {"/v1/notes/%2e%2e/accounts/7/close"}, {"/v1/notes/..%2faccounts/7/close"},
 	{"/v1/notes/..%2Faccounts%2F7%2Fclose"},

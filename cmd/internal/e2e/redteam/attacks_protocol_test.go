@@ -6,7 +6,7 @@ import (
 	"flyball/schema"
 )
 
-// Requests that one server reads in another way than the next one.
+// Attacks with requests that two servers read differently.
 var protocolAttacks = concat(
 	each("a killed agent reads on with %s", [][]string{
 		{"a control character", "X-A: a\x01b"}, {"DEL", "X-A: a\x7fb"}, {"a NUL", "X-A: a\x00b"}, {"a bare CR", "X-A: a\rb"},
@@ -50,5 +50,5 @@ var protocolAttacks = concat(
 	}),
 )
 
-// raw is a request as bytes; only real gateways and the HTTP listener get it.
+// raw returns a request as bytes; only real gateways and the HTTP listener get it.
 func raw(method, text string) *Request { return &Request{Method: method, Raw: text} }

@@ -25,17 +25,17 @@ var update = flag.Bool("update", false, "write the known failures and the table 
 
 var verbose = flag.Bool("differences", false, "print in what log lines differ from what the check saw, and what took long")
 
-// attacks are all that there are; see the files by kind.
+// attacks returns all attacks; the files are ordered by kind.
 func attacks() []Attack {
 	return slices.Concat(dialectAttacks, identityAttacks, pathAttacks, methodAttacks, moneyAttacks, addressAttacks, protocolAttacks)
 }
 
 const files = "../../../../deploy/gateways"
 
-// gateways that this machine can run; Traefik is built in eight minutes and so
-// runs only where FLYBALL_TEST_TRAEFIK asks for it.
+// gateways returns the gateways that this machine can run. The build of Traefik takes eight
+// minutes, so it runs only if FLYBALL_TEST_TRAEFIK is set.
 func gateways() []string {
-	if only, set := os.LookupEnv("FLYBALL_TEST_GATEWAYS"); set { // some of them, or none, while developing
+	if only, set := os.LookupEnv("FLYBALL_TEST_GATEWAYS"); set { // during development: only some of them
 		return strings.Fields(only)
 	}
 	names := []string{"caddy", "envoy-grpc", "envoy-http", "haproxy", "nginx"}
@@ -45,8 +45,8 @@ func gateways() []string {
 	return names
 }
 
-// fixture is one point with all ways to it: the check alone in each dialect, and
-// the real gateways. The check can be slow or gone for all of them at once.
+// fixture is one point with all ways to it: the check alone in each dialect, and the real
+// gateways. The check can be made slow or unreachable for all of them together.
 type fixture struct {
 	point      *testPoint
 	http, grpc *valve
@@ -69,12 +69,12 @@ func newFixture(t *testing.T) *fixture {
 	return f
 }
 
-// attempt is one attack on one way, with what did not hold.
+// attempt is one attack on one way, with the checks that failed.
 type attempt struct {
 	attack, way string
 	sent        []*result
 	faults      []string
-	undecided   bool // nobody answers the check: the log names whom it can
+	undecided   bool // the check is not reachable: the log names the caller as well as it can
 }
 
 func (a *attempt) fault(format string, args ...any) {
@@ -111,7 +111,7 @@ func (f *fixture) compareLogs(all []*attempt) {
 	}
 }
 
-// run does the steps of an attack on a way.
+// run executes the steps of an attack on a way.
 func (p *testPoint) run(attack *Attack, w way, word string) *attempt {
 	a := &attempt{attack: attack.Name, way: w.name()}
 	fill := func(s string) string { return strings.ReplaceAll(s, "@@", word) }
@@ -134,7 +134,7 @@ func (p *testPoint) run(attack *Attack, w way, word string) *attempt {
 		}
 	}()
 	var opened []schema.Scope
-	defer func() { // the next attack meets neither the kill switches nor the questions of this one
+	defer func() { // breakers and gates of this attack must not affect the next one
 		for _, scope := range opened {
 			p.operate("POST", "/v1/breakers/reset", api.ResetRequest{Scope: scope, Reason: "test"})
 		}
@@ -177,7 +177,7 @@ func (p *testPoint) run(attack *Attack, w way, word string) *attempt {
 			}
 			p.operate("POST", "/v1/grants/"+url.PathEscape(gate)+"/grant", api.GrantRequest{Reason: "test"})
 		case s.Asks != nil:
-			// Questions are asked at a bounded pace: the same call again, until it is one.
+			// The rate of gates is limited: repeat the call until it opens one.
 			for end := time.Now().Add(5 * time.Second); ; time.Sleep(200 * time.Millisecond) {
 				last = ask(s.Asks)
 				a.sent = append(a.sent, last)
@@ -204,7 +204,8 @@ func (p *testPoint) run(attack *Attack, w way, word string) *attempt {
 	return a
 }
 
-// decisionHeader is what the check answered, as the client or the service saw it.
+// decisionHeader returns a header of the check's response, as the client or the service saw
+// it.
 func decisionHeader(r *result, name string) string {
 	if r == nil {
 		return ""
@@ -218,8 +219,8 @@ func decisionHeader(r *result, name string) string {
 	return ""
 }
 
-// trip writes what the detector writes when a run runs away, and waits until the
-// point holds it.
+// trip writes the command that the detector writes for a runaway, and waits until the point
+// has applied it.
 func (p *testPoint) trip(c *schema.Call, id string) {
 	p.t.Helper()
 	scope := schema.Scope{Kind: schema.ScopeCredential, Value: c.CredentialID}
@@ -252,7 +253,7 @@ func (p *testPoint) trip(c *schema.Call, id string) {
 	p.t.Fatalf("the trip of %s is not there after 5 s", scope)
 }
 
-// compareCheck: what the service received is what was decided on.
+// compareCheck verifies that the check decided on the request that the service received.
 func (p *testPoint) compareCheck(a *attempt, r *result) {
 	for _, s := range r.served {
 		where := fmt.Sprintf("%s %s", s.method, s.target)
@@ -266,14 +267,14 @@ func (p *testPoint) compareCheck(a *attempt, r *result) {
 			continue
 		}
 		path, _, _ := strings.Cut(s.target, "?")
-		path = app.RedactPath(path) // so much of it is in the record
+		path = app.RedactPath(path) // the record contains the redacted path
 		if !slices.ContainsFunc(calls, func(c schema.Call) bool { return c.Method == s.method && c.Path == path }) {
 			a.fault("%s reached the service, decided was %s %s", where, calls[0].Method, calls[0].Path)
 		}
 	}
 }
 
-// compareLog: what the access log says is who the check saw.
+// compareLog verifies that the access log names the caller that the check saw.
 func (p *testPoint) compareLog(w way, all []*attempt) {
 	var rows map[string][]schema.Call
 	missing := func() (n int) {
@@ -309,7 +310,7 @@ func (p *testPoint) compareLog(w way, all []*attempt) {
 			}
 			for i := range got {
 				var f string
-				for j := range calls { // several where the client sent several requests at once
+				for j := range calls { // several, if the client sent several requests at once
 					if f = differs(&calls[j], &got[i]); f == "" {
 						break
 					}
@@ -322,10 +323,11 @@ func (p *testPoint) compareLog(w way, all []*attempt) {
 	}
 }
 
-// differs says in what a log line names somebody or something else than the check saw.
+// differs returns the first difference in caller or call between a log line and the check; ""
+// if there is none.
 func differs(check, row *schema.Call) string {
 	if check.Method == http.MethodConnect {
-		return "" // it has no path
+		return "" // the row has no path
 	}
 	var all []string
 	for _, f := range []struct{ name, check, row string }{
@@ -346,7 +348,7 @@ func differs(check, row *schema.Call) string {
 	return strings.Join(all, ", ") + " differs"
 }
 
-// judge compares what did not hold with what is known not to: both must be the same.
+// judge compares the failed checks with the known failures: both must be the same.
 func judge(t *testing.T, kind string, all []*attempt) {
 	t.Helper()
 	knownFile := "testdata/known_" + kind + ".json"
@@ -384,7 +386,7 @@ func judge(t *testing.T, kind string, all []*attempt) {
 	}
 }
 
-// kindsOf are the faults without what changes from run to run.
+// kindsOf returns the faults without the parts that change from run to run.
 func kindsOf(faults []string) (kinds []string) {
 	for _, f := range faults {
 		kind := "another decision than the service got"

@@ -16,7 +16,7 @@ import (
 	"flyball/schema"
 )
 
-// How many requests are made up: by hand many more than in CI.
+// times returns the number of generated requests: the value of a variable, otherwise the number for CI.
 //
 //	FLYBALL_FUZZ_CHECK=1000000 FLYBALL_FUZZ_GATEWAY=10000 go test -run TestMadeUp -timeout 60m ./cmd/internal/e2e/redteam
 func times(name string, otherwise int) int {
@@ -26,26 +26,26 @@ func times(name string, otherwise int) int {
 	return otherwise
 }
 
-// stopped are callers that are denied whatever else their request says: a breaker
-// stops them, or a manifest holds their write.
+// stopped are callers that must be denied for any further content of their request: a breaker
+// denies them, or a manifest holds their write.
 var stopped = []struct {
 	as    string
-	base  []string // headers by which it is known; they stay
+	base  []string // headers that identify the caller; they do not change
 	from  string
-	write bool // only its DELETE /v1/accounts/7 is held
+	write bool // only DELETE /v1/accounts/7 is held
 }{
 	{"consumer:killed", nil, "", false}, {"bearer:killed-token", nil, "", false}, {"key:killed-token", nil, "", false},
 	{"bearer:tripped-token", []string{"X-Agent-Run-Id: tripped"}, "", false},
 	{"", nil, "127.0.8.8", false}, {"consumer:bot-held", nil, "", true},
 }
 
-// maker makes up requests, the same ones from the same seed.
+// maker generates requests; the same seed gives the same requests.
 type maker struct{ *rand.Rand }
 
 func (m maker) pick(list ...string) string { return list[m.IntN(len(list))] }
 
-// header may make a difference when it is added to a request, other names and
-// credentials beside those that it shows among them.
+// header returns a header that can make a difference in a request, for example another name or
+// credential.
 func (m maker) header() string {
 	name := m.pick("X-Original-Method", "X-Original-URI", "X-Original-URL", "X-Original-Host", "X-Forwarded-Method", "X-Forwarded-Uri",
 		"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix",
@@ -78,7 +78,8 @@ func (m maker) value() string {
 		"a;b", "http://other.example/v1/orders/7")
 }
 
-// text is anything that a line may hold, and sometimes what it may not.
+// text returns text that a header line may contain, and sometimes text that it must not
+// contain.
 func (m maker) text(n int) string {
 	b := make([]byte, n)
 	for i := range b {
@@ -87,7 +88,7 @@ func (m maker) text(n int) string {
 		case 0:
 			b[i] = byte(0x80 + m.IntN(0x80))
 		case 1:
-			b[i] = byte(1 + m.IntN(8)) // control characters: no line ends
+			b[i] = byte(1 + m.IntN(8)) // control characters without line ends
 		}
 	}
 	return string(b)
@@ -126,7 +127,7 @@ func (m maker) request() *Request {
 	return r
 }
 
-// stop opens the breakers of those that are stopped.
+// stop opens the breakers of the callers in stopped.
 func (p *testPoint) stop(through way) {
 	for _, scope := range []schema.Scope{{Kind: schema.ScopeAgent, Value: "killed"}, {Kind: schema.ScopeAddress, Value: "127.0.8.8"},
 		{Kind: schema.ScopeCredential, Value: p.resolver.CredentialID("api_key", "killed-token")}} {
@@ -141,9 +142,8 @@ func (p *testPoint) stop(through way) {
 	p.operate("POST", "/v1/breakers/trip", api.TripRequest{Scope: schema.Scope{Kind: schema.ScopeRun, Value: run}, TTL: 3600, Reason: "test"})
 }
 
-// The check alone, asked in every dialect: whoever is stopped stays so whatever
-// else a request says, and no request has an answer that a gateway takes for an
-// outage.
+// The check alone, in every dialect: a stopped caller stays denied for any other content of
+// its request, and no request gets a response that a gateway treats as an outage.
 func TestMadeUpRequestsToTheCheck(t *testing.T) {
 	p := newPoint(t)
 	ways := []way{newAloneGRPC(t, p.config.Check.GRPC)}

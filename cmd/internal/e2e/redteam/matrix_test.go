@@ -10,11 +10,11 @@ import (
 	"flyball/schema"
 )
 
-// The matrix: every gateway, every way to say who calls, everything that
-// enforcement does. Its table is part of deploy/README.md.
+// The matrix: every gateway, every kind of identity of a caller, every function of
+// enforcement. Its table is part of deploy/README.md.
 
-// callers are the ways to say who calls. Each has a name of its own as well,
-// which only the consumer's gateway stands behind.
+// callers are the kinds of identity. Each also has its own name, which only the gateway of the
+// consumer establishes.
 var callers = []struct{ name, as, agent string }{
 	{"plain", "", "bot@@"}, {"bearer", "bearer:tok@@", "bot@@"}, {"API key", "key:tok@@", "bot@@"}, {"both", "both:tok@@", "bot@@"},
 	{"consumer", "consumer:bot@@", "bot@@"},
@@ -23,8 +23,8 @@ var callers = []struct{ name, as, agent string }{
 // situation is a row of the table.
 type situation struct {
 	name  string
-	check string // what happens to the check meanwhile: "", slow, gone
-	// steps of a caller; nil: the row says nothing of it.
+	check string // state of the check: "", slow, gone
+	// steps of a caller; nil: the row does not apply to it.
 	steps func(as string) []Step
 }
 
@@ -50,7 +50,7 @@ var situations = []situation{
 	}},
 	{"a tripped run under another id", "", func(as string) []Step {
 		if as == "" {
-			return nil // nobody stands behind a name that anybody can say
+			return nil // a name that any client can claim is not established
 		}
 		return []Step{{Detect: call("GET", "/v1/orders/1", as, runHeader)},
 			must(denied, call("GET", "/v1/orders/2", as, "X-Agent-Run-Id: other@@"))}
@@ -73,7 +73,7 @@ var situations = []situation{
 	}},
 	{"on the agent", "", func(as string) []Step {
 		if !strings.HasPrefix(as, "consumer:") {
-			return nil // a name that anybody can say is not held, and not by leaving it out either
+			return nil // a name that any client can claim is not held, also not when it is left out
 		}
 		return []Step{kill(schema.ScopeAgent, "bot@@"), must(denied, call("GET", "/v1/orders/2", as, runHeader)),
 			must(denied, call("DELETE", "/v1/accounts/7", as))}
@@ -96,7 +96,8 @@ func away(as string) []Step {
 	return []Step{must(servedUndecided, call("GET", "/v1/orders/1", as)), must(refused, call("DELETE", "/v1/accounts/7", as))}
 }
 
-// servedUndecided: nobody answers, and a read goes on; Traefik can only refuse it.
+// servedUndecided checks that a read passes when the check is not reachable; Traefik can only
+// reject it.
 func servedUndecided(r *result) string {
 	if r.way == "traefik" {
 		return refused(r)
@@ -107,7 +108,7 @@ func servedUndecided(r *result) string {
 	return ""
 }
 
-// matrix runs every cell, and answers the table: situation, gateway, what came.
+// matrix runs every cell and returns the table: situation, gateway, result.
 func (f *fixture) matrix(t *testing.T) (all []*attempt, table map[string]map[string]string) {
 	table = map[string]map[string]string{}
 	for i, s := range situations {
@@ -128,7 +129,7 @@ func (f *fixture) matrix(t *testing.T) (all []*attempt, table map[string]map[str
 				table[s.name]["traefik"] = "waits"
 				continue
 			}
-			cells := map[string][]string{} // what came, and of which callers
+			cells := map[string][]string{} // results, with the callers that got them
 			for j, c := range callers {
 				steps := s.steps(c.as)
 				if steps == nil {
@@ -145,7 +146,7 @@ func (f *fixture) matrix(t *testing.T) (all []*attempt, table map[string]map[str
 				for _, r := range a.sent {
 					came = append(came, fmt.Sprint(r.status))
 				}
-				if steps[0].Manifest != "" && len(came) > 3 { // questions are asked at a bounded pace: the last of them
+				if steps[0].Manifest != "" && len(came) > 3 { // the rate of gates is limited: use the last results
 					came = came[len(came)-3:]
 				}
 				cells[strings.Join(came, ", ")] = append(cells[strings.Join(came, ", ")], c.name)
@@ -164,7 +165,7 @@ func (f *fixture) matrix(t *testing.T) (all []*attempt, table map[string]map[str
 	return all, table
 }
 
-// cellText names callers only where they differ.
+// cellText names callers only if their results differ.
 func cellText(cells map[string][]string) string {
 	var parts []string
 	for came, who := range cells {

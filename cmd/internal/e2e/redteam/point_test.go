@@ -29,8 +29,8 @@ import (
 	"flyball/schema/wire"
 )
 
-// testPoint is an enforcement point as `flyball control` runs it, in this process,
-// on a Kafka in memory. It reads back what the point says that it was asked.
+// testPoint is an enforcement point as in `flyball control`, in this process, with a Kafka in
+// memory. It reads the requests that the point recorded.
 type testPoint struct {
 	t        testing.TB
 	kafka    *kfake.Cluster
@@ -44,7 +44,7 @@ type testPoint struct {
 	seen map[string][]schema.Call // observations of the check, by user agent
 }
 
-// routes that attacks use: what they do is declared, as an operator would.
+// Routes of attacks, with declared effects.
 var (
 	deletes      = config.Parse[schema.Effect]("delete")
 	pays         = config.Parse[schema.Effect]("pay")
@@ -84,7 +84,7 @@ func newPoint(t testing.TB) *testPoint {
 	c := config.Default()
 	c.Data, c.SecretKeyFile = dir, filepath.Join(dir, "key")
 	c.Kafka.Brokers, c.Kafka.Partitions = k.ListenAddrs(), 2
-	c.ClickHouse.Addr = []string{"127.0.0.1:1"} // nothing here reads a database
+	c.ClickHouse.Addr = []string{"127.0.0.1:1"} // the tests do not read a database
 	c.Control.Listen, c.Check.Listen, c.Check.GRPC, c.Metrics.Listen = listen(), listen(), listen(), listen()
 	c.Control.TripBudget = config.TripBudget{PerHour: 1_000_000, AgentsPercent: 100}
 	c.Detect.Mode = "armed"
@@ -138,7 +138,7 @@ func newPoint(t testing.TB) *testPoint {
 	return p
 }
 
-// follow reads what the point writes of the requests that it was asked about.
+// follow reads the records of the requests that the point checked.
 func (p *testPoint) follow() {
 	in, err := kgo.NewClient(kgo.SeedBrokers(p.kafka.ListenAddrs()...), kgo.ConsumeTopics(wire.CallsTopic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(20*time.Millisecond))
@@ -153,7 +153,7 @@ func (p *testPoint) follow() {
 			in.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
 				calls, err := d.Decode(r.Value)
 				if err != nil {
-					return // a marker
+					return // record of marks
 				}
 				p.mu.Lock()
 				for _, c := range calls {
@@ -168,7 +168,7 @@ func (p *testPoint) follow() {
 	p.t.Cleanup(func() { cancel(); ended.Wait(); in.Close() })
 }
 
-// observed waits for what the point saw of the requests of a user agent; nil: nothing.
+// observed waits for the recorded calls of a user agent; nil: none.
 func (p *testPoint) observed(userAgent string, within time.Duration) []schema.Call {
 	for end := time.Now().Add(within); ; time.Sleep(2 * time.Millisecond) {
 		p.mu.Lock()
@@ -180,7 +180,7 @@ func (p *testPoint) observed(userAgent string, within time.Duration) []schema.Ca
 	}
 }
 
-// operate does what an operator does; it fails the test where the API refuses.
+// operate sends a request of an operator; the test fails if the API rejects it.
 func (p *testPoint) operate(method, path string, body any) {
 	p.t.Helper()
 	if status, text := p.api(method, path, body); status != http.StatusOK {
@@ -188,7 +188,7 @@ func (p *testPoint) operate(method, path string, body any) {
 	}
 }
 
-// refuse says no to a question; one that is answered already stays as it is.
+// refuse refuses a gate; a gate that is already decided does not change.
 func (p *testPoint) refuse(gate string) {
 	p.api("POST", "/v1/grants/"+url.PathEscape(gate)+"/refuse", api.RefuseRequest{Reason: "test"})
 }
@@ -213,7 +213,7 @@ func (p *testPoint) api(method, path string, body any) (status int, answer strin
 	return r.StatusCode, string(text)
 }
 
-// rows are the calls of an access log, by user agent.
+// rows returns the calls of an access log, by user agent.
 func (p *testPoint) rows(log string) map[string][]schema.Call {
 	text, err := os.ReadFile(log)
 	if err != nil {
@@ -232,7 +232,7 @@ func (p *testPoint) rows(log string) map[string][]schema.Call {
 	return out
 }
 
-// runOf is the run that a call belongs to, where it names one.
+// runOf returns the run of a call, if the call names one.
 func runOf(c *schema.Call) string {
 	if c.RunKey == "" {
 		return ""

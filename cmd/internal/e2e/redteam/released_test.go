@@ -8,9 +8,9 @@ import (
 	"flyball/schema"
 )
 
-// The gateway files of the version before, with the check of this one: they ask
-// plain /check and take every header of the client along. What a client says by
-// a gateway's headers must be refused there, too, and what passed before passes.
+// The gateway files of the version before, with the check of this version: they use plain
+// /check and forward all headers of the client. A client that sends headers of a gateway must
+// be denied there too, and calls that passed before must still pass.
 func TestFilesOfTheVersionBeforeOpenNothing(t *testing.T) {
 	p := newPoint(t)
 	s := newService(t)
@@ -32,7 +32,7 @@ func TestFilesOfTheVersionBeforeOpenNothing(t *testing.T) {
 	var all []*attempt
 	for j, name := range gateways() {
 		if name == "haproxy" {
-			continue // its file of the version before never ran
+			continue // its file of the version before was never tested
 		}
 		started := realparts.StartGateway(t, name, "testdata/released", s.Listener.Addr().String(), p.config.Check.Listen, p.config.Check.GRPC)
 		w := &gateway{started, s, started.URL[len("http://"):]}

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// valve stands between gateways and the check, so that the check can be slow, or
-// gone, for all of them at once.
+// valve is between gateways and the check, so that the check can be slow or unreachable for
+// all of them together.
 type valve struct {
 	addr, to string
 	mu       sync.Mutex
@@ -77,7 +77,7 @@ func (v *valve) pass(c net.Conn) {
 	copied(c, up)
 }
 
-// stall takes connections and bytes, and hands on none until resume.
+// stall accepts connections and bytes, and forwards none until resume.
 func (v *valve) stall() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -90,7 +90,7 @@ func (v *valve) resume() {
 	close(v.stalled)
 }
 
-// gone refuses connections and ends those that are open.
+// gone rejects connections and closes open ones.
 func (v *valve) gone() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -104,5 +104,5 @@ func (v *valve) gone() {
 	v.open = nil
 }
 
-// back listens again where it did.
+// back listens again on the same address.
 func (v *valve) back(t testing.TB) { v.listen(t) }

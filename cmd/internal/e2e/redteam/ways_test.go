@@ -23,17 +23,17 @@ import (
 	"flyball/cmd/internal/realparts"
 )
 
-// result is what came of one request.
+// result is the result of one request.
 type result struct {
 	request *Request
 	way     string
-	status  int // that the client saw; 0: the connection was closed
+	status  int // status that the client got; 0: the connection was closed
 	header  http.Header
 	body    string
-	served  []served // what the service was asked
-	agent   string   // the user agent that it was sent with
+	served  []served // requests that the service received
+	agent   string   // user agent of the request
 	took    time.Duration
-	failure string // nothing could be sent or read
+	failure string // error of sending or reading
 }
 
 // served is a request that reached the service.
@@ -43,14 +43,14 @@ type served struct {
 	body           string
 }
 
-// way is how a request gets to the check and from there to the service.
+// way is a path of a request to the check and from there to the service.
 type way interface {
 	send(r *Request, userAgent string) *result
 	name() string
-	log() string // its access log; "" where there is none
+	log() string // path of its access log; "" without one
 }
 
-// service is what stands behind a gateway: it remembers what it was asked.
+// service is the service behind a gateway. It stores the requests that it received.
 type service struct {
 	*httptest.Server
 	mu  sync.Mutex
@@ -77,7 +77,7 @@ func (s *service) of(userAgent string) []served {
 	return slices.Clone(s.got[userAgent])
 }
 
-// requestText is the request as the client writes it.
+// requestText returns the request as the client writes it.
 func requestText(r *Request, host, userAgent string) string {
 	if r.Raw != "" {
 		return strings.ReplaceAll(r.Raw, "UA", userAgent)
@@ -94,7 +94,7 @@ func requestText(r *Request, host, userAgent string) string {
 	return b.String()
 }
 
-// exchange writes bytes and reads one answer.
+// exchange writes bytes and reads one response.
 func exchange(addr, from, text, method string) (status int, header http.Header, body, failure string) {
 	d := net.Dialer{Timeout: 5 * time.Second}
 	if from != "" {
@@ -106,7 +106,7 @@ func exchange(addr, from, text, method string) (status int, header http.Header, 
 	}
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(8 * time.Second))
-	go func() { _, _ = io.WriteString(c, text) }() // the answer may come before all is written
+	go func() { _, _ = io.WriteString(c, text) }() // the response can arrive before everything is written
 	in := bufio.NewReader(c)
 	resp, err := http.ReadResponse(in, &http.Request{Method: method})
 	if err != nil {
@@ -114,18 +114,18 @@ func exchange(addr, from, text, method string) (status int, header http.Header, 
 	}
 	defer resp.Body.Close()
 	b, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
-	if strings.Count(text, " HTTP/1.1\r\n") > 1 { // the answer to a request that was sent along
+	if strings.Count(text, " HTTP/1.1\r\n") > 1 { // the response to a second request in the same text
 		_ = c.SetDeadline(time.Now().Add(time.Second))
 		_, _ = io.Copy(io.Discard, in)
 	}
 	return resp.StatusCode, resp.Header, string(b), ""
 }
 
-// gateway is a real one with its shipped file.
+// gateway is a real gateway with its shipped file.
 type gateway struct {
 	*realparts.Gateway
 	service *service
-	host    string // that clients name
+	host    string // host name that clients use
 }
 
 func (g *gateway) name() string { return g.Name }
@@ -141,17 +141,16 @@ func (g *gateway) send(r *Request, userAgent string) *result {
 	return out
 }
 
-// alone asks the check as a gateway of a dialect would that passes on every
-// header of the client, except those by which the dialect itself speaks.
+// alone calls the check like a gateway of a dialect that forwards every header of the client,
+// except those that the dialect itself sets.
 type alone struct {
 	dialect string
 	addr    string
-	conn    net.Conn // kept from the request before
+	conn    net.Conn // connection of the previous request
 	in      *bufio.Reader
 }
 
-// exchange asks on the connection that is kept, as gateways do; a new one where
-// the check has ended it.
+// exchange uses the kept connection, as gateways do, or a new one if the check has closed it.
 func (a *alone) exchange(text, method string) (status int, header http.Header, body, failure string) {
 	for {
 		kept := a.conn != nil
@@ -197,7 +196,7 @@ var speaks = map[string][2]string{
 	"apisix": {"X-Forwarded-Method", "X-Forwarded-Uri"},
 }
 
-// passedOn are the client's headers as a gateway shows them to the check.
+// passedOn returns the client's headers as a gateway sends them to the check.
 func passedOn(r *Request, own ...string) []string {
 	own = append(own, "Connection", "Content-Length", "Transfer-Encoding", "Host", "X-Consumer", "X-Consumer-Username", "X-Consumer-Custom-Id",
 		"X-Forwarded-Client-Cert", "X-Login", "Expect", "Upgrade", "Te")
@@ -248,8 +247,8 @@ func (a *alone) send(r *Request, userAgent string) *result {
 	return out
 }
 
-// decide does what the shipped files do with an answer: 200 passes, silence and
-// 5xx are an outage in which reads pass, all else is a no.
+// decide treats a response as the shipped files do: 200 allows, no response and 5xx are an
+// outage in which reads pass, any other status denies.
 func (r *result) decide() {
 	switch {
 	case r.status == 200:
@@ -259,7 +258,7 @@ func (r *result) decide() {
 	}
 }
 
-// aloneGRPC asks as Envoy does over gRPC.
+// aloneGRPC calls the check as Envoy does over gRPC.
 type aloneGRPC struct{ client auth.AuthorizationClient }
 
 func newAloneGRPC(t testing.TB, addr string) *aloneGRPC {
@@ -276,7 +275,7 @@ func (a *aloneGRPC) log() string  { return "" }
 
 func (a *aloneGRPC) send(r *Request, userAgent string) *result {
 	if !utf8.ValidString(r.Path) {
-		return &result{request: r, agent: userAgent, header: http.Header{}, status: 400} // Envoy lets no such request through
+		return &result{request: r, agent: userAgent, header: http.Header{}, status: 400} // Envoy rejects such requests
 	}
 	headers := map[string]string{"user-agent": userAgent, ":method": r.Method, ":path": r.Path, ":authority": "shop.example"}
 	for _, h := range passedOn(r) {

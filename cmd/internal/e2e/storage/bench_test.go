@@ -16,8 +16,8 @@ import (
 	"flyball/schema/wire"
 )
 
-// cpu is what this process and its children (the engine) have used so far. The
-// engine is 0 when a server elsewhere stands in for it.
+// cpu returns the CPU time that this process and its children (the engine) have used so far.
+// engine is 0 if the tests use a server elsewhere.
 func cpu() (self, engine time.Duration) {
 	var r syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r)

@@ -47,7 +47,7 @@ func fill(t testing.TB, c *clickhouse.Conn, g *gateway, n int) {
 	insert()
 }
 
-// TestStoredCallIsTooLarge holds the bars on bytes a stored call.
+// TestStoredCallIsTooLarge checks the limits of bytes for a stored call.
 func TestStoredCallIsTooLarge(t *testing.T) {
 	n := 200000
 	if s := os.Getenv("FLYBALL_STORED_CALLS"); s != "" {

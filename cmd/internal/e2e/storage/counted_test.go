@@ -13,8 +13,8 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// A call that a gateway, a sidecar and the check saw is one call wherever calls are
-// counted: in analysts' SQL, in what commands and the API ask, and in Grafana.
+// A call that a gateway, a sidecar and the check saw counts once in every place that counts
+// calls: SQL of analysts, queries of commands and the API, and Grafana.
 func TestCallSeenByThreeCountsOnce(t *testing.T) {
 	c := migrated(t)
 	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
@@ -61,7 +61,7 @@ func TestCallSeenByThreeCountsOnce(t *testing.T) {
 	}
 }
 
-// panelCalls is how many calls a panel of the Grafana data source shows.
+// panelCalls returns the number of calls that a panel of the Grafana data source shows.
 func panelCalls(t *testing.T, c *clickhouse.Conn, q plugin.Query, from, to time.Time) (n uint64) {
 	t.Helper()
 	settings, _ := json.Marshal(map[string]string{"addr": c.Addrs()[0], "database": c.Database()})
@@ -78,7 +78,7 @@ func panelCalls(t *testing.T, c *clickhouse.Conn, q plugin.Query, from, to time.
 		t.Fatalf("%s: %v, %v", q.Type, err, resp.Responses["A"].Error)
 	}
 	frame := resp.Responses["A"].Frames[0]
-	if q.Type == "trace" { // a span for each call beneath one for the run
+	if q.Type == "trace" { // a span for each call below one for the run
 		return uint64(frame.Rows() - 1)
 	}
 	calls, _ := frame.FieldByName("calls")

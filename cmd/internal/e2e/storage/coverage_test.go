@@ -10,8 +10,9 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// A gateway whose calls are not asked of the check protects nobody: coverage names it,
-// a client cannot make it look asked, and what cannot be told is not called asked.
+// A gateway that does not send its calls to the check gives no protection: coverage names it,
+// a client cannot make its calls look checked, and calls with unknown coverage do not count as
+// checked.
 func TestGatewayWithoutTheCheckIsNamed(t *testing.T) {
 	c := migrated(t)
 	at := time.Now().Add(-time.Hour)
@@ -31,13 +32,13 @@ func TestGatewayWithoutTheCheckIsNamed(t *testing.T) {
 			v.Source.Topic, v.ObserverKind, v.Observer, v.RequestID, v.Path = "flyball.check/p", schema.ObserverGate, "flyball", id, path
 		})
 	}
-	// edge: by decision, by request id, denied by us; a request id of another path shows nothing.
+	// edge: checked by decision, by request id, or denied by Flyball; a request id of another path does not count.
 	add(func(v *schema.Call) { v.Attrs = []schema.Attr{{Key: "flyball_decision", Value: "d1"}} })
 	asked("same", "/v1/b/1")
 	add(func(v *schema.Call) { v.RequestID, v.Path = "same", "/v1/b/1" })
 	add(func(v *schema.Call) { v.Outcome, v.DeniedBy, v.Status = schema.OutcomeDenied, "flyball", 403 })
 	add(func(v *schema.Call) { v.RequestID = "same" })
-	// inner: the client's own header and a receipt that is no good show nothing.
+	// inner: a header of the client and an invalid receipt do not count.
 	inner := func(v *schema.Call) { v.Observer = "inner" }
 	add(inner)
 	add(func(v *schema.Call) {
@@ -48,14 +49,14 @@ func TestGatewayWithoutTheCheckIsNamed(t *testing.T) {
 		inner(v)
 		v.Attrs = []schema.Attr{{Key: "flyball.receipt", Value: "missing"}, {Key: "header.X-Flyball-Decision", Value: "forged"}}
 	})
-	// silent: no request ids. Of a path that was asked it cannot be told in another run,
-	// of its own run it is the call, and of one that nobody asked about it is clear.
+	// silent: no request ids. Unknown for a checked path in another run; checked for a path
+	// of the same run; not checked for a path that was never sent to the check.
 	silent := func(v *schema.Call) { v.Observer, v.RequestID, v.AgentID = "silent", "", "team/b" }
 	asked("other", "/v1/c")
 	add(func(v *schema.Call) { silent(v); v.Path, v.RunID = "/v1/c", schema.RunID{2} })
 	add(func(v *schema.Call) { silent(v); v.Path = "/v1/c" })
 	add(func(v *schema.Call) { silent(v); v.Path = "/v1/nobody-asked" })
-	// A sidecar's row of a call that the edge asked about, and what an agent logs itself.
+	// The row of a sidecar for a call that the edge sent to the check, and a log of an agent.
 	add(func(v *schema.Call) { v.Observer, v.AgentID = "mesh", "team/c" })
 	of := fmt.Sprintf("gw/0/%d/0", n)
 	add(func(v *schema.Call) {

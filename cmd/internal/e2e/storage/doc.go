@@ -1,6 +1,6 @@
-// Package storage holds the tests that need a real ClickHouse: the schema, its
-// migrations, the block writers and the store. They run on the embedded engine
-// or, with FLYBALL_TEST_CLICKHOUSE=host:port, on a server.
+// Package storage holds the tests that need a real ClickHouse: the schema, its migrations, the
+// block writers and the store. They run on the embedded engine or, with
+// FLYBALL_TEST_CLICKHOUSE=host:port, on a server.
 //
-// It refuses to hold anything that the product links.
+// It does not contain code of the product.
 package storage

@@ -14,7 +14,8 @@ import (
 
 var databases atomic.Int64
 
-// connect gives a connection to a database of the test's own, dropped at its end.
+// connect returns a connection to a database for one test; the database is dropped at the end
+// of the test.
 func connect(t testing.TB) *clickhouse.Conn {
 	t.Helper()
 	addr := server(t)
@@ -29,7 +30,7 @@ func connect(t testing.TB) *clickhouse.Conn {
 	return c
 }
 
-// migrated is connect with the schema in place.
+// migrated is connect with a migrated schema.
 func migrated(t testing.TB) *clickhouse.Conn {
 	t.Helper()
 	c := connect(t)

@@ -15,10 +15,10 @@ import (
 
 const partitions = 2
 
-// snapshotEvery is how many calls come to one run snapshot.
+// snapshotEvery is the number of calls for each run snapshot.
 const snapshotEvery = 30
 
-// broker is a Kafka with the topics that the store reads.
+// broker returns a Kafka in memory with the topics that the store reads.
 func broker(t testing.TB) (*kfake.Cluster, []kgo.Opt) {
 	t.Helper()
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, wire.JournalTopic),
@@ -43,8 +43,8 @@ func produce(t testing.TB, kafka []kgo.Opt, rs ...*kgo.Record) {
 	}
 }
 
-// writer makes the journal of one partition, as detect does: rec calls a
-// record, one calls offset each.
+// writer makes the journal of one partition, as detect does: rec calls in a record, with one
+// calls offset each.
 type writer struct {
 	g    *gateway
 	part int32

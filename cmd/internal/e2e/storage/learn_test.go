@@ -16,7 +16,7 @@ import (
 	"flyball/schema/clickhouse"
 )
 
-// agentRun is a run with its calls as they are stored.
+// agentRun is a run with its stored calls.
 type agentRun struct {
 	schema.RunSnapshot
 	calls []schema.Call
@@ -54,7 +54,8 @@ func insertRuns(t testing.TB, c *clickhouse.Conn, runs ...agentRun) {
 	}
 }
 
-// between does something before each question after the first so many.
+// between runs the function do before each query that follows the first ones; after is the
+// number of these.
 type between struct {
 	*clickhouse.Conn
 	asked, after int
@@ -70,7 +71,8 @@ func (b *between) Query(ctx context.Context, q string, args ...any) (driver.Rows
 	return b.Conn.Query(ctx, q, args...)
 }
 
-// One version must see one picture: what is stored while it learns is for the next.
+// A version must be learned from one state of the data: rows that are stored during learning
+// belong to the next version.
 func TestRowsThatArriveWhileLearningChangeTheVersion(t *testing.T) {
 	c := migrated(t)
 	now := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
@@ -117,7 +119,7 @@ func TestRowsThatArriveWhileLearningChangeTheVersion(t *testing.T) {
 	if len(want) != 60 || len(want[0].Features) != 4 || want[0].Version != "1" {
 		t.Fatalf("%d runs, %+v", len(want), want[0])
 	}
-	late := func() { // late calls of runs that teach, and runs that nobody has seen
+	late := func() { // late calls of learned runs, and new runs
 		var more []agentRun
 		for n := range 30 {
 			r := runOf(n, fmt.Sprint("billing/a", n%3), "1", now.Add(-time.Duration(48+n)*time.Hour), 9)
@@ -129,7 +131,7 @@ func TestRowsThatArriveWhileLearningChangeTheVersion(t *testing.T) {
 		}
 		insertRuns(t, c, more...)
 	}
-	// After the runs were asked for: not a run and not a call more.
+	// After the query for the runs, no further run and no further call is learned.
 	if got := version(&between{Conn: c, after: 3, do: late}); !reflect.DeepEqual(got, want) {
 		t.Error("what was stored between two statements is in the version")
 	}
@@ -138,7 +140,7 @@ func TestRowsThatArriveWhileLearningChangeTheVersion(t *testing.T) {
 	}
 }
 
-// Each run that does not teach is counted under a reason.
+// Each run that is not learned is counted under a reason.
 func TestRunIsLeftOutWithoutAReason(t *testing.T) {
 	c := migrated(t)
 	now := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)

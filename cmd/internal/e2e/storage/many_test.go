@@ -11,12 +11,12 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// manyRuns is far more than the ids that fit into the text of one statement.
+// manyRuns is much more than the number of ids that fit into one statement.
 const manyRuns = 50_000
 
-// The text and the parameters of a question do not grow with its answer: each of these
-// answers for 50,000 runs that share an agent, a resource, a host and a trace, have a
-// credential of their own with the longest id that there is, and led to a breaker.
+// The text and the parameters of a query do not grow with its result. Each of these queries
+// covers 50,000 runs that share an agent, a resource, a host and a trace, each have a
+// different credential with an id of maximum length, and each caused a breaker.
 func TestQuestionsAboutManyRunsAreNotRefused(t *testing.T) {
 	c := migrated(t)
 	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)

@@ -13,12 +13,13 @@ import (
 	"flyball/schema/clickhouse"
 )
 
-// What was asked of a gate, seen twice, denied by Flyball, sampled, found true by a
-// person, or another tenant's would make an agent look faster than the engine counts it.
+// Some calls must not count for the pace, because the engine does not count them: calls that
+// only the check saw, second rows of a call, calls denied by Flyball, sampled calls, calls of
+// runs that a person labelled true, and calls of another tenant.
 func TestPaceIsLearnedFromWhatTheEngineCounts(t *testing.T) {
 	c := migrated(t)
 	until := time.Date(2026, 11, 26, 12, 40, 0, 0, time.UTC) // weeks end at 12:00
-	from := time.Date(2026, 11, 5, 12, 0, 0, 0, time.UTC)    // three of them
+	from := time.Date(2026, 11, 5, 12, 0, 0, 0, time.UTC)    // three weeks
 	first := callrate.HourOfWeek(callrate.QuarterAt(from.UnixNano()))
 
 	var calls []schema.Call
@@ -53,7 +54,7 @@ func TestPaceIsLearnedFromWhatTheEngineCounts(t *testing.T) {
 		if who.agent == "" {
 			s.Group = ""
 		}
-		one, two := run(who.actor, who.agent, nil), run(who.actor, who.agent, nil) // of one actor: they count together
+		one, two := run(who.actor, who.agent, nil), run(who.actor, who.agent, nil) // of one actor: their calls count together
 		for day := range 21 {
 			for _, hour := range []int{0, 3, 21} {
 				at := from.Add(time.Duration(24*day+hour) * time.Hour)
@@ -106,8 +107,8 @@ func TestPaceIsLearnedFromWhatTheEngineCounts(t *testing.T) {
 	}
 }
 
-// How long pace takes to learn from eight million calls of four weeks, in 200,000 runs
-// of 2,000 actors: a figure, not a test.
+// A measurement: the time to learn pace from eight million calls of four weeks, in 200,000
+// runs of 2,000 actors.
 func TestMeasurePace(t *testing.T) {
 	if os.Getenv("FLYBALL_TEST_MEASURE") == "" {
 		t.Skip("a measurement: set FLYBALL_TEST_MEASURE=1")

@@ -11,8 +11,8 @@ import (
 	"flyball/schema/clickhouse"
 )
 
-// People are learned from their own sessions: not from agents', not from more than
-// a few of one person, not from what was found to be borrowed.
+// People are learned from their sessions, but not from sessions of agents, from more than a
+// few sessions of one person, or from sessions with a finding of a borrowed credential.
 func TestPeopleAreLearnedFromTheirOwnSessions(t *testing.T) {
 	c := migrated(t)
 	runs := clickhouse.RunsTable.NewBlock()

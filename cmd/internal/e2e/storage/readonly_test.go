@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Dashboards read with readonly=1, which forbids a query to change settings:
-// a view must not need to.
+// Dashboards read with readonly=1, which forbids that a query changes settings: a view must
+// not need such a change.
 func TestReadonlyUserCannotReadTheViews(t *testing.T) {
 	c := migrated(t)
 	addr := server(t)

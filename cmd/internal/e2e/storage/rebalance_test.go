@@ -6,8 +6,8 @@ import (
 	"flyball/schema/wire"
 )
 
-// A second store joins under load and leaves; then the first dies and a third
-// takes over. Whoever stores what, it is there once.
+// A second store joins under load and leaves; then the first is killed and a third takes over.
+// Each row must be stored once.
 func TestRebalanceInTheMiddle(t *testing.T) {
 	c := migrated(t)
 	_, kafka := broker(t)

@@ -11,9 +11,8 @@ import (
 
 const testdata = "../../../../schema/clickhouse/testdata"
 
-// Every released schema is kept as the SQL it was made with: when Version is
-// raised, snapshots/single of the release is copied to released/<version>.
-// Tables are made before views, which read them.
+// The SQL of every released schema is kept: when Version is raised, snapshots/single of the
+// release is copied to released/<version>. Tables are created before views, which read them.
 func TestMigrationFromAReleasedStateFails(t *testing.T) {
 	states, err := filepath.Glob(filepath.Join(testdata, "released", "*"))
 	if err != nil {
@@ -46,7 +45,7 @@ func TestMigrationFromAReleasedStateFails(t *testing.T) {
 			for _, st := range append(tables, views...) {
 				sql(t, c, st)
 			}
-			// Each object is recorded, as the release recorded it.
+			// Each object is recorded in the form of the release.
 			for _, f := range files {
 				name := strings.TrimSuffix(filepath.Base(f), ".sql")
 				sql(t, c, "INSERT INTO {db}.migrations (version, number, name, sum, why) SELECT 1, 1, '"+name+"', 'of the release', 'new'")

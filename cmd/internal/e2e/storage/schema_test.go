@@ -61,7 +61,7 @@ func TestSecondMigrationAppliesSomething(t *testing.T) {
 	}
 }
 
-// A migration may be cut off between a statement and its record, at any step.
+// A migration can be interrupted between a statement and its record, at any step.
 func TestInterruptedMigrationIsStuck(t *testing.T) {
 	plan, err := clickhouse.Migrate(t.Context(), connect(t), clickhouse.MigrateOptions{Plan: true})
 	if err != nil {
@@ -77,7 +77,7 @@ func TestInterruptedMigrationIsStuck(t *testing.T) {
 		for _, s := range steps[:k] {
 			for _, st := range s.Statements {
 				if strings.Contains(st, "OR REPLACE") {
-					continue // needs its tables; replaced anyway
+					continue // needs its tables, and is replaced in any case
 				}
 				sql(t, c, st)
 			}
@@ -91,7 +91,7 @@ func TestInterruptedMigrationIsStuck(t *testing.T) {
 	}
 }
 
-// A view that was made before a column of its table must show it afterwards.
+// A view that was created before a column of its table must contain the column afterwards.
 func TestNewColumnDoesNotReachItsView(t *testing.T) {
 	c := migrated(t)
 	sql(t, c, "ALTER TABLE {db}.findings_store DROP COLUMN exception")

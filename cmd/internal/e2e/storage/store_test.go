@@ -25,7 +25,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// gate is a database that can be taken away, and that notes what came.
+// gate is a database that can be made unreachable. It records the inserts.
 type gate struct {
 	*clickhouse.Conn
 	away   atomic.Bool
@@ -73,7 +73,7 @@ func start(t testing.TB, o store.Options, kafka []kgo.Opt, db store.Database) *r
 	return r
 }
 
-// end stops the store and returns what Run did; a second call returns nil.
+// end stops the store and returns the result of Run; a second call returns nil.
 func (r *running) end() error {
 	r.stop()
 	err := <-r.done
@@ -115,7 +115,7 @@ func committed(t testing.TB, kafka []kgo.Opt, group string) int64 {
 
 const positions = "uniqExact(source_topic, source_topic_id, source_partition, source_offset, item)"
 
-// storedOnce asserts that all calls and what points at them are there, once.
+// storedOnce checks that all calls and the rows that refer to them are stored once.
 func storedOnce(t testing.TB, c *clickhouse.Conn, ws ...*writer) {
 	t.Helper()
 	sent := 0
@@ -145,8 +145,8 @@ func records(w *writer, n, rows int) []*kgo.Record {
 	return rs
 }
 
-// killAt runs a store that dies at a stage: from there on nothing of it reaches
-// ClickHouse or Kafka.
+// killAt runs a store that is killed at a stage: after that, nothing of it reaches ClickHouse
+// or Kafka.
 func killAt(t *testing.T, stage string, cluster *kfake.Cluster, kafka []kgo.Opt, c *clickhouse.Conn) {
 	t.Helper()
 	db := &gate{Conn: c}
@@ -235,7 +235,7 @@ func TestClickhouseAwayThenCatchesUp(t *testing.T) {
 		t.Errorf("not ready: %v", err)
 	}
 
-	db.away.Store(true) // again, in the middle
+	db.away.Store(true) // unreachable again, during the load
 	retries := counter(t, r.reg, "flyball_store_retries_total", "")
 	produce(t, kafka, records(a, 3, 50)...)
 	until(t, "more retries", func() bool { return counter(t, r.reg, "flyball_store_retries_total", "") > retries+3 })
@@ -253,8 +253,8 @@ func TestReplayedJournalStoresNothingTwice(t *testing.T) {
 	r := start(t, quick(), kafka, &gate{Conn: c})
 	until(t, "commits", func() bool { return committed(t, kafka, wire.StoreGroup) == 6 })
 
-	// What a detect that was killed writes again: the same calls offsets, cut
-	// differently, then new ones.
+	// A killed detect process writes again: the same calls offsets in other
+	// records, then new ones.
 	again := newWriter(1)
 	repeat := records(again, 6, 50)[2:]
 	straddling := merged(t, repeat[3], again.record(50)) // offsets 5 and 6 in one record
@@ -266,7 +266,7 @@ func TestReplayedJournalStoresNothingTwice(t *testing.T) {
 	}
 }
 
-// merged is one journal record that covers what two neighbours cover.
+// merged returns one journal record that covers the calls of two neighbours.
 func merged(t *testing.T, a, b *kgo.Record) *kgo.Record {
 	t.Helper()
 	ja, err := wire.DecodeJournal(a.Value)
@@ -288,13 +288,13 @@ func TestNewerJournalVersionIsRefused(t *testing.T) {
 	a, b := newWriter(0), newWriter(1)
 	first := records(a, 2, 20)
 	newer := a.record(20)
-	a.sent, a.next = a.sent-20, a.next-1 // not to be stored
+	a.sent, a.next = a.sent-20, a.next-1 // these calls are not stored
 	newer.Value[1] = wire.JournalVersion + 1
 	produce(t, kafka, append(append(first, newer), records(b, 2, 20)...)...)
 	r := start(t, quick(), kafka, &gate{Conn: c})
 	until(t, "commits", func() bool { return committed(t, kafka, wire.StoreGroup) == 4 })
 	until(t, "the refusal", func() bool { return errors.Is(r.Ready(), wire.ErrNewerVersion) })
-	produce(t, kafka, records(b, 3, 20)...) // the other partition goes on
+	produce(t, kafka, records(b, 3, 20)...) // the other partition continues
 	until(t, "commits", func() bool { return committed(t, kafka, wire.StoreGroup) == 7 })
 	storedOnce(t, c, a, b)
 	if err := r.Ready(); !strings.Contains(err.Error(), "offset 2 of partition 0") {
@@ -321,7 +321,7 @@ func TestPoisonJournalRecordDoesNotStop(t *testing.T) {
 	good := w.record(30)
 	garbage := &kgo.Record{Topic: wire.JournalTopic, Value: []byte("not a journal record")}
 	empty := &kgo.Record{Topic: wire.JournalTopic}
-	// Well formed as a record, but the engine cannot read one block.
+	// The record is well formed, but the engine cannot read one of its blocks.
 	unreadable := wire.EncodeJournal(nil, &wire.Journal{CallsTopicID: callsTopic, From: 1, To: 1, Sections: []wire.Section{
 		{Table: "calls_store", Rows: 2, Native: []byte{1, 2, 6, 't', 'e', 'n', 'a', 'n', 't', 6, 'S', 't', 'r', 'i', 'n', 'g', 9, 'x'}},
 	}})
@@ -382,7 +382,7 @@ func TestStopLosesTheLastBatch(t *testing.T) {
 	_, kafka := broker(t)
 	w := newWriter(0)
 	o := quick()
-	o.MaxAge = time.Hour // only the end flushes
+	o.MaxAge = time.Hour // only the end of the store writes the rows
 	r := start(t, o, kafka, &gate{Conn: c})
 	produce(t, kafka, records(w, 3, 20)...)
 	until(t, "the fetch", func() bool {

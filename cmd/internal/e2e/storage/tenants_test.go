@@ -8,7 +8,8 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// Findings of one tenant are asked for without those of another, and a verdict that another tenant gave does not count.
+// A query for the findings of one tenant does not return those of another, and a verdict by
+// another tenant does not count.
 func TestFindingsOfOneTenantWithoutThoseOfAnother(t *testing.T) {
 	c := migrated(t)
 	findings, verdicts := clickhouse.FindingsTable.NewBlock(), clickhouse.VerdictsTable.NewBlock()

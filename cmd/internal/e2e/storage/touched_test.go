@@ -13,9 +13,9 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// Random calls through two gateways and past the check, with request ids and spans
-// that the caller reuses at will, bound by the stitcher, stored and asked for: each
-// resource is in the report, and the report's rows are those of query.Kept.
+// Random calls through two gateways and without the check, with request ids and spans that the
+// caller reuses, are stitched, stored and queried. Each resource must be in the report, and
+// the rows of the report must be those of query.KeptResources.
 func TestReusedRequestIdsHideNoResourceFromTheReport(t *testing.T) {
 	c := migrated(t)
 	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
@@ -38,7 +38,7 @@ func TestReusedRequestIdsHideNoResourceFromTheReport(t *testing.T) {
 				Reversibility: schema.Irreversible,
 				Resources:     []schema.Resource{{Type: "account", ID: fmt.Sprint(n)}}}
 			switch r.IntN(4) {
-			case 0: // the same path names something else in the body
+			case 0: // the same path names another resource in the body
 				call.Path, call.Resources[0].ID = "/v1/batch", fmt.Sprint("b", i)
 			case 1:
 				call.ObserverKind, call.Source.Topic = schema.ObserverGate, "flyball.check/p"
@@ -97,9 +97,8 @@ func TestReusedRequestIdsHideNoResourceFromTheReport(t *testing.T) {
 	}
 }
 
-// Another established consumer sends deletes with a run's trace id: they are not that
-// run's. What a service does in the trace, and what somebody does who has no identity
-// of its own, is.
+// Deletes of another established consumer with a run's trace id do not belong to that run.
+// Calls of a service in the trace, and calls of a caller without a different identity, do.
 func TestPlantedTraceIdIsNotTouchedByTheVictim(t *testing.T) {
 	c := migrated(t)
 	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)

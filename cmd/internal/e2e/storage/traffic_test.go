@@ -9,8 +9,8 @@ import (
 	"flyball/schema"
 )
 
-// gateway makes the calls that a gateway logs: agents, each with one run at a
-// time, against a few routes. ids adds trace and request ids.
+// gateway generates the calls that a gateway logs: agents, each with one run at a time, on a
+// few routes. ids adds trace and request ids.
 type gateway struct {
 	r      *rand.Rand
 	agents int

@@ -22,7 +22,7 @@ func insertCalls(t testing.TB, c *clickhouse.Conn, calls ...schema.Call) {
 	}
 }
 
-// Repeats may lie in one block, in one insert, in two parts, or be merged.
+// Repeats can be in one block, in one insert, in two parts, or merged.
 func TestRepeatedCallIsCountedTwice(t *testing.T) {
 	c := migrated(t)
 	g := newGateway(5, 10, true)
@@ -46,7 +46,7 @@ func TestRepeatedCallIsCountedTwice(t *testing.T) {
 	check("twice in one block")
 	insertCalls(t, c, calls[50:]...)
 	check("again in another part")
-	// The same position of a topic that was made again is another call.
+	// The same position in a topic that was created again is another call.
 	again := calls[3]
 	again.Source.TopicID = schema.TopicID{9}
 	insertCalls(t, c, again)
@@ -116,7 +116,7 @@ func TestRunsViewKeepsAnOldSnapshot(t *testing.T) {
 	}
 	add(0, 20, 10, 4, schema.RunOpen)
 	add(0, 41, 20, 5, schema.RunClosed)
-	add(0, 6, 3, 2, schema.RunOpen) // late and older
+	add(0, 6, 3, 2, schema.RunOpen) // late, with an older version
 	add(900, 4, 2, 1, schema.RunOpen)
 	if err := c.Insert(t.Context(), b); err != nil {
 		t.Fatal(err)
@@ -161,7 +161,7 @@ func TestTouchesAndStitchingDoubleOnRepeat(t *testing.T) {
 
 var granules = regexp.MustCompile(`Granules: (\d+)/(\d+)`)
 
-// pruned returns how many granules each index of a query leaves, last first.
+// pruned returns how many granules each index of a query leaves, the last index first.
 func pruned(t testing.TB, c *clickhouse.Conn, q string) (left, all int) {
 	t.Helper()
 	text := sql(t, c, "EXPLAIN indexes = 1 "+q)
