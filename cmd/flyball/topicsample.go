@@ -2,16 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
 	"flyball/ingest/decode"
+	"flyball/schema/kafka"
 )
 
 // sampleTopic passes on the newest records of a topic, at most n, without joining a
@@ -21,49 +22,18 @@ func sampleTopic(ctx context.Context, c config.Config, topic string, n int, each
 	if err != nil {
 		return err
 	}
-	admin, err := clients.NewClient("sample-offsets")
-	if err != nil {
-		return err
-	}
-	defer admin.Close()
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	adm := kadm.NewClient(admin)
-	ends, err := adm.ListEndOffsets(ctx, topic)
+	from, err := sampleFrom(ctx, clients, topic, n)
 	if err != nil {
 		return fmt.Errorf("topic %s: %w", topic, err)
 	}
-	if err := ends.Error(); err != nil {
-		return fmt.Errorf("topic %s: %w", topic, err)
-	}
-	starts, err := adm.ListStartOffsets(ctx, topic)
-	if err != nil {
-		return fmt.Errorf("topic %s: %w", topic, err)
-	}
-	from, until := map[int32]kgo.Offset{}, map[int32]int64{}
-	ends.Each(func(o kadm.ListedOffset) {
-		start, _ := starts.Lookup(topic, o.Partition)
-		if o.Offset > start.Offset {
-			from[o.Partition] = kgo.NewOffset().At(max(start.Offset, o.Offset-int64(n)))
-			until[o.Partition] = o.Offset
-		}
-	})
-	if len(until) == 0 {
-		return fmt.Errorf("topic %s: no records in it yet", topic)
-	}
-	client, err := clients.NewClient("sample", kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}))
-	if err != nil {
-		return err
-	}
-	defer client.Close()
 	var newest []*kgo.Record
-	for len(until) > 0 && ctx.Err() == nil {
-		client.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
-			newest = append(newest, r)
-			if r.Offset+1 >= until[r.Partition] {
-				delete(until, r.Partition)
-			}
-		})
+	if _, err := kafka.ReadToEnd(ctx, clients, "sample", topic, from, func(r *kgo.Record) error {
+		newest = append(newest, r)
+		return nil
+	}); err != nil {
+		return fmt.Errorf("topic %s: %w", topic, err)
 	}
 	slices.SortFunc(newest, func(a, b *kgo.Record) int { return a.Timestamp.Compare(b.Timestamp) })
 	for _, r := range newest[max(0, len(newest)-n):] {
@@ -83,4 +53,31 @@ func sampleTopic(ctx context.Context, c config.Config, topic string, n int, each
 		}
 	}
 	return nil
+}
+
+// sampleFrom returns, for each partition that holds records, the offset of the n-th newest.
+func sampleFrom(ctx context.Context, clients kafka.Config, topic string, n int) (map[int32]int64, error) {
+	admin, err := clients.NewClient("sample-offsets")
+	if err != nil {
+		return nil, err
+	}
+	defer admin.Close()
+	ends, err := kafka.EndOffsets(ctx, admin, topic)
+	if err != nil {
+		return nil, err
+	}
+	starts, err := kafka.StartOffsets(ctx, admin, topic)
+	if err != nil {
+		return nil, err
+	}
+	from := map[int32]int64{}
+	for part, end := range ends {
+		if end > starts[part] {
+			from[part] = max(starts[part], end-int64(n))
+		}
+	}
+	if len(from) == 0 {
+		return nil, errors.New("no records in it yet")
+	}
+	return from, nil
 }
