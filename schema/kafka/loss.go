@@ -125,14 +125,14 @@ func (e Epochs) Position(leaderEpoch int32, offset int64) int64 {
 func (e Epochs) Of(r *kgo.Record) int64 { return e.Position(r.LeaderEpoch, r.Offset) }
 
 // EpochsAfter returns the epochs with which a reader continues. used is the highest epoch of
-// positions so far. known is false if the reader's last version did not store leader epochs: its
-// positions had epoch 0, and stay there until the leader epoch changes. After a loss, records that
+// positions so far. known is false if the reader's last version did not use leader epochs: positions
+// stay in the epoch used until the leader epoch changes. After a loss, records that
 // are written from now on get a higher epoch than used, also if the leader epoch did not rise
 // (a topic that was created again).
 func EpochsAfter(before Epochs, known bool, used int64, now LogState, loss *schema.LogLoss) Epochs {
 	e := before
 	if !known {
-		e.Shift = -now.LeaderEpoch
+		e.Shift = int32(max(used, 0)) - now.LeaderEpoch
 	}
 	if loss != nil && loss.Kind != schema.LossExpired && int64(now.LeaderEpoch)+int64(e.Shift) <= used {
 		e.Shift = int32(used) + 1 - now.LeaderEpoch
