@@ -45,6 +45,7 @@ type Broker struct {
 	lock    *os.File
 	cluster *kfake.Cluster
 	m       *metrics
+	void    map[reading]int64 // committed offsets that the logs no longer contain
 }
 
 // lockWait is how long Start waits for a former process to unlock the directory.
@@ -89,6 +90,7 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 		return nil, fmt.Errorf("embedded broker in %s: %w", opt.Dir, err)
 	}
 	b.cluster.Compact()
+	b.void = b.voidCommits()
 	if err := b.prepare(door); err != nil {
 		b.Close()
 		return nil, fmt.Errorf("embedded broker: %w", err)

@@ -99,3 +99,41 @@ func TestOlderCopyOfTheFolderReusesEpochs(t *testing.T) {
 		b.Close()
 	}
 }
+
+func TestJanitorDeletesUnreadRecordsAfterALostTail(t *testing.T) {
+	dir := t.TempDir()
+	reads := func(o *Options) { o.Readers = map[string][]string{"flyball.calls": {"g"}} }
+	commit := func(c *kgo.Client, at int64) {
+		var o kadm.Offsets
+		o.AddOffset("flyball.calls", 0, at, -1)
+		if err := kadm.NewClient(c).CommitAllOffsets(context.Background(), "g", o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := open(t, dir, reads)
+	c := client(t, b, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if _, err := kadm.NewClient(c).CreateTopic(context.Background(), 1, -1, nil, "flyball.calls"); err != nil {
+		t.Fatal(err)
+	}
+	produce(t, c, 20)
+	commit(c, 20)
+	c.Close()
+	b.Close()
+	cut(t, dir, func(n int64) int64 { return n / 2 })
+
+	b = open(t, dir, reads)
+	defer b.Close()
+	c = client(t, b, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	kept := end(t, b)
+	produce(t, c, 15)
+	b.clean()
+	start := func() int64 { return b.cluster.PartitionInfo("flyball.calls", 0).LogStartOffset }
+	if start() > kept {
+		t.Fatalf("log starts at %d; records from %d on are unread", start(), kept)
+	}
+	commit(c, kept+5)
+	b.clean()
+	if start() != kept+5 {
+		t.Errorf("log starts at %d after a commit at %d", start(), kept+5)
+	}
+}
