@@ -31,11 +31,12 @@ type PartitionLag struct {
 	// Never is true if the group has never committed an offset of this partition: then every record
 	// in it counts.
 	Never bool
-	// Err is why the lag of this partition is not known; then the other figures are 0.
+	// Err is why the lag of this partition is not known; then the other figures are 0. Partition is -1
+	// if it holds for all partitions of the topic.
 	Err error
 }
 
-// ErrNoSuchTopic is PartitionLag.Err of a topic that does not exist. Partition is -1.
+// ErrNoSuchTopic is PartitionLag.Err of a topic that does not exist.
 var ErrNoSuchTopic = errors.New("the topic does not exist")
 
 // ReadLag reads from Kafka how far groups are behind, in every partition of their topics. It does
@@ -65,7 +66,15 @@ func ReadLag(ctx context.Context, adm *kadm.Client, groups []GroupTopics) ([]Par
 	var out []PartitionLag
 	for _, g := range groups {
 		committed, err := adm.FetchOffsets(ctx, g.Group)
-		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		var refused *kerr.Error
+		switch {
+		case err == nil, errors.Is(err, kerr.GroupIDNotFound):
+		case errors.As(err, &refused): // the other groups may be readable
+			for _, topic := range g.Topics {
+				out = append(out, PartitionLag{Group: g.Group, Topic: topic, Partition: -1, Err: err})
+			}
+			continue
+		default:
 			return nil, fmt.Errorf("read the committed offsets of group %s: %w", g.Group, err)
 		}
 		for _, topic := range g.Topics {

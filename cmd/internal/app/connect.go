@@ -123,13 +123,18 @@ func secretFile(key, path string) (string, error) {
 	return secret, nil
 }
 
+// databaseAddrs returns the addresses of ClickHouse.
+func databaseAddrs(c config.Config) []string {
+	if len(c.ClickHouse.Addr) == 0 {
+		return []string{c.ClickHouse.Listen}
+	}
+	return c.ClickHouse.Addr
+}
+
 // OpenDatabase returns a connection pool for ClickHouse as configured. It does not connect
 // yet.
 func OpenDatabase(c config.Config) (*clickhouse.Conn, error) {
-	o := clickhouse.Options{Addrs: c.ClickHouse.Addr, Database: c.ClickHouse.Database, User: c.ClickHouse.User}
-	if len(o.Addrs) == 0 {
-		o.Addrs = []string{c.ClickHouse.Listen}
-	}
+	o := clickhouse.Options{Addrs: databaseAddrs(c), Database: c.ClickHouse.Database, User: c.ClickHouse.User}
 	if c.ClickHouse.PasswordFile != "" {
 		p, err := secretFile("clickhouse.password_file", c.ClickHouse.PasswordFile)
 		if err != nil {

@@ -63,7 +63,7 @@ func (p *process) startControl() error {
 	}
 	grpcServer := grpc.NewServer(options...)
 	ctl.checker.Register(grpcServer)
-	p.parts.start(part{name: "control", run: ctl.run, ready: ctl.point.Ready})
+	p.parts.start(part{name: "control", run: ctl.run, ready: ctl.point.Ready, warning: ctl.point.Stale})
 	p.parts.start(part{name: "control.listen", run: serve(operators, p.operatorsHandler(ctl.api))})
 	p.parts.start(part{name: "check.listen", run: serve(gateways, ctl.checker.Handler())})
 	p.parts.start(part{name: "check.grpc", run: serveGRPC(gatewaysGRPC, grpcServer)})

@@ -36,11 +36,13 @@ func (s *status) quotas() []quota.Count {
 
 // Status is the current state of enforcement.
 type Status struct {
-	Point   string              `json:"point"`
-	Applied int64               `json:"applied"` // offset in flyball.commands
-	Stale   bool                `json:"stale"`   // the log is silent: the last state stays in force
-	Budget  breaker.BudgetUsage `json:"trip_budget"`
-	Bypass  *schema.Bypass      `json:"bypass,omitempty"` // the bypass of the tenant
+	Point   string `json:"point"`
+	Applied int64  `json:"applied"` // offset in flyball.commands
+	Stale   bool   `json:"stale"`   // the log is silent: the last state stays in force
+	// StaleReason is why the state is stale; absent while it follows the log.
+	StaleReason string              `json:"stale_reason,omitempty"`
+	Budget      breaker.BudgetUsage `json:"trip_budget"`
+	Bypass      *schema.Bypass      `json:"bypass,omitempty"` // the bypass of the tenant
 	// Bypasses are the bypasses in force, of the tenant and of agents.
 	Bypasses []BypassLine `json:"bypasses"`
 	// Points lists what each live point enforces by its configuration. Orders are the commands,
@@ -75,6 +77,9 @@ func (s *status) status(who caller) Status {
 	out := Status{Settings: settings, Point: s.o.Point, Applied: v.Position.Offset, Stale: v.Stale(),
 		Budget: v.Breakers.BudgetUsage(who.tenant, clock), Bypasses: []BypassLine{}, Points: armed.Points, Orders: armed.Orders,
 		Exceptions: len(v.Exceptions.List(who.tenant))}
+	if err := v.Staleness(); err != nil {
+		out.StaleReason = err.Error()
+	}
 	for _, b := range v.Breakers.Bypasses(who.tenant, clock) {
 		out.Bypasses = append(out.Bypasses, BypassLine{b.Agent, timestamp(b.Until), b.By, b.Reason})
 	}
