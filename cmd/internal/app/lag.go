@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"sync"
@@ -40,6 +41,8 @@ type ReaderLag struct {
 	NeverRead int `json:"never_read,omitempty"`
 	// Deleted is how many records retention deleted before the reader handled them.
 	Deleted int64 `json:"deleted,omitempty"`
+	// NoSuchTopic: the topic does not exist, so nothing waits in it.
+	NoSuchTopic bool `json:"no_such_topic,omitempty"`
 	// Error is why the lag of at least one partition is not known; Records are those of the others.
 	Error string `json:"error,omitempty"`
 }
@@ -230,6 +233,10 @@ func (l *lagReader) summary(ctx context.Context) Lag {
 			out.Readers = append(out.Readers, ReaderLag{Reader: l.name(p.Group), Group: p.Group, Topic: p.Topic})
 		}
 		r := &out.Readers[at]
+		if errors.Is(p.Err, kafka.ErrNoSuchTopic) {
+			r.NoSuchTopic = true
+			continue
+		}
 		if p.Err != nil {
 			r.Error = cmp.Or(r.Error, p.Err.Error())
 			continue
