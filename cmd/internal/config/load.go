@@ -120,7 +120,8 @@ func isText(t reflect.Type) bool {
 
 // notConfig are environment variables with the prefix of the configuration that are not part
 // of it: they are for tools and tests. The same applies to FLYBALL_TEST_… and FLYBALL_ENGINE….
-var notConfig = []string{"FLYBALL_CACHE", "FLYBALL_REQUIRE_TIERS", "FLYBALL_TIERS_FILE", "FLYBALL_MEASURE", "FLYBALL_TOKEN"}
+var notConfig = []string{"FLYBALL_CACHE", "FLYBALL_REQUIRE_TIERS", "FLYBALL_TIERS_FILE", "FLYBALL_MEASURE", "FLYBALL_TOKEN",
+	"FLYBALL_PROFILE"}
 
 func isConfigVariable(name string) bool {
 	return strings.HasPrefix(name, "FLYBALL_") && !slices.Contains(notConfig, name) &&
