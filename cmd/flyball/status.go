@@ -79,14 +79,14 @@ func readStatus(r *request) (*status, error) {
 		return nil, err
 	}
 	s := &status{Parts: []app.PartState{}, Lag: map[string]int64{}, LagSeconds: map[string]float64{}, Readers: []app.ReaderLag{}}
-	m, metricsErr := scrape(r.ctx, c.Metrics.Listen)
+	m, metricsErr := scrape(r.ctx, c)
 	if metricsErr != nil {
 		metricsErr = fmt.Errorf("nothing answers on metrics.listen %s: %w; is flyball running, and with this configuration?",
 			c.Metrics.Listen, withoutURL(metricsErr))
 		s.unknown(partMetrics, metricsErr)
 	} else {
 		s.setCounters(m)
-		s.readProcess(r.ctx, c)
+		s.readProcess(r, c)
 	}
 	control, controlErr := fromControl[api.Status]("/v1/status")(r)
 	if controlErr != nil {
@@ -94,15 +94,23 @@ func readStatus(r *request) (*status, error) {
 	} else {
 		s.Control = &control
 	}
-	if s.Process == nil {
-		lag := app.ReadLag(r.ctx, c)
-		if metricsErr != nil && controlErr != nil && lag.Error != "" {
-			return nil, metricsErr
-		}
-		s.setLag(lag)
+	if s.Process != nil {
+		return s, nil
 	}
+	lag := app.Lag{Error: "the process did not answer, and Kafka is not asked from another machine"}
+	if !isRemote(c) {
+		lag = app.ReadLag(r.ctx, c)
+	}
+	if metricsErr != nil && controlErr != nil && lag.Error != "" {
+		return nil, metricsErr
+	}
+	s.setLag(lag)
 	return s, nil
 }
+
+// isRemote reports whether the command talks to another machine: metrics.listen is then the URL of its
+// control listener.
+func isRemote(c config.Config) bool { return strings.Contains(c.Metrics.Listen, "://") }
 
 func (s *status) unknown(part string, why error) {
 	s.Unknown = append(s.Unknown, unknownPart{part, why.Error()})
@@ -122,13 +130,20 @@ func (s *status) setCounters(m metrics) {
 	}
 }
 
-// readProcess reads what the process on metrics.listen runs. A process of an older version does not
+// readProcess reads what a process runs: from the control API if the command talks to another
+// machine, where the listener of metrics is not reachable. A process of an older version does not
 // answer that; then only its readiness is read.
-func (s *status) readProcess(ctx context.Context, c config.Config) {
+func (s *status) readProcess(r *request, c config.Config) {
 	var p app.ProcessStatus
-	if _, err := fromMetricsListener(ctx, c.Metrics.Listen, "/status", &p); err != nil {
+	var err error
+	if isRemote(c) {
+		p, err = fromControl[app.ProcessStatus]("/v1/process")(r)
+	} else {
+		_, err = fromProcess(r.ctx, c, "/status", &p)
+	}
+	if err != nil {
 		s.unknown(partProcess, err)
-		code, err := fromMetricsListener(ctx, c.Metrics.Listen, "/readyz", &s.Parts)
+		code, err := fromProcess(r.ctx, c, "/readyz", &s.Parts)
 		if code == 0 {
 			s.unknown("parts", err)
 		}
@@ -164,16 +179,13 @@ func (s *status) setLag(lag app.Lag) {
 	}
 }
 
-// fromMetricsListener reads a JSON document of the process that listens at an address. The code is 0
-// if nothing answered; a document with the status 503 is read.
-func fromMetricsListener(ctx context.Context, addr, path string, into any) (code int, err error) {
+// fromProcess reads a JSON document of the process that a configuration names. The code is 0 if
+// nothing answered; a document with the status 503 is read.
+func fromProcess(ctx context.Context, c config.Config, path string, into any) (code int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+path, nil)
-	if err != nil {
-		return 0, err
-	}
-	resp, err := http.DefaultClient.Do(req)
+	addr := c.Metrics.Listen
+	resp, err := getFromProcess(ctx, c, path)
 	if err != nil {
 		return 0, fmt.Errorf("%s of %s: %w", path, addr, withoutURL(err))
 	}

@@ -128,12 +128,13 @@ func readTouched(r *request, db database, c config.Config, s query.Subject) (*qu
 // partsBehind names the parts that still have records to read, from the process's
 // metrics; empty: none.
 func partsBehind(ctx context.Context, c config.Config) (string, error) {
-	m, err := scrape(ctx, c.Metrics.Listen)
+	m, err := scrape(ctx, c)
 	if err != nil {
 		return "", fmt.Errorf("nothing answers on metrics.listen %s", c.Metrics.Listen)
 	}
 	var behind []string
-	for _, part := range []struct{ name, group string }{{"ingest", wire.IngestGroup}, {"detect", wire.DetectGroup}, {"store", wire.StoreGroup}} {
+	parts := []struct{ name, group string }{{"ingest", wire.IngestGroup}, {"detect", wire.DetectGroup}, {"store", wire.StoreGroup}}
+	for _, part := range parts {
 		switch n, known := m.lag(part.group); {
 		case !known:
 			return "", fmt.Errorf("the process on metrics.listen %s does not know the lag of %s", c.Metrics.Listen, part.name)

@@ -89,6 +89,7 @@ type lagReader struct {
 	// role of this process has not handled; nil: the process has no such role.
 	handled func() map[int32]int64
 	now     func() time.Time
+	descs   lagDescs
 
 	mu      sync.Mutex
 	client  *kgo.Client // nil: not made yet
@@ -106,7 +107,7 @@ type partitionKey struct {
 }
 
 func newLagReader(c config.Config, k kafka.Config, now func() time.Time) *lagReader {
-	return &lagReader{kafka: k, readers: readers(c), now: now, waiting: map[partitionKey]*waiting{}}
+	return &lagReader{kafka: k, readers: readers(c), now: now, descs: newLagDescs(), waiting: map[partitionKey]*waiting{}}
 }
 
 // setHandled sets the function handled.
@@ -317,17 +318,23 @@ func (w *waiting) age(now time.Time) time.Duration {
 // Describe sends nothing: the series depend on Kafka's topics.
 func (*lagReader) Describe(chan<- *prometheus.Desc) {}
 
-var (
-	lagLabels  = []string{"group", "topic", "partition"}
-	lagRecords = prometheus.NewDesc("flyball_lag_records",
-		"Records that a consumer group has not handled and committed, from Kafka's offsets; absent if not known. "+
-			"Each process exports all groups; the one that runs detect knows best about its group: use the minimum.", lagLabels, nil)
-	lagSeconds = prometheus.NewDesc("flyball_lag_seconds",
-		"How long the oldest record that a consumer group has not handled has waited, as far as this process has seen.", lagLabels, nil)
-	lagDeleted = prometheus.NewDesc("flyball_lag_deleted_records",
-		"Records that retention deleted before a consumer group handled them: they are lost to it.", lagLabels, nil)
-	lagKnown = prometheus.NewDesc("flyball_lag_known", "1 if Kafka answers for its offsets, 0 if the lag is not known.", nil, nil)
-)
+// lagDescs describe the metrics of the lag.
+type lagDescs struct{ records, seconds, deleted, known *prometheus.Desc }
+
+func newLagDescs() lagDescs {
+	labels := []string{"group", "topic", "partition"}
+	desc := func(name, help string, labels ...string) *prometheus.Desc { return prometheus.NewDesc(name, help, labels, nil) }
+	return lagDescs{
+		records: desc("flyball_lag_records", "Records that a consumer group has not handled and committed, from Kafka's offsets; "+
+			"absent if not known. Each process exports all groups; the one that runs detect knows best about its group: use the minimum.",
+			labels...),
+		seconds: desc("flyball_lag_seconds",
+			"How long the oldest record that a consumer group has not handled has waited, as far as this process has seen.", labels...),
+		deleted: desc("flyball_lag_deleted_records",
+			"Records that retention deleted before a consumer group handled them: they are lost to it.", labels...),
+		known: desc("flyball_lag_known", "1 if Kafka answers for its offsets, 0 if the lag is not known."),
+	}
+}
 
 // Collect reads the lag and sends it as metrics. If it is not known, there are no series of lag.
 func (l *lagReader) Collect(out chan<- prometheus.Metric) {
@@ -336,15 +343,15 @@ func (l *lagReader) Collect(out chan<- prometheus.Metric) {
 	if err != nil {
 		known = 0
 	}
-	out <- prometheus.MustNewConstMetric(lagKnown, prometheus.GaugeValue, known)
+	out <- prometheus.MustNewConstMetric(l.descs.known, prometheus.GaugeValue, known)
 	for i := range parts {
 		p := &parts[i]
 		if p.Err != nil {
 			continue
 		}
 		labels := []string{p.Group, p.Topic, strconv.Itoa(int(p.Partition))}
-		out <- prometheus.MustNewConstMetric(lagRecords, prometheus.GaugeValue, float64(p.Records), labels...)
-		out <- prometheus.MustNewConstMetric(lagSeconds, prometheus.GaugeValue, l.seconds(p), labels...)
-		out <- prometheus.MustNewConstMetric(lagDeleted, prometheus.GaugeValue, float64(p.Deleted), labels...)
+		out <- prometheus.MustNewConstMetric(l.descs.records, prometheus.GaugeValue, float64(p.Records), labels...)
+		out <- prometheus.MustNewConstMetric(l.descs.seconds, prometheus.GaugeValue, l.seconds(p), labels...)
+		out <- prometheus.MustNewConstMetric(l.descs.deleted, prometheus.GaugeValue, float64(p.Deleted), labels...)
 	}
 }

@@ -131,7 +131,8 @@ func resolvedAlarm(tenant, name string, opened, now time.Time) incident.Page {
 
 func alarmPage(tenant, name string, opened, now time.Time) incident.Page {
 	return incident.Page{V: incident.PageVersion, Incident: "receiver_" + name + "_" + opened.Format("20060102T150405"), Tenant: tenant,
-		Family: FamilyReceiver, Level: schema.LevelAlert, ResolveRule: "resolves when the receiver acknowledges a page", OpenedAt: opened, At: now}
+		Family: FamilyReceiver, Level: schema.LevelAlert, ResolveRule: "resolves when the receiver acknowledges a page",
+		OpenedAt: opened, At: now}
 }
 
 // list returns the states of all receivers.

@@ -1,16 +1,19 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"flyball/cmd/internal/config"
 )
 
 // ProcessStatus is what a process runs: the configuration with which it started, not that of the
-// file. It is the response of /status on metrics.listen.
+// file. It is the response of /status on
+// metrics.listen and of /v1/process of the control API.
 type ProcessStatus struct {
 	Roles   []string  `json:"roles"`
 	Version string    `json:"version"`
@@ -42,21 +45,29 @@ type ReceiverStatus struct {
 	Undelivered int `json:"undelivered"`
 }
 
-// Addresses returns the addresses of Kafka and ClickHouse that a configuration leads to.
-func Addresses(c config.Config) (kafka, clickhouse []string) {
-	return seedBrokers(c), databaseAddrs(c)
+// UsedAddresses returns the addresses that a role connects to and listens on, as attributes of a log
+// line.
+func UsedAddresses(c config.Config, role string) []any {
+	out := []any{"kafka", strings.Join(seedBrokers(c), ",")}
+	if role != "ingest" && role != "detect" && role != "alert" { // these do not use ClickHouse
+		out = append(out, "clickhouse", strings.Join(databaseAddrs(c), ","))
+	}
+	if role == "up" || role == "control" {
+		out = append(out, "control", c.Control.Listen, "check", c.Check.Listen, "grpc", c.Check.GRPC)
+	}
+	return append(out, "metrics", c.Metrics.Listen)
 }
 
 // status returns the present state of the process.
-func (p *process) status(r *http.Request) ProcessStatus {
+func (p *process) status(ctx context.Context) ProcessStatus {
 	c := p.config
 	out := ProcessStatus{Roles: slices.Clone(p.wanted), Version: codeVersion(), Started: p.began, File: c.File, Mode: c.Detect.Mode,
 		Armed: append([]string{}, c.Detect.Armed...), Parts: p.parts.states(), Receivers: p.alarms.list()}
-	out.Kafka, out.ClickHouse = Addresses(c)
+	out.Kafka, out.ClickHouse = seedBrokers(c), databaseAddrs(c)
 	out.Restart, out.FileError = p.file.state()
 	out.Lag = Lag{Error: "the process is starting", Readers: []ReaderLag{}}
 	if p.connected.Load() {
-		out.Lag = p.lag.summary(r.Context())
+		out.Lag = p.lag.summary(ctx)
 	}
 	return out
 }
@@ -64,5 +75,5 @@ func (p *process) status(r *http.Request) ProcessStatus {
 // serveStatus serves /status.
 func (p *process) serveStatus(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(p.status(r))
+	_ = json.NewEncoder(w).Encode(p.status(r.Context()))
 }

@@ -71,6 +71,8 @@ type Options struct {
 	// Findings returns at most limit findings of these tenants (of all tenants if there are none),
 	// the latest first; nil: this process has no database.
 	Findings func(ctx context.Context, tenants []string, limit int) (any, error)
+	// Process returns what the process of this point runs; nil: it is not served.
+	Process func(ctx context.Context) any
 	// HasFinding reports whether a tenant has a finding; nil: unknown.
 	HasFinding func(ctx context.Context, tenant, id string) (bool, error)
 

@@ -14,7 +14,7 @@ import (
 type status struct{ *server }
 
 func (s *status) operations() []operation {
-	return []operation{
+	out := []operation{
 		list("/v1/quotas", "quotas", "What is given out of quotas in their present windows", []quota.Count{},
 			func(*exchange) any { return s.quotas() }),
 		list("/v1/points", "points", "Enforcement points and how far they are", []schema.PointState{},
@@ -26,6 +26,12 @@ func (s *status) operations() []operation {
 			query:   []queryParameter{{"at", "sequence", "the sequence number of an entry"}}, answer: AuditEnd{}, problems: []int{400},
 			serve: s.auditEnd},
 	}
+	if s.o.Process != nil {
+		out = append(out, operation{method: http.MethodGet, path: "/v1/process", id: "process", role: Viewer, answer: map[string]any{},
+			summary: "What the process of this point runs: its configuration as it started, its parts, and the lag of every reader",
+			serve:   func(x *exchange) { x.respond(s.o.Process(x.r.Context())) }})
+	}
+	return out
 }
 
 func (s *status) quotas() []quota.Count {

@@ -36,6 +36,7 @@ type Options struct {
 	Tokens      []Token
 	LinkKey     schema.Secret
 	Findings    func(ctx context.Context, tenants []string, limit int) (any, error)
+	Process     func(ctx context.Context) any
 	HasFinding  func(ctx context.Context, tenant, id string) (bool, error)
 
 	Now      func() time.Time
