@@ -323,7 +323,9 @@ type lagDescs struct{ records, seconds, deleted, known *prometheus.Desc }
 
 func newLagDescs() lagDescs {
 	labels := []string{"group", "topic", "partition"}
-	desc := func(name, help string, labels ...string) *prometheus.Desc { return prometheus.NewDesc(name, help, labels, nil) }
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(name, help, labels, nil)
+	}
 	return lagDescs{
 		records: desc("flyball_lag_records", "Records that a consumer group has not handled and committed, from Kafka's offsets; "+
 			"absent if not known. Each process exports all groups; the one that runs detect knows best about its group: use the minimum.",
