@@ -119,7 +119,7 @@ func liveTrail(ctx context.Context, c *controlClient, end ledger.Chain) (live ap
 
 // storeCaughtUp reports whether the configured process reports no lag of its store.
 func storeCaughtUp(ctx context.Context, c config.Config) bool {
-	m, err := scrape(ctx, c.Metrics.Listen)
+	m, err := scrape(ctx, c)
 	return err == nil && m["flyball_store_lag_records"] != nil && m.sum("flyball_store_lag_records") == 0
 }
 

@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"flyball/cmd/internal/config"
 )
 
 // scrapeTimeout is the longest time that a request for metrics may take.
@@ -16,21 +20,41 @@ const scrapeTimeout = 3 * time.Second
 // metrics are those of a process, by name.
 type metrics map[string]*dto.MetricFamily
 
-// scrape reads the metrics of the process that listens at an address.
-func scrape(ctx context.Context, addr string) (metrics, error) {
+// scrape reads the metrics of the process that a configuration names.
+func scrape(ctx context.Context, c config.Config) (metrics, error) {
 	ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/metrics", nil)
-	if err != nil {
-		return nil, err
-	}
-	r, err := http.DefaultClient.Do(req)
+	r, err := getFromProcess(ctx, c, "/metrics")
 	if err != nil {
 		return nil, err
 	}
 	defer r.Body.Close()
+	if r.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("/metrics: %s", r.Status)
+	}
 	p := expfmt.NewTextParser(model.UTF8Validation)
 	return p.TextToMetricFamilies(r.Body)
+}
+
+// getFromProcess sends a GET request to metrics.listen. This is a URL if the command talks to another
+// machine: then it is the control listener, which serves the same paths.
+func getFromProcess(ctx context.Context, c config.Config, path string) (*http.Response, error) {
+	base := c.Metrics.Listen
+	t := target{url: base}
+	if !strings.Contains(base, "://") {
+		t.url = "http://" + base
+	} else if ca := c.Control.TLS.CA; ca != "" {
+		t.authorities = []authority{{"ca", ca}}
+	}
+	client, err := newControlClient(t)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.url+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	return client.http.Do(req)
 }
 
 // value is that of a counter or a gauge; of a histogram it is the number of samples.

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/app"
+	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/report"
 	"flyball/detect/enforce/api"
 )
@@ -42,8 +43,16 @@ type status struct {
 }
 
 func statusCommand(o *options) *cobra.Command {
-	a := answer[*status]{query: readStatus, table: printStatus}
+	a := answer[*status]{query: readStatus, table: printStatus, exit: (*status).exit}
 	return &cobra.Command{Use: "status", Short: "Show the state of Flyball on one screen", Args: cobra.NoArgs, RunE: a.run(o)}
+}
+
+// exit is the error that the command returns: what could not be read is not known to be well.
+func (s *status) exit() error {
+	if s.ControlError != "" {
+		return errIncomplete
+	}
+	return nil
 }
 
 func readStatus(r *request) (*status, error) {
@@ -51,7 +60,7 @@ func readStatus(r *request) (*status, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := scrape(r.ctx, c.Metrics.Listen)
+	m, err := scrape(r.ctx, c)
 	if err != nil {
 		return nil, fmt.Errorf(
 			"nothing answers on metrics.listen %s: %w; is flyball running, and with this configuration?",
@@ -60,7 +69,7 @@ func readStatus(r *request) (*status, error) {
 		)
 	}
 	s := statusFromMetrics(m)
-	s.Ready, s.Parts = readiness(r.ctx, c.Metrics.Listen)
+	s.Ready, s.Parts = readiness(r.ctx, c)
 	control, err := fromControl[api.Status]("/v1/status")(r)
 	if err != nil {
 		s.ControlError = err.Error()
@@ -91,13 +100,9 @@ func statusFromMetrics(m metrics) *status {
 	return s
 }
 
-// readiness reads the state of the parts of the process that listens at an address.
-func readiness(ctx context.Context, addr string) (ready bool, parts []app.PartState) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/readyz", nil)
-	if err != nil {
-		return false, nil
-	}
-	resp, err := http.DefaultClient.Do(req)
+// readiness reads the state of the parts of the process that a configuration names.
+func readiness(ctx context.Context, c config.Config) (ready bool, parts []app.PartState) {
+	resp, err := getFromProcess(ctx, c, "/readyz")
 	if err != nil {
 		return false, nil
 	}

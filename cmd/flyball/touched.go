@@ -127,7 +127,7 @@ func readTouched(r *request, db database, c config.Config, s query.Subject) (*qu
 // partsBehind names the parts that still have records to read, from the process's
 // metrics; empty: none.
 func partsBehind(ctx context.Context, c config.Config) (string, error) {
-	m, err := scrape(ctx, c.Metrics.Listen)
+	m, err := scrape(ctx, c)
 	if err != nil {
 		return "", err
 	}

@@ -70,13 +70,13 @@ func (p *process) startControl() error {
 	return nil
 }
 
-// operatorsHandler serves the operators' API, health and metrics.
+// operatorsHandler serves the operators' API, health and metrics. Each response names the deployment.
 func (p *process) operatorsHandler(operators http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/v1/", operators)
 	mux.Handle("/openapi.json", operators)
 	mux.Handle("/", health(p.parts, p.metrics))
-	return mux
+	return identify(mux, DeploymentID(p.key), p.config.Tenant)
 }
 
 // enforcement makes the enforcement point from the configuration.
