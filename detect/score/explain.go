@@ -123,7 +123,9 @@ func (r *RunScore) explainCount(c *schema.Contribution, st statistic, route uint
 func (r *RunScore) explainAmount(c *schema.Contribution, st statistic) {
 	amount, value := amountSources[st](r)
 	c.Observed = schema.OptionalFloat(value)
-	median := func(l baseline.LogNormal) schema.OptionalFloat { return figure(max(0, math.Exp(l.Mean)-addedBeforeLog[st])) }
+	median := func(l baseline.LogNormal) schema.OptionalFloat {
+		return figure(max(0, math.Exp(l.Mean)-addedBeforeLog[st]))
+	}
 	c.Peers = median(amount.ForGroup(r.agent.group, 0))
 	c.Usual, c.UsualOf = c.Peers, amount.UsualOf("", r.agent.group)
 	if r.agent.key != "" {
