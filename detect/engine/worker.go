@@ -47,6 +47,7 @@ type worker struct {
 	cancel    context.CancelFunc
 	err       error        // of run, after done
 	committed atomic.Int64 // the offset in the partition's record, as offset in Kafka
+	handled   atomic.Int64 // next as offset in Kafka, for other goroutines
 }
 
 // newWorker returns a worker of a partition without any state.
@@ -87,6 +88,7 @@ func (w *worker) run(ctx context.Context) error {
 					return err
 				}
 			}
+			w.handled.Store(schema.KafkaOffset(w.next))
 			w.busy = w.cfg.Now()
 		case <-tick.C:
 		}
