@@ -109,7 +109,8 @@ func TestRecordsAfterALostTailAreDroppedAsSeen(t *testing.T) {
 				return
 			}
 			f.until("the loss is in log_losses", 20*time.Second, "1\t1\t"+c.component, func() (string, error) {
-				return f.sql("SELECT count() > 0, min(records) > 0, any(component) FROM flyball.log_losses WHERE topic = '" + c.topic + "' AND kind = 'cut'")
+				return f.sql("SELECT count() > 0, min(records) > 0, any(component) FROM flyball.log_losses WHERE topic = '" + c.topic +
+					"' AND kind = 'cut'")
 			})
 			if text := f.tail(1 << 20); !strings.Contains(text, "records of a topic are lost") {
 				t.Error("no warning names the loss")

@@ -194,7 +194,8 @@ func TestLostTailOfTheCommandsIsSaidAndTripsWorkAtOnce(t *testing.T) {
 	}
 	text := &enforcetest.Lines{}
 	b := run(t, cut, "a", func(o *enforcetest.Options) { o.Logger = text.Logger() })
-	if text.Count("the log ends before records that existed") != 1 || b.options.Metric(t, "flyball_control_log_lost_records_total", "tail") < 10 {
+	if text.Count("the log ends before records that existed") != 1 ||
+		b.options.Metric(t, "flyball_control_log_lost_records_total", "tail") < 10 {
 		t.Error("nothing says that commands were lost")
 	}
 	generations := map[uint64]bool{}
