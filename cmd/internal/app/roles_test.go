@@ -29,6 +29,12 @@ func deployment(t *testing.T) config.Config {
 		t.Fatal(err)
 	}
 	t.Cleanup(k.Close)
+	return deploymentOn(t, k)
+}
+
+// deploymentOn returns a configuration with a broker of the caller.
+func deploymentOn(t *testing.T, k *kfake.Cluster) config.Config {
+	t.Helper()
 	c := config.Default()
 	c.Data = t.TempDir()
 	c.SecretKeyFile = filepath.Join(c.Data, "key")
