@@ -38,6 +38,8 @@ var (
 	GatesTable = &Table[schema.Gate]{name: "gates_store", shard: "sipHash64(gate_id)", columns: gatesColumns}
 	// VerdictsTable has verdicts; the latest on a finding applies.
 	VerdictsTable = &Table[schema.Verdict]{name: "verdicts_store", shard: "sipHash64(finding_id)", columns: verdictsColumns}
+	// VerdictHistoryTable has every verdict, also those that a later one on the same finding replaced.
+	VerdictHistoryTable = &Table[schema.Verdict]{name: "verdict_history_store", shard: "sipHash64(finding_id)", columns: verdictsColumns}
 	// AuditTable is the hash-chained audit trail.
 	AuditTable = &Table[schema.AuditEntry]{name: "audit_store", shard: "seq", columns: auditColumns}
 	// BaselinesTable has a row for each agent of a baseline version.
@@ -63,7 +65,7 @@ func Tables() []TableSpec {
 	return []TableSpec{
 		CallsTable.spec(), RunsTable.spec(), TouchesTable.spec(), TraceCallsTable.spec(), StitchingTable.spec(), DeadLettersTable.spec(),
 		ScoresTable.spec(), FindingsTable.spec(), DecisionsTable.spec(), BreakersTable.spec(), GatesTable.spec(), VerdictsTable.spec(),
-		AuditTable.spec(), BaselinesTable.spec(), BaselineOrdersTable.spec(), LogLossesTable.spec(),
+		VerdictHistoryTable.spec(), AuditTable.spec(), BaselinesTable.spec(), BaselineOrdersTable.spec(), LogLossesTable.spec(),
 		ProgressTable.spec(),
 	}
 }

@@ -37,7 +37,7 @@ type Options struct {
 	LinkKey     schema.Secret
 	Findings    func(ctx context.Context, tenants []string, limit int) (any, error)
 	Process     func(ctx context.Context) any
-	HasFinding  func(ctx context.Context, tenant, id string) (bool, error)
+	FindFinding func(ctx context.Context, tenant, term string) ([]string, *schema.Verdict, error)
 
 	Now      func() time.Time
 	Logger   *slog.Logger
