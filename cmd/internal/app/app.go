@@ -168,6 +168,7 @@ func (p *process) connect(ctx context.Context) (err error) {
 	p.closers = append(p.closers, func() { _ = p.database.Close() })
 	p.registry = newRegistry(c)
 	p.startLag()
+	p.startDatabaseProbe()
 	p.connected.Store(true)
 	return nil
 }

@@ -82,9 +82,9 @@ func TestRoleStartsAloneAndStops(t *testing.T) {
 	for role, want := range map[string][]string{
 		"ingest":  {"published versions", "ingest"},
 		"detect":  {"heartbeats of points", "detect"},
-		"control": {"published versions", "control", "control.listen", "check.listen", "check.grpc"},
+		"control": {"clickhouse", "published versions", "control", "control.listen", "check.listen", "check.grpc"},
 		"alert":   {"alert.soc"},
-		"learn":   {"learn"},
+		"learn":   {"clickhouse", "learn"},
 	} {
 		t.Run(role, func(t *testing.T) {
 			c := deployment(t)
