@@ -104,9 +104,9 @@ func (c *controlClient) send(ctx context.Context, method, path string, body any)
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		var p struct{ Detail string }
+		var p struct{ Detail, Reason string }
 		_ = json.Unmarshal(out, &p)
-		return nil, &apiError{method: method, path: path, code: resp.StatusCode, status: resp.Status, detail: p.Detail,
+		return nil, &apiError{method: method, path: path, code: resp.StatusCode, status: resp.Status, detail: p.Detail, reason: p.Reason,
 			advice: c.advice(resp.StatusCode)}
 	}
 	return out, nil
@@ -115,6 +115,7 @@ func (c *controlClient) send(ctx context.Context, method, path string, body any)
 // apiError is a response of the control API with an error status.
 type apiError struct {
 	method, path, status, detail string
+	reason                       string // named reason; empty: of an older version
 	code                         int
 	advice                       string // what to do about a token; empty: nothing
 }

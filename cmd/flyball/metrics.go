@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -81,15 +83,13 @@ func (m metrics) sum(name string) float64 {
 	return n
 }
 
-// max is the largest of a metric's series, 0 at least.
-func (m metrics) max(name string) float64 {
-	var n float64
-	if f := m[name]; f != nil {
-		for _, x := range f.Metric {
-			n = max(n, value(x))
-		}
+// total is the sum of a metric's series; nil if the process does not have the metric.
+func (m metrics) total(name string) *float64 {
+	if m[name] == nil {
+		return nil
 	}
-	return n
+	n := m.sum(name)
+	return &n
 }
 
 // by adds up the series of a metric by a label.
@@ -105,4 +105,24 @@ func (m metrics) by(name, label string) map[string]float64 {
 		}
 	}
 	return out
+}
+
+// withoutURL returns the cause of a failed request. The URL of the request adds nothing to an
+// error that names the address.
+func withoutURL(err error) error {
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		return failed.Err
+	}
+	return err
+}
+
+// lag is the number of records that wait for the readers of a group, of all partitions. ok is false
+// if the process does not know it.
+func (m metrics) lag(group string) (records float64, ok bool) {
+	if m.sum("flyball_lag_known") != 1 {
+		return 0, false
+	}
+	n, ok := m.by("flyball_lag_records", "group")[group]
+	return n, ok
 }

@@ -338,7 +338,8 @@ func TestStatusWithoutATokenSaysWhatItMayNotRead(t *testing.T) {
 	r := newRemote(t, "d_12345678", productionToken)
 	c.mustRun("profile", "add", "p", "--control", r.url)
 	code, out, errs := c.run("status", "--profile", "p")
-	for _, want := range []string{"calls", "enforcement", "UNKNOWN", "401", "no token was sent", "--token-file FILE"} {
+	for _, want := range []string{"calls", "enforcement  unknown: GET /v1/status: 401", "lag          unknown", "no token was sent",
+		"--token-file FILE"} {
 		if code != exitIncomplete || !strings.Contains(out, want) {
 			t.Errorf("exit %d, %q, %q: no %q", code, out, errs, want)
 		}

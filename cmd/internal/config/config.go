@@ -158,8 +158,8 @@ type Detect struct {
 
 	MaxOpenRunsPerActor int `yaml:"max_open_runs_per_actor"`
 	// MaxOpenRuns and MaxActors are limits of the process, over all partitions. Established
-	// callers may use the whole limit, independently of the others; proven callers and claimed
-	// callers at most half each, and only while all callers together use less than the limit.
+	// callers may use the whole limit, independently of the others; proven callers at most half of
+	// it, claimed callers at most a quarter, and both only while all together use less than the limit.
 	MaxOpenRuns     int      `yaml:"max_open_runs"`
 	MaxActors       int      `yaml:"max_actors"`
 	SessionGap      Duration `yaml:"session_gap"`
