@@ -30,6 +30,8 @@ type Config struct {
 	Alerts        Alerts     `yaml:"alerts"`
 
 	File string `yaml:"-"` // path of the file that was read; empty: none
+
+	Ignored []string `yaml:"-"` // variables of the environment that look like settings and are none
 }
 
 // Kafka configures the broker and its topics. Without brokers the embedded broker starts.
