@@ -62,6 +62,7 @@ func Run(ctx context.Context, c config.Config, roleNames []string, log *slog.Log
 	defer p.stop()
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	limitMemory(p.up && len(c.ClickHouse.Addr) == 0, log, p.metrics)
+	go paceCollector(ctx)
 	if err := p.startHealth(); err != nil {
 		return err
 	}
