@@ -76,6 +76,7 @@ func Run(ctx context.Context, c config.Config, roleNames []string, log *slog.Log
 		log.Warn(w)
 	}
 	limitMemory(p.up && len(c.ClickHouse.Addr) == 0, log, p.metrics)
+	go paceCollector(ctx)
 	if err := p.startHealth(); err != nil {
 		return err
 	}

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"flyball/cmd/internal/httpbody"
 )
 
 // ErrDataInUse is the error if another engine holds the data directory.
@@ -69,7 +71,7 @@ func Serve(ctx context.Context, opt Options, log *slog.Logger) error {
 	}
 	s := newServer(h, log)
 	srv := &http.Server{
-		Handler:           s,
+		Handler:           bodyLimit.Handler(s),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    2 << 20, // URLs may contain queries
@@ -93,6 +95,9 @@ func Serve(ctx context.Context, opt Options, log *slog.Logger) error {
 	h.stop()
 	return err
 }
+
+// bodyLimit is how long a client may keep a statement waiting for its text and data.
+var bodyLimit = httpbody.Limit{Within: 30 * time.Second, BytesPerSecond: 4 << 10}
 
 // waitRunning waits for handlers that still run after Close, because the engine must not be stopped while a connection is open. After
 // limit it ends the process.
