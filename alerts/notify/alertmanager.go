@@ -82,7 +82,7 @@ func (a *Alertmanager) post(ctx context.Context, alerts []alert) error {
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := a.http.Do(req)
 	if err != nil {
-		return fmt.Errorf("receiver %s: %w", a.name, err)
+		return unreachable(a.name, req.URL, err)
 	}
 	return checkAnswer(a.name, resp)
 }

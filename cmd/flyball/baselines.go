@@ -36,7 +36,7 @@ func (r *request) baselineTopic() (baselineTopic, error) {
 	if err != nil {
 		return baselineTopic{}, err
 	}
-	clients, err := app.KafkaConfig(c)
+	clients, err := app.ConnectKafka(r.ctx, c)
 	return baselineTopic{c, clients}, err
 }
 

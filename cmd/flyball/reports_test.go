@@ -63,10 +63,12 @@ flyball_detect_calls_by_rule_total{rule="explicit"} 90
 flyball_detect_calls_by_rule_total{rule="session"} 8
 # TYPE flyball_detect_open_runs gauge
 flyball_detect_open_runs 7
-# TYPE flyball_store_lag_records gauge
-flyball_store_lag_records 0
-# TYPE flyball_store_lag_seconds gauge
-flyball_store_lag_seconds{partition="0"} 0.5
+# TYPE flyball_lag_known gauge
+flyball_lag_known 1
+# TYPE flyball_lag_records gauge
+flyball_lag_records{group="flyball-ingest",partition="0",topic="gateway-logs"} 0
+flyball_lag_records{group="flyball-detect",partition="0",topic="flyball.calls"} 0
+flyball_lag_records{group="flyball-store",partition="0",topic="flyball.journal"} 0
 # TYPE flyball_store_rows_total counter
 flyball_store_rows_total{table="calls"} 98
 # TYPE process_resident_memory_bytes gauge
@@ -83,6 +85,20 @@ const statusText = `{"point":"p1","applied":11,"stale":true,"trip_budget":{"trip
 "exceptions":1,"breakers_open":2,"gates_waiting":1,"gates_oldest_seconds":42,
 "settings":{"tenant":"default","trips_per_hour":5,"agents_percent":10,"generation":3,"file":{"trips_per_hour":8,"agents_percent":10},
 "differ":true}}`
+
+// processText is a process whose store is refused by ClickHouse, whose file has changed, and one
+// receiver of which refuses pages.
+const processText = `{"roles":["up"],"version":"v1","started":"2026-11-20T09:00:00Z","file":"flyball.yaml",
+"restart_for":["detect.mode","learn"],"mode":"observe","armed":["billing/*"],"kafka":["k1:9092"],"clickhouse":["ch1:8123"],
+"parts":[{"part":"ingest","ready":true},{"part":"store","ready":false,"reason":"ClickHouse is away"},
+{"part":"control","ready":true,"warning":"the command log is silent for 7s"}],
+"lag":{"readers":[{"reader":"ingest","group":"flyball-ingest","topic":"gateway-logs","records":29977,"seconds":61.5,"never_read":1},
+{"reader":"ingest","group":"flyball-ingest","topic":"otlp_logs","records":0,"seconds":0,"no_such_topic":true},
+{"reader":"detect","group":"flyball-detect","topic":"flyball.calls","records":0,"seconds":0},
+{"reader":"store","group":"flyball-store","topic":"flyball.journal","records":412,"seconds":30,"deleted":7}]},
+"receivers":[{"receiver":"soc","refused":"receiver soc refused the page with HTTP 401","since":"2026-11-20T09:30:00Z","undelivered":3},
+{"receiver":"am","failing":"receiver am does not answer at am:9093","since":"2026-11-20T09:31:00Z","undelivered":0},
+{"receiver":"chat","undelivered":0}]}`
 
 // The output of commands that report on one object, in every format.
 func TestReports(t *testing.T) {
@@ -144,10 +160,7 @@ func TestReports(t *testing.T) {
 		},
 		{in: "SELECT credential_id, agent_version FROM runs", rows: [][]any{{"key-1", "1.4"}}},
 	}
-	metrics := map[string]string{
-		"GET /metrics": metricsText,
-		"GET /readyz":  `[{"part":"ingest","ready":true},{"part":"store","ready":false,"reason":"ClickHouse is away"}]`,
-	}
+	metrics := map[string]string{"GET /metrics": metricsText, "GET /status": processText}
 	withControl := map[string]string{"GET /v1/status": statusText}
 	for k, v := range metrics {
 		withControl[k] = v
@@ -170,7 +183,13 @@ func TestReports(t *testing.T) {
 		"finding":           {[]string{"findings", "show", "f_1"}, finding, nil, []string{"table", "json"}},
 		"status":            {[]string{"status"}, nil, withControl, []string{"table", "json"}},
 		"status-no-control": {[]string{"status"}, nil, metrics, []string{"table", "json"}},
-		"status-nothing":    {[]string{"status"}, nil, nil, []string{"table"}},
+		"status-kafka-away": {[]string{"status"}, nil, map[string]string{"GET /metrics": metricsText, "GET /v1/status": statusText,
+			"GET /status": `{"roles":["store"],"parts":[],"lag":{"error":"Kafka cannot be reached at k1:9092: no broker listens there"},` +
+				`"kafka":[],"clickhouse":[],"mode":"observe","started":"2026-11-20T09:00:00Z"}`}, []string{"table", "json"}},
+		"status-one-group-refused": {[]string{"status"}, nil, map[string]string{"GET /metrics": metricsText, "GET /v1/status": statusText,
+			"GET /status": `{"roles":["control"],"parts":[],"lag":{"readers":[{"reader":"store","topic":"flyball.journal",` +
+				`"error":"GROUP_AUTHORIZATION_FAILED"}]},"mode":"observe","started":"2026-11-20T09:00:00Z"}`}, []string{"table"}},
+		"status-nothing": {[]string{"status"}, nil, nil, []string{"table"}},
 	} {
 		for _, form := range r.forms {
 			t.Run(name+"-"+form, func(t *testing.T) {
@@ -273,5 +292,21 @@ func TestOrders(t *testing.T) {
 				golden(t, "orders/"+name+".json", out)
 			}
 		})
+	}
+}
+
+// A process of an older version does not say what it runs: the report says so, and reads the rest.
+func TestStatusOfAnOlderProcessIsReadAsFarAsItGoes(t *testing.T) {
+	f := newFixture(t, `kafka: {brokers: ["127.0.0.1:1"]}`)
+	f.api = map[string]string{"GET /metrics": metricsText, "GET /v1/status": statusText, "GET /readyz": `[{"part":"ingest","ready":true}]`}
+	code, out, _ := f.run("status")
+	for _, want := range []string{"ingest   ready", "process  unknown: the process on ", "does not answer /status: it is of an older version",
+		"lag      unknown: Kafka cannot be reached at 127.0.0.1:1", "breakers open"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing in\n%s", want, out)
+		}
+	}
+	if code != exitIncomplete {
+		t.Errorf("exit %d, want 3", code)
 	}
 }

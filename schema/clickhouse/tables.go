@@ -47,6 +47,8 @@ var (
 	// BaselineOrdersTable has orders; the latest of each agent and kind applies.
 	BaselineOrdersTable = &Table[schema.BaselineOrder]{name: "baseline_orders_store", shard: "sipHash64(agent)",
 		columns: baselineOrdersColumns}
+	// LogLossesTable has the losses of records that readers of topics noticed.
+	LogLossesTable = &Table[schema.LogLoss]{name: "log_losses_store", shard: "sipHash64(topic)", columns: logLossesColumns}
 	// ProgressTable has, for each partition of flyball.calls, the offset up to which all is stored.
 	ProgressTable = &Table[Progress]{name: "progress", shard: "calls_partition", columns: progressColumns}
 )
@@ -64,7 +66,7 @@ func Tables() []TableSpec {
 		CallsTable.spec(), RunsTable.spec(), TouchesTable.spec(), TraceCallsTable.spec(), StitchingTable.spec(), DeadLettersTable.spec(),
 		ScoresTable.spec(), FindingsTable.spec(), DecisionsTable.spec(), BreakersTable.spec(), GatesTable.spec(), VerdictsTable.spec(),
 		VerdictHistoryTable.spec(),
-		AuditTable.spec(), BaselinesTable.spec(), BaselineOrdersTable.spec(), ProgressTable.spec(),
+		AuditTable.spec(), BaselinesTable.spec(), BaselineOrdersTable.spec(), LogLossesTable.spec(), ProgressTable.spec(),
 	}
 }
 

@@ -64,20 +64,20 @@ func (p *process) startControl() error {
 	}
 	grpcServer := grpc.NewServer(options...)
 	ctl.checker.Register(grpcServer)
-	p.parts.start(part{name: "control", run: ctl.run, ready: ctl.point.Ready})
+	p.parts.start(part{name: "control", run: ctl.run, ready: ctl.point.Ready, warning: ctl.point.Stale})
 	p.parts.start(part{name: "control.listen", run: serve(operators, p.operatorsHandler(ctl.api))})
 	p.parts.start(part{name: "check.listen", run: serve(gateways, ctl.checker.Handler())})
 	p.parts.start(part{name: "check.grpc", run: serveGRPC(gatewaysGRPC, grpcServer)})
 	return nil
 }
 
-// operatorsHandler serves the operators' API, health and metrics.
+// operatorsHandler serves the operators' API, health and metrics. Each response names the deployment.
 func (p *process) operatorsHandler(operators http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/v1/", operators)
 	mux.Handle("/openapi.json", operators)
 	mux.Handle("/", health(p.parts, p.metrics))
-	return mux
+	return identify(mux, DeploymentID(p.key), p.config.Tenant)
 }
 
 // enforcement makes the enforcement point from the configuration.
@@ -99,7 +99,7 @@ func (p *process) enforcement() (*enforcement, error) {
 		co.Learning = p.learned.isLearning
 	}
 	ao := api.Options{Registered: p.registry.registered, LinkKey: schema.Secret(p.key), Findings: listFindings(p.database),
-		FindFinding: findFinding(p.database)}
+		FindFinding: findFinding(p.database), Process: func(ctx context.Context) any { return p.status(ctx) }}
 	if co.Token, err = checkToken(c); err != nil {
 		return nil, err
 	}
