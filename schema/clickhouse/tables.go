@@ -65,8 +65,8 @@ func Tables() []TableSpec {
 	return []TableSpec{
 		CallsTable.spec(), RunsTable.spec(), TouchesTable.spec(), TraceCallsTable.spec(), StitchingTable.spec(), DeadLettersTable.spec(),
 		ScoresTable.spec(), FindingsTable.spec(), DecisionsTable.spec(), BreakersTable.spec(), GatesTable.spec(), VerdictsTable.spec(),
-		VerdictHistoryTable.spec(),
-		AuditTable.spec(), BaselinesTable.spec(), BaselineOrdersTable.spec(), LogLossesTable.spec(), ProgressTable.spec(),
+		VerdictHistoryTable.spec(), AuditTable.spec(), BaselinesTable.spec(), BaselineOrdersTable.spec(), LogLossesTable.spec(),
+		ProgressTable.spec(),
 	}
 }
 

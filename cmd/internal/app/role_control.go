@@ -99,7 +99,8 @@ func (p *process) enforcement() (*enforcement, error) {
 		co.Learning = p.learned.isLearning
 	}
 	ao := api.Options{Registered: p.registry.registered, LinkKey: schema.Secret(p.key), Findings: listFindings(p.database),
-		FindFinding: findFinding(p.database), Process: func(ctx context.Context) any { return p.status(ctx) }}
+		Process:     func(ctx context.Context) any { return p.status(ctx) },
+		FindFinding: findFinding(p.database)}
 	if co.Token, err = checkToken(c); err != nil {
 		return nil, err
 	}
