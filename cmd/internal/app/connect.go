@@ -110,6 +110,13 @@ func OpenDatabase(c config.Config) (*clickhouse.Conn, error) {
 	if len(o.Addrs) == 0 {
 		o.Addrs = []string{c.ClickHouse.Listen}
 	}
+	user, password, err := engineLogin(c)
+	if err != nil {
+		return nil, err
+	}
+	if password != "" {
+		o.User, o.Password = user, schema.Secret(password)
+	}
 	if c.ClickHouse.PasswordFile != "" {
 		p, err := secretFile("clickhouse.password_file", c.ClickHouse.PasswordFile)
 		if err != nil {
