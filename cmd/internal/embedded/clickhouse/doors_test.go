@@ -259,6 +259,14 @@ BEGIN TRANSACTION
 WATCH flyball.v
 SELECT 1 SETTINGS readonly = 0
 SELECT 1 SETTINGS max_memory_usage = 0
+SELECT 1 SETTINGS output_format_json_quote_64bit_integers = 0, max_memory_usage = 0
+SELECT 1 SETTINGS extremes = 0, log_comment = 'x', max_execution_time = 0 FORMAT CSV
+SELECT 1 FROM (SELECT 1 SETTINGS extremes = 0) SETTINGS max_threads = 64
+SELECT * FROM file('FILES/secret','LineAsString','x String') SETTINGS extremes = 0
+SELECT * FROM executable('touch','TSV','x String',(SELECT 'FILES/w')) SETTINGS extremes = 0
+INSERT INTO FUNCTION null('x UInt8') SETTINGS extremes = 0 SELECT 1
+CREATE TEMPORARY TABLE n ENGINE = Memory AS SELECT 1 SETTINGS extremes = 0
+SELECT 1 SETTINGS format_schema = 'x:y', extremes = 0
 SELECT * FROM (SELECT 1 SETTINGS max_execution_time = 0)
 SELECT x FROM flyball.t WHERE x IN (SELECT 1 SETTINGS max_threads = 64)
 SELECT * FROM view(SELECT 1 SETTINGS max_memory_usage = 0)
@@ -380,6 +388,7 @@ func TestAnalystReadsWithoutAPassword(t *testing.T) {
 		"EXPLAIN SELECT * FROM flyball.t",
 		"EXPLAIN indexes = 1 SELECT * FROM flyball.t", "EXISTS TABLE flyball.t", "SELECT 1 FORMAT JSON", "SELECT 1 AS `select`;",
 		"SELECT 'INTO OUTFILE', 'file', 'system.processes', 'SETTINGS a = 1'", "SELECT version(), hostName(), timezone()",
+		"SELECT 1 AS x SETTINGS output_format_json_quote_64bit_integers = 0, extremes = 0 FORMAT JSONEachRow", "SELECT 1 AS settings",
 		"SELECT format('{}', 'x')", "SELECT x, count() FROM flyball.t GROUP BY x WITH TOTALS", "SELECT 1 -- file('x')",
 	}
 	for _, q := range reads {

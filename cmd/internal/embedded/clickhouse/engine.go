@@ -109,13 +109,12 @@ func (h *host) limits(who rights) []param {
 }
 
 func (s *session) prepare(q *request) error {
-	set, asked, readonly := s.h.limits(q.who), q.settings, q.readonly
+	set, asked := s.h.limits(q.who), q.settings
 	if q.who == analyst {
 		var err error
 		if asked, err = readerSettings(asked, set); err != nil {
 			return err
 		}
-		readonly = "1"
 		if q.whole && !q.sets("max_result_bytes") {
 			set = append(set, param{"max_result_bytes", fmt.Sprint(wholeResult)}, param{"result_overflow_mode", "throw"})
 		}
@@ -153,8 +152,8 @@ func (s *session) prepare(q *request) error {
 	if err := s.run(b.String()); err != nil {
 		return err
 	}
-	if readonly != "" && readonly != "0" { // last, because no setting can be changed after it
-		return s.run("SET readonly = " + quoteText(readonly))
+	if q.readonly != "" && q.readonly != "0" { // last, because no setting can be changed after it
+		return s.run("SET readonly = " + quoteText(q.readonly))
 	}
 	return nil
 }

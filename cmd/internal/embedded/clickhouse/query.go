@@ -23,8 +23,12 @@ func (s *server) query(ctx context.Context, q *request, sql string, a *answer) e
 	sql = strings.TrimRight(sql, "; \t\r\n")
 	shape := sql // the text in which format and totals are looked for
 	if q.who == analyst {
-		if shape, err = s.readable(q, sql); err != nil {
+		if shape, err = s.readable(sql); err != nil {
 			return err
+		}
+		q.readonly = "1"
+		if hasSettings(shape) {
+			q.readonly = "2" // 1 refuses every setting, also of the form of the output
 		}
 	}
 	format := outputFormat(shape, q.format)
@@ -54,8 +58,8 @@ func (s *server) query(ctx context.Context, q *request, sql string, a *answer) e
 }
 
 // readable returns the engine's rendering of a statement that an analyst may run.
-func (s *server) readable(q *request, sql string) (string, error) {
-	reader := &request{who: analyst}
+func (s *server) readable(sql string) (string, error) {
+	reader := &request{who: analyst, readonly: "1"}
 	ses, err := s.h.session(newID(), reader)
 	if err != nil {
 		return "", err

@@ -148,12 +148,45 @@ func refuseIdentifierParameter(ts []token, i int, _ map[string]bool) refusal {
 	return ""
 }
 
-// refuseSettings refuses SETTINGS clauses. The engine refuses them at the top of a statement, but takes them in subqueries.
+// refuseSettings refuses settings of a statement that change more than the form of its output. The engine takes them in subqueries even
+// if it refuses them at the top.
 func refuseSettings(ts []token, i int, _ map[string]bool) refusal {
-	if _, named := at(ts, i+1).name(); ts[i].is("SETTINGS") && named && at(ts, i+2).text == "=" {
-		return "SETTINGS could lift limits: pass settings that only change the form of the output as URL parameters"
+	if !settingsClause(ts, i) {
+		return ""
 	}
-	return ""
+	for i++; ; {
+		name, ok := at(ts, i).name()
+		if !ok || at(ts, i+1).text != "=" {
+			return ""
+		}
+		if !formSettings[name] && !formatSetting(name) {
+			return refusal(fmt.Sprintf("setting %s could lift a limit: pass a narrower limit as a URL parameter", name))
+		}
+		depth := ts[i].depth
+		for i += 2; i < len(ts) && (ts[i].depth != depth || ts[i].text != ","); i++ {
+			if ts[i].depth < depth || settingsClause(ts, i) {
+				return "" // the end of the clause; what follows is looked at on its own
+			}
+		}
+		i++
+	}
+}
+
+// settingsClause reports whether a SETTINGS clause begins at i. SETTINGS can also be a name.
+func settingsClause(ts []token, i int) bool {
+	_, named := at(ts, i+1).name()
+	return ts[i].is("SETTINGS") && named && at(ts, i+2).text == "="
+}
+
+// hasSettings reports whether a statement sets anything.
+func hasSettings(sql string) bool {
+	ts := tokens(sql)
+	for i := range ts {
+		if settingsClause(ts, i) {
+			return true
+		}
+	}
+	return false
 }
 
 // overflowModes say what a limit does when it is reached.
