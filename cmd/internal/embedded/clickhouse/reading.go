@@ -98,7 +98,7 @@ func refuseKind(ts []token) refusal {
 	kind, second := at(ts, first), strings.ToLower(at(ts, first+1).text)
 	switch word := strings.ToLower(kind.text); {
 	case kind.kind != tokWord || !readingKinds[word]:
-		return refusal(fmt.Sprintf("%s is no reading statement (%s)", strings.ToUpper(kind.text), "SELECT, WITH, EXPLAIN, SHOW, DESCRIBE, EXISTS"))
+		return refusal(strings.ToUpper(kind.text) + " is none of SELECT, WITH, EXPLAIN, SHOW, DESCRIBE, EXISTS")
 	case word == "explain" && second != "(" && !explainKinds[second]:
 		return refusal("EXPLAIN " + strings.ToUpper(second) + " is not available to readers")
 	case word == "show" && !showKinds[second]:

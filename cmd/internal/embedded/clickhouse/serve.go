@@ -216,6 +216,6 @@ func lockData(ctx context.Context, opt Options) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	_ = os.WriteFile(name, fmt.Appendf(nil, "%d\n", os.Getpid()), 0o644)
+	_ = os.WriteFile(name, fmt.Appendf(nil, "%d\n", os.Getpid()), 0o600)
 	return unlock, nil
 }
