@@ -28,7 +28,7 @@ import (
 var update = flag.Bool("update", false, "write the recorded output of this package anew")
 
 // recordedState is the state that the previous version had stored in the middle of the stream.
-const recordedState = "testdata/state-v8.gz"
+const recordedState = "testdata/state-v9.gz"
 
 // recorded is a stream of calls in which every detector finds something. It is written to partition
 // 0 in blocks; both halves end with a run that has a finding at its first call, so that a test can
@@ -203,8 +203,14 @@ func (s *recorded) strangers(n int, step func()) {
 func (s *recorded) observed(n int, step func()) {
 	for i := range 24 {
 		for _, by := range []schema.ObserverKind{schema.ObserverGateway, schema.ObserverSidecar, schema.ObserverGate} {
+			first := n == 0 && i == 0 // in version 9, an actor's first call of a second observer counted twice
+			if first && by == schema.ObserverGate {
+				continue
+			}
 			s.call("twice", "g/0", func(c *schema.Call) {
-				c.RequestID, c.ObserverKind, c.Observer = fmt.Sprint("q", n, i), by, by.String()
+				if c.ObserverKind, c.Observer = by, by.String(); !first {
+					c.RequestID = fmt.Sprint("q", n, i)
+				}
 				c.ArgsDigest, c.ResultDigest = uint64(i), uint64(i)
 			})
 		}
@@ -473,7 +479,7 @@ func TestStateOfTheVersionBeforeIsGoneOnFrom(t *testing.T) {
 	s.publish()
 	s.half(0)
 	keys, values := storedBefore(t)
-	if len(keys) < 10 || values[0][1] != 8 && values[1][1] != 8 {
+	if len(keys) < 10 || values[0][1] != 9 && values[1][1] != 9 {
 		t.Fatalf("%d entries: the test shows nothing", len(keys))
 	}
 	for i := range keys {
