@@ -143,6 +143,11 @@ func (p *process) startHealth() error {
 func (p *process) connect(ctx context.Context) (err error) {
 	c := p.config
 	embeddedBroker := p.up && len(c.Kafka.Brokers) == 0
+	if p.up {
+		if err := protectData(c, p.log); err != nil {
+			return err
+		}
+	}
 	if embeddedBroker {
 		if _, err := makeBrokerPassword(c); err != nil { // the clients' options read it
 			return err

@@ -74,13 +74,16 @@ type Input struct {
 // ClickHouse configures the database. Without addresses the embedded engine starts. Addresses
 // are those of the HTTP interface.
 type ClickHouse struct {
-	Addr         []string `yaml:"addr"`
-	Listen       string   `yaml:"listen"`
-	Database     string   `yaml:"database"`
-	User         string   `yaml:"user"`
-	PasswordFile string   `yaml:"password_file" path:"file"`
-	TLS          TLS      `yaml:"tls"`
-	Cluster      string   `yaml:"cluster"`
+	Addr   []string `yaml:"addr"`
+	Listen string   `yaml:"listen"`
+	// ReadListen is a second address of the embedded engine, where nobody writes, whatever
+	// password is shown; empty: none.
+	ReadListen   string `yaml:"read_listen"`
+	Database     string `yaml:"database"`
+	User         string `yaml:"user"`
+	PasswordFile string `yaml:"password_file" path:"file"`
+	TLS          TLS    `yaml:"tls"`
+	Cluster      string `yaml:"cluster"`
 }
 
 // Control configures the listener for operators and tools.
