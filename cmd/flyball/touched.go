@@ -159,8 +159,13 @@ func readDoubts(r *request) (*doubts, error) {
 		return nil, err
 	}
 	d := &doubts{}
-	if d.backlog, err = r.options.readBacklog(r.ctx, c, db); err != nil {
-		d.unknown = fmt.Sprintf("Kafka does not say what was read of it (%v)", err)
+	if isRemote(c) {
+		d.backlog, err = remoteBacklog(r)
+	} else {
+		d.backlog, err = r.options.readBacklog(r.ctx, c, db)
+	}
+	if err != nil {
+		d.unknown = fmt.Sprintf("what was read of Kafka could not be looked up (%v)", err)
 	}
 	conn, ok := db.(*clickhouse.Conn)
 	if !ok {

@@ -28,6 +28,9 @@ const (
 	// time between two looks.
 	catchUp     = 4 * time.Second
 	catchUpPoll = 100 * time.Millisecond
+	// remotePoll is the time between two questions to another machine, which reads its lag anew after
+	// half a second.
+	remotePoll = 600 * time.Millisecond
 	// maxTail is the maximum number of unread records of a partition that are looked at one by
 	// one.
 	maxTail = 5000
@@ -75,6 +78,64 @@ func readBacklog(ctx context.Context, c config.Config, db database) (*backlog, e
 	out.lost = r.lost
 	return out, nil
 }
+
+// remoteReadings is how many readings of the lag in a row must show nothing unread: within one, a
+// record may pass from a reader that was asked last to one that was asked first, of three.
+const remoteReadings = 3
+
+// remoteBacklog reads the backlog of a deployment on another machine, whose Kafka this command does
+// not know, from the process that answers there.
+func remoteBacklog(r *request) (*backlog, error) {
+	out := &backlog{asOf: time.Now()}
+	for none, until := 0, out.asOf.Add(catchUp); none < remoteReadings; {
+		p, err := fromControl[app.ProcessStatus]("/v1/process")(r)
+		if err != nil {
+			return nil, err
+		}
+		if out.unread, err = unreadOf(p.Lag); err != nil {
+			return nil, err
+		}
+		if none++; len(out.unread) > 0 {
+			none = 0
+			if time.Now().After(until) {
+				break
+			}
+		}
+		if !kafka.Sleep(r.ctx, remotePoll) {
+			return nil, r.ctx.Err()
+		}
+	}
+	return out, nil
+}
+
+// unreadOf returns what the readers on the way into the database have not read.
+func unreadOf(lag app.Lag) (unread []query.Unread, err error) {
+	if lag.Error != "" {
+		return nil, errors.New(lag.Error)
+	}
+	known := map[string]bool{}
+	for _, l := range lag.Readers {
+		if !slices.Contains(storingReaders, l.Reader) {
+			continue
+		}
+		if l.Error != "" {
+			return nil, fmt.Errorf("%s of topic %s: %s", l.Reader, l.Topic, l.Error)
+		}
+		known[l.Reader] = true
+		if l.Records > 0 {
+			unread = append(unread, query.Unread{Part: l.Reader, Topic: l.Topic, Partition: -1, Records: l.Records})
+		}
+	}
+	for _, name := range storingReaders {
+		if !known[name] {
+			return nil, fmt.Errorf("the lag of %s is not known", name)
+		}
+	}
+	return unread, nil
+}
+
+// storingReaders are the readers on the way from the input topics into the database.
+var storingReaders = []string{"ingest", "detect", "store", "store-dead"}
 
 // partitionOf identifies a partition of a topic.
 type partitionOf struct {

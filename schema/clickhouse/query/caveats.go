@@ -192,11 +192,14 @@ func (t *Touched) AddCaveat(sentence string) {
 type Unread struct {
 	Part      string `json:"part"` // ingest, detect, store: the part that has not read them
 	Topic     string `json:"topic"`
-	Partition int32  `json:"partition"`
+	Partition int32  `json:"partition"` // -1: of all partitions
 	Records   int64  `json:"records"`
 }
 
 func (u Unread) String() string {
+	if u.Partition < 0 {
+		return fmt.Sprintf("%s is %d records behind in %s", u.Part, u.Records, u.Topic)
+	}
 	return fmt.Sprintf("%s is %d records behind in %s/%d", u.Part, u.Records, u.Topic, u.Partition)
 }
 
