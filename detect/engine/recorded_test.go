@@ -180,7 +180,7 @@ func (s *recorded) strangers(n int, step func()) {
 			if run == "declared" && i == 0 && n == 0 {
 				s.call(run, "shop/0", func(out *schema.Call) {
 					write(out)
-					out.ObserverKind, out.Observer = schema.ObserverGate, "point"
+					out.ObserverKind, out.Observer, out.ArgsDigest = schema.ObserverGate, "point", 0
 					out.SetAttr(schema.AttrTaskType, "refund")
 					out.SetAttr(schema.AttrTaskTargets, "declared")
 				})
