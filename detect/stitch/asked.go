@@ -126,10 +126,11 @@ const (
 )
 
 // answers reports whether a line can be that of the request of a row of the check. Both have the
-// same method and path, and the same host, tool and arguments where both have them.
+// same method and path, and the same host, tool and arguments where both have them. Ports are not
+// compared: gateways that log the host without it send it to the check.
 func (line *sighting) answers(asked *sighting) match {
-	if line.what == 0 || line.what != asked.what || !line.near(asked) || !line.compatible(asked) ||
-		line.tool != asked.tool && line.tool != 0 && asked.tool != 0 {
+	if line.what == 0 || line.what != asked.what || !line.near(asked) || !agree(line.hostname, asked.hostname) ||
+		!agree(line.tool, asked.tool) || !line.sameArguments(asked) {
 		return noMatch
 	}
 	switch {

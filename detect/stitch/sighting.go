@@ -21,8 +21,8 @@ const (
 	// sightingsPerRun bounds the calls for which further observations are recognised, if the actor
 	// has several observers of lines.
 	sightingsPerRun = 256
-	// fewSightings is the bound while only one observer of lines is known: the first row of a second
-	// one is recognised among the last calls.
+	// fewSightings is the bound while only one observer is known: the first row of a second one, or of
+	// the check, is recognised among the last calls.
 	fewSightings = 4
 	// unaskedSightings is the bound for calls that the check has not recorded yet.
 	unaskedSightings = 16
@@ -39,6 +39,7 @@ type sighting struct {
 	what          uint64 // hash of method and path as it was sent; 0: stored before version 10
 	tool          uint64 // hash of MCP method and tool; 0: none
 	host          uint64 // hash of the host; 0: not logged
+	hostname      uint64 // the same without the port
 	args          uint64 // digest of the arguments; 0: not logged
 	argsBasis     schema.DigestBasis
 	asked         bool // the check has recorded it
@@ -127,16 +128,13 @@ func (r *Run) sameLine(s *sighting) *sighting {
 
 // sightings returns how many calls of a run are remembered, if a line is one of them.
 func (a *Actor) sightings(s *sighting) int {
-	identified := s.request != 0 || s.span != 0
 	switch {
-	case identified && len(a.observers) > 1:
+	case (s.request != 0 || s.span != 0) && len(a.observers) > 1:
 		return sightingsPerRun
 	case a.asked && !s.asked:
 		return unaskedSightings
-	case identified:
-		return fewSightings
 	}
-	return 0
+	return fewSightings
 }
 
 // read sets the fields that describe the request and the response of a call.
@@ -155,20 +153,29 @@ func (s *sighting) read(c *schema.Call) {
 		s.tool = schema.HashStrings(c.MCPMethod, c.ToolName)
 	}
 	if c.Host != "" {
-		s.host = xxhash.Sum64String(c.Host)
+		s.host, s.hostname = xxhash.Sum64String(c.Host), xxhash.Sum64String(withoutPort(c.Host))
 	}
 	s.args, s.argsBasis = c.ArgsDigest, c.ArgsDigestBasis
 }
 
 // sameCall reports whether two lines may be of one call.
 func (s *sighting) sameCall(o *sighting) bool {
-	return (s.request != 0 && s.request == o.request || s.span != 0 && s.span == o.span) && s.content == o.content && s.compatible(o)
+	return (s.request != 0 && s.request == o.request || s.span != 0 && s.span == o.span) && s.content == o.content &&
+		agree(s.host, o.host) && s.sameArguments(o)
 }
 
-// compatible reports whether two rows agree in host and arguments, where both have them.
-func (s *sighting) compatible(o *sighting) bool {
-	return (s.host == o.host || s.host == 0 || o.host == 0) &&
-		(s.args == o.args || s.args == 0 || o.args == 0 || s.argsBasis != o.argsBasis)
+// agree reports whether two values are equal where both are known.
+func agree(a, b uint64) bool { return a == b || a == 0 || b == 0 }
+
+// sameArguments reports whether two rows agree in arguments, where both have them.
+func (s *sighting) sameArguments(o *sighting) bool { return agree(s.args, o.args) || s.argsBasis != o.argsBasis }
+
+// withoutPort returns a host without its port.
+func withoutPort(host string) string {
+	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
+		return host[:i]
+	}
+	return host
 }
 
 // near reports whether two rows start within sameCall of each other.
@@ -179,9 +186,6 @@ func (s *sighting) near(o *sighting) bool {
 // remember stores a sighting in place of one that is too old to match, else after the others, up to
 // a bound, else in place of the oldest.
 func (r *Run) remember(s sighting, bound int) {
-	if bound == 0 {
-		return
-	}
 	if len(r.sightings) > 0 {
 		if oldest := &r.sightings[r.oldestSighting]; len(r.sightings) >= bound || s.start-oldest.start > sameCall {
 			*oldest = s
@@ -238,6 +242,7 @@ func codeSighting(c *wire.Coder, s *sighting) {
 	if c.Version >= 10 {
 		c.Fixed64(&s.what)
 		c.Fixed64(&s.tool)
+		c.Fixed64(&s.hostname)
 		c.Bool(&s.asked)
 	}
 	c.Int(&s.start)
