@@ -54,7 +54,7 @@ func replayDeadLetters(r *request, opt replay.DeadLetterOptions) (replay.DeadLet
 	if err != nil {
 		return none, err
 	}
-	if opt.Kafka, err = app.KafkaConfig(c); err != nil {
+	if opt.Kafka, err = app.ConnectKafka(r.ctx, c); err != nil {
 		return none, err
 	}
 	key, err := app.ReadSecretKey(c, false)

@@ -75,7 +75,7 @@ func TestWrongUsageIsExitStatusTwoAndNamesTheRule(t *testing.T) {
 
 func TestWhatDoesNotAnswerIsExitStatusOne(t *testing.T) {
 	for _, args := range [][]string{{"runs"}, {"breakers", "list"}, {"findings", "show", "f_1"}, {"status"}, {"arm", "bot", "--reason", "r"}} {
-		if code, out, errs := newFixture(t, "").run(args...); code != exitFailed || out != "" || !strings.HasPrefix(errs, "flyball: ") {
+		if code, out, errs := newFixture(t, `kafka: {brokers: ["127.0.0.1:1"]}`).run(args...); code != exitFailed || out != "" || !strings.HasPrefix(errs, "flyball: ") {
 			t.Errorf("%q: exit %d, %q, %q", args, code, out, errs)
 		}
 	}

@@ -98,7 +98,7 @@ func (r *request) config() (config.Config, error) {
 	if r.loaded != nil {
 		return *r.loaded, nil
 	}
-	c, err := r.options.load()
+	c, err := r.options.loadClient()
 	if err == nil {
 		r.loaded = &c
 	}
@@ -122,13 +122,7 @@ func (r *request) database() (database, error) {
 }
 
 // control is the client of the control API.
-func (r *request) control() (*controlClient, error) {
-	c, err := r.config()
-	if err != nil {
-		return nil, err
-	}
-	return newControlClient(c)
-}
+func (r *request) control() (*controlClient, error) { return r.options.control() }
 
 // answer is a command that reads a T and prints it.
 type answer[T any] struct {

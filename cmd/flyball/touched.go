@@ -12,6 +12,7 @@ import (
 	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/report"
 	"flyball/schema/clickhouse/query"
+	"flyball/schema/wire"
 )
 
 // touchedFlags are those of `touched`.
@@ -117,7 +118,7 @@ func readTouched(r *request, db database, c config.Config, s query.Subject) (*qu
 	}
 	switch behind, err := partsBehind(r.ctx, c); {
 	case err != nil:
-		t.AddLagUnknownCaveat(fmt.Sprintf("nothing answers on metrics.listen %s", c.Metrics.Listen))
+		t.AddLagUnknownCaveat(err.Error())
 	case behind != "":
 		t.AddLagCaveat(behind)
 	}
@@ -127,14 +128,18 @@ func readTouched(r *request, db database, c config.Config, s query.Subject) (*qu
 // partsBehind names the parts that still have records to read, from the process's
 // metrics; empty: none.
 func partsBehind(ctx context.Context, c config.Config) (string, error) {
-	m, err := scrape(ctx, c.Metrics.Listen)
+	m, err := scrape(ctx, c)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("nothing answers on metrics.listen %s", c.Metrics.Listen)
 	}
 	var behind []string
-	for _, part := range []string{"ingest", "detect", "store"} {
-		if n := m.sum("flyball_" + part + "_lag_records"); n > 0 {
-			behind = append(behind, fmt.Sprintf("%s is %.0f records behind", part, n))
+	parts := []struct{ name, group string }{{"ingest", wire.IngestGroup}, {"detect", wire.DetectGroup}, {"store", wire.StoreGroup}}
+	for _, part := range parts {
+		switch n, known := m.lag(part.group); {
+		case !known:
+			return "", fmt.Errorf("the process on metrics.listen %s does not know the lag of %s", c.Metrics.Listen, part.name)
+		case n > 0:
+			behind = append(behind, fmt.Sprintf("%s is %.0f records behind", part.name, n))
 		}
 	}
 	return strings.Join(behind, ", "), nil

@@ -19,8 +19,21 @@ const runawayName = "runaway"
 type runawayDetector struct{}
 
 // minFindingChange is the smallest increase of a family's score, in natural logarithms of rarity,
-// for which a new version of the finding is published.
-const minFindingChange = 2.3
+// for which a new version of the finding is published. Above extremeScore it must also increase by a
+// tenth: the score of a run that goes on and on increases at every call, and there would be as many
+// events as calls. So a finding has a few hundred versions, whatever the length of the run.
+const (
+	minFindingChange = 2.3
+	extremeScore     = 1000.0
+)
+
+// changed reports whether a score differs enough from the one that was published last.
+func (p *Progress) changed(score float64) bool {
+	if p.Reported > extremeScore {
+		return score >= 1.1*p.Reported
+	}
+	return score >= p.Reported+minFindingChange
+}
 
 // runawayState holds the findings of a run by family. Few runs have one.
 type runawayState struct{ families [score.NumFamilies]Progress }
@@ -55,7 +68,7 @@ func (s *runawayState) judge(c *Judgment, f score.Family) {
 	p, value := &s.families[f], c.RunState.Families[f]
 	level := c.Level(value)
 	due := c.DecisionDue(p, level, f.String(), c.RunState.Rising(f))
-	if level < schema.LevelAlert || !due && value < p.Reported+minFindingChange && !p.Closed {
+	if level < schema.LevelAlert || !due && !p.changed(value) && !p.Closed {
 		return
 	}
 	if p.Level == schema.LevelNone {
@@ -77,6 +90,7 @@ func (s *runawayState) describe(c *Judgment, f score.Family) *schema.Finding {
 	onset, onsetAt, exposure := run.Onset(f)
 	out.OnsetAt, out.DelayCalls, out.Exposure = onsetAt, run.Calls()-onset+1, exposure
 	out.Score, out.ExpectedRate, out.ExpectedOf, out.BeyondData = p.Reported, expected.Rate, expected.Basis, expected.Beyond
+	out.ExpectedRuns = expected.Runs
 	out.Evidence = run.Explain(f, c.Features.Route)
 	out.Summary = summarizeRunaway(out, agentName(c.Run), c.Call)
 	return out

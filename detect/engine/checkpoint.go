@@ -135,11 +135,33 @@ func (c *checkpointer) save(ctx context.Context, n int, next int64) error {
 	return c.writeTombstones(ctx)
 }
 
+// maxEntriesBytes is how many bytes of entries are encoded and written at a time: a partition can have
+// tens of thousands of dirty actors, and their entries together take as much memory as their runs.
+const maxEntriesBytes = 1 << 20
+
+// writeEntries writes the entries of the first n dirty actors.
 func (c *checkpointer) writeEntries(ctx context.Context, n int) error {
-	records := make([]*kgo.Record, 0, n)
-	var tombstones []*kgo.Record
+	for n > 0 {
+		written, err := c.writeSomeEntries(ctx, n)
+		if err != nil {
+			return err
+		}
+		n -= written
+	}
+	return nil
+}
+
+// writeSomeEntries writes entries of the first n dirty actors up to maxEntriesBytes, and returns how many.
+func (c *checkpointer) writeSomeEntries(ctx context.Context, n int) (int, error) {
+	var records, tombstones []*kgo.Record
+	size := 0
 	for _, a := range c.state.Dirty()[:n] {
-		records = append(records, c.record(actorKey(c.generation, a.Key), stitch.EncodeActor(nil, a, c.generation)))
+		if size >= maxEntriesBytes {
+			break
+		}
+		r := c.record(actorKey(c.generation, a.Key), stitch.EncodeActor(nil, a, c.generation))
+		size += len(r.Value)
+		records = append(records, r)
 		for _, generation := range c.stale[a.Key] {
 			tombstones = append(tombstones, c.record([]byte("a/"+generation+"/"+a.Key), nil))
 		}
@@ -149,15 +171,15 @@ func (c *checkpointer) writeEntries(ctx context.Context, n int) error {
 		}
 	}
 	if err := c.out.write(ctx, records...); err != nil {
-		return fmt.Errorf("write %d entries of partition %d to %s: %w", n, c.part, wire.StateTopic, err)
+		return 0, fmt.Errorf("write %d entries of partition %d to %s: %w", len(records), c.part, wire.StateTopic, err)
 	}
-	c.state.Saved(n)
+	c.state.Saved(len(records))
 	if len(tombstones) > 0 {
 		if err := c.out.write(ctx, tombstones...); err != nil {
-			return fmt.Errorf("clear entries of earlier owners: %w", err)
+			return 0, fmt.Errorf("clear entries of earlier owners: %w", err)
 		}
 	}
-	return nil
+	return len(records), nil
 }
 
 // writeTombstones deletes the entries of actors that have no runs, and the partition records of

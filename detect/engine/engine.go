@@ -168,6 +168,19 @@ func (e *Engine) offsets() map[string]map[int32]kgo.EpochOffset {
 	return map[string]map[int32]kgo.EpochOffset{wire.CallsTopic: out}
 }
 
+// Handled returns, for each partition that this engine owns, the offset of the first record of
+// flyball.calls that it has not applied. The committed offsets are lower: they are those of the last
+// checkpoints.
+func (e *Engine) Handled() map[int32]int64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := make(map[int32]int64, len(e.workers))
+	for part, w := range e.workers {
+		out[part] = w.handled.Load()
+	}
+	return out
+}
+
 func (e *Engine) worker(part int32) *worker {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -215,6 +228,7 @@ func (e *Engine) start(w *worker) {
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel, w.done = cancel, make(chan struct{})
 	w.committed.Store(w.next)
+	w.handled.Store(w.next)
 	e.mu.Lock()
 	e.workers[w.part] = w
 	e.mu.Unlock()

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -61,13 +62,16 @@ func (w *journalWriter) writeRows(ctx context.Context) error {
 	return w.out.err()
 }
 
+// maxSnapshots is how many snapshots are written as one record: about a megabyte.
+const maxSnapshots = 4096
+
 // writeSnapshots writes a snapshot of each run that has changed.
 func (w *journalWriter) writeSnapshots(ctx context.Context) {
 	w.changed = w.state.TakeChanged(w.changed[:0])
-	if len(w.changed) > 0 {
-		w.write(ctx, w.rows.snapshots(w.changed, w.topic))
-		clear(w.changed)
+	for some := range slices.Chunk(w.changed, maxSnapshots) {
+		w.write(ctx, w.rows.snapshots(some, w.topic))
 	}
+	clear(w.changed)
 }
 
 func (w *journalWriter) write(ctx context.Context, value []byte) {

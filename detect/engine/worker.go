@@ -43,6 +43,7 @@ type worker struct {
 	cancel    context.CancelFunc
 	err       error        // of run, after done
 	committed atomic.Int64 // the offset in the partition's record
+	handled   atomic.Int64 // next, for other goroutines
 }
 
 // newWorker returns a worker of a partition without any state.
@@ -82,6 +83,7 @@ func (w *worker) run(ctx context.Context) error {
 					return err
 				}
 			}
+			w.handled.Store(w.next)
 			w.busy = w.cfg.Now()
 		case <-tick.C:
 		}

@@ -25,7 +25,7 @@ type Actor struct {
 	proofs    []proof         // how often the API accepted credentials that are not established otherwise
 	standing  schema.Standing // the pool in which it is counted
 
-	runs   map[bindKey][]*Run // several for a session or conversation, else one
+	runs   runIndex
 	traces map[traceKey]*Run
 	open   int
 	total  int
@@ -56,10 +56,7 @@ func (r *Run) Owner() *Actor { return r.actor }
 func (a *Actor) Empty() bool { return a.total == 0 }
 
 func (a *Actor) insert(r *Run) {
-	if a.runs == nil {
-		a.runs = make(map[bindKey][]*Run, 1)
-	}
-	a.runs[r.bind] = append(a.runs[r.bind], r)
+	a.runs.insert(r)
 	a.total++
 	if r.State == schema.RunOpen {
 		a.open++
@@ -70,12 +67,7 @@ func (a *Actor) insert(r *Run) {
 }
 
 func (a *Actor) remove(r *Run) {
-	rest := slices.DeleteFunc(a.runs[r.bind], func(x *Run) bool { return x == r })
-	if len(rest) == 0 {
-		delete(a.runs, r.bind)
-	} else {
-		a.runs[r.bind] = rest
-	}
+	a.runs.remove(r)
 	a.total--
 	for _, t := range r.traces {
 		if k := (traceKey{t, r.bind.Credential}); a.traces[k] == r {
@@ -111,15 +103,13 @@ func (a *Actor) noteTrace(c *schema.Call, r *Run) {
 // oldestClosed returns the run that was closed first; among several, the one with the lowest id.
 func (a *Actor) oldestClosed() *Run {
 	var oldest *Run
-	for _, list := range a.runs {
-		for _, r := range list {
-			if r.State != schema.RunClosed {
-				continue
-			}
-			if oldest == nil || r.closedAt < oldest.closedAt ||
-				r.closedAt == oldest.closedAt && strings.Compare(string(r.RunID[:]), string(oldest.RunID[:])) < 0 {
-				oldest = r
-			}
+	for r := range a.runs.all {
+		if r.State != schema.RunClosed {
+			continue
+		}
+		if oldest == nil || r.closedAt < oldest.closedAt ||
+			r.closedAt == oldest.closedAt && strings.Compare(string(r.RunID[:]), string(oldest.RunID[:])) < 0 {
+			oldest = r
 		}
 	}
 	return oldest
@@ -129,11 +119,9 @@ func (a *Actor) oldestClosed() *Run {
 // in Unix ns.
 func (r *Run) TrippedSiblings(since int64) int {
 	n := 0
-	for _, list := range r.actor.runs {
-		for _, other := range list {
-			if other != r && other.TrippedAt > 0 && other.TrippedAt >= since {
-				n++
-			}
+	for other := range r.actor.runs.all {
+		if other != r && other.TrippedAt > 0 && other.TrippedAt >= since {
+			n++
 		}
 	}
 	return n

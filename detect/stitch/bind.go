@@ -42,8 +42,8 @@ func (p *Partition) bindCall(a *Actor, c *schema.Call, offset int64) (*Run, sche
 // parent is the sub-run of the parent agent if there is one, else the session's run.
 func (a *Actor) subRun(c *schema.Call) (*Run, string) {
 	for _, key := range c.ParentRunKeys() {
-		if list := a.runs[bindKey{Rule: schema.RunExplicit, Credential: c.CredentialID, Key: key}]; len(list) > 0 {
-			return list[0], c.OwnRunKey()
+		if r := a.runs.first(bindKey{Rule: schema.RunExplicit, Credential: c.CredentialID, Key: key}); r != nil {
+			return r, c.OwnRunKey()
 		}
 	}
 	return nil, c.OwnRunKey()
@@ -65,13 +65,13 @@ func (r *Run) conflicts(c *schema.Call) bool {
 // runByKey finds or opens the run of a key that names one run. If the call has another verified
 // principal than that run, it gets a separate run.
 func (p *Partition) runByKey(a *Actor, c *schema.Call, k bindKey, parent *Run, offset int64) *Run {
-	list := a.runs[k]
-	if len(list) > 0 && list[0].conflicts(c) {
+	r := a.runs.first(k)
+	if r != nil && r.conflicts(c) {
 		k.Principal = c.PrincipalID
-		list = a.runs[k]
+		r = a.runs.first(k)
 	}
-	if len(list) > 0 {
-		return list[0]
+	if r != nil {
+		return r
 	}
 	id := schema.RunIdentity{Tenant: c.Tenant, RoutingActor: a.Key, Credential: k.Credential, Rule: k.Rule, Key: k.Key, Principal: k.Principal}
 	return p.openRun(a, c, k, id, parent, offset)
@@ -85,7 +85,7 @@ func (p *Partition) runByIdleGap(a *Actor, c *schema.Call, k bindKey, offset int
 		gap = p.limits.ConversationGap
 	}
 	var best *Run
-	for _, r := range a.runs[k] {
+	for r := range a.runs.of(k) {
 		if r.withinGap(c.Start, gap) && (best == nil || r.distance(c.Start) < best.distance(c.Start)) {
 			best = r
 		}
@@ -115,7 +115,7 @@ func (r *Run) distance(start int64) int64 {
 func (p *Partition) openRun(a *Actor, c *schema.Call, k bindKey, id schema.RunIdentity, parent *Run, offset int64) *Run {
 	s := a.callerStanding(c)
 	overflow := k.Rule != schema.RunOverflow &&
-		(a.open >= p.limits.OpenRunsPerActor || !p.openPools.room(s, p.limits.OpenRuns, half(p.limits.OpenRuns)))
+		(a.open >= p.limits.OpenRunsPerActor || !p.openPools.room(s, p.limits.OpenRuns, p.limits.claimedRuns()))
 	if overflow {
 		p.countRefusal(s)
 		ok := bindKey{Rule: schema.RunOverflow} // one for each actor and standing, because a caller can also invent credentials

@@ -23,7 +23,7 @@ func (p *Partition) BindTrace(b *wire.TraceBinding, offset int64) {
 		// claimed actors, whatever the standing of its owner: one owner can have any number of
 		// traces.
 		if !p.actorPools.room(schema.StandingClaimed, p.limits.Actors, half(p.limits.claimedActors())) ||
-			!p.openPools.room(schema.StandingClaimed, p.limits.OpenRuns, half(half(p.limits.OpenRuns))) {
+			!p.openPools.room(schema.StandingClaimed, p.limits.OpenRuns, half(p.limits.claimedRuns())) {
 			p.countRefusal(schema.StandingClaimed)
 			return
 		}

@@ -2,12 +2,12 @@ package stitch
 
 import "time"
 
-// Limits bound the state that callers can make a partition keep. "Half" is rounded up.
+// Limits bound the state that callers can make a partition keep. Shares are rounded up.
 type Limits struct {
 	OpenRunsPerActor   int // above it an actor's further runs share one overflow run
-	OpenRuns           int // open runs of the partition; of claimed callers at most half, of proven ones at most half
+	OpenRuns           int // open runs of the partition; of claimed callers at most a quarter, of proven ones at most half
 	ClosedRunsPerActor int // closed runs kept for late calls, oldest evicted first
-	Actors             int // of claimed callers at most half, of proven ones at most half; the rest share the overflow actor of their address
+	Actors             int // of claimed callers at most a quarter, of proven ones at most half; the rest share the overflow actor of their address
 
 	SessionGap      time.Duration // silence that ends a session
 	ConversationGap time.Duration // silence that ends a run of a conversation

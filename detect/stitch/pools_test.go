@@ -230,13 +230,11 @@ func TestPoolsCountWhatIsThere(t *testing.T) {
 		if a.total > 0 {
 			active[a.standing]++
 		}
-		for _, list := range a.runs {
-			for _, r := range list {
-				if r.State == schema.RunOpen {
-					all++
-					if r.Rule != schema.RunOverflow {
-						open[r.standing]++
-					}
+		for r := range a.runs.all {
+			if r.State == schema.RunOpen {
+				all++
+				if r.Rule != schema.RunOverflow {
+					open[r.standing]++
 				}
 			}
 		}

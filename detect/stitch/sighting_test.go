@@ -62,9 +62,9 @@ func TestFirstCallOfASecondObserverCountsOnce(t *testing.T) {
 	for i := range 100 {
 		b.call(time.Duration(i)*time.Millisecond, key("alone"), actor("c:k2"), cred("k2"), request(fmt.Sprint(i)))
 	}
-	for _, r := range b.p.actors["c:k2"].runs {
-		if len(r[0].sightings) != fewSightings {
-			t.Errorf("%d calls are remembered", len(r[0].sightings))
+	for r := range b.p.actors["c:k2"].runs.all {
+		if len(r.sightings) != fewSightings {
+			t.Errorf("%d calls are remembered", len(r.sightings))
 		}
 	}
 }

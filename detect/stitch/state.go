@@ -52,18 +52,16 @@ func (p *Partition) Adopt(a *Actor) {
 	if a.total > 0 {
 		p.activePools[a.standing]++
 	}
-	for _, list := range a.runs {
-		for _, r := range list {
-			r.CallsPart = p.part
-			if r.State == schema.RunOpen {
-				p.countRun(r, 1)
-			}
-			r.dueAt = r.nextDue(&p.limits)
-			heap.Push(&p.due, r)
-			p.adoptAsked(r)
-			if r.Calls > 0 && r.Emitted < r.version() {
-				p.markChanged(r)
-			}
+	for r := range a.runs.all {
+		r.CallsPart = p.part
+		if r.State == schema.RunOpen {
+			p.countRun(r, 1)
+		}
+		r.dueAt = r.nextDue(&p.limits)
+		heap.Push(&p.due, r)
+		p.adoptAsked(r)
+		if r.Calls > 0 && r.Emitted < r.version() {
+			p.markChanged(r)
 		}
 	}
 }
@@ -96,8 +94,8 @@ func codeActor(c *wire.Coder, a *Actor, generation *uint64, attach, attachTo fun
 	}
 	var runs []*Run
 	if c.Encoding {
-		for _, list := range a.runs {
-			runs = append(runs, list...)
+		for r := range a.runs.all {
+			runs = append(runs, r)
 		}
 		slices.SortFunc(runs, func(x, y *Run) int { return strings.Compare(string(x.RunID[:]), string(y.RunID[:])) })
 	}

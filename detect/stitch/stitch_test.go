@@ -68,11 +68,9 @@ func (b *bench) current(s schema.Source, at time.Duration) {
 
 func (b *bench) run(id schema.RunID) *Run {
 	for _, a := range b.p.actors {
-		for _, l := range a.runs {
-			for _, r := range l {
-				if r.RunID == id {
-					return r
-				}
+		for r := range a.runs.all {
+			if r.RunID == id {
+				return r
 			}
 		}
 	}
@@ -173,9 +171,9 @@ func TestInventedRunIdsCannotEvictAnother(t *testing.T) {
 		t.Fatalf("%d refusals counted", b.p.refusals)
 	}
 	for _, a := range b.p.actors {
-		for k, l := range a.runs {
-			if k.Rule == schema.RunOverflow {
-				if n := l[0].Snapshot().OverflowKeys; n < 170_000 || n > 230_000 {
+		for r := range a.runs.all {
+			if r.bind.Rule == schema.RunOverflow {
+				if n := r.Snapshot().OverflowKeys; n < 170_000 || n > 230_000 {
 					t.Fatalf("overflow run estimates %d keys", n)
 				}
 			}
@@ -275,10 +273,8 @@ func TestRestoredStateGoesOnAsIfNothingHappened(t *testing.T) {
 	snapshots := func(p *Partition) map[schema.RunID]schema.RunSnapshot {
 		out := map[schema.RunID]schema.RunSnapshot{}
 		for _, a := range p.actors {
-			for _, l := range a.runs {
-				for _, r := range l {
-					out[r.RunID] = r.Snapshot()
-				}
+			for r := range a.runs.all {
+				out[r.RunID] = r.Snapshot()
 			}
 		}
 		return out

@@ -38,6 +38,7 @@ func (p *process) startDetect() error {
 	if err != nil {
 		return err
 	}
+	p.lag.setHandled(e.Handled)
 	p.parts.start(part{name: "detect", run: e.Run, ready: e.Ready, stopTimeout: 30 * time.Second})
 	return nil
 }

@@ -101,7 +101,7 @@ func TestRoleStartsAloneAndStops(t *testing.T) {
 			for _, p := range parts {
 				got = append(got, p.Part)
 			}
-			want := slices.Concat([]string{"metrics", "start"}, want, []string{"registry"})
+			want := slices.Concat([]string{"metrics", "start", "kafka"}, want, []string{"registry"})
 			if status != http.StatusOK || !slices.Equal(got, want) {
 				t.Errorf("%d, parts %q, want %q", status, got, want)
 			}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 )
 
 // Config holds all settings. Each key of the file is also an environment variable:
-// kafka.listen is FLYBALL_KAFKA_LISTEN.
+// kafka.listen is FLYBALL_KAFKA_LISTEN. The tag path marks keys that name a file.
 type Config struct {
 	Tenant        string     `yaml:"tenant"`
 	Data          string     `yaml:"data"` // folder for the files of embedded parts
@@ -20,10 +21,10 @@ type Config struct {
 	Control       Control    `yaml:"control"`
 	Check         Check      `yaml:"check"`
 	Metrics       Listener   `yaml:"metrics"`
-	SecretKeyFile string     `yaml:"secret_key_file"` // HMAC key of the deployment; `up` creates one in the data folder
+	SecretKeyFile string     `yaml:"secret_key_file" path:"file"` // HMAC key of the deployment; `up` creates one in the data folder
 	Detect        Detect     `yaml:"detect"`
 	Learn         Learn      `yaml:"learn"`
-	Mappings      []string   `yaml:"mappings"` // files that describe the records of other gateways
+	Mappings      []string   `yaml:"mappings" path:"file"` // files that describe the records of other gateways
 	Routes        []Route    `yaml:"routes"`
 	Agents        []Agent    `yaml:"agents"`
 	Alerts        Alerts     `yaml:"alerts"`
@@ -44,9 +45,9 @@ type Kafka struct {
 
 // TLS configures a connection or a listener; empty means plain text.
 type TLS struct {
-	CA   string `yaml:"ca"`
-	Cert string `yaml:"cert"`
-	Key  string `yaml:"key"`
+	CA   string `yaml:"ca" path:"file"`
+	Cert string `yaml:"cert" path:"file"`
+	Key  string `yaml:"key" path:"file"`
 }
 
 // SASL is the login of the Kafka client. With the embedded broker it is the login of shippers;
@@ -54,7 +55,7 @@ type TLS struct {
 type SASL struct {
 	Mechanism    string `yaml:"mechanism"` // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512
 	User         string `yaml:"user"`
-	PasswordFile string `yaml:"password_file"`
+	PasswordFile string `yaml:"password_file" path:"file"`
 }
 
 // Input is a topic to read.
@@ -75,7 +76,7 @@ type ClickHouse struct {
 	Listen       string   `yaml:"listen"`
 	Database     string   `yaml:"database"`
 	User         string   `yaml:"user"`
-	PasswordFile string   `yaml:"password_file"`
+	PasswordFile string   `yaml:"password_file" path:"file"`
 	TLS          TLS      `yaml:"tls"`
 	Cluster      string   `yaml:"cluster"`
 }
@@ -116,10 +117,10 @@ type Learn struct {
 // Token authenticates a caller of the operators' API.
 type Token struct {
 	Name    string        `yaml:"name"`
-	Role    string        `yaml:"role"`       // viewer, responder, admin, orchestrator
-	Value   schema.Secret `yaml:"value_file"` // file with the token, or with sha256: and its hash
-	Tenants []string      `yaml:"tenants"`    // empty: any
-	Expires Time          `yaml:"expires"`    // RFC 3339; empty: never
+	Role    string        `yaml:"role"`                   // viewer, responder, admin, orchestrator
+	Value   schema.Secret `yaml:"value_file" path:"file"` // file with the token, or with sha256: and its hash
+	Tenants []string      `yaml:"tenants"`                // empty: any
+	Expires Time          `yaml:"expires"`                // RFC 3339; empty: never
 }
 
 // Check configures the listener for gateways.
@@ -127,7 +128,7 @@ type Check struct {
 	Listen    string `yaml:"listen"`
 	GRPC      string `yaml:"grpc"`
 	TLS       TLS    `yaml:"tls"`
-	TokenFile string `yaml:"token_file"`
+	TokenFile string `yaml:"token_file" path:"file"`
 	// TrustedHops is the number of trusted proxies in front of the gateways that call the check; 0: the client is
 	// the peer address that the gateway sends.
 	TrustedHops int `yaml:"trusted_hops"`
@@ -155,8 +156,8 @@ type Detect struct {
 
 	MaxOpenRunsPerActor int `yaml:"max_open_runs_per_actor"`
 	// MaxOpenRuns and MaxActors are limits of the process, over all partitions. Established
-	// callers may use the whole limit, independently of the others; proven callers and claimed
-	// callers at most half each, and only while all callers together use less than the limit.
+	// callers may use the whole limit, independently of the others; proven callers at most half of
+	// it, claimed callers at most a quarter, and both only while all together use less than the limit.
 	MaxOpenRuns     int      `yaml:"max_open_runs"`
 	MaxActors       int      `yaml:"max_actors"`
 	SessionGap      Duration `yaml:"session_gap"`
@@ -185,13 +186,13 @@ type Route struct {
 	Template      string        `yaml:"template"`
 	Effect        Effect        `yaml:"effect"`
 	Reversibility Reversibility `yaml:"reversibility"`
-	Resources     []string      `yaml:"resources"` // parameters that name resources: "order_id:order"
-	Tool          string        `yaml:"tool"`      // name of a tool (MCP and similar protocols), instead of a template
-	Amount        string        `yaml:"amount"`    // place of the amount of money: arg:NAME, query:NAME, path:NAME, header:NAME, field:NAME
-	Currency      string        `yaml:"currency"`  // place of the currency, or a fixed one: EUR
-	MCP           bool          `yaml:"mcp"`       // the template is served by an MCP server
-	OpenAPI       string        `yaml:"openapi"`   // file with an OpenAPI 3 document, instead of the keys above
-	Base          string        `yaml:"base"`      // prefix of the document's paths; empty: the path of its first server
+	Resources     []string      `yaml:"resources"`           // parameters that name resources: "order_id:order"
+	Tool          string        `yaml:"tool"`                // name of a tool (MCP and similar protocols), instead of a template
+	Amount        string        `yaml:"amount"`              // place of the amount of money: arg:NAME, query:NAME, path:NAME, header:NAME, field:NAME
+	Currency      string        `yaml:"currency"`            // place of the currency, or a fixed one: EUR
+	MCP           bool          `yaml:"mcp"`                 // the template is served by an MCP server
+	OpenAPI       string        `yaml:"openapi" path:"file"` // file with an OpenAPI 3 document, instead of the keys above
+	Base          string        `yaml:"base"`                // prefix of the document's paths; empty: the path of its first server
 }
 
 // Agent is an entry of the registry: it assigns a credential to an agent.
@@ -274,6 +275,9 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil
 // UnmarshalText reads a duration.
 func (d *Duration) UnmarshalText(b []byte) error {
 	v, err := time.ParseDuration(string(b))
+	if err != nil {
+		return fmt.Errorf("%q is not a duration such as 90s, 15m or 24h", b)
+	}
 	*d = Duration(v)
-	return err
+	return nil
 }

@@ -83,7 +83,7 @@ func printers(s string) map[string]func(io.Writer) error {
 		"uncovered": func(w io.Writer) error { return Uncovered(w, filled[[]query.CoverageRow](s)) },
 		"finding": func(w io.Writer) error {
 			f, c := filled[query.Finding](s), filled[playbook.Entry](s)
-			return Finding(w, &f, &c)
+			return Finding(w, &f, filled[[]query.Verdict](s), &c)
 		},
 		"agents":       func(w io.Writer) error { return Agents(w, filled[Inventory](s)) },
 		"hygiene":      func(w io.Writer) error { return Hygiene(w, filled[[]query.Hygiene](s)) },

@@ -97,6 +97,14 @@ func (p *Point) Log() *Log { return p.log }
 // an error again when the fold has ended.
 func (p *Point) Ready() error { return p.state.ready() }
 
+// Stale returns why the last state may be out of date although it stays in force: the log is silent,
+// or this point has not caught up with it. It returns nil while the state follows the log.
+func (p *Point) Stale() error {
+	v := p.Acquire()
+	defer v.Release()
+	return v.Staleness()
+}
+
 // Acquire returns the state with the point's read lock held. The caller must release it soon.
 func (p *Point) Acquire() View { return p.state.acquire() }
 

@@ -159,6 +159,17 @@ func IsStoredName(ctx context.Context, db DB, field, name string) (bool, error) 
 	return found, err
 }
 
+// RunCaller is who acted in a run; empty: not known.
+type RunCaller struct{ Credential, Version string }
+
+// CallerOfRun returns who acted in a run of a tenant.
+func CallerOfRun(ctx context.Context, db DB, tenant, run string) (c RunCaller, err error) {
+	err = each(ctx, db, "caller of the run", `SELECT credential_id, agent_version FROM runs
+WHERE tenant = {tenant:String} AND run_id = {run:UUID} LIMIT 1`, []any{named("tenant", tenant), named("run", run)},
+		func(r driver.Rows) error { return r.Scan(&c.Credential, &c.Version) })
+	return c, err
+}
+
 // RunsWithSimilarKey returns the runs whose keys are most similar to a term, as
 // suggestions for a mistyped key.
 func RunsWithSimilarKey(ctx context.Context, db DB, term string, limit int) ([]Run, error) {

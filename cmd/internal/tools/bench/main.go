@@ -30,7 +30,15 @@ func main() {
 	peer := flag.Bool("peer", true, "run ClickHouse's own Kafka engine on the same topic, too")
 	scored := flag.Bool("scored", true, "learn a baseline from a tenth of the agents first, so that every call is scored")
 	binary := flag.String("flyball", "bin/flyball", "the binary to measure")
+	invented := flag.String("flood", "", "measure a flood of invented \"agents\" or \"runs\" beside ordinary traffic, and nothing else")
 	flag.Parse()
+	if *invented != "" {
+		if err := flood(*binary, *invented, *n, *agents, max(*runs, 3)); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	for i := range *runs {
 		if err := once(*binary, *n, *agents, *peer, *scored, i); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
@@ -42,6 +50,18 @@ func main() {
 type setup struct {
 	dir, config                                      string
 	kafka, clickhouse, control, check, grpc, metrics int
+}
+
+func (s *setup) choosePorts() error {
+	for _, p := range []*int{&s.kafka, &s.clickhouse, &s.control, &s.check, &s.grpc, &s.metrics} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		*p = l.Addr().(*net.TCPAddr).Port
+		defer l.Close()
+	}
+	return nil
 }
 
 func (s *setup) write(inputs string) error {
@@ -108,21 +128,11 @@ func (s *setup) count(q string) int {
 }
 
 func once(binary string, n, agents int, peer, scored bool, seed int) error {
-	dir, err := os.MkdirTemp("", "flyball-bench-")
+	s, done, err := newSetup()
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	s := &setup{dir: dir, config: filepath.Join(dir, "flyball.yaml")}
-	for _, p := range []*int{&s.kafka, &s.clickhouse, &s.control, &s.check, &s.grpc, &s.metrics} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		*p = l.Addr().(*net.TCPAddr).Port
-		defer l.Close()
-		l.Close()
-	}
+	defer done()
 	// Fill the topic before any reader starts.
 	if err := s.write("{topic: other, format: auto}"); err != nil {
 		return err
@@ -218,6 +228,12 @@ func (s *setup) learn(binary string, n int) (int, error) {
 	return n, nil
 }
 
+// The routes of the traffic, and the method of each.
+var (
+	benchRoutes  = []string{"/orders/%d", "/orders/%d/items", "/customers/%d", "/refunds/%d", "/search?q=%d", "/files/%d/content"}
+	benchMethods = []string{"GET", "GET", "GET", "POST", "GET", "DELETE"}
+)
+
 // fill writes what a gateway would have: about 655 bytes a record.
 func fill(port int, topic string, n, agents int, seed uint64) (size int, err error) {
 	client, err := kgo.NewClient(
@@ -232,8 +248,7 @@ func fill(port int, topic string, n, agents int, seed uint64) (size int, err err
 	}
 	defer client.Close()
 	r := rand.New(rand.NewPCG(seed, 9))
-	routes := []string{"/orders/%d", "/orders/%d/items", "/customers/%d", "/refunds/%d", "/search?q=%d", "/files/%d/content"}
-	methods := []string{"GET", "GET", "GET", "POST", "GET", "DELETE"}
+	routes, methods := benchRoutes, benchMethods
 	base := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	var failed error
 	for i := range n {
