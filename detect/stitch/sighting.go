@@ -168,7 +168,9 @@ func (s *sighting) sameCall(o *sighting) bool {
 func agree(a, b uint64) bool { return a == b || a == 0 || b == 0 }
 
 // sameArguments reports whether two rows agree in arguments, where both have them.
-func (s *sighting) sameArguments(o *sighting) bool { return agree(s.args, o.args) || s.argsBasis != o.argsBasis }
+func (s *sighting) sameArguments(o *sighting) bool {
+	return agree(s.args, o.args) || s.argsBasis != o.argsBasis
+}
 
 // withoutPort returns a host without its port.
 func withoutPort(host string) string {
