@@ -138,7 +138,11 @@ func (w *worker) applyRecord(ctx context.Context, r *kgo.Record) error {
 	}
 	w.next, w.nextEpoch = at+1, r.LeaderEpoch
 	w.journal.rows.covered(at)
+	w.state.AdvanceLogClock(w.log.now.water.LogClock())
 	w.state.Advance(w.log.now.watermark, at)
+	if err := w.countAskedOnly(at); err != nil {
+		return err
+	}
 	if err := w.closeRuns(ctx, at); err != nil {
 		return err
 	}
@@ -249,6 +253,19 @@ func (w *worker) judge(ctx context.Context, run *stitch.Run, c *schema.Call, at 
 		w.journal.rows.score(result.Score)
 	}
 	return w.publish.findings(ctx, run, result.Findings)
+}
+
+// countAskedOnly writes again the rows of the check that count, because nobody else has logged the
+// call in time. Their journal record covers the offset at which that was found.
+func (w *worker) countAskedOnly(offset int64) error {
+	err := w.state.EachAskedOnly(offset, func(_ *stitch.Run, c *schema.Call) {
+		w.journal.began()
+		w.journal.rows.again(c)
+	})
+	if err != nil {
+		return fmt.Errorf("rows of the check in partition %d: %w", w.part, err)
+	}
+	return nil
 }
 
 // closeRuns closes the findings of runs that silence has closed, at an offset of flyball.calls.

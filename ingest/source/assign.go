@@ -198,7 +198,7 @@ func (s *Source) lookUpTopicIDs(ctx context.Context) error {
 func (s *Source) start(k key, b begin) {
 	p := &partitionReader{
 		source: schema.Source{Topic: k.topic, TopicID: b.id, Partition: k.part}, epochs: b.epochs, decoder: s.decoder,
-		publisher: publish.New(s.out, s.cfg.Partitions), binder: s.binder, out: s.out, m: s.m, now: s.cfg.Now, fail: s.fail,
+		publisher: publish.New(s.out, s.cfg.Partitions), binder: s.binder, out: s.out, seal: s.cfg.Seal, m: s.m, now: s.cfg.Now, fail: s.fail,
 		in: make(chan []*kgo.Record, 1), done: make(chan struct{}), next: b.at, nextEpoch: b.before,
 	}
 	s.readers[k] = p
