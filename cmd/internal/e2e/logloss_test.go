@@ -171,3 +171,60 @@ func (f *flyball) ends(topic string) (n int64, err error) {
 	}
 	return n, err
 }
+
+// Apache Kafka loses records in the ways that an operator can cause.
+func TestRealKafkaLosesRecords(t *testing.T) {
+	k := realKafka(t)
+	f := install(t, k.Addr(), "")
+	adm := kadm.NewClient(f.kafka())
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	remove := func(topic string) {
+		t.Helper()
+		if _, err := adm.DeleteTopic(ctx, topic); err != nil {
+			t.Fatal(err)
+		}
+		f.until(topic+" is gone", 30*time.Second, "false", func() (string, error) {
+			list, err := adm.ListTopics(ctx)
+			return strconv.FormatBool(list.Has(topic)), err
+		})
+	}
+	noted := func(topic, kind, want string) {
+		t.Helper()
+		f.until(kind+" of "+topic, 30*time.Second, want, func() (string, error) {
+			return f.sql("SELECT sum(records) FROM flyball.log_losses WHERE topic = '" + topic + "' AND kind = '" + kind + "'")
+		})
+	}
+	round := func(prefix string) {
+		t.Helper()
+		f.start()
+		f.sendNumbered(prefix, 1000)
+		f.until(prefix, time.Minute, "1000", func() (string, error) { return f.stored(prefix) })
+	}
+	round("first")
+	f.stop()
+	f.sendNumbered("deleted", 500)
+	ends, err := adm.ListEndOffsets(ctx, "gateway-logs")
+	if err == nil {
+		_, err = adm.DeleteRecords(ctx, ends.Offsets())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	round("second")
+	noted("gateway-logs", "expired", "500")
+	f.stop()
+	remove("gateway-logs")
+	k.CreateTopic("gateway-logs", 4)
+	round("third")
+	noted("gateway-logs", "recreated", "0")
+	f.stop()
+	remove("flyball.calls")
+	round("fourth")
+	noted("flyball.calls", "recreated", "0")
+	f.stop()
+	round("fifth")
+	if n, err := f.sql("SELECT count(), uniqExact(path) FROM flyball.calls"); err != nil || n != "5000\t5000" {
+		t.Errorf("%s calls and paths, %v", n, err)
+	}
+}
