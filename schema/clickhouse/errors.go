@@ -62,7 +62,7 @@ var remedies = map[Reason]string{
 	TLSRequired:      "the port uses TLS, clickhouse.tls is not set: set clickhouse.tls.ca, or name the HTTP port in clickhouse.addr",
 	UnknownAuthority: "its certificate is signed by an unknown authority: set clickhouse.tls.ca to the certificate of that authority",
 	WrongCertificate: "its certificate is not valid: use the name in the certificate in clickhouse.addr, or renew the certificate",
-	NotHTTP:          "the port does not answer in HTTP: name the port of ClickHouse's HTTP interface (8123, with TLS 8443) in clickhouse.addr",
+	NotHTTP:          "the port does not answer in HTTP: name the port of ClickHouse's HTTP interface (8123, TLS 8443) in clickhouse.addr",
 	WrongLogin:       "the login of user %s was refused: correct clickhouse.user, or the password in clickhouse.password_file",
 	NoRights:         "user %s lacks a right: grant it in ClickHouse, or change clickhouse.user",
 	NoDatabase:       "the database does not exist yet: start the role store, run flyball migrate, or correct clickhouse.database",

@@ -26,7 +26,8 @@ func exception(code int, text string) http.Handler {
 	})
 }
 
-const missingTable = "Unknown table expression identifier 'runs' in scope SELECT count() FROM runs WHERE a = 1. (UNKNOWN_TABLE) (version 26.1)"
+const missingTable = "Unknown table expression identifier 'runs' in scope SELECT count() FROM runs WHERE a = 1. (UNKNOWN_TABLE) " +
+	"(version 26.1)"
 
 // A failed connection is an error that names the address and the key to change, without the URL.
 func TestErrorsOfClickHouseNameTheAddressAndWhatToDo(t *testing.T) {
