@@ -98,7 +98,7 @@ func topicIDMetadata(id schema.TopicID) string { return "topic-id=" + hex.Encode
 func (s *Source) start(k key, id schema.TopicID, next int64) {
 	p := &partitionReader{
 		source: schema.Source{Topic: k.topic, TopicID: id, Partition: k.part}, decoder: s.decoder,
-		publisher: publish.New(s.out, s.cfg.Partitions), binder: s.binder, out: s.out, m: s.m, now: s.cfg.Now, fail: s.fail,
+		publisher: publish.New(s.out, s.cfg.Partitions), binder: s.binder, out: s.out, seal: s.cfg.Seal, m: s.m, now: s.cfg.Now, fail: s.fail,
 		in: make(chan []*kgo.Record, 1), done: make(chan struct{}), next: next,
 	}
 	s.readers[k] = p

@@ -23,6 +23,7 @@ type partitionReader struct {
 	publisher *publish.Publisher
 	binder    *publish.Binder
 	out       kafka.Producer
+	seal      *deadletter.Seal
 	m         *metrics
 	now       func() time.Time
 	fail      func(error) // ends the ingest of this process
@@ -135,7 +136,7 @@ func (p *partitionReader) sendToDeadLetters(ctx context.Context, b *inflightBatc
 	}
 	record := deadletter.Record{ReplayOf: replayOf, Source: p.source, Offset: r.Offset, Item: d.Item, Reason: string(d.Reason),
 		Detail: d.Detail, Key: r.Key, Value: d.Value, At: in.Timestamp}
-	deadletter.Write(ctx, p.out, record, func(err error) { p.acknowledge(b, err) })
+	deadletter.Write(ctx, p.out, p.seal, record, func(err error) { p.acknowledge(b, err) })
 }
 
 // acknowledge counts one record of b as written. If err is set, it ends the ingest.

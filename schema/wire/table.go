@@ -101,5 +101,6 @@ const (
 	HeaderOffset    = "flyball.offset"
 	HeaderItem      = "flyball.item"
 	HeaderReplayOf  = "flyball.replay_of" // set on a dead letter that is sent again: TOPIC/PARTITION/OFFSET/ITEM
+	HeaderSealed    = "flyball.sealed"    // original key and value of a dead letter that was redacted, encrypted
 	HeaderAt        = "flyball.at"        // time of the record that contained the item, Unix ns
 )

@@ -76,6 +76,7 @@ func Run(ctx context.Context, c config.Config, roleNames []string, log *slog.Log
 		log.Warn(w)
 	}
 	limitMemory(p.up && len(c.ClickHouse.Addr) == 0, log, p.metrics)
+	go paceCollector(ctx)
 	if err := p.startHealth(); err != nil {
 		return err
 	}
@@ -142,6 +143,11 @@ func (p *process) startHealth() error {
 func (p *process) connect(ctx context.Context) (err error) {
 	c := p.config
 	embeddedBroker := p.up && len(c.Kafka.Brokers) == 0
+	if p.up {
+		if err := protectData(c, p.log); err != nil {
+			return err
+		}
+	}
 	if embeddedBroker {
 		if _, err := makeBrokerPassword(c); err != nil { // the clients' options read it
 			return err
@@ -174,6 +180,7 @@ func (p *process) connect(ctx context.Context) (err error) {
 	p.closers = append(p.closers, func() { _ = p.database.Close() })
 	p.registry = newRegistry(c)
 	p.startLag()
+	p.startDatabaseProbe()
 	p.connected.Store(true)
 	return nil
 }

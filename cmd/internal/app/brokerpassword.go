@@ -24,7 +24,13 @@ const BrokerPassword = "broker.password"
 
 // makeBrokerPassword returns the password, and creates it if there is none.
 func makeBrokerPassword(c config.Config) (string, error) {
-	path := filepath.Join(c.Data, BrokerPassword)
+	return makePassword(c, BrokerPassword, "password of the embedded broker")
+}
+
+// makePassword returns the secret in a file of the data folder, and creates it if there is
+// none. Only the owner can read the file. what names the secret in errors.
+func makePassword(c config.Config, name, what string) (string, error) {
+	path := filepath.Join(c.Data, name)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		raw := make([]byte, 32)
 		if _, err := rand.Read(raw); err != nil {
@@ -39,13 +45,13 @@ func makeBrokerPassword(c config.Config) (string, error) {
 			err = errors.Join(err, f.Close())
 		}
 		if err != nil && !errors.Is(err, fs.ErrExist) {
-			return "", fmt.Errorf("make the password of the embedded broker: %w", err)
+			return "", fmt.Errorf("make the %s: %w", what, err)
 		}
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
-		return "", fmt.Errorf("password of the embedded broker: %w", err)
+		return "", fmt.Errorf("%s: %w", what, err)
 	}
-	return secretFile("password of the embedded broker", path)
+	return secretFile(what, path)
 }
 
 // brokerLogin returns the options by which a process of this deployment authenticates with the

@@ -135,6 +135,13 @@ func databaseAddrs(c config.Config) []string {
 // yet.
 func OpenDatabase(c config.Config) (*clickhouse.Conn, error) {
 	o := clickhouse.Options{Addrs: databaseAddrs(c), Database: c.ClickHouse.Database, User: c.ClickHouse.User}
+	user, password, err := engineLogin(c)
+	if err != nil {
+		return nil, err
+	}
+	if password != "" {
+		o.User, o.Password = user, schema.Secret(password)
+	}
 	if c.ClickHouse.PasswordFile != "" {
 		p, err := secretFile("clickhouse.password_file", c.ClickHouse.PasswordFile)
 		if err != nil {

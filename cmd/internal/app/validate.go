@@ -42,7 +42,7 @@ func Validate(c config.Config, roles ...string) error {
 		check(db.Close())
 	}
 	if len(c.ClickHouse.Addr) == 0 {
-		o, err := engineOptions(c)
+		o, err := EngineOptions(c)
 		if check(err); err == nil {
 			check(o.Validate())
 		}

@@ -221,6 +221,9 @@ func (c Config) validateListeners(p *problems) {
 	}
 	if len(c.ClickHouse.Addr) == 0 {
 		listeners["clickhouse.listen"] = c.ClickHouse.Listen
+		if c.ClickHouse.ReadListen != "" {
+			listeners["clickhouse.read_listen"] = c.ClickHouse.ReadListen
+		}
 	}
 	taken := map[string]string{}
 	for _, key := range sortedKeys(listeners) {

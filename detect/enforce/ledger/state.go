@@ -120,6 +120,14 @@ func (s *State) Result(id string) (r enforce.Result, ok bool) { return s.results
 // such entry yet, or it is no longer kept.
 func (s *State) EntryAt(seq uint64) (e ChainEntry, ok bool) { return s.recent.find(seq) }
 
+// OldestEntry returns the oldest entry of the audit trail that is still kept.
+func (s *State) OldestEntry() (e ChainEntry, ok bool) {
+	if len(s.recent) == 0 {
+		return e, false
+	}
+	return s.recent[0], true
+}
+
 // Settings returns the settings in force in a tenant.
 func (s *State) Settings(tenant string) TenantSettings { return s.settings.get(tenant) }
 

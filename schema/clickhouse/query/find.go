@@ -22,6 +22,9 @@ type Hit struct {
 // Find returns the runs in which a term occurs: as run id or key, request id, trace,
 // address, host, credential id, agent, principal, task or resource.
 func Find(ctx context.Context, db DB, term string, limit int) ([]Hit, error) {
+	if partition, offset, ok := parseRecord(term); ok {
+		return runsOfRecord(ctx, db, partition, offset)
+	}
 	out := []Hit{}
 	params := []any{named("term", term)}
 	take := func(field string) func(driver.Rows) error {
