@@ -232,7 +232,8 @@ func TestCheckConfigAndTheStartAgree(t *testing.T) {
 
 // A broken key or password that a former start has made was found by the start alone.
 func TestBrokenFilesOfTheDataFolderAreRefused(t *testing.T) {
-	for name, want := range map[string]string{"secret.key": "secret_key_file", "broker.password": "password of the embedded broker"} {
+	for name, want := range map[string]string{"secret.key": "secret_key_file", "broker.password": "password of the embedded broker",
+		"engine.password": "password of the embedded engine"} {
 		data := t.TempDir()
 		t.Chdir(t.TempDir())
 		if err := os.WriteFile(filepath.Join(data, name), []byte("\n"), 0o600); err != nil {

@@ -69,7 +69,8 @@ func TestTwoDeploymentsOfOnePerson(t *testing.T) {
 	if code, out := run("profile", "use", "production"); code != 0 {
 		t.Fatalf("exit %d, %s", code, out)
 	}
-	if code, out := run("arming", "list"); code != 0 || !strings.Contains(out, "bot-of-production") || strings.Contains(out, "bot-of-staging") {
+	code, out := run("arming")
+	if code != 0 || !strings.Contains(out, "bot-of-production") || strings.Contains(out, "bot-of-staging") {
 		t.Errorf("production's list: exit %d, %s", code, out)
 	}
 	if code, out := run("status"); code != 0 || !strings.Contains(out, "armed by command") {
@@ -79,7 +80,7 @@ func TestTwoDeploymentsOfOnePerson(t *testing.T) {
 		t.Errorf("runs of production: exit %d, %s", code, out)
 	}
 	// The token of one deployment is none of the other, which says who refused it, and how to pass another.
-	code, out := run("breakers", "list", "--control", both[1].url, "--token-file", "staging.token")
+	code, out = run("breakers", "list", "--control", both[1].url, "--token-file", "staging.token")
 	for _, want := range []string{"401", both[1].id, both[1].url, "staging.token", "--token-file FILE", "FLYBALL_TOKEN"} {
 		if code != 1 || !strings.Contains(out, want) {
 			t.Errorf("exit %d, no %q: %s", code, want, out)
