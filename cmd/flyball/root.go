@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -25,9 +26,12 @@ type options struct {
 	controlURL, tokenFile, profile            string
 
 	openDatabase func(config.Config) (database, error)
+	readBacklog  func(context.Context, config.Config, database) (*backlog, error)
 }
 
-func newRoot() *cobra.Command { return newRootWith(&options{openDatabase: openDatabase}) }
+func newRoot() *cobra.Command {
+	return newRootWith(&options{openDatabase: openDatabase, readBacklog: readBacklog})
+}
 
 func newRootWith(o *options) *cobra.Command {
 	app.Version = version
