@@ -33,7 +33,7 @@ type fileException struct {
 
 func fileExceptionsCommand(o *options) *cobra.Command {
 	l := listing[fileException]{columns: fileExceptionColumns, query: func(r *request) ([]fileException, error) {
-		c, err := r.config()
+		c, err := r.fileConfig()
 		if err != nil {
 			return nil, err
 		}
