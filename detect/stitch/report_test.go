@@ -40,7 +40,7 @@ func TestReusedIdsHideNoResourceWhateverTheObservers(t *testing.T) {
 			})
 			run = b.run(c.RunID)
 			rows = append(rows, query.ReportRow{Run: c.RunID.String(), Method: c.Method, Path: c.Path, Resources: []string{resource}, Asked: asked,
-				Duplicate: c.Duplicate})
+				Counted: c.Counted()})
 			if c.Duplicate && !asked {
 				other := s
 				other.by = 1 - s.by

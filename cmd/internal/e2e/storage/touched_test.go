@@ -48,7 +48,7 @@ func TestReusedRequestIdsHideNoResourceFromTheReport(t *testing.T) {
 			want[call.Resources[0].String()] = true
 			calls = append(calls, call)
 			rows = append(rows, query.ReportRow{Run: key, Method: call.Method, Path: call.Path, Resources: []string{call.Resources[0].String()},
-				Asked: call.ObserverKind == schema.ObserverGate, Duplicate: call.Duplicate})
+				Asked: call.ObserverKind == schema.ObserverGate, Counted: call.Counted()})
 		}
 		insertCalls(t, c, calls...)
 		for _, run := range p.TakeChanged(nil) {
