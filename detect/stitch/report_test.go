@@ -63,7 +63,8 @@ func TestReusedIdsHideNoResourceWhateverTheObservers(t *testing.T) {
 			t.Errorf("seed %d: the run has %d calls, %d rows count", seed, run.Calls, counted)
 		}
 		shown := map[string]bool{}
-		for _, kept := range query.KeptResources(rows) {
+		resources, _ := query.KeptResources(rows)
+		for _, kept := range resources {
 			for _, v := range kept {
 				shown[v] = true
 			}

@@ -61,8 +61,9 @@ type ReportRow struct {
 }
 
 // KeptResources returns, for each row in the order of time, the resources for which a report
-// uses the row; nil: the row is left out. A row without resources has the resource "".
-func KeptResources(rows []ReportRow) [][]string {
+// uses the row; nil: the row is left out. A row without resources has the resource "". counts tells
+// which rows add to the number of calls.
+func KeptResources(rows []ReportRow) (out [][]string, counts []bool) {
 	type call struct{ run, method, path string }
 	of := func(r *ReportRow) call { return call{r.Run, r.Method, r.Path} }
 	named := map[call]map[string]bool{}
@@ -88,16 +89,16 @@ func KeptResources(rows []ReportRow) [][]string {
 			named[of(r)][v] = true
 		}
 	}
-	out := make([][]string, len(rows))
+	out, counts = make([][]string, len(rows)), make([]bool, len(rows))
 	for i := range rows {
 		r := &rows[i]
 		switch {
 		case r.Counted:
-			out[i] = resources(r)
+			out[i], counts[i] = resources(r), true
 			continue
 		case r.Asked:
 			if asked[of(r)]++; asked[of(r)] > logged[of(r)] {
-				out[i] = resources(r)
+				out[i], counts[i] = resources(r), true
 				continue
 			}
 		}
@@ -107,5 +108,5 @@ func KeptResources(rows []ReportRow) [][]string {
 			}
 		}
 	}
-	return out
+	return out, counts
 }

@@ -22,7 +22,7 @@ func TestNoRowIsLeftOutWhoseResourcesNoKeptRowNames(t *testing.T) {
 			row.Asked = r.IntN(3) == 0
 			row.Counted = r.IntN(2) == 0
 		}
-		kept := KeptResources(rows)
+		kept, _ := KeptResources(rows)
 		for i := range rows {
 			named := rows[i].Resources
 			if len(named) == 0 {
@@ -67,13 +67,14 @@ func TestAskedRowsCountOnceWithTheirLog(t *testing.T) {
 		"asked only, and another": {[]ReportRow{counted, row(true), row(false)}, 2},
 	} {
 		n := 0
-		for _, k := range KeptResources(v.rows) {
-			if k != nil {
+		_, counts := KeptResources(v.rows)
+		for _, counted := range counts {
+			if counted {
 				n++
 			}
 		}
 		if n != v.kept {
-			t.Errorf("%s: %d rows kept, want %d", name, n, v.kept)
+			t.Errorf("%s: %d rows count, want %d", name, n, v.kept)
 		}
 	}
 }

@@ -73,11 +73,12 @@ func TestReusedRequestIdsHideNoResourceFromTheReport(t *testing.T) {
 		}
 		expected := map[string]uint64{}
 		total := uint64(0)
-		for _, kept := range query.KeptResources(rows) {
+		resources, counts := query.KeptResources(rows)
+		for i, kept := range resources {
 			for _, v := range kept {
 				expected[v]++
 			}
-			if kept != nil {
+			if counts[i] {
 				total++
 			}
 		}
