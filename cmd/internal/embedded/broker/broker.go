@@ -77,7 +77,7 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 		if err != nil {
 			return nil, err
 		}
-		door = newGatedListener(l)
+		door = newGatedListener(newGuardedListener(l, maxConnections, log, b.m.refused))
 		return door, nil
 	})...)
 	if err != nil {

@@ -62,6 +62,7 @@ type metrics struct {
 	opened  prometheus.Gauge
 	deleted prometheus.Counter
 	unread  *prometheus.GaugeVec
+	refused *prometheus.CounterVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -72,7 +73,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Records deleted after every reader had committed them."}),
 		unread: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_broker_unread_records",
 			Help: "Records that some reader has not committed, by topic of Flyball's and its inputs."}, []string{"topic"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_broker_refused_connections_total",
+			Help: "Connections that the embedded broker closed: connections (too many), size or kind of a request, slow (it did not arrive)."},
+			[]string{"reason"}),
 	}
-	r.MustRegister(m.opened, m.deleted, m.unread)
+	r.MustRegister(m.opened, m.deleted, m.unread, m.refused)
 	return m
 }
