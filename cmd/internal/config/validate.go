@@ -57,6 +57,9 @@ func (k Kafka) validate(p *problems) {
 	if k.Partitions < 1 || k.Partitions > maxPartitions {
 		p.add("kafka.partitions: %d is not within 1 and %d", k.Partitions, maxPartitions)
 	}
+	if k.MinFreeMiB < 0 {
+		p.add("kafka.min_free_mib: %d is below 0", k.MinFreeMiB)
+	}
 	if len(k.Brokers) > 0 {
 		if k.Sync {
 			p.add("kafka.sync is true and kafka.brokers is set: sync is about the embedded broker, which does not start; remove one")

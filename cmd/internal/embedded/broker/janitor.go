@@ -63,6 +63,8 @@ type metrics struct {
 	deleted prometheus.Counter
 	unread  *prometheus.GaugeVec
 	refused *prometheus.CounterVec
+	free    prometheus.Gauge
+	noRoom  prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -76,7 +78,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_broker_refused_connections_total",
 			Help: "Connections that the embedded broker closed: connections (too many), size or kind of a request, slow (it did not arrive)."},
 			[]string{"reason"}),
+		free: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_disk_free_bytes",
+			Help: "Free bytes of the file system with the embedded broker's data."}),
+		noRoom: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_broker_refused_for_space_total",
+			Help: "Requests whose records the embedded broker refused because the disk is full."}),
 	}
-	r.MustRegister(m.opened, m.deleted, m.unread, m.refused)
+	r.MustRegister(m.opened, m.deleted, m.unread, m.refused, m.free, m.noRoom)
 	return m
 }
