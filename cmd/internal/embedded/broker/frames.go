@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,8 +26,10 @@ const (
 	maxRequestBytes = 1 << 20
 	// minRequestBytes is the size of kind, version, number and an absent client id.
 	minRequestBytes = 10
-	// stagedFrom is the size from which a request is read in full before kfake makes a buffer for it.
-	stagedFrom = 64 << 10
+	// maxAnnounced is how many bytes requests above smallRequest may announce together. Those beyond are read in full, into memory that
+	// grows with what arrives, before kfake makes a buffer of their size.
+	maxAnnounced = 64 << 20
+	smallRequest = 64 << 10
 	// requestTimeout is how long a started request may take, and one second more for each slowest bytes that have arrived.
 	requestTimeout = 30 * time.Second
 	slowest        = 64 << 10
@@ -39,6 +42,8 @@ type guardedListener struct {
 	refused *prometheus.CounterVec
 	slots   chan struct{}
 	timeout time.Duration
+
+	announced atomic.Int64 // bytes of requests above smallRequest for which kfake has a buffer, and which are still to come
 }
 
 func newGuardedListener(l net.Listener, connections int, log *slog.Logger, refused *prometheus.CounterVec) *guardedListener {
@@ -78,11 +83,13 @@ type guardedConn struct {
 	left    int          // bytes of the request that are still to come
 	arrived int
 	began   time.Time
+	share   int64 // of guardedListener.announced
 }
 
 // Close closes the connection and frees its place.
 func (c *guardedConn) Close() error {
 	c.closed.Do(func() { <-c.g.slots })
+	c.release()
 	return c.Conn.Close()
 }
 
@@ -96,7 +103,16 @@ func (c *guardedConn) Read(p []byte) (int, error) {
 	if c.staged.Len() > 0 {
 		return c.staged.Read(p)
 	}
-	return c.readRest(p[:min(len(p), c.left)])
+	n, err := c.readRest(p)
+	if c.left == 0 || err != nil {
+		c.release()
+	}
+	return n, err
+}
+
+// release gives back the share of the announced bytes.
+func (c *guardedConn) release() {
+	c.g.announced.Add(-atomic.SwapInt64(&c.share, 0))
 }
 
 // begin reads the start of a request and checks it. A large request is read in full.
@@ -125,17 +141,27 @@ func (c *guardedConn) begin() error {
 		return c.refuse("size", fmt.Errorf("a request of kind %d (%s) and %d bytes is announced; at most %d", kind, kmsg.NameForKey(kind), size,
 			most))
 	}
-	if size < stagedFrom {
+	if size <= smallRequest || c.reserve(int64(size)) {
 		c.staged.Reset(bytes.Clone(c.start[:]))
 		return nil
 	}
-	whole := bytes.NewBuffer(make([]byte, 0, stagedFrom)) // it grows with what arrives
+	whole := bytes.NewBuffer(make([]byte, 0, smallRequest))
 	whole.Write(c.start[:])
 	if _, err := io.CopyN(whole, readerFunc(c.readRest), int64(c.left)); err != nil {
 		return err
 	}
 	c.staged.Reset(whole.Bytes())
 	return nil
+}
+
+// reserve takes a share of the announced bytes for a request, if there is room.
+func (c *guardedConn) reserve(size int64) bool {
+	if c.g.announced.Add(size) > maxAnnounced {
+		c.g.announced.Add(-size)
+		return false
+	}
+	atomic.StoreInt64(&c.share, size)
+	return true
 }
 
 func maxBytes(kind int16) uint32 {

@@ -57,7 +57,7 @@ func TestAnnouncedSizeIsABufferOfTheBroker(t *testing.T) {
 			t.Errorf("%s: the connection is held", name)
 		}
 	}
-	// Records that are announced and do not arrive take no memory.
+	// Records that are announced and do not arrive take little memory.
 	for range 50 {
 		announce(t, b.Addr(), 90<<20, 0, produce, 0, 9)
 	}
