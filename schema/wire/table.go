@@ -22,10 +22,13 @@ const (
 
 // Consumer groups of the roles.
 const (
-	IngestGroup    = "flyball-ingest"
-	DetectGroup    = "flyball-detect"
-	StoreGroup     = "flyball-store"
-	StoreDeadGroup = "flyball-store-dead"
+	IngestGroup = "flyball-ingest"
+	// IngestNotesGroup holds what ingest stores about input partitions beside their offsets. It has
+	// no members.
+	IngestNotesGroup = "flyball-ingest-notes"
+	DetectGroup      = "flyball-detect"
+	StoreGroup       = "flyball-store"
+	StoreDeadGroup   = "flyball-store-dead"
 	// StoreEventsGroup is the group of the reader that stores findings, decisions and
 	// breakers.
 	StoreEventsGroup = "flyball-store-events"

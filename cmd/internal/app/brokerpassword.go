@@ -81,19 +81,27 @@ func brokerDir(c config.Config) string { return filepath.Join(c.Data, "broker") 
 // created if there is none.
 func brokerOptions(c config.Config) (broker.Options, error) {
 	o := broker.Options{Listen: c.Kafka.Listen, Dir: brokerDir(c), Sync: c.Kafka.Sync, Partitions: c.Kafka.Partitions,
-		Readers: topicReaders(c)}
+		Readers: topicReaders(c), EpochFile: filepath.Join(c.Data, "broker-epoch")}
 	var err error
 	if o.Password, err = makeBrokerPassword(c); err != nil {
 		return o, err
 	}
-	if s := c.Kafka.SASL; s.Mechanism != "" {
-		password, err := secretFile("kafka.sasl.password_file", s.PasswordFile)
-		if err != nil {
-			return o, err
-		}
-		o.Shipper = &broker.Login{User: s.User, Password: password}
+	o.Shipper, err = shipperLogin(c)
+	return o, err
+}
+
+// shipperLogin returns the login of shippers at the embedded broker; nil if they need none, or if the
+// broker is not embedded.
+func shipperLogin(c config.Config) (*broker.Login, error) {
+	s := c.Kafka.SASL
+	if s.Mechanism == "" || len(c.Kafka.Brokers) > 0 {
+		return nil, nil
 	}
-	return o, nil
+	password, err := secretFile("kafka.sasl.password_file", s.PasswordFile)
+	if err != nil {
+		return nil, err
+	}
+	return &broker.Login{User: s.User, Password: password}, nil
 }
 
 // ExplainRefusal adds a recommended action to an authorization error of a broker.

@@ -184,7 +184,7 @@ func ReadSecretKey(c config.Config, create bool) (identity.Key, error) {
 	}
 	key, err := hex.DecodeString(strings.TrimSpace(string(b)))
 	if err != nil || len(key) < 16 {
-		return nil, fmt.Errorf("secret_key_file: %s must hold at least 16 bytes in hexadecimal", path)
+		return nil, fmt.Errorf("secret_key_file: %s must hold at least 16 bytes in hexadecimal, as openssl rand -hex 32 > FILE makes it", path)
 	}
 	return key, nil
 }

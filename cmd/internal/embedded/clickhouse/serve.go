@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"flyball/cmd/internal/httpbody"
 )
 
 // ErrDataInUse is the error if another engine holds the data directory.
@@ -83,12 +85,15 @@ func Serve(ctx context.Context, opt Options, log *slog.Logger) error {
 	return err
 }
 
+// bodyLimit is how long a client may keep a statement waiting for its text and data.
+var bodyLimit = httpbody.Limit{Within: 30 * time.Second, BytesPerSecond: 4 << 10}
+
 // serveDoors serves both listeners until ctx ends or one of them fails. readers may be nil. No statement runs when it returns.
 func (s *server) serveDoors(ctx context.Context, ln, readers net.Listener) error {
 	failed := make(chan error, 2)
 	open := func(ln net.Listener, readOnly bool) *http.Server {
 		srv := &http.Server{
-			Handler:           door{s, readOnly},
+			Handler:           bodyLimit.Handler(door{s, readOnly}),
 			ReadHeaderTimeout: 10 * time.Second,
 			IdleTimeout:       2 * time.Minute,
 			MaxHeaderBytes:    2 << 20, // URLs may contain queries
