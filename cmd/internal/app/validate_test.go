@@ -15,6 +15,9 @@ var notChecked = map[string]string{
 	"ReadContents":       "describes a configuration; its only part that can refuse is operatorRoutes",
 	"brokerOptions":      "creates the broker's password; Validate calls its other parts: shipperLogin, and brokerLogin for the password",
 	"makeBrokerPassword": "creates the broker's password",
+	"makePassword":       "creates a password; brokerLogin and engineLogin read it, as Validate does",
+	"MakeEnginePassword": "creates the engine's password",
+	"protectData":        "changes the mode of the data folder",
 	"operatorTokens":     "reads the tokens by tokenHash, as Validate does",
 }
 
