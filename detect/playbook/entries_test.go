@@ -22,7 +22,8 @@ func TestEveryFamilyHasACard(t *testing.T) {
 
 func TestCardKeepsPlaceholders(t *testing.T) {
 	placeholder := regexp.MustCompile(`\b(RUN|AGENT|VERSION|CREDENTIAL|ID)\b`)
-	known := Subject{Program: "flyball --profile prod", Finding: "f_1", Run: "0190aaaa", Agent: "billing bot", Version: "1.4", Credential: "k_1"}
+	known := Subject{Program: "flyball --profile prod", Finding: "f_1", Run: "0190aaaa", Agent: "billing bot", Version: "1.4",
+		Credential: "k_1"}
 	for _, f := range Families() {
 		e, _ := Find(f)
 		c := e.For(known)

@@ -103,7 +103,8 @@ func TestTaskOfAnUnknownAgentOrTypeIsAccepted(t *testing.T) {
 			t.Errorf("%+v: %d %s", tc, code, text)
 		}
 	}
-	task := changed[ChangeResult](t, r, "/v1/runs", DeclareTaskRequest{RunKey: "r9", Agent: "billing", Targets: []string{"order:7"}, Seconds: 600})
+	task := changed[ChangeResult](t, r, "/v1/runs", DeclareTaskRequest{RunKey: "r9", Agent: "billing", Targets: []string{"order:7"},
+		Seconds: 600})
 	if got := met(t, task); !strings.Contains(got, "the manifest of billing, version ") || task.Until == "" {
 		t.Errorf("a task met %q, until %q", got, task.Until)
 	}
