@@ -1,8 +1,12 @@
 package main
 
 import (
+	"math"
 	"strings"
 	"testing"
+	"time"
+
+	"flyball/schema/clickhouse/query"
 )
 
 // touchedDB answers the queries for the touched set of a run.
@@ -24,7 +28,9 @@ func touchedDB(resource string) fakeDB {
 				uint64(10),
 				first,
 				first,
+				[]string{"billing/bot"},
 				[]string{runA},
+				uint64(1),
 			},
 			{
 				"customer:7",
@@ -38,12 +44,18 @@ func touchedDB(resource string) fakeDB {
 				uint64(4000),
 				first,
 				last,
-				[]string{runA},
+				[]string{"billing/bot", "billing/bot-2"},
+				[]string{runA, runB},
+				uint64(3),
 			}}},
 		{
 			in:   "min(start_time), max(start_time) FROM",
 			rows: [][]any{{"delete", "irreversible", uint64(2), first, first}, {"read", "read_only", uint64(40), first, last}},
 		},
+		{in: "FROM calls_store", rows: [][]any{{first, uint8(1)}}},
+		{in: "AS gateway, count() AS n", rows: [][]any{{"edge", uint64(40), uint64(30)}, {"mesh", uint64(2), uint64(2)}}},
+		{in: "FROM runs WHERE run_id IN", rows: [][]any{append(storedRun(runA, "nightly", "billing/bot")[:23], "open")}},
+		{in: "FROM findings WHERE run_id IN", rows: [][]any{{runA, "f_1", "runaway.loop", "trip", "open", "The same call, 40 times"}}},
 		{in: "SELECT DISTINCT toString(run_id) AS linked", rows: [][]any{{runB}}},
 		{
 			in:   "max(agent_trust) >= 'infrastructure', credential_id",
@@ -86,6 +98,9 @@ const statusText = `{"point":"p1","applied":11,"stale":true,"trip_budget":{"trip
 "settings":{"tenant":"default","trips_per_hour":5,"agents_percent":10,"generation":3,"file":{"trips_per_hour":8,"agents_percent":10},
 "differ":true}}`
 
+// leakedKey has the form of a secret key.
+const leakedKey = "sk_live_4eC39HqLyjWDarjtT1zdp7dc"
+
 // processText is a process whose store is refused by ClickHouse, whose file has changed, and one
 // receiver of which refuses pages.
 const processText = `{"roles":["up"],"version":"v1","started":"2026-11-20T09:00:00Z","file":"flyball.yaml",
@@ -106,8 +121,21 @@ func TestReports(t *testing.T) {
 	calls := fakeAnswer{in: "source_offset, item LIMIT", columns: callColumns, rows: [][]any{
 		{at("2026-11-20 10:00:00"), uint16(200), "ok", "GET", "/orders/9", "read", "read_only", []string{"order:9"}, "http"},
 		{at("2026-11-20 10:00:01"), uint16(403), "denied", "DELETE", "/orders/9", "delete", "irreversible", []string{"order:9"}, "http"}}}
+	judgedAt := at("2026-11-20 10:00:01")
 	run := fakeDB{
 		calls,
+		{in: "FROM scores", columns: []string{"at", "calls_partition", "calls_offset", "item", "value", "level", "features", "observed",
+			"usual", "peers",
+			"humans"}, rows: [][]any{{judgedAt, int32(5), int64(269), uint32(0), 7.25, "trip", []string{"repeats"}, []float64{40},
+			[]float64{1.5}, []float64{2}, []float64{math.NaN()}}}},
+		{in: "FROM findings", columns: []string{"finding_id", "family", "level", "state", "summary", "score"},
+			rows: [][]any{{"f_1", "runaway.loop",
+				"trip", "open", "The same call, 40 times", math.NaN()}}},
+		{in: "FROM decisions", columns: []string{"decision_id", "at", "action", "scope_kind", "scope_value", "mode", "reason"}, rows: [][]any{{
+			"d_1", judgedAt, "deny", "run", runA, "armed", "loop"}}},
+		{in: "ORDER BY generation DESC LIMIT 1 BY scope", rows: [][]any{{"run " + runA, "open", "armed", uint64(12), judgedAt,
+			at("2026-11-20 10:15:00"), "loop", "detector", "f_1", uint8(1)}, {"agent billing/bot", "forced_open", "armed", uint64(13), judgedAt,
+			time.Unix(0, 0), "leaked", "ana", "", uint8(0)}}},
 		{
 			in:      "SELECT agent_id, agent_name",
 			columns: []string{"agent_id", "agent_trust", "task_id"},
@@ -165,36 +193,48 @@ func TestReports(t *testing.T) {
 	for k, v := range metrics {
 		withControl[k] = v
 	}
+	nearNobody := fakeDB{{in: "SELECT kind, value", rows: [][]any{{"agent", "nobody/bot", "part", at("2026-11-20 10:00:00")}}}}
+	nearNightly := fakeDB{{in: "SELECT kind, value", rows: [][]any{{"run", "nightly", "spelling", at("2026-11-20 10:00:00")}}}}
+	caughtUp := &backlog{asOf: at("2026-11-20 10:10:00")}
+	behind := &backlog{unread: []query.Unread{{Part: "ingest", Topic: "gateway-logs", Partition: 0, Records: 12},
+		{Part: "store", Topic: "flyball.calls", Partition: 3, Records: 2}},
+		lost: []string{"log_lost: 7 records of gateway-logs/1 were deleted before flyball-ingest had read them; calls may be among them"}}
 	for name, r := range map[string]struct {
 		args  []string
 		db    fakeDB
 		api   map[string]string
 		forms []string
+		log   *backlog
 	}{
-		"touched":            {[]string{"touched", "nightly"}, touchedDB("order:9"), metrics, []string{"table", "json", "csv"}},
-		"touched-by-agent":   {[]string{"touched", "--agent", "billing/bot"}, touchedDB("order:9"), metrics, []string{"table"}},
-		"touched-nothing":    {[]string{"touched", "--agent", "nobody"}, fakeDB{}, metrics, []string{"table", "json"}},
-		"touched-no-metrics": {[]string{"touched", "nightly"}, touchedDB("order:9"), nil, []string{"table"}},
+		"touched":          {[]string{"touched", "nightly"}, touchedDB("order:9"), metrics, []string{"table", "json", "csv"}, caughtUp},
+		"touched-by-agent": {[]string{"touched", "--agent", "billing/bot"}, touchedDB("order:9"), metrics, []string{"table"}, caughtUp},
+		"touched-nothing":  {[]string{"touched", "--agent", "nobody"}, nearNobody, nil, []string{"table", "json", "csv"}, caughtUp},
+		"touched-secret":   {[]string{"touched", "--credential", leakedKey}, nil, nil, []string{"table", "json"}, caughtUp},
+		"touched-behind":   {[]string{"touched", "--agent", "nobody"}, fakeDB{}, nil, []string{"table", "json"}, behind},
+		"touched-no-kafka": {[]string{"touched", "nightly"}, touchedDB("order:9"), nil, []string{"table"}, nil},
+		"run-behind":       {[]string{"run", "nightly"}, run, nil, []string{"table"}, behind},
+		"find-secret":      {[]string{"find", leakedKey}, nil, nil, []string{"table"}, caughtUp},
+		"find-behind":      {[]string{"find", "nobody"}, nearNobody, nil, []string{"table", "json"}, behind},
 		"touched-several": {[]string{"touched", "nightly"}, fakeDB{{in: "FROM runs WHERE (run_key", rows: [][]any{storedRun(runA, "nightly",
 			"billing/bot"),
-			storedRun(runB, "nightly", "billing/bot")}}}, metrics, []string{"table"}},
-		"run":               {[]string{"run", "nightly"}, run, nil, []string{"table", "json"}},
-		"run-unknown":       {[]string{"run", "nigtly"}, fakeDB{}, nil, []string{"table"}},
-		"finding":           {[]string{"findings", "show", "f_1"}, finding, nil, []string{"table", "json"}},
-		"status":            {[]string{"status"}, nil, withControl, []string{"table", "json"}},
-		"status-no-control": {[]string{"status"}, nil, metrics, []string{"table", "json"}},
+			storedRun(runB, "nightly", "billing/bot")}}}, metrics, []string{"table"}, caughtUp},
+		"run":               {[]string{"run", "nightly"}, run, nil, []string{"table", "json"}, caughtUp},
+		"run-unknown":       {[]string{"run", "nigtly"}, nearNightly, nil, []string{"table", "json"}, caughtUp},
+		"finding":           {[]string{"findings", "show", "f_1"}, finding, nil, []string{"table", "json"}, caughtUp},
+		"status":            {[]string{"status"}, nil, withControl, []string{"table", "json"}, caughtUp},
+		"status-no-control": {[]string{"status"}, nil, metrics, []string{"table", "json"}, caughtUp},
 		"status-kafka-away": {[]string{"status"}, nil, map[string]string{"GET /metrics": metricsText, "GET /v1/status": statusText,
 			"GET /status": `{"roles":["store"],"parts":[],"lag":{"error":"Kafka cannot be reached at k1:9092: no broker listens there"},` +
-				`"kafka":[],"clickhouse":[],"mode":"observe","started":"2026-11-20T09:00:00Z"}`}, []string{"table", "json"}},
+				`"kafka":[],"clickhouse":[],"mode":"observe","started":"2026-11-20T09:00:00Z"}`}, []string{"table", "json"}, caughtUp},
 		"status-one-group-refused": {[]string{"status"}, nil, map[string]string{"GET /metrics": metricsText, "GET /v1/status": statusText,
 			"GET /status": `{"roles":["control"],"parts":[],"lag":{"readers":[{"reader":"store","topic":"flyball.journal",` +
-				`"error":"GROUP_AUTHORIZATION_FAILED"}]},"mode":"observe","started":"2026-11-20T09:00:00Z"}`}, []string{"table"}},
-		"status-nothing": {[]string{"status"}, nil, nil, []string{"table"}},
+				`"error":"GROUP_AUTHORIZATION_FAILED"}]},"mode":"observe","started":"2026-11-20T09:00:00Z"}`}, []string{"table"}, caughtUp},
+		"status-nothing": {[]string{"status"}, nil, nil, []string{"table"}, caughtUp},
 	} {
 		for _, form := range r.forms {
 			t.Run(name+"-"+form, func(t *testing.T) {
 				f := newFixture(t, "")
-				f.db, f.api = r.db, r.api
+				f.db, f.api, f.log = r.db, r.api, r.log
 				code, out, errs := f.run(append(r.args, "-o", form)...)
 				if errs != "" {
 					errs = "\n--- standard error\n" + errs

@@ -1,13 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"runtime/debug"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,9 +24,12 @@ type options struct {
 	controlURL, tokenFile, profile            string
 
 	openDatabase func(config.Config) (database, error)
+	readBacklog  func(context.Context, config.Config, database) (*backlog, error)
 }
 
-func newRoot() *cobra.Command { return newRootWith(&options{openDatabase: openDatabase}) }
+func newRoot() *cobra.Command {
+	return newRootWith(&options{openDatabase: openDatabase, readBacklog: readBacklog})
+}
 
 func newRootWith(o *options) *cobra.Command {
 	app.Version = version
@@ -135,25 +138,6 @@ func versionCommand() *cobra.Command {
 			}
 		}
 		_, err := fmt.Fprintln(cmd.OutOrStdout(), "flyball", v)
-		return err
-	}
-	return cmd
-}
-
-func checkConfigCommand(o *options) *cobra.Command {
-	cmd := &cobra.Command{Use: "check-config", Short: "Check the configuration and print its errors", Args: cobra.NoArgs}
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := o.load()
-		if err != nil {
-			return err
-		}
-		if err := app.Validate(c); err != nil {
-			return usage(err)
-		}
-		for _, w := range c.Warnings(time.Now()) {
-			fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
-		}
-		_, err = fmt.Fprintln(cmd.OutOrStdout(), "configuration is good")
 		return err
 	}
 	return cmd

@@ -40,7 +40,7 @@ func TestEachReasonForDoubtIsACaveat(t *testing.T) {
 // A report is never complete while its sources have unprocessed data, whatever it contains.
 func TestReportBehindItsSourcesIsNotComplete(t *testing.T) {
 	for name, add := range map[string]func(*Touched){
-		"ingest_lag":  func(t *Touched) { t.AddLagCaveat("detect is 40 s behind") },
+		"ingest_lag":  func(t *Touched) { t.AddUnread([]Unread{{"detect", "flyball.calls", 3, 40}}) },
 		"lag_unknown": func(t *Touched) { t.AddLagUnknownCaveat("no part answered") },
 	} {
 		report := &Touched{Complete: true, Caveats: []string{"late_data: 1"}}
