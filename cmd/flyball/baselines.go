@@ -32,7 +32,7 @@ type baselineTopic struct {
 }
 
 func (r *request) baselineTopic() (baselineTopic, error) {
-	c, err := r.config()
+	c, err := r.fileConfig()
 	if err != nil {
 		return baselineTopic{}, err
 	}

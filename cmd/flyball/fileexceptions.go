@@ -34,7 +34,7 @@ type fileException struct {
 func fileExceptionsCommand(o *options) *cobra.Command {
 	l := listing[fileException]{columns: fileExceptionColumns,
 		empty: "The configuration file has no exceptions (detect.exceptions).", query: func(r *request) ([]fileException, error) {
-			c, err := r.config()
+			c, err := r.fileConfig()
 			if err != nil {
 				return nil, err
 			}

@@ -28,8 +28,8 @@ func storedFindings(t *testing.T, c *clickhouse.Conn) (ids [4]string, runs [2]sc
 		id[0] = f.run
 		runs[f.run-1] = id
 		at := time.Date(2026, 5, 4, 10, i, 0, 0, time.UTC).UnixNano()
-		one := schema.Finding{Tenant: "acme", RunID: id, AgentID: fmt.Sprintf("agent/%d", f.run), Family: f.family, Level: f.level, State: f.state,
-			OpenedAt: at, UpdatedAt: at, Summary: "test", Version: 1, ExpectedOf: "tail", ExpectedRuns: 340}
+		one := schema.Finding{Tenant: "acme", RunID: id, AgentID: fmt.Sprintf("agent/%d", f.run), Family: f.family, Level: f.level,
+			State: f.state, OpenedAt: at, UpdatedAt: at, Summary: "test", Version: 1, ExpectedOf: "tail", ExpectedRuns: 340}
 		one.ID = schema.FindingID(id, f.family)
 		ids[i] = one.ID
 		rows.Append(&one)
