@@ -100,6 +100,8 @@ func armingUndo(o *options, r *api.ArmingResult, pattern string) string {
 		return o.undoOf("arm", pattern)
 	case strings.HasPrefix(before, "a command had disarmed"):
 		return o.undoOf("disarm", pattern)
+	case r.Outcome == "cleared":
+		return "" // of an older version, it is not known what was cleared
 	}
 	return o.undoOf("arming", "clear", pattern)
 }

@@ -77,20 +77,34 @@ func compareTrail(end ledger.Chain, ends trailEnds, live *api.AuditEnd, caughtUp
 		return wrong(live.Seq+1, "is in the table and not in the log: no command made it")
 	}
 	missing := live.Seq - end.Seq
+	next := live.Next // the first entry that is not stored, or the oldest that the point still has of them
+	if next == nil && live.Oldest != nil && live.Oldest.Seq > end.Seq {
+		next = live.Oldest
+	}
+	overdue := caughtUp && next != nil && live.Clock-next.At > int64(maxStoreDelay)
 	switch {
-	case end.Seq > 0 && live.At == nil:
+	case end.Seq > 0 && live.At == nil && !overdue:
 		return nil, false, fmt.Sprintf("%d entries hold together; the enforcement point has %d and no longer holds number %d to compare it with",
 			end.Seq, live.Seq, end.Seq)
-	case end.Seq > 0 && live.At.Hash != end.Hash:
+	case end.Seq > 0 && live.At != nil && live.At.Hash != end.Hash:
 		return wrong(end.Seq, anew)
 	case missing == 0:
 		return nil, true, fmt.Sprintf("%d entries hold together and end where the enforcement point's trail does", end.Seq)
-	case caughtUp && live.Next != nil && live.Clock-live.Next.At > int64(maxStoreDelay):
+	case overdue:
 		return wrong(end.Seq+1, fmt.Sprintf("is missing: it was made %s ago, and the store has read everything since; %d entries more follow",
-			time.Duration(live.Clock-live.Next.At).Round(time.Second), missing))
+			ago(live.Clock-next.At, next.Seq == end.Seq+1), missing))
 	}
 	return nil, false, fmt.Sprintf("%d entries hold together, as the enforcement point has them; of its %d the last %d are not stored yet",
 		end.Seq, live.Seq, missing)
+}
+
+// ago formats a duration in ns as it is, or as a lower bound.
+func ago(ns int64, exact bool) string {
+	text := time.Duration(ns).Round(time.Second).String()
+	if !exact {
+		return "more than " + text
+	}
+	return text
 }
 
 // A point that has folded fewer entries than are stored is read again this often, with

@@ -55,6 +55,7 @@ func TestRewrittenTrailIsNamedWhateverItsEnd(t *testing.T) {
 		stale    bool  // the point does not receive the log
 		later    int64 // time by which the log's clock has advanced since then
 		broken   uint64
+		dropped  bool // the point no longer has the entries up to the end of the stored trail
 		complete bool
 		says     string
 	}{
@@ -69,6 +70,8 @@ func TestRewrittenTrailIsNamedWhateverItsEnd(t *testing.T) {
 		"the last three left out":            {change: cut(3), broken: 18, says: "is missing"},
 		"the last three not stored yet":      {change: cut(3), behind: true, says: "not stored yet"},
 		"all left out":                       {change: cut(20), broken: 1, says: "is missing"},
+		"more left out than the point keeps": {change: cut(10), dropped: true, broken: 11, says: "more than 1m"},
+		"far behind":                         {change: cut(10), dropped: true, behind: true, says: "no longer holds number 10"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var ends trailEnds
@@ -84,6 +87,13 @@ func TestRewrittenTrailIsNamedWhateverItsEnd(t *testing.T) {
 			}
 			if e, ok := state.EntryAt(end.Seq + 1); ok {
 				live.Next = &e
+			}
+			if e, ok := state.OldestEntry(); ok {
+				live.Oldest = &e
+			}
+			if tc.dropped {
+				oldest, _ := state.EntryAt(17)
+				live.At, live.Next, live.Oldest = nil, nil, &oldest
 			}
 			broken, complete, say := compareTrail(end, ends, live, !tc.behind)
 			if (broken != nil) != (tc.broken != 0) || broken != nil && broken.Seq != tc.broken {

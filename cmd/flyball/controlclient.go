@@ -224,8 +224,8 @@ func callerByTrust(name, trust string) caller {
 const maxArmedAgents = 300
 
 // enforcement reads from the running points, for each agent, whether findings about it
-// are enforced. It returns an empty map if no point answers.
-func (c *controlClient) enforcement(ctx context.Context, agents []caller) map[string]api.ArmedAgent {
+// are enforced. With an error the map is empty: nothing is known.
+func (c *controlClient) enforcement(ctx context.Context, agents []caller) (map[string]api.ArmedAgent, error) {
 	out := map[string]api.ArmedAgent{}
 	for part := range slices.Chunk(agents, maxArmedAgents) {
 		var body api.ArmedAgentsRequest
@@ -243,13 +243,13 @@ func (c *controlClient) enforcement(ctx context.Context, agents []caller) map[st
 		}
 		list, err := post[[]api.ArmedAgent](ctx, c, "/v1/arming/agents", body)
 		if err != nil {
-			return map[string]api.ArmedAgent{}
+			return map[string]api.ArmedAgent{}, err
 		}
 		for _, a := range list {
 			out[a.Agent] = a
 		}
 	}
-	return out
+	return out, nil
 }
 
 // currentUser is the user name that commands are recorded under when no token sets one.

@@ -95,7 +95,7 @@ func TestListingsBeginWithTheID(t *testing.T) {
 		"tasks":     "TASK",
 		"manifests": "AGENT", "exceptions": "ID", "exceptions-of-the-file": "EXCEPTION", "agents": "AGENT", "coverage": "AGENT",
 		"arming":   "PATTERN",
-		"settings": "SETTING", "start-here": "AGENT", "quotas": "AGENT", "audit": "SEQ", "receipts": "GENERATION", "dead-letters": "TOPIC"} {
+		"settings": "SETTING", "start-here": "AGENT", "quotas": "AGENT", "audit": "SEQ", "receipts": "GENERATION", "dead-letters": "ID"} {
 		l := listings()[name]
 		f := newFixture(t, l.yaml)
 		f.db, f.api = l.db, l.api

@@ -76,6 +76,7 @@ type request struct {
 	since, until time.Time // of the command's window; zero: not limited
 	now          time.Time
 	stderr       io.Writer // for notes that are not part of the result
+	missing      []string  // parts of the result that could not be read
 
 	options *options
 	loaded  *config.Config
@@ -84,6 +85,15 @@ type request struct {
 
 func newRequest(cmd *cobra.Command, o *options, args []string) *request {
 	return &request{ctx: cmd.Context(), args: args, now: time.Now(), stderr: cmd.ErrOrStderr(), options: o}
+}
+
+// unknown prints that a part of the result could not be read, and why. The exit status is then 3.
+func (r *request) unknown(part string, why error) {
+	if slices.Contains(r.missing, part) {
+		return
+	}
+	r.missing = append(r.missing, part)
+	report.Printf(r.stderr, "unknown: %s: %v\n", part, why)
 }
 
 // close closes the connections that were opened.
@@ -151,10 +161,18 @@ func (a answer[T]) run(o *options) func(*cobra.Command, []string) error {
 		if err != nil {
 			return err
 		}
-		if err := p.print(v, func(w io.Writer) error { return a.table(w, v) }); err != nil || a.exit == nil {
+		if err := p.print(v, func(w io.Writer) error { return a.table(w, v) }); err != nil {
 			return err
 		}
-		return a.exit(v)
+		if a.exit != nil {
+			if err := a.exit(v); err != nil {
+				return err
+			}
+		}
+		if len(r.missing) > 0 {
+			return errIncomplete
+		}
+		return nil
 	}
 }
 

@@ -45,7 +45,8 @@ var errIncomplete = &exitError{exitIncomplete, errors.New("incomplete")}
 
 // gcPercent lets the heap grow to four times what is live before it is
 // collected: each collection uses half a core of two for some 20 ms, and a denial
-// waits during it. GOGC and GOMEMLIMIT in the environment override it.
+// waits during it. Roles lower it while their heap is large. GOGC and GOMEMLIMIT in the
+// environment override both.
 const gcPercent = 300
 
 // minProcs is how many goroutines run at a time on a small machine, more than

@@ -270,7 +270,7 @@ func TestOrders(t *testing.T) {
 		"disarm": {[]string{"disarm", "billing/*", "--reason", "why"}, map[string]string{"POST " +
 			"/v1/arming/disarm": `{"outcome":"disarmed","generation":12,"tenant":"default","configured":` + configured + `,"notes":[]}`}, true},
 		"arming-clear": {[]string{"arming", "clear", "billing/*", "--reason", "why"}, map[string]string{"POST " +
-			"/v1/arming/clear": `{"outcome":"cleared","generation":12,"tenant":"default","configured":[],"notes":[]}`}, true},
+			"/v1/arming/clear": `{"outcome":"cleared","generation":12,"tenant":"default","met":["a command had disarmed it, by ops at x: y"],"configured":[],"notes":[]}`}, true},
 		"bypass": {[]string{"bypass", "--for", "30m", "--agent", "bot", "--reason", "why"}, map[string]string{"POST " +
 			"/v1/bypass": `{"outcome":"bypassed","generation":12,"tenant":"default","agent":"bot","until":"2026-11-20T11:00:00Z","points":` +
 			applied + `}`}, true},

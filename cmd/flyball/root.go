@@ -8,7 +8,6 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -139,25 +138,6 @@ func versionCommand() *cobra.Command {
 			}
 		}
 		_, err := fmt.Fprintln(cmd.OutOrStdout(), "flyball", v)
-		return err
-	}
-	return cmd
-}
-
-func checkConfigCommand(o *options) *cobra.Command {
-	cmd := &cobra.Command{Use: "check-config", Short: "Check the configuration and print its errors", Args: cobra.NoArgs}
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := o.load()
-		if err != nil {
-			return err
-		}
-		if err := app.Validate(c); err != nil {
-			return usage(err)
-		}
-		for _, w := range c.Warnings(time.Now()) {
-			fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
-		}
-		_, err = fmt.Fprintln(cmd.OutOrStdout(), "configuration is good")
 		return err
 	}
 	return cmd

@@ -125,6 +125,7 @@ func (e *Engine) handle(ctx context.Context, b kafka.Batch) error {
 		if w == nil || len(p.Records) == 0 || stop != nil {
 			return
 		}
+		w.end.Store(p.HighWatermark)
 		select {
 		case w.in <- p.Records:
 		case <-w.done:
@@ -211,7 +212,7 @@ func (e *Engine) assign(ctx context.Context, offsets map[string]map[int32]kgo.Of
 	err := g.Wait()
 	if err == nil {
 		for part, w := range restored {
-			offsets[wire.CallsTopic][part] = kgo.NewOffset().At(w.next)
+			offsets[wire.CallsTopic][part] = kgo.NewOffset().At(w.begin)
 			e.start(w)
 		}
 	}
@@ -227,8 +228,8 @@ func (e *Engine) assign(ctx context.Context, offsets map[string]map[int32]kgo.Of
 func (e *Engine) start(w *worker) {
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel, w.done = cancel, make(chan struct{})
-	w.committed.Store(w.next)
-	w.handled.Store(w.next)
+	w.committed.Store(w.begin)
+	w.handled.Store(w.begin)
 	e.mu.Lock()
 	e.workers[w.part] = w
 	e.mu.Unlock()

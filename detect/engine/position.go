@@ -17,13 +17,14 @@ type progress struct {
 	water     stitch.Watermark
 	watermark int64 // highest water.Time() so far
 	versions  map[string]string
+	topics    map[string]string // of the sources: strings that alias no record
 }
 
 func newProgress(limits stitch.Limits) *progress {
 	return &progress{
 		positions: map[schema.Source]schema.Position{},
 		water:     stitch.Watermark{Lateness: limits.Lateness, Sources: map[schema.Source]stitch.SourceTime{}},
-		versions:  map[string]string{},
+		versions:  map[string]string{}, topics: map[string]string{},
 	}
 }
 
@@ -55,16 +56,20 @@ func (p *progress) apply(s *change) {
 // clone returns a copy that shares no memory with p.
 func (p *progress) clone() *progress {
 	c := *p
-	c.positions, c.versions = maps.Clone(p.positions), maps.Clone(p.versions)
+	c.positions, c.versions, c.topics = maps.Clone(p.positions), maps.Clone(p.versions), maps.Clone(p.topics)
 	c.water.Sources = maps.Clone(p.water.Sources)
 	return &c
 }
 
-// own returns the source with strings that do not alias a record.
+// own returns the source with strings that do not alias a record: a change is kept until the base
+// has passed it, and must not keep its record in memory.
 func (p *progress) own(s schema.Source) schema.Source {
-	if _, known := p.water.Sources[s]; !known {
-		s.Topic = strings.Clone(s.Topic)
+	topic, known := p.topics[s.Topic]
+	if !known {
+		topic = strings.Clone(s.Topic)
+		p.topics[topic] = topic
 	}
+	s.Topic = topic
 	return s
 }
 

@@ -18,7 +18,7 @@ func (p *pools) total() int {
 // room reports whether one more of a standing may be added under a limit:
 //   - established: up to the limit, counted alone, independent of the others;
 //   - proven: up to half of it, as long as all together are below the limit;
-//   - claimed: up to a share of it (at most a quarter), under the same condition.
+//   - claimed: up to a share of it (runs a quarter, actors an eighth), under the same condition.
 //
 // So claimed and proven ones never exceed the limit. All together exceed it only by those that are
 // there when established callers arrive: at most twice the limit, until silence has closed the
@@ -33,19 +33,19 @@ func (p *pools) room(s schema.Standing, limit, claimed int) bool {
 	return p[s] < claimed && p.total() < limit
 }
 
-func half(n int) int    { return (n + 1) / 2 }
-func quarter(n int) int { return (n + 3) / 4 }
+func half(n int) int { return (n + 1) / 2 }
 
-// maxSharedActors bounds the shared actors of a partition: each can keep as much as an actor of
-// many runs, about 20 KB.
-const maxSharedActors = 256
+// maxSharedActors bounds the shared actors of a partition: each has runs of all kinds of callers, and
+// keeps 100 KB and more.
+const maxSharedActors = 32
 
-// claimedRuns returns how many open runs claimed callers may have. claimedActors returns how many
-// of them may have a separate actor; sharedActors returns how many actors, one for each address, the
-// others share. Together these are a quarter of the limit.
-func (l *Limits) claimedRuns() int   { return quarter(l.OpenRuns) }
-func (l *Limits) claimedActors() int { return max(quarter(l.Actors)-l.sharedActors(), 1) }
-func (l *Limits) sharedActors() int  { return min(l.Actors/16, maxSharedActors) }
+// claimedRuns returns how many open runs claimed callers may have: a quarter of the limit.
+func (l *Limits) claimedRuns() int { return (l.OpenRuns + 3) / 4 }
+
+// claimedActors returns how many claimed callers may have a separate actor; sharedActors returns
+// how many actors, one for each address, the others share. Together they are an eighth of the limit.
+func (l *Limits) claimedActors() int { return max((l.Actors+7)/8-l.sharedActors(), 1) }
+func (l *Limits) sharedActors() int  { return min(l.Actors/32, maxSharedActors) }
 
 // overflowActor is the prefix of the keys of actors that several callers share. No routing key has
 // this prefix.

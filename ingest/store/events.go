@@ -20,13 +20,12 @@ const eventsClient = "store-events"
 // storeEvents stores flyball.events: findings, decisions, breakers, gates, verdicts, baseline orders and audit entries. A repeated event
 // gives the same row again; the views merge such rows.
 func (s *Store) storeEvents(ctx context.Context) error {
-	client, err := s.kafka.NewClient(eventsClient,
-		kgo.ConsumerGroup(wire.StoreEventsGroup), kgo.ConsumeTopics(wire.EventsTopic), kgo.DisableAutoCommit(),
+	client, closeAll, err := s.newReader(eventsClient, kgo.ConsumerGroup(wire.StoreEventsGroup), kgo.ConsumeTopics(wire.EventsTopic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(200*time.Millisecond))
 	if err != nil {
-		return fmt.Errorf("store: %w", err)
+		return err
 	}
-	defer client.Close()
+	defer closeAll()
 	rows := newEventRows()
 	consumer := s.addConsumer(&kafka.Consumer{Config: s.kafka, Client: client, Name: eventsClient, MaxRecords: 2_000, Drain: s.o.Drain})
 	consumer.Handle = func(work context.Context, b kafka.Batch) error {

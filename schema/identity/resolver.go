@@ -367,7 +367,12 @@ func address(c *schema.Call) string {
 	return c.ClientIP.String()
 }
 
+// callerKind sets the kind of the caller. A client chooses its User-Agent, so it says nothing about an
+// agent that is established otherwise.
 func callerKind(ev *Evidence, c *schema.Call, ua product) {
+	if c.AgentID != "" && c.AgentTrust >= schema.TrustInfrastructure {
+		ua = product{}
+	}
 	score := agentScore(ev, c, ua)
 	switch {
 	case ua.monitor:

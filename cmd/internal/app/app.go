@@ -61,15 +61,22 @@ type process struct {
 
 // Run starts roles and waits until ctx ends or a part ends before that; then it stops the
 // parts that it started. The role "up" means all roles, with an embedded broker and ClickHouse
-// engine if none are configured. onReady is called once when every part is ready; it may be
-// nil.
+// engine if none are configured. It starts nothing if Validate refuses the configuration. onReady
+// is called once when every part is ready; it may be nil.
 func Run(ctx context.Context, c config.Config, roleNames []string, log *slog.Logger, onReady func()) error {
+	if err := Validate(c, roleNames...); err != nil {
+		return err
+	}
 	p := &process{config: c, up: slices.Contains(roleNames, "up"), wanted: roleNames, log: log,
 		metrics: prometheus.NewRegistry(), parts: newGroup(log), stage: failPoint(log), began: time.Now().UTC(),
 		alarms: newReceiverAlarms(c.Tenant, time.Now, log.With("component", "alert"))}
 	defer p.stop()
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, w := range c.Warnings(time.Now()) {
+		log.Warn(w)
+	}
 	limitMemory(p.up && len(c.ClickHouse.Addr) == 0, log, p.metrics)
+	go paceCollector(ctx)
 	if err := p.startHealth(); err != nil {
 		return err
 	}
@@ -136,6 +143,11 @@ func (p *process) startHealth() error {
 func (p *process) connect(ctx context.Context) (err error) {
 	c := p.config
 	embeddedBroker := p.up && len(c.Kafka.Brokers) == 0
+	if p.up {
+		if err := protectData(c, p.log); err != nil {
+			return err
+		}
+	}
 	if embeddedBroker {
 		if _, err := makeBrokerPassword(c); err != nil { // the clients' options read it
 			return err
@@ -168,6 +180,7 @@ func (p *process) connect(ctx context.Context) (err error) {
 	p.closers = append(p.closers, func() { _ = p.database.Close() })
 	p.registry = newRegistry(c)
 	p.startLag()
+	p.startDatabaseProbe()
 	p.connected.Store(true)
 	return nil
 }

@@ -135,6 +135,13 @@ func databaseAddrs(c config.Config) []string {
 // yet.
 func OpenDatabase(c config.Config) (*clickhouse.Conn, error) {
 	o := clickhouse.Options{Addrs: databaseAddrs(c), Database: c.ClickHouse.Database, User: c.ClickHouse.User}
+	user, password, err := engineLogin(c)
+	if err != nil {
+		return nil, err
+	}
+	if password != "" {
+		o.User, o.Password = user, schema.Secret(password)
+	}
 	if c.ClickHouse.PasswordFile != "" {
 		p, err := secretFile("clickhouse.password_file", c.ClickHouse.PasswordFile)
 		if err != nil {
@@ -177,7 +184,7 @@ func ReadSecretKey(c config.Config, create bool) (identity.Key, error) {
 	}
 	key, err := hex.DecodeString(strings.TrimSpace(string(b)))
 	if err != nil || len(key) < 16 {
-		return nil, fmt.Errorf("secret_key_file: %s must hold at least 16 bytes in hexadecimal", path)
+		return nil, fmt.Errorf("secret_key_file: %s must hold at least 16 bytes in hexadecimal, as openssl rand -hex 32 > FILE makes it", path)
 	}
 	return key, nil
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"google.golang.org/grpc"
+
+	"flyball/cmd/internal/httpbody"
 )
 
 // shutdownTimeout is the maximum time that a stopping server waits for running requests.
@@ -27,10 +29,17 @@ func listen(key, addr string) (net.Listener, error) {
 	return l, nil
 }
 
+// Limits for clients that send slowly: the headers of a request, and its body, of which at most a few
+// hundred KB are accepted. Connections that wait for the next request stay: a gateway keeps some open, and
+// would take the end of one for an outage.
+const headerTimeout = 5 * time.Second
+
+var bodyLimit = httpbody.Limit{Within: 10 * time.Second}
+
 // serve returns the run function of a part that serves HTTP on a listener.
 func serve(l net.Listener, h http.Handler) func(ctx context.Context) error {
 	return func(ctx context.Context) error {
-		srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
+		srv := &http.Server{Handler: bodyLimit.Handler(h), ReadHeaderTimeout: headerTimeout}
 		ended := make(chan error, 1)
 		go func() { ended <- srv.Serve(l) }()
 		select {

@@ -30,6 +30,8 @@ type Config struct {
 	Alerts        Alerts     `yaml:"alerts"`
 
 	File string `yaml:"-"` // path of the file that was read; empty: none
+
+	Ignored []string `yaml:"-"` // variables of the environment that look like settings and are none
 }
 
 // Kafka configures the broker and its topics. Without brokers the embedded broker starts.
@@ -72,13 +74,16 @@ type Input struct {
 // ClickHouse configures the database. Without addresses the embedded engine starts. Addresses
 // are those of the HTTP interface.
 type ClickHouse struct {
-	Addr         []string `yaml:"addr"`
-	Listen       string   `yaml:"listen"`
-	Database     string   `yaml:"database"`
-	User         string   `yaml:"user"`
-	PasswordFile string   `yaml:"password_file" path:"file"`
-	TLS          TLS      `yaml:"tls"`
-	Cluster      string   `yaml:"cluster"`
+	Addr   []string `yaml:"addr"`
+	Listen string   `yaml:"listen"`
+	// ReadListen is a second address of the embedded engine, where nobody writes, whatever
+	// password is shown; empty: none.
+	ReadListen   string `yaml:"read_listen"`
+	Database     string `yaml:"database"`
+	User         string `yaml:"user"`
+	PasswordFile string `yaml:"password_file" path:"file"`
+	TLS          TLS    `yaml:"tls"`
+	Cluster      string `yaml:"cluster"`
 }
 
 // Control configures the listener for operators and tools.
@@ -157,7 +162,8 @@ type Detect struct {
 	MaxOpenRunsPerActor int `yaml:"max_open_runs_per_actor"`
 	// MaxOpenRuns and MaxActors are limits of the process, over all partitions. Established
 	// callers may use the whole limit, independently of the others; proven callers at most half of
-	// it, claimed callers at most a quarter, and both only while all together use less than the limit.
+	// it, claimed callers at most a quarter of the runs and an eighth of the actors, and both only
+	// while all together use less than the limit.
 	MaxOpenRuns     int      `yaml:"max_open_runs"`
 	MaxActors       int      `yaml:"max_actors"`
 	SessionGap      Duration `yaml:"session_gap"`

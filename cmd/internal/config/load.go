@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -133,6 +134,12 @@ func isConfigVariable(name string) bool {
 		!strings.HasPrefix(name, "FLYBALL_TEST_") && !strings.HasPrefix(name, "FLYBALL_ENGINE")
 }
 
+// serviceLink is the form of the variables that Kubernetes sets in every container for a service whose
+// name begins with flyball: FLYBALL_SERVICE_HOST, FLYBALL_CONTROL_PORT_7171_TCP_ADDR.
+var serviceLink = regexp.MustCompile(`^FLYBALL_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?)?)$`)
+
+func isServiceLink(name string) bool { return serviceLink.MatchString(name) }
+
 func fromEnvironment(c *Config, environ []string) error {
 	settings := map[string]reflect.Value{}
 	variables("FLYBALL", reflect.ValueOf(c).Elem(), settings)
@@ -142,6 +149,10 @@ func fromEnvironment(c *Config, environ []string) error {
 			continue
 		}
 		v, ok := settings[name]
+		if !ok && isServiceLink(name) {
+			c.Ignored = append(c.Ignored, name)
+			continue
+		}
 		if !ok {
 			return fmt.Errorf("environment: unknown %s; did you mean %s?", name, document.Nearest(name, slices.Collect(maps.Keys(settings))))
 		}

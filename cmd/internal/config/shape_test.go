@@ -14,7 +14,8 @@ func TestFileWithoutValuesKeepsEveryDefault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{"", "\n", "# only a comment\n", "---\n", "---\n# a comment\n", "{}", "~", "kafka:\n", "kafka:\n  # brokers: []\n",
+	for _, text := range []string{"", "\n", "# only a comment\n", "---\n", "---\n# a comment\n", "{}", "~", "kafka:\n",
+		"kafka:\n  # brokers: []\n",
 		"kafka:\n  inputs:\n", "detect: ~\nlearn: null\n", "control:\n  trip_budget:\n  listen:\n", "data:\ntenant:\n", "agents:\n",
 		"detect:\n  run_gap:\n", "kafka: {}\n"} {
 		c, err := load(t, text)
@@ -34,14 +35,19 @@ func TestFileWithoutValuesKeepsEveryDefault(t *testing.T) {
 // Errors of the YAML library named Go types instead of keys.
 func TestValueInAWrongFormNamesItsKeyAndHowToWriteIt(t *testing.T) {
 	for text, want := range map[string]string{
-		"kafka: {brokers: [kafka1:9093], sasl: {mechanism: PLAIN}}": `kafka.brokers[0]: kafka1:9093 is read as a key and its value here; ` +
+		"kafka: {brokers: [kafka1:9093], sasl: {mechanism: PLAIN}}": `kafka.brokers[0]: kafka1:9093 is read as a key and its ` +
+			`value here; ` +
 			`write it in quotes: "kafka1:9093"`,
-		"detect: {armed: [billing/*, tag:payments]}": `detect.armed[1]: tag:payments is read as a key and its value here; write it in quotes`,
-		"kafka: [a]":                                   "kafka: a list stands where keys are expected; write kafka: {KEY: VALUE}, with one of brokers",
-		"detect: armed":                                "detect: a single value stands where keys are expected",
-		"mappings: x.yaml":                             "mappings: a single value stands where a list is expected; write mappings: [x.yaml]",
-		"agents: {id: a}":                              "agents: a mapping stands where a list is expected; write agents: [{…}]",
-		"agents: [{id: a, tags: payments}]":            "agents[0].tags: a single value stands where a list is expected; write tags: [payments]",
+		"detect: {armed: [billing/*, tag:payments]}": `detect.armed[1]: tag:payments is read as a key and its value here; ` +
+			`write it in quotes`,
+		"kafka: [a]": "kafka: a list stands where keys are expected; write kafka: {KEY: VALUE}, " +
+			"with one of brokers",
+		"detect: armed": "detect: a single value stands where keys are expected",
+		"mappings: x.yaml": "mappings: a single value stands where a list is expected; write " +
+			"mappings: [x.yaml]",
+		"agents: {id: a}": "agents: a mapping stands where a list is expected; write agents: [{…}]",
+		"agents: [{id: a, tags: payments}]": "agents[0].tags: a single value stands where a list is expected; write " +
+			"tags: [payments]",
 		"agents:\n- id: a\n-\n":                        "agents[1]: empty; give it a value or remove it",
 		"kafka: {listen: {a: b}}":                      `kafka.listen: a:b is read as a key`,
 		"kafka: {listen: [a]}":                         "kafka.listen: a list stands where a single value is expected",

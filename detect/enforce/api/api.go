@@ -39,6 +39,7 @@ type Log interface {
 // Runs finds the runs that requests at this point named; *sightings.Runs.
 type Runs interface {
 	Find(term string) []sightings.Sighting
+	OfCaller(sc schema.Scope) []sightings.Sighting
 }
 
 // Names holds the names that requests at this point contained; *sightings.Names.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"reflect"
 	"strings"
 	"unicode/utf8"
@@ -56,7 +57,10 @@ func (v *validator) read(x *exchange, op *operation) *refusal {
 		return refused(http.StatusUnsupportedMediaType, "body", "Content-Type: %q; application/json", x.r.Header.Get("Content-Type"))
 	}
 	text, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, maxBody))
-	if err != nil {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return refused(http.StatusRequestTimeout, "body", "body: it came too slowly; send it at once")
+	case err != nil:
 		return refused(http.StatusRequestEntityTooLarge, "body", "body: %w", err)
 	}
 	if err := checkJSON(text); err != nil {

@@ -171,7 +171,8 @@ func (b *breakers) trip(x *exchange, in *TripRequest) {
 	}
 	x.submit(change{command: schema.Command{Kind: schema.CommandForceOpen, Scope: t.scope, TTL: in.TTL * 1e9, By: x.by(in.By),
 		Reason: in.Reason, Holder: t.holder}, success: enforce.Applied, statuses: breakerStatuses,
-		met: b.metBreaker(x.caller.tenant, t.scope), answer: func(r ChangeResult) any { return b.tripResult(&t, r) }})
+		met:    append(b.metBreaker(x.caller.tenant, t.scope), b.metRuns(t.scope)...),
+		answer: func(r ChangeResult) any { return b.tripResult(&t, r) }})
 }
 
 // givenHolder returns the holder that the request names for a run that this point has not seen;

@@ -38,7 +38,7 @@ func (f *findings) label(x *exchange, in *LabelFindingRequest) {
 		x.refuse(rejected)
 		return
 	}
-	var met []string
+	met := []string{"no verdict was stored"}
 	if last != nil {
 		was := fmt.Sprintf("%s by %s at %s: %s", last.Label, last.By, timestamp(last.At), last.Why)
 		if last.Label != in.Is && !in.Replace {

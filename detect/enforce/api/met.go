@@ -1,11 +1,13 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
 	"flyball/detect/enforce/arming"
+	"flyball/detect/enforce/sightings"
 	"flyball/schema"
 	"flyball/schema/wording"
 )
@@ -13,7 +15,7 @@ import (
 // This file describes, as sentences for a person, what a change meets: the state that it finds
 // before it is applied.
 
-// metBreaker describes the breaker of a scope, or returns none if it is closed.
+// metBreaker describes the breaker of a scope.
 func (s *server) metBreaker(tenant string, sc schema.Scope) []string {
 	v := s.o.State.Acquire()
 	defer v.Release()
@@ -22,7 +24,43 @@ func (s *server) metBreaker(tenant string, sc schema.Scope) []string {
 			return []string{describeBreaker(b)}
 		}
 	}
-	return nil
+	return []string{"no breaker was open on it"}
+}
+
+// maxMetRuns is how many runs of a target are named.
+const maxMetRuns = 3
+
+// metRuns describes the runs of a target of a trip that this point has met. It returns none of a
+// scope that does not name a caller.
+func (s *server) metRuns(sc schema.Scope) []string {
+	var runs []sightings.Sighting
+	switch sc.Kind {
+	case schema.ScopeRun, schema.ScopeRunRoute:
+		id, _, _ := strings.Cut(sc.Value, " ")
+		runs = s.o.Runs.Find(id)
+	case schema.ScopeAgent, schema.ScopeCredential:
+		runs = s.o.Runs.OfCaller(sc)
+	default:
+		return nil
+	}
+	var passed schema.Exposure
+	names := []string{}
+	for i := range runs {
+		passed.Calls += runs[i].Allowed.Calls
+		passed.Irreversible += runs[i].Allowed.Irreversible
+		if len(names) < maxMetRuns {
+			names = append(names, cmp.Or(runs[i].Key, runs[i].ID.String()))
+		}
+	}
+	word := "runs"
+	switch len(runs) {
+	case 0:
+		return []string{"this point has met no run of it"}
+	case 1:
+		word = "run"
+	}
+	return []string{fmt.Sprintf("this point has met %d %s of it (the latest: %s), and let %d calls pass, %d of them irreversible",
+		len(runs), word, strings.Join(names, ", "), passed.Calls, passed.Irreversible)}
 }
 
 func describeBreaker(b *schema.Breaker) string {
@@ -48,7 +86,7 @@ func openedBy(b *schema.Breaker) string {
 	return "a person"
 }
 
-// metBypass describes the bypass of the tenant (agent "") or of an agent; none if there is none.
+// metBypass describes the bypass of the tenant (agent "") or of an agent.
 func (s *server) metBypass(tenant, agent string) []string {
 	v := s.o.State.Acquire()
 	defer v.Release()
@@ -57,17 +95,17 @@ func (s *server) metBypass(tenant, agent string) []string {
 			return []string{fmt.Sprintf("there was a bypass by %s until %s: %s", b.By, timestamp(b.Until), b.Reason)}
 		}
 	}
-	return nil
+	return []string{"no bypass was in force"}
 }
 
-// metOrders describes the command about a pattern that is in force; none if there is none.
+// metOrders describes the command about a pattern that is in force.
 func (s *server) metOrders(tenant, pattern string) []string {
 	v := s.o.State.Acquire()
 	orders := v.Arming.Orders(tenant)
 	v.Release()
 	i := slices.IndexFunc(orders, func(o arming.Order) bool { return o.Pattern == pattern })
 	if i < 0 {
-		return nil
+		return []string{"no command was in force about this pattern"}
 	}
 	l := armingLine(&orders[i])
 	return []string{fmt.Sprintf("a command had %s it, by %s at %s: %s", l.State, l.By, l.Since, l.Reason)}
@@ -106,7 +144,7 @@ func describeTask(t *schema.Task) string {
 	return text + ", declared by " + t.By + ", until " + timestamp(t.Expires)
 }
 
-// metManifest describes the manifest of exactly this agent or pattern; none if there is none.
+// metManifest describes the manifest of exactly this agent or pattern.
 func (s *server) metManifest(agent string) []string {
 	v := s.o.State.Acquire()
 	defer v.Release()

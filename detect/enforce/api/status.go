@@ -115,6 +115,8 @@ type AuditEnd struct {
 	// yet, or is so old that the point no longer has it.
 	At   *ledger.ChainEntry `json:"at,omitempty"`
 	Next *ledger.ChainEntry `json:"next,omitempty"`
+	// Oldest is the oldest entry that the point still has.
+	Oldest *ledger.ChainEntry `json:"oldest,omitempty"`
 }
 
 func (s *status) auditEnd(x *exchange) {
@@ -136,6 +138,9 @@ func (s *status) auditEnd(x *exchange) {
 	}
 	if e, ok := v.EntryAt(at + 1); ok && asked {
 		out.Next = &e
+	}
+	if e, ok := v.OldestEntry(); ok {
+		out.Oldest = &e
 	}
 	v.Release()
 	x.respond(out)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -62,7 +63,18 @@ func (t *tasks) declare(x *exchange, in *DeclareTaskRequest) {
 	x.submit(change{command: schema.Command{Kind: schema.CommandTask, By: x.by(in.By), Reason: in.Reason, TTL: in.Seconds * 1e9,
 		Task: &schema.Task{RunKey: in.RunKey, AgentID: in.Agent, Type: in.TaskType, Targets: in.Targets}}, success: enforce.TaskDeclared,
 		statuses: map[enforce.ResultCode]int{enforce.TooManyTasks: http.StatusTooManyRequests, enforce.Malformed: http.StatusBadRequest},
-		until:    t.until})
+		until:    t.until, met: t.metAgent(x.caller.tenant, in.Agent)})
+}
+
+// metAgent describes the manifest by which an agent's tasks are judged.
+func (t *tasks) metAgent(tenant, agent string) []string {
+	v := t.o.State.Acquire()
+	defer v.Release()
+	m, doc := v.Manifests.ForAgent(tenant, agent, schema.TrustVerified)
+	if m == nil {
+		return []string{"no manifest is in force for " + agent + ": the targets of the task alone limit its writes"}
+	}
+	return []string{fmt.Sprintf("the manifest of %s, version %d, also limits it", doc.Agent, doc.Version)}
 }
 
 // check refuses a task of an agent that nobody knows, and a type that the agent's manifest does not

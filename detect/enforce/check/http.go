@@ -44,9 +44,11 @@ func (c *Checker) answerHTTP(d dialect, rest string, r *http.Request) answer {
 	}
 	if r.ContentLength != 0 && r.Body != nil {
 		// One byte more than is used: a longer body counts as truncated.
-		if body, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1)); err == nil {
-			q.body = body
+		body, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1))
+		if err != nil {
+			return c.unreadable(whyMalformed) // a part of it, or one that came too slowly, says nothing
 		}
+		q.body = body
 	}
 	return c.check(&q)
 }

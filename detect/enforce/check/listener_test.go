@@ -40,6 +40,7 @@ func TestRequestThatCannotBeReadIsDeniedAndNoOutage(t *testing.T) {
 		"a line without a colon":       {head + "nonsense\r\n\r\n", whyMalformed, 403},
 		"a transfer encoding":          {head + "Transfer-Encoding: gzip\r\n\r\n", whyMalformed, 403},
 		"two lengths":                  {head + "Content-Length: 1\r\nContent-Length: 2\r\n\r\n", whyMalformed, 403},
+		"a body that is none":          {head + "Transfer-Encoding: chunked\r\n\r\nnonsense\r\n", whyMalformed, 403},
 		"an expectation":               {head + "Expect: magic\r\n\r\n", whyMalformed, 403},
 		"headers without end":          {head + "X-A: " + strings.Repeat("a", 2<<20) + "\r\n\r\n", whyMalformed, 403},
 		"another version":              {"GET /check/nginx HTTP/3.7\r\nHost: a\r\n\r\n", whyMalformed, 403},

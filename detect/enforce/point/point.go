@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -57,15 +58,19 @@ func (noSubscriber) Counts() (checked, denied uint64)      { return 0, 0 }
 // Point folds the log of commands. All methods are safe for concurrent use, except that Subscribe
 // must be called before Run.
 type Point struct {
-	o          Options
-	m          *metrics
-	state      *replica
-	log        *Log
-	faults     *faults
-	points     *Heartbeats
-	ticks      ticks
-	settings   settingsWriter
-	subscriber Subscriber
+	o      Options
+	m      *metrics
+	state  *replica
+	log    *Log
+	faults *faults
+	points *Heartbeats
+	ticks  ticks
+	// snapshotDue: after a loss, other points need the same state at once.
+	snapshotDue atomic.Bool
+	epochs      kafka.Epochs   // of the command log; set by restore
+	commandsID  schema.TopicID // of the command log; set by restore
+	settings    settingsWriter
+	subscriber  Subscriber
 }
 
 // New returns a point. It does nothing before Run.

@@ -24,6 +24,9 @@ type Hit struct {
 // returned for a field. Calls counts the calls of the run in which the term occurs; for a field
 // of the run itself, all its calls.
 func Find(ctx context.Context, db DB, term string, limit int) ([]Hit, error) {
+	if partition, offset, ok := parseRecord(term); ok {
+		return runsOfRecord(ctx, db, partition, offset)
+	}
 	out := []Hit{}
 	params := []any{named("term", term)}
 	take := func(field string) func(driver.Rows) error {
