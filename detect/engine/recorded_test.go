@@ -387,7 +387,7 @@ func TestRecordedStreamComesOutTheSame(t *testing.T) {
 	s.publish()
 	s.half(0)
 	s.apply(0)
-	if *update {
+	if _, err := os.Stat(recordedState); *update && err != nil { // an existing file is of the version that wrote it
 		s.keepState()
 	}
 	compareRecorded(t, 0, s.output())
