@@ -95,7 +95,7 @@ func utc(ns int64) time.Time { return time.Unix(0, ns).UTC() }
 func (i *open) page(kind Kind, because, cause string, at int64) Page {
 	f := i.finding
 	p := Page{V: PageVersion, ID: schema.PageID(f.ID, cause), Kind: kind, Because: because, Incident: f.ID, Tenant: f.Tenant,
-		Family: f.Family, Level: f.Level, Was: i.paged, Mode: i.mode, Summary: f.Summary,
+		Family: f.Family, Level: f.Level, Was: i.paged, Mode: i.mode, Summary: schema.Chat(f.Summary),
 		RunID: f.RunID, RunKey: f.RunKey, AgentID: f.AgentID, CredentialID: f.CredentialID,
 		ExpectedRate: f.ExpectedRate, ExpectedOf: f.ExpectedOf, ExpectedRuns: f.ExpectedRuns,
 		Contributions: f.Evidence[:min(len(f.Evidence), 3)], Exposure: f.Exposure, Touched: f.Touched,
@@ -110,7 +110,7 @@ func (i *open) page(kind Kind, because, cause string, at int64) Page {
 		p.Commands = append(p.Commands, "flyball findings show "+f.ID)
 	}
 	if b := i.breaker; b != nil {
-		p.Breaker = &Breaker{Scope: b.Scope, State: b.State, Generation: b.Generation, Reason: b.Reason}
+		p.Breaker = &Breaker{Scope: b.Scope, State: b.State, Generation: b.Generation, Reason: schema.Chat(b.Reason)}
 		if b.Expires != 0 {
 			t := utc(b.Expires)
 			p.Breaker.Expires = &t
@@ -127,8 +127,12 @@ func (i *open) page(kind Kind, because, cause string, at int64) Page {
 	return p
 }
 
-// quote returns s in a form that is safe to paste into a shell. Clients can choose s.
+// quote returns s in a form that is safe to paste into a shell. Clients can choose s. A text with
+// control characters is escaped as $'…', because a terminal acts on them while it pastes.
 func quote(s string) string {
+	if schema.Visible(s) != s {
+		return ansiQuote(s)
+	}
 	for _, r := range s {
 		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_./:@%+=", r) {
 			return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
@@ -138,4 +142,20 @@ func quote(s string) string {
 		return "''"
 	}
 	return s
+}
+
+// ansiQuote returns $'…' with the same bytes as s, all of them printable.
+func ansiQuote(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\' || c == '\'':
+			b.WriteString(`\` + string(c))
+		case c < ' ' || c >= 0x7f:
+			fmt.Fprintf(&b, `\x%02x`, c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return "$'" + b.String() + "'"
 }

@@ -122,7 +122,8 @@ func (s *startingPoints) addMissing(u *query.StartRow, manifests *manifest.Store
 	}{
 		{"gate", !gated}, {"manifest", !named}, {"owner", u.Owner == "" && s.owners}, {"declaration", !u.Declared},
 		{"gate, manifest, arming (unknown: no point answers)", manifests == nil},
-		{"arming (unknown: no point answers)", !known && manifests != nil}, {"arming", known && e.State != "armed"}, {"check", len(u.Unasked) > 0},
+		{"arming (unknown: no point answers)", !known && manifests != nil},
+		{"arming", known && e.State != "armed"}, {"check", len(u.Unasked) > 0},
 	} {
 		if m.missing {
 			u.Missing = append(u.Missing, m.what)

@@ -59,6 +59,9 @@ func (k Kafka) validate(p *problems) {
 	}
 	k.SASL.validate(p)
 	k.TLS.validate(p, "kafka.tls", false)
+	if k.MinFreeMiB < 0 {
+		p.add("kafka.min_free_mib: %d is below 0", k.MinFreeMiB)
+	}
 	if len(k.Brokers) > 0 {
 		for i, addr := range k.Brokers {
 			p.remoteAddress(fmt.Sprintf("kafka.brokers[%d]", i), addr, "kafka.tls")
