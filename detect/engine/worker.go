@@ -52,7 +52,7 @@ type worker struct {
 
 // newWorker returns a worker of a partition without any state.
 func newWorker(cfg *Config, m *metrics, part int32, topic schema.TopicID, p kafka.Producer, b *baselines, active *atomic.Int64) *worker {
-	w := &worker{cfg: cfg, m: m, part: part, baselines: b, in: make(chan []*kgo.Record, 4)}
+	w := &worker{cfg: cfg, m: m, part: part, baselines: b, in: make(chan []*kgo.Record, 2)}
 	w.state = stitch.NewPartition(part, cfg.Limits)
 	w.detectors = cfg.Detectors(cfg.Options, m.detectors)
 	w.state.SetRunAttachment(w.detectors.NewRunState)

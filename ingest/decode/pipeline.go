@@ -131,7 +131,7 @@ func (dec *decoder) decode(p *Pipeline, rec *Record, calls []schema.Call) ([]sch
 	}
 	dec.in, dec.zone = in, p.zones[key]
 	dec.decodeRecovering()
-	out, dead := dec.out, dec.rejected
+	out, dead := dec.out, joinRejected(dec.rejected, p.opt.MaxValue)
 	// No value of the record stays in the reused memory, because it may be a secret.
 	dec.d.reset(nil)
 	for i := range dec.pairs {
@@ -195,6 +195,39 @@ func (dec *decoder) record() {
 func (dec *decoder) reject(reason Reason, detail string, value []byte) {
 	dec.rejected = append(dec.rejected, Rejected{Item: dec.item, Reason: reason, Detail: detail, Value: value})
 	dec.item++
+}
+
+// maxRejected is how many rejected items of a record are returned one by one.
+const maxRejected = 100
+
+// joinRejected returns the first maxRejected items, and all further ones as one, with their bytes on separate lines: a record of 7 MB can
+// have tens of thousands, and each would be a record of the dead letters. most is the maximum number of bytes of that one.
+func joinRejected(all []Rejected, most int) []Rejected {
+	if len(all) <= maxRejected {
+		return all
+	}
+	rest := all[maxRejected-1:]
+	one := Rejected{Item: rest[0].Item, Reason: rest[0].Reason, Items: len(rest)}
+	reasons, size := map[Reason]int{}, 0
+	for _, r := range rest {
+		reasons[r.Reason]++
+		size += len(r.Value) + 1
+	}
+	one.Detail = fmt.Sprintf("%d further items of the record that cannot be read:", len(rest))
+	for _, reason := range Reasons() {
+		if n := reasons[reason]; n > 0 {
+			one.Detail += fmt.Sprintf(" %s %d", reason, n)
+		}
+	}
+	if size > most {
+		one.Detail += fmt.Sprintf("; their %d bytes are left out, at most %d are kept", size, most)
+		return append(all[:maxRejected-1:maxRejected-1], one)
+	}
+	one.Value = make([]byte, 0, size)
+	for _, r := range rest {
+		one.Value = append(append(one.Value, r.Value...), '\n')
+	}
+	return append(all[:maxRejected-1:maxRejected-1], one)
 }
 
 // isFull reports whether the maximum number of items of a record is reached. It then rejects the rest of the record once, as one item.

@@ -63,6 +63,7 @@ type Rejected struct {
 	Reason Reason
 	Detail string // never contains bytes of the item
 	Value  []byte // the item's bytes; for OTLP an export with only this item
+	Items  int    // how many items of the record it stands for; 0: one
 }
 
 // Identifier sets the identity of the caller; see schema/identity.

@@ -101,6 +101,10 @@ func (p *partitionReader) handle(ctx context.Context, records []*kgo.Record) {
 func (p *partitionReader) decode(ctx context.Context, b *inflightBatch, r *kgo.Record, now int64) {
 	in := decode.Record{Topic: p.source.Topic, TopicID: p.source.TopicID, Partition: r.Partition, Offset: r.Offset,
 		Timestamp: recordTime(r, now), Key: r.Key, Value: r.Value}
+	if why, ok := oversized(r); ok {
+		p.sendToDeadLetters(ctx, b, r, &in, decode.Rejected{Reason: decode.TooLarge, Detail: why})
+		return
+	}
 	for _, h := range r.Headers {
 		in.Headers = append(in.Headers, decode.Header{Key: h.Key, Value: h.Value})
 	}
@@ -133,7 +137,7 @@ func recordTime(r *kgo.Record, now int64) int64 {
 }
 
 func (p *partitionReader) sendToDeadLetters(ctx context.Context, b *inflightBatch, r *kgo.Record, in *decode.Record, d decode.Rejected) {
-	p.m.dead.WithLabelValues(string(d.Reason)).Inc()
+	p.m.dead.WithLabelValues(string(d.Reason)).Add(float64(max(d.Items, 1)))
 	p.mu.Lock()
 	b.sent++
 	p.mu.Unlock()

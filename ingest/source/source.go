@@ -119,6 +119,9 @@ func (s *Source) Run(ctx context.Context) error {
 	}
 }
 
+// pollWait is how long a poll waits for records. handle is called after each, also for batches that were not read.
+const pollWait = 5 * time.Second
+
 // session runs one consumer until it ends.
 func (s *Source) session(ctx context.Context) error {
 	s.mu.Lock()
@@ -133,7 +136,8 @@ func (s *Source) session(ctx context.Context) error {
 		kgo.ConsumerGroup(s.cfg.Group), kgo.ConsumeTopics(s.cfg.Topics...),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.FetchMaxWait(100*time.Millisecond),
-		kgo.FetchMaxPartitionBytes(1<<20), kgo.FetchMaxBytes(8<<20), kgo.MetadataMaxAge(20*time.Second), kgo.MetadataMinAge(250*time.Millisecond),
+		kgo.MaxDecompressBatchBytes(maxBatchBytes), kgo.FetchMaxPartitionBytes(1<<20), kgo.FetchMaxBytes(8<<20),
+		kgo.MetadataMaxAge(20*time.Second), kgo.MetadataMinAge(250*time.Millisecond),
 		kgo.AdjustFetchOffsetsFn(s.assign),
 		kgo.OnPartitionsRevoked(func(ctx context.Context, _ *kgo.Client, parts map[string][]int32) { s.release(ctx, parts, true) }),
 		kgo.OnPartitionsLost(func(ctx context.Context, _ *kgo.Client, parts map[string][]int32) { s.release(ctx, parts, false) }))
@@ -141,7 +145,8 @@ func (s *Source) session(ctx context.Context) error {
 		return fmt.Errorf("ingest: %w", err)
 	}
 	s.client = client
-	consumer := &kafka.Consumer{Config: s.cfg.Kafka, Client: client, Name: clientName, MaxRecords: 20_000, Handle: s.handle}
+	consumer := &kafka.Consumer{Config: s.cfg.Kafka, Client: client, Name: clientName, MaxRecords: 20_000, Handle: s.handle,
+		Wait: func() time.Duration { return pollWait }}
 	s.mu.Lock()
 	s.consumer = consumer
 	s.mu.Unlock()
@@ -177,20 +182,23 @@ func (s *Source) consume(ctx context.Context, consumer *kafka.Consumer) error {
 
 // handle sends the records of each partition to the reader of that partition.
 func (s *Source) handle(ctx context.Context, b kafka.Batch) error {
-	b.EachPartition(func(f kgo.FetchTopicPartition) {
-		s.mu.Lock()
-		p := s.readers[key{f.Topic, f.Partition}]
-		s.mu.Unlock()
-		if p == nil || len(f.Records) == 0 {
-			return
-		}
-		select {
-		case p.in <- f.Records:
-		case <-s.failed:
-		case <-ctx.Done():
-		}
-	})
+	b.EachPartition(func(f kgo.FetchTopicPartition) { s.pass(ctx, f.Topic, f.Partition, f.Records) })
+	s.skipOversized(ctx, b.Fetches)
 	return nil
+}
+
+func (s *Source) pass(ctx context.Context, topic string, part int32, records []*kgo.Record) {
+	s.mu.Lock()
+	p := s.readers[key{topic, part}]
+	s.mu.Unlock()
+	if p == nil || len(records) == 0 {
+		return
+	}
+	select {
+	case p.in <- records:
+	case <-s.failed:
+	case <-ctx.Done():
+	}
 }
 
 // fail ends the session with err. Only the first error is kept.

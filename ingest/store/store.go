@@ -63,7 +63,7 @@ const journalClient = "store-journal"
 // storeJournal stores flyball.journal until ctx ends.
 func (s *Store) storeJournal(ctx context.Context) error {
 	client, closeAll, err := s.newReader(journalClient, kgo.ConsumerGroup(wire.StoreGroup), kgo.ConsumeTopics(wire.JournalTopic),
-		kgo.FetchMaxBytes(32<<20), kgo.FetchMaxPartitionBytes(8<<20), kgo.FetchMaxWait(500*time.Millisecond),
+		kgo.FetchMaxBytes(16<<20), kgo.FetchMaxPartitionBytes(4<<20), kgo.FetchMaxWait(500*time.Millisecond),
 		kgo.OnPartitionsAssigned(s.onAssigned), kgo.OnPartitionsRevoked(s.onRevoked), kgo.OnPartitionsLost(s.onRevoked))
 	if err != nil {
 		return err
@@ -96,7 +96,7 @@ func (s *Store) newReader(name string, opts ...kgo.Opt) (client *kgo.Client, clo
 	}
 	client, err = s.kafka.NewClient(name, append(opts, kgo.DisableAutoCommit(), kgo.AdjustFetchOffsetsFn(
 		func(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
-			return offsets, s.kafka.ResumeAfterLosses(ctx, admin, "store", offsets)
+			return offsets, s.kafka.ResumeAfterLosses(ctx, admin, "store", s.o.Now(), offsets)
 		}))...)
 	if err != nil {
 		admin.Close()

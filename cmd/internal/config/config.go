@@ -42,7 +42,10 @@ type Kafka struct {
 	Partitions int      `yaml:"partitions"` // partitions of flyball.calls, fixed at creation
 	TLS        TLS      `yaml:"tls"`
 	SASL       SASL     `yaml:"sasl"`
-	Inputs     []Input  `yaml:"inputs"`
+	// MinFreeMiB is how much of the disk is kept free, at most a tenth of it: below it the
+	// embedded broker refuses new records, below a quarter of it all but commands. 0: none.
+	MinFreeMiB int     `yaml:"min_free_mib"`
+	Inputs     []Input `yaml:"inputs"`
 }
 
 // TLS configures a connection or a listener; empty means plain text.
@@ -223,7 +226,7 @@ func Default() Config {
 	return Config{
 		Tenant: "default",
 		Data:   "flyball-data",
-		Kafka: Kafka{Listen: "127.0.0.1:9092", Partitions: defaultPartitions, Inputs: []Input{
+		Kafka: Kafka{Listen: "127.0.0.1:9092", Partitions: defaultPartitions, MinFreeMiB: 1024, Inputs: []Input{
 			{Topic: "gateway-logs", Format: "auto"},
 			{Topic: "otlp_spans", Format: "otlp_proto", Signal: "traces"},
 			{Topic: "otlp_logs", Format: "otlp_proto", Signal: "logs"},

@@ -38,8 +38,8 @@ func withBody[B any](op operation, serve func(*exchange, *B)) operation {
 		op.method = http.MethodPost
 	}
 	op.body = *new(B)
-	op.problems = append(op.problems, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
-		http.StatusServiceUnavailable)
+	op.problems = append(op.problems, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge,
+		http.StatusUnsupportedMediaType, http.StatusServiceUnavailable)
 	op.serve = func(x *exchange) { serve(x, x.body.(*B)) }
 	return op
 }

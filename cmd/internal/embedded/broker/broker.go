@@ -36,6 +36,8 @@ type Options struct {
 	// for their retention.
 	Readers      map[string][]string
 	JanitorEvery time.Duration
+	// MinFree is how many bytes of the directory's file system are kept free, at most a tenth of it: below it records are refused. 0: none.
+	MinFree int64
 }
 
 // Broker is a running broker.
@@ -46,6 +48,7 @@ type Broker struct {
 	cluster *kfake.Cluster
 	m       *metrics
 	void    map[reading]int64 // committed offsets that the logs no longer contain
+	space   *spaceGuard
 }
 
 // lockWait is how long Start waits for a former process to unlock the directory.
@@ -76,13 +79,14 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 	}
 	began := time.Now()
 	b := &Broker{opt: opt, log: log, lock: lock, m: newMetrics(reg)}
+	b.space = &spaceGuard{dir: opt.Dir, minFree: opt.MinFree, log: log, free: b.m.free, refused: b.m.noRoom}
 	var door *gatedListener
 	b.cluster, err = kfake.NewCluster(opt.cluster(port, func(network, address string) (net.Listener, error) {
 		l, err := listen(network, host, address, opt.Listen)
 		if err != nil {
 			return nil, err
 		}
-		door = newGatedListener(l)
+		door = newGatedListener(newGuardedListener(l, maxConnections, log, b.m.refused))
 		return door, nil
 	})...)
 	if err != nil {
@@ -95,6 +99,7 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 		b.Close()
 		return nil, fmt.Errorf("embedded broker: %w", err)
 	}
+	b.space.watch(b.cluster)
 	door.open()
 	b.logStarted(time.Since(began))
 	return b, nil
@@ -102,7 +107,8 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 
 // prepare creates the access rules and raises the leader epochs, before other clients are accepted.
 func (b *Broker) prepare(door *gatedListener) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers("embedded:1"), kgo.Dialer(door.dial), kgo.SASL(Mechanism(b.opt.Password)), kgo.RequestRetries(0))
+	client, err := kgo.NewClient(kgo.SeedBrokers("embedded:1"), kgo.Dialer(door.dial), kgo.SASL(Mechanism(b.opt.Password)),
+		kgo.RequestRetries(0))
 	if err != nil {
 		return err
 	}
@@ -218,19 +224,25 @@ func lockDir(dir string) (*os.File, error) {
 // Addr returns the address for clients.
 func (b *Broker) Addr() string { return b.cluster.ListenAddrs()[0] }
 
-// Run deletes consumed records periodically until ctx ends.
+// Run deletes consumed records and watches the free space until ctx ends.
 func (b *Broker) Run(ctx context.Context) error {
-	tick := time.NewTicker(b.opt.JanitorEvery)
-	defer tick.Stop()
+	clean, look := time.NewTicker(b.opt.JanitorEvery), time.NewTicker(spaceEvery)
+	defer clean.Stop()
+	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-clean.C:
 			b.clean()
+		case <-look.C:
+			b.space.watch(b.cluster)
 		}
 	}
 }
+
+// Ready returns why the broker refuses records: its disk is full. nil: it takes all.
+func (b *Broker) Ready() error { return b.space.Err() }
 
 // Close stops serving. Acknowledged records are on disk.
 func (b *Broker) Close() {

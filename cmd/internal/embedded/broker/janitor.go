@@ -88,6 +88,9 @@ type metrics struct {
 	opened  prometheus.Gauge
 	deleted prometheus.Counter
 	unread  *prometheus.GaugeVec
+	refused *prometheus.CounterVec
+	free    prometheus.Gauge
+	noRoom  prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -98,7 +101,14 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Records deleted after every reader had committed them."}),
 		unread: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_broker_unread_records",
 			Help: "Records that some reader has not committed, by topic of Flyball's and its inputs."}, []string{"topic"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_broker_refused_connections_total",
+			Help: "Connections that the embedded broker closed: connections (too many), size or kind of a request, slow (it did not arrive)."},
+			[]string{"reason"}),
+		free: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_disk_free_bytes",
+			Help: "Free bytes of the file system with the embedded broker's data."}),
+		noRoom: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_broker_refused_for_space_total",
+			Help: "Requests whose records the embedded broker refused because the disk is full."}),
 	}
-	r.MustRegister(m.opened, m.deleted, m.unread)
+	r.MustRegister(m.opened, m.deleted, m.unread, m.refused, m.free, m.noRoom)
 	return m
 }
