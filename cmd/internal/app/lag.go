@@ -75,8 +75,6 @@ func readers(c config.Config) []reader {
 const (
 	// lagTimeout bounds one reading of the lag. It is shorter than what readers of metrics wait.
 	lagTimeout = 2 * time.Second
-	// lagFresh is how long a reading is used again.
-	lagFresh = 500 * time.Millisecond
 	// lagEvery is the time between two readings in the background, from which waiting times follow.
 	lagEvery = 5 * time.Second
 )
@@ -96,7 +94,7 @@ type lagReader struct {
 	closed  bool
 	parts   []kafka.PartitionLag
 	err     error
-	readAt  time.Time
+	begunAt time.Time // when the reading of parts began
 	waiting map[partitionKey]*waiting
 }
 
@@ -141,18 +139,21 @@ func (l *lagReader) close() {
 	}
 }
 
-// read returns the lag of every partition. The error names the brokers.
+// read returns the lag of every partition, read after the call of read began. Calls at the same time
+// share one reading. The error names the brokers.
 func (l *lagReader) read(ctx context.Context) ([]kafka.PartitionLag, error) {
+	asked := l.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if age := l.now().Sub(l.readAt); !l.readAt.IsZero() && age >= 0 && age < lagFresh {
+	if l.begunAt.After(asked) {
 		return l.parts, l.err
 	}
+	l.begunAt = l.now()
 	ctx, cancel := context.WithTimeout(ctx, lagTimeout)
 	defer cancel()
 	parts, err := l.fetch(ctx)
-	l.parts, l.err, l.readAt = parts, l.kafka.ExplainError(err), l.now()
-	l.observe(l.readAt)
+	l.parts, l.err = parts, l.kafka.ExplainError(err)
+	l.observe(l.begunAt)
 	return l.parts, l.err
 }
 
