@@ -43,6 +43,11 @@ func (e *AuditEntry) ComputeHash() string {
 // Two releases that fold the same log must produce the same audit trail.
 func (c *Command) Digest(feature int) string {
 	known := *c
+	if c.Gate != nil { // not kept by every version of feature number 2
+		g := *c.Gate
+		g.Path, g.Resources = "", nil
+		known.Gate = &g
+	}
 	if feature < 2 {
 		known.forgetSince2()
 	}
@@ -59,7 +64,7 @@ func (c *Command) forgetSince2() {
 	c.Holder = nil
 	if c.Gate != nil {
 		g := *c.Gate
-		g.Standing, g.Binding, g.QueryDigest = nil, 0, ""
+		g.Standing, g.Binding, g.QueryDigest, g.Path, g.Resources = nil, 0, "", "", nil
 		c.Gate = &g
 	}
 	if c.Decision != nil {

@@ -143,8 +143,21 @@ type Call struct {
 	CallsPart     int32 // partition and offset of the record in flyball.calls
 	CallsOffset   int64
 	Late          bool // arrived after the watermark had passed the start of the call
-	// Duplicate marks another observer's record of a call that is already counted.
+	// Duplicate marks a record of a call that already counts by another observer's record, or, of
+	// the check, a record of a call that a gateway or a service has logged.
 	Duplicate bool
+	// AskedOnly marks a record of the check that counts: nobody else has logged the call in time.
+	AskedOnly bool
+	// LoggedLate marks a record of a call that already counts by the check's record (AskedOnly). It
+	// contains the outcome, so it is judged.
+	LoggedLate bool
+}
+
+// Counted reports whether the record is the one of its call that counts. It is the column counted:
+// of the records of one call, exactly one counts. A record of the check counts only if nobody else
+// has logged the call.
+func (c *Call) Counted() bool {
+	return !c.Duplicate && !c.LoggedLate && (c.ObserverKind != ObserverGate || c.AskedOnly)
 }
 
 // Resource is an object that a call names: order 123. The ID "?" means that the record does

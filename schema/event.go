@@ -20,6 +20,8 @@ const (
 	EventBaseline EventKind = "baseline"
 	// EventAudit is an entry of the audit trail.
 	EventAudit EventKind = "audit"
+	// EventLogLoss is a loss of records in a log. Readers of before this kind ignore it.
+	EventLogLoss EventKind = "log_loss"
 )
 
 // Event is one record of flyball.events. Events are written at least once: records with the
@@ -35,6 +37,7 @@ type Event struct {
 	Audit    *AuditEntry    `json:"audit,omitempty"`
 	Verdict  *Verdict       `json:"verdict,omitempty"`
 	Baseline *BaselineOrder `json:"baseline,omitempty"`
+	Loss     *LogLoss       `json:"loss,omitempty"`
 }
 
 // Bypass sets a tenant, or one agent of it, to observe at every point until it expires or is

@@ -112,6 +112,12 @@ type Contribution struct {
 	Usual    OptionalFloat `json:"usual,omitzero"`
 	Peers    OptionalFloat `json:"peers,omitzero"`
 	Humans   OptionalFloat `json:"humans,omitzero"`
+	// UsualOf names whose past Usual is of: own, shrunk (few runs of the agent, drawn towards its
+	// peers'), peers, everybody; empty: not recorded.
+	UsualOf string `json:"usual_of,omitempty"`
+	// Hits and OfCalls are the calls behind an observed share; 0: it is no share.
+	Hits    uint64 `json:"hits,omitempty"`
+	OfCalls uint64 `json:"of_calls,omitempty"`
 	// Score is the feature's own statistic on the common scale.
 	Score OptionalFloat `json:"score,omitzero"`
 	Calls []string      `json:"calls,omitempty"` // positions of the calls that caused it, newest last
@@ -172,6 +178,8 @@ type Finding struct {
 	Score        float64 `json:"score"`
 	ExpectedRate float64 `json:"expected_rate"`
 	ExpectedOf   string  `json:"expected_of,omitempty"`
+	// ExpectedRuns is the number of clean runs that the score was compared with; 0: not recorded.
+	ExpectedRuns uint64 `json:"expected_runs,omitempty"`
 	// BeyondData is true if no clean run reached the score: the rate is then estimated
 	// from the fitted tail.
 	BeyondData bool           `json:"beyond_data,omitempty"`

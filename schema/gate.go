@@ -1,6 +1,10 @@
 package schema
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // GateState is the state of a gate.
 type GateState uint8
@@ -42,6 +46,10 @@ type Gate struct {
 	Standing *Standing `json:"standing,omitempty"`
 	Route    string    `json:"route"`              // "METHOD /template"
 	Resource string    `json:"resource,omitempty"` // "order:123"; empty if the call names none
+	// Path is the path of the call without secrets, and Resources are all that it names. They are for
+	// people: no decision and no digest depends on them, and a version without them drops them.
+	Path      string   `json:"path,omitempty"`
+	Resources []string `json:"resources,omitempty"`
 	// Binding is the version of the values that a grant is bound to. 0: the resource, and
 	// ArgsDigest if the body was seen. BindingAll: all known values of the call.
 	Binding uint8 `json:"binding,omitempty"`
@@ -66,6 +74,40 @@ type Gate struct {
 	By         string `json:"by,omitempty"`
 	Reason     string `json:"reason,omitempty"`
 	Uses       int    `json:"uses,omitempty"` // uses left
+}
+
+// Call returns the call of a question as it was sent: method and path. A record of a version
+// without the path has the route.
+func (g *Gate) Call() string {
+	method, _, isHTTP := strings.Cut(g.Route, " ")
+	switch {
+	case g.Path == "":
+		return g.Route
+	case isHTTP:
+		return method + " " + g.Path
+	}
+	return g.Route + " on " + g.Path
+}
+
+// About returns the resources of a call, separated by commas. If a person has
+// approved another resource or a pattern, it is that.
+func (g *Gate) About() string {
+	if len(g.Resources) > 0 && (g.Resource == "" || slices.Contains(g.Resources, g.Resource)) {
+		return strings.Join(g.Resources, ", ")
+	}
+	return g.Resource
+}
+
+// Caller names the run, credential or agent that a question is about.
+func (g *Gate) Caller() string {
+	kind, id, ok := strings.Cut(g.Holder, ":")
+	switch {
+	case kind == "run" && g.RunKey != "":
+		return "run " + g.RunKey
+	case ok:
+		return kind + " " + id
+	}
+	return g.Holder
 }
 
 // BindingAll binds a grant to the route, resource, amount, currency, query, arguments

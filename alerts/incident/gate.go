@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"flyball/schema"
+	"flyball/schema/wording"
 )
 
 // FamilyGate is the family of pages about calls that wait for approval. Routes can select it like the families of findings.
@@ -59,14 +60,14 @@ func summarize(g *schema.Gate) string {
 	if who == "" {
 		who = "a caller without a name"
 	}
-	s := who + " waits for approval of " + g.Route
-	if g.Resource != "" {
-		s += " (" + g.Resource + ")"
+	s := who + " waits for approval of " + g.Call()
+	if about := g.About(); about != "" {
+		s += " (" + about + ")"
 	}
 	if g.Amount != "" {
 		s += strings.TrimRight(fmt.Sprintf(", %s %s", g.Amount, g.Currency), " ")
 	}
-	return s + ": " + g.Why
+	return s + ": " + wording.ReasonAndName(g.Why)
 }
 
 // addQuestion adds the fields of a gate to a page.

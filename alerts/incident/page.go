@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"flyball/schema"
+	"flyball/schema/wording"
 )
 
 // Kind is the kind of a page.
@@ -45,7 +46,10 @@ type Page struct {
 	CredentialID string       `json:"credential_id,omitempty"`
 
 	ExpectedRate  float64               `json:"expected_rate"` // share of clean runs that reach this score
-	Contributions []schema.Contribution `json:"contributions"` // at most three, the strongest first
+	ExpectedOf    string                `json:"expected_of,omitempty"`
+	ExpectedRuns  uint64                `json:"expected_runs,omitempty"` // clean runs that the score was compared with
+	Rarity        string                `json:"rarity,omitempty"`        // the rate for people; empty: no rate belongs to the family
+	Contributions []schema.Contribution `json:"contributions"`           // at most three, the strongest first
 	Exposure      schema.Exposure       `json:"exposure"`
 	Touched       schema.Touched        `json:"touched"`
 
@@ -93,11 +97,17 @@ func (i *open) page(kind Kind, because, cause string, at int64) Page {
 	p := Page{V: PageVersion, ID: schema.PageID(f.ID, cause), Kind: kind, Because: because, Incident: f.ID, Tenant: f.Tenant,
 		Family: f.Family, Level: f.Level, Was: i.paged, Mode: i.mode, Summary: f.Summary,
 		RunID: f.RunID, RunKey: f.RunKey, AgentID: f.AgentID, CredentialID: f.CredentialID,
-		ExpectedRate: f.ExpectedRate, Contributions: f.Evidence[:min(len(f.Evidence), 3)], Exposure: f.Exposure, Touched: f.Touched,
+		ExpectedRate: f.ExpectedRate, ExpectedOf: f.ExpectedOf, ExpectedRuns: f.ExpectedRuns,
+		Contributions: f.Evidence[:min(len(f.Evidence), 3)], Exposure: f.Exposure, Touched: f.Touched,
 		ResolveRule: resolveRule, OpenedAt: utc(f.OpenedAt), At: utc(at)}
+	if f.ExpectedOf != "" || f.ExpectedRate != 0 {
+		p.Rarity = wording.Rate(f.ExpectedRate, wording.Clean{Of: f.ExpectedOf, Runs: f.ExpectedRuns})
+	}
 	p.Commands = []string{"flyball touched " + f.RunID.String()}
 	if i.gate != nil {
 		i.addQuestion(&p)
+	} else {
+		p.Commands = append(p.Commands, "flyball findings show "+f.ID)
 	}
 	if b := i.breaker; b != nil {
 		p.Breaker = &Breaker{Scope: b.Scope, State: b.State, Generation: b.Generation, Reason: b.Reason}

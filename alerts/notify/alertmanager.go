@@ -11,6 +11,7 @@ import (
 
 	"flyball/alerts/incident"
 	"flyball/schema"
+	"flyball/schema/wording"
 )
 
 // Alertmanager posts incidents as alerts of the Prometheus Alertmanager, API v2.
@@ -81,7 +82,7 @@ func (a *Alertmanager) post(ctx context.Context, alerts []alert) error {
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := a.http.Do(req)
 	if err != nil {
-		return fmt.Errorf("receiver %s: %w", a.name, err)
+		return unreachable(a.name, req.URL, err)
 	}
 	return checkAnswer(a.name, resp)
 }
@@ -102,6 +103,9 @@ func makeAlert(p *incident.Page, level schema.Level, until time.Time) alert {
 		"touched": fmt.Sprintf("irreversible %d, compensable %d, reversible %d, read only %d, unknown %d",
 			t.Irreversible, t.Compensable, t.Reversible, t.ReadOnly, t.Unknown),
 	}}
+	if p.Rarity != "" {
+		out.Annotations["rarity"] = p.Rarity
+	}
 	if p.Link != "" {
 		out.Annotations["decide_at"] = p.Link
 	}
@@ -127,21 +131,33 @@ func severity(l schema.Level) string {
 	return "info"
 }
 
-// contributions returns one line of text: for each feature the observed value, the usual value, and those of peers and humans.
+// contributions returns one line of text: for each feature the observed value, the usual value and whose it is, and those of peers and
+// humans, with their units.
 func contributions(of []schema.Contribution) string {
 	var b strings.Builder
-	for i, c := range of {
+	for i := range of {
+		c := &of[i]
 		if i > 0 {
 			b.WriteString("; ")
 		}
-		b.WriteString(c.Feature)
+		f := wording.FeatureOf(c.Feature)
+		b.WriteString(f.Text)
+		usual := "usual"
+		if whose := wording.Median(c.UsualOf); whose != "" {
+			usual += " (" + whose + ")"
+		}
 		for _, n := range []struct {
 			word string
 			v    schema.OptionalFloat
-		}{{"", c.Observed}, {"usual ", c.Usual}, {"peers ", c.Peers}, {"humans ", c.Humans}} {
-			if !n.v.IsZero() {
-				fmt.Fprintf(&b, " %s%.4g", n.word, float64(n.v))
+		}{{"", c.Observed}, {usual, c.Usual}, {"peers", c.Peers}, {"humans", c.Humans}} {
+			if n.v.IsZero() {
+				continue
 			}
+			separator := ", "
+			if n.word == "" {
+				separator = ": "
+			}
+			b.WriteString(separator + strings.TrimSpace(n.word+" "+wording.Figure(float64(n.v), f.Unit)))
 		}
 	}
 	return b.String()

@@ -1,9 +1,11 @@
 package notify
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +19,44 @@ type Refused struct {
 }
 
 func (e *Refused) Error() string {
-	return fmt.Sprintf("receiver %s refused the page: HTTP %d %s; it is not sent again", e.Receiver, e.Status, e.Answer)
+	answer := ""
+	if e.Answer != "" {
+		answer = " (" + e.Answer + ")"
+	}
+	return fmt.Sprintf("receiver %s refused the page with HTTP %d%s and it is not sent again: %s", e.Receiver, e.Status, answer, e.advice())
+}
+
+// OfEveryPage reports whether the receiver refuses every page until its configuration or its account changes, and not this page alone.
+func (e *Refused) OfEveryPage() bool {
+	switch e.Status {
+	case http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed,
+		http.StatusProxyAuthRequired, http.StatusGone:
+		return true
+	}
+	return e.Status >= 300 && e.Status < 400
+}
+
+// advice returns what to do about the refusal.
+func (e *Refused) advice() string {
+	where := "of " + e.Receiver + " in alerts.receivers"
+	switch {
+	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden, e.Status == http.StatusProxyAuthRequired:
+		return "correct the secret " + where + ", or its rights at the receiver"
+	case e.Status == http.StatusNotFound, e.Status == http.StatusGone, e.Status == http.StatusMethodNotAllowed:
+		return "nothing accepts pages at this address: correct the url " + where
+	case e.Status >= 300 && e.Status < 400:
+		return "redirects are not followed: set the url " + where + " to the final address"
+	}
+	return "the receiver does not accept this page; look into its log"
+}
+
+// unreachable returns the error of a request without an answer. It names the host and not the URL, which can hold a secret.
+func unreachable(receiver string, to *url.URL, err error) error {
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		err = failed.Err
+	}
+	return fmt.Errorf("receiver %s does not answer at %s: %w", receiver, to.Host, err)
 }
 
 // Later is an error with the pause that the receiver requested in Retry-After.

@@ -119,3 +119,32 @@ func TestAlertmanagerIsSentTheChangeOfSeverityAndNoEmptyLabel(t *testing.T) {
 		t.Fatalf("%v, %d in the last request", err, len(got))
 	}
 }
+
+// The URL of a receiver is a secret of its own: chat systems put the token into the path.
+func TestURLOfAReceiverIsShownWhenItDoesNotAnswer(t *testing.T) {
+	w, err := NewWebhook("soc", "http://127.0.0.1:1/services/T00/hunter2", secret, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{w.Deliver(context.Background(), &incident.Page{ID: "p_1"}),
+		NewAlertmanager("soc", "http://127.0.0.1:1/hunter2", time.Now).Deliver(context.Background(), &incident.Page{})} {
+		if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "soc does not answer at 127.0.0.1:1") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+func TestRefusalsSayWhatToDo(t *testing.T) {
+	for status, want := range map[int]struct {
+		all  bool
+		says string
+	}{
+		401: {true, "correct the secret of soc in alerts.receivers"}, 403: {true, "rights"}, 404: {true, "correct the url"}, 410: {true, "url"},
+		302: {true, "final address"}, 400: {false, "does not accept this page"}, 413: {false, "this page"}, 422: {false, "this page"},
+	} {
+		e := &Refused{Receiver: "soc", Status: status, Answer: "no"}
+		if e.OfEveryPage() != want.all || !strings.Contains(e.Error(), want.says) || !strings.Contains(e.Error(), "is not sent again") {
+			t.Errorf("HTTP %d: %v, of every page %v", status, e, e.OfEveryPage())
+		}
+	}
+}

@@ -64,7 +64,7 @@ func (w *Webhook) Deliver(ctx context.Context, p *incident.Page) error {
 	req.Header.Set(webhooks.HeaderWebhookSignature, signature)
 	resp, err := w.http.Do(req)
 	if err != nil {
-		return fmt.Errorf("receiver %s: %w", w.name, err)
+		return unreachable(w.name, req.URL, err)
 	}
 	return checkAnswer(w.name, resp)
 }

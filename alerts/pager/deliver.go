@@ -29,8 +29,12 @@ func (p *Pager) deliver(ctx context.Context, part *partition, page *incident.Pag
 	}, func(err error, wait time.Duration) {
 		p.o.Metrics.failures.WithLabelValues(p.o.Name).Inc()
 		waiting.Set(p.o.Now().Sub(began).Seconds())
+		p.setFailing(err, began)
 		p.o.Logger.Warn("page not delivered, trying again", "receiver", p.o.Name, "page", page.ID, "again_in", wait, "error", err)
 	})
+	if err == nil || kafka.IsPermanent(err) {
+		p.settle(page, err)
+	}
 	switch {
 	case err == nil:
 		p.o.Metrics.delivered(p.o.Name, page, p.o.Now().Sub(began))
@@ -38,10 +42,55 @@ func (p *Pager) deliver(ctx context.Context, part *partition, page *incident.Pag
 			"incident", page.Incident)
 		return true
 	case kafka.IsPermanent(err):
-		p.o.Metrics.undelivered.WithLabelValues(p.o.Name).Inc()
+		p.o.Metrics.refused(p.o.Name, err)
 		p.o.Logger.Error("PAGE NOT DELIVERED: its receiver refused it", "receiver", p.o.Name, "page", page.ID, "kind", page.Kind,
 			"incident", page.Incident, "summary", page.Summary, "error", err)
 		return true
 	}
 	return false
+}
+
+// State is the state of deliveries to a receiver.
+type State struct {
+	// Refused is the refusal of the last page; nil if it was acknowledged.
+	Refused error
+	// Failing is the error of the page that is being sent; nil if none failed since the last one was settled.
+	Failing error
+	Since   time.Time // since when Refused or Failing holds
+	// Undelivered is the number of pages that were refused since the start.
+	Undelivered int
+}
+
+// State returns the current state.
+func (p *Pager) State() State {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.state
+}
+
+func (p *Pager) setFailing(err error, began time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.state.Failing == nil {
+		p.state.Since = began
+	}
+	p.state.Failing = err
+}
+
+// settle records the end of a delivery.
+func (p *Pager) settle(page *incident.Page, err error) {
+	p.mu.Lock()
+	p.state.Failing = nil
+	switch {
+	case err == nil:
+		p.state.Refused, p.state.Since = nil, time.Time{}
+	case p.state.Refused == nil:
+		p.state.Since = p.o.Now()
+		fallthrough
+	default:
+		p.state.Refused = err
+		p.state.Undelivered++
+	}
+	p.mu.Unlock()
+	p.o.Settled(page, err)
 }

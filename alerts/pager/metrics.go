@@ -1,12 +1,14 @@
 package pager
 
 import (
+	"errors"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"flyball/alerts/incident"
+	"flyball/alerts/notify"
 )
 
 // Metrics are shared by the pagers of a process. The label receiver is bounded, because receivers are configured.
@@ -14,6 +16,7 @@ type Metrics struct {
 	pages       *prometheus.CounterVec
 	failures    *prometheus.CounterVec
 	undelivered *prometheus.CounterVec
+	refusing    *prometheus.GaugeVec
 	waiting     *prometheus.GaugeVec
 	took        *prometheus.HistogramVec
 	lag         *prometheus.GaugeVec
@@ -28,6 +31,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "Attempts to deliver that failed and are repeated."}, []string{"receiver"}),
 		undelivered: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_alert_undelivered_total",
 			Help: "Pages that a receiver refused and that are not sent again. Alarm on any increase."}, []string{"receiver"}),
+		refusing: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_alert_refusing",
+			Help: "1 while a receiver refuses every page (HTTP 401, 403, 404, 410 and the like), else 0. Alarm on 1."}, []string{"receiver"}),
 		waiting: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_alert_waiting_seconds",
 			Help: "How long the next page has waited for its receiver; 0 when none waits."}, []string{"receiver"}),
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "flyball_alert_delivery_seconds",
@@ -36,7 +41,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "Events that this pager has not handled yet, as of the last fetch."}, []string{"receiver", "partition"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.pages, m.failures, m.undelivered, m.waiting, m.took, m.lag)
+		reg.MustRegister(m.pages, m.failures, m.undelivered, m.refusing, m.waiting, m.took, m.lag)
 	}
 	return m
 }
@@ -44,6 +49,16 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 func (m *Metrics) delivered(receiver string, p *incident.Page, took time.Duration) {
 	m.pages.WithLabelValues(receiver, string(p.Kind)).Inc()
 	m.took.WithLabelValues(receiver).Observe(took.Seconds())
+	m.refusing.WithLabelValues(receiver).Set(0)
+}
+
+// refused counts a page that a receiver has refused.
+func (m *Metrics) refused(receiver string, err error) {
+	m.undelivered.WithLabelValues(receiver).Inc()
+	var refusal *notify.Refused
+	if errors.As(err, &refusal) && refusal.OfEveryPage() {
+		m.refusing.WithLabelValues(receiver).Set(1)
+	}
 }
 
 func partitionLabel(p int32) string { return strconv.Itoa(int(p)) }

@@ -41,6 +41,9 @@ type Options struct {
 	// Backoff is used between attempts to deliver a page; the zero value means one second, doubled up to one minute.
 	Backoff kafka.Backoff
 	Now     func() time.Time
+	// Settled is called after each delivery that has ended: err is nil if the page was acknowledged, otherwise the refusal. It must not
+	// wait. nil: not called.
+	Settled func(page *incident.Page, err error)
 	Stage   func(string) // called between two durable writes; used by tests; nil: not called
 	Logger  *slog.Logger
 	Metrics *Metrics
@@ -55,6 +58,7 @@ type Pager struct {
 	partitions map[int32]*partition // partitions that are assigned to this member
 	joined     bool                 // the group has assigned partitions (possibly none) at least once
 	failure    error                // the error that ended Run
+	state      State
 
 	refreshAt time.Time // used only by the loop
 }
@@ -72,6 +76,9 @@ func New(o Options) *Pager {
 	}
 	if o.Stage == nil {
 		o.Stage = func(string) {}
+	}
+	if o.Settled == nil {
+		o.Settled = func(*incident.Page, error) {}
 	}
 	return &Pager{o: o, partitions: map[int32]*partition{}}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -348,6 +349,51 @@ func TestRefusedPageStopsThoseBehindIt(t *testing.T) {
 	}
 	if n := testutil.ToFloat64(w.metrics.undelivered.WithLabelValues("phone")); n != 1 {
 		t.Errorf("%v are counted as refused", n)
+	}
+}
+
+// A receiver whose token has expired: the pager says so until a page is acknowledged.
+func TestReceiverThatRefusesEveryPageIsCountedOnly(t *testing.T) {
+	w := newWorld(t, 1)
+	var refuses atomic.Bool
+	refuses.Store(true)
+	r := &receiver{answer: func(*incident.Page) error {
+		if refuses.Load() {
+			return &notify.Refused{Receiver: "phone", Status: 401}
+		}
+		return nil
+	}}
+	var mu sync.Mutex
+	var settled []string
+	p := w.pager(r, func(o *Options) {
+		o.Settled = func(page *incident.Page, err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			settled = append(settled, fmt.Sprint(page.Incident, " ", err == nil))
+		}
+	})
+	w.run(p)
+	w.write(0, "a", "b")
+	w.await("both refusals", func() bool { return w.committed(0) == 2 })
+	if s := p.State(); s.Refused == nil || s.Undelivered != 2 || s.Since.IsZero() || s.Failing != nil {
+		t.Errorf("%+v", s)
+	}
+	if n := testutil.ToFloat64(w.metrics.refusing.WithLabelValues("phone")); n != 1 {
+		t.Errorf("flyball_alert_refusing is %v", n)
+	}
+	refuses.Store(false)
+	w.write(0, "c")
+	w.await("the acknowledged one", func() bool { return w.committed(0) == 3 })
+	if s := p.State(); s.Refused != nil || s.Undelivered != 2 {
+		t.Errorf("%+v", s)
+	}
+	if n := testutil.ToFloat64(w.metrics.refusing.WithLabelValues("phone")); n != 0 {
+		t.Errorf("flyball_alert_refusing is %v", n)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if got := strings.Join(settled, ", "); got != "a false, b false, c true" {
+		t.Errorf("settled: %s", got)
 	}
 }
 

@@ -58,9 +58,14 @@ func (p *Pager) assign(ctx context.Context, client *kgo.Client, offsets topicOff
 	if err != nil {
 		return nil, fmt.Errorf("alert %s: look up where to begin in %s: %w", p.o.Name, wire.EventsTopic, err)
 	}
+	resumed := topicOffsets{wire.EventsTopic: maps.Clone(offsets[wire.EventsTopic])}
+	if err := p.o.Kafka.ResumeAfterLosses(ctx, client, "alert", resumed); err != nil {
+		return nil, err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for number, o := range offsets[wire.EventsTopic] {
+	for number := range offsets[wire.EventsTopic] {
+		o := resumed[wire.EventsTopic][number]
 		part := &partition{number: number, from: deliverFrom(number, o.EpochOffset().Offset, ends, recent), fold: incident.NewFold(p.o.Wants)}
 		part.fold.Link = p.o.Link
 		part.held, part.drop = context.WithCancel(context.Background())

@@ -59,7 +59,10 @@ func readAgents(r *request) ([]query.AgentRow, error) {
 	for i := range agents {
 		names[i] = callerByTrust(agents[i].AgentID, agents[i].Trust)
 	}
-	enforced := control.enforcement(r.ctx, names)
+	enforced, err := control.enforcement(r.ctx, names)
+	if err != nil {
+		r.unknown("what is armed", err)
+	}
 	for i := range agents {
 		a := &agents[i]
 		if e, ok := enforced[a.AgentID]; ok {
@@ -105,7 +108,8 @@ func readHygiene(r *request) ([]query.Hygiene, error) {
 	}
 	manifests, err := control.manifests(r.ctx)
 	if err != nil {
-		return out, nil // no point answers, and only points know the manifests
+		r.unknown("which routes no manifest names", err) // only points know the manifests
+		return out, nil
 	}
 	rows, err := query.StartHere(r.ctx, db, r.since, r.until, maxUnguarded)
 	for i := range rows {

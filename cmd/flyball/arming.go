@@ -65,7 +65,7 @@ func armingChangeCommand(o *options, use, short, path string) *cobra.Command {
 		}
 		held := c.awaitRollout(cmd.Context(), done.Generation, points)
 		r := armingReport{done, c.deployment(done.Tenant), held.applied, held.pending,
-			fmt.Sprintf("%s arming clear %s --reason '…'", o.programName(), shellWord(args[0]))}
+			armingUndo(o, &done, args[0])}
 		return p.print(r, func(w io.Writer) error { return r.print(w, args[0]) })
 	}
 	reasonFlag(cmd, &reason)
@@ -73,24 +73,37 @@ func armingChangeCommand(o *options, use, short, path string) *cobra.Command {
 }
 
 func (r *armingReport) print(w io.Writer, pattern string) error {
-	err := report.Printf(
-		w,
-		"%s: %s, in %s\nholds until a command changes it, %s\n",
-		r.Outcome,
-		pattern,
-		r.Deployment,
-		rollout{r.Enforced, r.NotYet},
-	)
+	err := report.Printf(w, "%s: %s, in %s\n", r.Outcome, pattern, r.Deployment)
+	printMet(w, r.Met)
+	report.Printf(w, "holds until a command changes it, %s\n", rollout{r.Enforced, r.NotYet})
 	for _, p := range r.Configured {
 		report.Printf(w, "the configuration of %s says: %s\n", p.Point, configuredText(&p))
 	}
 	for _, n := range r.Notes {
 		report.Printf(w, "note: %s\n", n)
 	}
-	if r.Outcome != "cleared" {
+	if r.Undo != "" {
 		err = report.Printf(w, "undo: %s\n", r.Undo)
 	}
 	return err
+}
+
+// armingUndo is the command that undoes a change of arming. Where a command held before, it is that
+// command again.
+func armingUndo(o *options, r *api.ArmingResult, pattern string) string {
+	before := ""
+	if len(r.Met) > 0 {
+		before = r.Met[0]
+	}
+	switch {
+	case strings.HasPrefix(before, "a command had armed"):
+		return o.undoOf("arm", pattern)
+	case strings.HasPrefix(before, "a command had disarmed"):
+		return o.undoOf("disarm", pattern)
+	case r.Outcome == "cleared":
+		return "" // of an older version, it is not known what was cleared
+	}
+	return o.undoOf("arming", "clear", pattern)
 }
 
 func armingCommand(o *options) *cobra.Command {

@@ -14,6 +14,7 @@ import (
 	"flyball/detect/enforce/ledger"
 	"flyball/schema"
 	"flyball/schema/clickhouse/query"
+	"flyball/schema/wire"
 )
 
 // auditReport is what `flyball audit verify -o json` prints.
@@ -133,8 +134,12 @@ func liveTrail(ctx context.Context, c *controlClient, end ledger.Chain) (live ap
 
 // storeCaughtUp reports whether the configured process reports no lag of its store.
 func storeCaughtUp(ctx context.Context, c config.Config) bool {
-	m, err := scrape(ctx, c.Metrics.Listen)
-	return err == nil && m["flyball_store_lag_records"] != nil && m.sum("flyball_store_lag_records") == 0
+	m, err := scrape(ctx, c)
+	if err != nil {
+		return false
+	}
+	lag, known := m.lag(wire.StoreEventsGroup)
+	return known && lag == 0
 }
 
 func auditCommand(o *options) *cobra.Command {

@@ -77,7 +77,7 @@ func runBacktest(r *request, candidate string) (result backtest.Report, learnedO
 		other := decisionsBy(candidate, next)
 		opt.Candidate, notes = &other, said
 	}
-	kafka, err := app.KafkaConfig(c)
+	kafka, err := app.ConnectKafka(r.ctx, c)
 	if err != nil {
 		return result, 0, err
 	}

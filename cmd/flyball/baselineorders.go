@@ -34,12 +34,20 @@ func baselinesFreezeCommand(o *options) *cobra.Command {
 			return err
 		}
 		body.By = currentUser()
-		return order(o, nil, func(ctx context.Context, c *controlClient, _ []string) (string, error) {
-			what := ": frozen from the next version on"
-			if body.Off {
-				what = ": learns again from the next version on"
+		return order(o, nil, func(ctx context.Context, c *controlClient, _ []string) (changed, error) {
+			who := []string{"--agent", body.Agent}
+			if all {
+				who = []string{"--all"}
 			}
-			return body.Agent + what, c.change(ctx, "/v1/baselines/freeze", body)
+			done := changed{what: body.Agent + ": frozen from the next version on", forever: "until --off",
+				undo: o.undoOf(append([]string{"baselines", "freeze", "--off"}, who...)...)}
+			if body.Off {
+				done = changed{what: body.Agent + ": learns again from the next version on", forever: "until another freeze",
+					undo: o.undoOf(append([]string{"baselines", "freeze"}, who...)...)}
+			}
+			var err error
+			done.result, err = post[api.ChangeResult](ctx, c, "/v1/baselines/freeze", body)
+			return done, err
 		})(cmd, args)
 	}
 	cmd.Flags().StringVar(&body.Agent, "agent", "", "whose, as flyball baselines show lists it")
@@ -54,13 +62,14 @@ func baselinesResetCommand(o *options) *cobra.Command {
 	var body api.ResetBaselineRequest
 	cmd := &cobra.Command{Use: "reset",
 		Short: "Remove what was learned about an agent: its runs so far are never learned from again", Args: cobra.NoArgs}
-	cmd.RunE = order(o, nil, func(ctx context.Context, c *controlClient, _ []string) (string, error) {
+	cmd.RunE = order(o, nil, func(ctx context.Context, c *controlClient, _ []string) (changed, error) {
 		if body.Agent == "" || body.Reason == "" {
-			return "", usage(errors.New("--agent and --reason are both needed: a reset cannot be undone"))
+			return changed{}, usage(errors.New("--agent and --reason are both needed: a reset cannot be undone"))
 		}
 		body.By = currentUser()
-		return body.Agent + ": learns anew from the next version on, compared with its peers until then",
-			c.change(ctx, "/v1/baselines/reset", body)
+		done, err := post[api.ChangeResult](ctx, c, "/v1/baselines/reset", body)
+		return changed{result: done, what: body.Agent + ": learns anew from the next version on, compared with its peers until then",
+			forever: "for good", final: "its runs so far are never learned from again"}, err
 	})
 	cmd.Flags().StringVar(&body.Agent, "agent", "", "whose, as flyball baselines show lists it")
 	reasonFlag(cmd, &body.Reason)

@@ -36,7 +36,7 @@ func (r *request) baselineTopic() (baselineTopic, error) {
 	if err != nil {
 		return baselineTopic{}, err
 	}
-	clients, err := app.KafkaConfig(c)
+	clients, err := app.ConnectKafka(r.ctx, c)
 	return baselineTopic{c, clients}, err
 }
 
@@ -82,9 +82,41 @@ func (t baselineTopic) list(ctx context.Context) ([]report.Version, error) {
 	return list, nil
 }
 
+// complete returns the version that a prefix of at least six characters names. A name that fits none
+// is returned unchanged.
+func (t baselineTopic) complete(ctx context.Context, name string) (string, error) {
+	if len(name) < minIDPrefix {
+		return name, nil
+	}
+	list, err := t.list(ctx)
+	if err != nil {
+		return name, err
+	}
+	v, err := baselineNames(t.config.Tenant).find(name, list)
+	switch {
+	case err == nil:
+		return v.Version, nil
+	case isUsage(err):
+		return name, err
+	}
+	return name, nil
+}
+
+// baselineNames is how versions of a tenant are named: with or without the tenant.
+func baselineNames(tenant string) names[report.Version] {
+	return names[report.Version]{what: "baseline version", list: "flyball baselines list",
+		id:    func(v *report.Version) string { return strings.TrimPrefix(v.Version, tenant+"/") },
+		other: func(v *report.Version) []string { return []string{v.Version} },
+		show:  func(v *report.Version) string { return v.Version }}
+}
+
 // read reads one version: the latest where none is named.
 func (t baselineTopic) read(ctx context.Context, name string) (*baseline.Baseline, error) {
 	tenant := t.config.Tenant
+	name, err := t.complete(ctx, name)
+	if err != nil {
+		return nil, err
+	}
 	body, err := baselinestore.LatestBaseline(ctx, t.kafka, func(v string) bool {
 		return baselinestore.VersionTenant(v) == tenant && (name == "" || v == name || strings.TrimPrefix(v, tenant+"/") == name)
 	})

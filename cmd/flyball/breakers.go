@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,12 +18,13 @@ import (
 
 func breakersCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "breakers", Short: "List, trip and reset circuit breakers"}
-	list := func(use, short, path string) *cobra.Command {
-		l := listing[api.BreakerLine]{query: fromControl[[]api.BreakerLine](path), columns: breakerColumns}
+	list := func(use, short, path, empty string) *cobra.Command {
+		l := listing[api.BreakerLine]{query: fromControl[[]api.BreakerLine](path), columns: breakerColumns, empty: empty}
 		return &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: l.run(o)}
 	}
-	cmd.AddCommand(list("list", "List the breakers that are not closed", "/v1/breakers"),
-		list("history", "List the changes of breakers, latest first", "/v1/breakers/history"), tripCommand(o), resetCommand(o),
+	cmd.AddCommand(list("list", "List the breakers that are not closed", "/v1/breakers", "No breaker is open."),
+		list("history", "List the changes of breakers, latest first", "/v1/breakers/history",
+			"No breaker has changed lately."), tripCommand(o), resetCommand(o),
 		gatesCommand(o), grantCommand(o), refuseCommand(o), receiptsCommand(o))
 	return cmd
 }
@@ -91,7 +94,7 @@ func tripCommand(o *options) *cobra.Command {
 			return err
 		}
 		r := tripReport{TripResult: done, Deployment: c.deployment(done.Tenant)}
-		r.Undo = fmt.Sprintf("%s breakers reset %s %s --reason '…'", o.programName(), done.Scope.Kind, shellWord(done.Scope.Value))
+		r.Undo = o.undoOf("breakers", "reset", done.Scope.Kind.String(), done.Scope.Value)
 		held := c.awaitRollout(cmd.Context(), done.Generation, done.Points)
 		r.Enforced, r.NotYet = held.applied, held.pending
 		return p.print(r, func(w io.Writer) error { return printTrip(w, &r) })
@@ -132,6 +135,7 @@ func printTrip(w io.Writer, r *tripReport) error {
 		until = "until " + r.Expires
 	}
 	report.Printf(w, "open: %s %s, in %s\n", r.Scope.Kind, name, r.Deployment)
+	printMet(w, r.Met)
 	report.Printf(w, "holds %s, %s\n", until, rollout{r.Enforced, r.NotYet})
 	if r.Scope.Kind == schema.ScopeRun || r.Scope.Kind == schema.ScopeRunRoute {
 		report.Printf(w, "besides: %s\n", heldBesides(r.Holder))
@@ -160,40 +164,52 @@ func heldBesides(h *schema.Holder) string {
 func resetCommand(o *options) *cobra.Command {
 	var reason string
 	var ifMatch int64
-	cmd := &cobra.Command{Use: "reset KIND TARGET", Short: "Close a breaker", Args: cobra.ExactArgs(2)}
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		p, err := o.printer(cmd, formTable, formJSON)
-		if err != nil {
-			return err
-		}
+	cmd := &cobra.Command{Use: "reset KIND TARGET", Args: cobra.ExactArgs(2),
+		Short: "Close a breaker; a run is given by its id, by at least six characters of it, or by its own key"}
+	cmd.RunE = order(o, &reason, func(ctx context.Context, c *controlClient, args []string) (changed, error) {
 		sc, err := scopeArgs(args)
 		if err != nil {
-			return err
+			return changed{}, err
 		}
-		if err := checkReason(reason); err != nil {
-			return err
-		}
-		c, err := o.control()
-		if err != nil {
-			return err
+		if sc, err = c.openScope(ctx, sc); err != nil {
+			return changed{}, err
 		}
 		body := api.ResetRequest{Scope: sc, IfMatch: ifMatch, Reason: reason, By: currentUser()}
-		done, err := post[api.ChangeResult](cmd.Context(), c, "/v1/breakers/reset", body)
-		if err != nil {
-			return err
+		done, err := post[api.ResetResult](ctx, c, "/v1/breakers/reset", body)
+		if done.Scope.Kind != schema.ScopeNone { // of an older version it is not there
+			sc = done.Scope
 		}
-		return p.print(done, func(w io.Writer) error {
-			points, err := c.appliedPoints(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return report.Printf(w, "closed: %s %s, %s\n", sc.Kind, sc.Value, c.awaitRollout(cmd.Context(), done.Generation, points))
-		})
-	}
+		return changed{result: done.ChangeResult, what: fmt.Sprintf("closed: %s %s", sc.Kind, sc.Value), forever: "until a trip opens it",
+			undo: o.undoOf("breakers", "trip", sc.Kind.String(), sc.Value, "--until-reset")}, err
+	})
 	reasonFlag(cmd, &reason)
 	cmd.Flags().Int64Var(&ifMatch, "if-match", 0, "reset only if the breaker has this generation")
 	return cmd
 }
+
+// openScope returns the scope of the breaker that a person names: a prefix of at least six characters
+// of a run, credential or other target is completed from the breakers that are not closed. A name
+// that fits none is returned unchanged: the point resolves it.
+func (c *controlClient) openScope(ctx context.Context, sc schema.Scope) (schema.Scope, error) {
+	list, err := get[[]api.BreakerLine](ctx, c, "/v1/breakers")
+	if err != nil {
+		return sc, err
+	}
+	list = slices.DeleteFunc(list, func(l api.BreakerLine) bool { return l.Scope.Kind != sc.Kind })
+	l, err := breakerNames.find(sc.Value, list)
+	switch {
+	case err == nil:
+		return l.Scope, nil
+	case isUsage(err):
+		return sc, err
+	}
+	return sc, nil
+}
+
+// breakerNames is how breakers of one kind of scope are named.
+var breakerNames = names[api.BreakerLine]{what: "breaker", list: "flyball breakers list",
+	id:   func(l *api.BreakerLine) string { return l.Scope.Value },
+	show: func(l *api.BreakerLine) string { return fmt.Sprintf("%s since %s: %s", l.State, l.Since, l.Reason) }}
 
 // isNotFound reports whether the control API does not know the target.
 func isNotFound(err error) (*apiError, bool) {

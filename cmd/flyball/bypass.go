@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -73,32 +74,23 @@ func (r *bypassReport) print(w io.Writer, agent string) error {
 	if agent != "" {
 		who = fmt.Sprintf("the established agent %s is not denied; who only claims its name is", agent)
 	}
-	return report.Printf(w, "bypass: %s, in %s\nholds until %s, %s\nend it: %s\n", who, r.Deployment, r.Until,
-		rollout{r.Enforced, r.NotYet}, r.Undo)
+	report.Printf(w, "bypass: %s, in %s\n", who, r.Deployment)
+	printMet(w, r.Met)
+	return report.Printf(w, "holds until %s, %s\nend it: %s\n", r.Until, rollout{r.Enforced, r.NotYet}, r.Undo)
 }
 
 func endBypassCommand(o *options) *cobra.Command {
 	var agent, reason string
 	cmd := &cobra.Command{Use: "end", Short: "End a bypass before its time", Args: cobra.NoArgs}
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		p, err := o.printer(cmd, formTable, formJSON)
-		if err != nil {
-			return err
-		}
-		if err := checkReason(reason); err != nil {
-			return err
-		}
-		c, err := o.control()
-		if err != nil {
-			return err
-		}
+	cmd.RunE = order(o, &reason, func(ctx context.Context, c *controlClient, _ []string) (changed, error) {
 		body := api.EndBypassRequest{Agent: agent, Reason: reason, By: currentUser()}
-		done, err := post[api.ChangeResult](cmd.Context(), c, "/v1/bypass/end", body)
-		if err != nil {
-			return err
+		done, err := post[api.ChangeResult](ctx, c, "/v1/bypass/end", body)
+		again := []string{"bypass", "--for", "30m"}
+		if agent != "" {
+			again = append(again, "--agent", agent)
 		}
-		return p.print(done, func(w io.Writer) error { return report.Printf(w, "the bypass has ended\n") })
-	}
+		return changed{result: done, what: "the bypass has ended", forever: "until another bypass", undo: o.undoOf(again...)}, err
+	})
 	cmd.Flags().StringVar(&agent, "agent", "", "end the bypass of this agent (default: that of the tenant)")
 	reasonFlag(cmd, &reason)
 	return cmd

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -15,7 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"flyball/cmd/internal/config"
+	"flyball/cmd/internal/app"
 	"flyball/detect/enforce/api"
 	"flyball/detect/enforce/manifest"
 	"flyball/schema"
@@ -30,46 +31,46 @@ const maxControlAnswer = 32 << 20
 // controlClient sends requests to the control API of an enforcement point.
 type controlClient struct {
 	http   *http.Client
-	base   string // scheme and address
-	token  string // empty: none is needed
-	listen string // control.listen
+	target target
+	// reached names the deployment that answered last; the zero value: none, or one that does not
+	// name itself.
+	reached reached
 }
 
-// newControlClient returns a client for the process of a configuration. It reads the
-// token from FLYBALL_TOKEN. It trusts the system's certificate authorities and the
-// certificate that the configuration sets for the listener.
-func newControlClient(c config.Config) (*controlClient, error) {
-	client := &controlClient{http: &http.Client{Timeout: controlTimeout}, base: "http://" + c.Control.Listen,
-		token: os.Getenv("FLYBALL_TOKEN"), listen: c.Control.Listen}
-	if c.Control.TLS.Cert == "" {
+// reached is the deployment that answered a request, by the headers of its response.
+type reached struct{ id, tenant string }
+
+// newControlClient returns a client for a target. It trusts the system's certificate
+// authorities and those of the target.
+func newControlClient(t target) (*controlClient, error) {
+	client := &controlClient{http: &http.Client{Timeout: controlTimeout}, target: t}
+	if len(t.authorities) == 0 {
 		return client, nil
 	}
 	pool, err := x509.SystemCertPool()
 	if err != nil {
 		pool = x509.NewCertPool()
 	}
-	for _, file := range []string{c.Control.TLS.Cert, c.Control.TLS.CA} {
-		if file == "" {
-			continue
-		}
-		pem, err := os.ReadFile(file)
+	for _, a := range t.authorities {
+		pem, err := os.ReadFile(a.file)
 		if err != nil {
-			return nil, fmt.Errorf("control.tls: %w", err)
+			return nil, usage(fmt.Errorf("%s: %w", a.key, err))
 		}
-		pool.AppendCertsFromPEM(pem)
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, usage(fmt.Errorf("%s: no certificate in %s", a.key, a.file))
+		}
 	}
-	client.base = "https://" + c.Control.Listen
 	client.http.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}
 	return client, nil
 }
 
-// control is the client for the process of the command's configuration.
+// control is the client for the deployment that the command's flags, environment and files name.
 func (o *options) control() (*controlClient, error) {
-	c, err := o.load()
+	t, err := o.target()
 	if err != nil {
 		return nil, err
 	}
-	return newControlClient(c)
+	return newControlClient(t)
 }
 
 // send sends a request with a JSON body (nil: none) and returns the body of the
@@ -82,29 +83,31 @@ func (c *controlClient) send(ctx context.Context, method, path string, body any)
 			return nil, err
 		}
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(text))
+	req, err := http.NewRequestWithContext(ctx, method, c.target.url+path, bytes.NewReader(text))
 	if err != nil {
 		return nil, err
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
+	if c.target.token != "" {
+		req.Header.Set("Authorization", "Bearer "+string(c.target.token))
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("control.listen: %w; is flyball up, or the role control, running there?", err)
+		return nil, fmt.Errorf("%s: %w; is flyball up, or the role control, running there?", c.target.from, err)
 	}
 	defer resp.Body.Close()
+	c.reached = reached{resp.Header.Get(app.HeaderDeployment), resp.Header.Get(app.HeaderTenant)}
 	out, err := io.ReadAll(io.LimitReader(resp.Body, maxControlAnswer))
 	if err != nil {
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		var p struct{ Detail string }
+		var p struct{ Detail, Reason string }
 		_ = json.Unmarshal(out, &p)
-		return nil, &apiError{method: method, path: path, code: resp.StatusCode, status: resp.Status, detail: p.Detail}
+		return nil, &apiError{method: method, path: path, code: resp.StatusCode, status: resp.Status, detail: p.Detail, reason: p.Reason,
+			advice: c.advice(resp.StatusCode)}
 	}
 	return out, nil
 }
@@ -112,11 +115,31 @@ func (c *controlClient) send(ctx context.Context, method, path string, body any)
 // apiError is a response of the control API with an error status.
 type apiError struct {
 	method, path, status, detail string
+	reason                       string // named reason; empty: of an older version
 	code                         int
+	advice                       string // what to do about a token; empty: nothing
 }
 
 func (e *apiError) Error() string {
-	return fmt.Sprintf("%s %s: %s: %s", e.method, e.path, e.status, e.detail)
+	text := fmt.Sprintf("%s %s: %s: %s", e.method, e.path, e.status, e.detail)
+	if e.advice != "" {
+		text += "; " + e.advice
+	}
+	return text
+}
+
+// advice says which deployment refused a token, which token it was, and how to pass another one.
+// It is empty for a status that is not about tokens.
+func (c *controlClient) advice(code int) string {
+	if code != http.StatusUnauthorized && code != http.StatusForbidden {
+		return ""
+	}
+	sent := "no token was sent"
+	if c.target.token != "" {
+		sent = "the token of " + c.target.tokenFrom + " was sent"
+	}
+	return fmt.Sprintf("%s refused, %s; pass a token by --token-file FILE, by FLYBALL_TOKEN, or by a profile (flyball profile add)",
+		c.deployment(""), sent)
 }
 
 // requestJSON sends a request and decodes the JSON of its response.
@@ -145,9 +168,30 @@ func (c *controlClient) change(ctx context.Context, path string, body any) error
 	return err
 }
 
-// deployment names the tenant and the address that a change was made at.
+// deployment names the deployment that answered last, its address and a tenant ("": the tenant
+// whose state its commands change). Every command that changes something prints it.
 func (c *controlClient) deployment(tenant string) string {
-	return fmt.Sprintf("tenant %s at %s", tenant, c.listen)
+	return describeDeployment(c.reached, c.target, tenant)
+}
+
+func describeDeployment(r reached, t target, tenant string) string {
+	if tenant = cmp.Or(tenant, r.tenant, t.tenant); tenant != "" {
+		tenant = "tenant " + tenant
+	}
+	where := "at " + t.where
+	if t.profile != "" {
+		where += " (profile " + t.profile + ")"
+	}
+	if r.id != "" {
+		where = "deployment " + r.id + " " + where
+	}
+	switch {
+	case tenant == "":
+		return where
+	case r.id != "":
+		return tenant + " of " + where
+	}
+	return tenant + " " + where
 }
 
 // manifests returns the manifests in force.
@@ -180,8 +224,8 @@ func callerByTrust(name, trust string) caller {
 const maxArmedAgents = 300
 
 // enforcement reads from the running points, for each agent, whether findings about it
-// are enforced. It returns an empty map if no point answers.
-func (c *controlClient) enforcement(ctx context.Context, agents []caller) map[string]api.ArmedAgent {
+// are enforced. With an error the map is empty: nothing is known.
+func (c *controlClient) enforcement(ctx context.Context, agents []caller) (map[string]api.ArmedAgent, error) {
 	out := map[string]api.ArmedAgent{}
 	for part := range slices.Chunk(agents, maxArmedAgents) {
 		var body api.ArmedAgentsRequest
@@ -199,13 +243,13 @@ func (c *controlClient) enforcement(ctx context.Context, agents []caller) map[st
 		}
 		list, err := post[[]api.ArmedAgent](ctx, c, "/v1/arming/agents", body)
 		if err != nil {
-			return map[string]api.ArmedAgent{}
+			return map[string]api.ArmedAgent{}, err
 		}
 		for _, a := range list {
 			out[a.Agent] = a
 		}
 	}
-	return out
+	return out, nil
 }
 
 // currentUser is the user name that commands are recorded under when no token sets one.

@@ -16,7 +16,7 @@ func openDatabase(c config.Config) (database, error) { return app.OpenDatabase(c
 
 // database opens the connection to ClickHouse that the configuration names.
 func (o *options) database() (config.Config, database, error) {
-	c, err := o.load()
+	c, err := o.loadClient()
 	if err != nil {
 		return c, nil, err
 	}

@@ -2,19 +2,27 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/replay"
 	"flyball/cmd/internal/report"
+	"flyball/ingest/deadletter"
 	"flyball/ingest/decode"
+	"flyball/ingest/redact"
 	"flyball/schema/clickhouse/query"
+	"flyball/schema/kafka"
+	"flyball/schema/wire"
 )
 
 func deadLettersCommand(o *options) *cobra.Command {
@@ -26,7 +34,7 @@ func deadLettersCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "dead-letters", Args: cobra.NoArgs, RunE: a.run(o),
 		Short: "List the records that could not be read, by reason and topic, with the newest of each"}
 	w.flags(cmd, "")
-	cmd.AddCommand(replayDeadLettersCommand(o))
+	cmd.AddCommand(replayDeadLettersCommand(o), showDeadLetterCommand(o))
 	return cmd
 }
 
@@ -43,6 +51,114 @@ func replayDeadLettersCommand(o *options) *cobra.Command {
 	return cmd
 }
 
+// deadLetter is one dead letter as it is shown: without the secrets that are recognised in it.
+type deadLetter struct {
+	ID     int64      `json:"id"` // its offset in flyball.dead-letters
+	Reason string     `json:"reason"`
+	Detail string     `json:"detail"`
+	From   string     `json:"from"` // TOPIC/PARTITION/OFFSET/ITEM
+	At     query.Time `json:"at"`   // of the record that held it
+	Bytes  int        `json:"bytes"`
+	Sealed bool       `json:"sealed"` // something was left out when it was written; the original is sealed beside it
+	Key    string     `json:"key"`
+	Value  string     `json:"value"`
+}
+
+func showDeadLetterCommand(o *options) *cobra.Command {
+	a := answer[deadLetter]{query: showDeadLetter, table: printDeadLetter}
+	return &cobra.Command{Use: "show ID", Args: cobra.ExactArgs(1), RunE: a.run(o),
+		Short: "Show one record that could not be read, without the secrets that are recognised in it",
+		Long: "Show one record that could not be read. ID is the first column of the listing, or TOPIC/PARTITION/OFFSET/ITEM.\n" +
+			"Secrets with a known name or form are left out; an opaque secret in a field with a harmless name is shown."}
+}
+
+// showDeadLetter reads one dead letter from Kafka.
+func showDeadLetter(r *request) (deadLetter, error) {
+	var none deadLetter
+	c, err := r.config()
+	if err != nil {
+		return none, err
+	}
+	offset, err := strconv.ParseInt(r.args[0], 10, 64)
+	if err != nil {
+		db, err := r.database()
+		if err != nil {
+			return none, err
+		}
+		if offset, err = query.DeadLetterAt(r.ctx, db, r.args[0]); err != nil {
+			return none, err
+		}
+	}
+	clients, err := app.KafkaConfig(c)
+	if err != nil {
+		return none, err
+	}
+	letter, err := readDeadLetter(r.ctx, clients, offset)
+	return letter, app.ExplainRefusal(err)
+}
+
+// readDeadLetter returns the dead letter at an offset.
+func readDeadLetter(ctx context.Context, clients kafka.Config, offset int64) (deadLetter, error) {
+	var found *kgo.Record
+	errFound := errors.New("found")
+	if offset >= 0 {
+		_, err := kafka.ReadToEnd(ctx, clients, "dead-letters", wire.DeadLettersTopic, map[int32]int64{0: offset}, func(rec *kgo.Record) error {
+			found = rec
+			return errFound
+		})
+		if err != nil && !errors.Is(err, errFound) {
+			return deadLetter{}, err
+		}
+	}
+	if found == nil || found.Offset != offset {
+		return deadLetter{}, fmt.Errorf("no dead letter has the id %d: the listing's first column has the newest of each kind; "+
+			"they are kept for %s", offset, retention(wire.DeadLettersTopic))
+	}
+	return newDeadLetter(found), nil
+}
+
+func newDeadLetter(r *kgo.Record) deadLetter {
+	h := map[string]string{}
+	for _, v := range r.Headers {
+		h[v.Key] = string(v.Value)
+	}
+	at, _ := strconv.ParseInt(h[wire.HeaderAt], 10, 64)
+	_, sealed := h[wire.HeaderSealed]
+	return deadLetter{ID: r.Offset, Reason: h[wire.HeaderReason], Detail: redact.Text(h[wire.HeaderDetail]),
+		From: strings.Join([]string{h[wire.HeaderTopic], h[wire.HeaderPartition], h[wire.HeaderOffset], h[wire.HeaderItem]}, "/"),
+		At:   query.Time{Time: time.Unix(0, at)}, Bytes: len(r.Value), Sealed: sealed,
+		Key: string(redact.Record(r.Key)), Value: string(redact.Record(r.Value))}
+}
+
+// retention is how long a topic keeps its records by default.
+func retention(topic string) time.Duration {
+	for _, s := range wire.Specs {
+		if s.Name == topic {
+			return s.Retention
+		}
+	}
+	return 0
+}
+
+// printDeadLetter prints a dead letter; each line of its value has a mark before it, so that a value cannot look like another line.
+func printDeadLetter(w io.Writer, d deadLetter) error {
+	if err := report.Printf(w, "%d  %s  %s\nfrom %s at %s, %d bytes\n", d.ID, d.Reason, d.Detail, d.From, d.At, d.Bytes); err != nil {
+		return err
+	}
+	if d.Sealed {
+		report.Printf(w, "secrets were left out when it was written; a replay sends the original, which is sealed beside it\n")
+	}
+	if d.Key != "" {
+		report.Printf(w, "key    | %s\n", d.Key)
+	}
+	for _, line := range strings.Split(d.Value, "\n") {
+		if err := report.Printf(w, "value  | %s\n", line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // replayDeadLetters sends dead letters again and waits until their calls are stored.
 func replayDeadLetters(r *request, opt replay.DeadLetterOptions) (replay.DeadLetterResult, error) {
 	var none replay.DeadLetterResult
@@ -54,13 +170,18 @@ func replayDeadLetters(r *request, opt replay.DeadLetterOptions) (replay.DeadLet
 	if err != nil {
 		return none, err
 	}
-	if opt.Kafka, err = app.KafkaConfig(c); err != nil {
+	if opt.Kafka, err = app.ConnectKafka(r.ctx, c); err != nil {
 		return none, err
 	}
 	key, err := app.ReadSecretKey(c, false)
 	if err != nil {
 		return none, err
 	}
+	seal, err := deadletter.NewSeal(key)
+	if err != nil {
+		return none, err
+	}
+	opt.Original = seal.Original
 	p, err := newPipeline(c, key)
 	if err != nil {
 		return none, err

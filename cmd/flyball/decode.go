@@ -118,8 +118,10 @@ func setInput(c *config.Config, f decodeFlags, from string, named bool) (format 
 	if f.mapping != "" && !named {
 		format = programs[len(programs)-1].Name
 	}
-	c.Kafka.Inputs = []config.Input{{Topic: from, Format: format}}
-	return format, c.Validate()
+	c.Kafka.Inputs = []config.Input{{Topic: "decode", Format: format}}
+	err = c.Validate()
+	c.Kafka.Inputs[0].Topic = from // the name of a file need not be one of a topic
+	return format, err
 }
 
 // decodePipeline returns the decoder of a configuration. Without the deployment's key,

@@ -4,10 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"flyball/cmd/internal/app"
+	"flyball/cmd/internal/config"
 	engine "flyball/cmd/internal/embedded/clickhouse"
 )
 
@@ -32,8 +33,9 @@ func engineCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if opt.Path == "" {
-			opt.Path = filepath.Join(c.Data, "engine")
+		opt, err := engineOptions(c, opt)
+		if err != nil {
+			return err
 		}
 		if !cmd.Flags().Changed("listen") {
 			opt.Listen = c.ClickHouse.Listen
@@ -48,6 +50,24 @@ func engineCommand(o *options) *cobra.Command {
 	cmd.Flags().StringVar(&opt.Listen, "listen", opt.Listen, "address of the HTTP interface (default: clickhouse.listen)")
 	cmd.AddCommand(engineFetchCommand())
 	return cmd
+}
+
+// engineOptions returns the options of an engine: of the configuration for one that is started
+// alone, which makes its password if there is none. The child of `flyball up` gets them from its
+// parent.
+func engineOptions(c config.Config, flags engine.Options) (engine.Options, error) {
+	if engine.IsChild() {
+		return flags, nil
+	}
+	if err := app.MakeEnginePassword(c); err != nil {
+		return flags, err
+	}
+	opt, err := app.EngineOptions(c)
+	if flags.Path != "" {
+		opt.Path = flags.Path
+	}
+	opt.Listen = flags.Listen
+	return opt, err
 }
 
 func engineFetchCommand() *cobra.Command {

@@ -111,7 +111,8 @@ func addExceptionCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		added := exceptionAdded{done, c.deployment(done.Tenant), fmt.Sprintf("%s exceptions remove %s --reason '…'", o.programName(), done.Ref)}
+		held := c.awaitChange(cmd.Context(), &done.ChangeResult)
+		added := exceptionAdded{done, c.deployment(done.Tenant), held.applied, held.pending, o.undoOf("exceptions", "remove", done.Ref)}
 		return p.print(added, func(w io.Writer) error { return added.print(w, body) })
 	}
 	fl := cmd.Flags()
@@ -152,8 +153,10 @@ func (f *exceptionFlags) body(now time.Time) (*api.AddExceptionRequest, error) {
 // exceptionAdded is what `exceptions add -o json` prints.
 type exceptionAdded struct {
 	api.ExceptionResult
-	Deployment string `json:"deployment"`
-	Undo       string `json:"undo"`
+	Deployment string   `json:"deployment"`
+	Enforced   []string `json:"in_force_at"` // points
+	NotYet     []string `json:"not_yet_at"`
+	Undo       string   `json:"undo"`
 }
 
 func (e *exceptionAdded) print(w io.Writer, body *api.AddExceptionRequest) error {
@@ -166,63 +169,39 @@ func (e *exceptionAdded) print(w io.Writer, body *api.AddExceptionRequest) error
 	for _, note := range e.Notes {
 		report.Printf(w, "note: %s\n", note)
 	}
-	return report.Printf(w, "undo: %s\n", e.Undo)
+	printMet(w, e.Met)
+	until := e.Until
+	if until == "" {
+		until = "its end"
+	}
+	return report.Printf(w, "holds until %s, %s\nundo: %s\n", until, rollout{e.Enforced, e.NotYet}, e.Undo)
 }
 
 func removeExceptionCommand(o *options) *cobra.Command {
 	var reason string
-	cmd := &cobra.Command{Use: "remove ID", Short: "Remove an exception", Args: cobra.ExactArgs(1)}
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		p, err := o.printer(cmd, formTable, formJSON)
+	cmd := &cobra.Command{Use: "remove ID", Short: "Remove an exception, by its id or the beginning of it", Args: cobra.ExactArgs(1)}
+	cmd.RunE = order(o, &reason, func(ctx context.Context, c *controlClient, args []string) (changed, error) {
+		list, err := get[[]api.ExceptionLine](ctx, c, "/v1/exceptions")
 		if err != nil {
-			return err
+			return changed{}, err
 		}
-		if err := checkReason(reason); err != nil {
-			return err
-		}
-		c, err := o.control()
+		l, err := exceptionNames.find(args[0], list)
 		if err != nil {
-			return err
-		}
-		id, err := resolveException(cmd.Context(), c, args[0])
-		if err != nil {
-			return err
+			return changed{}, err
 		}
 		body := api.RemoveExceptionRequest{Reason: reason, By: currentUser()}
-		done, err := post[api.ChangeResult](cmd.Context(), c, "/v1/exceptions/"+url.PathEscape(id)+"/remove", body)
-		if err != nil {
-			return err
+		done, err := post[api.ChangeResult](ctx, c, "/v1/exceptions/"+url.PathEscape(l.ID)+"/remove", body)
+		again := []string{"exceptions", "add", "--agent", l.Agent, "--family", l.Family}
+		for _, r := range l.Routes {
+			again = append(again, "--route", r)
 		}
-		return p.print(done, func(w io.Writer) error { return report.Printf(w, "%s: removed\n", id) })
-	}
+		return changed{result: done, what: l.ID + ": removed", forever: "for good", undo: o.undoOf(append(again, "--until", l.Expires)...)}, err
+	})
 	reasonFlag(cmd, &reason)
 	return cmd
 }
 
-// minIDPrefix is the minimum length of an id's prefix that can be given instead of the id.
-const minIDPrefix = 6
-
-// resolveException returns the id of the exception that has an id or a prefix of an id.
-// A term that fits none is returned unchanged: the point refuses it.
-func resolveException(ctx context.Context, c *controlClient, term string) (string, error) {
-	list, err := get[[]api.ExceptionLine](ctx, c, "/v1/exceptions")
-	if err != nil {
-		return "", err
-	}
-	var found []string
-	for _, l := range list {
-		if l.ID == term {
-			return l.ID, nil
-		}
-		if len(term) >= minIDPrefix && strings.HasPrefix(l.ID, term) {
-			found = append(found, l.ID)
-		}
-	}
-	switch len(found) {
-	case 0:
-		return term, nil
-	case 1:
-		return found[0], nil
-	}
-	return "", fmt.Errorf("%q names %s", term, strings.Join(found, ", "))
-}
+// exceptionNames is how exceptions of commands are named.
+var exceptionNames = names[api.ExceptionLine]{what: "exception", list: "flyball exceptions list (those of the file are changed there)",
+	id:   func(l *api.ExceptionLine) string { return l.ID },
+	show: func(l *api.ExceptionLine) string { return l.Family + " of " + l.Agent + ", until " + l.Expires }}

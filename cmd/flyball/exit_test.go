@@ -75,7 +75,7 @@ func TestWrongUsageIsExitStatusTwoAndNamesTheRule(t *testing.T) {
 
 func TestWhatDoesNotAnswerIsExitStatusOne(t *testing.T) {
 	for _, args := range [][]string{{"runs"}, {"breakers", "list"}, {"findings", "show", "f_1"}, {"status"}, {"arm", "bot", "--reason", "r"}} {
-		if code, out, errs := newFixture(t, "").run(args...); code != exitFailed || out != "" || !strings.HasPrefix(errs, "flyball: ") {
+		if code, out, errs := newFixture(t, `kafka: {brokers: ["127.0.0.1:1"]}`).run(args...); code != exitFailed || out != "" || !strings.HasPrefix(errs, "flyball: ") {
 			t.Errorf("%q: exit %d, %q, %q", args, code, out, errs)
 		}
 	}
@@ -95,7 +95,7 @@ func TestListingsBeginWithTheID(t *testing.T) {
 		"tasks":     "TASK",
 		"manifests": "AGENT", "exceptions": "ID", "exceptions-of-the-file": "EXCEPTION", "agents": "AGENT", "coverage": "AGENT",
 		"arming":   "PATTERN",
-		"settings": "SETTING", "start-here": "AGENT", "quotas": "AGENT", "audit": "SEQ", "receipts": "GENERATION", "dead-letters": "TOPIC"} {
+		"settings": "SETTING", "start-here": "AGENT", "quotas": "AGENT", "audit": "SEQ", "receipts": "GENERATION", "dead-letters": "ID"} {
 		l := listings()[name]
 		f := newFixture(t, l.yaml)
 		f.db, f.api = l.db, l.api

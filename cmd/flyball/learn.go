@@ -45,7 +45,7 @@ func learnOnce(cmd *cobra.Command, o *options) error {
 	if err := app.Validate(c); err != nil {
 		return usage(err)
 	}
-	kafka, err := app.KafkaConfig(c)
+	kafka, err := app.ConnectKafka(cmd.Context(), c)
 	if err != nil {
 		return err
 	}

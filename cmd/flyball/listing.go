@@ -76,6 +76,7 @@ type request struct {
 	since, until time.Time // of the command's window; zero: not limited
 	now          time.Time
 	stderr       io.Writer // for notes that are not part of the result
+	missing      []string  // parts of the result that could not be read
 
 	options *options
 	loaded  *config.Config
@@ -84,6 +85,15 @@ type request struct {
 
 func newRequest(cmd *cobra.Command, o *options, args []string) *request {
 	return &request{ctx: cmd.Context(), args: args, now: time.Now(), stderr: cmd.ErrOrStderr(), options: o}
+}
+
+// unknown prints that a part of the result could not be read, and why. The exit status is then 3.
+func (r *request) unknown(part string, why error) {
+	if slices.Contains(r.missing, part) {
+		return
+	}
+	r.missing = append(r.missing, part)
+	report.Printf(r.stderr, "unknown: %s: %v\n", part, why)
 }
 
 // close closes the connections that were opened.
@@ -98,7 +108,7 @@ func (r *request) config() (config.Config, error) {
 	if r.loaded != nil {
 		return *r.loaded, nil
 	}
-	c, err := r.options.load()
+	c, err := r.options.loadClient()
 	if err == nil {
 		r.loaded = &c
 	}
@@ -122,13 +132,7 @@ func (r *request) database() (database, error) {
 }
 
 // control is the client of the control API.
-func (r *request) control() (*controlClient, error) {
-	c, err := r.config()
-	if err != nil {
-		return nil, err
-	}
-	return newControlClient(c)
-}
+func (r *request) control() (*controlClient, error) { return r.options.control() }
 
 // answer is a command that reads a T and prints it.
 type answer[T any] struct {
@@ -157,10 +161,18 @@ func (a answer[T]) run(o *options) func(*cobra.Command, []string) error {
 		if err != nil {
 			return err
 		}
-		if err := p.print(v, func(w io.Writer) error { return a.table(w, v) }); err != nil || a.exit == nil {
+		if err := p.print(v, func(w io.Writer) error { return a.table(w, v) }); err != nil {
 			return err
 		}
-		return a.exit(v)
+		if a.exit != nil {
+			if err := a.exit(v); err != nil {
+				return err
+			}
+		}
+		if len(r.missing) > 0 {
+			return errIncomplete
+		}
+		return nil
 	}
 }
 

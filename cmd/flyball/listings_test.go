@@ -139,10 +139,10 @@ func listings() map[string]struct {
 			append(storedRun(runA, "nightly", "billing/bot")[:23], "open"), storedRun(runB, "", "")}}}},
 		"find": {args: []string{"find", "nightly"}, db: fakeDB{
 			{in: "WHERE run_key =", rows: [][]any{{runA, "nightly", "billing/bot", uint64(42), last, last}}},
-			{in: "WHERE trace_id =", rows: [][]any{{runB, "", "", uint64(1), last, last}}}}},
+			{in: "calls WHERE trace_id =", rows: [][]any{{runB, "", "", uint64(1), last, last}}}}},
 		"find-nothing": {
 			args: []string{"find", "nigtly"},
-			db:   fakeDB{{in: "ngramDistance", rows: [][]any{storedRun(runA, "nightly", "billing/bot")}}},
+			db:   fakeDB{{in: "SELECT kind, value", rows: [][]any{{"run", "nightly", "spelling", last}}}},
 		},
 		"findings": {args: []string{"findings"}, db: fakeDB{{in: "SELECT finding_id", rows: [][]any{
 			{
@@ -166,6 +166,9 @@ func listings() map[string]struct {
 				"true",
 				"ops",
 				"seen",
+				uint64(2500),
+				"default",
+				last,
 			},
 			{
 				"f_2",
@@ -188,6 +191,9 @@ func listings() map[string]struct {
 				"true",
 				"",
 				"",
+				uint64(0),
+				"default",
+				at("1970-01-01 00:00:00"),
 			}}}}},
 		"rates": {args: []string{"findings", "rates"}, db: fakeDB{
 			{in: "'scope.target_outside '", rows: [][]any{{"targets", uint64(4), uint64(1), uint64(1), uint64(0), uint64(2), uint64(2000)}}},
@@ -225,8 +231,9 @@ func listings() map[string]struct {
 			args: []string{"breakers", "gates"},
 			api: map[string]string{
 				"GET /v1/grants": `[{"gate_id":"g_1","tenant":"default","state":"pending","agent_id":"billing/bot","route":"POST /refunds",
+"holder":"run:` + runA + `","run_id":"` + runA + `","run_key":"nightly","path":"/refunds/7","resources":["customer:5","order:9"],
 "resource":"order:9","amount":"900",
-"currency":"EUR","why":"policy.amount","asked":"2026-11-20T10:00:00.25Z"},{"gate_id":"g_2","tenant":"default","state":"granted",
+"currency":"EUR","why":"policy.autonomy:always_asks","asked":"2026-11-20T10:00:00.25Z"},{"gate_id":"g_2","tenant":"default","state":"granted",
 "route":"POST /refunds","why":"policy.amount","by":"ops","asked":"2026-11-20T09:00:00Z"}]`,
 			},
 		},
@@ -245,7 +252,7 @@ func listings() map[string]struct {
 		"tasks": {
 			args: []string{"task", "list"},
 			api: map[string]string{
-				"GET /v1/runs": `[{"task_id":"t_1","tenant":"default","agent_id":"billing/bot","run_key":"nightly","type":"refund",
+				"GET /v1/runs": `[{"task_id":"t_1","tenant":"default","agent_id":"billing/bot","run_key":"nightly","task_type":"refund",
 "targets":["order:1","order:2"],
 "by":"orchestrator","declared":"2026-11-20T10:00:00Z","expires":"2026-11-20T11:00:00Z"}]`,
 			},

@@ -95,5 +95,8 @@ func exitStatus(err error, stderr io.Writer) int {
 	if errors.As(err, &ee) {
 		return ee.code
 	}
+	if isAmbiguous(err) {
+		return exitUsage
+	}
 	return exitFailed
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -84,6 +85,10 @@ func manifestApplyCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "apply FILE…", Args: cobra.MinimumNArgs(1),
 		Short: "Put manifests in force; a manifest with an error is refused and the present one stays in force"}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		p, err := o.printer(cmd, formTable, formJSON)
+		if err != nil {
+			return err
+		}
 		if err := checkReason(reason); err != nil {
 			return err
 		}
@@ -101,12 +106,24 @@ func manifestApplyCommand(o *options) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[i], err)
 			}
-			report.Printf(cmd.OutOrStdout(), "%s: version %d in force\n", done.Ref, done.Generation)
+			if err := c.printChange(cmd.Context(), p, o.appliedManifest(done)); err != nil {
+				return err
+			}
 		}
 		return nil
 	}
 	reasonFlag(cmd, &reason)
 	return cmd
+}
+
+// appliedManifest describes a manifest that is now in force.
+func (o *options) appliedManifest(done api.ChangeResult) changed {
+	out := changed{result: done, what: fmt.Sprintf("%s: version %d in force", done.Ref, done.Generation),
+		forever: "until a command changes it", undo: o.undoOf("manifest", "drop", done.Ref)}
+	if len(done.Met) > 0 && strings.HasPrefix(done.Met[0], "version ") {
+		out.undo, out.final = "", "apply the file of the version before again: flyball manifest apply FILE"
+	}
+	return out
 }
 
 // readManifests are the texts of files, each of which is a manifest.
@@ -128,9 +145,11 @@ func readManifests(files []string) ([]string, error) {
 func manifestDropCommand(o *options) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{Use: "drop AGENT", Short: "Remove a manifest", Args: cobra.ExactArgs(1)}
-	cmd.RunE = order(o, &reason, func(ctx context.Context, c *controlClient, args []string) (string, error) {
+	cmd.RunE = order(o, &reason, func(ctx context.Context, c *controlClient, args []string) (changed, error) {
 		body := api.DropManifestRequest{Agent: args[0], Reason: reason, By: currentUser()}
-		return args[0] + ": dropped", c.change(ctx, "/v1/manifests/drop", body)
+		done, err := post[api.ChangeResult](ctx, c, "/v1/manifests/drop", body)
+		return changed{result: done, what: args[0] + ": its manifest is dropped", forever: "until a manifest is applied",
+			final: "apply the manifest's file again: flyball manifest apply FILE"}, err
 	})
 	reasonFlag(cmd, &reason)
 	return cmd

@@ -35,7 +35,7 @@ func migrateCommand(o *options) *cobra.Command {
 }
 
 func migrateTopics(ctx context.Context, c config.Config, plan bool, w io.Writer) error {
-	clients, err := app.KafkaConfig(c)
+	clients, err := app.ConnectKafka(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,11 @@ func readReach(r *request, who query.Caller) ([]reach.Report, error) {
 	var reports []reach.Report
 	for _, agent := range agents {
 		m, doc := manifests.ForAgent("", agent, schema.TrustVerified)
-		armed := control.enforcement(r.ctx, []caller{{name: agent}})[agent].State == "armed"
+		enforced, err := control.enforcement(r.ctx, []caller{{name: agent}})
+		if err != nil {
+			return nil, err
+		}
+		armed := enforced[agent].State == "armed"
 		reports = append(reports, reach.Analyze(agent, m, doc.Version, c.Control.WithoutManifest == "ask", armed, routes))
 	}
 	return reports, nil

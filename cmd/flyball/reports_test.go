@@ -1,8 +1,12 @@
 package main
 
 import (
+	"math"
 	"strings"
 	"testing"
+	"time"
+
+	"flyball/schema/clickhouse/query"
 )
 
 // touchedDB answers the queries for the touched set of a run.
@@ -24,7 +28,9 @@ func touchedDB(resource string) fakeDB {
 				uint64(10),
 				first,
 				first,
+				[]string{"billing/bot"},
 				[]string{runA},
+				uint64(1),
 			},
 			{
 				"customer:7",
@@ -38,12 +44,18 @@ func touchedDB(resource string) fakeDB {
 				uint64(4000),
 				first,
 				last,
-				[]string{runA},
+				[]string{"billing/bot", "billing/bot-2"},
+				[]string{runA, runB},
+				uint64(3),
 			}}},
 		{
 			in:   "min(start_time), max(start_time) FROM",
 			rows: [][]any{{"delete", "irreversible", uint64(2), first, first}, {"read", "read_only", uint64(40), first, last}},
 		},
+		{in: "FROM calls_store", rows: [][]any{{first, uint8(1)}}},
+		{in: "AS gateway, count() AS n", rows: [][]any{{"edge", uint64(40), uint64(30)}, {"mesh", uint64(2), uint64(2)}}},
+		{in: "FROM runs WHERE run_id IN", rows: [][]any{append(storedRun(runA, "nightly", "billing/bot")[:23], "open")}},
+		{in: "FROM findings WHERE run_id IN", rows: [][]any{{runA, "f_1", "runaway.loop", "trip", "open", "The same call, 40 times"}}},
 		{in: "SELECT DISTINCT toString(run_id) AS linked", rows: [][]any{{runB}}},
 		{
 			in:   "max(agent_trust) >= 'infrastructure', credential_id",
@@ -63,10 +75,12 @@ flyball_detect_calls_by_rule_total{rule="explicit"} 90
 flyball_detect_calls_by_rule_total{rule="session"} 8
 # TYPE flyball_detect_open_runs gauge
 flyball_detect_open_runs 7
-# TYPE flyball_store_lag_records gauge
-flyball_store_lag_records 0
-# TYPE flyball_store_lag_seconds gauge
-flyball_store_lag_seconds{partition="0"} 0.5
+# TYPE flyball_lag_known gauge
+flyball_lag_known 1
+# TYPE flyball_lag_records gauge
+flyball_lag_records{group="flyball-ingest",partition="0",topic="gateway-logs"} 0
+flyball_lag_records{group="flyball-detect",partition="0",topic="flyball.calls"} 0
+flyball_lag_records{group="flyball-store",partition="0",topic="flyball.journal"} 0
 # TYPE flyball_store_rows_total counter
 flyball_store_rows_total{table="calls"} 98
 # TYPE process_resident_memory_bytes gauge
@@ -84,14 +98,44 @@ const statusText = `{"point":"p1","applied":11,"stale":true,"trip_budget":{"trip
 "settings":{"tenant":"default","trips_per_hour":5,"agents_percent":10,"generation":3,"file":{"trips_per_hour":8,"agents_percent":10},
 "differ":true}}`
 
+// leakedKey has the form of a secret key.
+const leakedKey = "sk_live_4eC39HqLyjWDarjtT1zdp7dc"
+
+// processText is a process whose store is refused by ClickHouse, whose file has changed, and one
+// receiver of which refuses pages.
+const processText = `{"roles":["up"],"version":"v1","started":"2026-11-20T09:00:00Z","file":"flyball.yaml",
+"restart_for":["detect.mode","learn"],"mode":"observe","armed":["billing/*"],"kafka":["k1:9092"],"clickhouse":["ch1:8123"],
+"parts":[{"part":"ingest","ready":true},{"part":"store","ready":false,"reason":"ClickHouse is away"},
+{"part":"control","ready":true,"warning":"the command log is silent for 7s"}],
+"lag":{"readers":[{"reader":"ingest","group":"flyball-ingest","topic":"gateway-logs","records":29977,"seconds":61.5,"never_read":1},
+{"reader":"ingest","group":"flyball-ingest","topic":"otlp_logs","records":0,"seconds":0,"no_such_topic":true},
+{"reader":"detect","group":"flyball-detect","topic":"flyball.calls","records":0,"seconds":0},
+{"reader":"store","group":"flyball-store","topic":"flyball.journal","records":412,"seconds":30,"deleted":7}]},
+"receivers":[{"receiver":"soc","refused":"receiver soc refused the page with HTTP 401","since":"2026-11-20T09:30:00Z","undelivered":3},
+{"receiver":"am","failing":"receiver am does not answer at am:9093","since":"2026-11-20T09:31:00Z","undelivered":0},
+{"receiver":"chat","undelivered":0}]}`
+
 // The output of commands that report on one object, in every format.
 func TestReports(t *testing.T) {
 	callColumns := []string{"start_time", "status", "outcome", "method", "path", "effect", "reversibility", "resources", "op_kind"}
 	calls := fakeAnswer{in: "source_offset, item LIMIT", columns: callColumns, rows: [][]any{
 		{at("2026-11-20 10:00:00"), uint16(200), "ok", "GET", "/orders/9", "read", "read_only", []string{"order:9"}, "http"},
 		{at("2026-11-20 10:00:01"), uint16(403), "denied", "DELETE", "/orders/9", "delete", "irreversible", []string{"order:9"}, "http"}}}
+	judgedAt := at("2026-11-20 10:00:01")
 	run := fakeDB{
 		calls,
+		{in: "FROM scores", columns: []string{"at", "calls_partition", "calls_offset", "item", "value", "level", "features", "observed",
+			"usual", "peers",
+			"humans"}, rows: [][]any{{judgedAt, int32(5), int64(269), uint32(0), 7.25, "trip", []string{"repeats"}, []float64{40},
+			[]float64{1.5}, []float64{2}, []float64{math.NaN()}}}},
+		{in: "FROM findings", columns: []string{"finding_id", "family", "level", "state", "summary", "score"},
+			rows: [][]any{{"f_1", "runaway.loop",
+				"trip", "open", "The same call, 40 times", math.NaN()}}},
+		{in: "FROM decisions", columns: []string{"decision_id", "at", "action", "scope_kind", "scope_value", "mode", "reason"}, rows: [][]any{{
+			"d_1", judgedAt, "deny", "run", runA, "armed", "loop"}}},
+		{in: "ORDER BY generation DESC LIMIT 1 BY scope", rows: [][]any{{"run " + runA, "open", "armed", uint64(12), judgedAt,
+			at("2026-11-20 10:15:00"), "loop", "detector", "f_1", uint8(1)}, {"agent billing/bot", "forced_open", "armed", uint64(13), judgedAt,
+			time.Unix(0, 0), "leaked", "ana", "", uint8(0)}}},
 		{
 			in:      "SELECT agent_id, agent_name",
 			columns: []string{"agent_id", "agent_trust", "task_id"},
@@ -122,48 +166,75 @@ func TestReports(t *testing.T) {
 					uint64(12),
 					uint64(1),
 					"The same call, 40 times",
-					`[{"feature":"repeats","observed":40,"usual":1.5,"peers":null,"humans":2}]`,
+					`[{"feature":"failing_retries_slow","observed":0.8,"hits":40,"of_calls":50,"usual":0.00000013,"usual_of":"shrunk",
+"peers":null,"humans":0.02,"calls":["5/269/0"]},{"feature":"bytes_out","observed":4200000,"usual":512,"usual_of":"peers"}]`,
 					"",
-					"own",
+					"tail",
 					"true",
-					"",
-					"",
+					"ops",
+					"seen",
+					uint64(340),
+					"default",
+					at("2026-11-20 11:00:00"),
 				},
 			},
 		},
+		{
+			in: "FROM verdict_history",
+			rows: [][]any{
+				{"true", at("2026-11-20 11:00:00"), "ops", "seen"},
+				{"benign", at("2026-11-20 10:30:00"), "carol", "looked harmless"},
+			},
+		},
+		{in: "SELECT credential_id, agent_version FROM runs", rows: [][]any{{"key-1", "1.4"}}},
 	}
-	metrics := map[string]string{
-		"GET /metrics": metricsText,
-		"GET /readyz":  `[{"part":"ingest","ready":true},{"part":"store","ready":false,"reason":"ClickHouse is away"}]`,
-	}
+	metrics := map[string]string{"GET /metrics": metricsText, "GET /status": processText}
 	withControl := map[string]string{"GET /v1/status": statusText}
 	for k, v := range metrics {
 		withControl[k] = v
 	}
+	nearNobody := fakeDB{{in: "SELECT kind, value", rows: [][]any{{"agent", "nobody/bot", "part", at("2026-11-20 10:00:00")}}}}
+	nearNightly := fakeDB{{in: "SELECT kind, value", rows: [][]any{{"run", "nightly", "spelling", at("2026-11-20 10:00:00")}}}}
+	caughtUp := &backlog{asOf: at("2026-11-20 10:10:00")}
+	behind := &backlog{unread: []query.Unread{{Part: "ingest", Topic: "gateway-logs", Partition: 0, Records: 12},
+		{Part: "store", Topic: "flyball.calls", Partition: 3, Records: 2}},
+		lost: []string{"log_lost: 7 records of gateway-logs/1 were deleted before flyball-ingest had read them; calls may be among them"}}
 	for name, r := range map[string]struct {
 		args  []string
 		db    fakeDB
 		api   map[string]string
 		forms []string
+		log   *backlog
 	}{
-		"touched":            {[]string{"touched", "nightly"}, touchedDB("order:9"), metrics, []string{"table", "json", "csv"}},
-		"touched-by-agent":   {[]string{"touched", "--agent", "billing/bot"}, touchedDB("order:9"), metrics, []string{"table"}},
-		"touched-nothing":    {[]string{"touched", "--agent", "nobody"}, fakeDB{}, metrics, []string{"table", "json"}},
-		"touched-no-metrics": {[]string{"touched", "nightly"}, touchedDB("order:9"), nil, []string{"table"}},
+		"touched":          {[]string{"touched", "nightly"}, touchedDB("order:9"), metrics, []string{"table", "json", "csv"}, caughtUp},
+		"touched-by-agent": {[]string{"touched", "--agent", "billing/bot"}, touchedDB("order:9"), metrics, []string{"table"}, caughtUp},
+		"touched-nothing":  {[]string{"touched", "--agent", "nobody"}, nearNobody, nil, []string{"table", "json", "csv"}, caughtUp},
+		"touched-secret":   {[]string{"touched", "--credential", leakedKey}, nil, nil, []string{"table", "json"}, caughtUp},
+		"touched-behind":   {[]string{"touched", "--agent", "nobody"}, fakeDB{}, nil, []string{"table", "json"}, behind},
+		"touched-no-kafka": {[]string{"touched", "nightly"}, touchedDB("order:9"), nil, []string{"table"}, nil},
+		"run-behind":       {[]string{"run", "nightly"}, run, nil, []string{"table"}, behind},
+		"find-secret":      {[]string{"find", leakedKey}, nil, nil, []string{"table"}, caughtUp},
+		"find-behind":      {[]string{"find", "nobody"}, nearNobody, nil, []string{"table", "json"}, behind},
 		"touched-several": {[]string{"touched", "nightly"}, fakeDB{{in: "FROM runs WHERE (run_key", rows: [][]any{storedRun(runA, "nightly",
 			"billing/bot"),
-			storedRun(runB, "nightly", "billing/bot")}}}, metrics, []string{"table"}},
-		"run":               {[]string{"run", "nightly"}, run, nil, []string{"table", "json"}},
-		"run-unknown":       {[]string{"run", "nigtly"}, fakeDB{}, nil, []string{"table"}},
-		"finding":           {[]string{"findings", "show", "f_1"}, finding, nil, []string{"table", "json"}},
-		"status":            {[]string{"status"}, nil, withControl, []string{"table", "json"}},
-		"status-no-control": {[]string{"status"}, nil, metrics, []string{"table", "json"}},
-		"status-nothing":    {[]string{"status"}, nil, nil, []string{"table"}},
+			storedRun(runB, "nightly", "billing/bot")}}}, metrics, []string{"table"}, caughtUp},
+		"run":               {[]string{"run", "nightly"}, run, nil, []string{"table", "json"}, caughtUp},
+		"run-unknown":       {[]string{"run", "nigtly"}, nearNightly, nil, []string{"table", "json"}, caughtUp},
+		"finding":           {[]string{"findings", "show", "f_1"}, finding, nil, []string{"table", "json"}, caughtUp},
+		"status":            {[]string{"status"}, nil, withControl, []string{"table", "json"}, caughtUp},
+		"status-no-control": {[]string{"status"}, nil, metrics, []string{"table", "json"}, caughtUp},
+		"status-kafka-away": {[]string{"status"}, nil, map[string]string{"GET /metrics": metricsText, "GET /v1/status": statusText,
+			"GET /status": `{"roles":["store"],"parts":[],"lag":{"error":"Kafka cannot be reached at k1:9092: no broker listens there"},` +
+				`"kafka":[],"clickhouse":[],"mode":"observe","started":"2026-11-20T09:00:00Z"}`}, []string{"table", "json"}, caughtUp},
+		"status-one-group-refused": {[]string{"status"}, nil, map[string]string{"GET /metrics": metricsText, "GET /v1/status": statusText,
+			"GET /status": `{"roles":["control"],"parts":[],"lag":{"readers":[{"reader":"store","topic":"flyball.journal",` +
+				`"error":"GROUP_AUTHORIZATION_FAILED"}]},"mode":"observe","started":"2026-11-20T09:00:00Z"}`}, []string{"table"}, caughtUp},
+		"status-nothing": {[]string{"status"}, nil, nil, []string{"table"}, caughtUp},
 	} {
 		for _, form := range r.forms {
 			t.Run(name+"-"+form, func(t *testing.T) {
 				f := newFixture(t, "")
-				f.db, f.api = r.db, r.api
+				f.db, f.api, f.log = r.db, r.api, r.log
 				code, out, errs := f.run(append(r.args, "-o", form)...)
 				if errs != "" {
 					errs = "\n--- standard error\n" + errs
@@ -191,42 +262,64 @@ func TestOrders(t *testing.T) {
 		"trip-unknown": {[]string{"breakers", "trip", "agent", "nobody", "--until-reset", "--reason", "why"}, map[string]string{"POST " +
 			"/v1/breakers/trip": "404 agent nobody is not known"}, false},
 		"reset": {[]string{"breakers", "reset", "agent", "bot", "--reason", "why"}, map[string]string{"POST " +
-			"/v1/breakers/reset": `{"outcome":"closed","generation":12}`, "GET /v1/points": `[{"point":"p1","applied":11}]`}, true},
+			"/v1/breakers/reset": `{"outcome":"closed","generation":12,"tenant":"default","scope":{"kind":"agent","value":"bot"},
+"met":["it was open since 2026-11-20T10:00:00Z, until a reset, opened by the detector: it deletes"],"points":` + applied + `}`,
+			"GET /v1/breakers": `[]`}, true},
 		"arm": {[]string{"arm", "billing/*", "--reason", "why"}, map[string]string{"POST /v1/arming/arm": `{"outcome":"armed",
 "generation":12,"tenant":"default","configured":` + configured + `,"notes":["it matches 2 agents"]}`}, true},
 		"disarm": {[]string{"disarm", "billing/*", "--reason", "why"}, map[string]string{"POST " +
 			"/v1/arming/disarm": `{"outcome":"disarmed","generation":12,"tenant":"default","configured":` + configured + `,"notes":[]}`}, true},
 		"arming-clear": {[]string{"arming", "clear", "billing/*", "--reason", "why"}, map[string]string{"POST " +
-			"/v1/arming/clear": `{"outcome":"cleared","generation":12,"tenant":"default","configured":[],"notes":[]}`}, true},
+			"/v1/arming/clear": `{"outcome":"cleared","generation":12,"tenant":"default","met":["a command had disarmed it, by ops at x: y"],"configured":[],"notes":[]}`}, true},
 		"bypass": {[]string{"bypass", "--for", "30m", "--agent", "bot", "--reason", "why"}, map[string]string{"POST " +
 			"/v1/bypass": `{"outcome":"bypassed","generation":12,"tenant":"default","agent":"bot","until":"2026-11-20T11:00:00Z","points":` +
 			applied + `}`}, true},
-		"bypass-end": {[]string{"bypass", "end", "--reason", "why"}, map[string]string{"POST /v1/bypass/end": `{"outcome":"ended",
-"generation":12}`}, true},
+		"bypass-end": {[]string{"bypass", "end", "--reason", "why"}, map[string]string{"POST /v1/bypass/end": `{"outcome":"ended","generation":12,"tenant":"default",
+"met":["there was a bypass by ops until 2026-11-20T11:00:00Z: maintenance"],"points":` + applied + `}`}, true},
 		"exception-add": {[]string{"exceptions", "add", "--agent", "bot", "--family", "scope", "--for", "48h", "--reason", "why"},
-			map[string]string{"POST /v1/exceptions": `{"outcome":"added","generation":12,"ref":"ex_1","tenant":"default",
+			map[string]string{"POST /v1/exceptions": `{"outcome":"added","generation":12,"ref":"ex_1","tenant":"default","until":"2026-11-22T10:00:00Z","points":` + applied + `,
 "notes":["bot is not known yet"]}`}, true},
-		"exception-remove": {[]string{"exceptions", "remove", "ex_123", "--reason", "why"}, map[string]string{"GET " +
-			"/v1/exceptions": `[{"id":"ex_123456"}]`, "POST /v1/exceptions/ex_123456/remove": `{"outcome":"removed","generation":12}`}, true},
+		"exception-remove": {[]string{"exceptions", "remove", "ex_1234", "--reason", "why"}, map[string]string{"GET " +
+			"/v1/exceptions": `[{"id":"ex_123456","agent":"bot","family":"scope","expires":"2099-01-01T00:00:00Z"}]`,
+			"POST /v1/exceptions/ex_123456/remove": `{"outcome":"removed","generation":12,"tenant":"default","points":` + applied + `}`}, true},
 		"grant": {[]string{"breakers", "grant", "g_1", "--for", "1h", "--uses", "2", "--reason", "why"},
-			map[string]string{"POST /v1/grants/g_1/grant": `{}`}, false},
-		"refuse": {[]string{"breakers", "refuse", "g_1", "--reason", "why"}, map[string]string{"POST /v1/grants/g_1/refuse": `{}`},
-			false},
+			map[string]string{"GET /v1/grants": `[{"gate_id":"g_1","state":"pending","agent_id":"bot","route":"POST /customers/{id}/emails",
+"path":"/customers/5/emails","resources":["customer:5"],"run_key":"nightly"}]`, "POST /v1/grants/g_1/grant": `{"outcome":"granted",
+"generation":12,"ref":"g_1","tenant":"default","until":"2026-11-20T11:00:00Z","met":["bot wants POST /customers/5/emails about customer:5"],
+"points":` + applied + `}`}, true},
+		"refuse": {[]string{"breakers", "refuse", "g_1", "--reason", "why"}, map[string]string{"GET /v1/grants": `[{"gate_id":"g_1","state":"pending","agent_id":"bot","route":"POST /customers/{id}/emails",
+"path":"/customers/5/emails","resources":["customer:5"],"run_key":"nightly"}]`, "POST /v1/grants/g_1/refuse": `{"outcome":"refused",
+"generation":12,"ref":"g_1","tenant":"default","points":` + applied + `}`}, true},
+		"refuse-by-run-key": {[]string{"breakers", "refuse", "nightly", "--reason", "why"}, map[string]string{"GET /v1/grants": `[{"gate_id":"g_1","state":"pending","agent_id":"bot","route":"POST /customers/{id}/emails",
+"path":"/customers/5/emails","resources":["customer:5"],"run_key":"nightly"}]`,
+			"POST /v1/grants/g_1/refuse": `{"outcome":"refused","generation":12,"ref":"g_1","tenant":"default","points":` + applied + `}`}, true},
 		"verdict": {[]string{"findings", "verdict", "f_1", "benign", "--why", "seen"}, map[string]string{"POST " +
-			"/v1/findings/f_1/verdict": `{}`}, false},
+			"/v1/findings/f_1/verdict": `{"outcome":"judged","generation":12,"ref":"f_1","tenant":"default",
+"met":["the verdict was true by ops at 2026-11-20T10:00:00Z: seen"],"points":` + applied + `}`}, true},
+		"verdict-another-stands": {[]string{"findings", "verdict", "f_1", "benign", "--why", "seen"}, map[string]string{"POST " +
+			"/v1/findings/f_1/verdict": "409 the verdict on f_1 is true by ops"}, false},
 		"task-declare": {[]string{"task", "declare", "bot", "nightly", "--for", "30m", "--target", "order:1"}, map[string]string{"POST " +
-			"/v1/runs": `{"outcome":"declared","generation":12,"ref":"t_1"}`}, false},
-		"task-end":      {[]string{"task", "end", "t_1"}, map[string]string{"POST /v1/runs/t_1/end": `{}`}, false},
-		"manifest-drop": {[]string{"manifest", "drop", "bot", "--reason", "why"}, map[string]string{"POST /v1/manifests/drop": `{}`}, false},
+			"/v1/runs": `{"outcome":"declared","generation":12,"ref":"t_1","tenant":"default","until":"2026-11-20T10:30:00Z",
+"points":` + applied + `}`}, true},
+		"task-end": {[]string{"task", "end", "nightly", "--reason", "why"}, map[string]string{"GET /v1/runs": `[{"task_id":"t_1",
+"run_key":"nightly","agent_id":"bot","targets":["order:1"],"expires":"2026-11-20T11:00:00Z"}]`,
+			"POST /v1/runs/t_1/end": `{"outcome":"ended","generation":12,"ref":"t_1","tenant":"default","points":` + applied + `}`}, true},
+		"task-end-ambiguous": {[]string{"task", "end", "nightly"}, map[string]string{"GET /v1/runs": `[{"task_id":"t_1","run_key":"nightly",
+"agent_id":"bot","expires":"2026-11-20T11:00:00Z"},{"task_id":"t_2","run_key":"nightly","agent_id":"other","expires":"x"}]`}, false},
+		"manifest-drop": {[]string{"manifest", "drop", "bot", "--reason", "why"}, map[string]string{"POST /v1/manifests/drop": `{"outcome":"dropped",
+"generation":12,"ref":"bot","tenant":"default","met":["version 3 by ops was in force since 2026-11-20T10:00:00Z"],"points":` +
+			applied + `}`}, true},
 		"manifest-show": {[]string{"manifest", "show", "billing/bot"}, map[string]string{"GET /v1/manifests": `[` + manifestLine + `]`},
 			false},
-		"settings-set": {[]string{"settings", "set", "--trips-per-hour", "8", "--reason", "why"}, map[string]string{"POST /v1/settings": `{}`,
+		"settings-set": {[]string{"settings", "set", "--trips-per-hour", "8", "--reason", "why"}, map[string]string{"POST /v1/settings": `{"outcome":"in_force",
+"generation":12,"tenant":"default","met":["it was at most 5 automatic trips an hour"],"points":` + applied + `}`,
 			"GET /v1/settings": `{"tenant":"default","trips_per_hour":8,"agents_percent":10,"generation":12,"file":{"trips_per_hour":5,
 "agents_percent":10}}`}, false},
 		"baseline-freeze": {[]string{"baselines", "freeze", "--all", "--for", "24h", "--reason", "why"}, map[string]string{"POST " +
-			"/v1/baselines/freeze": `{}`}, false},
+			"/v1/baselines/freeze": `{"outcome":"ordered","generation":12,"tenant":"default","until":"2026-11-21T10:00:00Z","points":` +
+			applied + `}`}, true},
 		"baseline-reset": {[]string{"baselines", "reset", "--agent", "bot", "--reason", "why"}, map[string]string{"POST " +
-			"/v1/baselines/reset": `{}`}, false},
+			"/v1/baselines/reset": `{"outcome":"ordered","generation":12,"tenant":"default","points":` + applied + `}`}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, "")
@@ -239,5 +332,21 @@ func TestOrders(t *testing.T) {
 				golden(t, "orders/"+name+".json", out)
 			}
 		})
+	}
+}
+
+// A process of an older version does not say what it runs: the report says so, and reads the rest.
+func TestStatusOfAnOlderProcessIsReadAsFarAsItGoes(t *testing.T) {
+	f := newFixture(t, `kafka: {brokers: ["127.0.0.1:1"]}`)
+	f.api = map[string]string{"GET /metrics": metricsText, "GET /v1/status": statusText, "GET /readyz": `[{"part":"ingest","ready":true}]`}
+	code, out, _ := f.run("status")
+	for _, want := range []string{"ingest   ready", "process  unknown: the process on ", "does not answer /status: it is of an older version",
+		"lag      unknown: Kafka cannot be reached at 127.0.0.1:1", "breakers open"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing in\n%s", want, out)
+		}
+	}
+	if code != exitIncomplete {
+		t.Errorf("exit %d, want 3", code)
 	}
 }

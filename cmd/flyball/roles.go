@@ -43,8 +43,7 @@ func roleCommand(o *options, name, short string) *cobra.Command {
 			}
 		}
 		return app.Run(cmd.Context(), c, []string{name}, log, func() {
-			log.Info("ready", "role", name, "kafka", c.Kafka.Listen, "clickhouse", c.ClickHouse.Listen, "control", c.Control.Listen,
-				"metrics", c.Metrics.Listen)
+			log.Info("ready", append([]any{"role", name}, app.UsedAddresses(c, name)...)...)
 		})
 	}
 	return cmd

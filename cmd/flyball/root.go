@@ -1,13 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"runtime/debug"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,14 +21,25 @@ var version = ""
 // options are the flags that all commands share.
 type options struct {
 	config, data, output, logFormat, logLevel string
+	controlURL, tokenFile, profile            string
 
 	openDatabase func(config.Config) (database, error)
+	readBacklog  func(context.Context, config.Config, database) (*backlog, error)
 }
 
-func newRoot() *cobra.Command { return newRootWith(&options{openDatabase: openDatabase}) }
+func newRoot() *cobra.Command {
+	return newRootWith(&options{openDatabase: openDatabase, readBacklog: readBacklog})
+}
 
 func newRootWith(o *options) *cobra.Command {
 	app.Version = version
+	open := o.openDatabase
+	o.openDatabase = func(c config.Config) (database, error) {
+		if err := o.checkDatabase(); err != nil {
+			return nil, err
+		}
+		return open(c)
+	}
 	root := &cobra.Command{
 		Use:           "flyball",
 		Short:         "Watch the API traffic of AI agents, for the owner of the APIs",
@@ -38,6 +49,9 @@ func newRootWith(o *options) *cobra.Command {
 	f.StringVar(&o.config, "config", "", "configuration file (default flyball.yaml, if there is one)")
 	f.StringVar(&o.data, "data", "", "folder of the embedded parts (default flyball-data)")
 	f.StringVarP(&o.output, "output", "o", "", "table or json (touched: csv and html too)")
+	f.StringVar(&o.controlURL, "control", "", "URL of the control API of the deployment to talk to (see flyball profile)")
+	f.StringVar(&o.tokenFile, "token-file", "", "file with the token for the control API (default: FLYBALL_TOKEN, or the profile's)")
+	f.StringVar(&o.profile, "profile", "", "profile of the deployment to talk to (default: FLYBALL_PROFILE, or the one in use)")
 	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
@@ -49,7 +63,7 @@ func newRootWith(o *options) *cobra.Command {
 		manifestCommand(o), taskCommand(o), settingsCommand(o))
 	root.AddCommand(baselinesCommand(o), evalCommand(o), backtestCommand(o), replayCommand(o), decodeCommand(o))
 	root.AddCommand(migrateCommand(o), checkConfigCommand(o), dumpConfigCommand(o), versionCommand(), statusCommand(o), tokenCommand(),
-		credentialIDCommand(o))
+		profileCommand(o), credentialIDCommand(o))
 	argumentErrorsAreUsage(root)
 	return root
 }
@@ -89,18 +103,6 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 	return fmt.Errorf("%q is no command of %s: %s --help lists them", name, cmd.CommandPath(), cmd.CommandPath())
 }
 
-// load is the configuration of a command; an error is one of usage.
-func (o *options) load() (config.Config, error) {
-	c, err := config.Load(o.config, os.Environ())
-	if err != nil {
-		return c, usage(err)
-	}
-	if o.data != "" {
-		c.Data = o.data
-	}
-	return c, nil
-}
-
 // logger is the log of a role, to standard error; an error is one of usage.
 func (o *options) logger() (*slog.Logger, error) {
 	var level slog.Level
@@ -136,25 +138,6 @@ func versionCommand() *cobra.Command {
 			}
 		}
 		_, err := fmt.Fprintln(cmd.OutOrStdout(), "flyball", v)
-		return err
-	}
-	return cmd
-}
-
-func checkConfigCommand(o *options) *cobra.Command {
-	cmd := &cobra.Command{Use: "check-config", Short: "Check the configuration and print its errors", Args: cobra.NoArgs}
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := o.load()
-		if err != nil {
-			return err
-		}
-		if err := app.Validate(c); err != nil {
-			return usage(err)
-		}
-		for _, w := range c.Warnings(time.Now()) {
-			fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
-		}
-		_, err = fmt.Fprintln(cmd.OutOrStdout(), "configuration is good")
 		return err
 	}
 	return cmd

@@ -1,7 +1,8 @@
 package main
 
 import (
-	"context"
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/report"
+	"flyball/detect/enforce/api"
 	"flyball/schema/clickhouse/query"
 )
 
@@ -42,16 +44,23 @@ func runsCommand(o *options) *cobra.Command {
 	return cmd
 }
 
+// resolveStored finds the run that a term names. If it names several, they are printed to standard
+// error.
+func resolveStored(r *request, db database, term string) (query.Run, error) {
+	run, err := query.ResolveRun(r.ctx, db, term)
+	var several *query.Ambiguous
+	if errors.As(err, &several) {
+		report.Printf(r.stderr, "%q names %d runs:\n", term, len(several.Candidates))
+		_ = report.Rows(r.stderr, several.Candidates, report.RunColumns)
+	}
+	return run, err
+}
+
 // resolveRun finds the run that a term names. If it names none or several, the similar
 // ones are printed to standard error.
 func resolveRun(r *request, db database, term string) (query.Run, error) {
-	run, err := query.ResolveRun(r.ctx, db, term)
-	var several *query.Ambiguous
-	switch {
-	case errors.As(err, &several):
-		report.Printf(r.stderr, "%q names %d runs:\n", term, len(several.Candidates))
-		_ = report.Rows(r.stderr, several.Candidates, report.RunColumns)
-	case errors.Is(err, query.ErrNotFound):
+	run, err := resolveStored(r, db, term)
+	if errors.Is(err, query.ErrNotFound) {
 		near, _ := query.RunsWithSimilarKey(r.ctx, db, term, maxNear)
 		report.Printf(r.stderr, "no run has the id or key %q.", term)
 		if len(near) > 0 {
@@ -64,52 +73,136 @@ func resolveRun(r *request, db database, term string) (query.Run, error) {
 	return run, err
 }
 
+// runAnswer is the result of the command run: a report, or what is near a run that is not stored.
+type runAnswer struct {
+	report  *query.RunReport
+	unknown *query.Touched
+}
+
+// MarshalJSON returns the report, or for an unknown run an object with subject, complete, caveats
+// and near.
+func (a runAnswer) MarshalJSON() ([]byte, error) {
+	if a.unknown == nil {
+		var b bytes.Buffer
+		err := report.JSON(&b, a.report)
+		return b.Bytes(), err
+	}
+	return json.Marshal(map[string]any{"subject": a.unknown.Subject, "complete": false, "caveats": a.unknown.Caveats,
+		"near": append([]query.Near{}, a.unknown.Near...)})
+}
+
 func runCommand(o *options) *cobra.Command {
 	limit := 1000
-	a := answer[*query.RunReport]{
-		table: report.Run,
-		query: fromDatabase(func(ctx context.Context, db database, r *request) (*query.RunReport, error) {
-			run, err := resolveRun(r, db, r.args[0])
-			if err != nil {
-				return nil, err
+	a := answer[runAnswer]{query: func(r *request) (runAnswer, error) { return readRun(r, r.args[0], limit) },
+		table: func(w io.Writer, a runAnswer) error {
+			if a.unknown != nil {
+				return report.UnknownRun(w, a.unknown)
 			}
-			return query.RunInFull(ctx, db, run, limit)
-		}),
-	}
+			return report.Run(w, a.report)
+		}, exit: func(a runAnswer) error {
+			if a.unknown != nil {
+				return errIncomplete
+			}
+			return nil
+		}}
 	cmd := &cobra.Command{Use: "run ID", Args: cobra.ExactArgs(1), RunE: a.run(o),
-		Short: "Show one run: its identity and the source of it, its calls in order, its links to other runs"}
+		Short: "Show one run: its identity and the source of it, its score, findings, decisions and breakers, its calls in order, its links"}
 	cmd.Flags().IntVar(&limit, "limit", limit, "at most this many calls")
 	return cmd
 }
 
+// readRun reads a run in full, with caveats about records that were not stored.
+func readRun(r *request, term string, limit int) (runAnswer, error) {
+	s := query.Subject{Kind: "run", Value: term}
+	if api.LooksLikeSecret(term) {
+		return runAnswer{unknown: query.Unknown(query.Subject{Kind: "run", Value: masked(term)}, query.Window{}, secretAdvice)}, nil
+	}
+	doubts, err := readDoubts(r)
+	if err != nil {
+		return runAnswer{}, err
+	}
+	run, err := resolveStored(r, r.db, term)
+	if errors.Is(err, query.ErrNotFound) {
+		t, err := unknownRun(r, s)
+		if err == nil {
+			doubts.addTo(t)
+		}
+		return runAnswer{unknown: t}, err
+	}
+	if err != nil {
+		return runAnswer{}, doubts.explain(err)
+	}
+	rep, err := query.RunInFull(r.ctx, r.db, run, limit)
+	if err != nil {
+		return runAnswer{}, doubts.explain(err)
+	}
+	caveats := query.Touched{}
+	doubts.addTo(&caveats)
+	rep.Caveats = append(rep.Caveats, caveats.Caveats...)
+	return runAnswer{report: rep}, nil
+}
+
+// unknownRun returns the report on a run that is not stored, with what is near.
+func unknownRun(r *request, s query.Subject) (*query.Touched, error) {
+	t := query.Unknown(s, query.Window{}, fmt.Sprintf("no run has the id or key %q; it may be misspelt, or its calls never arrived", s.Value))
+	var err error
+	t.Near, err = query.NearTo(r.ctx, r.db, s)
+	return t, err
+}
+
 func findCommand(o *options) *cobra.Command {
 	limit := 50
-	a := answer[[]query.Hit]{query: fromDatabase(func(ctx context.Context, db database, r *request) ([]query.Hit, error) {
-		hits, err := query.Find(ctx, db, r.args[0], limit)
-		if err == nil && len(hits) == 0 && o.output != formJSON {
-			near, _ := query.RunsWithSimilarKey(ctx, db, r.args[0], maxNear)
-			return hits, printNotFound(r.stderr, r.args[0], near)
-		}
-		return hits, err
-	}), table: func(w io.Writer, hits []query.Hit) error {
-		if len(hits) == 0 {
+	a := answer[[]query.Hit]{query: func(r *request) ([]query.Hit, error) { return find(r, r.args[0], limit) },
+		table: func(w io.Writer, hits []query.Hit) error {
+			if len(hits) == 0 {
+				return nil
+			}
+			return report.Rows(w, hits, report.HitColumns)
+		}, exit: func(hits []query.Hit) error {
+			if len(hits) == 0 {
+				return errIncomplete
+			}
 			return nil
-		}
-		return report.Rows(w, hits, report.HitColumns)
-	}}
+		}}
 	cmd := &cobra.Command{Use: "find TERM", Args: cobra.ExactArgs(1), RunE: a.run(o),
-		Short: "Find runs by request id, trace, address, resource, host, credential id …"}
+		Short: "Find runs by request id, trace, address, resource, host, credential id …",
+		Long: `Find runs by request id, trace, address, resource, host, credential id …
+
+Exit status: 3 if nothing has the term; standard error then names what is near, and
+what was not stored when the command read.`}
 	cmd.Flags().IntVar(&limit, "limit", limit, "at most this many runs a field")
 	return cmd
 }
 
-// printNotFound prints that no stored run has a term, and lists similar runs.
-func printNotFound(w io.Writer, term string, near []query.Run) error {
-	err := report.Printf(w, "%q is no run id or key, request id, trace, address, host, agent, credential, principal, task, "+
-		"conversation or resource that is stored.\n", term)
-	if err != nil || len(near) == 0 {
-		return err
+// find returns the runs in which a term occurs. If there are none, or more than limit, it prints
+// that to standard error.
+func find(r *request, term string, limit int) ([]query.Hit, error) {
+	if api.LooksLikeSecret(term) {
+		report.Printf(r.stderr, "%s: %s\n", masked(term), secretAdvice)
+		return []query.Hit{}, nil
 	}
-	fmt.Fprintln(w, "Run keys near it:")
-	return report.Rows(w, near, report.RunColumns)
+	doubts, err := readDoubts(r)
+	if err != nil {
+		return nil, err
+	}
+	hits, err := query.Find(r.ctx, r.db, term, limit)
+	if err != nil {
+		return nil, doubts.explain(err)
+	}
+	byField := map[string]int{}
+	for _, h := range hits {
+		if byField[h.Field]++; byField[h.Field] == limit {
+			report.Printf(r.stderr, "there may be more runs than %d with the %s %q (--limit)\n", limit, h.Field, term)
+		}
+	}
+	if len(hits) > 0 {
+		return hits, nil
+	}
+	missing := &query.Touched{Subject: query.Subject{Value: term}}
+	missing.Near, err = query.NearTo(r.ctx, r.db, missing.Subject)
+	if err != nil {
+		report.Printf(r.stderr, "what is near could not be looked up: %v\n", err)
+	}
+	doubts.addTo(missing)
+	return hits, report.NotFound(r.stderr, missing)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ func exitOf(t *testing.T, args ...string) (int, string) {
 	t.Helper()
 	root := newRoot()
 	root.SetArgs(args)
+	root.SetOut(io.Discard)
 	err := root.ExecuteContext(t.Context())
 	var ee *exitError
 	switch {

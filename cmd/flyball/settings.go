@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -48,13 +49,20 @@ func settingsSet(o *options) *cobra.Command {
 		if err := checkSettings(&body); err != nil {
 			return err
 		}
-		return order(o, &reason, func(ctx context.Context, c *controlClient, _ []string) (string, error) {
-			if err := c.change(ctx, "/v1/settings", body); err != nil {
-				return "", err
+		return order(o, &reason, func(ctx context.Context, c *controlClient, _ []string) (changed, error) {
+			was, err := get[api.SettingsLine](ctx, c, "/v1/settings")
+			if err != nil {
+				return changed{}, err
+			}
+			done, err := post[api.ChangeResult](ctx, c, "/v1/settings", body)
+			if err != nil {
+				return changed{}, err
 			}
 			s, err := get[api.SettingsLine](ctx, c, "/v1/settings")
-			return fmt.Sprintf("tenant %s: at most %d automatic trips an hour, of at most %d %% of its active agents; generation %d, at every point",
-				s.Tenant, s.TripsPerHour, s.AgentsPercent, s.Generation), err
+			return changed{result: done, what: fmt.Sprintf("at most %d automatic trips an hour, of at most %d %% of the active agents; "+
+				"generation %d", s.TripsPerHour, s.AgentsPercent, s.Generation), forever: "until a command changes them",
+				undo: o.undoOf("settings", "set", "--trips-per-hour", strconv.Itoa(was.TripsPerHour), "--agents-percent",
+					strconv.Itoa(was.AgentsPercent))}, err
 		})(cmd, args)
 	}
 	cmd.Flags().IntVar(&trips, "trips-per-hour", 0, "automatic trips within an hour of the log's clock; 0 allows none")

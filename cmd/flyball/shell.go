@@ -2,12 +2,17 @@ package main
 
 import "strings"
 
-// programName is the command line that calls this program with the same configuration.
+// programName is the command line that calls this program with the same configuration and deployment.
 func (o *options) programName() string {
-	if o.config == "" {
-		return "flyball"
+	line := "flyball"
+	for _, f := range []struct{ flag, value string }{
+		{"--config", o.config}, {"--profile", o.profile}, {"--control", o.controlURL}, {"--token-file", o.tokenFile},
+	} {
+		if f.value != "" {
+			line += " " + f.flag + " " + shellWord(f.value)
+		}
 	}
-	return "flyball --config " + shellWord(o.config)
+	return line
 }
 
 // shellWord makes a text safe to paste into a shell.

@@ -74,10 +74,13 @@ func readStartingPoints(r *request, limit int) (s startingPoints, err error) {
 	for i := range s.rows {
 		names[i] = callerByTrust(s.rows[i].AgentID, s.rows[i].Trust)
 	}
-	enforced := control.enforcement(r.ctx, names)
+	enforced, err := control.enforcement(r.ctx, names)
+	if err != nil {
+		r.unknown("what is armed", err)
+	}
 	manifests, err := control.manifests(r.ctx)
 	if err != nil {
-		manifests = manifest.NewStore() // no point answers: as if there were none
+		r.unknown("manifests and gates", err)
 	}
 	for i := range s.rows {
 		s.rows[i].Owner = ownerOf(c, s.rows[i].AgentID)
@@ -97,9 +100,13 @@ func ownerOf(c config.Config, agent string) string {
 	return owner
 }
 
-// addMissing notes what an agent's use of an irreversible route lacks.
+// addMissing notes what an agent's use of an irreversible route lacks. Without manifests (nil) no point
+// answered.
 func (s *startingPoints) addMissing(u *query.StartRow, manifests *manifest.Store, enforced map[string]api.ArmedAgent) {
-	named, gated := guards(manifests, u)
+	named, gated := true, true
+	if manifests != nil {
+		named, gated = guards(manifests, u)
+	}
 	e, known := enforced[u.AgentID]
 	for _, c := range s.open {
 		if c.AgentID == u.AgentID {
@@ -111,7 +118,8 @@ func (s *startingPoints) addMissing(u *query.StartRow, manifests *manifest.Store
 		missing bool
 	}{
 		{"gate", !gated}, {"manifest", !named}, {"owner", u.Owner == ""}, {"declaration", !u.Declared},
-		{"arming (unknown: no point answers)", !known}, {"arming", known && e.State != "armed"}, {"check", len(u.Unasked) > 0},
+		{"gate, manifest, arming (unknown: no point answers)", manifests == nil},
+		{"arming (unknown: no point answers)", !known && manifests != nil}, {"arming", known && e.State != "armed"}, {"check", len(u.Unasked) > 0},
 	} {
 		if m.missing {
 			u.Missing = append(u.Missing, m.what)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,123 +16,297 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/app"
+	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/report"
 	"flyball/detect/enforce/api"
 )
 
-// status is what `flyball status -o json` prints.
+// status is what `flyball status -o json` prints. A figure that could not be read is absent.
 type status struct {
-	Ready       bool               `json:"ready"`
-	Parts       []app.PartState    `json:"parts"`
-	Records     float64            `json:"records"`
-	Calls       float64            `json:"calls"`
-	DeadLetters map[string]float64 `json:"dead_letters"`
-	CallsByRule map[string]float64 `json:"calls_by_rule"`
-	OpenRuns    float64            `json:"open_runs"`
-	Actors      float64            `json:"actors"`
-	Refusals    float64            `json:"refusals"`
-	Stored      map[string]float64 `json:"stored_rows"`
-	Lag         map[string]float64 `json:"lag_records"`
-	LagSeconds  map[string]float64 `json:"lag_seconds"`
-	Restarts    float64            `json:"engine_restarts"`
-	MemoryMiB   float64            `json:"memory_mib"`
+	Ready bool            `json:"ready"`
+	Parts []app.PartState `json:"parts"`
+	// Unknown are the parts of this report that could not be read. With one of them the exit status is 3.
+	Unknown []unknownPart `json:"unknown,omitempty"`
+	// Process is what the process on metrics.listen runs.
+	Process *app.ProcessStatus `json:"process,omitempty"`
+	// Records, Calls, DeadLetters, CallsByRule, Refusals, Stored and Restarts count since the start of the process.
+	Records     *float64           `json:"records,omitempty"`
+	Calls       *float64           `json:"calls,omitempty"`
+	DeadLetters map[string]float64 `json:"dead_letters,omitempty"`
+	CallsByRule map[string]float64 `json:"calls_by_rule,omitempty"`
+	OpenRuns    *float64           `json:"open_runs,omitempty"`
+	Actors      *float64           `json:"actors,omitempty"`
+	Refusals    *float64           `json:"refusals,omitempty"`
+	Stored      map[string]float64 `json:"stored_rows,omitempty"`
+	// Lag and LagSeconds are the records that wait for each reader, and how long the oldest has waited.
+	Lag        map[string]int64   `json:"lag_records"`
+	LagSeconds map[string]float64 `json:"lag_seconds"`
+	Readers    []app.ReaderLag    `json:"lag"`
+	Restarts   *float64           `json:"engine_restarts,omitempty"`
+	MemoryMiB  *float64           `json:"memory_mib,omitempty"`
 	// Control is the present state of enforcement; absent if no point answers.
 	Control *api.Status `json:"control,omitempty"`
-	// ControlError is why no point answers: then the state of enforcement is unknown.
-	ControlError string `json:"control_error,omitempty"`
+}
+
+// unknownPart is a part of the report that could not be read.
+type unknownPart struct {
+	Part string `json:"part"`
+	Why  string `json:"why"`
 }
 
 func statusCommand(o *options) *cobra.Command {
-	a := answer[*status]{query: readStatus, table: printStatus}
+	a := answer[*status]{query: readStatus, table: printStatus, exit: func(s *status) error {
+		if len(s.Unknown) > 0 {
+			return errIncomplete
+		}
+		return nil
+	}}
 	return &cobra.Command{Use: "status", Short: "Show the state of Flyball on one screen", Args: cobra.NoArgs, RunE: a.run(o)}
 }
 
+// Parts of the report that can be unknown.
+const (
+	partMetrics     = "metrics"
+	partProcess     = "process"
+	partLag         = "lag"
+	partEnforcement = "enforcement"
+)
+
+// readStatus reads all parts. It returns an error only if none of them can be read.
 func readStatus(r *request) (*status, error) {
 	c, err := r.config()
 	if err != nil {
 		return nil, err
 	}
-	m, err := scrape(r.ctx, c.Metrics.Listen)
-	if err != nil {
-		return nil, fmt.Errorf(
-			"nothing answers on metrics.listen %s: %w; is flyball running, and with this configuration?",
-			c.Metrics.Listen,
-			err,
-		)
+	s := &status{Parts: []app.PartState{}, Lag: map[string]int64{}, LagSeconds: map[string]float64{}, Readers: []app.ReaderLag{}}
+	m, metricsErr := scrape(r.ctx, c)
+	if metricsErr != nil {
+		metricsErr = fmt.Errorf("nothing answers on metrics.listen %s: %w; is flyball running, and with this configuration?",
+			c.Metrics.Listen, withoutURL(metricsErr))
+		s.unknown(partMetrics, metricsErr)
+	} else {
+		s.setCounters(m)
+		s.readProcess(r, c)
 	}
-	s := statusFromMetrics(m)
-	s.Ready, s.Parts = readiness(r.ctx, c.Metrics.Listen)
-	control, err := fromControl[api.Status]("/v1/status")(r)
-	if err != nil {
-		s.ControlError = err.Error()
+	control, controlErr := fromControl[api.Status]("/v1/status")(r)
+	if controlErr != nil {
+		s.unknown(partEnforcement, controlErr)
 	} else {
 		s.Control = &control
 	}
+	if s.Process != nil {
+		return s, nil
+	}
+	lag := app.Lag{Error: "the process did not answer, and Kafka is not asked from another machine"}
+	if !isRemote(c) {
+		lag = app.ReadLag(r.ctx, c)
+	}
+	if metricsErr != nil && controlErr != nil && lag.Error != "" {
+		return nil, metricsErr
+	}
+	s.setLag(lag)
 	return s, nil
 }
 
-// rolesWithLag are the roles that read what another role writes.
-var rolesWithLag = []string{"ingest", "detect", "store"}
+// isRemote reports whether the command talks to another machine: metrics.listen is then the URL of its
+// control listener.
+func isRemote(c config.Config) bool { return strings.Contains(c.Metrics.Listen, "://") }
 
-func statusFromMetrics(m metrics) *status {
-	s := &status{
-		Records: m.sum("flyball_ingest_records_total"), Calls: m.sum("flyball_ingest_calls_total"),
-		DeadLetters: m.by("flyball_ingest_dead_letters_total", "reason"),
-		CallsByRule: m.by("flyball_detect_calls_by_rule_total", "rule"),
-		OpenRuns:    m.sum("flyball_detect_open_runs"), Actors: m.sum("flyball_detect_actors"),
-		Refusals: m.sum("flyball_detect_refusals_total"),
-		Stored:   m.by("flyball_store_rows_total", "table"),
-		Lag:      map[string]float64{}, LagSeconds: map[string]float64{},
-		Restarts: m.sum("flyball_engine_restarts_total"), MemoryMiB: m.sum("process_resident_memory_bytes") / (1 << 20),
-	}
-	for _, role := range rolesWithLag {
-		s.Lag[role] = m.sum("flyball_" + role + "_lag_records")
-		s.LagSeconds[role] = m.max("flyball_" + role + "_lag_seconds")
-	}
-	return s
+func (s *status) unknown(part string, why error) {
+	s.Unknown = append(s.Unknown, unknownPart{part, why.Error()})
 }
 
-// readiness reads the state of the parts of the process that listens at an address.
-func readiness(ctx context.Context, addr string) (ready bool, parts []app.PartState) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/readyz", nil)
-	if err != nil {
-		return false, nil
+func (s *status) setCounters(m metrics) {
+	s.Records, s.Calls = m.total("flyball_ingest_records_total"), m.total("flyball_ingest_calls_total")
+	s.DeadLetters = m.by("flyball_ingest_dead_letters_total", "reason")
+	s.CallsByRule = m.by("flyball_detect_calls_by_rule_total", "rule")
+	s.OpenRuns, s.Actors = m.total("flyball_detect_open_runs"), m.total("flyball_detect_actors")
+	s.Refusals = m.total("flyball_detect_refusals_total")
+	s.Stored = m.by("flyball_store_rows_total", "table")
+	s.Restarts = m.total("flyball_engine_restarts_total")
+	if n := m.total("process_resident_memory_bytes"); n != nil {
+		mib := *n / (1 << 20)
+		s.MemoryMiB = &mib
 	}
-	resp, err := http.DefaultClient.Do(req)
+}
+
+// readProcess reads what a process runs: from the control API if the command talks to another
+// machine, where the listener of metrics is not reachable. A process of an older version does not
+// answer that; then only its readiness is read.
+func (s *status) readProcess(r *request, c config.Config) {
+	var p app.ProcessStatus
+	var err error
+	if isRemote(c) {
+		p, err = fromControl[app.ProcessStatus]("/v1/process")(r)
+	} else {
+		_, err = fromProcess(r.ctx, c, "/status", &p)
+	}
 	if err != nil {
-		return false, nil
+		s.unknown(partProcess, err)
+		code, err := fromProcess(r.ctx, c, "/readyz", &s.Parts)
+		if code == 0 {
+			s.unknown("parts", err)
+		}
+		s.Ready = code == http.StatusOK
+		return
+	}
+	s.Process, s.Parts, s.Ready = &p, p.Parts, true
+	for _, part := range p.Parts {
+		s.Ready = s.Ready && part.Ready
+	}
+	s.setLag(p.Lag)
+}
+
+// setLag takes over the lag, and what is not known about it.
+func (s *status) setLag(lag app.Lag) {
+	if lag.Error != "" {
+		s.unknown(partLag, errors.New(lag.Error))
+		return
+	}
+	s.Readers = lag.Readers
+	incomplete := map[string]bool{}
+	for _, r := range lag.Readers {
+		if r.Error != "" {
+			incomplete[r.Reader] = true
+			s.unknown(partLag+" of "+r.Reader, fmt.Errorf("topic %s: %s", r.Topic, r.Error))
+		}
+		s.Lag[r.Reader] += r.Records
+		s.LagSeconds[r.Reader] = max(s.LagSeconds[r.Reader], r.Seconds)
+	}
+	for reader := range incomplete {
+		delete(s.Lag, reader)
+		delete(s.LagSeconds, reader)
+	}
+}
+
+// fromProcess reads a JSON document of the process that a configuration names. The code is 0 if
+// nothing answered; a document with the status 503 is read.
+func fromProcess(ctx context.Context, c config.Config, path string, into any) (code int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
+	defer cancel()
+	addr := c.Metrics.Listen
+	resp, err := getFromProcess(ctx, c, path)
+	if err != nil {
+		return 0, fmt.Errorf("%s of %s: %w", path, addr, withoutURL(err))
 	}
 	defer resp.Body.Close()
-	_ = json.NewDecoder(resp.Body).Decode(&parts)
-	return resp.StatusCode == http.StatusOK, parts
+	switch resp.StatusCode {
+	case http.StatusOK, http.StatusServiceUnavailable:
+	case http.StatusNotFound:
+		return resp.StatusCode, fmt.Errorf("the process on %s does not answer %s: it is of an older version", addr, path)
+	default:
+		return resp.StatusCode, fmt.Errorf("%s of %s: HTTP %d", path, addr, resp.StatusCode)
+	}
+	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
+		return 0, fmt.Errorf("%s of %s: %w", path, addr, err)
+	}
+	return resp.StatusCode, nil
 }
 
 func printStatus(w io.Writer, s *status) error {
 	return report.Lines(w, func(row func(...any)) {
 		for _, p := range s.Parts {
-			if p.Ready {
-				row(p.Part, "ready")
-			} else {
+			switch {
+			case !p.Ready:
 				row(p.Part, "NOT READY: "+p.Reason)
+			case p.Warning != "":
+				row(p.Part, "ready, WARNING: "+p.Warning)
+			default:
+				row(p.Part, "ready")
 			}
 		}
-		row()
-		row("records read", number(s.Records))
-		row("calls", number(s.Calls), counts(s.CallsByRule))
-		row("dead letters", number(total(s.DeadLetters)), counts(s.DeadLetters))
-		row("open runs", number(s.OpenRuns), fmt.Sprintf("of %.0f actors, %.0f refusals", s.Actors, s.Refusals))
-		row("stored rows", number(total(s.Stored)), counts(s.Stored))
-		for _, role := range rolesWithLag {
-			row(role+" lag", number(s.Lag[role])+" records", fmt.Sprintf("%.1f s of event time", s.LagSeconds[role]))
+		for _, u := range s.Unknown {
+			row(u.Part, "unknown: "+u.Why)
 		}
-		row("engine restarts", number(s.Restarts))
-		row("memory", number(s.MemoryMiB)+" MiB", "without the engine")
-		if s.Control == nil {
-			row("enforcement", "UNKNOWN", s.ControlError)
-		} else {
+		row()
+		if s.Process != nil {
+			processRows(row, s.Process)
+		}
+		counterRows(row, s)
+		for i := range s.Readers {
+			lagRow(row, &s.Readers[i])
+		}
+		if s.Control != nil {
 			controlRows(row, s.Control)
 		}
 	})
+}
+
+// processRows prints what the process runs, and what it does not yet.
+func processRows(row func(...any), p *app.ProcessStatus) {
+	armed := ""
+	if len(p.Armed) > 0 {
+		armed = "armed: " + strings.Join(p.Armed, ", ")
+	}
+	row("roles", strings.Join(p.Roles, ", "), fmt.Sprintf("version %s, started %s", p.Version, p.Started.Format(time.RFC3339)))
+	row("mode", p.Mode, strings.TrimLeft(armed+"; as the process started, commands come before it", "; "))
+	row("kafka", strings.Join(p.Kafka, ", "))
+	row("clickhouse", strings.Join(p.ClickHouse, ", "))
+	if len(p.Restart) > 0 {
+		row("RESTART NEEDED", strings.Join(p.Restart, ", "), "changed in "+p.File+" since the start, not in force")
+	}
+	if p.FileError != "" {
+		row("FILE NOT USABLE", p.FileError)
+	}
+	for _, r := range p.Receivers {
+		switch {
+		case r.Refused != "":
+			row("receiver "+r.Receiver, "REFUSES PAGES", fmt.Sprintf("%d not delivered, since %s: %s", r.Undelivered,
+				r.Since.Format(time.RFC3339), r.Refused))
+		case r.Failing != "":
+			row("receiver "+r.Receiver, "NOT ANSWERING", fmt.Sprintf("since %s: %s", r.Since.Format(time.RFC3339), r.Failing))
+		}
+	}
+}
+
+// counterRows prints the figures of the process. Counters begin again with the process.
+func counterRows(row func(...any), s *status) {
+	const sinceStart = " since start"
+	if s.Records != nil {
+		row("records read"+sinceStart, number(*s.Records))
+	}
+	if s.Calls != nil {
+		row("calls"+sinceStart, number(*s.Calls), counts(s.CallsByRule))
+	}
+	if len(s.DeadLetters) > 0 || s.Records != nil {
+		row("dead letters"+sinceStart, number(total(s.DeadLetters)), counts(s.DeadLetters))
+	}
+	if s.OpenRuns != nil {
+		row("open runs", number(*s.OpenRuns), fmt.Sprintf("of %s actors, %s refusals%s", optional(s.Actors), optional(s.Refusals), sinceStart))
+	}
+	if len(s.Stored) > 0 {
+		row("stored rows"+sinceStart, number(total(s.Stored)), counts(s.Stored))
+	}
+	if s.Restarts != nil {
+		row("engine restarts"+sinceStart, number(*s.Restarts))
+	}
+	if s.MemoryMiB != nil {
+		row("memory", number(*s.MemoryMiB)+" MiB", "without the engine")
+	}
+}
+
+// lagRow prints the lag of one reader in one topic.
+func lagRow(row func(...any), r *app.ReaderLag) {
+	name := "lag of " + r.Reader
+	if r.NoSuchTopic {
+		row(name, "-", r.Topic+": there is no such topic")
+		return
+	}
+	notes := []string{r.Topic}
+	if r.Records > 0 {
+		notes = append(notes, fmt.Sprintf("the oldest has waited %.0f s or more", r.Seconds))
+	}
+	if r.NeverRead > 0 {
+		notes = append(notes, fmt.Sprintf("%d partitions were never read", r.NeverRead))
+	}
+	if r.Deleted > 0 {
+		notes = append(notes, fmt.Sprintf("%d MORE WERE DELETED before they were read", r.Deleted))
+	}
+	records := fmt.Sprintf("%d records", r.Records)
+	if r.Error != "" {
+		records = "unknown"
+	}
+	row(name, records, strings.Join(notes, ", "))
 }
 
 // controlRows prints the present state of enforcement.
@@ -163,7 +338,7 @@ func controlRows(row func(...any), c *api.Status) {
 		row("BYPASS", cmp.Or(b.Agent, "everybody"), fmt.Sprintf("until %s: %s, by %s", b.Until, b.Reason, b.By))
 	}
 	if c.Stale {
-		row("STALE", "no record of the command log arrives: the last state holds")
+		row("STALE", cmp.Or(c.StaleReason, "no record of the command log arrives: the last state holds"))
 	}
 }
 
@@ -178,6 +353,13 @@ func configurationsDiffer(points []api.PointArming) bool {
 }
 
 func number(n float64) string { return fmt.Sprintf("%.0f", n) }
+
+func optional(n *float64) string {
+	if n == nil {
+		return "unknown"
+	}
+	return number(*n)
+}
 
 func total(m map[string]float64) float64 {
 	var n float64

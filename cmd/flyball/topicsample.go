@@ -18,7 +18,7 @@ import (
 // sampleTopic passes on the newest records of a topic, at most n, without joining a
 // consumer group: no committed offset changes.
 func sampleTopic(ctx context.Context, c config.Config, topic string, n int, each func(*decode.Record) error) error {
-	clients, err := app.KafkaConfig(c)
+	clients, err := app.ConnectKafka(ctx, c)
 	if err != nil {
 		return err
 	}

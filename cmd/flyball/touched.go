@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -9,8 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/report"
+	"flyball/detect/enforce/api"
+	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
 )
 
@@ -63,24 +63,12 @@ func runTouched(cmd *cobra.Command, o *options, f *touchedFlags, args []string) 
 	if r.since, r.until, err = f.window.times(r.now); err != nil {
 		return err
 	}
-	c, err := r.config()
-	if err != nil {
-		return err
-	}
-	db, err := r.database()
-	if err != nil {
-		return err
-	}
-	t, err := readTouched(r, db, c, subject)
+	t, err := readTouched(r, subject)
 	if err != nil {
 		return err
 	}
 	if err := printTouched(p, t, r.now); err != nil {
 		return err
-	}
-	if t.Calls == 0 {
-		report.Printf(r.stderr, "there are no calls of %s %q; flyball find %q searches in all fields\n",
-			t.Subject.Kind, t.Subject.Value, t.Subject.Value)
 	}
 	if !t.Complete {
 		return errIncomplete
@@ -100,42 +88,133 @@ func printTouched(p printer, t *query.Touched, now time.Time) error {
 	return report.Touched(p.out, t)
 }
 
-// readTouched reads what a subject touched, with a caveat if a part has not read as far
-// as the report's end.
-func readTouched(r *request, db database, c config.Config, s query.Subject) (*query.Touched, error) {
+// secretAdvice is what a command prints for a name that looks like a secret.
+const secretAdvice = "this looks like a secret, not like an id: it was not looked up; flyball credential-id --stdin prints the id of " +
+	"a secret"
+
+// readTouched reads what a subject touched, with caveats about records that were not stored when
+// the report was read, and about the schema.
+func readTouched(r *request, s query.Subject) (*query.Touched, error) {
+	win := query.Window{Since: r.since, Until: r.until}
+	if api.LooksLikeSecret(s.Value) {
+		s.Value = masked(s.Value)
+		return query.Unknown(s, win, secretAdvice), nil
+	}
+	doubts, err := readDoubts(r)
+	if err != nil {
+		return nil, err
+	}
+	t, err := touchedBy(r, s, win)
+	if err != nil {
+		return nil, doubts.explain(err)
+	}
+	if len(t.Near) == 0 && s.Kind == "credential" && t.Calls == 0 && api.MayBeSecret(s.Value) {
+		t.Subject.Value = masked(s.Value)
+		t.Caveats = nil
+		t.AddCaveat("subject_unknown: no credential of this id is stored; if it is a secret, flyball credential-id --stdin prints its id")
+	}
+	doubts.addTo(t)
+	return t, nil
+}
+
+// touchedBy reads the report on a subject. A run that is not stored is an unknown subject.
+func touchedBy(r *request, s query.Subject, win query.Window) (*query.Touched, error) {
 	var run *query.Run
 	if s.Kind == "run" {
-		found, err := resolveRun(r, db, s.Value)
+		found, err := resolveStored(r, r.db, s.Value)
+		if errors.Is(err, query.ErrNotFound) {
+			return unknownRun(r, s)
+		}
 		if err != nil {
 			return nil, err
 		}
 		run = &found
 	}
-	t, err := query.TouchedBy(r.ctx, db, s, run, query.Window{Since: r.since, Until: r.until})
+	return query.TouchedBy(r.ctx, r.db, s, run, win)
+}
+
+// masked returns a secret with its first four characters and its length only.
+func masked(secret string) string {
+	runes := []rune(secret)
+	return fmt.Sprintf("%s… (%d characters)", string(runes[:min(4, len(runes)/2)]), len(runes))
+}
+
+// doubts are what is known, before a report is read, about what it may not contain.
+type doubts struct {
+	backlog  *backlog // nil: not known, for the reason in unknown
+	unknown  string
+	pending  int   // steps of the migration that were not applied
+	running  int   // changes of tables that ClickHouse has not finished
+	noSchema error //  why the state of the schema is not known
+}
+
+// readDoubts reads the backlog and the state of the schema.
+func readDoubts(r *request) (*doubts, error) {
+	c, err := r.config()
 	if err != nil {
 		return nil, err
 	}
-	switch behind, err := partsBehind(r.ctx, c); {
-	case err != nil:
-		t.AddLagUnknownCaveat(fmt.Sprintf("nothing answers on metrics.listen %s", c.Metrics.Listen))
-	case behind != "":
-		t.AddLagCaveat(behind)
+	db, err := r.database()
+	if err != nil {
+		return nil, err
 	}
-	return t, nil
+	d := &doubts{}
+	if isRemote(c) {
+		d.backlog, err = remoteBacklog(r)
+	} else {
+		d.backlog, err = r.options.readBacklog(r.ctx, c, db)
+	}
+	if err != nil {
+		d.unknown = fmt.Sprintf("what was read of Kafka could not be looked up (%v)", err)
+	}
+	conn, ok := db.(*clickhouse.Conn)
+	if !ok {
+		return d, nil
+	}
+	plan := clickhouse.MigrateOptions{Target: clickhouse.Target{Cluster: c.ClickHouse.Cluster}, Plan: true}
+	steps, err := clickhouse.Migrate(r.ctx, conn, plan)
+	if err != nil {
+		d.noSchema = err
+		return d, nil
+	}
+	d.pending = len(steps)
+	d.running, d.noSchema = query.UnfinishedMutations(r.ctx, db)
+	return d, nil
 }
 
-// partsBehind names the parts that still have records to read, from the process's
-// metrics; empty: none.
-func partsBehind(ctx context.Context, c config.Config) (string, error) {
-	m, err := scrape(ctx, c.Metrics.Listen)
-	if err != nil {
-		return "", err
+// explain adds to the error of a query that the schema is not that of this binary, if so.
+func (d *doubts) explain(err error) error {
+	switch {
+	case d.noSchema != nil:
+		return fmt.Errorf("%w\nthe schema could not be compared with this binary's: %w", err, d.noSchema)
+	case d.pending > 0:
+		return fmt.Errorf("%w\nthe database is not migrated: %d steps are missing, flyball migrate --plan lists them", err, d.pending)
 	}
-	var behind []string
-	for _, part := range []string{"ingest", "detect", "store"} {
-		if n := m.sum("flyball_" + part + "_lag_records"); n > 0 {
-			behind = append(behind, fmt.Sprintf("%s is %.0f records behind", part, n))
-		}
+	return err
+}
+
+// addTo adds the caveats to a report.
+func (d *doubts) addTo(t *query.Touched) {
+	if d.noSchema != nil {
+		t.AddCaveat(fmt.Sprintf("schema_unknown: the schema could not be compared with this binary's (%v); rows may be read wrongly", d.noSchema))
 	}
-	return strings.Join(behind, ", "), nil
+	if d.running > 0 {
+		t.AddCaveat(fmt.Sprintf("migration: ClickHouse has not finished %d changes of its tables; until then rows may count "+
+			"differently", d.running))
+	}
+	if d.pending > 0 {
+		t.AddCaveat(fmt.Sprintf("migration: the database is not migrated to this binary's schema, %d steps are missing; until flyball "+
+			"migrate has run, rows may count differently or be missing", d.pending))
+	}
+	if d.backlog == nil {
+		t.AddLagUnknownCaveat(d.unknown)
+		return
+	}
+	t.AddUnread(d.backlog.unread)
+	for _, text := range d.backlog.lost {
+		t.AddCaveat(text)
+	}
+	if len(d.backlog.unread) == 0 {
+		t.AsOf = query.Time{Time: d.backlog.asOf}
+	}
 }

@@ -74,7 +74,7 @@ func lookUpRun(ctx context.Context, db database, body *api.TripRequest) (bool, e
 			r := &several.Candidates[i]
 			fmt.Fprintf(&list, "\n  %s  %s  last call %s", r.RunID, report.Text(r.AgentID), r.LastAt.UTC().Format(time.RFC3339))
 		}
-		return false, fmt.Errorf("the database has %d runs of that key:%s", len(several.Candidates), list.String())
+		return false, usage(fmt.Errorf("the database has %d runs of that key:%s", len(several.Candidates), list.String()))
 	}
 	if err != nil {
 		return false, nil

@@ -13,6 +13,7 @@ import (
 	"flyball/detect/score"
 	"flyball/schema"
 	"flyball/schema/wire"
+	"flyball/schema/wording"
 )
 
 // callRateName is the detector's name in stored state.
@@ -115,9 +116,10 @@ func (d *callRateDetector) describe(c *Judgment, s *callRateState) *schema.Findi
 	if d.rates != nil { // the active baseline may have none
 		out.ExpectedRate, out.BeyondData = d.rates.Calibration.P(s.score)
 		u := d.rates.UsualAt(c.RunState.Reference.Agent, c.RunState.Reference.Group, callrate.HourOfWeek(s.quarter))
+		evidence.UsualOf = d.rates.UsualOf(c.RunState.Reference.Agent, c.RunState.Reference.Group)
 		evidence.Usual, evidence.Peers = schema.OptionalFloat(calibrate.RoundDigits(u.Calls)),
 			schema.OptionalFloat(calibrate.RoundDigits(u.Peers))
-		usually = fmt.Sprintf(", usually %.3g at that hour", u.Calls)
+		usually = fmt.Sprintf(", usually %s at that hour", wording.Figure(u.Calls, wording.Calls))
 	}
 	out.Evidence = []schema.Contribution{evidence}
 	out.Summary = fmt.Sprintf("%s makes far more calls than at this time of the week: %d in the quarter of an hour from %s UTC%s, now %s",

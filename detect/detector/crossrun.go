@@ -10,6 +10,7 @@ import (
 	"flyball/detect/score"
 	"flyball/schema"
 	"flyball/schema/wire"
+	"flyball/schema/wording"
 )
 
 // crossRunName is the detector's name in stored state.
@@ -91,7 +92,7 @@ func (s *crossRunState) describe(c *Judgment) *schema.Finding {
 		out.ExpectedRate, out.BeyondData = c.Baseline.Baseline.AcrossRuns.Calibration.P(s.score)
 	}
 	out.Summary = fmt.Sprintf("%s runs away over several runs (%s), none of which shows it alone: now %s", agentName(c.Run),
-		strings.ReplaceAll(s.evidence.Feature, "_", " "), strings.TrimSpace(feature.RouteName(c.Method, c.Route, c.Operation)))
+		wording.FeatureOf(s.evidence.Feature).Text, strings.TrimSpace(feature.RouteName(c.Method, c.Route, c.Operation)))
 	return out
 }
 

@@ -90,6 +90,7 @@ func (s *runawayState) describe(c *Judgment, f score.Family) *schema.Finding {
 	onset, onsetAt, exposure := run.Onset(f)
 	out.OnsetAt, out.DelayCalls, out.Exposure = onsetAt, run.Calls()-onset+1, exposure
 	out.Score, out.ExpectedRate, out.ExpectedOf, out.BeyondData = p.Reported, expected.Rate, expected.Basis, expected.Beyond
+	out.ExpectedRuns = expected.Runs
 	out.Evidence = run.Explain(f, c.Features.Route)
 	out.Summary = summarizeRunaway(out, agentName(c.Run), c.Call)
 	return out

@@ -10,6 +10,7 @@ import (
 	"flyball/detect/score"
 	"flyball/schema"
 	"flyball/schema/wire"
+	"flyball/schema/wording"
 )
 
 // scopeName is the detector's name in stored state.
@@ -136,8 +137,9 @@ func (s *scopeState) describe(c *Judgment) *schema.Finding {
 	if s.answer.Placement == scope.TargetOutside {
 		what = "writes to a target"
 	}
-	out.Summary = fmt.Sprintf("%s %s that none of %d %s has used: %s, %d calls so far; each would have been held", agentName(c.Run), what,
-		s.answer.Runs, strings.ReplaceAll(s.answer.Source, "_", " "), s.route, s.outside())
+	taught := uint64(s.answer.Runs)
+	out.Summary = fmt.Sprintf("%s %s that none of %d %s has used: %s, %s so far; each would have been held", agentName(c.Run), what,
+		taught, wording.Source(s.answer.Source, taught), s.route, wording.Figure(float64(s.outside()), wording.Calls))
 	return out
 }
 

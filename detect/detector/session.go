@@ -9,6 +9,7 @@ import (
 	"flyball/detect/stitch"
 	"flyball/schema"
 	"flyball/schema/wire"
+	"flyball/schema/wording"
 )
 
 // sessionName is the detector's name in stored state.
@@ -106,9 +107,9 @@ func (d *sessionDetector) describe(c *Judgment, s *sessionState) *schema.Finding
 	if who == "" {
 		who = "a person"
 	}
-	out.Summary = fmt.Sprintf("a session of %s looks like a machine's after %d calls; "+
-		"of 1,000 sessions of people %.1f do: a suspicion, no proof",
-		who, run.Calls(), 1e3*out.ExpectedRate)
+	out.Summary = fmt.Sprintf("a session of %s looks like a machine's after %d calls; so do %s of the sessions of people: "+
+		"a suspicion, no proof",
+		who, run.Calls(), wording.Percent(out.ExpectedRate))
 	return out
 }
 

@@ -4,8 +4,7 @@ import "flyball/schema"
 
 // LogPosition is a position in flyball.commands with the log's time there.
 type LogPosition struct {
-	// Offset of the record, -1 before the first. After the log has lost records it
-	// continues from a higher number; see ledger.State.ResumeAfterLoss.
+	// Offset of the record, -1 before the first; see schema.PositionOffset.
 	Offset int64
 	// Time is the latest timestamp that the broker gave a record up to here, Unix ns. It
 	// never goes back.

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/detect/stitch"
+	"flyball/schema"
 	"flyball/schema/wire"
 )
 
@@ -27,7 +28,8 @@ type checkpointer struct {
 
 	generation uint64
 	committed  int64         // the offset in the partition's record
-	shown      *atomic.Int64 // committed, for other goroutines
+	shown      *atomic.Int64 // committed as offset in Kafka, for other goroutines
+	noted      func() logNote
 	age        prometheus.Gauge
 
 	lookedAt    time.Time
@@ -36,6 +38,7 @@ type checkpointer struct {
 	emptyActors []emptyActor        // entries that are kept until no replay can need them
 	stale       map[string][]string // by actor: generations of earlier owners' entries
 	oldRecords  []string            // generations of earlier owners' partition records
+	oldNotes    []string            // generations of earlier owners' notes
 }
 
 type sample struct {
@@ -127,11 +130,15 @@ func (c *checkpointer) save(ctx context.Context, n int, next int64) error {
 	c.log.moveBase(offset)
 	c.cfg.Stage("detect.entries|record")
 	rec := c.record(partitionKey(c.generation), encodeProgress(c.log.base, offset, c.generation))
-	if err := c.out.write(ctx, rec); err != nil {
+	note, err := c.noteRecord()
+	if err != nil {
+		return err
+	}
+	if err := c.out.write(ctx, note, rec); err != nil {
 		return fmt.Errorf("write record of partition %d to %s: %w", c.part, wire.StateTopic, err)
 	}
 	c.committed = offset
-	c.shown.Store(offset)
+	c.shown.Store(schema.KafkaOffset(offset))
 	return c.writeTombstones(ctx)
 }
 
@@ -205,7 +212,10 @@ func (c *checkpointer) writeTombstones(ctx context.Context) error {
 	for _, generation := range c.oldRecords {
 		tombstones = append(tombstones, c.record([]byte("p/"+generation), nil))
 	}
-	c.oldRecords = nil
+	for _, generation := range c.oldNotes {
+		tombstones = append(tombstones, c.record([]byte(notePrefix+generation), nil))
+	}
+	c.oldRecords, c.oldNotes = nil, nil
 	if len(tombstones) == 0 {
 		return nil
 	}

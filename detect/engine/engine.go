@@ -125,6 +125,7 @@ func (e *Engine) handle(ctx context.Context, b kafka.Batch) error {
 		if w == nil || len(p.Records) == 0 || stop != nil {
 			return
 		}
+		w.end.Store(p.HighWatermark)
 		select {
 		case w.in <- p.Records:
 		case <-w.done:
@@ -168,6 +169,19 @@ func (e *Engine) offsets() map[string]map[int32]kgo.EpochOffset {
 	return map[string]map[int32]kgo.EpochOffset{wire.CallsTopic: out}
 }
 
+// Handled returns, for each partition that this engine owns, the offset of the first record of
+// flyball.calls that it has not applied. The committed offsets are lower: they are those of the last
+// checkpoints.
+func (e *Engine) Handled() map[int32]int64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := make(map[int32]int64, len(e.workers))
+	for part, w := range e.workers {
+		out[part] = w.handled.Load()
+	}
+	return out
+}
+
 func (e *Engine) worker(part int32) *worker {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -198,7 +212,7 @@ func (e *Engine) assign(ctx context.Context, offsets map[string]map[int32]kgo.Of
 	err := g.Wait()
 	if err == nil {
 		for part, w := range restored {
-			offsets[wire.CallsTopic][part] = kgo.NewOffset().At(w.next)
+			offsets[wire.CallsTopic][part] = kgo.NewOffset().At(w.begin)
 			e.start(w)
 		}
 	}
@@ -214,7 +228,8 @@ func (e *Engine) assign(ctx context.Context, offsets map[string]map[int32]kgo.Of
 func (e *Engine) start(w *worker) {
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel, w.done = cancel, make(chan struct{})
-	w.committed.Store(w.next)
+	w.committed.Store(w.begin)
+	w.handled.Store(w.begin)
 	e.mu.Lock()
 	e.workers[w.part] = w
 	e.mu.Unlock()

@@ -96,6 +96,16 @@ func (j *journal) add(c *schema.Call) {
 	}
 }
 
+// again adds a call that was added before, in another form: the row replaces its first form. What the
+// other tables have of the call does not change.
+func (j *journal) again(c *schema.Call) {
+	j.calls.Append(c)
+	if j.min == 0 || c.Start < j.min {
+		j.min = c.Start
+	}
+	j.max = max(j.max, c.Start)
+}
+
 // score adds a row of scores. Its call is added to the same record.
 func (j *journal) score(s *schema.Score) { j.scores.Append(s) }
 

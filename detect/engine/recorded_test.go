@@ -28,7 +28,7 @@ import (
 var update = flag.Bool("update", false, "write the recorded output of this package anew")
 
 // recordedState is the state that the previous version had stored in the middle of the stream.
-const recordedState = "testdata/state-v8.gz"
+const recordedState = "testdata/state-v9.gz"
 
 // recorded is a stream of calls in which every detector finds something. It is written to partition
 // 0 in blocks; both halves end with a run that has a finding at its first call, so that a test can
@@ -165,7 +165,7 @@ func (s *recorded) strangers(n int, step func()) {
 	for i, c := range [][3]string{{"GET", "/orders/{}", ""}, {"POST", "/refunds", "main"}, {"POST", "/users", ""}, {"GET", "/secrets", ""},
 		{"POST", "/refunds", "thief"}, {"POST", "/users", ""}, {"POST", "/refunds", "thief"}, {"DELETE", "/users", ""}} {
 		for _, run := range []string{"scope", "declared"} {
-			s.call(run, "shop/0", func(out *schema.Call) {
+			write := func(out *schema.Call) {
 				out.TaskID, out.TaskTrust, out.Method, out.RouteKey, out.Route = "refund", schema.TrustAsserted, c[0], c[1], c[1]
 				if c[0] == "POST" {
 					out.Effect = schema.EffectCreate
@@ -176,12 +176,16 @@ func (s *recorded) strangers(n int, step func()) {
 				if c[2] != "" {
 					out.Resources = []schema.Resource{{Type: "account", ID: c[2]}}
 				}
-				if run == "declared" && i == 0 && n == 0 {
-					out.ObserverKind, out.Observer = schema.ObserverGate, "point"
+			}
+			if run == "declared" && i == 0 && n == 0 {
+				s.call(run, "shop/0", func(out *schema.Call) {
+					write(out)
+					out.ObserverKind, out.Observer, out.ArgsDigest = schema.ObserverGate, "point", 0
 					out.SetAttr(schema.AttrTaskType, "refund")
 					out.SetAttr(schema.AttrTaskTargets, "declared")
-				}
-			})
+				})
+			}
+			s.call(run, "shop/0", write)
 		}
 		s.call("renamed", "shop/1", func(c *schema.Call) { c.AgentAsserted = "billing/bot" })
 		s.call("shared", "shop/1", func(c *schema.Call) {
@@ -203,8 +207,14 @@ func (s *recorded) strangers(n int, step func()) {
 func (s *recorded) observed(n int, step func()) {
 	for i := range 24 {
 		for _, by := range []schema.ObserverKind{schema.ObserverGateway, schema.ObserverSidecar, schema.ObserverGate} {
+			first := n == 0 && i == 0 // in version 9, an actor's first call of a second observer counted twice
+			if first && by == schema.ObserverGate {
+				continue
+			}
 			s.call("twice", "g/0", func(c *schema.Call) {
-				c.RequestID, c.ObserverKind, c.Observer = fmt.Sprint("q", n, i), by, by.String()
+				if c.ObserverKind, c.Observer = by, by.String(); !first {
+					c.RequestID = fmt.Sprint("q", n, i)
+				}
 				c.ArgsDigest, c.ResultDigest = uint64(i), uint64(i)
 			})
 		}
@@ -377,7 +387,7 @@ func TestRecordedStreamComesOutTheSame(t *testing.T) {
 	s.publish()
 	s.half(0)
 	s.apply(0)
-	if *update {
+	if _, err := os.Stat(recordedState); *update && err != nil { // an existing file is of the version that wrote it
 		s.keepState()
 	}
 	compareRecorded(t, 0, s.output())
@@ -473,7 +483,7 @@ func TestStateOfTheVersionBeforeIsGoneOnFrom(t *testing.T) {
 	s.publish()
 	s.half(0)
 	keys, values := storedBefore(t)
-	if len(keys) < 10 || values[0][1] != 8 && values[1][1] != 8 {
+	if len(keys) < 10 || values[0][1] != 9 && values[1][1] != 9 {
 		t.Fatalf("%d entries: the test shows nothing", len(keys))
 	}
 	for i := range keys {

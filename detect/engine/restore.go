@@ -19,8 +19,10 @@ type restored struct {
 	actors  map[string]storedActor
 	stale   map[string][]string // by actor: generations of its entries
 	records map[string]bool     // generations of the partition's records
+	notes   map[string]bool     // generations of the notes
+	note    logNote             // the newest
 	base    *progress
-	offset  int64 // from which a restart reads flyball.calls
+	offset  int64 // position from which a restart reads flyball.calls
 }
 
 // storedActor is an actor's newest entry and the generation of its key.
@@ -31,7 +33,7 @@ type storedActor struct {
 
 func newRestored(limits stitch.Limits) *restored {
 	return &restored{limits: limits, actors: map[string]storedActor{}, stale: map[string][]string{}, records: map[string]bool{},
-		base: newProgress(limits)}
+		notes: map[string]bool{}, base: newProgress(limits)}
 }
 
 // add adds a record of flyball.state; state decodes actors.
@@ -53,6 +55,8 @@ func (r *restored) add(state *stitch.Partition, key, value []byte) error {
 		if have := r.actors[actor]; have.actor == nil || a.Included >= have.actor.Included {
 			r.actors[actor] = storedActor{a, generation}
 		}
+	case kind == "n":
+		return r.addNote(generation, value)
 	case kind == "p" && value == nil:
 		delete(r.records, generation)
 	case kind == "p":
@@ -86,12 +90,15 @@ func (e *Engine) restore(ctx context.Context, part int32) (*worker, error) {
 		return nil, err
 	}
 	w.takeOver(r, uint64(generation))
+	if err := e.findBegin(ctx, w, r); err != nil {
+		return nil, err
+	}
 	if err := w.activate(ctx); err != nil {
 		return nil, err
 	}
 	took := e.cfg.Now().Sub(began)
 	e.m.restore.Observe(took.Seconds())
-	e.cfg.Logger.Info("partition restored", "partition", part, "offset", r.offset, "actors", len(r.actors),
+	e.cfg.Logger.Info("partition restored", "partition", part, "offset", w.begin, "actors", len(r.actors),
 		"open_runs", w.state.OpenRuns(), "took", took.Round(time.Millisecond))
 	if unknown := w.detectors.UnknownStates(); len(unknown) > 0 {
 		e.cfg.Logger.Warn("keeping state of detectors that this version does not have", "reason", "unknown_detector_state",
@@ -144,5 +151,8 @@ func (w *worker) takeOver(r *restored, generation uint64) {
 	}
 	for generation := range r.records {
 		c.oldRecords = append(c.oldRecords, generation)
+	}
+	for generation := range r.notes {
+		c.oldNotes = append(c.oldNotes, generation)
 	}
 }

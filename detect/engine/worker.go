@@ -27,7 +27,11 @@ type worker struct {
 	detectors *detector.Set
 	baselines *baselines
 	log       progressLog
-	next      int64 // offset of the next record
+	begin     int64        // offset in Kafka from which the partition is read
+	epochs    kafka.Epochs // of flyball.calls
+	next      int64        // position after the last record; see schema.PositionOffset
+	nextEpoch int32        // leader epoch of the last record, -1: unknown
+	end       atomic.Int64 // highest end of the partition that was seen
 	decoder   wire.CallsDecoder
 	busy      time.Time // when the last record was applied
 	closed    []*stitch.Run
@@ -42,7 +46,8 @@ type worker struct {
 	done      chan struct{} // closed when run has returned
 	cancel    context.CancelFunc
 	err       error        // of run, after done
-	committed atomic.Int64 // the offset in the partition's record
+	committed atomic.Int64 // the offset in the partition's record, as offset in Kafka
+	handled   atomic.Int64 // next as offset in Kafka, for other goroutines
 }
 
 // newWorker returns a worker of a partition without any state.
@@ -58,7 +63,8 @@ func newWorker(cfg *Config, m *metrics, part int32, topic schema.TopicID, p kafk
 	w.counts = counts{m: m, part: strconv.Itoa(int(part)), active: active}
 	w.publish = publisher{cfg: cfg, m: m, part: part, out: &w.out, active: active}
 	w.journal = journalWriter{cfg: cfg, rows: newJournal(part), state: w.state, out: &w.out, part: part, topic: topic, snapped: cfg.Now()}
-	w.checkpoint = checkpointer{cfg: cfg, part: part, state: w.state, log: &w.log, journal: &w.journal, out: &w.out,
+	w.nextEpoch = -1
+	w.checkpoint = checkpointer{cfg: cfg, part: part, noted: w.noted, state: w.state, log: &w.log, journal: &w.journal, out: &w.out,
 		committed: -1, shown: &w.committed, currentAt: cfg.Now(), age: m.checkpoint.WithLabelValues(w.counts.part), stale: map[string][]string{}}
 	return w
 }
@@ -82,6 +88,7 @@ func (w *worker) run(ctx context.Context) error {
 					return err
 				}
 			}
+			w.handled.Store(schema.KafkaOffset(w.next))
 			w.busy = w.cfg.Now()
 		case <-tick.C:
 		}
@@ -118,20 +125,25 @@ func (w *worker) drain(ctx context.Context) error {
 
 // applyRecord applies one record of flyball.calls.
 func (w *worker) applyRecord(ctx context.Context, r *kgo.Record) error {
-	if r.Offset < w.next {
+	at := w.epochs.Of(r)
+	if at < w.next {
 		return nil
 	}
-	err := w.applyValue(ctx, r)
+	err := w.applyValue(ctx, r, at)
 	if errors.Is(err, errUnreadable) {
 		err = w.skip(r, err)
 	}
 	if err != nil {
 		return err
 	}
-	w.next = r.Offset + 1
-	w.journal.rows.covered(r.Offset)
-	w.state.Advance(w.log.now.watermark, r.Offset)
-	if err := w.closeRuns(ctx, r.Offset); err != nil {
+	w.next, w.nextEpoch = at+1, r.LeaderEpoch
+	w.journal.rows.covered(at)
+	w.state.AdvanceLogClock(w.log.now.water.LogClock())
+	w.state.Advance(w.log.now.watermark, at)
+	if err := w.countAskedOnly(at); err != nil {
+		return err
+	}
+	if err := w.closeRuns(ctx, at); err != nil {
 		return err
 	}
 	if w.journal.full() {
@@ -143,7 +155,8 @@ func (w *worker) applyRecord(ctx context.Context, r *kgo.Record) error {
 // errUnreadable marks the value of a record that cannot be decoded.
 var errUnreadable = errors.New("cannot be read")
 
-func (w *worker) applyValue(ctx context.Context, r *kgo.Record) error {
+// applyValue applies the value of the record at a position.
+func (w *worker) applyValue(ctx context.Context, r *kgo.Record, at int64) error {
 	kind := byte(0)
 	if len(r.Value) > 0 {
 		kind = r.Value[0]
@@ -154,7 +167,7 @@ func (w *worker) applyValue(ctx context.Context, r *kgo.Record) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", errUnreadable, err)
 		}
-		w.log.apply(&change{offset: r.Offset, marks: &marks})
+		w.log.apply(&change{offset: at, marks: &marks})
 		if len(marks.Activate) > 0 {
 			return w.activate(ctx)
 		}
@@ -163,14 +176,14 @@ func (w *worker) applyValue(ctx context.Context, r *kgo.Record) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", errUnreadable, err)
 		}
-		w.state.BindTrace(&binding, r.Offset)
+		w.state.BindTrace(&binding, at)
 	default:
 		calls, err := w.decoder.Decode(r.Value)
 		if err != nil {
 			return fmt.Errorf("%w: %w", errUnreadable, err)
 		}
 		if len(calls) > 0 {
-			return w.applyBlock(ctx, calls, r.Offset)
+			return w.applyBlock(ctx, calls, at)
 		}
 	}
 	return nil
@@ -240,6 +253,19 @@ func (w *worker) judge(ctx context.Context, run *stitch.Run, c *schema.Call, at 
 		w.journal.rows.score(result.Score)
 	}
 	return w.publish.findings(ctx, run, result.Findings)
+}
+
+// countAskedOnly writes again the rows of the check that count, because nobody else has logged the
+// call in time. Their journal record covers the offset at which that was found.
+func (w *worker) countAskedOnly(offset int64) error {
+	err := w.state.EachAskedOnly(offset, func(_ *stitch.Run, c *schema.Call) {
+		w.journal.began()
+		w.journal.rows.again(c)
+	})
+	if err != nil {
+		return fmt.Errorf("rows of the check in partition %d: %w", w.part, err)
+	}
+	return nil
 }
 
 // closeRuns closes the findings of runs that silence has closed, at an offset of flyball.calls.

@@ -30,7 +30,7 @@ const hoursOfActors = `WITH quarters AS (
   FROM calls
   WHERE tenant = {tenant:String} AND start_time >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')
     AND start_time < fromUnixTimestamp64Nano({until:Int64}, 'UTC')
-    AND observer_kind != 'gate' AND attrs['observation_of'] = '' AND NOT (outcome = 'denied' AND denied_by IN ('flyball', 'ext_authz'))
+    AND ` + taught + `
   GROUP BY run_id, quarter),
 taught AS (
   SELECT run_id, actor, agent_id AS agent, toString(agent_trust) AS trust, toString(caller_kind) AS kind

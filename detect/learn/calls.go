@@ -38,12 +38,18 @@ const alarmed = `(level >= 'alert' AND run_id NOT IN (` + judgedAs + `= 'benign'
      'identity_conflict') AND finding_id NOT IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String}
        AND verdict = 'benign'))) AS alarmed`
 
-// fromPicked selects those calls of the picked runs that are learned from. Calls that the check observed and calls that
-// Flyball denied are left out.
+// logged is an SQL condition: the row counts, and somebody other than the check logged the call. A call of which only
+// the check knows has no outcome and is not judged, and it counts later than it was stored: learning from it would
+// read other rows than the engine judged, and other rows below the same pin.
+const logged = `counted AND observer_kind != 'gate'`
+
+// taught is an SQL condition: the row is learned from. Calls that Flyball denied are left out.
+const taught = logged + ` AND NOT denied_by_flyball`
+
+// fromPicked selects those calls of the picked runs that are learned from.
 const fromPicked = `
 FROM calls AS c INNER JOIN picked AS p ON c.run_id = p.run_id
-WHERE c.tenant = {tenant:String} AND c.observer_kind != 'gate' AND c.attrs['observation_of'] = ''
-  AND NOT (c.outcome = 'denied' AND c.denied_by IN ('flyball', 'ext_authz'))`
+WHERE c.tenant = {tenant:String} AND ` + taught
 
 // inOrder sorts calls in the order in which they were scored: the order of the log, in which calls are sorted by their
 // end and not by their start.

@@ -112,7 +112,7 @@ func CountDenied(ctx context.Context, db DB, w Window) (n uint64, err error) {
 		`SELECT count() FROM calls
 WHERE tenant = {tenant:String} AND start_time > fromUnixTimestamp64Nano({since:Int64}, 'UTC')
   AND start_time <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')
-  AND observer_kind != 'gate' AND attrs['observation_of'] = '' AND outcome = 'denied' AND denied_by IN ('flyball', 'ext_authz')`,
+  AND `+logged+` AND denied_by_flyball`,
 		clickhouse.Named("tenant", w.Tenant),
 		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())),
 		clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())),

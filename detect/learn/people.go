@@ -33,7 +33,7 @@ const theirs = `SELECT toString(run_id), method, route, path, operation, args_di
        outcome = 'unknown', outcome > 'ok', toString(effect), resources, start_time, ts_basis = 'kafka'
 FROM calls
 WHERE tenant = {tenant:String} AND run_id IN (` + peoples + `)
-  AND observer_kind != 'gate' AND attrs['observation_of'] = '' AND NOT (outcome = 'denied' AND denied_by IN ('flyball', 'ext_authz'))`
+  AND ` + taught
 
 const theirsInOrder = `
 ORDER BY run_id, calls_partition, calls_offset, source_offset, item

@@ -13,7 +13,7 @@ import (
 )
 
 // dayOfRoutes selects the route templates that the heuristic made of a day's calls, with the number of their calls.
-const dayOfRoutes = `SELECT method, route, count() AS n FROM calls
+const dayOfRoutes = `SELECT method, route, countIf(counted) AS n FROM calls
 WHERE tenant = {tenant:String} AND route_source = 'heuristic' AND route != '' AND start_time > fromUnixTimestamp64Nano({since:Int64}, 'UTC')
 GROUP BY method, route ORDER BY n DESC LIMIT 200000`
 

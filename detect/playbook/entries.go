@@ -3,6 +3,7 @@ package playbook
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"flyball/schema"
 )
@@ -14,6 +15,74 @@ type Entry struct {
 	Check   []string `json:"check"`
 	Contain []string `json:"contain"`
 	Close   string   `json:"close"`
+	// Judge is the command that records a person's verdict; set by For.
+	Judge string `json:"judge,omitempty"`
+}
+
+// Subject is the finding that an entry is filled in for. Empty members are not known.
+type Subject struct {
+	Program                                  string // command line of this program
+	Finding, Run, Agent, Version, Credential string
+}
+
+// For returns the entry with the ids of a finding in its commands. A line that needs an id that is
+// not known says so instead of the command.
+func (e Entry) For(s Subject) Entry {
+	fill := s.replacer()
+	lines := func(of []string) []string {
+		out := make([]string, len(of))
+		for i, l := range of {
+			out[i] = fill(l)
+		}
+		return out
+	}
+	e.Check, e.Contain, e.Close = lines(e.Check), lines(e.Contain), fill(e.Close)
+	e.Judge = fill("flyball findings verdict ID true --why '…' (or benign, or test)")
+	return e
+}
+
+// replacer returns the function that puts the subject's ids into a line.
+func (s Subject) replacer() func(string) string {
+	version := ""
+	if s.Agent != "" && s.Version != "" {
+		version = s.Agent + "@" + s.Version
+	}
+	ids := []struct{ placeholder, id, missing string }{
+		{"AGENT@VERSION", version, "the version of the agent is not known"},
+		{"CREDENTIAL", s.Credential, "the credential of the run is not known"},
+		{"AGENT", s.Agent, "the agent has no name"},
+		{"RUN", s.Run, "the run is not known"},
+		{"ID", s.Finding, "the finding has no id"},
+	}
+	return func(line string) string {
+		words := strings.Fields(line)
+		for i, w := range words {
+			bare := strings.TrimRight(w, ":,.;")
+			for _, x := range ids {
+				if bare != x.placeholder {
+					continue
+				}
+				if x.id == "" {
+					return "(" + x.missing + ") " + line
+				}
+				words[i] = shellWord(x.id) + w[len(bare):]
+			}
+		}
+		line = strings.Join(words, " ")
+		if rest, ok := strings.CutPrefix(line, "flyball "); ok && s.Program != "" {
+			line = s.Program + " " + rest
+		}
+		return line
+	}
+}
+
+// shellWord makes an id safe to paste into a shell. Callers choose some of them.
+func shellWord(s string) string {
+	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+="
+	if strings.Trim(s, safe) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 const (
@@ -36,8 +105,8 @@ var entries = map[string]Entry{
 			"whether other runs of the same agent version do the same since a deployment",
 		},
 		Contain: []string{
-			"flyball breakers trip run RUN --for 15m",
-			"flyball breakers trip version AGENT@VERSION --for 1h if a deployment did it",
+			"flyball breakers trip run RUN --for 15m --reason '…'",
+			"flyball breakers trip version AGENT@VERSION --for 1h --reason '…' if a deployment did it",
 		},
 		Close: runEnds},
 	schema.FamilyRetry: {
@@ -48,8 +117,11 @@ var entries = map[string]Entry{
 			"errors of other agents on the same route",
 			"whether the retries back off and succeed in the end: those are no runaway",
 		},
-		Contain: []string{"flyball breakers trip run RUN --for 15m", "detect.policy: {family: runaway.retry, action: throttle}"},
-		Close:   runEnds},
+		Contain: []string{
+			"flyball breakers trip run RUN --for 15m --reason '…'",
+			"detect.policy: {family: runaway.retry, action: throttle}",
+		},
+		Close: runEnds},
 	schema.FamilySweep: {
 		Means:  "The run walks through resources one after another on one route, far longer than its runs do.",
 		Benign: []string{"a nightly export or reconciliation that is run by the agent", "a task that names many items", "a migration"},
@@ -58,7 +130,7 @@ var entries = map[string]Entry{
 			"flyball manifest show AGENT: was it declared for this?",
 			"whether the ids are guessed: failures and gaps among them",
 		},
-		Contain: []string{"flyball breakers trip run RUN --for 15m", "a quota on the route in its manifest"},
+		Contain: []string{"flyball breakers trip run RUN --for 15m --reason '…'", "a quota on the route in its manifest"},
 		Close:   runEnds},
 	schema.FamilyDestroy: {
 		Means:  "The run deletes, more than its peers do.",
@@ -68,8 +140,11 @@ var entries = map[string]Entry{
 			"who asked for it: the principal and the task of the run",
 			"whether what is gone can be restored, and until when",
 		},
-		Contain: []string{"flyball breakers trip credential CREDENTIAL --for 1h", "a gate: autonomy with ask: always for the route"},
-		Close:   runEnds},
+		Contain: []string{
+			"flyball breakers trip credential CREDENTIAL --for 1h --reason '…'",
+			"a gate: autonomy with ask: always for the route",
+		},
+		Close: runEnds},
 	schema.FamilyFlood: {
 		Means:   "The run makes far more calls than runs of this agent and its peers, altogether, as writes or on one route.",
 		Benign:  []string{"a task of another size than any before", "a new version that makes more calls for the same work"},
@@ -84,8 +159,11 @@ var entries = map[string]Entry{
 			"where the answers go: the address and the user agent of the caller",
 			"whether the resources belong to the task",
 		},
-		Contain: []string{"flyball breakers trip credential CREDENTIAL --for 1h", "a quota by bytes or calls on the routes that gave most"},
-		Close:   runEnds},
+		Contain: []string{
+			"flyball breakers trip credential CREDENTIAL --for 1h --reason '…'",
+			"a quota by bytes or calls on the routes that gave most",
+		},
+		Close: runEnds},
 	schema.FamilyFanout: {
 		Means:  "The run calls one route after another in an order that neither this agent nor its peers use: it tries what there is.",
 		Benign: []string{"a new feature whose calls nobody has learned yet", "a person who explores with the agent's credential"},
@@ -94,8 +172,11 @@ var entries = map[string]Entry{
 			"denied and failed calls among them: what was it not allowed to do?",
 			"flyball reach --agent AGENT: what could it still do?",
 		},
-		Contain: []string{"a manifest: writes outside its scope then ask", "flyball breakers trip run RUN --for 15m"},
-		Close:   runEnds},
+		Contain: []string{
+			"a manifest: writes outside its scope then ask",
+			"flyball breakers trip run RUN --for 15m --reason '…'",
+		},
+		Close: runEnds},
 	schema.FamilySplit: {
 		Means: "The agent does over several short runs what would be a runaway in one: the same call, new resources of one route, deletions " +
 			"or failing retries fill its latest 48 calls, or many of its runs in a row lean the same way.",
@@ -110,7 +191,7 @@ var entries = map[string]Entry{
 			"whether the run ids are made by the agent itself",
 		},
 		Contain: []string{
-			"flyball breakers trip credential CREDENTIAL --for 15m: a run's breaker does not hold who changes runs",
+			"flyball breakers trip credential CREDENTIAL --for 15m --reason '…': a run's breaker does not hold who changes runs",
 			"a quota of: principal in its manifest",
 		},
 		Close: "It closes when the run in which it was found has made no call for its gap; the count began anew with the alarm."},
@@ -126,8 +207,11 @@ var entries = map[string]Entry{
 			"what the run had read just before: instructions in a page, a mail or a file",
 			"the task that it was given: flyball task list",
 		},
-		Contain: []string{"flyball breakers trip run RUN --for 15m", "a manifest: writes outside its scope then ask before they happen"},
-		Close:   runEnds},
+		Contain: []string{
+			"flyball breakers trip run RUN --for 15m --reason '…'",
+			"a manifest: writes outside its scope then ask before they happen",
+		},
+		Close: runEnds},
 	schema.FamilyBorrowed: {
 		Means: "A session in a person's name looks more like a machine's than like people's: an agent or a script may be using the person's " +
 			"credential. It is a suspicion: as many sessions of people as its expected rate says look the same. In its evidence, humans is what " +
@@ -147,10 +231,10 @@ var entries = map[string]Entry{
 		Contain: []string{
 			"give the agent a credential of its own: then it has a manifest, a baseline and a breaker",
 			"detect.policy: {family: borrowed_credential, action: gate} asks before what cannot be undone; nothing harder is taken",
-			"flyball breakers trip credential CREDENTIAL --for 1h once you know",
+			"flyball breakers trip credential CREDENTIAL --for 1h --reason '…' once you know",
 		},
-		Close: "It closes when the run has made no call for its gap. flyball findings verdict ID true keeps its run out of what people are " +
-			"compared with."},
+		Close: "It closes when the run has made no call for its gap. flyball findings verdict ID true --why '…' keeps its run out of what " +
+			"people are compared with."},
 	schema.FamilyPace: {
 		Means: "The caller, over all its runs, makes far more calls in a quarter of an hour than it does in that hour of the week.",
 		Benign: []string{
@@ -166,7 +250,7 @@ var entries = map[string]Entry{
 		Contain: []string{
 			"nothing by itself: it never trips",
 			"detect.policy: {family: pace, action: throttle}",
-			"flyball breakers trip credential CREDENTIAL --for 15m",
+			"flyball breakers trip credential CREDENTIAL --for 15m --reason '…'",
 		},
 		Close: runEnds},
 	schema.FamilyAfterTask: {
@@ -175,7 +259,7 @@ var entries = map[string]Entry{
 		Check:  []string{"flyball task list: when did it end, and by whom?", seeRun},
 		Contain: []string{
 			"nothing: the calls are denied where the agent is armed",
-			"flyball breakers trip credential CREDENTIAL --for 1h if the key was stolen",
+			"flyball breakers trip credential CREDENTIAL --for 1h --reason '…' if the key was stolen",
 		},
 		Close: "It closes when the run key was not used for ten minutes."},
 	schema.FamilyScope: {
@@ -192,12 +276,12 @@ var entries = map[string]Entry{
 			"what the run read just before: a page or a message may have told it to",
 		},
 		Contain: []string{
-			"flyball arm family:scope: asks before each such call, until it is disarmed",
-			"flyball breakers trip run RUN --for 15m",
+			"flyball arm family:scope --reason '…': asks before each such call, until it is disarmed",
+			"flyball breakers trip run RUN --for 15m --reason '…'",
 			"a manifest: what it declares stands above what was learned",
 		},
-		Close: "It closes when the run has made no call for its gap. flyball findings verdict ID benign lets the run teach what it did; two " +
-			"runs that agree do so by themselves."},
+		Close: "It closes when the run has made no call for its gap. flyball findings verdict ID benign --why '…' lets the run teach what it " +
+			"did; two runs that agree do so by themselves."},
 	schema.FamilyIdentity: {
 		Means: "An established identity and another word about the run disagree: the caller calls itself something else than its credential " +
 			"says, or two verified principals use one run key.",
@@ -212,7 +296,7 @@ var entries = map[string]Entry{
 			"whether the name it gives itself belongs to another agent that has credentials of its own",
 		},
 		Contain: []string{
-			"flyball breakers trip credential CREDENTIAL --for 1h if it was stolen",
+			"flyball breakers trip credential CREDENTIAL --for 1h --reason '…' if it was stolen",
 			"nothing more is needed for safety: what is only asserted is never enforced on others, and teaches nobody",
 		},
 		Close: "It closes when the run has made no call for its gap."},

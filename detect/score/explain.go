@@ -74,6 +74,9 @@ var amountSources = [numStatistics]func(*RunScore) (*baseline.Amount, float64){
 	statMoney: func(r *RunScore) (*baseline.Amount, float64) { return &r.learned().Money, r.feature.Usage.Money },
 }
 
+// addedBeforeLog is what is added to an amount before its logarithm is learned.
+var addedBeforeLog = [numStatistics]float64{statBytes: 1, statWrites: 1, statMoney: 1}
+
 // learned returns the baseline that scored the run last.
 func (r *RunScore) learned() *baseline.Baseline { return r.model.Baseline }
 
@@ -87,6 +90,9 @@ func (r *RunScore) contribution(st statistic, route uint64) schema.Contribution 
 	case st == statOnRoute:
 		c.Observed = schema.OptionalFloat(r.maxOnRoute)
 		c.Usual = medianAmount(r.model.route(r.agent, route).calls)
+		if c.UsualOf = baseline.UsualPeers; r.agent.counts != nil {
+			c.UsualOf = baseline.UsualShrunk
+		}
 		c.Peers = medianAmount(r.learned().PerRoute.ForAgent("", r.agent.group, r.agent.peers.routes[route]))
 	case countSources[st] != nil:
 		r.explainCount(&c, st, route)
@@ -107,18 +113,27 @@ func (r *RunScore) explainCount(c *schema.Contribution, st statistic, route uint
 	c.Observed = schema.OptionalFloat(value)
 	levels := distribution.Levels(r.agent.group, within)
 	c.Usual, c.Peers, c.Humans = medianCount(levels[2]), medianCount(levels[1]), medianCount(distribution.Groups[baseline.Humans])
+	if !c.Usual.IsZero() && st != statNewOnRoute { // on a route, it is the median of all of the peers' runs
+		c.UsualOf = baseline.UsualOwn
+	} else if !c.Usual.IsZero() {
+		c.UsualOf = baseline.UsualPeers
+	}
 }
 
 func (r *RunScore) explainAmount(c *schema.Contribution, st statistic) {
 	amount, value := amountSources[st](r)
 	c.Observed = schema.OptionalFloat(value)
-	c.Peers = medianAmount(amount.ForGroup(r.agent.group, 0))
-	c.Usual = c.Peers
+	median := func(l baseline.LogNormal) schema.OptionalFloat {
+		return figure(max(0, math.Exp(l.Mean)-addedBeforeLog[st]))
+	}
+	c.Peers = median(amount.ForGroup(r.agent.group, 0))
+	c.Usual, c.UsualOf = c.Peers, amount.UsualOf("", r.agent.group)
 	if r.agent.key != "" {
-		c.Usual = medianAmount(amount.ForAgent(r.agent.key, r.agent.group, 0))
+		c.UsualOf = amount.UsualOf(r.agent.key, r.agent.group)
+		c.Usual = median(amount.ForAgent(r.agent.key, r.agent.group, 0))
 	}
 	if amount.Groups[baseline.Humans].N >= minHumanSamples {
-		c.Humans = medianAmount(amount.ForGroup(baseline.Humans, 0))
+		c.Humans = median(amount.ForGroup(baseline.Humans, 0))
 	}
 }
 
@@ -126,8 +141,10 @@ func (r *RunScore) explainRate(c *schema.Contribution, st statistic, route uint6
 	k, event := &r.cusum[st], specs[st].event
 	if k.trials > 0 {
 		c.Observed = figure(float64(k.hits) / float64(k.trials))
+		c.Hits, c.OfCalls = uint64(k.hits), uint64(k.trials)
 	}
 	c.Usual = figure(r.usualRate(event, r.model.rates(r.agent, route, true)))
+	c.UsualOf = r.learned().UsualOf(event, r.agent.key, r.agent.group)
 	c.Peers = figure(r.usualRate(event, r.model.rates(r.agent, route, false)))
 	if h, ok := r.learned().Groups[baseline.Humans]; ok && h.ForEvent(event).Calls >= minHumanSamples {
 		humans := r.model.rates(&agent{group: baseline.Humans, peers: r.model.peers(baseline.Humans)}, route, false)

@@ -6,6 +6,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"flyball/schema"
+	"flyball/schema/wire"
 )
 
 // Partition is the state of one partition of flyball.calls.
@@ -26,6 +27,13 @@ type Partition struct {
 	changed            []*Run
 	closed             []*Run
 	dirty              []*Actor
+	asking             []*Run   // with rows of the check that no line has answered
+	askedRows          int      // such rows
+	dueRows            []dueRow // rows of the check that count from now on
+	logSecond          int64    // log clock, Unix seconds
+	encoder            wire.CallsEncoder
+	encoded            []byte
+	decoder            wire.CallsDecoder
 	refusals           uint64
 	refusalsByStanding [schema.StandingEstablished + 1]uint64
 }
@@ -74,11 +82,20 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 		a.open++
 		p.countRun(r, 1)
 	}
-	if of, duplicate := a.isDuplicateObservation(r, c); duplicate {
+	of, what := p.relate(a, r, c)
+	switch what {
+	case furtherRow:
 		c.SetAttr(AttrObservationOf, of)
 		c.Duplicate = true
 		r.identify(c)
-	} else {
+	case lateRow:
+		c.SetAttr(AttrObservationOf, of)
+		c.LoggedLate = true
+		r.extend(c)
+		r.addOutcome(c)
+		r.addResources(c)
+		r.identify(c)
+	default:
 		r.add(c)
 	}
 	if rule != schema.RunOverflow && r.Rule == schema.RunOverflow {
@@ -93,6 +110,9 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 	r.inherit(c)
 	c.RunID, c.RunRule, c.RunConfidence, c.Segment = r.RunID, rule, confidence[rule], r.Segment
 	c.CallsPart, c.CallsOffset = p.part, offset
+	if what == askedOf {
+		p.holdAsked(r, c)
+	}
 
 	p.markChanged(r)
 	a.Included = offset
@@ -163,6 +183,7 @@ func (p *Partition) Advance(watermark, offset int64) {
 			r.actor.open--
 			p.countRun(r, -1)
 			r.sightings, r.oldestSighting = nil, 0
+			p.countAll(r)
 			if r.Calls > 0 {
 				p.markChanged(r) // a bound trace without any span is not a run
 			}
@@ -214,6 +235,7 @@ func (p *Partition) evict(r *Run) {
 		heap.Remove(&p.due, r.dueSlot)
 	}
 	r.evicted = true
+	p.countAll(r)
 	r.actor.remove(r)
 	if r.actor.total == 0 {
 		p.activePools[r.actor.standing]--

@@ -20,8 +20,10 @@ type Run struct {
 	traces         [][16]byte
 	sightings      []sighting // of calls that another observer may also log; a ring buffer when full
 	oldestSighting int
-	lastEnd        int64 // latest end of a call: silence is measured from it
-	closedAt       int64 // watermark at which it was closed
+	asked          []askedRow // rows of the check that no line has answered, oldest first
+	asking         bool       // it is in Partition.asking
+	lastEnd        int64      // latest end of a call: silence is measured from it
+	closedAt       int64      // watermark at which it was closed
 
 	standing schema.Standing // the pool in which it is counted while it is open
 
@@ -92,8 +94,8 @@ func (r *Run) withinGap(start int64, gap time.Duration) bool {
 	return start >= r.StartedAt-int64(gap) && start <= r.lastEnd+int64(gap)
 }
 
-// add applies a call to the run's totals.
-func (r *Run) add(c *schema.Call) {
+// extend moves the run's times to include a call.
+func (r *Run) extend(c *schema.Call) {
 	if r.StartedAt == 0 || c.Start < r.StartedAt {
 		r.StartedAt = c.Start
 	}
@@ -103,28 +105,31 @@ func (r *Run) add(c *schema.Call) {
 	if end := c.Start + min(max(c.DurationNs, 0), longestCall); r.lastEnd == 0 || end > r.lastEnd {
 		r.lastEnd = end
 	}
+}
+
+// add applies a call to the run's totals.
+func (r *Run) add(c *schema.Call) {
+	r.extend(c)
 	if c.ObserverKind == schema.ObserverGate {
 		// The check's row shows what was requested, not what was done: the call is counted when the
-		// gateway or the service logs it.
+		// gateway or the service logs it, or when nobody has logged it in time.
 		r.identify(c)
 		return
 	}
+	r.count(c)
+	r.identify(c)
+}
+
+// count adds a call that counts to the run's totals.
+func (r *Run) count(c *schema.Call) {
 	r.Calls++
-	if c.Failed() {
-		r.Errors++
-	}
-	if c.Outcome == schema.OutcomeDenied {
-		r.Denied++
-	}
+	r.addOutcome(c)
 	if c.Reversibility == schema.Irreversible {
 		r.Irreversible++
 	}
 	if c.Effect > schema.EffectRead {
 		r.Unsafe++
 	}
-	r.BytesOut += c.BytesOut
-	r.TokensIn += uint64(c.TokensIn)
-	r.TokensOut += uint64(c.TokensOut)
 	if c.SampleWeight > 1 {
 		r.SampledCalls++
 	}
@@ -132,12 +137,28 @@ func (r *Run) add(c *schema.Call) {
 		r.LateCalls++
 	}
 	r.routes.Add(schema.HashStrings(c.Method, c.RouteKey))
+	r.addResources(c)
+}
+
+// addOutcome adds how a call ended to the run's totals.
+func (r *Run) addOutcome(c *schema.Call) {
+	if c.Failed() {
+		r.Errors++
+	}
+	if c.Outcome == schema.OutcomeDenied {
+		r.Denied++
+	}
+	r.BytesOut += c.BytesOut
+	r.TokensIn += uint64(c.TokensIn)
+	r.TokensOut += uint64(c.TokensOut)
+}
+
+func (r *Run) addResources(c *schema.Call) {
 	for i := range c.Resources {
 		if id := c.Resources[i].ID; id != "?" && id != "*" {
 			r.resources.Add(schema.HashStrings(c.Resources[i].Type, id))
 		}
 	}
-	r.identify(c)
 }
 
 // identify keeps the most trusted value of each field of identity; among equally trusted values the

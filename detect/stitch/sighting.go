@@ -18,27 +18,37 @@ import (
 const AttrObservationOf = "observation_of"
 
 const (
-	// sightingsPerRun bounds the calls for which further observations are recognised.
+	// sightingsPerRun bounds the calls for which further observations are recognised, if the actor
+	// has several observers of lines.
 	sightingsPerRun = 256
+	// fewSightings is the bound while only one observer is known: the first row of a second one, or of
+	// the check, is recognised among the last calls.
+	fewSightings = 4
+	// unaskedSightings is the bound for calls that the check has not recorded yet.
+	unaskedSightings = 16
 	// observersPerActor bounds the observers of an actor that are distinguished.
 	observersPerActor = 8
 	// sameCall is the maximum distance, in ns, between the starts of two observations of one call.
 	sameCall = int64(60 * time.Second)
 )
 
-// sighting holds the fields of a counted call that identify another observation of it.
+// sighting holds the fields of a call that identify another observation of it.
 type sighting struct {
 	request, span uint64 // hashes of the request id, and of the trace and the caller's span; 0 none
 	content       uint64 // hash of method, path as it was sent, tool and status
+	what          uint64 // hash of method and path as it was sent; 0: stored before version 10
+	tool          uint64 // hash of MCP method and tool; 0: none
 	host          uint64 // hash of the host; 0: not logged
+	hostname      uint64 // the same without the port
 	args          uint64 // digest of the arguments; 0: not logged
 	argsBasis     schema.DigestBasis
+	asked         bool // the check has recorded it
 	start         int64
-	observers     uint8  // a bit for each of the actor's observers that has seen it
-	record        string // its record_id
+	observers     uint8  // a bit for each of the actor's observers of lines that has seen it
+	record        string // record_id of the row that counts
 }
 
-// observer returns the number of a call's observer among those of the actor; -1: there are too many
+// observer returns the number of a line's observer among those of the actor; -1: there are too many
 // to distinguish them.
 func (a *Actor) observer(c *schema.Call) int {
 	var d xxhash.Digest
@@ -58,39 +68,78 @@ func (a *Actor) observer(c *schema.Call) int {
 	return len(a.observers) - 1
 }
 
-// isDuplicateObservation reports whether a row is another observer's row of a call that the run has
-// counted, and the record_id of the counted row. A caller chooses request ids and spans, so two
-// rows are the same call only if they also agree in method, path as it was sent (without the
-// query), tool and status, and in host and arguments where both have them. Two rows of one observer
-// are always two calls. In doubt both rows are counted, for example when a service logs a path that
-// its gateway has rewritten.
-func (a *Actor) isDuplicateObservation(r *Run, c *schema.Call) (of string, duplicate bool) {
+// relation is what a row is to the call that it describes.
+type relation int
+
+const (
+	countedRow relation = iota // the row counts
+	askedOf                    // a row of the check: it counts if no line comes
+	furtherRow                 // the call counts by another row
+	lateRow                    // the call counts by the check's row, because this line is late
+)
+
+// relate decides what a row is to its call, and returns the record_id of the row that counts if it
+// is another one. A caller chooses request ids and spans, so two lines are the same call only if
+// they also agree in method, path as it was sent (without the query), tool and status, and in host
+// and arguments where both have them. Two lines of one observer are always two calls. In doubt both
+// rows are counted, for example when a service logs a path that its gateway has rewritten.
+func (p *Partition) relate(a *Actor, r *Run, c *schema.Call) (of string, what relation) {
+	var s sighting
+	s.read(c)
 	if c.ObserverKind == schema.ObserverGate {
-		return "", false
+		a.asked = true
+		if line := r.lineOf(&s); line != nil {
+			line.asked = true
+			return line.record, furtherRow
+		}
+		return "", askedOf
 	}
 	by := a.observer(c)
-	if by < 0 || len(a.observers) < 2 {
-		return "", false
-	}
-	s := sighting{request: requestHash(c), span: spanHash(c), start: c.Start, observers: 1 << by}
-	if s.request == 0 && s.span == 0 {
-		return "", false
-	}
-	s.readContent(c)
-	for i := range r.sightings {
-		o := &r.sightings[i]
-		if o.sameCall(&s) && o.observers&s.observers == 0 && o.start-s.start < sameCall && s.start-o.start < sameCall {
+	if by >= 0 {
+		s.observers = 1 << by
+		if o := r.sameLine(&s); o != nil {
 			o.observers |= s.observers
-			return o.record, true
+			return o.record, furtherRow
 		}
 	}
 	s.record = recordID(c)
-	r.remember(s)
-	return "", false
+	q, late, asked := p.answered(r, &s)
+	if s.asked = asked; late {
+		of, what, s.record = q.record, lateRow, q.record
+	}
+	if by >= 0 {
+		r.remember(s, a.sightings(&s))
+	}
+	return of, what
 }
 
-// readContent sets the fields that describe the request and the response of a call.
-func (s *sighting) readContent(c *schema.Call) {
+// sameLine returns the remembered call that a line of another observer is of; nil: none.
+func (r *Run) sameLine(s *sighting) *sighting {
+	if s.request == 0 && s.span == 0 {
+		return nil
+	}
+	for i := range r.sightings {
+		if o := &r.sightings[i]; o.sameCall(s) && o.observers&s.observers == 0 && o.near(s) {
+			return o
+		}
+	}
+	return nil
+}
+
+// sightings returns how many calls of a run are remembered, if a line is one of them.
+func (a *Actor) sightings(s *sighting) int {
+	switch {
+	case (s.request != 0 || s.span != 0) && len(a.observers) > 1:
+		return sightingsPerRun
+	case a.asked && !s.asked:
+		return unaskedSightings
+	}
+	return fewSightings
+}
+
+// read sets the fields that describe the request and the response of a call.
+func (s *sighting) read(c *schema.Call) {
+	s.request, s.span, s.start = requestHash(c), spanHash(c), c.Start
 	var d xxhash.Digest
 	d.Reset()
 	for _, part := range [...]string{c.Method, c.Path, c.MCPMethod, c.ToolName} {
@@ -99,24 +148,48 @@ func (s *sighting) readContent(c *schema.Call) {
 	}
 	_, _ = d.Write([]byte{byte(c.Status), byte(c.Status >> 8)})
 	s.content = d.Sum64()
+	s.what = schema.HashStrings(c.Method, c.Path)
+	if c.MCPMethod != "" || c.ToolName != "" {
+		s.tool = schema.HashStrings(c.MCPMethod, c.ToolName)
+	}
 	if c.Host != "" {
-		s.host = xxhash.Sum64String(c.Host)
+		s.host, s.hostname = xxhash.Sum64String(c.Host), xxhash.Sum64String(withoutPort(c.Host))
 	}
 	s.args, s.argsBasis = c.ArgsDigest, c.ArgsDigestBasis
 }
 
-// sameCall reports whether two observations may be of one call.
+// sameCall reports whether two lines may be of one call.
 func (s *sighting) sameCall(o *sighting) bool {
 	return (s.request != 0 && s.request == o.request || s.span != 0 && s.span == o.span) && s.content == o.content &&
-		(s.host == o.host || s.host == 0 || o.host == 0) &&
-		(s.args == o.args || s.args == 0 || o.args == 0 || s.argsBasis != o.argsBasis)
+		agree(s.host, o.host) && s.sameArguments(o)
+}
+
+// agree reports whether two values are equal where both are known.
+func agree(a, b uint64) bool { return a == b || a == 0 || b == 0 }
+
+// sameArguments reports whether two rows agree in arguments, where both have them.
+func (s *sighting) sameArguments(o *sighting) bool {
+	return agree(s.args, o.args) || s.argsBasis != o.argsBasis
+}
+
+// withoutPort returns a host without its port.
+func withoutPort(host string) string {
+	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
+		return host[:i]
+	}
+	return host
+}
+
+// near reports whether two rows start within sameCall of each other.
+func (s *sighting) near(o *sighting) bool {
+	return o.start-s.start < sameCall && s.start-o.start < sameCall
 }
 
 // remember stores a sighting in place of one that is too old to match, else after the others, up to
-// the bound.
-func (r *Run) remember(s sighting) {
+// a bound, else in place of the oldest.
+func (r *Run) remember(s sighting, bound int) {
 	if len(r.sightings) > 0 {
-		if oldest := &r.sightings[r.oldestSighting]; len(r.sightings) == sightingsPerRun || s.start-oldest.start > sameCall {
+		if oldest := &r.sightings[r.oldestSighting]; len(r.sightings) >= bound || s.start-oldest.start > sameCall {
 			*oldest = s
 			r.oldestSighting = (r.oldestSighting + 1) % len(r.sightings)
 			return
@@ -159,6 +232,29 @@ func spanHash(c *schema.Call) uint64 {
 	return xxhash.Sum64(b[:])
 }
 
+func codeSighting(c *wire.Coder, s *sighting) {
+	c.Fixed64(&s.request)
+	c.Fixed64(&s.span)
+	c.Fixed64(&s.content)
+	if c.Version >= 8 {
+		c.Fixed64(&s.host)
+		c.Fixed64(&s.args)
+		wire.Small(c, &s.argsBasis)
+	}
+	if c.Version >= 10 {
+		c.Fixed64(&s.what)
+		c.Fixed64(&s.tool)
+		c.Fixed64(&s.hostname)
+		c.Bool(&s.asked)
+	}
+	c.Int(&s.start)
+	wire.Small(c, &s.observers)
+	c.Text(&s.record)
+	if !c.Encoding {
+		s.record = strings.Clone(s.record)
+	}
+}
+
 func codeSightings(c *wire.Coder, r *Run) {
 	n := len(r.sightings)
 	c.Len(&n, 12)
@@ -166,21 +262,7 @@ func codeSightings(c *wire.Coder, r *Run) {
 		r.sightings = make([]sighting, n)
 	}
 	for i := range r.sightings {
-		s := &r.sightings[i]
-		c.Fixed64(&s.request)
-		c.Fixed64(&s.span)
-		c.Fixed64(&s.content)
-		if c.Version >= 8 {
-			c.Fixed64(&s.host)
-			c.Fixed64(&s.args)
-			wire.Small(c, &s.argsBasis)
-		}
-		c.Int(&s.start)
-		wire.Small(c, &s.observers)
-		c.Text(&s.record)
-		if !c.Encoding {
-			s.record = strings.Clone(s.record)
-		}
+		codeSighting(c, &r.sightings[i])
 	}
 	wire.Num(c, &r.oldestSighting)
 	if r.oldestSighting < 0 || r.oldestSighting > 0 && r.oldestSighting >= n {

@@ -44,6 +44,31 @@ func TestThreeObserversOfOneCallAreOneCall(t *testing.T) {
 	}
 }
 
+// The first call that a second observer logs is recognised: before, each actor's first one counted
+// twice, and an actor that is evicted has a first call again.
+func TestFirstCallOfASecondObserverCountsOnce(t *testing.T) {
+	b := newBench(t)
+	first := b.call(0, key("r"), request("q1"), seenBy(schema.ObserverGateway, ""))
+	b.call(time.Second, key("r"), request("q2"), seenBy(schema.ObserverGateway, ""))
+	for _, id := range []string{"q1", "q2"} {
+		if c := b.call(2*time.Second, key("r"), request(id), seenBy(schema.ObserverSidecar, "")); !c.Duplicate {
+			t.Errorf("%s counts twice", id)
+		}
+	}
+	if run := b.run(first.RunID); run.Calls != 2 {
+		t.Errorf("%d calls, want 2", run.Calls)
+	}
+	// With one observer, a run remembers only its last calls.
+	for i := range 100 {
+		b.call(time.Duration(i)*time.Millisecond, key("alone"), actor("c:k2"), cred("k2"), request(fmt.Sprint(i)))
+	}
+	for r := range b.p.actors["c:k2"].runs.all {
+		if len(r.sightings) != fewSightings {
+			t.Errorf("%d calls are remembered", len(r.sightings))
+		}
+	}
+}
+
 // A caller that always sends the same request id hides nothing: two rows of one observer are two
 // calls, however many observers there are.
 func TestConstantRequestIdDoesNotHide(t *testing.T) {

@@ -14,8 +14,9 @@ import (
 // Version 2 added the state that a later stage attached to each run, version 3 the observers of the
 // actor and the sightings, version 6 the state attached to the actor, version 8 the standing of
 // actors and runs and the proofs of credentials. The versions between changed the attached state;
-// since version 9 attached state has separate versions.
-const StateVersion = 9
+// since version 9 attached state has separate versions. Version 10 added the rows of the check that
+// no line has answered.
+const StateVersion = 10
 
 // EncodeActor appends an actor's entry to dst: the state that a restart needs. generation is that
 // of the partition's owner.
@@ -58,6 +59,7 @@ func (p *Partition) Adopt(a *Actor) {
 		}
 		r.dueAt = r.nextDue(&p.limits)
 		heap.Push(&p.due, r)
+		p.adoptAsked(r)
 		if r.Calls > 0 && r.Emitted < r.version() {
 			p.markChanged(r)
 		}
@@ -87,6 +89,9 @@ func codeActor(c *wire.Coder, a *Actor, generation *uint64, attach, attachTo fun
 	if c.Version >= 8 {
 		codeProofs(c, a)
 	}
+	if c.Version >= 10 {
+		c.Bool(&a.asked)
+	}
 	var runs []*Run
 	if c.Encoding {
 		for r := range a.runs.all {
@@ -105,6 +110,9 @@ func codeActor(c *wire.Coder, a *Actor, generation *uint64, attach, attachTo fun
 		codeAttachment(c, r, attach)
 		if c.Version >= 3 {
 			codeSightings(c, r)
+		}
+		if c.Version >= 10 {
+			codeAsked(c, r)
 		}
 		if c.Err != nil {
 			return

@@ -54,7 +54,22 @@ func (w *Watermark) Tick(at int64) { w.Clock = max(w.Clock, at) }
 // Time returns the watermark in Unix ns; 0 while no source is known, or while no time of one of
 // them is known: its calls may be of any time.
 func (w *Watermark) Time() int64 {
-	lowest, any := int64(0), false
+	lowest, _ := w.readThrough()
+	return max(lowest-int64(w.Lateness), 0)
+}
+
+// LogClock returns the time up to which all sources have been read, in Unix ns: the watermark
+// without Lateness. It is at most askedAtMost behind Clock, and equal to Clock without a source.
+func (w *Watermark) LogClock() int64 {
+	lowest, any := w.readThrough()
+	if !any {
+		return w.Clock
+	}
+	return max(lowest, w.Clock-askedAtMost)
+}
+
+// readThrough returns the lowest time of the sources; any is false while no source is known.
+func (w *Watermark) readThrough() (lowest int64, any bool) {
 	for _, s := range w.Sources {
 		if s.HeardAt < w.Clock-sourceGoneAfter {
 			continue
@@ -63,5 +78,5 @@ func (w *Watermark) Time() int64 {
 			lowest, any = t, true
 		}
 	}
-	return max(lowest-int64(w.Lateness), 0)
+	return lowest, any
 }

@@ -30,7 +30,7 @@ func write(t *testing.T, d Record) (*kgo.Record, map[string]string) {
 	t.Helper()
 	var p producer
 	n := 0
-	Write(context.Background(), &p, d, func(err error) {
+	Write(context.Background(), &p, nil, d, func(err error) {
 		if n++; err != nil {
 			t.Error(err)
 		}
@@ -81,10 +81,76 @@ func TestHugeItemIsTooLargeForTheTopic(t *testing.T) {
 // The error names the item and contains none of its bytes.
 func TestErrorHoldsTheItem(t *testing.T) {
 	bad := errors.New("bad")
-	Write(context.Background(), &producer{err: bad}, Record{Source: schema.Source{Topic: "in"}, Offset: 7, Item: 2, Reason: "not_json",
+	Write(context.Background(), &producer{err: bad}, nil, Record{Source: schema.Source{Topic: "in"}, Offset: 7, Item: 2, Reason: "not_json",
 		Key: []byte("hunter2"), Value: []byte("hunter2")}, func(err error) {
 		if !errors.Is(err, bad) || !strings.Contains(err.Error(), "offset 7 item 2") || strings.Contains(err.Error(), "hunter2") {
 			t.Error(err)
 		}
 	})
+}
+
+// A secret of a known form is not in the topic, and a replay sends what came.
+func TestRedactedLetterOpensToWhatCame(t *testing.T) {
+	seal, err := NewSeal([]byte("the key of the deployment"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, _ := NewSeal([]byte("another key"))
+	const canary = "c4naryS3cret"
+	value := `{"authorization":"Bearer ` + canary + `","broken":`
+	write := func(d Record) *kgo.Record {
+		var p producer
+		Write(context.Background(), &p, seal, d, func(error) {})
+		return p.record
+	}
+	d := Record{Source: schema.Source{Topic: "in", Partition: 3}, Offset: 7, Item: 2, Reason: "not_json", Key: []byte("token=" + canary),
+		Value: []byte(value)}
+	r := write(d)
+	for _, part := range append([]kgo.RecordHeader{{Key: "key", Value: r.Key}, {Key: "value", Value: r.Value}}, r.Headers...) {
+		if bytes.Contains(part.Value, []byte(canary)) {
+			t.Errorf("%s holds the secret: %q", part.Key, part.Value)
+		}
+	}
+	key, got, err := seal.Original(r)
+	if err != nil || string(key) != "token="+canary || string(got) != value {
+		t.Errorf("%q %q %v", key, got, err)
+	}
+	if _, _, err := other.Original(r); !errors.Is(err, errNoOriginal) {
+		t.Errorf("with another key: %v", err)
+	}
+	for i, h := range r.Headers {
+		if h.Key == wire.HeaderOffset {
+			moved := *r
+			moved.Headers = append([]kgo.RecordHeader{}, r.Headers...)
+			moved.Headers[i].Value = []byte("8")
+			if _, _, err := seal.Original(&moved); err == nil {
+				t.Error("the original opens as that of another letter")
+			}
+		}
+	}
+	plain := write(Record{Source: schema.Source{Topic: "in"}, Value: []byte(`{"no":"idea"}`)})
+	if key, got, err := other.Original(plain); err != nil || key != nil || string(got) != `{"no":"idea"}` {
+		t.Errorf("a letter without secrets, or of an earlier version: %q %q %v", key, got, err)
+	}
+}
+
+// A redacted letter and its seal fit into the largest record of the topic.
+func TestLargestRedactedLetterFits(t *testing.T) {
+	seal, err := NewSeal([]byte("the key of the deployment"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p producer
+	value := []byte(`{"token":"x","a":"` + strings.Repeat("x", MaxValue))
+	Write(context.Background(), &p, seal, Record{Value: value}, func(error) {})
+	size := len(p.record.Key) + len(p.record.Value)
+	for _, h := range p.record.Headers {
+		size += len(h.Key) + len(h.Value)
+	}
+	if size > MaxValue+2*maxShown {
+		t.Errorf("%d bytes", size)
+	}
+	if _, got, err := seal.Original(p.record); err != nil || !bytes.Equal(got, value[:MaxValue]) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
 }

@@ -1,55 +1,47 @@
 package source
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/ingest/publish"
 	"flyball/schema"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
 // topicOffsets maps topic and partition to an offset.
 type topicOffsets = map[string]map[int32]kgo.Offset
 
-// assign starts a reader for each partition that the group assigns. It ignores an offset that was committed for a deleted topic of the
-// same name.
+// assign starts a reader for each partition that the group assigns. It compares the partitions with what was committed: after a loss of
+// records, reading continues where the log differs.
 func (s *Source) assign(ctx context.Context, offsets topicOffsets) (topicOffsets, error) {
 	if err := s.lookUpTopicIDs(ctx); err != nil {
 		return nil, err
 	}
-	committed, err := s.adm.FetchOffsets(ctx, s.cfg.Group)
+	begins, err := s.begins(ctx, offsets)
 	if err != nil {
-		return nil, fmt.Errorf("ingest: fetch offsets of group %s: %w", s.cfg.Group, err)
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.joined = true
 	fresh := wire.Marks{At: s.cfg.Now().UnixNano()}
-	for name, parts := range offsets {
-		id, known := s.ids[name]
-		if !known {
-			return nil, fmt.Errorf("ingest: topic %s was assigned but has no id", name)
+	for k, b := range begins {
+		if b.at >= 0 {
+			offsets[k.topic][k.part] = kgo.NewOffset().At(b.at)
 		}
-		for part := range parts {
-			k := key{name, part}
-			if s.readers[k] != nil {
-				continue
-			}
-			start, recreated := startOffset(committed, k, id)
-			if recreated {
-				s.cfg.Logger.Warn("topic was created again: reading it from its start", "topic", name, "partition", part)
-				parts[part] = kgo.NewOffset().AtStart()
-			}
-			s.start(k, id, start)
-			fresh.Progress = append(fresh.Progress, wire.Progress{Source: s.readers[k].source})
-		}
+		s.start(k, b)
+		fresh.Progress = append(fresh.Progress, wire.Progress{Source: s.readers[k].source})
 	}
 	// These marks are written before the first call of the partitions. Without them, sources that are read earlier could move the watermark
 	// past the calls of these partitions.
@@ -59,17 +51,129 @@ func (s *Source) assign(ctx context.Context, offsets topicOffsets) (topicOffsets
 	return offsets, nil
 }
 
-// startOffset returns the offset from which a partition is read, -1 for its start. recreated reports that the committed offset belongs to
-// a deleted topic of the same name.
-func startOffset(committed kadm.OffsetResponses, k key, id schema.TopicID) (offset int64, recreated bool) {
-	c, ok := committed.Lookup(k.topic, k.part)
-	switch {
-	case !ok || c.At < 0:
-		return -1, false
-	case c.Metadata != "" && c.Metadata != topicIDMetadata(id):
-		return -1, true
+// begin is where and how the reading of a partition begins.
+type begin struct {
+	id     schema.TopicID
+	at     int64 // offset in Kafka, -1: the start of the log
+	before int32 // leader epoch of the record before it, -1: unknown
+	epochs kafka.Epochs
+}
+
+// begins returns where the reading of newly assigned partitions begins, and reports losses.
+func (s *Source) begins(ctx context.Context, offsets topicOffsets) (map[key]begin, error) {
+	committed, err := s.adm.FetchOffsets(ctx, s.cfg.Group)
+	if err != nil {
+		return nil, fmt.Errorf("ingest: fetch offsets of group %s: %w", s.cfg.Group, err)
 	}
-	return c.At, false
+	s.mu.Lock()
+	ids, have := s.ids, s.readers
+	var notes []kafka.Noted
+	for name, parts := range offsets {
+		if _, known := ids[name]; !known {
+			s.mu.Unlock()
+			return nil, fmt.Errorf("ingest: topic %s was assigned but has no id", name)
+		}
+		for part := range parts {
+			if have[key{name, part}] == nil {
+				notes = append(notes, noted(committed, key{name, part}))
+			}
+		}
+	}
+	s.mu.Unlock()
+	if len(notes) == 0 {
+		return nil, nil
+	}
+	states, err := kafka.LogStates(ctx, s.out, notes)
+	if err != nil {
+		return nil, fmt.Errorf("ingest: %w", err)
+	}
+	shifts, err := s.adm.FetchOffsets(ctx, s.notesGroup())
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) && !errors.Is(err, kerr.GroupAuthorizationFailed) {
+		return nil, fmt.Errorf("ingest: fetch offsets of group %s: %w", s.notesGroup(), err)
+	}
+	out := map[key]begin{}
+	var losses []*schema.LogLoss
+	changed := kadm.Offsets{}
+	for i := range notes {
+		n, k := &notes[i], key{notes[i].Topic, notes[i].Partition}
+		at, loss := kafka.Compare(*n, states[i])
+		before, stored := storedEpochs(shifts, k, states[i].TopicID)
+		b := begin{id: states[i].TopicID, at: at, before: n.LeaderEpoch, epochs: before}
+		if n.Next < 0 {
+			b.at = -1
+		} else {
+			b.epochs = kafka.EpochsAfter(before, stored || n.LeaderEpoch >= 0, int64(n.LeaderEpoch)+int64(before.Shift), states[i], loss)
+		}
+		if loss != nil {
+			losses, b.before = append(losses, loss), -1
+		}
+		if loss != nil && loss.Kind == schema.LossRecreated {
+			b.epochs, loss.Epoch = kafka.Epochs{}, 0 // the new topic is another source
+		}
+		if b.epochs != before {
+			changed.Add(kadm.Offset{Topic: k.topic, Partition: k.part, LeaderEpoch: -1, Metadata: epochsMetadata(b.id, b.epochs)})
+		}
+		out[k] = b
+	}
+	s.cfg.Kafka.ReportLosses(ctx, "ingest", losses)
+	if len(changed) > 0 {
+		// Without this note, the next owner counts epochs from another number. Both are valid; records of the last second may be read twice.
+		if err := s.adm.CommitAllOffsets(ctx, s.notesGroup(), changed); err != nil {
+			s.cfg.Logger.Warn("epochs of partitions not stored", "group", s.notesGroup(), "error", err)
+		}
+	}
+	return out, nil
+}
+
+// notesGroup is the group in which the epochs of partitions are stored. They are not in the metadata of the committed offsets: the version
+// before reads a partition from its start if it does not know the metadata.
+func (s *Source) notesGroup() string {
+	if s.cfg.Group == wire.IngestGroup {
+		return wire.IngestNotesGroup
+	}
+	return s.cfg.Group + "-notes"
+}
+
+// noted returns what was committed for a partition. The version before committed no leader epoch, and the one before that no topic id.
+func noted(committed kadm.OffsetResponses, k key) kafka.Noted {
+	n := kafka.Noted{Topic: k.topic, Partition: k.part, Next: -1, LeaderEpoch: -1}
+	c, ok := committed.Lookup(k.topic, k.part)
+	if !ok || c.At < 0 {
+		return n
+	}
+	n.Next, n.LeaderEpoch = c.At, c.LeaderEpoch
+	if text, ok := strings.CutPrefix(c.Metadata, topicIDPrefix); ok {
+		if id, err := hex.DecodeString(text); err == nil {
+			copy(n.TopicID[:], id)
+		}
+	}
+	return n
+}
+
+// topicIDPrefix begins the metadata of a committed offset. The format is stored in Kafka.
+const topicIDPrefix = "topic-id="
+
+// topicIDMetadata returns the commit metadata that identifies a topic.
+func topicIDMetadata(id schema.TopicID) string { return topicIDPrefix + hex.EncodeToString(id[:]) }
+
+// epochsFormat is the format of the metadata in the group of notes: format version, topic id, shift. It is stored in Kafka.
+const epochsFormat = "1 %x %d"
+
+func epochsMetadata(id schema.TopicID, e kafka.Epochs) string {
+	return fmt.Sprintf(epochsFormat, id[:], e.Shift)
+}
+
+// storedEpochs returns the epochs that are stored for a partition of a topic; ok is false if there are none.
+func storedEpochs(stored kadm.OffsetResponses, k key, id schema.TopicID) (e kafka.Epochs, ok bool) {
+	c, found := stored.Lookup(k.topic, k.part)
+	if !found || c.Metadata == "" {
+		return e, false
+	}
+	var of []byte
+	if _, err := fmt.Sscanf(c.Metadata, epochsFormat, &of, &e.Shift); err != nil || !bytes.Equal(of, id[:]) {
+		return kafka.Epochs{}, false
+	}
+	return e, true
 }
 
 // lookUpTopicIDs stores the ids of the input topics in s.ids. A topic that does not exist yet has no entry.
@@ -90,16 +194,12 @@ func (s *Source) lookUpTopicIDs(ctx context.Context) error {
 	return nil
 }
 
-// topicIDMetadata returns the commit metadata that identifies a topic. The format is stored in Kafka: commits of the version before are
-// compared with it.
-func topicIDMetadata(id schema.TopicID) string { return "topic-id=" + hex.EncodeToString(id[:]) }
-
 // start starts the reader of a partition. The caller holds s.mu.
-func (s *Source) start(k key, id schema.TopicID, next int64) {
+func (s *Source) start(k key, b begin) {
 	p := &partitionReader{
-		source: schema.Source{Topic: k.topic, TopicID: id, Partition: k.part}, decoder: s.decoder,
-		publisher: publish.New(s.out, s.cfg.Partitions), binder: s.binder, out: s.out, m: s.m, now: s.cfg.Now, fail: s.fail,
-		in: make(chan []*kgo.Record, 1), done: make(chan struct{}), next: next,
+		source: schema.Source{Topic: k.topic, TopicID: b.id, Partition: k.part}, epochs: b.epochs, decoder: s.decoder,
+		publisher: publish.New(s.out, s.cfg.Partitions), binder: s.binder, out: s.out, seal: s.cfg.Seal, m: s.m, now: s.cfg.Now, fail: s.fail,
+		in: make(chan []*kgo.Record, 1), done: make(chan struct{}), next: b.at, nextEpoch: b.before,
 	}
 	s.readers[k] = p
 	// The reader does not end with ctx: records that were read are written. If Kafka rejects the write, fail ends the ingest.

@@ -19,10 +19,12 @@ import (
 // partitionReader handles the records of one partition of one input topic, in order.
 type partitionReader struct {
 	source    schema.Source
+	epochs    kafka.Epochs
 	decoder   Decoder
 	publisher *publish.Publisher
 	binder    *publish.Binder
 	out       kafka.Producer
+	seal      *deadletter.Seal
 	m         *metrics
 	now       func() time.Time
 	fail      func(error) // ends the ingest of this process
@@ -35,14 +37,16 @@ type partitionReader struct {
 
 	mu        sync.Mutex
 	inflight  []*inflightBatch // not durable yet, oldest first
-	next      int64            // offset after the last record that was handled
+	next      int64            // offset in Kafka after the last record that was handled
+	nextEpoch int32            // leader epoch of that record, -1: unknown
 	eventTime int64            // highest event time published, Unix ns
 }
 
 // inflightBatch is a set of records that are handled together. It is durable when it is closed (everything was sent) and all records that
 // were sent are acknowledged. An acknowledgement may arrive before the number of sent records is known.
 type inflightBatch struct {
-	first       int64 // offset of its first record
+	first       int64 // offset in Kafka of its first record
+	before      int32 // leader epoch of the record before it, -1: unknown
 	sent, acked int   // records written to Flyball's topics
 	closed      bool
 }
@@ -61,6 +65,7 @@ func (p *partitionReader) run(ctx context.Context) {
 func (p *partitionReader) handle(ctx context.Context, records []*kgo.Record) {
 	b := &inflightBatch{first: records[0].Offset}
 	p.mu.Lock()
+	b.before = p.nextEpoch
 	p.inflight = append(p.inflight, b)
 	p.mu.Unlock()
 
@@ -85,7 +90,8 @@ func (p *partitionReader) handle(ctx context.Context, records []*kgo.Record) {
 	p.mu.Lock()
 	b.sent += blocks
 	b.closed = true
-	p.next = records[len(records)-1].Offset + 1
+	last := records[len(records)-1]
+	p.next, p.nextEpoch = last.Offset+1, last.LeaderEpoch
 	p.eventTime = max(p.eventTime, highest)
 	p.dropDurable()
 	p.mu.Unlock()
@@ -105,6 +111,10 @@ func (p *partitionReader) decode(ctx context.Context, b *inflightBatch, r *kgo.R
 	from := len(p.calls)
 	var dead []decode.Rejected
 	p.calls, dead = p.decoder.Decode(&in, p.calls)
+	position := p.epochs.Of(r)
+	for i := from; i < len(p.calls); i++ {
+		p.calls[i].Pos.Offset = position
+	}
 	for _, d := range dead {
 		p.sendToDeadLetters(ctx, b, r, &in, d)
 	}
@@ -139,7 +149,7 @@ func (p *partitionReader) sendToDeadLetters(ctx context.Context, b *inflightBatc
 	}
 	record := deadletter.Record{ReplayOf: replayOf, Source: p.source, Offset: r.Offset, Item: d.Item, Reason: string(d.Reason),
 		Detail: d.Detail, Key: r.Key, Value: d.Value, At: in.Timestamp}
-	deadletter.Write(ctx, p.out, record, func(err error) { p.acknowledge(b, err) })
+	deadletter.Write(ctx, p.out, p.seal, record, func(err error) { p.acknowledge(b, err) })
 }
 
 // acknowledge counts one record of b as written. If err is set, it ends the ingest.
@@ -161,14 +171,14 @@ func (p *partitionReader) dropDurable() {
 	}
 }
 
-// durableOffset returns the offset that may be committed: all records before it are durable.
-func (p *partitionReader) durableOffset() int64 {
+// durableOffset returns the offset that may be committed, with the leader epoch of the record before it: all records before it are durable.
+func (p *partitionReader) durableOffset() kgo.EpochOffset {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.inflight) > 0 {
-		return p.inflight[0].first
+		return kgo.EpochOffset{Epoch: p.inflight[0].before, Offset: p.inflight[0].first}
 	}
-	return p.next
+	return kgo.EpochOffset{Epoch: p.nextEpoch, Offset: p.next}
 }
 
 // progress returns the values of a mark of the partition. idle reports that no batch is in flight.

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"flyball/ingest/deadletter"
 	"flyball/ingest/decode"
 	"flyball/ingest/publish"
 	"flyball/schema"
@@ -35,7 +36,9 @@ type Config struct {
 	// MarksEvery is the time between two marks, which record in every partition of flyball.calls how far the sources were read. CurrentAfter
 	// is the time for which a source must have been read to its end before it counts as up to date.
 	MarksEvery, CurrentAfter time.Duration
-	Now                      func() time.Time
+	// Seal keeps the originals of dead letters, which are redacted. Without it they are written as they came.
+	Seal *deadletter.Seal
+	Now  func() time.Time
 	// Stage is called between two durable writes with the names of both. Tests use it.
 	Stage      func(stage string)
 	Logger     *slog.Logger

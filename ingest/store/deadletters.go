@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -23,13 +22,12 @@ const deadLettersClient = "store-dead-letters"
 // storeDeadLetters stores the headers of flyball.dead-letters until ctx ends. The bytes of an item stay in Kafka, because they were not
 // redacted.
 func (s *Store) storeDeadLetters(ctx context.Context) error {
-	client, err := s.kafka.NewClient(deadLettersClient,
-		kgo.ConsumerGroup(wire.StoreDeadGroup), kgo.ConsumeTopics(wire.DeadLettersTopic), kgo.DisableAutoCommit(),
+	client, closeAll, err := s.newReader(deadLettersClient, kgo.ConsumerGroup(wire.StoreDeadGroup), kgo.ConsumeTopics(wire.DeadLettersTopic),
 		kgo.FetchMaxBytes(16<<20), kgo.FetchMaxWait(time.Second))
 	if err != nil {
-		return fmt.Errorf("store: %w", err)
+		return err
 	}
-	defer client.Close()
+	defer closeAll()
 	rows := clickhouse.DeadLettersTable.NewBlock()
 	consumer := s.addConsumer(&kafka.Consumer{Config: s.kafka, Client: client, Name: deadLettersClient, MaxRecords: 10_000, Drain: s.o.Drain})
 	consumer.Handle = func(work context.Context, b kafka.Batch) error {

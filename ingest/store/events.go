@@ -20,13 +20,12 @@ const eventsClient = "store-events"
 // storeEvents stores flyball.events: findings, decisions, breakers, gates, verdicts, baseline orders and audit entries. A repeated event
 // gives the same row again; the views merge such rows.
 func (s *Store) storeEvents(ctx context.Context) error {
-	client, err := s.kafka.NewClient(eventsClient,
-		kgo.ConsumerGroup(wire.StoreEventsGroup), kgo.ConsumeTopics(wire.EventsTopic), kgo.DisableAutoCommit(),
+	client, closeAll, err := s.newReader(eventsClient, kgo.ConsumerGroup(wire.StoreEventsGroup), kgo.ConsumeTopics(wire.EventsTopic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(200*time.Millisecond))
 	if err != nil {
-		return fmt.Errorf("store: %w", err)
+		return err
 	}
-	defer client.Close()
+	defer closeAll()
 	rows := newEventRows()
 	consumer := s.addConsumer(&kafka.Consumer{Config: s.kafka, Client: client, Name: eventsClient, MaxRecords: 2_000, Drain: s.o.Drain})
 	consumer.Handle = func(work context.Context, b kafka.Batch) error {
@@ -59,13 +58,15 @@ type eventRows struct {
 	gates     *clickhouse.Block[schema.Gate]
 	audit     *clickhouse.Block[schema.AuditEntry]
 	verdicts  *clickhouse.Block[schema.Verdict]
+	history   *clickhouse.Block[schema.Verdict] // of verdicts
 	orders    *clickhouse.Block[schema.BaselineOrder]
+	losses    *clickhouse.Block[schema.LogLoss]
 }
 
 func newEventRows() *eventRows {
 	return &eventRows{clickhouse.FindingsTable.NewBlock(), clickhouse.DecisionsTable.NewBlock(), clickhouse.BreakersTable.NewBlock(),
 		clickhouse.GatesTable.NewBlock(), clickhouse.AuditTable.NewBlock(), clickhouse.VerdictsTable.NewBlock(),
-		clickhouse.BaselineOrdersTable.NewBlock()}
+		clickhouse.VerdictHistoryTable.NewBlock(), clickhouse.BaselineOrdersTable.NewBlock(), clickhouse.LogLossesTable.NewBlock()}
 }
 
 // add appends the rows of an event.
@@ -82,16 +83,19 @@ func (b *eventRows) add(e *schema.Event) {
 		b.gates.Append(e.Gate)
 	case e.Verdict != nil:
 		b.verdicts.Append(e.Verdict)
+		b.history.Append(e.Verdict)
 	case e.Baseline != nil:
 		b.orders.Append(e.Baseline)
 	case e.Audit != nil:
 		b.audit.Append(e.Audit)
+	case e.Loss != nil:
+		b.losses.Append(e.Loss)
 	}
 }
 
 // tables returns the rows of each table in the order of insertion.
 func (b *eventRows) tables() []clickhouse.Rows {
-	return []clickhouse.Rows{b.findings, b.decisions, b.breakers, b.gates, b.audit, b.verdicts, b.orders}
+	return []clickhouse.Rows{b.findings, b.decisions, b.breakers, b.gates, b.audit, b.verdicts, b.history, b.orders, b.losses}
 }
 
 // insertRows inserts the rows collected for a table, if there are any, and clears them.

@@ -21,7 +21,7 @@ type KafkaSink struct{ Out kafka.Producer }
 // Write returns nil when the broker has acknowledged the record, or an error, at the latest when ctx ends.
 func (k KafkaSink) Write(ctx context.Context, partition int32, offset int64, reason, detail string, value []byte) error {
 	done := make(chan error, 1)
-	deadletter.Write(ctx, k.Out, deadletter.Record{
+	deadletter.Write(ctx, k.Out, nil, deadletter.Record{
 		Source: schema.Source{Topic: wire.JournalTopic, Partition: partition}, Offset: offset,
 		Reason: reason, Detail: boundText(detail, maxDetail), Value: value,
 	}, func(err error) { done <- err })

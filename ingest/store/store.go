@@ -62,14 +62,13 @@ const journalClient = "store-journal"
 
 // storeJournal stores flyball.journal until ctx ends.
 func (s *Store) storeJournal(ctx context.Context) error {
-	client, err := s.kafka.NewClient(journalClient,
-		kgo.ConsumerGroup(wire.StoreGroup), kgo.ConsumeTopics(wire.JournalTopic), kgo.DisableAutoCommit(),
+	client, closeAll, err := s.newReader(journalClient, kgo.ConsumerGroup(wire.StoreGroup), kgo.ConsumeTopics(wire.JournalTopic),
 		kgo.FetchMaxBytes(16<<20), kgo.FetchMaxPartitionBytes(4<<20), kgo.FetchMaxWait(500*time.Millisecond),
 		kgo.OnPartitionsAssigned(s.onAssigned), kgo.OnPartitionsRevoked(s.onRevoked), kgo.OnPartitionsLost(s.onRevoked))
 	if err != nil {
-		return fmt.Errorf("store: %w", err)
+		return err
 	}
-	defer client.Close()
+	defer closeAll()
 
 	work, stop := kafka.Outlive(ctx, s.o.Drain)
 	defer stop()
@@ -86,6 +85,24 @@ func (s *Store) storeJournal(ctx context.Context) error {
 		s.log.Warn("the last batch was not stored before the end; it will be read again", "error", err)
 	}
 	return ignoreEnd(ctx, err)
+}
+
+// newReader makes the client of a group that continues after a loss of records in its topic: records that it reads again are skipped or
+// merge.
+func (s *Store) newReader(name string, opts ...kgo.Opt) (client *kgo.Client, closeAll func(), err error) {
+	admin, err := s.kafka.NewClient(name)
+	if err != nil {
+		return nil, nil, fmt.Errorf("store: %w", err)
+	}
+	client, err = s.kafka.NewClient(name, append(opts, kgo.DisableAutoCommit(), kgo.AdjustFetchOffsetsFn(
+		func(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+			return offsets, s.kafka.ResumeAfterLosses(ctx, admin, "store", offsets)
+		}))...)
+	if err != nil {
+		admin.Close()
+		return nil, nil, fmt.Errorf("store: %w", err)
+	}
+	return client, func() { client.Close(); admin.Close() }, nil
 }
 
 // maxIdle is how long a poll waits while the batch is empty.

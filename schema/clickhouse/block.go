@@ -75,8 +75,11 @@ func (b *Block[T]) AppendNative(dst []byte) []byte {
 }
 
 // isWritten reports whether a column is part of the encoded block. The first column always is,
-// because a block without columns has no rows.
-func (b *Block[T]) isWritten(i int) bool { return i == 0 || !b.cols[i].data.empty() }
+// because a block without columns has no rows, and so is a column whose missing values the engine
+// computes from other columns.
+func (b *Block[T]) isWritten(i int) bool {
+	return i == 0 || b.cols[i].missing != "" || !b.cols[i].data.empty()
+}
 
 // Reset removes the rows of the block and keeps its memory.
 func (b *Block[T]) Reset() {

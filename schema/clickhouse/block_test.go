@@ -14,8 +14,31 @@ import (
 
 // notStored are fields without a column: the view derives route_key, and
 // the routing key is the run's actor.
-// Duplicate is stored as the attribute observation_of.
-var notStored = map[string]bool{"RouteKey": true, "RoutingKey": true, "Duplicate": true}
+// AskedOnly changes the column counted of rows of the check only.
+var notStored = map[string]bool{"RouteKey": true, "RoutingKey": true, "AskedOnly": true}
+
+func TestRowOfTheCheckCountsOnlyIfNobodyElseLoggedIt(t *testing.T) {
+	for name, c := range map[string]struct {
+		call schema.Call
+		want bool
+	}{
+		"line":               {schema.Call{ObserverKind: schema.ObserverGateway}, true},
+		"further line":       {schema.Call{ObserverKind: schema.ObserverSidecar, Duplicate: true}, false},
+		"asked":              {schema.Call{ObserverKind: schema.ObserverGate}, false},
+		"asked only":         {schema.Call{ObserverKind: schema.ObserverGate, AskedOnly: true}, true},
+		"line that was late": {schema.Call{ObserverKind: schema.ObserverGateway, LoggedLate: true}, false},
+	} {
+		if got := c.call.Counted(); got != c.want {
+			t.Errorf("%s: counted %v, want %v", name, got, c.want)
+		}
+		// The value is in the block also where it is the type's default value: the engine would compute
+		// another one from the other columns.
+		block := native(&c.call)
+		if !bytes.Contains(block, append([]byte("\x07counted\x04Bool"), map[bool]byte{true: 1}[c.want])) {
+			t.Errorf("%s: the column is not in the block, or not %v", name, c.want)
+		}
+	}
+}
 
 func TestFieldForgottenInTheBlock(t *testing.T) {
 	nothing := native(&schema.Call{Start: 1})

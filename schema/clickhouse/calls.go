@@ -126,5 +126,11 @@ func callsColumns() []column[call] {
 		resources("resources"),
 		resourceSources("resource_sources"),
 		attrs("attrs"),
+
+		flag("counted", (*call).Counted).with(constant).ifMissing(countedBefore3),
 	}
 }
+
+// countedBefore3 is whether a row counts that was written before schema version 3, which added the
+// column: the check's rows never counted, nor did further observations.
+const countedBefore3 = "(observer_kind != 'gate' AND attrs['observation_of'] = '')"

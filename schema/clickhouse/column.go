@@ -18,15 +18,20 @@ type column[T any] struct {
 	wire  string // type in a block; the engine converts it
 	data  data
 	put   func(v *T, row int)
+
+	// missing is the value in rows that were written without the column: an expression of the other
+	// columns; empty: the type's default value. Such a column is part of every block.
+	missing string
 }
 
 // ColumnSpec is the definition of a column in the DDL.
 type ColumnSpec struct {
 	Name, Type string
 	Codec      string // empty: the table's default
+	Default    string // value in rows that were written without the column; empty: the type's default value
 }
 
-func (c *column[T]) spec() ColumnSpec { return ColumnSpec{c.name, c.typ, c.codec} }
+func (c *column[T]) spec() ColumnSpec { return ColumnSpec{c.name, c.typ, c.codec, c.missing} }
 
 // as sets the type in the DDL, if it differs from the type in blocks.
 func (c column[T]) as(typ string) column[T] {
@@ -37,6 +42,12 @@ func (c column[T]) as(typ string) column[T] {
 // with sets the codec of the column.
 func (c column[T]) with(codec string) column[T] {
 	c.codec = codec
+	return c
+}
+
+// ifMissing sets the value in rows that were written without the column.
+func (c column[T]) ifMissing(expression string) column[T] {
+	c.missing = expression
 	return c
 }
 

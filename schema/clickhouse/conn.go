@@ -34,6 +34,8 @@ type Conn struct {
 	o    Options
 	http *http.Client
 	next atomic.Uint32
+	// answered: the server has answered a request of this connection.
+	answered atomic.Bool
 }
 
 // Open makes a connection. It does not connect to the server yet.
@@ -91,6 +93,39 @@ func (c *Conn) QueryText(ctx context.Context, sql string) (string, error) {
 	return c.post(ctx, "", url.Values{"default_format": {"TabSeparatedRaw"}}, stringBody(sql))
 }
 
+// checkTimeout bounds CheckConnection.
+const checkTimeout = 5 * time.Second
+
+// CheckConnection returns nil if ClickHouse answers a query with this user, otherwise an *Error, within
+// five seconds.
+func (c *Conn) CheckConnection(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	var err error
+	for range c.o.Addrs { // a failed request makes the next one use another replica
+		one, stop := context.WithTimeout(ctx, checkTimeout/time.Duration(len(c.o.Addrs)))
+		_, err = c.QueryText(one, "SELECT 1")
+		stop()
+		if err == nil {
+			c.answered.Store(true)
+			return nil
+		}
+	}
+	return err
+}
+
+// Query executes a query. Before the first one it checks the connection, because a query has no bound
+// of its own. An error is an *Error.
+func (c *Conn) Query(ctx context.Context, sql string, args ...any) (driver.Rows, error) {
+	if !c.answered.Load() {
+		if err := c.CheckConnection(ctx); err != nil {
+			return nil, err
+		}
+	}
+	rows, err := c.Conn.Query(ctx, sql, args...)
+	return rows, c.explain("query", err)
+}
+
 // maxAnswer is the maximum number of bytes that are read from the response to a plain request.
 const maxAnswer = 4 << 20
 
@@ -113,19 +148,19 @@ func (c *Conn) post(ctx context.Context, what string, q url.Values, b body) (str
 	resp, err := c.http.Do(r)
 	if err != nil {
 		c.next.Add(1) // the next attempt uses another replica
-		return "", &Error{Addr: addr, What: what, Retry: ctx.Err() == nil, Cause: err}
+		return "", &Error{Addr: addr, User: c.o.User, What: what, Reason: reasonOf(err), Retry: ctx.Err() == nil, Cause: err}
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if e := refusal(resp, answer); e != nil {
-		e.Addr, e.What = addr, what
+		e.Addr, e.User, e.What = addr, c.o.User, what
 		if e.Retry {
 			c.next.Add(1)
 		}
 		return "", e
 	}
 	if err != nil {
-		return "", &Error{Addr: addr, What: what, Retry: true, Cause: err}
+		return "", &Error{Addr: addr, User: c.o.User, What: what, Reason: reasonOf(err), Retry: true, Cause: err}
 	}
 	return string(answer), nil
 }

@@ -68,6 +68,9 @@ func (l *liveSchema) withView(todo, all []Migration, tb TableSpec, reads string)
 
 func definition(s ColumnSpec) string {
 	d := quote(s.Name) + " " + s.Type
+	if s.Default != "" {
+		d += " DEFAULT " + s.Default
+	}
 	if s.Codec != "" {
 		d += " CODEC(" + s.Codec + ")"
 	}

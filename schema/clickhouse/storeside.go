@@ -34,6 +34,23 @@ func deadLettersColumns() []column[DeadLetter] {
 	}
 }
 
+func logLossesColumns() []column[schema.LogLoss] {
+	type row = schema.LogLoss
+	return []column[row]{
+		word("tenant", func(l *row) string { return l.Tenant }),
+		word("topic", func(l *row) string { return l.Topic }),
+		num("partition", "Int32", func(l *row) int32 { return l.Partition }).with(constant),
+		word("kind", func(l *row) string { return string(l.Kind) }),
+		num("from_offset", "Int64", func(l *row) int64 { return l.From }).with(offset),
+		num("to_offset", "Int64", func(l *row) int64 { return l.To }).with(offset),
+		num("records", "Int64", func(l *row) int64 { return l.Records }).with(amount),
+		num("read", "Int64", func(l *row) int64 { return l.Read }).with(amount),
+		num("epoch", "Int64", func(l *row) int64 { return l.Epoch }).with(amount),
+		clockNs("noticed_at", func(l *row) int64 { return l.NoticedAt }),
+		word("component", func(l *row) string { return l.Component }),
+	}
+}
+
 // Progress is the offset up to which the store has inserted one partition of flyball.calls.
 type Progress struct {
 	CallsTopicID   schema.TopicID

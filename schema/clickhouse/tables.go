@@ -38,6 +38,8 @@ var (
 	GatesTable = &Table[schema.Gate]{name: "gates_store", shard: "sipHash64(gate_id)", columns: gatesColumns}
 	// VerdictsTable has verdicts; the latest on a finding applies.
 	VerdictsTable = &Table[schema.Verdict]{name: "verdicts_store", shard: "sipHash64(finding_id)", columns: verdictsColumns}
+	// VerdictHistoryTable has every verdict, also those that a later one on the same finding replaced.
+	VerdictHistoryTable = &Table[schema.Verdict]{name: "verdict_history_store", shard: "sipHash64(finding_id)", columns: verdictsColumns}
 	// AuditTable is the hash-chained audit trail.
 	AuditTable = &Table[schema.AuditEntry]{name: "audit_store", shard: "seq", columns: auditColumns}
 	// BaselinesTable has a row for each agent of a baseline version.
@@ -45,6 +47,8 @@ var (
 	// BaselineOrdersTable has orders; the latest of each agent and kind applies.
 	BaselineOrdersTable = &Table[schema.BaselineOrder]{name: "baseline_orders_store", shard: "sipHash64(agent)",
 		columns: baselineOrdersColumns}
+	// LogLossesTable has the losses of records that readers of topics noticed.
+	LogLossesTable = &Table[schema.LogLoss]{name: "log_losses_store", shard: "sipHash64(topic)", columns: logLossesColumns}
 	// ProgressTable has, for each partition of flyball.calls, the offset up to which all is stored.
 	ProgressTable = &Table[Progress]{name: "progress", shard: "calls_partition", columns: progressColumns}
 )
@@ -61,7 +65,8 @@ func Tables() []TableSpec {
 	return []TableSpec{
 		CallsTable.spec(), RunsTable.spec(), TouchesTable.spec(), TraceCallsTable.spec(), StitchingTable.spec(), DeadLettersTable.spec(),
 		ScoresTable.spec(), FindingsTable.spec(), DecisionsTable.spec(), BreakersTable.spec(), GatesTable.spec(), VerdictsTable.spec(),
-		AuditTable.spec(), BaselinesTable.spec(), BaselineOrdersTable.spec(), ProgressTable.spec(),
+		VerdictHistoryTable.spec(), AuditTable.spec(), BaselinesTable.spec(), BaselineOrdersTable.spec(), LogLossesTable.spec(),
+		ProgressTable.spec(),
 	}
 }
 

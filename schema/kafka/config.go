@@ -11,6 +11,8 @@ import (
 type Config struct {
 	// Options are the options of the connection: seed brokers, TLS, SASL, client id.
 	Options []kgo.Opt
+	// Remote describes the connection, for errors.
+	Remote Remote
 	// Log receives the warnings of clients and consumers; nil discards them.
 	Log *Log
 	// Metrics counts errors and traffic; nil counts nothing.

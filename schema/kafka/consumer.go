@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/schema"
 )
 
 // Consumer polls a client and passes the records to Handle until its context ends or a
@@ -112,6 +114,9 @@ func (c *Consumer) errors(fetches kgo.Fetches) error {
 			return
 		}
 		c.Config.Metrics.Error(c.Name, OpFetch, err)
+		if lost, ok := errors.AsType[*kgo.ErrDataLoss](err); ok {
+			c.Config.Metrics.Loss(&schema.LogLoss{Topic: topic, Kind: schema.LossRefilled, Records: max(lost.ConsumedTo-lost.ResetTo, 0)})
+		}
 		if c.OnError != nil {
 			c.OnError(topic, err)
 		}

@@ -18,6 +18,10 @@ var lasting = []error{
 	kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState,
 }
 
+// lastingConnect are the reasons of a failed connection that remain until settings are changed. A
+// broker that stops or starts can cause the others.
+var lastingConnect = []ConnectReason{UnknownAuthority, WrongCertificate, CertificateWanted, TLSRequired}
+
 // permanentError marks an error that a retry cannot resolve.
 type permanentError struct{ err error }
 
@@ -36,7 +40,8 @@ func Permanent(err error) error {
 // rejected login, or an error marked by Permanent.
 func IsPermanent(err error) bool {
 	var marked *permanentError
-	if errors.As(err, &marked) {
+	var connect *ConnectError
+	if errors.As(err, &marked) || errors.As(err, &connect) && slices.Contains(lastingConnect, connect.Reason) {
 		return true
 	}
 	return slices.ContainsFunc(lasting, func(e error) bool { return errors.Is(err, e) })

@@ -6,6 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/schema"
 )
 
 // Operations under which errors are counted.
@@ -25,6 +27,8 @@ type Metrics struct {
 	errors   *prometheus.CounterVec
 	connects *prometheus.CounterVec
 	bytes    *prometheus.CounterVec
+	losses   *prometheus.CounterVec
+	lost     prometheus.Counter
 }
 
 // NewMetrics makes the metrics and registers them; with a nil registerer they are not
@@ -37,9 +41,14 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "Connections to brokers that were opened."}, []string{"client"}),
 		bytes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_kafka_bytes_total",
 			Help: "Bytes exchanged with brokers, TLS not counted."}, []string{"client", "direction"}),
+		losses: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_log_losses_total",
+			Help: "Losses of records in a partition of a topic that a reader noticed: cut, refilled, recreated, expired."},
+			[]string{"topic", "kind"}),
+		lost: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_log_lost_records_total",
+			Help: "Records that are known to be missing after such losses."}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.errors, m.connects, m.bytes)
+		reg.MustRegister(m.errors, m.connects, m.bytes, m.losses, m.lost)
 	}
 	return m
 }
@@ -48,6 +57,14 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 func (m *Metrics) Error(client, operation string, err error) {
 	if m != nil {
 		m.errors.WithLabelValues(client, operation, ErrorClass(err)).Inc()
+	}
+}
+
+// Loss counts a loss of records. The label topic is one of Flyball's topics or a configured input.
+func (m *Metrics) Loss(l *schema.LogLoss) {
+	if m != nil {
+		m.losses.WithLabelValues(l.Topic, string(l.Kind)).Inc()
+		m.lost.Add(float64(l.Records))
 	}
 }
 

@@ -60,6 +60,7 @@ func randomCalls(seed uint64, n int) []schema.Call {
 		// The fields that stitching sets are not encoded.
 		c.RunID, c.RunRule, c.RunConfidence, c.Segment, c.CallsPart, c.CallsOffset, c.Late, c.Duplicate = schema.RunID{}, 0, 0, 0, 0, 0, false,
 			false
+		c.AskedOnly, c.LoggedLate = false, false
 	}
 	return calls
 }

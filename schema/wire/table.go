@@ -22,10 +22,13 @@ const (
 
 // Consumer groups of the roles.
 const (
-	IngestGroup    = "flyball-ingest"
-	DetectGroup    = "flyball-detect"
-	StoreGroup     = "flyball-store"
-	StoreDeadGroup = "flyball-store-dead"
+	IngestGroup = "flyball-ingest"
+	// IngestNotesGroup holds what ingest stores about input partitions beside their offsets. It has
+	// no members.
+	IngestNotesGroup = "flyball-ingest-notes"
+	DetectGroup      = "flyball-detect"
+	StoreGroup       = "flyball-store"
+	StoreDeadGroup   = "flyball-store-dead"
 	// StoreEventsGroup is the group of the reader that stores findings, decisions and
 	// breakers.
 	StoreEventsGroup = "flyball-store-events"
@@ -101,5 +104,6 @@ const (
 	HeaderOffset    = "flyball.offset"
 	HeaderItem      = "flyball.item"
 	HeaderReplayOf  = "flyball.replay_of" // set on a dead letter that is sent again: TOPIC/PARTITION/OFFSET/ITEM
+	HeaderSealed    = "flyball.sealed"    // original key and value of a dead letter that was redacted, encrypted
 	HeaderAt        = "flyball.at"        // time of the record that contained the item, Unix ns
 )

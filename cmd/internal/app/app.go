@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -40,7 +41,10 @@ type process struct {
 	log     *slog.Logger
 	metrics *prometheus.Registry
 	parts   *group
+	began   time.Time
 	started atomic.Bool // every part was started; they may not be ready yet
+
+	connected atomic.Bool // the fields below are set
 
 	key      identity.Key // HMAC key of the deployment
 	kafka    kafka.Config
@@ -48,19 +52,29 @@ type process struct {
 	registry *registry
 	versions *baselinestore.Watcher
 	learned  learned
+	lag      *lagReader
+	alarms   *receiverAlarms
+	file     fileState
 	stage    func(stage string) // called between two durable writes; see failPoint
 	closers  []func()           // called after every part has stopped, the last one first
 }
 
 // Run starts roles and waits until ctx ends or a part ends before that; then it stops the
 // parts that it started. The role "up" means all roles, with an embedded broker and ClickHouse
-// engine if none are configured. onReady is called once when every part is ready; it may be
-// nil.
+// engine if none are configured. It starts nothing if Validate refuses the configuration. onReady
+// is called once when every part is ready; it may be nil.
 func Run(ctx context.Context, c config.Config, roleNames []string, log *slog.Logger, onReady func()) error {
+	if err := Validate(c, roleNames...); err != nil {
+		return err
+	}
 	p := &process{config: c, up: slices.Contains(roleNames, "up"), wanted: roleNames, log: log,
-		metrics: prometheus.NewRegistry(), parts: newGroup(log), stage: failPoint(log)}
+		metrics: prometheus.NewRegistry(), parts: newGroup(log), stage: failPoint(log), began: time.Now().UTC(),
+		alarms: newReceiverAlarms(c.Tenant, time.Now, log.With("component", "alert"))}
 	defer p.stop()
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, w := range c.Warnings(time.Now()) {
+		log.Warn(w)
+	}
 	limitMemory(p.up && len(c.ClickHouse.Addr) == 0, log, p.metrics)
 	go paceCollector(ctx)
 	if err := p.startHealth(); err != nil {
@@ -79,7 +93,7 @@ func Run(ctx context.Context, c config.Config, roleNames []string, log *slog.Log
 			}
 		}
 	}
-	p.parts.start(part{name: "registry", run: p.registry.reload(c, log)})
+	p.parts.start(part{name: "registry", run: p.registry.reload(c, &p.file, log)})
 	p.started.Store(true)
 	if onReady != nil {
 		go func() {
@@ -104,14 +118,17 @@ func (p *process) stop() {
 	}
 }
 
-// startHealth serves /healthz, /readyz and /metrics before the other parts start, so that the
+// startHealth serves /healthz, /readyz, /metrics and /status before the other parts start, so that the
 // state of a starting process is visible.
 func (p *process) startHealth() error {
 	l, err := listen("metrics.listen", p.config.Metrics.Listen)
 	if err != nil {
 		return err
 	}
-	p.parts.start(part{name: "metrics", run: serve(l, health(p.parts, p.metrics))})
+	mux := http.NewServeMux()
+	mux.Handle("/", health(p.parts, p.metrics))
+	mux.HandleFunc("/status", p.serveStatus)
+	p.parts.start(part{name: "metrics", run: serve(l, mux)})
 	p.parts.start(part{name: "start", run: waitForEnd, ready: func() error {
 		if !p.started.Load() {
 			return errors.New("parts are being started")
@@ -126,6 +143,11 @@ func (p *process) startHealth() error {
 func (p *process) connect(ctx context.Context) (err error) {
 	c := p.config
 	embeddedBroker := p.up && len(c.Kafka.Brokers) == 0
+	if p.up {
+		if err := protectData(c, p.log); err != nil {
+			return err
+		}
+	}
 	if embeddedBroker {
 		if _, err := makeBrokerPassword(c); err != nil { // the clients' options read it
 			return err
@@ -157,10 +179,25 @@ func (p *process) connect(ctx context.Context) (err error) {
 	}
 	p.closers = append(p.closers, func() { _ = p.database.Close() })
 	p.registry = newRegistry(c)
+	p.startLag()
+	p.startDatabaseProbe()
+	p.connected.Store(true)
 	return nil
 }
 
 func waitForEnd(ctx context.Context) error {
 	<-ctx.Done()
 	return nil
+}
+
+// startLag starts the part that reads the lag of all readers from Kafka, and reports whether Kafka
+// answers. A process that answers gateways stays ready without Kafka: it answers from memory.
+func (p *process) startLag() {
+	p.lag = newLagReader(p.config, p.kafka, time.Now)
+	p.metrics.MustRegister(p.lag)
+	connection := part{name: "kafka", run: p.lag.run, ready: p.lag.failure}
+	if p.has("control") {
+		connection.ready, connection.warning = nil, p.lag.failure
+	}
+	p.parts.start(connection)
 }

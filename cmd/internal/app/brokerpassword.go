@@ -24,7 +24,13 @@ const BrokerPassword = "broker.password"
 
 // makeBrokerPassword returns the password, and creates it if there is none.
 func makeBrokerPassword(c config.Config) (string, error) {
-	path := filepath.Join(c.Data, BrokerPassword)
+	return makePassword(c, BrokerPassword, "password of the embedded broker")
+}
+
+// makePassword returns the secret in a file of the data folder, and creates it if there is
+// none. Only the owner can read the file. what names the secret in errors.
+func makePassword(c config.Config, name, what string) (string, error) {
+	path := filepath.Join(c.Data, name)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		raw := make([]byte, 32)
 		if _, err := rand.Read(raw); err != nil {
@@ -39,13 +45,13 @@ func makeBrokerPassword(c config.Config) (string, error) {
 			err = errors.Join(err, f.Close())
 		}
 		if err != nil && !errors.Is(err, fs.ErrExist) {
-			return "", fmt.Errorf("make the password of the embedded broker: %w", err)
+			return "", fmt.Errorf("make the %s: %w", what, err)
 		}
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
-		return "", fmt.Errorf("password of the embedded broker: %w", err)
+		return "", fmt.Errorf("%s: %w", what, err)
 	}
-	return secretFile("password of the embedded broker", path)
+	return secretFile(what, path)
 }
 
 // brokerLogin returns the options by which a process of this deployment authenticates with the
@@ -75,19 +81,27 @@ func brokerDir(c config.Config) string { return filepath.Join(c.Data, "broker") 
 // created if there is none.
 func brokerOptions(c config.Config) (broker.Options, error) {
 	o := broker.Options{Listen: c.Kafka.Listen, Dir: brokerDir(c), Sync: c.Kafka.Sync, Partitions: c.Kafka.Partitions,
-		Readers: topicReaders(c), MinFree: int64(c.Kafka.MinFreeMiB) << 20}
+		Readers: topicReaders(c), EpochFile: filepath.Join(c.Data, "broker-epoch"), MinFree: int64(c.Kafka.MinFreeMiB) << 20}
 	var err error
 	if o.Password, err = makeBrokerPassword(c); err != nil {
 		return o, err
 	}
-	if s := c.Kafka.SASL; s.Mechanism != "" {
-		password, err := secretFile("kafka.sasl.password_file", s.PasswordFile)
-		if err != nil {
-			return o, err
-		}
-		o.Shipper = &broker.Login{User: s.User, Password: password}
+	o.Shipper, err = shipperLogin(c)
+	return o, err
+}
+
+// shipperLogin returns the login of shippers at the embedded broker; nil if they need none, or if the
+// broker is not embedded.
+func shipperLogin(c config.Config) (*broker.Login, error) {
+	s := c.Kafka.SASL
+	if s.Mechanism == "" || len(c.Kafka.Brokers) > 0 {
+		return nil, nil
 	}
-	return o, nil
+	password, err := secretFile("kafka.sasl.password_file", s.PasswordFile)
+	if err != nil {
+		return nil, err
+	}
+	return &broker.Login{User: s.User, Password: password}, nil
 }
 
 // ExplainRefusal adds a recommended action to an authorization error of a broker.

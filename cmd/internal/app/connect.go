@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -26,7 +27,26 @@ import (
 // Metrics are not set; without them, nothing is logged or counted.
 func KafkaConfig(c config.Config) (kafka.Config, error) {
 	opts, err := kafkaOptions(c)
-	return kafka.Config{Options: opts}, err
+	return kafka.Config{Options: opts, Remote: kafkaRemote(c)}, err
+}
+
+// ConnectKafka returns the configuration of Kafka clients after a broker has answered. The error
+// names the brokers and what to do.
+func ConnectKafka(ctx context.Context, c config.Config) (kafka.Config, error) {
+	clients, err := KafkaConfig(c)
+	if err != nil {
+		return clients, err
+	}
+	return clients, clients.CheckConnection(ctx)
+}
+
+// kafkaRemote describes the connection to Kafka, for errors.
+func kafkaRemote(c config.Config) kafka.Remote {
+	r := kafka.Remote{Addrs: seedBrokers(c), TLS: c.Kafka.TLS != (config.TLS{}), Embedded: len(c.Kafka.Brokers) == 0}
+	if !r.Embedded {
+		r.Mechanism, r.User = c.Kafka.SASL.Mechanism, c.Kafka.SASL.User
+	}
+	return r
 }
 
 // seedBrokers returns the addresses of Kafka.
@@ -103,12 +123,24 @@ func secretFile(key, path string) (string, error) {
 	return secret, nil
 }
 
+// databaseAddrs returns the addresses of ClickHouse.
+func databaseAddrs(c config.Config) []string {
+	if len(c.ClickHouse.Addr) == 0 {
+		return []string{c.ClickHouse.Listen}
+	}
+	return c.ClickHouse.Addr
+}
+
 // OpenDatabase returns a connection pool for ClickHouse as configured. It does not connect
 // yet.
 func OpenDatabase(c config.Config) (*clickhouse.Conn, error) {
-	o := clickhouse.Options{Addrs: c.ClickHouse.Addr, Database: c.ClickHouse.Database, User: c.ClickHouse.User}
-	if len(o.Addrs) == 0 {
-		o.Addrs = []string{c.ClickHouse.Listen}
+	o := clickhouse.Options{Addrs: databaseAddrs(c), Database: c.ClickHouse.Database, User: c.ClickHouse.User}
+	user, password, err := engineLogin(c)
+	if err != nil {
+		return nil, err
+	}
+	if password != "" {
+		o.User, o.Password = user, schema.Secret(password)
 	}
 	if c.ClickHouse.PasswordFile != "" {
 		p, err := secretFile("clickhouse.password_file", c.ClickHouse.PasswordFile)
@@ -152,7 +184,7 @@ func ReadSecretKey(c config.Config, create bool) (identity.Key, error) {
 	}
 	key, err := hex.DecodeString(strings.TrimSpace(string(b)))
 	if err != nil || len(key) < 16 {
-		return nil, fmt.Errorf("secret_key_file: %s must hold at least 16 bytes in hexadecimal", path)
+		return nil, fmt.Errorf("secret_key_file: %s must hold at least 16 bytes in hexadecimal, as openssl rand -hex 32 > FILE makes it", path)
 	}
 	return key, nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"time"
 
 	"flyball/cmd/internal/config"
@@ -32,7 +31,10 @@ func (p *process) startBroker() error {
 
 // startEngine starts the embedded ClickHouse engine and waits until it responds.
 func (p *process) startEngine(ctx context.Context) error {
-	o, err := engineOptions(p.config)
+	if err := MakeEnginePassword(p.config); err != nil {
+		return err
+	}
+	o, err := EngineOptions(p.config)
 	if err != nil {
 		return err
 	}
@@ -53,16 +55,19 @@ func (p *process) startEngine(ctx context.Context) error {
 	return nil
 }
 
-// engineOptions returns the options of the embedded engine, including its password.
-func engineOptions(c config.Config) (engine.Options, error) {
+// EngineOptions returns the options of the embedded engine, including its password.
+func EngineOptions(c config.Config) (engine.Options, error) {
 	o := engine.DefaultOptions()
-	o.Path, o.Listen = filepath.Join(c.Data, "engine"), c.ClickHouse.Listen
+	o.Path, o.Listen, o.ReadListen = engineDir(c), c.ClickHouse.Listen, c.ClickHouse.ReadListen
+	o.Databases = []string{c.ClickHouse.Database}
 	o.Args = []string{"engine", "--path", o.Path, "--listen", o.Listen}
-	o.User = c.ClickHouse.User
-	if c.ClickHouse.PasswordFile == "" {
-		return o, nil
-	}
 	var err error
+	if c.ClickHouse.PasswordFile == "" {
+		o.AnonymousReads = true
+		o.User, o.Password, err = engineLogin(c)
+		return o, err
+	}
+	o.User = c.ClickHouse.User
 	o.Password, err = secretFile("clickhouse.password_file", c.ClickHouse.PasswordFile)
 	return o, err
 }

@@ -19,6 +19,7 @@ type part struct {
 	name        string
 	run         func(ctx context.Context) error
 	ready       func() error  // returns the reason why the part is not ready; a nil func is always ready
+	warning     func() error  // returns what is wrong with a part that goes on nevertheless; may be nil
 	stopTimeout time.Duration // 0: defaultStopTimeout
 }
 
@@ -156,6 +157,11 @@ func (g *group) states() []PartState {
 				s.Ready, s.Reason = false, err.Error()
 			}
 		}
+		if r.warning != nil {
+			if err := r.warning(); err != nil {
+				s.Warning = err.Error()
+			}
+		}
 		out = append(out, s)
 	}
 	return out
@@ -166,4 +172,7 @@ type PartState struct {
 	Part   string `json:"part"`
 	Ready  bool   `json:"ready"`
 	Reason string `json:"reason,omitempty"` // why the part is not ready
+	// Warning is what is wrong with the part although it goes on: a process that answers gateways is
+	// not taken out of service for it.
+	Warning string `json:"warning,omitempty"`
 }

@@ -102,6 +102,10 @@ func (b *bothSides) ask(t *testing.T, gateway, method, path, peer string, header
 		r.Header.Set(names[0], method)
 		r.Header.Set(names[1], path)
 	}
+	r.Host = "shop:10000"
+	for _, name := range []string{"X-Original-Host", "X-Forwarded-Host"} {
+		r.Header.Set(name, r.Host)
+	}
 	r.Header.Set("X-Forwarded-For", peer)
 	for k, v := range headers {
 		r.Header.Set(k, v)
@@ -264,6 +268,13 @@ func TestCallerIsInOneRunWhateverItsGatewayLogs(t *testing.T) {
 	}
 	if len(runs) != 4*len(callers) {
 		t.Errorf("%d callers", len(runs))
+	}
+	// Each line answers its row of the check: no call counts twice.
+	p.AdvanceLogClock(time.Now().Add(time.Hour).UnixNano())
+	if err := p.EachAskedOnly(offset, func(_ *stitch.Run, c *schema.Call) {
+		t.Errorf("request %s (%s): the row of the check counts beside the line", c.RequestID, c.Path)
+	}); err != nil {
+		t.Error(err)
 	}
 }
 

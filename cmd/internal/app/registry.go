@@ -5,7 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"reflect"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -94,7 +94,7 @@ const reloadInterval = 2 * time.Second
 // reload returns the run function of a part that replaces the entries when those in the
 // configuration file change. A file that cannot be read or is not valid changes nothing.
 // Changes of other sections take effect at the next start; they are logged.
-func (r *registry) reload(c config.Config, log *slog.Logger) func(context.Context) error {
+func (r *registry) reload(c config.Config, state *fileState, log *slog.Logger) func(context.Context) error {
 	if c.File == "" {
 		return waitForEnd
 	}
@@ -109,7 +109,7 @@ func (r *registry) reload(c config.Config, log *slog.Logger) func(context.Contex
 			case <-tick.C:
 				if now := readStamp(c.File); now != last {
 					last = now
-					r.reread(c, log)
+					r.reread(c, state, log)
 				}
 			}
 		}
@@ -117,12 +117,13 @@ func (r *registry) reload(c config.Config, log *slog.Logger) func(context.Contex
 }
 
 // reread reads the file of c, and replaces the entries if the file is valid.
-func (r *registry) reread(c config.Config, log *slog.Logger) {
+func (r *registry) reread(c config.Config, state *fileState, log *slog.Logger) {
 	next, err := config.Load(c.File, os.Environ())
 	if err == nil {
 		err = next.Validate()
 	}
 	if err != nil {
+		state.setUnusable(err)
 		log.Error("the changed configuration cannot be used, the registry stays as it was", "file", c.File, "error", err)
 		return
 	}
@@ -130,8 +131,11 @@ func (r *registry) reread(c config.Config, log *slog.Logger) {
 	log.Info("registry read again", "file", c.File, "agents", len(next.Agents))
 	c.Agents, next.Agents = nil, nil
 	c.Data, next.Data = "", "" // set by a flag as well
-	if !reflect.DeepEqual(c, next) {
-		log.Warn("the configuration has changed beyond agents: the rest takes effect at the next start", "file", c.File)
+	changed := changedKeys(c, next)
+	state.setChanged(changed)
+	if len(changed) > 0 {
+		log.Warn("the configuration has changed beyond agents: the rest takes effect at the next start", "file", c.File,
+			"changed", strings.Join(changed, ", "))
 	}
 }
 

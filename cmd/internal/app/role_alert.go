@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"flyball/alerts/incident"
 	"flyball/alerts/notify"
 	"flyball/alerts/pager"
 	"flyball/cmd/internal/config"
@@ -14,6 +15,7 @@ import (
 // startAlert starts a pager for each receiver.
 func (p *process) startAlert() error {
 	metrics := pager.NewMetrics(p.metrics)
+	p.closers = append(p.closers, p.alarms.close)
 	link := func(approval string, until int64) string {
 		return api.ApprovalLink(schema.Secret(p.key), p.config.Control.PublicURL, approval, until)
 	}
@@ -22,9 +24,11 @@ func (p *process) startAlert() error {
 		if err != nil {
 			return err
 		}
-		pages := pager.New(pager.Options{Name: r.Name, Receiver: receiver, Kafka: p.kafka, Now: time.Now, Stage: p.stage,
+		pages := pager.New(pager.Options{Name: r.Name, Receiver: receiver,
+			Settled: func(page *incident.Page, err error) { p.alarms.settled(r.Name, page, err) }, Kafka: p.kafka, Now: time.Now, Stage: p.stage,
 			Logger: p.log.With("component", "alert"), Metrics: metrics, Link: link,
 			Wants: func(f *schema.Finding) bool { return p.config.Alerts.Wants(r.Name, f) }})
+		p.alarms.add(r.Name, receiver, pages.State)
 		p.parts.start(part{name: "alert." + r.Name, run: pages.Run, ready: pages.Ready})
 	}
 	return nil

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net/http"
 	"runtime"
 	"strings"
@@ -63,20 +64,20 @@ func (p *process) startControl() error {
 	}
 	grpcServer := grpc.NewServer(options...)
 	ctl.checker.Register(grpcServer)
-	p.parts.start(part{name: "control", run: ctl.run, ready: ctl.point.Ready})
+	p.parts.start(part{name: "control", run: ctl.run, ready: ctl.point.Ready, warning: ctl.point.Stale})
 	p.parts.start(part{name: "control.listen", run: serve(operators, p.operatorsHandler(ctl.api))})
 	p.parts.start(part{name: "check.listen", run: serve(gateways, ctl.checker.Handler())})
 	p.parts.start(part{name: "check.grpc", run: serveGRPC(gatewaysGRPC, grpcServer)})
 	return nil
 }
 
-// operatorsHandler serves the operators' API, health and metrics.
+// operatorsHandler serves the operators' API, health and metrics. Each response names the deployment.
 func (p *process) operatorsHandler(operators http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/v1/", operators)
 	mux.Handle("/openapi.json", operators)
 	mux.Handle("/", health(p.parts, p.metrics))
-	return mux
+	return identify(mux, DeploymentID(p.key), p.config.Tenant)
 }
 
 // enforcement makes the enforcement point from the configuration.
@@ -98,9 +99,8 @@ func (p *process) enforcement() (*enforcement, error) {
 		co.Learning = p.learned.isLearning
 	}
 	ao := api.Options{Registered: p.registry.registered, LinkKey: schema.Secret(p.key), Findings: listFindings(p.database),
-		HasFinding: func(ctx context.Context, tenant, id string) (bool, error) {
-			return query.HasFinding(ctx, p.database, tenant, id)
-		}}
+		Process:     func(ctx context.Context) any { return p.status(ctx) },
+		FindFinding: findFinding(p.database)}
 	if co.Token, err = checkToken(c); err != nil {
 		return nil, err
 	}
@@ -127,6 +127,32 @@ func operatorTokens(c config.Config) ([]api.Token, error) {
 func RedactPath(path string) string {
 	path, _, _ = strings.Cut(path, "#")
 	return redact.Path(strings.ToValidUTF8(path, "\ufffd"))
+}
+
+// findFinding returns the function that looks up the finding of a verdict in the database.
+func findFinding(db *clickhouse.Conn) func(ctx context.Context, tenant, term string) ([]string, *schema.Verdict, error) {
+	return func(ctx context.Context, tenant, term string) ([]string, *schema.Verdict, error) {
+		f, err := query.ResolveFinding(ctx, db, tenant, term)
+		var several *query.AmbiguousFinding
+		switch {
+		case errors.As(err, &several):
+			var ids []string
+			for _, c := range several.Candidates {
+				ids = append(ids, c.ID)
+			}
+			return ids, nil, nil
+		case errors.Is(err, query.ErrNotFound):
+			return nil, nil, nil
+		case err != nil:
+			return nil, nil, err
+		}
+		var label schema.VerdictLabel
+		if f.JudgedAt == nil || label.UnmarshalText([]byte(f.Verdict)) != nil {
+			return []string{f.ID}, nil, nil
+		}
+		return []string{f.ID}, &schema.Verdict{Tenant: tenant, FindingID: f.ID, Label: label, By: f.Judge, Why: f.Because,
+			At: f.JudgedAt.UnixNano()}, nil
+	}
 }
 
 // listFindings returns the function that reads the findings for /v1/findings from the

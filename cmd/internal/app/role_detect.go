@@ -18,19 +18,12 @@ import (
 // startDetect starts the engine, which binds calls to runs, scores the runs and decides.
 func (p *process) startDetect() error {
 	c, log := p.config, p.log.With("component", "detect")
-	for _, w := range c.Warnings(time.Now()) {
-		log.Warn(w)
-	}
 	beats := point.NewHeartbeats()
 	p.parts.start(part{name: "heartbeats of points", run: func(ctx context.Context) error { return beats.Run(ctx, p.kafka) }})
 
-	o := engine.DefaultConfig()
-	o.Kafka, o.Now, o.Stage = p.kafka, time.Now, p.stage
+	o := detectConfig(c)
+	o.Kafka, o.Stage = p.kafka, p.stage
 	o.Logger, o.Registerer = log, p.metrics
-	o.Limits, o.CheckpointEvery = stitchLimits(c), time.Duration(c.Detect.CheckpointEvery)
-	o.Rules = PolicyRules(c)
-	o.FalseTrips, o.FalseSuspicions = c.Detect.FalseTripsPer1000/1000, c.Detect.FalseSuspicionsPer1000/1000
-	o.Unscoped = c.Detect.LearnedScope == config.LearnedScopeOff
 	o.About = p.registry.about
 	o.ProvenCommands = func() bool { return beats.AllRead(schema.CommandProven, time.Now()) }
 	host, _ := os.Hostname()
@@ -38,8 +31,20 @@ func (p *process) startDetect() error {
 	if err != nil {
 		return err
 	}
+	p.lag.setHandled(e.Handled)
 	p.parts.start(part{name: "detect", run: e.Run, ready: e.Ready, stopTimeout: 30 * time.Second})
 	return nil
+}
+
+// detectConfig returns what the configuration sets of the engine.
+func detectConfig(c config.Config) engine.Config {
+	o := engine.DefaultConfig()
+	o.Now = time.Now
+	o.Limits, o.CheckpointEvery = stitchLimits(c), time.Duration(c.Detect.CheckpointEvery)
+	o.Rules = PolicyRules(c)
+	o.FalseTrips, o.FalseSuspicions = c.Detect.FalseTripsPer1000/1000, c.Detect.FalseSuspicionsPer1000/1000
+	o.Unscoped = c.Detect.LearnedScope == config.LearnedScopeOff
+	return o
 }
 
 // stitchLimits returns the limits of one partition: the configured limits of the process,

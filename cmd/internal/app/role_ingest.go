@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"flyball/cmd/internal/config"
+	"flyball/ingest/deadletter"
 	"flyball/ingest/decode"
 	"flyball/ingest/source"
 	"flyball/schema/identity"
@@ -26,6 +27,9 @@ func (p *process) startIngest() error {
 	}
 	o := source.DefaultConfig()
 	o.Kafka, o.Now, o.Stage, o.Partitions = p.kafka, time.Now, p.stage, int32(c.Kafka.Partitions)
+	if o.Seal, err = deadletter.NewSeal(p.key); err != nil {
+		return err
+	}
 	o.Logger, o.Registerer = p.log.With("component", "ingest"), p.metrics
 	for _, in := range c.Kafka.Inputs {
 		o.Topics = append(o.Topics, in.Topic)

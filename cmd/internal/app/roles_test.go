@@ -29,6 +29,12 @@ func deployment(t *testing.T) config.Config {
 		t.Fatal(err)
 	}
 	t.Cleanup(k.Close)
+	return deploymentOn(t, k)
+}
+
+// deploymentOn returns a configuration with a broker of the caller.
+func deploymentOn(t *testing.T, k *kfake.Cluster) config.Config {
+	t.Helper()
 	c := config.Default()
 	c.Data = t.TempDir()
 	c.SecretKeyFile = filepath.Join(c.Data, "key")
@@ -76,9 +82,9 @@ func TestRoleStartsAloneAndStops(t *testing.T) {
 	for role, want := range map[string][]string{
 		"ingest":  {"published versions", "ingest"},
 		"detect":  {"heartbeats of points", "detect"},
-		"control": {"published versions", "control", "control.listen", "check.listen", "check.grpc"},
+		"control": {"clickhouse", "published versions", "control", "control.listen", "check.listen", "check.grpc"},
 		"alert":   {"alert.soc"},
-		"learn":   {"learn"},
+		"learn":   {"clickhouse", "learn"},
 	} {
 		t.Run(role, func(t *testing.T) {
 			c := deployment(t)
@@ -101,7 +107,7 @@ func TestRoleStartsAloneAndStops(t *testing.T) {
 			for _, p := range parts {
 				got = append(got, p.Part)
 			}
-			want := slices.Concat([]string{"metrics", "start"}, want, []string{"registry"})
+			want := slices.Concat([]string{"metrics", "start", "kafka"}, want, []string{"registry"})
 			if status != http.StatusOK || !slices.Equal(got, want) {
 				t.Errorf("%d, parts %q, want %q", status, got, want)
 			}

@@ -2,8 +2,8 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -33,12 +33,15 @@ func (p *process) ensureTopics(ctx context.Context) error {
 	}
 	defer client.Close()
 	admin := kadm.NewClient(client)
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, kafkaStartTimeout)
 	defer cancel()
+	if err := p.waitForKafka(ctx); err != nil {
+		return err
+	}
 	partitions, embedded := int32(c.Kafka.Partitions), len(c.Kafka.Brokers) == 0
 	states, err := kafka.EnsureTopics(ctx, admin, kafka.TopicOptions{Partitions: partitions, Replication: brokersDefault, Janitor: embedded})
 	if err != nil {
-		return fmt.Errorf("kafka at %s: %w", strings.Join(seedBrokers(c), ", "), err)
+		return fmt.Errorf("kafka at %s: %w", p.kafka.Remote, p.kafka.ExplainError(err))
 	}
 	for _, s := range states {
 		for _, d := range s.Drift {
@@ -55,6 +58,22 @@ func (p *process) ensureTopics(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// kafkaStartTimeout bounds the wait for Kafka and the work on topics at the start.
+const kafkaStartTimeout = 30 * time.Second
+
+// waitForKafka waits until a broker answers. It fails at once if only another configuration helps.
+func (p *process) waitForKafka(ctx context.Context) error {
+	err := kafka.Retry(ctx, kafka.Backoff{First: 200 * time.Millisecond, Max: 5 * time.Second}, p.kafka.CheckConnection,
+		func(err error, wait time.Duration) {
+			p.log.Warn("waiting for Kafka", "error", err, "again_in", wait.Round(time.Millisecond))
+		})
+	var why *kafka.ConnectError
+	if errors.As(err, &why) {
+		return why // without the end of the wait, which says nothing more
+	}
+	return err
 }
 
 // brokersDefault leaves the replication of a new topic to the broker.

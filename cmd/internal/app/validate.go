@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
+	"strings"
 
 	"flyball/cmd/internal/config"
 	"flyball/detect/enforce/api"
@@ -28,22 +30,19 @@ func Validate(c config.Config, roles ...string) error {
 			errs = append(errs, err)
 		}
 	}
-	if c.SecretKeyFile != "" {
-		_, err := ReadSecretKey(c, false)
-		check(err)
-	}
-	if c.Kafka.SASL.Mechanism != "" {
-		_, err := mechanism(c.Kafka.SASL)
-		check(err)
-	}
-	_, err := clientTLS("kafka.tls", c.Kafka.TLS)
+	check(validateSecretKey(c))
+	_, err := KafkaConfig(c)
+	check(err)
+	_, err = shipperLogin(c)
+	check(err)
+	_, err = clientTLS("kafka.tls", c.Kafka.TLS)
 	check(err)
 	db, err := OpenDatabase(c)
 	if check(err); err == nil {
 		check(db.Close())
 	}
 	if len(c.ClickHouse.Addr) == 0 {
-		o, err := engineOptions(c)
+		o, err := EngineOptions(c)
 		if check(err); err == nil {
 			check(o.Validate())
 		}
@@ -57,10 +56,24 @@ func Validate(c config.Config, roles ...string) error {
 		_, err := NewReceiver(c, i)
 		check(err)
 	}
-	// Any key is sufficient here: only the registry, the routes and their documents are checked.
-	_, _, err = NewClassifiers(c, make(identity.Key, sha256.Size))
-	check(err)
+	// Any key is sufficient here: only the registry, the routes, their documents and the inputs are checked.
+	id, routes, err := NewClassifiers(c, make(identity.Key, sha256.Size))
+	if check(err); err == nil {
+		_, err = NewPipeline(c, id, routes)
+		check(err)
+	}
+	check(detectConfig(c).Validate())
 	return errors.Join(errs...)
+}
+
+// validateSecretKey reads the key of the deployment. A key that is not there yet is no error if a start
+// would create it.
+func validateSecretKey(c config.Config) error {
+	_, err := ReadSecretKey(c, false)
+	if c.SecretKeyFile == "" && errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // validateTokens reads the tokens of all callers. Two equal tokens are an error: the role of a
@@ -100,6 +113,9 @@ func checkToken(c config.Config) (schema.Secret, error) {
 	if err == nil && len(token) < minCheckToken {
 		err = fmt.Errorf("check.token_file: %s holds %d characters; a token must have at least %d (flyball token makes one)",
 			c.Check.TokenFile, len(token), minCheckToken)
+	}
+	if err == nil && strings.HasPrefix(token, api.HashPrefix) {
+		err = fmt.Errorf("check.token_file: %s holds the hash of a token; it must hold the token itself", c.Check.TokenFile)
 	}
 	return schema.Secret(token), err
 }

@@ -28,7 +28,7 @@ type Receiver struct {
 // Webhook is a receiver with signed requests, as Standard Webhooks specifies.
 type Webhook struct {
 	URL        schema.Secret `yaml:"url"` // the URL of many webhooks contains a credential
-	SecretFile string        `yaml:"secret_file"`
+	SecretFile string        `yaml:"secret_file" path:"file"`
 }
 
 // Alertmanager is Prometheus Alertmanager, API v2.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 )
 
 // Config holds all settings. Each key of the file is also an environment variable:
-// kafka.listen is FLYBALL_KAFKA_LISTEN.
+// kafka.listen is FLYBALL_KAFKA_LISTEN. The tag path marks keys that name a file.
 type Config struct {
 	Tenant        string     `yaml:"tenant"`
 	Data          string     `yaml:"data"` // folder for the files of embedded parts
@@ -20,15 +21,17 @@ type Config struct {
 	Control       Control    `yaml:"control"`
 	Check         Check      `yaml:"check"`
 	Metrics       Listener   `yaml:"metrics"`
-	SecretKeyFile string     `yaml:"secret_key_file"` // HMAC key of the deployment; `up` creates one in the data folder
+	SecretKeyFile string     `yaml:"secret_key_file" path:"file"` // HMAC key of the deployment; `up` creates one in the data folder
 	Detect        Detect     `yaml:"detect"`
 	Learn         Learn      `yaml:"learn"`
-	Mappings      []string   `yaml:"mappings"` // files that describe the records of other gateways
+	Mappings      []string   `yaml:"mappings" path:"file"` // files that describe the records of other gateways
 	Routes        []Route    `yaml:"routes"`
 	Agents        []Agent    `yaml:"agents"`
 	Alerts        Alerts     `yaml:"alerts"`
 
 	File string `yaml:"-"` // path of the file that was read; empty: none
+
+	Ignored []string `yaml:"-"` // variables of the environment that look like settings and are none
 }
 
 // Kafka configures the broker and its topics. Without brokers the embedded broker starts.
@@ -47,9 +50,9 @@ type Kafka struct {
 
 // TLS configures a connection or a listener; empty means plain text.
 type TLS struct {
-	CA   string `yaml:"ca"`
-	Cert string `yaml:"cert"`
-	Key  string `yaml:"key"`
+	CA   string `yaml:"ca" path:"file"`
+	Cert string `yaml:"cert" path:"file"`
+	Key  string `yaml:"key" path:"file"`
 }
 
 // SASL is the login of the Kafka client. With the embedded broker it is the login of shippers;
@@ -57,7 +60,7 @@ type TLS struct {
 type SASL struct {
 	Mechanism    string `yaml:"mechanism"` // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512
 	User         string `yaml:"user"`
-	PasswordFile string `yaml:"password_file"`
+	PasswordFile string `yaml:"password_file" path:"file"`
 }
 
 // Input is a topic to read.
@@ -74,13 +77,16 @@ type Input struct {
 // ClickHouse configures the database. Without addresses the embedded engine starts. Addresses
 // are those of the HTTP interface.
 type ClickHouse struct {
-	Addr         []string `yaml:"addr"`
-	Listen       string   `yaml:"listen"`
-	Database     string   `yaml:"database"`
-	User         string   `yaml:"user"`
-	PasswordFile string   `yaml:"password_file"`
-	TLS          TLS      `yaml:"tls"`
-	Cluster      string   `yaml:"cluster"`
+	Addr   []string `yaml:"addr"`
+	Listen string   `yaml:"listen"`
+	// ReadListen is a second address of the embedded engine, where nobody writes, whatever
+	// password is shown; empty: none.
+	ReadListen   string `yaml:"read_listen"`
+	Database     string `yaml:"database"`
+	User         string `yaml:"user"`
+	PasswordFile string `yaml:"password_file" path:"file"`
+	TLS          TLS    `yaml:"tls"`
+	Cluster      string `yaml:"cluster"`
 }
 
 // Control configures the listener for operators and tools.
@@ -119,10 +125,10 @@ type Learn struct {
 // Token authenticates a caller of the operators' API.
 type Token struct {
 	Name    string        `yaml:"name"`
-	Role    string        `yaml:"role"`       // viewer, responder, admin, orchestrator
-	Value   schema.Secret `yaml:"value_file"` // file with the token, or with sha256: and its hash
-	Tenants []string      `yaml:"tenants"`    // empty: any
-	Expires Time          `yaml:"expires"`    // RFC 3339; empty: never
+	Role    string        `yaml:"role"`                   // viewer, responder, admin, orchestrator
+	Value   schema.Secret `yaml:"value_file" path:"file"` // file with the token, or with sha256: and its hash
+	Tenants []string      `yaml:"tenants"`                // empty: any
+	Expires Time          `yaml:"expires"`                // RFC 3339; empty: never
 }
 
 // Check configures the listener for gateways.
@@ -130,7 +136,7 @@ type Check struct {
 	Listen    string `yaml:"listen"`
 	GRPC      string `yaml:"grpc"`
 	TLS       TLS    `yaml:"tls"`
-	TokenFile string `yaml:"token_file"`
+	TokenFile string `yaml:"token_file" path:"file"`
 	// TrustedHops is the number of trusted proxies in front of the gateways that call the check; 0: the client is
 	// the peer address that the gateway sends.
 	TrustedHops int `yaml:"trusted_hops"`
@@ -189,13 +195,13 @@ type Route struct {
 	Template      string        `yaml:"template"`
 	Effect        Effect        `yaml:"effect"`
 	Reversibility Reversibility `yaml:"reversibility"`
-	Resources     []string      `yaml:"resources"` // parameters that name resources: "order_id:order"
-	Tool          string        `yaml:"tool"`      // name of a tool (MCP and similar protocols), instead of a template
-	Amount        string        `yaml:"amount"`    // place of the amount of money: arg:NAME, query:NAME, path:NAME, header:NAME, field:NAME
-	Currency      string        `yaml:"currency"`  // place of the currency, or a fixed one: EUR
-	MCP           bool          `yaml:"mcp"`       // the template is served by an MCP server
-	OpenAPI       string        `yaml:"openapi"`   // file with an OpenAPI 3 document, instead of the keys above
-	Base          string        `yaml:"base"`      // prefix of the document's paths; empty: the path of its first server
+	Resources     []string      `yaml:"resources"`           // parameters that name resources: "order_id:order"
+	Tool          string        `yaml:"tool"`                // name of a tool (MCP and similar protocols), instead of a template
+	Amount        string        `yaml:"amount"`              // place of the amount of money: arg:NAME, query:NAME, path:NAME, header:NAME, field:NAME
+	Currency      string        `yaml:"currency"`            // place of the currency, or a fixed one: EUR
+	MCP           bool          `yaml:"mcp"`                 // the template is served by an MCP server
+	OpenAPI       string        `yaml:"openapi" path:"file"` // file with an OpenAPI 3 document, instead of the keys above
+	Base          string        `yaml:"base"`                // prefix of the document's paths; empty: the path of its first server
 }
 
 // Agent is an entry of the registry: it assigns a credential to an agent.
@@ -278,6 +284,9 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil
 // UnmarshalText reads a duration.
 func (d *Duration) UnmarshalText(b []byte) error {
 	v, err := time.ParseDuration(string(b))
+	if err != nil {
+		return fmt.Errorf("%q is not a duration such as 90s, 15m or 24h", b)
+	}
 	*d = Duration(v)
-	return err
+	return nil
 }

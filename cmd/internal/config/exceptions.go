@@ -5,7 +5,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"flyball/detect/playbook"
 	"flyball/detect/policy"
@@ -90,18 +89,6 @@ func (d Detect) PolicyExceptions() []policy.Exception {
 	var out []policy.Exception
 	for _, e := range d.Exceptions {
 		out = append(out, e.policyException())
-	}
-	return out
-}
-
-// Warnings returns a sentence for each setting that is valid but has no effect at a time.
-func (c Config) Warnings(now time.Time) []string {
-	var out []string
-	for i, e := range c.Detect.Exceptions {
-		if !now.Before(e.Expires.Value.Time) {
-			out = append(out, fmt.Sprintf("detect.exceptions[%d].expires: %q holds no more since %s; renew it or take it out",
-				i, e.Name, e.Expires.Value.UTC().Format(time.RFC3339)))
-		}
 	}
 	return out
 }

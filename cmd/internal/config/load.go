@@ -1,13 +1,16 @@
 package config
 
 import (
+	"bytes"
 	"encoding"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +22,8 @@ import (
 
 // Load applies a file to the defaults, and then the environment. An empty path means
 // flyball.yaml in the working directory, if it exists. environ has the form of os.Environ.
+// A relative path in the file is relative to the folder of the file; one in the environment, and
+// data, to the working directory.
 func Load(path string, environ []string) (Config, error) {
 	c := Default()
 	optional := path == ""
@@ -35,6 +40,11 @@ func Load(path string, environ []string) (Config, error) {
 			return c, err
 		}
 		c.File = path
+		absolute, err := filepath.Abs(path)
+		if err != nil {
+			return c, fmt.Errorf("configuration: %w", err)
+		}
+		resolvePaths(reflect.ValueOf(&c).Elem(), filepath.Dir(absolute))
 	}
 	if err := fromEnvironment(&c, environ); err != nil {
 		return c, err
@@ -45,53 +55,49 @@ func Load(path string, environ []string) (Config, error) {
 // Dump returns the effective configuration as YAML, with masked secrets.
 func Dump(c Config) ([]byte, error) { return yaml.Marshal(c) }
 
-// parse reads a document into c. If this fails, it looks for an unknown key to make a better
-// error.
+// parse reads a document into c. A document without keys, and a key without a value, keep the
+// defaults.
 func parse(path string, text []byte, c *Config) error {
-	err := document.Read(text, c)
-	if err == nil {
+	var tree any
+	if err := document.Read(text, &tree); err != nil {
+		return fmt.Errorf("%s: %w%s", path, err, syntaxHint(text, err))
+	}
+	if n := documents(text); n > 1 {
+		return fmt.Errorf("%s: holds %d documents, divided by ---; only one is read: join them", path, n)
+	}
+	if tree == nil {
 		return nil
 	}
-	var tree any
-	if document.Read(text, &tree) == nil {
-		if unknown := findUnknownKey(path, "", tree, reflect.TypeFor[Config]()); unknown != nil {
-			return unknown
-		}
+	if _, ok := tree.(map[string]any); !ok {
+		return fmt.Errorf("%s: %s stands where keys are expected, such as tenant: default", path, kindOf(tree))
 	}
-	return fmt.Errorf("%s: %w", path, err)
-}
-
-// findUnknownKey compares a document with its type. It returns an error with the first key
-// that the type does not have, and the nearest key that it has; nil if all keys are known.
-func findUnknownKey(file, at string, tree any, t reflect.Type) error {
-	switch t.Kind() {
-	case reflect.Pointer:
-		return findUnknownKey(file, at, tree, t.Elem())
-	case reflect.Slice:
-		list, _ := tree.([]any)
-		for i, v := range list {
-			if err := findUnknownKey(file, fmt.Sprintf("%s[%d]", at, i), v, t.Elem()); err != nil {
-				return err
-			}
-		}
-	case reflect.Struct:
-		values, ok := tree.(map[string]any)
-		if !ok || isText(t) {
-			return nil
-		}
-		keys := fields(t)
-		for _, k := range sortedKeys(values) {
-			f, ok := keys[k]
-			if !ok {
-				return fmt.Errorf("%s: unknown key %s%s; did you mean %s%s?",
-					file, prefix(at), k, prefix(at), document.Nearest(k, sortedKeys(keys)))
-			}
-			if err := findUnknownKey(file, prefix(at)+k, values[k], f.Type); err != nil {
-				return err
-			}
-		}
+	var s shape
+	s.compare("", tree, reflect.TypeFor[Config]())
+	var errs []error
+	for _, e := range s.errs {
+		errs = append(errs, fmt.Errorf("%s: %w", path, e))
+	}
+	if errs != nil {
+		return errors.Join(errs...)
+	}
+	if err := document.Read(text, c); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
+}
+
+// documents returns the number of documents in a text that is valid YAML.
+func documents(text []byte) int {
+	d, n := yaml.NewDecoder(bytes.NewReader(text)), 0
+	for {
+		var tree any
+		if err := d.Decode(&tree); err != nil {
+			return n
+		}
+		if tree != nil {
+			n++
+		}
+	}
 }
 
 func prefix(at string) string {
@@ -120,12 +126,19 @@ func isText(t reflect.Type) bool {
 
 // notConfig are environment variables with the prefix of the configuration that are not part
 // of it: they are for tools and tests. The same applies to FLYBALL_TEST_… and FLYBALL_ENGINE….
-var notConfig = []string{"FLYBALL_CACHE", "FLYBALL_REQUIRE_TIERS", "FLYBALL_TIERS_FILE", "FLYBALL_MEASURE", "FLYBALL_TOKEN"}
+var notConfig = []string{"FLYBALL_CACHE", "FLYBALL_REQUIRE_TIERS", "FLYBALL_TIERS_FILE", "FLYBALL_MEASURE", "FLYBALL_TOKEN",
+	"FLYBALL_PROFILE"}
 
 func isConfigVariable(name string) bool {
 	return strings.HasPrefix(name, "FLYBALL_") && !slices.Contains(notConfig, name) &&
 		!strings.HasPrefix(name, "FLYBALL_TEST_") && !strings.HasPrefix(name, "FLYBALL_ENGINE")
 }
+
+// serviceLink is the form of the variables that Kubernetes sets in every container for a service whose
+// name begins with flyball: FLYBALL_SERVICE_HOST, FLYBALL_CONTROL_PORT_7171_TCP_ADDR.
+var serviceLink = regexp.MustCompile(`^FLYBALL_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?)?)$`)
+
+func isServiceLink(name string) bool { return serviceLink.MatchString(name) }
 
 func fromEnvironment(c *Config, environ []string) error {
 	settings := map[string]reflect.Value{}
@@ -136,6 +149,10 @@ func fromEnvironment(c *Config, environ []string) error {
 			continue
 		}
 		v, ok := settings[name]
+		if !ok && isServiceLink(name) {
+			c.Ignored = append(c.Ignored, name)
+			continue
+		}
 		if !ok {
 			return fmt.Errorf("environment: unknown %s; did you mean %s?", name, document.Nearest(name, slices.Collect(maps.Keys(settings))))
 		}

@@ -77,3 +77,17 @@ func above0[T Duration | int](p *problems, key string, v T) {
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// Problems returns the single errors of an error of Load or Validate.
+func Problems(err error) []string {
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		if joined, ok := e.(interface{ Unwrap() []error }); ok {
+			var out []string
+			for _, one := range joined.Unwrap() {
+				out = append(out, Problems(one)...)
+			}
+			return out
+		}
+	}
+	return []string{err.Error()}
+}

@@ -3,8 +3,10 @@ package config
 import (
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"flyball/schema"
 )
@@ -48,9 +50,7 @@ func (c Config) ValidateDetect() error {
 
 func (c Config) validateDecisions(p *problems) {
 	c.Detect.validate(p)
-	for i, a := range c.Agents {
-		p.oneOf(fmt.Sprintf("agents[%d].criticality", i), a.Criticality, criticalities...)
-	}
+	c.validateAgents(p)
 }
 
 func (k Kafka) validate(p *problems) {
@@ -60,7 +60,12 @@ func (k Kafka) validate(p *problems) {
 	if k.MinFreeMiB < 0 {
 		p.add("kafka.min_free_mib: %d is below 0", k.MinFreeMiB)
 	}
+	k.SASL.validate(p)
+	k.TLS.validate(p, "kafka.tls", false)
 	if len(k.Brokers) > 0 {
+		for i, addr := range k.Brokers {
+			p.remoteAddress(fmt.Sprintf("kafka.brokers[%d]", i), addr, "kafka.tls")
+		}
 		if k.Sync {
 			p.add("kafka.sync is true and kafka.brokers is set: sync is about the embedded broker, which does not start; remove one")
 		}
@@ -94,6 +99,8 @@ func (c Config) validateInputs(p *problems) {
 		switch {
 		case in.Topic == "":
 			p.add("%s.topic: empty", at)
+		case !topicForm.MatchString(in.Topic):
+			p.add("%s.topic: %q must be of at most 249 letters, digits, ., _ and -", at, in.Topic)
 		case strings.HasPrefix(in.Topic, "flyball."):
 			p.add("%s.topic: %s is a topic of Flyball's own", at, in.Topic)
 		case seen[in.Topic]:
@@ -105,6 +112,9 @@ func (c Config) validateInputs(p *problems) {
 		}
 		trustedHops(p, at+".trusted_hops", in.TrustedHops)
 		p.oneOf(at+".signal", in.Signal, signals...)
+		if _, err := time.LoadLocation(in.Timezone); err != nil {
+			p.add("%s.timezone: %q is not a time zone such as UTC or Europe/Berlin", at, in.Timezone)
+		}
 	}
 }
 
@@ -121,9 +131,21 @@ func (ch ClickHouse) validate(p *problems) {
 	if ch.Database == "" {
 		p.add("clickhouse.database: empty; name a database")
 	}
+	p.identifier("clickhouse.database", ch.Database)
+	p.identifier("clickhouse.cluster", ch.Cluster)
+	for i, addr := range ch.Addr {
+		p.remoteAddress(fmt.Sprintf("clickhouse.addr[%d]", i), addr, "clickhouse.tls")
+	}
+	ch.TLS.validate(p, "clickhouse.tls", false)
+	if ch.PasswordFile != "" && ch.User == "" {
+		p.add("clickhouse.password_file is set and clickhouse.user is empty: name the user whose password it is")
+	}
 }
 
-func (c Check) validate(p *problems) { trustedHops(p, "check.trusted_hops", c.TrustedHops) }
+func (c Check) validate(p *problems) {
+	trustedHops(p, "check.trusted_hops", c.TrustedHops)
+	c.TLS.validate(p, "check.tls", true)
+}
 
 func (r Route) validate(p *problems, i int) {
 	key := func(name string) string { return fmt.Sprintf("routes[%d].%s", i, name) }
@@ -157,8 +179,11 @@ func (c Config) validateFiles(p *problems) {
 	p.readable("kafka.sasl.password_file", c.Kafka.SASL.PasswordFile)
 	p.readable("clickhouse.password_file", c.ClickHouse.PasswordFile)
 	p.readable("check.token_file", c.Check.TokenFile)
-	p.readable("clickhouse.tls.ca", c.ClickHouse.TLS.CA)
-	for section, t := range map[string]TLS{"kafka.tls": c.Kafka.TLS, "control.tls": c.Control.TLS, "check.tls": c.Check.TLS} {
+	if info, err := os.Stat(c.Data); c.Data == "" || err == nil && !info.IsDir() {
+		p.add("data: %q is not a folder", c.Data)
+	}
+	for section, t := range map[string]TLS{"kafka.tls": c.Kafka.TLS, "clickhouse.tls": c.ClickHouse.TLS, "control.tls": c.Control.TLS,
+		"check.tls": c.Check.TLS} {
 		p.readable(section+".ca", t.CA)
 		p.readable(section+".cert", t.Cert)
 		p.readable(section+".key", t.Key)
@@ -199,16 +224,19 @@ func (c Config) validateListeners(p *problems) {
 	}
 	if len(c.ClickHouse.Addr) == 0 {
 		listeners["clickhouse.listen"] = c.ClickHouse.Listen
+		if c.ClickHouse.ReadListen != "" {
+			listeners["clickhouse.read_listen"] = c.ClickHouse.ReadListen
+		}
 	}
 	taken := map[string]string{}
 	for _, key := range sortedKeys(listeners) {
 		addr := listeners[key]
-		host, port, err := net.SplitHostPort(addr)
+		host, port, err := splitAddress(addr)
 		if err != nil {
-			p.add("%s: %q is not host:port", key, addr)
+			p.add("%s: %w", key, err)
 			continue
 		}
-		if other := taken[addr]; other != "" && port != "0" {
+		if other := taken[addr]; other != "" && port != 0 {
 			p.add("%s and %s are both %s: each needs an address of its own", other, key, addr)
 		}
 		taken[addr] = key

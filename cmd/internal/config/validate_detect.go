@@ -3,9 +3,11 @@ package config
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"flyball/detect/detector"
 	"flyball/detect/enforce/api"
+	"flyball/detect/playbook"
 	"flyball/schema"
 )
 
@@ -21,11 +23,14 @@ func (d Detect) validate(p *problems) {
 	for i, pattern := range d.Armed {
 		key := fmt.Sprintf("detect.armed[%d]", i)
 		p.pattern(key, pattern)
-		if strings.HasSuffix(pattern, ":") {
+		if family, ok := strings.CutPrefix(pattern, "family:"); ok {
+			p.family(key, family, armableFamilies())
+		}
+		if pattern == "" || strings.HasSuffix(pattern, ":") {
 			p.add("%s: %q is no pattern: it names nothing", key, pattern)
 		}
 	}
-	above0(p, "detect.trip_ttl", d.TripTTL)
+	within(p, "detect.trip_ttl", d.TripTTL, time.Second, maxTTL)
 	above0(p, "detect.max_open_runs_per_actor", d.MaxOpenRunsPerActor)
 	above0(p, "detect.max_open_runs", d.MaxOpenRuns)
 	above0(p, "detect.max_actors", d.MaxActors)
@@ -33,13 +38,11 @@ func (d Detect) validate(p *problems) {
 		p.add("detect.max_open_runs_per_actor is %d and detect.max_open_runs is %d: one actor may not have more than all",
 			d.MaxOpenRunsPerActor, d.MaxOpenRuns)
 	}
-	above0(p, "detect.session_gap", d.SessionGap)
-	above0(p, "detect.conversation_gap", d.ConversationGap)
-	above0(p, "detect.run_gap", d.RunGap)
-	above0(p, "detect.checkpoint_every", d.CheckpointEvery)
-	if d.Lateness < 0 {
-		p.add("detect.lateness: %s must not be negative", d.Lateness)
-	}
+	within(p, "detect.session_gap", d.SessionGap, minGap, maxGap)
+	within(p, "detect.conversation_gap", d.ConversationGap, minGap, maxGap)
+	within(p, "detect.run_gap", d.RunGap, minGap, maxGap)
+	within(p, "detect.checkpoint_every", d.CheckpointEvery, 10*time.Millisecond, time.Hour)
+	within(p, "detect.lateness", d.Lateness, 0, 24*time.Hour)
 }
 
 // share checks a number per thousand; largest is its maximum as a share of 1.
@@ -61,19 +64,22 @@ func (r PolicyRule) validate(p *problems, at string) {
 	p.pattern(at+"agent", r.Agent)
 	p.pattern(at+"tag", r.Tag)
 	p.pattern(at+"family", r.Family)
+	p.family(at+"family", r.Family, playbook.Families())
 	if a := r.Action.Value; r.Family == schema.FamilyBorrowed && (a == schema.ActionThrottle || a == schema.ActionDeny) {
 		p.add("%saction: %s; a suspicion of %s may be annotated or gated, no more", at, r.Action, r.Family)
 	}
-	if r.TTL < 0 {
-		p.add("%sttl: %s must not be negative", at, r.TTL)
-	}
+	within(p, at+"ttl", r.TTL, 0, maxTTL)
 }
 
 func (l Learn) validate(p *problems) {
-	above0(p, "learn.every", l.Every)
-	above0(p, "learn.window", l.Window)
+	within(p, "learn.every", l.Every, time.Second, maxWindow)
+	within(p, "learn.window", l.Window, time.Second, maxWindow)
 	if l.Quarantine < 0 || l.MinRuns < 1 {
 		p.add("learn: quarantine %s must not be negative and min_runs %d must be at least 1", l.Quarantine, l.MinRuns)
+	}
+	if l.Window > 0 && l.Quarantine >= l.Window {
+		p.add("learn.quarantine is %s and learn.window is %s: no run is old enough and within the window; make the window longer",
+			l.Quarantine, l.Window)
 	}
 }
 
@@ -89,9 +95,10 @@ func (c Control) validate(p *problems) {
 	if c.ThrottlePerSecond <= 0 || c.ThrottlePerSecond > maxThrottle {
 		p.add("control.throttle_per_second: %g is not above 0 and at most %d", c.ThrottlePerSecond, maxThrottle)
 	}
-	if u := c.PublicURL; u != "" && !strings.HasPrefix(u, "https://") && !strings.HasPrefix(u, "http://") {
-		p.add("control.public_url: %q must begin with https:// (or http:// on a network of your own)", u)
+	if u := c.PublicURL; u != "" && !httpURL(u) {
+		p.add("control.public_url: %q must begin with https:// (or http:// on a network of your own) and name a host", u)
 	}
+	c.TLS.validate(p, "control.tls", true)
 	names := map[string]bool{}
 	for i, t := range c.Tokens {
 		at := fmt.Sprintf("control.tokens[%d].", i)
@@ -102,6 +109,15 @@ func (c Control) validate(p *problems) {
 		t.validate(p, at)
 	}
 }
+
+// Ranges of durations. A smaller gap would end runs between two calls of one task, and a larger one keep
+// them in memory for ever.
+const (
+	minGap    = 10 * time.Millisecond
+	maxGap    = 30 * 24 * time.Hour
+	maxTTL    = 366 * 24 * time.Hour // also that of the control API
+	maxWindow = 10 * 366 * 24 * time.Hour
+)
 
 // maxThrottle is the maximum of throttle_per_second.
 const maxThrottle = 1000

@@ -96,7 +96,8 @@ func (o Options) nextSteps(c config.Config, file string) {
 	if o.Keep {
 		o.printf("\nIt keeps running until you press Ctrl-C. Query it, with --config %s", file)
 		o.printf("  bin/flyball findings | breakers list | breakers history | runs --min-level trip | run ID | touched ID | find TERM | status")
-		o.printf("  curl http://%s --data 'SELECT agent_id, count() FROM flyball.calls GROUP BY agent_id ORDER BY 2 DESC'", c.ClickHouse.Listen)
+		o.printf("  curl http://%s --data 'SELECT agent_id, count() FROM flyball.calls WHERE counted GROUP BY agent_id ORDER BY 2 DESC'",
+			c.ClickHouse.Listen)
 	}
 }
 

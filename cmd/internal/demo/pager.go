@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -14,6 +15,7 @@ import (
 
 	"flyball/alerts/incident"
 	"flyball/alerts/notify"
+	"flyball/schema/wording"
 )
 
 // pager is a webhook receiver that accepts only signed pages.
@@ -52,6 +54,7 @@ func show(out io.Writer, p *incident.Page) {
 	fmt.Fprintf(out, "  ┌ PAGE %s · %s · severity %s · incident %s\n", p.ID, p.Kind, p.Level, p.Incident)
 	fmt.Fprintf(out, "  │ %s\n", p.Title())
 	for _, c := range p.Contributions {
+		f := wording.FeatureOf(c.Feature)
 		var b strings.Builder
 		for _, n := range []struct {
 			word string
@@ -63,13 +66,13 @@ func show(out io.Writer, p *incident.Page) {
 			{"peers", float64(c.Peers), !c.Peers.IsZero()},
 		} {
 			if n.is {
-				fmt.Fprintf(&b, "  %s %.4g", n.word, n.v)
+				fmt.Fprintf(&b, "  %s %s", n.word, wording.Figure(n.v, f.Unit))
 			}
 		}
-		fmt.Fprintf(out, "  │   %-22s%s\n", c.Feature, b.String())
+		fmt.Fprintf(out, "  │   %-22s%s\n", f.Text, b.String())
 	}
-	fmt.Fprintf(out, "  │ exposure: %d calls since onset, %d irreversible · clean runs that come this far: %.2g\n",
-		p.Exposure.Calls, p.Exposure.Irreversible, p.ExpectedRate)
+	fmt.Fprintf(out, "  │ exposure: %d calls since onset, %d irreversible · %s\n",
+		p.Exposure.Calls, p.Exposure.Irreversible, cmp.Or(p.Rarity, "no rate of clean runs belongs to it"))
 	fmt.Fprintf(out, "  │ touched: %d irreversible, %d compensable, %d reversible, %d read only\n",
 		p.Touched.Irreversible, p.Touched.Compensable, p.Touched.Reversible, p.Touched.ReadOnly)
 	for _, c := range p.Commands {

@@ -22,7 +22,7 @@ func (o Options) watch(ctx context.Context, db *clickhouse.Conn, s *stage) {
 		var open, calls uint64
 		var worst, name string
 		var score float64
-		const q = "SELECT (SELECT count() FROM calls WHERE run_key LIKE 'live-%' AND observer_kind != 'gate'), " +
+		const q = "SELECT (SELECT count() FROM calls WHERE run_key LIKE 'live-%' AND counted), " +
 			"countIf(state = 'open'), argMax(run_key, score), argMax(agent_id, score), max(score) FROM runs WHERE run_key LIKE 'live-%'"
 		if err := db.QueryRow(ctx, q).Scan(&calls, &open, &worst, &name, &score); err != nil {
 			if ctx.Err() == nil {
@@ -75,7 +75,7 @@ func missing(ctx context.Context, db *clickhouse.Conn, want map[string]uint64) (
 		n += v
 	}
 	var calls, positions uint64
-	const q = "SELECT count(), uniqExact(source_topic, source_partition, source_offset, item) FROM calls WHERE observer_kind != 'gate'"
+	const q = "SELECT count(), uniqExact(source_topic, source_partition, source_offset, item) FROM calls WHERE counted"
 	if err := db.QueryRow(ctx, q).Scan(&calls, &positions); err != nil {
 		return "", fmt.Errorf("count calls: %w", err)
 	}

@@ -260,8 +260,27 @@ func (f *flyball) json(into any, args ...string) {
 	}
 }
 
+// sql runs a statement as the owner of the installation, who may change everything.
 func (f *flyball) sql(query string) (string, error) {
-	r, err := http.Post(fmt.Sprintf("http://127.0.0.1:%d/", f.ports["clickhouse"]), "text/plain", strings.NewReader(query))
+	password, err := os.ReadFile(filepath.Join(f.dir, "data", "engine.password"))
+	if err != nil {
+		return f.read(query) // an outside ClickHouse
+	}
+	return f.post(query, "flyball", strings.TrimSpace(string(password)))
+}
+
+// read runs a statement as an analyst, who shows no password.
+func (f *flyball) read(query string) (string, error) { return f.post(query, "", "") }
+
+func (f *flyball) post(query, user, password string) (string, error) {
+	req, err := http.NewRequest(http.MethodPost, fmt.Sprintf("http://127.0.0.1:%d/", f.ports["clickhouse"]), strings.NewReader(query))
+	if err != nil {
+		return "", err
+	}
+	if password != "" {
+		req.SetBasicAuth(user, password)
+	}
+	r, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return "", err
 	}

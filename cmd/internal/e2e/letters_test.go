@@ -15,6 +15,10 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/cmd/internal/app"
+	"flyball/cmd/internal/config"
+	"flyball/ingest/deadletter"
 )
 
 // Records that could not be read are read after a fix, each once: the second replay has
@@ -76,7 +80,8 @@ func TestDeadLettersComeThroughOnceAfterAFix(t *testing.T) {
 }
 
 // Secrets are put in every place of many formats, and in a Kafka key. They may be in the input
-// and in the dead letters, but in no table, other topic, log line, metric, listing or report.
+// and, where nothing names them, in the dead letters, but in no table, other topic, log line,
+// metric, listing or report.
 func TestASecretIsNowhereButInTheDeadLetters(t *testing.T) {
 	const canary = "c4naryS3cret0987654321"
 	f := install(t, "", "").start()
@@ -126,17 +131,36 @@ func TestASecretIsNowhereButInTheDeadLetters(t *testing.T) {
 			has("topic "+topic, append(append(r.Key, ' '), r.Value...))
 		}
 	}
-	found := 0
+	key, err := app.ReadSecretKey(config.Config{Data: filepath.Join(f.dir, "data")}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seal, err := deadletter.NewSeal(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unnamed, whole := 0, 0
 	for _, r := range f.all("flyball.dead-letters") {
-		if bytes.Contains(r.Value, []byte(canary)) {
-			found++
+		shown := f.run(nil, "dead-letters", "show", fmt.Sprint(r.Offset), "-o", "json")
+		if bytes.HasPrefix(r.Value, []byte(canary)) { // nothing says that this is a secret
+			unnamed++
+		} else {
+			has("a dead letter", r.Value)
+			has("a dead letter that is shown", []byte(strings.ReplaceAll(shown, "key-"+canary, "")))
+		}
+		_, original, err := seal.Original(r)
+		if err != nil {
+			t.Error(err)
+		}
+		if bytes.Contains(original, []byte(canary)) {
+			whole++
 		}
 		for _, h := range r.Headers {
 			has("header of a dead letter", h.Value)
 		}
 	}
-	if found != 8 {
-		t.Errorf("%d dead letters hold their bytes, want 8", found)
+	if unnamed != 4 || whole != 8 {
+		t.Errorf("%d dead letters hold a secret that nothing names, want 4; the originals of %d hold it, want 8", unnamed, whole)
 	}
 	log, err := os.ReadFile(filepath.Join(f.dir, "flyball.log"))
 	if err != nil {

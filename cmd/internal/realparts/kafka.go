@@ -64,17 +64,21 @@ type Kafka struct {
 	port int
 	ctl  int
 	proc *process
+
+	secured *SecuredListeners // nil: the broker has a plaintext listener alone
 }
 
 // StartKafka starts a broker and stops it with the test.
-func StartKafka(t testing.TB) *Kafka {
+func StartKafka(t testing.TB) *Kafka { return startKafka(t, nil) }
+
+func startKafka(t testing.TB, secured *SecuredListeners) *Kafka {
 	t.Helper()
 	libs, err := FetchKafka()
 	if err != nil {
 		missing(t, "kafka", err)
 	}
 	tiers.Ran("kafka")
-	k := &Kafka{t: t, libs: libs, dir: t.TempDir(), port: freePort(t), ctl: freePort(t)}
+	k := &Kafka{t: t, libs: libs, dir: t.TempDir(), port: freePort(t), ctl: freePort(t), secured: secured}
 	for name, text := range map[string]string{"kafka.properties": k.properties(), "log4j2.properties": quietLog} {
 		if err := os.WriteFile(filepath.Join(k.dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -97,7 +101,7 @@ func (k *Kafka) properties() string {
 	return fmt.Sprintf(`process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:%[2]d
-listeners=PLAINTEXT://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d
+listeners=PLAINTEXT://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d%[4]s
 controller.listener.names=CONTROLLER
 log.dirs=%[3]s
 auto.create.topics.enable=true
@@ -117,7 +121,7 @@ log.cleaner.dedupe.buffer.size=4194304
 log.cleaner.backoff.ms=500
 controller.quorum.election.timeout.ms=200
 controller.quorum.fetch.timeout.ms=2000
-`, k.port, k.ctl, filepath.Join(k.dir, "data"))
+`, k.port, k.ctl, filepath.Join(k.dir, "data"), k.secured.properties())
 }
 
 // Addr returns the address for clients. It is the same after a restart.

@@ -20,6 +20,8 @@ type DeadLetterOptions struct {
 	Reason string // only these; empty: all
 	Topic  string // only of this input topic; empty: all
 	DryRun bool   // send nothing, report what would be sent
+	// Original returns the key and value that came, also of a dead letter that was redacted.
+	Original func(*kgo.Record) (key, value []byte, err error)
 	// Decode reads a record as ingest would now.
 	Decode func(*decode.Record) (calls int, dead []decode.Rejected)
 	// Done reports whether the dead letter of a place became calls after an earlier replay.
@@ -89,7 +91,12 @@ func (o *DeadLetterOptions) resend(ctx context.Context, client *kgo.Client, r *k
 		out.Before++
 		return nil
 	}
-	calls, dead := o.Decode(&decode.Record{Topic: h[wire.HeaderTopic], Timestamp: at, Key: r.Key, Value: r.Value})
+	key, value, err := o.Original(r)
+	if err != nil {
+		out.Unreadable[err.Error()]++
+		return nil
+	}
+	calls, dead := o.Decode(&decode.Record{Topic: h[wire.HeaderTopic], Timestamp: at, Key: key, Value: value})
 	if len(dead) > 0 || calls == 0 {
 		reason := "nothing came of it"
 		if len(dead) > 0 {
@@ -104,8 +111,8 @@ func (o *DeadLetterOptions) resend(ctx context.Context, client *kgo.Client, r *k
 	}
 	again := &kgo.Record{
 		Topic:     h[wire.HeaderTopic],
-		Key:       r.Key,
-		Value:     r.Value,
+		Key:       key,
+		Value:     value,
 		Timestamp: time.Unix(0, at),
 		Headers:   []kgo.RecordHeader{{Key: wire.HeaderReplayOf, Value: []byte(place)}},
 	}

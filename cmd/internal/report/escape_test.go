@@ -69,12 +69,17 @@ func printers(s string) map[string]func(io.Writer) error {
 	run.CallList = []map[string]any{
 		{"status": s, "outcome": s, "method": s, "path": s, "effect": s, "reversibility": s, "resources": []string{s}},
 	}
+	run.Scores = []map[string]any{{"call": s, "top": []map[string]any{{"feature": s}}}}
+	run.Findings = []map[string]any{{"finding_id": s, "family": s, "level": s, "state": s, "summary": s}}
+	run.Decisions = []map[string]any{{"decision_id": s, "action": s, "scope_kind": s, "scope_value": s, "mode": s, "reason": s}}
 	run.Tree = []query.TreeLine{{What: s, Status: s, By: s, At: query.Time{Time: time.Unix(0, 0)}}}
 	touched := filled[query.Touched](s)
 	touched.Complete = false
 	differing := filled[evaluate.Rescored](s)
 	differing.Same = false
 	return map[string]func(io.Writer) error{
+		"unknown":   func(w io.Writer) error { return UnknownRun(w, &touched) },
+		"not found": func(w io.Writer) error { return NotFound(w, &touched) },
 		"runs":      func(w io.Writer) error { return Rows(w, filled[[]query.Run](s), RunColumns) },
 		"hits":      func(w io.Writer) error { return Rows(w, filled[[]query.Hit](s), HitColumns) },
 		"run":       func(w io.Writer) error { return Run(w, &run) },
@@ -83,7 +88,7 @@ func printers(s string) map[string]func(io.Writer) error {
 		"uncovered": func(w io.Writer) error { return Uncovered(w, filled[[]query.CoverageRow](s)) },
 		"finding": func(w io.Writer) error {
 			f, c := filled[query.Finding](s), filled[playbook.Entry](s)
-			return Finding(w, &f, &c)
+			return Finding(w, &f, filled[[]query.Verdict](s), &c)
 		},
 		"agents":       func(w io.Writer) error { return Agents(w, filled[Inventory](s)) },
 		"hygiene":      func(w io.Writer) error { return Hygiene(w, filled[[]query.Hygiene](s)) },
@@ -169,7 +174,7 @@ func TestCellsOfASpreadsheetAreNoFormulas(t *testing.T) {
 			t.Fatal(err)
 		}
 		rows, err := csv.NewReader(strings.NewReader(b.String())).ReadAll()
-		if err != nil || len(rows) != 3 {
+		if err != nil || len(rows) != 6 {
 			t.Fatalf("%q: %v, %d rows: %s", attack, err, len(rows), b.String())
 		}
 		found := 0

@@ -3,18 +3,22 @@ package report
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"flyball/detect/playbook"
 	"flyball/schema"
 	"flyball/schema/clickhouse/query"
+	"flyball/schema/wording"
 )
 
-// Finding prints one finding and the card of its family.
-func Finding(w io.Writer, f *query.Finding, c *playbook.Entry) error {
-	Printf(w, "%s\n%s %s, %s, run %s\n", f.Summary, f.Level, f.Family, f.State, f.RunID)
-	Printf(w, "opened %s, changed %s UTC; %s; exposure %d calls, %d irreversible\n\n",
-		f.OpenedAt.UTC().Format(time.DateTime), f.UpdatedAt.UTC().Format(time.DateTime), expected(f), f.Exposure.Calls, f.Exposure.Irreversible)
+// Finding prints one finding, the verdicts on it and the card of its family.
+func Finding(w io.Writer, f *query.Finding, verdicts []query.Verdict, c *playbook.Entry) error {
+	Printf(w, "finding %s\n%s\n%s %s, %s, run %s\n", f.ID, f.Summary, f.Level, f.Family, f.State, f.RunID)
+	Printf(w, "opened %s, changed %s UTC; exposure %s, %d irreversible\n",
+		f.OpenedAt.UTC().Format(time.DateTime), f.UpdatedAt.UTC().Format(time.DateTime),
+		wording.Figure(float64(f.Exposure.Calls), wording.Calls), f.Exposure.Irreversible)
+	Printf(w, "%s\n\n", rarity(f))
 	if f.Exception != "" {
 		Printf(
 			w,
@@ -22,19 +26,16 @@ func Finding(w io.Writer, f *query.Finding, c *playbook.Entry) error {
 			f.Exception,
 		)
 	}
-	err := Table(w, "WHAT | OBSERVED | USUAL | PEERS | HUMANS", func(row func(...any)) {
-		for _, e := range f.Evidence {
-			row(e.Feature, known(e.Observed), known(e.Usual), known(e.Peers), known(e.Humans))
-		}
-	})
-	if c == nil || err != nil {
+	printVerdicts(w, verdicts)
+	if err := evidence(w, f); err != nil || c == nil {
 		return err
 	}
 	Printf(w, "\n%s\n", c.Means)
 	for _, part := range []struct {
 		title string
 		lines []string
-	}{{"It may be instead", c.Benign}, {"Check", c.Check}, {"Contain", c.Contain}, {"Close", []string{c.Close}}} {
+	}{{"It may be instead", c.Benign}, {"Check", c.Check}, {"Contain", c.Contain}, {"Close", []string{c.Close}},
+		{"Judge", []string{c.Judge}}} {
 		fmt.Fprintln(w, part.title)
 		for _, l := range part.lines {
 			Printf(w, "  · %s\n", l)
@@ -43,20 +44,53 @@ func Finding(w io.Writer, f *query.Finding, c *playbook.Entry) error {
 	return nil
 }
 
-// expected returns a text with the share of clean runs that reach the score, and the runs to
-// which the share applies.
-func expected(f *query.Finding) string {
-	whose := map[string]string{"own": "clean runs of the agent", "peers": "clean runs of its peers", "tail": "clean runs, by the fitted " +
-		"tail,"}[f.ExpectedOf]
-	if whose == "" {
-		whose = "clean runs"
+// rarity returns how rare the score is in clean runs, as a sentence. Findings of a rule have none.
+func rarity(f *query.Finding) string {
+	if f.ExpectedOf == "" && f.ExpectedRate == 0 {
+		return "It follows from a rule: no rate of clean runs belongs to it."
 	}
-	return fmt.Sprintf("%s that come this far: %.2g", whose, f.ExpectedRate)
+	return "It is " + wording.Rate(f.ExpectedRate, wording.Clean{Of: f.ExpectedOf, Runs: f.ExpectedRuns}) + "."
 }
 
-func known(k schema.OptionalFloat) string {
-	if k.IsZero() {
-		return "-"
+func printVerdicts(w io.Writer, verdicts []query.Verdict) {
+	for i, v := range verdicts {
+		what := "verdict"
+		if i > 0 {
+			what = "  before"
+		}
+		Printf(w, "%s %s, by %s at %s UTC: %s\n", what, v.Verdict, v.By, v.At.UTC().Format(time.DateTime), v.Why)
 	}
-	return fmt.Sprintf("%.4g", float64(k))
+	if len(verdicts) > 0 {
+		fmt.Fprintln(w)
+	}
+}
+
+// evidence prints the figures of a finding with their units, and the calls that carry them.
+func evidence(w io.Writer, f *query.Finding) error {
+	var calls []string
+	err := Table(w, "WHAT | OBSERVED | USUAL | WHOSE USUAL | PEERS | HUMANS", func(row func(...any)) {
+		for _, e := range f.Evidence {
+			of := wording.FeatureOf(e.Feature)
+			figure := func(v schema.OptionalFloat) string { return wording.Figure(float64(v), of.Unit) }
+			whose := wording.Median(e.UsualOf)
+			if e.Usual.IsZero() {
+				whose = ""
+			}
+			row(of.Text, observed(&e, of.Unit), figure(e.Usual), Dash(whose), figure(e.Peers), figure(e.Humans))
+			calls = append(calls, e.Calls...)
+		}
+	})
+	if err == nil && len(calls) > 0 {
+		Printf(w, "calls behind it: %s (flyball find %s)\n", strings.Join(calls, " "), calls[0])
+	}
+	return err
+}
+
+// observed returns the observed value; a share with the calls that it is of.
+func observed(e *schema.Contribution, unit wording.Unit) string {
+	text := wording.Figure(float64(e.Observed), unit)
+	if unit == wording.Share && e.OfCalls > 0 {
+		text = fmt.Sprintf("%d of %d calls, %s", e.Hits, e.OfCalls, text)
+	}
+	return text
 }

@@ -15,15 +15,16 @@ import (
 //go:embed touched.html
 var touchedPage string
 
-// page is the template of the report. html/template escapes markup; visible also escapes
+// touchedTemplate is the template of the report. html/template escapes markup; visible also escapes
 // characters that HTML does not show.
-var page = template.Must(template.New("touched").Funcs(template.FuncMap{"visible": Text}).Parse(touchedPage))
+var touchedTemplate = template.Must(template.New("touched").Funcs(template.FuncMap{"visible": Text}).Parse(touchedPage))
 
 // bar is a resource's bar in the timeline, in per cent of the total time.
 type bar struct {
 	query.TouchedResource
 	Left, Width string
 	Title       string
+	Agent, Run  string
 }
 
 // tally is the number of calls with one value, such as an effect.
@@ -35,10 +36,15 @@ type tally struct {
 // TouchedHTML prints a self-contained page without scripts or network requests.
 func TouchedHTML(w io.Writer, t *query.Touched, made time.Time) error {
 	from, to := t.Since.Time, t.Until.Time
-	span := to.Sub(from)
-	if span <= 0 {
-		span = time.Millisecond
+	for i := range t.Resources { // the calls of services can be outside the window of the run's own
+		if r := &t.Resources[i]; from.IsZero() || r.FirstAt.Before(from) {
+			from = r.FirstAt.Time
+		}
+		if r := &t.Resources[i]; r.LastAt.After(to) {
+			to = r.LastAt.Time
+		}
 	}
+	span := max(to.Sub(from), time.Millisecond)
 	bars := make([]bar, len(t.Resources))
 	for i, r := range t.Resources {
 		left := 100 * float64(r.FirstAt.Sub(from)) / float64(span)
@@ -46,15 +52,30 @@ func TouchedHTML(w io.Writer, t *query.Touched, made time.Time) error {
 		left = min(max(left, 0), 99.2)
 		width = min(max(width, 0.8), 100-left)
 		bars[i] = bar{r, fmt.Sprintf("%.2f", left), fmt.Sprintf("%.2f", width),
-			fmt.Sprintf("%d calls from %s to %s", r.Calls, clock(r.FirstAt), clock(r.LastAt))}
+			fmt.Sprintf("%d calls from %s to %s", r.Calls, clock(r.FirstAt), clock(r.LastAt)),
+			several(r.Agents, uint64(len(r.Agents))), several(r.Runs, r.RunCount)}
 	}
-	return page.Execute(w, map[string]any{
-		"T": t, "Bars": bars, "Others": othersText(t), "Distinct": distinct(t), "From": clock(t.Since), "To": clock(t.Until),
-		"Made": made.UTC().Format(time.RFC3339),
-		"Effects": tallies(
-			t.Totals.ByEffect,
-		), "Reversibilities": tallies(t.Totals.ByReversibility), "Span": span.Round(time.Millisecond).String(),
-	})
+	page := pageOf{T: t, Bars: bars, Others: othersText(t), NotAsked: notAsked(t), Judged: judged(t), Distinct: distinct(t), Period: period(t),
+		Complete: completeText(t), Made: made.UTC().Format(time.RFC3339), Effects: tallies(t.Totals.ByEffect),
+		Reversibilities: tallies(t.Totals.ByReversibility)}
+	for _, n := range t.Near {
+		page.Near = append(page.Near, nearText(n))
+	}
+	if len(bars) > 0 {
+		page.From, page.To = clock(query.Time{Time: from}), clock(query.Time{Time: to})
+	}
+	return touchedTemplate.Execute(w, page)
+}
+
+// pageOf holds the values of the template.
+type pageOf struct {
+	T                              *query.Touched
+	Bars                           []bar
+	Others, NotAsked, Judged, Near []string
+	Distinct                       int
+	Period, Complete, Made         string
+	From, To                       string // ends of the timeline; empty without rows
+	Effects, Reversibilities       []tally
 }
 
 func othersText(t *query.Touched) []string {

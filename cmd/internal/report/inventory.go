@@ -203,15 +203,15 @@ func DeadLetters(w io.Writer, rows []query.DeadLetterRow) error {
 		_, err := fmt.Fprintln(w, "Everything could be read.")
 		return err
 	}
-	err := Table(w, "TOPIC | REASON | DEAD LETTERS | BYTES | LAST | NEWEST | WHY", func(row func(...any)) {
+	err := Table(w, "ID | TOPIC | REASON | DEAD LETTERS | BYTES | LAST | NEWEST | WHY", func(row func(...any)) {
 		for _, r := range rows {
-			row(Dash(r.Topic), r.Reason, r.Letters, r.Bytes, clock(r.LastAt)[:16], r.Sample, r.Detail)
+			row(r.DeadOffset, Dash(r.Topic), r.Reason, r.Letters, r.Bytes, clock(r.LastAt)[:16], r.Sample, r.Detail)
 		}
 	})
 	if err == nil {
 		_, err = fmt.Fprintln(
 			w,
-			"\nThe bytes are in flyball.dead-letters. After a fix (a mapping, a format): flyball dead-letters replay --dry-run",
+			"\nThe newest of a kind: flyball dead-letters show ID. After a fix (a mapping, a format): flyball dead-letters replay --dry-run",
 		)
 	}
 	return err

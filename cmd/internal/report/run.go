@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -19,6 +20,9 @@ var RunColumns = []Column[query.Run]{
 	{"TRUST", func(r *query.Run) any { return Dash(r.AgentTrust) }},
 	{"RULE", func(r *query.Run) any { return fmt.Sprintf("%s %d%%", r.RunRule, r.RunConfidence) }},
 	{"STATE", func(r *query.Run) any { return r.State }},
+	{"LEVEL", func(r *query.Run) any { return Dash(r.Level) }},
+	{"SCORE", func(r *query.Run) any { return scoreText(r.Score) }},
+	{"BREAKER", func(r *query.Run) any { return Dash(r.Breaker) }},
 	{"CALLS", func(r *query.Run) any { return r.Calls }},
 	{"ERRORS", func(r *query.Run) any { return r.Errors }},
 	{"IRREVERSIBLE", func(r *query.Run) any { return r.Irreversible }},
@@ -46,6 +50,10 @@ func Run(w io.Writer, r *query.RunReport) error {
 	for _, l := range r.LinkedRuns {
 		Printf(w, "linked   %s (%s)\n", l.RunID, l.How)
 	}
+	for _, c := range r.Caveats {
+		Printf(w, "unknown  %s\n", c)
+	}
+	printJudgement(w, r)
 	fmt.Fprintln(w)
 	err := Rows(w, r.CallList, callColumns)
 	if n := uint64(len(r.CallList)); n < r.TotalCalls {
@@ -53,6 +61,74 @@ func Run(w io.Writer, r *query.RunReport) error {
 	}
 	printTree(w, r)
 	return err
+}
+
+// maxScores is the maximum number of scores that are printed; the last ones are the highest.
+const maxScores = 5
+
+// printJudgement prints the score, the findings, the decisions and the breakers of a run.
+func printJudgement(w io.Writer, r *query.RunReport) {
+	Printf(w, "score    %s (%s)\n", scoreText(r.Score), Dash(r.Level))
+	if n := len(r.Scores) - maxScores; n > 0 {
+		Printf(w, "  … %d lower ones before (-o json)\n", n)
+	}
+	for _, s := range r.Scores[max(0, len(r.Scores)-maxScores):] {
+		at, _ := s["at"].(query.Time)
+		Printf(w, "  %s  %s at call %v: %s\n", clock(at), numberText(s["value"]), s["call"], topText(s))
+	}
+	list := func(what string, rows []map[string]any, row func(map[string]any) string) {
+		if len(rows) == 0 {
+			Printf(w, "%-8s none\n", what)
+		}
+		for _, v := range rows {
+			Printf(w, "%-8s %s\n", what, row(v))
+		}
+	}
+	list("finding", r.Findings, func(f map[string]any) string {
+		return fmt.Sprintf("%v %v (%v, %v): %v", f["finding_id"], f["family"], f["level"], f["state"], f["summary"])
+	})
+	list("decision", r.Decisions, func(d map[string]any) string {
+		at, _ := d["at"].(query.Time)
+		return fmt.Sprintf("%v %s %v of %v %v (%v): %v", d["decision_id"], clock(at), d["action"], d["scope_kind"], d["scope_value"], d["mode"],
+			d["reason"])
+	})
+	if len(r.Breakers) == 0 {
+		Printf(w, "breaker  none\n")
+	}
+	for i := range r.Breakers {
+		Printf(w, "breaker  %s\n", breakerText(&r.Breakers[i]))
+	}
+}
+
+func breakerText(b *query.RunBreaker) string {
+	text := fmt.Sprintf("%s %s (%s) since %s UTC", b.Scope, b.State, b.Mode, clock(b.At))
+	if !b.ExpiresAt.IsZero() {
+		text += ", until " + clock(b.ExpiresAt) + " UTC"
+	}
+	if text += ": " + Dash(b.Reason); b.By != "" {
+		text += ", by " + b.By
+	}
+	return text
+}
+
+// topText returns the features of a score with their values.
+func topText(score map[string]any) string {
+	top, _ := score["top"].([]map[string]any)
+	parts := make([]string, len(top))
+	for i, c := range top {
+		parts[i] = fmt.Sprintf("%v %s (usual %s, peers %s, humans %s)", c["feature"], numberText(c["observed"]), numberText(c["usual"]),
+			numberText(c["peers"]), numberText(c["humans"]))
+	}
+	return Dash(strings.Join(parts, "; "))
+}
+
+// numberText returns a number, or "-" if it is not known.
+func numberText(v any) string {
+	f, ok := v.(float64)
+	if !ok || math.IsNaN(f) {
+		return "-"
+	}
+	return fmt.Sprintf("%.4g", f)
 }
 
 // callColumns are the columns of a run's calls, whose fields are found by name.

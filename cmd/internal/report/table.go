@@ -90,7 +90,15 @@ func stampAs(layout, stamp string) string {
 	return t.UTC().Format(layout)
 }
 
-func clock(t query.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000") }
+const clockLayout = "2006-01-02 15:04:05.000"
+
+// clock returns a time with milliseconds; for a time that is not known, "-" in the same width.
+func clock(t query.Time) string {
+	if t.IsZero() {
+		return fmt.Sprintf("%-*s", len(clockLayout), "-")
+	}
+	return t.UTC().Format(clockLayout)
+}
 
 // Dash returns a text, or "-" if it is empty.
 func Dash(s string) string {

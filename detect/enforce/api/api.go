@@ -39,6 +39,7 @@ type Log interface {
 // Runs finds the runs that requests at this point named; *sightings.Runs.
 type Runs interface {
 	Find(term string) []sightings.Sighting
+	OfCaller(sc schema.Scope) []sightings.Sighting
 }
 
 // Names holds the names that requests at this point contained; *sightings.Names.
@@ -71,8 +72,11 @@ type Options struct {
 	// Findings returns at most limit findings of these tenants (of all tenants if there are none),
 	// the latest first; nil: this process has no database.
 	Findings func(ctx context.Context, tenants []string, limit int) (any, error)
-	// HasFinding reports whether a tenant has a finding; nil: unknown.
-	HasFinding func(ctx context.Context, tenant, id string) (bool, error)
+	// Process returns what the process of this point runs; nil: it is not served.
+	Process func(ctx context.Context) any
+	// FindFinding returns the ids of a tenant's findings that an id, the beginning of one, or a run
+	// fits, and the verdict in force on it if it is one (nil: none); nil: findings are not looked up.
+	FindFinding func(ctx context.Context, tenant, term string) (ids []string, verdict *schema.Verdict, err error)
 
 	Now        func() time.Time
 	Logger     *slog.Logger
@@ -115,7 +119,7 @@ func (s *server) operations() []operation {
 	var all []operation
 	for _, list := range [][]operation{
 		(&breakers{s, t}).operations(), (&armings{s, t}).operations(), (&exceptions{s, t}).operations(), (&grants{s}).operations(),
-		(&tasks{s}).operations(), (&manifests{s}).operations(), (&findings{s}).operations(), (&baselines{s}).operations(),
+		(&tasks{s, t}).operations(), (&manifests{s}).operations(), (&findings{s}).operations(), (&baselines{s}).operations(),
 		(&status{s}).operations(), (&settings{s}).operations(),
 	} {
 		all = append(all, list...)
@@ -199,7 +203,8 @@ func (s *server) refuse(w http.ResponseWriter, status int, why string, err error
 	s.refusals.WithLabelValues(why).Inc()
 	w.Header().Set("Content-Type", problem.MediaType)
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(problem.Document{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: err.Error()})
+	_ = json.NewEncoder(w).Encode(problem.Document{Type: "about:blank", Title: http.StatusText(status), Status: status, Reason: why,
+		Detail: err.Error()})
 }
 
 // timestamp formats a time in Unix ns as RFC 3339; empty for 0.

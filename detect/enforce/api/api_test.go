@@ -72,7 +72,7 @@ func TestTokensLetInWhomTheyShould(t *testing.T) {
 		{"viewer", "GET", "/v1/exceptions", "", 200},
 		{"responder", "PUT", "/v1/manifests", `{"text": "version: 1\nagent: a\n", "reason": "x"}`, 403},
 		{"responder", "POST", "/v1/runs", `{"run_key": "r", "agent": "a", "for_seconds": 60}`, 403},
-		{"orchestrator", "POST", "/v1/runs", `{"run_key": "r", "agent": "a", "for_seconds": 60}`, 200},
+		{"orchestrator", "POST", "/v1/runs", `{"run_key": "r", "agent": "a", "for_seconds": 60, "force": true}`, 200},
 		{"admin", "POST", "/v1/bypass", `{"for_seconds": 60, "reason": "x"}`, 200},
 	} {
 		w := enforcetest.Serve(api, tc.method, "http://flyball.example"+tc.path, tc.body, "Authorization", "Bearer "+tc.token, "Content-Type",

@@ -104,7 +104,6 @@ func (s *server) pointArming() []PointArming {
 // ArmingResult is the response to arm, disarm and clear.
 type ArmingResult struct {
 	ChangeResult
-	Tenant string `json:"tenant"`
 	// Configured is the configuration of each point, which applies where no command does.
 	Configured []PointArming `json:"configured"`
 	Notes      []string      `json:"notes"`
@@ -136,9 +135,8 @@ func (a *armings) set(x *exchange, in *ArmingRequest, kind schema.CommandKind, s
 	}
 	x.submit(change{command: schema.Command{Kind: kind, By: x.by(in.By), Reason: in.Reason,
 		Arming: &schema.ArmingOrder{Pattern: in.Pattern, Clear: success == enforce.ArmingCleared}}, success: success,
-		statuses: armingStatuses, answer: func(r enforce.Result) any {
-			return ArmingResult{ChangeResult: changeResult(r), Tenant: x.caller.tenant, Configured: a.pointArming(),
-				Notes: a.notes(in.Pattern, success)}
+		statuses: armingStatuses, met: a.metOrders(x.caller.tenant, in.Pattern), answer: func(r ChangeResult) any {
+			return ArmingResult{ChangeResult: r, Configured: a.pointArming(), Notes: a.notes(in.Pattern, success)}
 		}})
 }
 

@@ -49,8 +49,10 @@ type Token struct {
 	limit *rate.Limiter
 }
 
+// HashPrefix begins the text of a token file that holds the hash of a token in place of the token.
+const HashPrefix = "sha256:"
+
 const (
-	hashPrefix = "sha256:"
 	// minTokenLength is the minimum length of a token in characters.
 	minTokenLength = 20
 )
@@ -59,7 +61,7 @@ const (
 // token itself.
 func ParseToken(text string) (hash [sha256.Size]byte, err error) {
 	text = strings.TrimSpace(text)
-	if h, ok := strings.CutPrefix(text, hashPrefix); ok {
+	if h, ok := strings.CutPrefix(text, HashPrefix); ok {
 		b, err := hex.DecodeString(h)
 		if err != nil || len(b) != len(hash) {
 			return hash, errors.New("sha256: must be followed by 64 hexadecimal digits")
@@ -78,7 +80,7 @@ func ParseToken(text string) (hash [sha256.Size]byte, err error) {
 // TokenHashLine returns the line to store for a token, in the form that ParseToken reads.
 func TokenHashLine(token string) string {
 	h := sha256.Sum256([]byte(token))
-	return hashPrefix + hex.EncodeToString(h[:])
+	return HashPrefix + hex.EncodeToString(h[:])
 }
 
 // caller is an authenticated client of the control API.

@@ -19,7 +19,15 @@ func (b *baselines) operations() []operation {
 
 func (b *baselines) freeze(x *exchange, in *FreezeBaselineRequest) {
 	x.submit(change{command: schema.Command{Kind: schema.CommandBaseline, By: x.by(in.By), Reason: in.Reason, TTL: in.Seconds * 1e9,
-		Baseline: &schema.BaselineOrder{Agent: in.Agent, Kind: schema.OrderFreeze, Off: in.Off}}, success: enforce.BaselineOrdered})
+		Baseline: &schema.BaselineOrder{Agent: in.Agent, Kind: schema.OrderFreeze, Off: in.Off}}, success: enforce.BaselineOrdered,
+		until: func(string) string {
+			if in.Seconds == 0 {
+				return ""
+			}
+			v := b.o.State.Acquire()
+			defer v.Release()
+			return timestamp(v.Position.Time + in.Seconds*1e9)
+		}})
 }
 
 func (b *baselines) reset(x *exchange, in *ResetBaselineRequest) {

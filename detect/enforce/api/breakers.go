@@ -26,7 +26,7 @@ func (b *breakers) operations() []operation {
 			func(*exchange) any { return b.receipts() }),
 		withBody(operation{path: "/v1/breakers/trip", id: "trip", role: Responder, answer: TripResult{}, problems: []int{404, 409, 422},
 			summary: "Open a breaker by hand, for a time or until a reset; answers where it is applied and who else is held"}, b.trip),
-		withBody(operation{path: "/v1/breakers/reset", id: "reset", role: Responder, answer: ChangeResult{},
+		withBody(operation{path: "/v1/breakers/reset", id: "reset", role: Responder, answer: ResetResult{},
 			problems: []int{404, 409, 412, 422},
 			summary:  "Close a breaker, with If-Match only if it has this generation"}, b.reset),
 		withBody(operation{path: "/v1/bypass", id: "bypass", role: Admin, answer: BypassResult{}, problems: []int{404, 409, 422},
@@ -138,16 +138,12 @@ func (b *breakers) receipts() []Receipt {
 // TripResult is the response to a manual trip.
 type TripResult struct {
 	ChangeResult
-	Tenant string       `json:"tenant"`
 	Scope  schema.Scope `json:"scope"` // in the form that requests are compared with
 	RunKey string       `json:"run_key,omitempty"`
 	// Expires is when the breaker closes by itself; absent: only a reset closes it.
 	Expires string `json:"expires,omitempty"`
 	// Holder of the run: later runs of the same holder are held, too.
 	Holder *schema.Holder `json:"holder,omitempty"`
-	// Points with the generation that each has applied: a point enforces the trip from its
-	// generation on.
-	Points []Applied `json:"points"`
 }
 
 // breakerStatuses maps results of commands on breakers and bypasses to HTTP statuses.
@@ -175,7 +171,8 @@ func (b *breakers) trip(x *exchange, in *TripRequest) {
 	}
 	x.submit(change{command: schema.Command{Kind: schema.CommandForceOpen, Scope: t.scope, TTL: in.TTL * 1e9, By: x.by(in.By),
 		Reason: in.Reason, Holder: t.holder}, success: enforce.Applied, statuses: breakerStatuses,
-		answer: func(r enforce.Result) any { return b.tripResult(x.caller.tenant, &t, r) }})
+		met:    append(b.metBreaker(x.caller.tenant, t.scope), b.metRuns(t.scope)...),
+		answer: func(r ChangeResult) any { return b.tripResult(&t, r) }})
 }
 
 // givenHolder returns the holder that the request names for a run that this point has not seen;
@@ -199,13 +196,14 @@ func (b *breakers) givenHolder(in *TripRequest) (*schema.Holder, *refusal) {
 	return h, nil
 }
 
-func (b *breakers) tripResult(tenant string, t *target, r enforce.Result) TripResult {
-	out := TripResult{ChangeResult: changeResult(r), Tenant: tenant, Scope: t.scope, RunKey: t.key, Holder: t.holder, Points: b.applied()}
+func (b *breakers) tripResult(t *target, r ChangeResult) TripResult {
+	out := TripResult{ChangeResult: r, Scope: t.scope, RunKey: t.key, Holder: t.holder}
 	v := b.o.State.Acquire()
 	defer v.Release()
 	for _, x := range v.Breakers.Breakers() {
-		if x.Tenant == tenant && x.Scope == t.scope {
+		if x.Tenant == r.Tenant && x.Scope == t.scope {
 			out.Expires = timestamp(x.Expires)
+			out.Until = out.Expires
 		}
 	}
 	return out
@@ -229,7 +227,14 @@ func (b *breakers) reset(x *exchange, in *ResetRequest) {
 		}
 		command.Scope = t.scope
 	}
-	x.submit(change{command: command, success: enforce.Applied, statuses: breakerStatuses})
+	x.submit(change{command: command, success: enforce.Applied, statuses: breakerStatuses,
+		met: b.metBreaker(x.caller.tenant, command.Scope), answer: func(r ChangeResult) any { return ResetResult{r, command.Scope} }})
+}
+
+// ResetResult is the response to a reset.
+type ResetResult struct {
+	ChangeResult
+	Scope schema.Scope `json:"scope"` // in the form that requests are compared with
 }
 
 // hasBreaker reports whether a scope has a breaker that is not closed.
@@ -247,10 +252,7 @@ func (b *breakers) hasBreaker(tenant string, sc schema.Scope) bool {
 // BypassResult is the response to a bypass.
 type BypassResult struct {
 	ChangeResult
-	Tenant string    `json:"tenant"`
-	Agent  string    `json:"agent,omitempty"`
-	Until  string    `json:"until"`
-	Points []Applied `json:"points"`
+	Agent string `json:"agent,omitempty"`
 }
 
 func (b *breakers) bypass(x *exchange, in *BypassRequest) {
@@ -263,17 +265,18 @@ func (b *breakers) bypass(x *exchange, in *BypassRequest) {
 		}
 		command.Scope = t.scope
 	}
-	x.submit(change{command: command, success: enforce.Applied, statuses: breakerStatuses, answer: func(r enforce.Result) any {
-		out := BypassResult{ChangeResult: changeResult(r), Tenant: x.caller.tenant, Agent: in.Agent, Points: b.applied()}
+	until := func(string) string {
 		v := b.o.State.Acquire()
 		defer v.Release()
 		for _, y := range v.Breakers.Bypasses(x.caller.tenant, v.Position.Time) {
 			if y.Agent == in.Agent {
-				out.Until = timestamp(y.Until)
+				return timestamp(y.Until)
 			}
 		}
-		return out
-	}})
+		return ""
+	}
+	x.submit(change{command: command, success: enforce.Applied, statuses: breakerStatuses, met: b.metBypass(x.caller.tenant, in.Agent),
+		until: until, answer: func(r ChangeResult) any { return BypassResult{r, in.Agent} }})
 }
 
 func (b *breakers) endBypass(x *exchange, in *EndBypassRequest) {
@@ -286,5 +289,5 @@ func (b *breakers) endBypass(x *exchange, in *EndBypassRequest) {
 		}
 		command.Scope = t.scope
 	}
-	x.submit(change{command: command, success: enforce.Applied, statuses: breakerStatuses})
+	x.submit(change{command: command, success: enforce.Applied, statuses: breakerStatuses, met: b.metBypass(x.caller.tenant, in.Agent)})
 }

@@ -229,7 +229,7 @@ func TestIdsThatLookRandomAreTakenWhenTheyWereMet(t *testing.T) {
 		Value: "4fda9ce1f0b84d21b7c0aa4e8d2f6e11"}, TTL: 60, Reason: "x"})
 	for _, id := range []string{"k_abcdefghijklmnop", "0b2e4c1a-91d0-4a52-8f7e-3a1c5d6e7f80", "spiffe://example.org/ns/prod/sa/billing",
 		"billing-gateway-eu-1", "CN=billing,O=Example 12"} {
-		if mayBeSecret(id) {
+		if MayBeSecret(id) {
 			t.Errorf("%s is taken for a secret", id)
 		}
 	}

@@ -59,11 +59,20 @@ func (e *exceptions) lines(tenant string) []ExceptionLine {
 	return out
 }
 
+// line returns the exception with an id; nil: there is none.
+func (e *exceptions) line(tenant, id string) *ExceptionLine {
+	list := e.lines(tenant)
+	i := slices.IndexFunc(list, func(l ExceptionLine) bool { return l.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return &list[i]
+}
+
 // ExceptionResult is the response to the addition of an exception.
 type ExceptionResult struct {
 	ChangeResult
-	Tenant string   `json:"tenant"`
-	Notes  []string `json:"notes"`
+	Notes []string `json:"notes"`
 }
 
 // exceptionStatuses maps results of commands on exceptions to HTTP statuses.
@@ -85,9 +94,12 @@ func (e *exceptions) add(x *exchange, in *AddExceptionRequest) {
 		notes = append(notes, "this point has met no established agent of that name yet")
 	}
 	x.submit(change{command: schema.Command{Kind: schema.CommandException, TTL: in.Seconds * 1e9, By: x.by(in.By), Reason: in.Reason,
-		Exception: &order}, success: enforce.ExceptionAdded, statuses: exceptionStatuses, answer: func(r enforce.Result) any {
-		return ExceptionResult{ChangeResult: changeResult(r), Tenant: x.caller.tenant, Notes: notes}
-	}})
+		Exception: &order}, success: enforce.ExceptionAdded, statuses: exceptionStatuses, until: func(id string) string {
+		if l := e.line(x.caller.tenant, id); l != nil {
+			return l.Expires
+		}
+		return ""
+	}, answer: func(r ChangeResult) any { return ExceptionResult{r, notes} }})
 }
 
 // checkException returns an error unless the exception is for a family that exists and can have
@@ -105,11 +117,12 @@ func checkException(order *schema.ExceptionOrder) error {
 
 func (e *exceptions) remove(x *exchange, in *RemoveExceptionRequest) {
 	id := x.r.PathValue("id")
-	if !slices.ContainsFunc(e.lines(x.caller.tenant), func(l ExceptionLine) bool { return l.ID == id }) {
+	l := e.line(x.caller.tenant, id)
+	if l == nil {
 		x.refuse(refused(http.StatusNotFound, string(enforce.NoSuchException), "no such exception, or it has ended; exceptions of "+
 			"the configuration are changed there"))
 		return
 	}
 	x.submit(change{command: schema.Command{Kind: schema.CommandExceptionRemove, By: x.by(in.By), Reason: in.Reason,
-		Exception: &schema.ExceptionOrder{ID: id}}, success: enforce.ExceptionRemoved, statuses: exceptionStatuses})
+		Exception: &schema.ExceptionOrder{ID: id}}, success: enforce.ExceptionRemoved, statuses: exceptionStatuses, met: metException(l)})
 }

@@ -1,8 +1,10 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"flyball/detect/enforce"
 	"flyball/schema"
@@ -19,7 +21,8 @@ const (
 func (f *findings) operations() []operation {
 	out := []operation{
 		withBody(operation{path: "/v1/findings/{id}/verdict", id: "verdict", role: Responder, answer: ChangeResult{},
-			problems: []int{404, 409}, summary: "Record a verdict on a finding: true, benign or test"}, f.label),
+			problems: []int{404, 409},
+			summary:  "Record a verdict on a finding: true, benign or test; another one than the one in force wants replace"}, f.label),
 	}
 	if f.o.Findings != nil {
 		out = append(out, operation{method: http.MethodGet, path: "/v1/findings", id: "findings", role: Viewer,
@@ -30,33 +33,54 @@ func (f *findings) operations() []operation {
 }
 
 func (f *findings) label(x *exchange, in *LabelFindingRequest) {
-	id := x.r.PathValue("id")
-	if rejected := f.checkOwner(x, id); rejected != nil {
+	id, last, rejected := f.resolve(x, x.r.PathValue("id"))
+	if rejected != nil {
 		x.refuse(rejected)
 		return
 	}
+	met := []string{"no verdict was stored"}
+	if last != nil {
+		was := fmt.Sprintf("%s by %s at %s: %s", last.Label, last.By, timestamp(last.At), last.Why)
+		if last.Label != in.Is && !in.Replace {
+			x.refuse(refused(http.StatusConflict, whyOtherVerdict, "the verdict on %s is %s; replace (--replace) puts another one in its place, "+
+				"and the history keeps both", id, was))
+			return
+		}
+		met = []string{"the verdict was " + was}
+	}
 	x.submit(change{command: schema.Command{Kind: schema.CommandVerdict, By: x.by(in.By), Reason: in.Why,
-		Verdict: &schema.Verdict{FindingID: id, Label: in.Is}}, success: enforce.VerdictRecorded})
+		Verdict: &schema.Verdict{FindingID: id, Label: in.Is}}, success: enforce.VerdictRecorded, met: met})
 }
 
-// checkOwner refuses a finding that does not belong to the tenant that the caller writes for. A
-// caller without a list of tenants may also label a finding that is not stored yet, or while the
-// database is unreachable.
-func (f *findings) checkOwner(x *exchange, id string) *refusal {
-	if f.o.HasFinding == nil {
-		return nil
+// Named reasons for refusing a verdict.
+const (
+	whyNoFinding        = "no_such_finding"
+	whyAmbiguousFinding = "ambiguous_finding"
+	whyOtherVerdict     = "another_verdict_stands"
+)
+
+// resolve returns the id of the finding that a term fits, and the verdict in force on it (nil: none).
+// It refuses a finding that does not belong to the tenant that the caller writes for. A caller
+// without a list of tenants may also label a finding that is not stored yet, or while the database is
+// unreachable: then the term is the id.
+func (f *findings) resolve(x *exchange, term string) (string, *schema.Verdict, *refusal) {
+	if f.o.FindFinding == nil {
+		return term, nil, nil
 	}
-	has, err := f.o.HasFinding(x.r.Context(), x.caller.tenant, id)
+	ids, last, err := f.o.FindFinding(x.r.Context(), x.caller.tenant, term)
 	switch {
 	case err != nil && len(x.caller.tenants) == 0:
-		f.o.Logger.Warn("the finding of a verdict could not be looked up; the verdict is taken", "finding", id, "error", err)
+		f.o.Logger.Warn("the finding of a verdict could not be looked up; the verdict is taken", "finding", term, "error", err)
+		return term, nil, nil
 	case err != nil:
-		f.o.Logger.Warn("a finding could not be looked up", "finding", id, "error", err)
-		return databaseAway()
-	case !has:
-		return refused(http.StatusNotFound, "no_such_finding", "%q: no such finding, or it is not stored yet", id)
+		f.o.Logger.Warn("a finding could not be looked up", "finding", term, "error", err)
+		return "", nil, databaseAway()
+	case len(ids) == 0:
+		return "", nil, refused(http.StatusNotFound, whyNoFinding, "%q: no such finding, or it is not stored yet", term)
+	case len(ids) > 1:
+		return "", nil, refused(http.StatusConflict, whyAmbiguousFinding, "%q fits %d findings: %s", term, len(ids), strings.Join(ids, ", "))
 	}
-	return nil
+	return ids[0], last, nil
 }
 
 func databaseAway() *refusal {

@@ -68,12 +68,31 @@ func (g *grants) show(x *exchange) {
 var gateStatuses = map[enforce.ResultCode]int{enforce.NoSuchGate: http.StatusNotFound}
 
 func (g *grants) grant(x *exchange, in *GrantRequest) {
+	id := x.r.PathValue("id")
 	x.submit(change{command: schema.Command{Kind: schema.CommandGrant, By: x.by(in.By), Reason: in.Reason, TTL: in.Seconds * 1e9,
-		Gate: &schema.Gate{ID: x.r.PathValue("id"), Uses: in.Uses, Resource: in.Resource}}, success: enforce.ApprovalGranted,
-		statuses: gateStatuses})
+		Gate: &schema.Gate{ID: id, Uses: in.Uses, Resource: in.Resource}}, success: enforce.ApprovalGranted, statuses: gateStatuses,
+		met: g.met(x, id), until: g.until})
 }
 
 func (g *grants) refuseGate(x *exchange, in *RefuseRequest) {
-	x.submit(change{command: schema.Command{Kind: schema.CommandRefuse, By: x.by(in.By), Reason: in.Reason,
-		Gate: &schema.Gate{ID: x.r.PathValue("id")}}, success: enforce.ApprovalRefused, statuses: gateStatuses})
+	id := x.r.PathValue("id")
+	x.submit(change{command: schema.Command{Kind: schema.CommandRefuse, By: x.by(in.By), Reason: in.Reason, Gate: &schema.Gate{ID: id}},
+		success: enforce.ApprovalRefused, statuses: gateStatuses, met: g.met(x, id), until: g.until})
+}
+
+// met describes the question with an id.
+func (g *grants) met(x *exchange, id string) []string {
+	if found := g.gate(id); found != nil && x.caller.maySee(found.Tenant) {
+		return []string{describeGate(found)}
+	}
+	return nil
+}
+
+// until returns when the answer to a question ends: the grant, or the time before the question is
+// asked again.
+func (g *grants) until(id string) string {
+	if found := g.gate(id); found != nil {
+		return timestamp(found.Expires)
+	}
+	return ""
 }

@@ -152,7 +152,7 @@ const maxShown = 64
 // showText returns the beginning of a text to repeat it to its sender, but no part of a text that
 // looks like a secret.
 func showText(s string) string {
-	if LooksLikeSecret(s) || mayBeSecret(s) {
+	if LooksLikeSecret(s) || MayBeSecret(s) {
 		return "a text that looks like a secret"
 	}
 	if len(s) > maxShown {

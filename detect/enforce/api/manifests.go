@@ -53,11 +53,11 @@ func (m *manifests) put(x *exchange, in *PutManifestRequest) {
 	}
 	x.submit(change{command: schema.Command{Kind: schema.CommandManifest, By: x.by(in.By), Reason: in.Reason,
 		Manifest: &schema.Manifest{Agent: parsed.Document.Agent, Text: in.Text}}, success: enforce.InForce,
-		statuses: map[enforce.ResultCode]int{enforce.Rejected: http.StatusUnprocessableEntity}})
+		statuses: map[enforce.ResultCode]int{enforce.Rejected: http.StatusUnprocessableEntity}, met: m.metManifest(parsed.Document.Agent)})
 }
 
 func (m *manifests) drop(x *exchange, in *DropManifestRequest) {
 	x.submit(change{command: schema.Command{Kind: schema.CommandManifestDrop, By: x.by(in.By), Reason: in.Reason,
 		Manifest: &schema.Manifest{Agent: in.Agent}}, success: enforce.ManifestDropped,
-		statuses: map[enforce.ResultCode]int{enforce.NoSuchManifest: http.StatusNotFound}})
+		statuses: map[enforce.ResultCode]int{enforce.NoSuchManifest: http.StatusNotFound}, met: m.metManifest(in.Agent)})
 }

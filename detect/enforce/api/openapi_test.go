@@ -17,6 +17,7 @@ var update = flag.Bool("update", false, "write the expected document of testdata
 func TestDocumentChangesUnseen(t *testing.T) {
 	c := newAPI(t, func(o *enforcetest.Options) {
 		o.Findings = func(context.Context, []string, int) (any, error) { return nil, nil }
+		o.Process = func(context.Context) any { return nil }
 	})
 	got := enforcetest.Serve(c, "GET", "/openapi.json", "").Body.Bytes()
 	const golden = "testdata/openapi.json"

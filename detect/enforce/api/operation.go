@@ -73,7 +73,10 @@ type change struct {
 	// statuses are the HTTP statuses of results other than success; 409 for a result that is not
 	// listed.
 	statuses map[enforce.ResultCode]int
-	answer   func(enforce.Result) any // nil: ChangeResult
+	answer   func(ChangeResult) any // nil: the ChangeResult
+	met      []string               // what the change meets
+	// until returns when the change ends by itself, for the id or name of its object; nil: never.
+	until func(ref string) string
 }
 
 // submit writes a command and responds with its result. Any result other than success is a problem.
@@ -88,10 +91,8 @@ func (x *exchange) submit(c change) {
 	switch {
 	case err != nil:
 		x.refuse(&refusal{http.StatusServiceUnavailable, "log_away", err})
-	case r.Code == c.success && c.answer != nil:
-		x.respond(c.answer(r))
 	case r.Code == c.success:
-		x.respond(changeResult(r))
+		x.respond(c.result(x, r))
 	default:
 		status := http.StatusConflict
 		if s, ok := c.statuses[r.Code]; ok {
@@ -119,8 +120,25 @@ type ChangeResult struct {
 	Outcome    string `json:"outcome"`
 	Generation uint64 `json:"generation"`
 	Ref        string `json:"ref,omitempty"`
+	Tenant     string `json:"tenant"`
+	// Met is what the change met, as sentences for a person.
+	Met []string `json:"met,omitempty"`
+	// Until is when the change ends by itself; absent: it does not.
+	Until string `json:"until,omitempty"`
+	// Points with the generation that each has applied: a point enforces the change from its
+	// generation on.
+	Points []Applied `json:"points"`
 }
 
-func changeResult(r enforce.Result) ChangeResult {
-	return ChangeResult{string(r.Code), r.Generation, r.Ref}
+// result returns the response to an applied change.
+func (c *change) result(x *exchange, r enforce.Result) any {
+	out := ChangeResult{Outcome: string(r.Code), Generation: r.Generation, Ref: r.Ref, Tenant: x.caller.tenant, Met: c.met,
+		Points: x.s.applied()}
+	if c.until != nil {
+		out.Until = c.until(r.Ref)
+	}
+	if c.answer != nil {
+		return c.answer(out)
+	}
+	return out
 }

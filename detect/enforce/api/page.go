@@ -17,6 +17,7 @@ import (
 	"flyball/detect/enforce"
 	"flyball/detect/enforce/point"
 	"flyball/schema"
+	"flyball/schema/wording"
 )
 
 // ApprovalLink returns a signed link through which a person decides one question without a token,
@@ -133,8 +134,11 @@ func (p *page) render(w http.ResponseWriter, status int, g *schema.Gate, err err
 		Asked   string
 		Until   string
 		Open    bool
+		// Of the question, for people.
+		Call, About, Holder, Why string
 	}{Gate: g, Error: err, Outcome: outcome}
 	if g != nil {
+		in.Call, in.About, in.Holder, in.Why = g.Call(), g.About(), g.Caller(), wording.Reason(g.Why)
 		in.Asked, in.Until = time.Unix(0, g.AskedAt).UTC().Format(time.RFC1123), time.Unix(0, g.Expires).UTC().Format(time.RFC1123)
 		in.Open = g.State == schema.GatePending && err == nil
 	}
@@ -158,11 +162,13 @@ button { font: inherit; padding: .6rem 1.2rem; margin: 1rem .6rem 0 0 }
 {{with .Error}}<p class="error" role="alert">{{.}}</p>{{end}}
 {{with .Outcome}}<p class="done" role="status">Done: {{.}}.</p>{{end}}
 {{with .Gate}}
-<h1>{{if .AgentID}}{{.AgentID}}{{else}}A caller without a name{{end}} wants to call {{.Route}}</h1>
+<h1>{{if .AgentID}}{{.AgentID}}{{else}}A caller without a name{{end}} wants to call {{$.Call}}</h1>
 <dl>
-{{with .Resource}}<dt>What it is about</dt><dd>{{.}}</dd>{{end}}
+{{with $.About}}<dt>What it is about</dt><dd>{{.}}</dd>{{end}}
 {{with .Amount}}<dt>Amount</dt><dd>{{.}} {{$.Gate.Currency}}</dd>{{end}}
-<dt>Why it was held</dt><dd>{{.Why}}</dd>
+<dt>Why it was held</dt><dd>{{$.Why}} <small>({{.Why}})</small></dd>
+<dt>Who asks</dt><dd>{{$.Holder}}{{with .CredentialID}}, credential {{.}}{{end}}</dd>
+<dt>Route</dt><dd>{{.Route}}</dd>
 {{with .PrincipalID}}<dt>On behalf of</dt><dd>{{.}}</dd>{{end}}
 <dt>What its run has done so far</dt><dd>{{.SoFar.Calls}} calls passed here, {{.SoFar.Irreversible}} of them irreversible.
 Everything it touched: <code>flyball touched {{if .RunKey}}{{.RunKey}}{{else}}{{.RunID}}{{end}}</code></dd>

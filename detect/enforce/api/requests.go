@@ -151,8 +151,11 @@ type DeclareTaskRequest struct {
 	TaskType string   `json:"task_type,omitempty"`
 	Targets  []string `json:"targets,omitempty"`
 	Seconds  int64    `json:"for_seconds"`
-	Reason   string   `json:"reason,omitempty"`
-	By       string   `json:"by,omitempty"`
+	// Force accepts an agent that neither this point nor the registry nor a manifest knows, and a task
+	// type that the agent's manifest does not name.
+	Force  bool   `json:"force,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	By     string `json:"by,omitempty"`
 }
 
 func (DeclareTaskRequest) limits() limits {
@@ -176,7 +179,9 @@ func (EndTaskRequest) limits() limits {
 type LabelFindingRequest struct {
 	Is  schema.VerdictLabel `json:"is"`
 	Why string              `json:"why"`
-	By  string              `json:"by,omitempty"`
+	// Replace puts the verdict in the place of a different one. The history keeps both.
+	Replace bool   `json:"replace,omitempty"`
+	By      string `json:"by,omitempty"`
 }
 
 func (LabelFindingRequest) limits() limits {

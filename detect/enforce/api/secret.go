@@ -21,9 +21,9 @@ var (
 	uuid    = regexp.MustCompile(`(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 )
 
-// mayBeSecret reports whether a text that is given as the id of a credential may be the credential
+// MayBeSecret reports whether a text that is given as the id of a credential may be the credential
 // itself: it is random and has none of the forms of ids.
-func mayBeSecret(text string) bool {
+func MayBeSecret(text string) bool {
 	if keyedID.MatchString(text) || uuid.MatchString(text) {
 		return false
 	}

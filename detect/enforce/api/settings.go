@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 
 	"flyball/detect/enforce"
@@ -45,7 +46,9 @@ func (s *server) settingsLine(tenant string) SettingsLine {
 }
 
 func (s *settings) change(x *exchange, in *ChangeSettingsRequest) {
-	x.submit(change{command: schema.Command{Kind: schema.CommandSettings, By: x.by(in.By), Reason: in.Reason,
+	was := s.settingsLine(x.caller.tenant)
+	x.submit(change{met: []string{fmt.Sprintf("it was at most %d automatic trips an hour, of at most %d %% of the active agents",
+		was.TripsPerHour, was.AgentsPercent)}, command: schema.Command{Kind: schema.CommandSettings, By: x.by(in.By), Reason: in.Reason,
 		Settings: &schema.Settings{TripsPerHour: in.TripsPerHour, AgentsPercent: in.AgentsPercent}}, success: enforce.InForce,
 		statuses: map[enforce.ResultCode]int{enforce.Rejected: http.StatusBadRequest}})
 }

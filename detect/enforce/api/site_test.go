@@ -32,7 +32,8 @@ func assemble(t testing.TB, o enforcetest.Options) (*point.Point, *check.Checker
 		tokens = append(tokens, Token{Name: x.Name, Role: Role(x.Role), Tenants: x.Tenants, Hash: x.Hash, Expires: x.Expires})
 	}
 	s, err := newServer(Options{State: p, Log: p.Log(), Runs: runs, Names: names, Point: o.Name, Tenant: "t", Tokens: tokens, Armed: o.Armed,
-		Budget: o.Budget, LinkKey: o.LinkKey, Findings: o.Findings, HasFinding: o.HasFinding, Now: o.Now, Logger: o.Logger,
+		Budget: o.Budget, LinkKey: o.LinkKey, Findings: o.Findings, Process: o.Process, FindFinding: o.FindFinding, Now: o.Now,
+		Logger:     o.Logger,
 		Registerer: o.Registry})
 	if err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 type status struct{ *server }
 
 func (s *status) operations() []operation {
-	return []operation{
+	out := []operation{
 		list("/v1/quotas", "quotas", "What is given out of quotas in their present windows", []quota.Count{},
 			func(*exchange) any { return s.quotas() }),
 		list("/v1/points", "points", "Enforcement points and how far they are", []schema.PointState{},
@@ -26,6 +26,12 @@ func (s *status) operations() []operation {
 			query:   []queryParameter{{"at", "sequence", "the sequence number of an entry"}}, answer: AuditEnd{}, problems: []int{400},
 			serve: s.auditEnd},
 	}
+	if s.o.Process != nil {
+		out = append(out, operation{method: http.MethodGet, path: "/v1/process", id: "process", role: Viewer, answer: map[string]any{},
+			summary: "What the process of this point runs: its configuration as it started, its parts, and the lag of every reader",
+			serve:   func(x *exchange) { x.respond(s.o.Process(x.r.Context())) }})
+	}
+	return out
 }
 
 func (s *status) quotas() []quota.Count {
@@ -36,11 +42,13 @@ func (s *status) quotas() []quota.Count {
 
 // Status is the current state of enforcement.
 type Status struct {
-	Point   string              `json:"point"`
-	Applied int64               `json:"applied"` // offset in flyball.commands
-	Stale   bool                `json:"stale"`   // the log is silent: the last state stays in force
-	Budget  breaker.BudgetUsage `json:"trip_budget"`
-	Bypass  *schema.Bypass      `json:"bypass,omitempty"` // the bypass of the tenant
+	Point   string `json:"point"`
+	Applied int64  `json:"applied"` // offset in flyball.commands
+	Stale   bool   `json:"stale"`   // the log is silent: the last state stays in force
+	// StaleReason is why the state is stale; absent while it follows the log.
+	StaleReason string              `json:"stale_reason,omitempty"`
+	Budget      breaker.BudgetUsage `json:"trip_budget"`
+	Bypass      *schema.Bypass      `json:"bypass,omitempty"` // the bypass of the tenant
 	// Bypasses are the bypasses in force, of the tenant and of agents.
 	Bypasses []BypassLine `json:"bypasses"`
 	// Points lists what each live point enforces by its configuration. Orders are the commands,
@@ -75,6 +83,9 @@ func (s *status) status(who caller) Status {
 	out := Status{Settings: settings, Point: s.o.Point, Applied: v.Position.Offset, Stale: v.Stale(),
 		Budget: v.Breakers.BudgetUsage(who.tenant, clock), Bypasses: []BypassLine{}, Points: armed.Points, Orders: armed.Orders,
 		Exceptions: len(v.Exceptions.List(who.tenant))}
+	if err := v.Staleness(); err != nil {
+		out.StaleReason = err.Error()
+	}
 	for _, b := range v.Breakers.Bypasses(who.tenant, clock) {
 		out.Bypasses = append(out.Bypasses, BypassLine{b.Agent, timestamp(b.Until), b.By, b.Reason})
 	}

@@ -91,7 +91,7 @@ func (t *targets) resolveName(sc schema.Scope, forced bool) (target, *refusal) {
 	switch {
 	case t.isKnown(sc):
 		return found, nil
-	case LooksLikeSecret(sc.Value) || sc.Kind == schema.ScopeCredential && mayBeSecret(sc.Value):
+	case LooksLikeSecret(sc.Value) || sc.Kind == schema.ScopeCredential && MayBeSecret(sc.Value):
 		return target{}, refuseSecret()
 	case forced:
 		return found, checkName("scope.value", sc.Value)

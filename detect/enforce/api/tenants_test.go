@@ -34,8 +34,11 @@ func twoTenants(t *testing.T) *inMemory {
 			}
 			return out, nil
 		}
-		o.HasFinding = func(_ context.Context, tenant, id string) (bool, error) {
-			return tenant == "other" && id == hidden, nil
+		o.FindFinding = func(_ context.Context, tenant, id string) ([]string, *schema.Verdict, error) {
+			if tenant == "other" && id == hidden {
+				return []string{id}, nil, nil
+			}
+			return nil, nil, nil
 		}
 	})
 	var log []schema.Command

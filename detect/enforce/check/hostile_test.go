@@ -19,7 +19,7 @@ import (
 func TestCallAfterItsTaskIsAFinding(t *testing.T) {
 	k := enforcetest.Broker(t)
 	r := run(t, k, "a", nil)
-	r.Must(t, "POST", "/v1/runs", api.DeclareTaskRequest{RunKey: "r1", Agent: "billing", Seconds: 1})
+	r.Must(t, "POST", "/v1/runs", api.DeclareTaskRequest{RunKey: "r1", Agent: "billing", Seconds: 1, Force: true})
 	enforcetest.Within(t, "the task is over", func() bool {
 		return r.ask("billing", "r1", "GET", "/v1/orders/1",
 			"").why == "policy.task:after_task"

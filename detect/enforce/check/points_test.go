@@ -182,7 +182,8 @@ func TestTaskNarrowsAndItsEndEnds(t *testing.T) {
 
 func TestTaskOfAnAgentWithoutAManifestHolds(t *testing.T) {
 	r := run(t, enforcetest.Broker(t), "a", nil)
-	r.Must(t, "POST", "/v1/runs", api.DeclareTaskRequest{RunKey: "r1", Agent: "support", Targets: []string{"order:7"}, Seconds: 600})
+	r.Must(t, "POST", "/v1/runs", api.DeclareTaskRequest{RunKey: "r1", Agent: "support", Targets: []string{"order:7"}, Seconds: 600,
+		Force: true})
 	for path, want := range map[string]int{"/v1/orders/7": 200, "/v1/orders/8": 403} {
 		if v := r.ask("support", "r1", "DELETE", path, ""); v.status != want {
 			t.Errorf("%s: %+v", path, v)

@@ -159,8 +159,42 @@ func (c *claims) question(e *evaluation, why string, mode schema.Mode) *schema.C
 	return &schema.Command{ID: point.NewCommandID("a_"), Kind: schema.CommandAsk, Tenant: call.Tenant, By: c.o.Name, Reason: why,
 		Gate: &schema.Gate{Holder: q.Holder, RunID: e.req.RunID, RunKey: call.RunKey, AgentID: call.AgentID,
 			CredentialID: call.CredentialID, PrincipalID: call.PrincipalID, Standing: &standing,
-			Route: q.Route, Resource: q.Resource, Binding: schema.BindingAll, ArgsDigest: q.ArgsDigest, QueryDigest: q.QueryDigest,
+			Route: q.Route, Resource: q.Resource, Path: c.shownPath(call), Resources: c.shownResources(call),
+			Binding: schema.BindingAll, ArgsDigest: q.ArgsDigest, QueryDigest: q.QueryDigest,
 			Amount: q.Amount, Currency: q.Currency, Why: why, SoFar: e.allowed, Mode: mode}}
+}
+
+const (
+	maxShownPath      = 512 // bytes
+	maxShownResources = 10
+)
+
+// shownPath returns the path of a call for the person who decides, without secrets.
+func (c *claims) shownPath(call *schema.Call) string {
+	path := c.withoutSecrets(call.Path)
+	if len(path) > maxShownPath {
+		path = strings.ToValidUTF8(path[:maxShownPath], "") + "…"
+	}
+	return path
+}
+
+// shownResources returns the resources that a call names, for the person who decides.
+func (c *claims) shownResources(call *schema.Call) (out []string) {
+	for _, r := range call.Resources {
+		if r.ID == "?" || len(out) == maxShownResources {
+			continue
+		}
+		r.ID = c.withoutSecrets(r.ID)
+		out = append(out, r.String())
+	}
+	return out
+}
+
+func (c *claims) withoutSecrets(text string) string {
+	if c.o.KeptPath == nil {
+		return text
+	}
+	return c.o.KeptPath(text)
 }
 
 // recordEvery is the shortest interval between records of questions in mode observe for one holder

@@ -36,7 +36,8 @@ type Options struct {
 	Tokens      []Token
 	LinkKey     schema.Secret
 	Findings    func(ctx context.Context, tenants []string, limit int) (any, error)
-	HasFinding  func(ctx context.Context, tenant, id string) (bool, error)
+	Process     func(ctx context.Context) any
+	FindFinding func(ctx context.Context, tenant, term string) ([]string, *schema.Verdict, error)
 
 	Now      func() time.Time
 	Logger   *slog.Logger

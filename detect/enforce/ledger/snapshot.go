@@ -34,7 +34,7 @@ type Snapshot struct {
 	// Since version 3.
 	Budget     *breaker.Budget       `json:"budget,omitempty"` // of tenants without settings
 	Settings   []TenantSettings      `json:"settings,omitempty"`
-	Epoch      int64                 `json:"epoch,omitempty"`
+	Epoch      int64                 `json:"epoch,omitempty"` // of Offset, for the version before
 	Recent     []ChainEntry          `json:"recent_audit,omitempty"`
 	Proven     []ProvenCredential    `json:"proven,omitempty"`
 	Arming     []arming.Order        `json:"arming,omitempty"`
@@ -46,7 +46,7 @@ type Snapshot struct {
 func (s *State) Snapshot() *Snapshot {
 	out := &Snapshot{Offset: s.Position.Offset, Clock: s.Position.Time, Breakers: s.Breakers.Snapshot(),
 		Gates: s.Approvals.Snapshot(), Tasks: s.Tasks.Snapshot(), Quotas: s.Quotas.Snapshot(), Manifests: s.Manifests.Snapshot(),
-		Audit: s.Audit, Budget: new(s.Breakers.Budget), Settings: s.settings.snapshot(), Epoch: s.epoch,
+		Audit: s.Audit, Budget: new(s.Breakers.Budget), Settings: s.settings.snapshot(), Epoch: schema.PositionEpoch(s.Position.Offset),
 		Recent: s.recent.snapshot(), Proven: s.credentials.snapshot(s.Position.Time), Arming: s.Arming.Snapshot(),
 		Exceptions: s.Exceptions.Snapshot()}
 	out.IDs, out.Results = s.results.snapshot()
@@ -86,7 +86,7 @@ func Restore(before breaker.Budget, from *Snapshot) (*State, error) {
 	s.Position = enforce.LogPosition{Offset: from.Offset, Time: from.Clock}
 	s.Manifests, s.Exceptions, s.Arming = manifests, exceptions, arming.Restore(from.Arming)
 	s.Approvals, s.Tasks, s.Quotas = approval.Restore(from.Gates), task.Restore(from.Tasks), quota.Restore(s.quotaLimits, from.Quotas)
-	s.Audit, s.recent, s.epoch = from.Audit, from.Recent, from.Epoch
+	s.Audit, s.recent = from.Audit, from.Recent
 	for _, x := range from.Proven {
 		s.credentials.put(s.Position.Time, x)
 	}

@@ -30,7 +30,6 @@ type State struct {
 	settings    *settings
 	recent      recentEntries
 	results     results
-	epoch       int64 // how often the log has lost applied records
 }
 
 // New returns the state before any command. The budget applies until the log sets one.
@@ -44,9 +43,10 @@ func newState(b *breaker.State) *State {
 	return s
 }
 
-// Apply applies the command at an offset, with the broker's timestamp of the record (Unix ns), and
-// returns the resulting events. An offset at or below the last one changes nothing, nor does a
-// repeated id. A timestamp before that of the previous record does not move the log's clock back.
+// Apply applies the command at an offset (see schema.PositionOffset), with the broker's timestamp of
+// the record (Unix ns), and returns the resulting events. An offset at or below the last one changes
+// nothing, nor does a repeated id. After the log has lost applied records, these stay in force, and
+// new records have offsets that were never used before. A timestamp before that of the previous record does not move the log's clock back.
 func (s *State) Apply(offset, time int64, c *schema.Command) []schema.Event {
 	if !s.move(offset, time) {
 		return nil
@@ -75,32 +75,11 @@ func (s *State) Skip(offset, time int64) { s.move(offset, time) }
 
 // move moves the position to a record, and reports whether it is a new one.
 func (s *State) move(offset, time int64) bool {
-	offset += s.epoch * epochLength
 	if offset <= s.Position.Offset {
 		return false
 	}
 	s.Position = enforce.LogPosition{Offset: offset, Time: max(s.Position.Time, time)}
 	return true
-}
-
-// epochLength is much larger than the number of records that a log ever holds.
-const epochLength = int64(1) << 40
-
-// Next returns the offset in flyball.commands of the next record to apply.
-func (s *State) Next() int64 { return s.Position.Offset + 1 - s.epoch*epochLength }
-
-// ResumeAfterLoss continues at the end of a log that ends before an applied record: its tail was
-// lost, and the next record gets the offset of the end. Applied commands stay in force; the next
-// records are new ones with generations that were never used before. It returns how many records
-// are missing.
-func (s *State) ResumeAfterLoss(end int64) int64 {
-	missing := s.Next() - end
-	if missing <= 0 {
-		return 0
-	}
-	s.epoch++
-	s.Position.Offset = s.epoch*epochLength + end - 1
-	return missing
 }
 
 // feature returns the feature number that all points are known to read. Settings are written only

@@ -26,7 +26,7 @@ type fold struct {
 	*Point
 	ctx       context.Context
 	began     time.Time
-	end       int64 // of the command log when the point started
+	end       int64 // of the command log in Kafka when the point started
 	pointsEnd int64 // of the heartbeats when the point started
 }
 
@@ -135,10 +135,10 @@ func (p *Point) foldRecord(r *kgo.Record) ([]schema.Event, error) {
 		p.o.Logger.Error("skipping a command that cannot be read", "offset", r.Offset, "why", why, "error", err)
 		read = nil
 	}
-	return p.apply(r.Offset, r.Timestamp.UnixNano(), read), nil
+	return p.apply(p.epochs.Of(r), r.Timestamp.UnixNano(), read), nil
 }
 
-// apply folds a command (nil: a record that cannot be read) and passes on its result.
+// apply folds a command (nil: a record that cannot be read) at a position and passes on its result.
 func (p *Point) apply(offset, stamped int64, command *schema.Command) []schema.Event {
 	out := p.state.apply(offset, stamped, command, &p.ticks)
 	p.log.folds.Add(1)
@@ -155,7 +155,7 @@ func (p *Point) apply(offset, stamped int64, command *schema.Command) []schema.E
 // Kafka.
 func (p *Point) Replay(commands ...schema.Command) {
 	v := p.Acquire()
-	next := v.Next()
+	next := v.Position.Offset + 1
 	v.Release()
 	for i := range commands {
 		p.apply(next+int64(i), p.o.Now().UnixNano(), &commands[i])

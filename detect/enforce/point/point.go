@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -57,15 +58,19 @@ func (noSubscriber) Counts() (checked, denied uint64)      { return 0, 0 }
 // Point folds the log of commands. All methods are safe for concurrent use, except that Subscribe
 // must be called before Run.
 type Point struct {
-	o          Options
-	m          *metrics
-	state      *replica
-	log        *Log
-	faults     *faults
-	points     *Heartbeats
-	ticks      ticks
-	settings   settingsWriter
-	subscriber Subscriber
+	o      Options
+	m      *metrics
+	state  *replica
+	log    *Log
+	faults *faults
+	points *Heartbeats
+	ticks  ticks
+	// snapshotDue: after a loss, other points need the same state at once.
+	snapshotDue atomic.Bool
+	epochs      kafka.Epochs   // of the command log; set by restore
+	commandsID  schema.TopicID // of the command log; set by restore
+	settings    settingsWriter
+	subscriber  Subscriber
 }
 
 // New returns a point. It does nothing before Run.
@@ -96,6 +101,14 @@ func (p *Point) Log() *Log { return p.log }
 // Ready returns nil after the log has been read to the end that it had when the point started, and
 // an error again when the fold has ended.
 func (p *Point) Ready() error { return p.state.ready() }
+
+// Stale returns why the last state may be out of date although it stays in force: the log is silent,
+// or this point has not caught up with it. It returns nil while the state follows the log.
+func (p *Point) Stale() error {
+	v := p.Acquire()
+	defer v.Release()
+	return v.Staleness()
+}
 
 // Acquire returns the state with the point's read lock held. The caller must release it soon.
 func (p *Point) Acquire() View { return p.state.acquire() }

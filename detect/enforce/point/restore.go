@@ -1,6 +1,7 @@
 package point
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,12 +11,13 @@ import (
 	"flyball/detect/enforce"
 	"flyball/detect/enforce/breaker"
 	"flyball/detect/enforce/ledger"
+	"flyball/schema"
 	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
-// restore reads the newest snapshot, and returns the offset of the next command to fold. It stores
-// the offset of the log's end in f.end.
+// restore reads the newest snapshot, and returns the offset in Kafka of the next command to fold. It
+// stores the end of the log in f.end.
 func (f *fold) restore(client *kgo.Client) (from int64, err error) {
 	// The snapshots are read first: the end of the log is looked up later, so it is after
 	// everything that they contain.
@@ -23,43 +25,133 @@ func (f *fold) restore(client *kgo.Client) (from int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	starts, err := kafka.StartOffsets(f.ctx, client, wire.CommandsTopic)
-	if err != nil {
-		return 0, fmt.Errorf("control: %w", err)
-	}
-	ends, err := kafka.EndOffsets(f.ctx, client, wire.CommandsTopic)
-	if err != nil {
-		return 0, fmt.Errorf("control: %w", err)
-	}
-	start := starts[0]
-	f.end = ends[0]
 	if newest == nil {
-		return start, nil
+		now, err := f.logState(client, kafka.Noted{Next: -1, LeaderEpoch: -1})
+		f.end, f.commandsID = now.End, now.TopicID
+		return now.Start, err
 	}
-	state, err := ledger.Restore(f.o.Budget, newest)
+	state, err := ledger.Restore(f.o.Budget, &newest.Snapshot)
 	if err != nil {
 		return 0, fmt.Errorf("control: %s: %w", wire.BreakersTopic, err)
 	}
-	if missing := state.ResumeAfterLoss(f.end); missing > 0 {
-		f.m.lost.WithLabelValues("tail").Add(float64(missing))
-		f.o.Logger.Warn("the log ends before what this point has folded: its tail was lost; what was folded stays, new commands are new ones",
-			"topic", wire.CommandsTopic, "partition", 0, "end", f.end, "lost", missing)
-	}
-	from = state.Next()
-	if from < start {
-		f.m.lost.WithLabelValues("head").Add(float64(start - from))
-		f.o.Logger.Warn("the log begins behind what this point has folded: commands between were deleted before it read them",
-			"topic", wire.CommandsTopic, "partition", 0, "start", start, "lost", start-from)
-		from = start
+	if from, err = f.resume(client, state.Position.Offset, newest.Log); err != nil {
+		return 0, err
 	}
 	f.state.restore(state)
 	return from, nil
 }
 
+// resume compares the log with what was stored about it, reports a loss, and returns the offset in
+// Kafka of the next command after a restored position. Applied commands stay in force, also those that
+// the log has lost.
+func (f *fold) resume(client *kgo.Client, restored int64, note *logNote) (from int64, err error) {
+	applied, err := f.newestApplied(client, restored)
+	if err != nil {
+		return 0, err
+	}
+	restart, read := note.noted(restored), note.noted(applied)
+	now, err := f.logState(client, restart)
+	if err != nil {
+		return 0, err
+	}
+	from, gap := kafka.Compare(restart, now)
+	seen, err := f.logState(client, read)
+	if err != nil {
+		return 0, err
+	}
+	_, loss := kafka.Compare(read, seen)
+	if loss == nil {
+		loss = gap
+	}
+	used := schema.PositionEpoch(applied)
+	f.epochs = kafka.EpochsAfter(note.epochs(), note != nil, used, now, loss)
+	f.end, f.commandsID = now.End, now.TopicID
+	if loss != nil {
+		f.m.lost.WithLabelValues(lostPart(loss.Kind)).Add(float64(loss.Records))
+		f.o.Kafka.ReportLosses(f.ctx, "control", []*schema.LogLoss{loss})
+		f.snapshotDue.Store(true)
+	}
+	return from, nil
+}
+
+// lostPart returns the label of a loss in the metric of points.
+func lostPart(kind schema.LossKind) string {
+	if kind == schema.LossExpired {
+		return "head"
+	}
+	return "tail"
+}
+
+// maxHeartbeats is how many of the last heartbeats are read for newestApplied.
+const maxHeartbeats = 5000
+
+// newestApplied returns the highest position that a point has announced, at least a given one. Points
+// announce their position every second, and store snapshots less often.
+func (f *fold) newestApplied(client *kgo.Client, atLeast int64) (int64, error) {
+	ends, err := kafka.EndOffsets(f.ctx, client, wire.PointsTopic)
+	if err != nil {
+		return 0, fmt.Errorf("control: %w", err)
+	}
+	last := map[int32]int64{0: max(ends[0]-maxHeartbeats, 0)}
+	_, err = kafka.ReadToEnd(f.ctx, f.o.Kafka, clientRestore, wire.PointsTopic, last, func(r *kgo.Record) error {
+		if beat, err := wire.DecodeDocument[schema.PointState](r.Value, wire.PointVersion); err == nil && beat.Point != "" {
+			atLeast = max(atLeast, beat.Applied)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("control: %w", err)
+	}
+	return atLeast, nil
+}
+
+// logState returns the state of the command log, compared with what was stored about it.
+func (f *fold) logState(client *kgo.Client, n kafka.Noted) (kafka.LogState, error) {
+	n.Topic, n.Partition = wire.CommandsTopic, 0
+	states, err := kafka.LogStates(f.ctx, client, []kafka.Noted{n})
+	if err != nil {
+		return kafka.LogState{}, fmt.Errorf("control: %w", err)
+	}
+	return states[0], nil
+}
+
+// snapshot is the stored state with what its point knew about the log. The version before ignores the
+// latter, and stores none.
+type snapshot struct {
+	ledger.Snapshot
+	Log *logNote `json:"log,omitempty"`
+}
+
+// logNote is what a point stores about the command log.
+type logNote struct {
+	TopicID string `json:"topic_id"`
+	Shift   int32  `json:"shift,omitempty"` // of kafka.Epochs
+}
+
+func (n *logNote) epochs() kafka.Epochs {
+	if n == nil {
+		return kafka.Epochs{}
+	}
+	return kafka.Epochs{Shift: n.Shift}
+}
+
+// noted returns what is known about the log at the position of an applied command.
+func (n *logNote) noted(applied int64) kafka.Noted {
+	out := kafka.Noted{Topic: wire.CommandsTopic, Next: schema.KafkaOffset(applied + 1), LeaderEpoch: -1}
+	if n == nil {
+		return out
+	}
+	out.LeaderEpoch = max(int32(schema.PositionEpoch(applied))-n.Shift, -1)
+	if id, err := hex.DecodeString(n.TopicID); err == nil {
+		copy(out.TopicID[:], id)
+	}
+	return out
+}
+
 // newestSnapshot reads flyball.breakers to its end; nil: there is no snapshot. A snapshot that
 // cannot be read is skipped: an older one or the log itself replaces it. A snapshot of a newer
 // version is an error.
-func (f *fold) newestSnapshot() (newest *ledger.Snapshot, err error) {
+func (f *fold) newestSnapshot() (newest *snapshot, err error) {
 	_, err = kafka.ReadToEnd(f.ctx, f.o.Kafka, clientRestore, wire.BreakersTopic, nil, func(r *kgo.Record) error {
 		snap, err := readSnapshot(r.Value)
 		switch {
@@ -77,8 +169,8 @@ func (f *fold) newestSnapshot() (newest *ledger.Snapshot, err error) {
 }
 
 // readSnapshot decodes a stored state, and converts one of version 1, which held only breakers.
-func readSnapshot(value []byte) (*ledger.Snapshot, error) {
-	snap, err := wire.DecodeDocument[ledger.Snapshot](value, ledger.SnapshotVersion)
+func readSnapshot(value []byte) (*snapshot, error) {
+	snap, err := wire.DecodeDocument[snapshot](value, ledger.SnapshotVersion)
 	var version struct {
 		V    int `json:"v"`
 		Body struct {
@@ -93,10 +185,10 @@ func readSnapshot(value []byte) (*ledger.Snapshot, error) {
 		return &snap, err
 	}
 	old := &version.Body
-	out := &ledger.Snapshot{Offset: old.Offset, Clock: old.Clock, Breakers: &old.Snapshot, IDs: old.IDs}
+	out := ledger.Snapshot{Offset: old.Offset, Clock: old.Clock, Breakers: &old.Snapshot, IDs: old.IDs}
 	for _, o := range old.Outcomes {
 		out.Results = append(out.Results, enforce.Result{Code: enforce.ResultCode(o)})
 	}
 	out.IDs = out.IDs[:min(len(out.IDs), len(out.Results))]
-	return out, nil
+	return &snapshot{Snapshot: out}, nil
 }

@@ -3,6 +3,7 @@ package point
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,6 +38,9 @@ func TestPausedPointIsStaleUntilItHasCaughtUp(t *testing.T) {
 		t.Fatal("stale while the log speaks")
 	}
 	at = at.Add(time.Minute) // the process was paused
+	if err := c.Stale(); err == nil || !strings.Contains(err.Error(), "the command log is silent for 1m0s") {
+		t.Errorf("stale with the reason %v", err)
+	}
 	if !stale() {
 		t.Error("a point that stood still for a minute answers as if it knew")
 	}
@@ -45,7 +49,10 @@ func TestPausedPointIsStaleUntilItHasCaughtUp(t *testing.T) {
 	if !stale() {
 		t.Error("it answers as if it knew after the first old record")
 	}
-	if tick(4, 8, "x"); stale() {
+	if err := c.Stale(); err == nil || !strings.Contains(err.Error(), "has not caught up") {
+		t.Errorf("behind with the reason %v", err)
+	}
+	if tick(4, 8, "x"); stale() || c.Stale() != nil {
 		t.Error("it has caught up and does not say so")
 	}
 }

@@ -2,6 +2,7 @@ package point
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -55,6 +56,10 @@ func (v View) Loaded() bool { return v.r.loaded }
 // since: the last state stays in force.
 func (v View) Stale() bool { return v.r.stale() }
 
+// Staleness returns why the state is stale; nil if it is not, or if the point is not ready, which
+// Point.Ready reports.
+func (v View) Staleness() error { return v.r.staleness() }
+
 func (r *replica) acquire() View {
 	r.mu.RLock()
 	return View{State: r.state, r: r}
@@ -76,6 +81,21 @@ func (r *replica) ready() error {
 		return r.ended
 	case !r.loaded:
 		return errLoading
+	}
+	return nil
+}
+
+// staleness returns why the state counts as stale; nil if it does not, or is not loaded yet. The
+// caller holds the lock.
+func (r *replica) staleness() error {
+	switch {
+	case r.ended != nil || !r.loaded:
+		return nil // ready says so
+	case apart(r.now(), r.heard):
+		return fmt.Errorf("the command log is silent for %s: the last state holds, and changes of breakers do not arrive",
+			r.silentFor().Round(time.Second))
+	case r.behind:
+		return errors.New("the command log answers again, and this point has not caught up with it yet")
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func (p ticker) run(ctx context.Context) {
 		now := p.o.Now()
 		if since := now.Sub(storedAt); since < 0 {
 			storedAt = now // the clock was set back
-		} else if beat.Applied > stored && since >= snapshotEvery && p.storeSnapshot(ctx) {
+		} else if beat.Applied > stored && (since >= snapshotEvery || p.snapshotDue.Swap(false)) && p.storeSnapshot(ctx) {
 			stored, storedAt = beat.Applied, now
 		}
 	}
@@ -95,7 +95,8 @@ func (p ticker) storeSnapshot(ctx context.Context) bool {
 	v := p.Acquire()
 	snap := v.Snapshot()
 	v.Release()
-	value, err := wire.EncodeDocument(ledger.SnapshotVersion, snap)
+	value, err := wire.EncodeDocument(ledger.SnapshotVersion,
+		&snapshot{Snapshot: *snap, Log: &logNote{TopicID: p.commandsID.String(), Shift: p.epochs.Shift}})
 	if err != nil {
 		p.o.Logger.Error("the state cannot be encoded, and is not stored", "error", err)
 		return false

@@ -14,6 +14,7 @@ type Document struct {
 	Status   int      `json:"status"`
 	Detail   string   `json:"detail"`
 	Instance string   `json:"instance,omitempty"`
+	Reason   string   `json:"reason,omitempty"`  // named reason, only of a refusal of the control API
 	Flyball  *Details `json:"flyball,omitempty"` // only in an answer to a gateway
 }
 

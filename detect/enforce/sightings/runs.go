@@ -45,6 +45,8 @@ type Sighting struct {
 	Key    string        // that the caller gave
 	First  int64         // the log's time when it was first seen, Unix ns
 	Caller schema.Holder // caller in the run
+	// Allowed counts the calls of the run that this point has allowed.
+	Allowed schema.Exposure
 }
 
 // NewRuns returns an empty memory.
@@ -152,15 +154,35 @@ const MinIDPrefix = 6
 // beginning, or a run's own key. Runs of established callers come first, because any caller can
 // give a run the key of another; then the latest come first. It reads every run in memory.
 func (m *Runs) Find(term string) []Sighting {
-	var out []Sighting
 	prefix := strings.ToLower(term)
+	return m.filter(func(id schema.RunID, r *runMemory) bool {
+		return r.key == term || len(prefix) >= MinIDPrefix && strings.HasPrefix(id.String(), prefix)
+	})
+}
+
+// OfCaller returns the runs of an agent or a credential, in the order of Find; none of another scope.
+// It reads every run in memory.
+func (m *Runs) OfCaller(sc schema.Scope) []Sighting {
+	switch sc.Kind {
+	case schema.ScopeAgent:
+		return m.filter(func(_ schema.RunID, r *runMemory) bool { return r.caller.AgentID == sc.Value })
+	case schema.ScopeCredential:
+		return m.filter(func(_ schema.RunID, r *runMemory) bool { return r.caller.CredentialID == sc.Value })
+	}
+	return nil
+}
+
+// filter returns the runs that a condition selects: those of established callers first, then the
+// latest first.
+func (m *Runs) filter(selects func(schema.RunID, *runMemory) bool) []Sighting {
+	var out []Sighting
 	for p := range m.pools {
 		for i := range m.pools[p] {
 			s := &m.pools[p][i]
 			s.mu.Lock()
 			for id, r := range s.runs {
-				if r.key == term || len(prefix) >= MinIDPrefix && strings.HasPrefix(id.String(), prefix) {
-					out = append(out, Sighting{ID: id, Key: r.key, First: r.first, Caller: r.caller})
+				if selects(id, r) {
+					out = append(out, Sighting{ID: id, Key: r.key, First: r.first, Caller: r.caller, Allowed: r.allowed})
 				}
 			}
 			s.mu.Unlock()

@@ -1,6 +1,10 @@
 package baseline
 
-import "math"
+import (
+	"math"
+
+	"flyball/detect/feature"
+)
 
 // Amount holds the moments of the natural logarithm of an amount of a run, for all runs, for peer groups and for
 // agents.
@@ -50,6 +54,38 @@ func (a *Amount) ForGroup(group string, minSD float64) LogNormal {
 	m, v := a.everybody()
 	m, v = a.Groups[group].towards(m, v)
 	return LogNormal{m, max(math.Sqrt(v), minSD)}
+}
+
+// Names of whose past a usual value is of.
+const (
+	UsualOwn       = "own"       // the agent's, which outweighs what it is drawn towards
+	UsualShrunk    = "shrunk"    // the agent's few runs, drawn towards its peers'
+	UsualPeers     = "peers"     // its peers': there are no runs of the agent
+	UsualEverybody = "everybody" // all agents': there are none of its peers either
+)
+
+// UsualOf names whose past the median of ForAgent is of.
+func (a *Amount) UsualOf(agent, group string) string {
+	return usualOf(a.Agents[agent].N, pseudoRuns, a.Groups[group].N)
+}
+
+// UsualOf names whose past the usual rate of an event is of.
+func (b *Baseline) UsualOf(e feature.Event, agent, group string) string {
+	own, peers := b.Agents[agent], b.Groups[group]
+	return usualOf(own.ForEvent(e).Calls, shrinkages[e].agent, peers.ForEvent(e).Calls)
+}
+
+// usualOf names the source of a value of own samples that are drawn towards a prior with a weight.
+func usualOf(own, weight, peers float64) string {
+	switch {
+	case own > weight:
+		return UsualOwn
+	case own > 0:
+		return UsualShrunk
+	case peers > 0:
+		return UsualPeers
+	}
+	return UsualEverybody
 }
 
 func (a *Amount) everybody() (mean, variance float64) {

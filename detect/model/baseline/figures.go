@@ -15,6 +15,7 @@ type Figure struct {
 	What   string               `json:"what"`
 	Share  bool                 `json:"share,omitempty"` // a share of calls; else the median over runs
 	Own    schema.OptionalFloat `json:"own,omitzero"`
+	OwnOf  string               `json:"own_of,omitempty"` // whose past Own is of: own, shrunk, peers, everybody
 	Peers  schema.OptionalFloat `json:"peers,omitzero"`
 	Humans schema.OptionalFloat `json:"humans,omitzero"`
 }
@@ -55,7 +56,7 @@ func (b *Baseline) UsualFigures(agent, group string) []Figure {
 		of := peers.ForEvent(e).towards(b.All.overallRate(e), k.level)
 		f := Figure{What: eventWords[e], Share: true, Own: schema.Unknown, Peers: schema.OptionalFloat(of), Humans: schema.Unknown}
 		if known {
-			f.Own = schema.OptionalFloat(own.ForEvent(e).towards(of, k.agent))
+			f.Own, f.OwnOf = schema.OptionalFloat(own.ForEvent(e).towards(of, k.agent)), b.UsualOf(e, agent, group)
 		}
 		if h := humans.ForEvent(e); h.Calls >= minHumanSamples {
 			f.Humans = schema.OptionalFloat(h.Hits / h.Calls)
@@ -74,6 +75,7 @@ func (b *Baseline) UsualFigures(agent, group string) []Figure {
 		}
 		if known {
 			f.Own = schema.OptionalFloat(max(math.Exp(a.of.ForAgent(agent, group, 0).Mean)-a.plus, 0))
+			f.OwnOf = a.of.UsualOf(agent, group)
 		}
 		if a.of.Groups[Humans].N >= minHumanSamples {
 			f.Humans = schema.OptionalFloat(max(math.Exp(a.of.ForGroup(Humans, 0).Mean)-a.plus, 0))

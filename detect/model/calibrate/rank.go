@@ -135,6 +135,8 @@ type ExpectedRate struct {
 	Basis string
 	// Beyond reports that the rate is smaller than the data can show.
 	Beyond bool
+	// Runs is the number of clean runs that the score was compared with, rounded down.
+	Runs uint64
 }
 
 // Expected returns the share of clean runs of an agent that reach a score: by its own runs when enough are known, or else
@@ -149,15 +151,16 @@ func (r *Ranks) Expected(f *Fit, agent, group string, score float64) ExpectedRat
 		of, by = BasisEverybody, r.All
 	}
 	tail, beyond := f.P(score)
+	runs := uint64(by.Runs)
 	if by.Runs < minRankRuns {
 		if beyond {
-			return ExpectedRate{tail, BasisTail, true}
+			return ExpectedRate{tail, BasisTail, true, runs}
 		}
-		return ExpectedRate{tail, BasisEverybody, false}
+		return ExpectedRate{tail, BasisEverybody, false, runs}
 	}
 	p, reached := by.P(score)
 	if !reached && tail < p {
-		return ExpectedRate{tail, BasisTail, true}
+		return ExpectedRate{tail, BasisTail, true, runs}
 	}
-	return ExpectedRate{p, of, false}
+	return ExpectedRate{p, of, false, runs}
 }

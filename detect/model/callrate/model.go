@@ -42,6 +42,17 @@ type UsualRate struct {
 // that grows by 5 % a week differs by 10 % from the mean of a window of four weeks.
 const driftVariance = .05
 
+// UsualOf names whose past UsualAt is of: own, peers or everybody.
+func (b *Model) UsualOf(agent, group string) string {
+	if _, ok := b.Agents[agent]; ok {
+		return "own"
+	}
+	if _, ok := b.Groups[group]; ok {
+		return "peers"
+	}
+	return "everybody"
+}
+
 // UsualAt returns the usual rate of an agent in an hour of the week. An unknown agent has the level of its peers, with
 // the variance of their levels.
 func (b *Model) UsualAt(agent, group string, hour int) UsualRate {

@@ -2,9 +2,11 @@ package query
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
@@ -20,12 +22,13 @@ type caveatCounts struct {
 	deadLetters uint64 // dead letters of any source in the window
 }
 
-// loadCaveats reads the counts and adds their caveats. A report without calls has none of
-// them.
-func (t *Touched) loadCaveats(ctx context.Context, db DB, rows source) error {
-	if t.Calls == 0 {
-		return nil
-	}
+// lossMargin is how long after the end of a time window a loss of records may be noticed that
+// concerns it: as long as Kafka keeps records of Flyball's own topics.
+const lossMargin = 7 * 24 * time.Hour
+
+// loadCaveats looks at everything that can make the report incomplete, whatever the number of
+// calls. own is the condition for the subject's calls, rows those that the report is made from.
+func (t *Touched) loadCaveats(ctx context.Context, db DB, rows source, own *where, win Window) error {
 	var n caveatCounts
 	err := each(ctx, db, "caveats", `SELECT countIf(effect NOT IN ('read', 'unknown') AND (empty(resources) OR arrayExists(r -> endsWith(r,
 ':?'), resources))),
@@ -36,15 +39,16 @@ countIf(observer_kind = 'gate' AND outcome != 'denied') FROM `+rows.from, rows.p
 	if err != nil {
 		return err
 	}
-	// Dead letters have Kafka's time, not that of the call: a margin covers the difference.
-	var w where
-	w.between("at", "at", t.Since.Add(-time.Minute), t.Until.Add(10*time.Minute))
-	err = each(ctx, db, "dead letters", "SELECT count() FROM dead_letters "+w.String(), w.params,
-		func(r driver.Rows) error { return r.Scan(&n.deadLetters) })
-	if err == nil {
-		t.Caveats = append(t.Caveats, n.caveats()...)
+	if n.deadLetters, err = t.deadLetters(ctx, db, win); err != nil {
+		return err
 	}
-	return err
+	t.Caveats = append(t.Caveats, n.caveats()...)
+	for _, look := range []func(context.Context, DB, Window) error{t.checkLosses, t.checkUnnamed, t.readStoredSince} {
+		if err := look(ctx, db, win); err != nil {
+			return err
+		}
+	}
+	return t.loadCoverage(ctx, db, own)
 }
 
 // caveats returns a sentence for each count that is not zero. A sentence begins with its key.
@@ -66,26 +70,163 @@ func (n *caveatCounts) caveats() (out []string) {
 	return out
 }
 
+// bounds returns the times between which calls of the subject may be missing; a zero time does
+// not limit. A run has calls between its first and last one. For other subjects, an end that was
+// not asked for does not limit.
+func (t *Touched) bounds(win Window) (since, until time.Time) {
+	if t.Subject.Kind == "run" {
+		return t.Since.Time, t.Until.Time
+	}
+	return win.Since, win.Until
+}
+
+// deadLetters counts the dead letters that may have been calls of the window. They have Kafka's
+// times, not that of the call: a margin covers the difference.
+func (t *Touched) deadLetters(ctx context.Context, db DB, win Window) (n uint64, err error) {
+	since, until := t.bounds(win)
+	var at, source where
+	for w, field := range map[*where]string{&at: "at", &source: "source_at"} {
+		w.between(field, field, shifted(since, -time.Minute), shifted(until, 10*time.Minute))
+	}
+	sql := "SELECT count() FROM dead_letters"
+	if len(at.conditions) > 0 {
+		sql += " " + at.String() + " OR " + source.String()[len("WHERE "):]
+	}
+	return n, each(ctx, db, "dead letters", sql, at.params, func(r driver.Rows) error { return r.Scan(&n) })
+}
+
+// shifted returns a time moved by a margin; the zero time stays.
+func shifted(at time.Time, by time.Duration) time.Time {
+	if at.IsZero() {
+		return at
+	}
+	return at.Add(by)
+}
+
+// unknownTable is the code of ClickHouse for a table or view that does not exist.
+const unknownTable = 60
+
+// checkLosses adds a caveat for each partition of which records were lost before they were read,
+// or may have been.
+func (t *Touched) checkLosses(ctx context.Context, db DB, win Window) error {
+	since, until := t.bounds(win)
+	var w where
+	w.between("noticed_at", "noticed_at", since, shifted(until, lossMargin))
+	w.add("(records = 0 OR records > read)")
+	if t.Run != nil {
+		w.add("tenant IN ('', {tenant:String})", named("tenant", t.Run.Tenant))
+	}
+	err := each(ctx, db, "losses of records", `SELECT topic, partition, toString(kind), component, sum(if(records > read, records - read, 0)) AS n,
+max(records = 0), max(noticed_at)
+FROM log_losses `+w.String()+` GROUP BY topic, partition, kind, component ORDER BY topic, partition, kind, component LIMIT 20`, w.params,
+		func(r driver.Rows) error {
+			var topic, kind, component string
+			var partition int32
+			var n uint64
+			var unsure uint8
+			var at time.Time
+			if err := r.Scan(&topic, &partition, &kind, &component, &n, &unsure, &at); err != nil {
+				return err
+			}
+			count := fmt.Sprintf("%d records", n)
+			if unsure > 0 {
+				count = fmt.Sprintf("at least %d records, or an unknown number,", n)
+			}
+			t.caveat("log_lost: %s of %s/%d were lost before %s had read them (%s, noticed %s); calls may be among them",
+				count, topic, partition, component, kind, Time{at})
+			return nil
+		})
+	var missing *clickhouse.Exception
+	if errors.As(err, &missing) && missing.Code == unknownTable {
+		return nil // a schema of the version before
+	}
+	return err
+}
+
+// checkUnnamed adds a caveat for a resource if runs changed resources of its type without naming
+// them, or the whole collection: it may be among them.
+func (t *Touched) checkUnnamed(ctx context.Context, db DB, win Window) error {
+	kind, id, typed := cut(t.Subject.Value)
+	if t.Subject.Kind != "resource" || !typed || id == "?" || id == "*" {
+		return nil
+	}
+	var w where
+	w.add("resource IN (concat({type:String}, ':?'), concat({type:String}, ':*'))", named("type", kind))
+	w.add("effect NOT IN ('read', 'unknown')")
+	w.between("first_at", "last_at", win.Since, win.Until)
+	var runs uint64
+	err := each(ctx, db, "runs that changed resources without naming them", "SELECT uniqExact(run_id) FROM touches "+w.String(), w.params,
+		func(r driver.Rows) error { return r.Scan(&runs) })
+	if err == nil && runs > 0 {
+		t.caveat("resource_not_logged: %d runs changed a %s without naming it (%s:?) or all of them (%s:*); this one may be among them: "+
+			"flyball touched --resource '%s:?'", runs, kind, kind, kind, kind)
+	}
+	return err
+}
+
+// readStoredSince reads the time of the oldest stored call.
+func (t *Touched) readStoredSince(ctx context.Context, db DB, _ Window) error {
+	return each(ctx, db, "the oldest call", "SELECT min(start_time), count() > 0 FROM calls_store", nil, func(r driver.Rows) error {
+		var at time.Time
+		var some uint8
+		err := r.Scan(&at, &some)
+		if some > 0 {
+			t.StoredSince = Time{at}
+		}
+		return err
+	})
+}
+
 func (t *Touched) caveat(format string, args ...any) {
 	t.Caveats = append(t.Caveats, fmt.Sprintf(format, args...))
 }
 
-// nothingFound adds the caveat for a subject without stored calls: the subject may still have
-// made calls.
-func (t *Touched) nothingFound() {
-	t.caveat("nothing_found: no call of %s %q is stored in that time; it may be misspelt, or its calls never arrived", t.Subject.Kind,
-		t.Subject.Value)
+// AddCaveat adds a sentence about what is not known, which begins with its key. The report is not
+// complete then.
+func (t *Touched) AddCaveat(sentence string) {
+	t.Caveats = append([]string{sentence}, t.Caveats...)
+	t.Complete = false
 }
 
-// AddLagCaveat adds the caveat that some parts have not yet processed all calls up to the end
-// of the report.
-func (t *Touched) AddLagCaveat(what string) {
-	t.Caveats = append([]string{"ingest_lag: " + what + "; calls may be missing"}, t.Caveats...)
-	t.Complete = false
+// Unread is a partition with records that were not stored before the report was read.
+type Unread struct {
+	Part      string `json:"part"` // ingest, detect, store: the part that has not read them
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"` // -1: of all partitions
+	Records   int64  `json:"records"`
+}
+
+func (u Unread) String() string {
+	if u.Partition < 0 {
+		return fmt.Sprintf("%s is %d records behind in %s", u.Part, u.Records, u.Topic)
+	}
+	return fmt.Sprintf("%s is %d records behind in %s/%d", u.Part, u.Records, u.Topic, u.Partition)
+}
+
+// maxUnreadNamed is the maximum number of partitions that a caveat names.
+const maxUnreadNamed = 5
+
+// AddUnread adds the caveat that partitions had unread records when the report was read.
+func (t *Touched) AddUnread(list []Unread) {
+	if len(list) == 0 {
+		return
+	}
+	t.Unread = list
+	text := ""
+	for i, u := range list {
+		if i == maxUnreadNamed {
+			text += fmt.Sprintf(", and in %d more partitions", len(list)-i)
+			break
+		}
+		if i > 0 {
+			text += ", "
+		}
+		text += u.String()
+	}
+	t.AddCaveat("ingest_lag: " + text + "; calls may be missing")
 }
 
 // AddLagUnknownCaveat adds the caveat that the progress of the parts could not be read.
 func (t *Touched) AddLagUnknownCaveat(why string) {
-	t.Caveats = append([]string{"lag_unknown: " + why + ", so it is not known whether calls are still on their way"}, t.Caveats...)
-	t.Complete = false
+	t.AddCaveat("lag_unknown: " + why + ", so it is not known whether calls are still on their way")
 }

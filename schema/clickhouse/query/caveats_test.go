@@ -40,7 +40,7 @@ func TestEachReasonForDoubtIsACaveat(t *testing.T) {
 // A report is never complete while its sources have unprocessed data, whatever it contains.
 func TestReportBehindItsSourcesIsNotComplete(t *testing.T) {
 	for name, add := range map[string]func(*Touched){
-		"ingest_lag":  func(t *Touched) { t.AddLagCaveat("detect is 40 s behind") },
+		"ingest_lag":  func(t *Touched) { t.AddUnread([]Unread{{"detect", "flyball.calls", 3, 40}}) },
 		"lag_unknown": func(t *Touched) { t.AddLagUnknownCaveat("no part answered") },
 	} {
 		report := &Touched{Complete: true, Caveats: []string{"late_data: 1"}}
@@ -108,7 +108,7 @@ func TestNobodysFindingsAreNotEverybodys(t *testing.T) {
 		t.Errorf("%v, %v, asked %q", list, err, db.asked)
 	}
 	if _, err := FindingsOfTenants(t.Context(), db, []string{"acme"}, 10); !errors.Is(err, errRefused) || !strings.Contains(db.asked,
-		"{tenants:String}") || strings.Contains(db.asked, "acme") {
+		"{tenant_list:String}") || strings.Contains(db.asked, "acme") {
 		t.Errorf("%v, asked %q", err, db.asked)
 	}
 }
@@ -156,7 +156,7 @@ func TestNamesAreNeverPartOfTheText(t *testing.T) {
 			_, err := Gates(ctx, db, name, time.Time{}, time.Time{})
 			return err
 		},
-		"a finding": func(ctx context.Context, db DB) error { _, err := FindingByID(ctx, db, name); return err },
+		"a finding": func(ctx context.Context, db DB) error { _, err := ResolveFinding(ctx, db, "", name); return err },
 		"after trip": func(ctx context.Context, db DB) error {
 			_, err := CallsAfterTrip(ctx, db, name, time.Time{})
 			return err

@@ -122,6 +122,15 @@ func printable(name string, v reflect.Value) any {
 	return v.Interface()
 }
 
+// UnfinishedMutations returns the number of changes of stored rows, such as a new column that is
+// filled, that ClickHouse has not finished in the database.
+func UnfinishedMutations(ctx context.Context, db DB) (n int, err error) {
+	var count uint64
+	err = each(ctx, db, "unfinished mutations", "SELECT count() FROM system.mutations WHERE database = currentDatabase() AND NOT is_done", nil,
+		func(r driver.Rows) error { return r.Scan(&count) })
+	return int(count), err
+}
+
 // Time prints as RFC 3339 with nanoseconds, UTC.
 type Time struct{ time.Time }
 

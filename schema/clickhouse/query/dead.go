@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -9,6 +10,7 @@ import (
 
 // DeadLetterRow counts the records of a topic that could not be read, for one reason.
 type DeadLetterRow struct {
+	ID      int64  `json:"id"` // of the newest record: its offset in flyball.dead-letters
 	Topic   string `json:"topic"`
 	Reason  string `json:"reason"`
 	Letters uint64 `json:"letters"`
@@ -33,10 +35,24 @@ max(dead_offset)
 FROM dead_letters `+w.String()+` GROUP BY source_topic, reason ORDER BY n DESC, source_topic, reason`, w.params, func(r driver.Rows) error {
 		var v DeadLetterRow
 		err := r.Scan(&v.Topic, &v.Reason, &v.Letters, &v.FirstAt.Time, &v.LastAt.Time, &v.Bytes, &v.Detail, &v.Sample, &v.DeadOffset)
+		v.ID = v.DeadOffset
 		out = append(out, v)
 		return err
 	})
 	return out, err
+}
+
+// DeadLetterAt returns the offset in flyball.dead-letters of the newest record from a place, TOPIC/PARTITION/OFFSET/ITEM.
+func DeadLetterAt(ctx context.Context, db DB, place string) (int64, error) {
+	offset := int64(-1)
+	err := each(ctx, db, "dead letters", `SELECT max(dead_offset) FROM dead_letters
+WHERE concat(source_topic, '/', toString(source_partition), '/', toString(source_offset), '/', toString(item)) = {place:String}
+HAVING count() > 0`, []any{named("place", place)}, func(r driver.Rows) error { return r.Scan(&offset) })
+	if err == nil && offset < 0 {
+		err = fmt.Errorf("no dead letter has the id %q: it is a number, the first column of flyball dead-letters, or TOPIC/PARTITION/OFFSET/ITEM",
+			place)
+	}
+	return offset, err
 }
 
 // ReplayedPlaces returns the positions of dead letters that became calls after a replay.

@@ -20,8 +20,13 @@ type Hit struct {
 }
 
 // Find returns the runs in which a term occurs: as run id or key, request id, trace,
-// address, host, credential id, agent, principal, task or resource.
+// address, host, credential id, agent, principal, task or resource. At most limit runs are
+// returned for a field. Calls counts the calls of the run in which the term occurs; for a field
+// of the run itself, all its calls.
 func Find(ctx context.Context, db DB, term string, limit int) ([]Hit, error) {
+	if partition, offset, ok := parseRecord(term); ok {
+		return runsOfRecord(ctx, db, partition, offset)
+	}
 	out := []Hit{}
 	params := []any{named("term", term)}
 	take := func(field string) func(driver.Rows) error {
@@ -44,15 +49,28 @@ func Find(ctx context.Context, db DB, term string, limit int) ([]Hit, error) {
 		}
 	}
 	for _, field := range []string{"request_id", "trace_id", "client_ip", "host", "tool_name", "agent_asserted"} {
-		sql := fmt.Sprintf("SELECT toString(run_id) AS id, any(run_key), any(agent_id), count(), min(start_time), max(start_time) AS at "+
-			"FROM calls WHERE %s = {term:String} GROUP BY id ORDER BY at DESC LIMIT %d", field, limit)
-		if err := each(ctx, db, "calls by "+field, sql, params, take(field)); err != nil {
+		if err := each(ctx, db, "calls by "+field, runsOfCalls(field+" = {term:String}", "", limit), params, take(field)); err != nil {
 			return nil, err
 		}
 	}
-	sql := fmt.Sprintf("SELECT toString(run_id) AS id, '', '', toUInt64(0), min(first_at), max(last_at) AS at FROM touches "+
-		"WHERE resource = {term:String} GROUP BY id ORDER BY at DESC LIMIT %d", limit)
-	return out, each(ctx, db, "touches", sql, params, take("resource"))
+	touching := fmt.Sprintf("SELECT run_id FROM touches WHERE resource = {term:String} GROUP BY run_id "+
+		"ORDER BY max(last_at) DESC LIMIT %d", limit)
+	return out, each(ctx, db, "touches", runsOfCalls("has(resources, {term:String})", touching, limit), params, take("resource"))
+}
+
+// runsOfCalls selects the runs of the calls that a condition selects, with their keys and agents.
+// Only calls that count are counted; a run with other rows only has one call at least. runs
+// limits the runs; empty: all.
+func runsOfCalls(condition, runs string, limit int) string {
+	if runs != "" {
+		condition = "run_id IN (" + runs + ") AND " + condition
+	}
+	hits := fmt.Sprintf("SELECT run_id, anyIf(run_key, run_key != '') AS key, anyIf(agent_id, agent_id != '') AS agent, "+
+		"greatest(countIf(counted), 1) AS n, min(start_time) AS first_at, max(start_time) AS at FROM calls WHERE %s GROUP BY run_id "+
+		"ORDER BY at DESC, run_id LIMIT %d", condition, limit)
+	return "SELECT toString(h.run_id), if(r.run_key = '', h.key, r.run_key), if(r.agent_id = '', h.agent, r.agent_id), h.n, h.first_at, " +
+		"h.at FROM (" + hits + ") AS h LEFT JOIN (SELECT run_id, run_key, agent_id FROM runs WHERE run_id IN (SELECT run_id FROM (" + hits +
+		"))) AS r ON r.run_id = h.run_id ORDER BY h.at DESC, h.run_id"
 }
 
 // StitchingRow is the number of calls of a producer that a rule bound.

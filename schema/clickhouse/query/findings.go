@@ -15,6 +15,7 @@ import (
 type Finding struct {
 	ID           string                `json:"finding_id"`
 	RunID        string                `json:"run_id"`
+	Tenant       string                `json:"tenant,omitempty"`
 	AgentID      string                `json:"agent_id,omitempty"`
 	Family       string                `json:"family"`
 	Level        string                `json:"level"`
@@ -23,7 +24,8 @@ type Finding struct {
 	UpdatedAt    time.Time             `json:"updated_at"`
 	Score        float64               `json:"score"`
 	ExpectedRate float64               `json:"expected_rate"`
-	ExpectedOf   string                `json:"expected_of,omitempty"` // own, peers, everybody, tail; absent for families without a rate
+	ExpectedOf   string                `json:"expected_of,omitempty"`   // own, peers, everybody, tail; absent for families without a rate
+	ExpectedRuns uint64                `json:"expected_runs,omitempty"` // clean runs that the score was compared with
 	Delay        uint32                `json:"delay_calls"`
 	Exposure     schema.Exposure       `json:"exposure"`
 	Summary      string                `json:"summary"`
@@ -35,12 +37,19 @@ type Finding struct {
 	Verdict string `json:"verdict,omitempty"`
 	Judge   string `json:"verdict_by,omitempty"`
 	Because string `json:"verdict_why,omitempty"`
+	// JudgedAt is when the verdict was recorded.
+	JudgedAt *time.Time `json:"verdict_at,omitempty"`
 }
 
 // FindingFilter limits findings; zero values do not limit.
 type FindingFilter struct {
+	Tenants      []string
 	Agent        string
-	MinLevel     string    // annotate, alert, trip
+	RunID        string
+	Level        string // exactly this one: annotate, alert, trip
+	MinLevel     string
+	State        string    // open, closed
+	Families     []string  // any of these
 	Since, Until time.Time // limits of the time of the last change
 	Limit        int
 }
@@ -54,11 +63,26 @@ func Findings(ctx context.Context, db DB, limit int) ([]Finding, error) {
 func FindingsMatching(ctx context.Context, db DB, f FindingFilter) ([]Finding, error) {
 	var w where
 	w.between("updated_at", "updated_at", f.Since, f.Until)
-	if f.Agent != "" {
-		w.add("agent_id = {agent:String}", named("agent", f.Agent))
+	for _, c := range []struct{ condition, name, value string }{
+		{"agent_id = {agent:String}", "agent", f.Agent}, {"run_id = {run:UUID}", "run", f.RunID}, {"level = {level:String}", "level", f.Level},
+		{"level >= {min_level:String}", "min_level", f.MinLevel}, {"state = {state:String}", "state", f.State},
+	} {
+		if c.value != "" {
+			w.add(c.condition, named(c.name, c.value))
+		}
 	}
-	if f.MinLevel != "" {
-		w.add("level >= {level:String}", named("level", f.MinLevel))
+	for column, list := range map[string][]string{"tenant": f.Tenants, "family": f.Families} {
+		if len(list) == 0 {
+			continue
+		}
+		text, err := json.Marshal(list)
+		if err != nil {
+			return nil, err
+		}
+		w.add("has(JSONExtract({"+column+"_list:String}, 'Array(String)'), "+column+")", named(column+"_list", string(text)))
+	}
+	if f.Limit <= 0 {
+		f.Limit = 100
 	}
 	return findings(ctx, db, w.String(), f.Limit, w.params...)
 }
@@ -69,35 +93,78 @@ func FindingsOfTenants(ctx context.Context, db DB, tenants []string, limit int) 
 	if len(tenants) == 0 {
 		return []Finding{}, nil
 	}
-	list, err := json.Marshal(tenants)
-	if err != nil {
-		return nil, err
-	}
-	return findings(ctx, db, "WHERE has(JSONExtract({tenants:String}, 'Array(String)'), tenant)", limit, named("tenants", string(list)))
+	return FindingsMatching(ctx, db, FindingFilter{Tenants: tenants, Limit: limit})
 }
 
-// HasFinding reports whether a tenant has a finding with an id.
-func HasFinding(ctx context.Context, db DB, tenant, id string) (bool, error) {
-	list, err := findings(ctx, db, "WHERE tenant = {tenant:String} AND finding_id = {id:String}", 1, named("tenant", tenant), named("id", id))
-	return len(list) > 0, err
+// maxFindingCandidates is how many findings an ambiguous term lists.
+const maxFindingCandidates = 20
+
+// AmbiguousFinding is the error for a term that several findings fit.
+type AmbiguousFinding struct {
+	Term       string
+	Candidates []Finding // at most maxFindingCandidates
 }
 
-// FindingByID returns one finding; the error wraps ErrNotFound if there is none.
-func FindingByID(ctx context.Context, db DB, id string) (Finding, error) {
-	list, err := findings(ctx, db, "WHERE finding_id = {id:String}", 1, named("id", id))
-	if err == nil && len(list) == 0 {
-		err = fmt.Errorf("finding %q: %w", id, ErrNotFound)
+func (a *AmbiguousFinding) Error() string {
+	return fmt.Sprintf("%q fits %d findings: use the id of one", a.Term, len(a.Candidates))
+}
+
+// ResolveFinding returns the finding of a tenant ("": of any) with an id, a unique prefix of at least
+// six characters of an id, or the id or own key of a run that has one finding. The error wraps
+// ErrNotFound or is an AmbiguousFinding.
+func ResolveFinding(ctx context.Context, db DB, tenant, term string) (Finding, error) {
+	var w where
+	if tenant != "" {
+		w.add("tenant = {tenant:String}", named("tenant", tenant))
 	}
+	w.add(`(finding_id = {term:String} OR length({term:String}) >= 6 AND (startsWith(finding_id, {term:String})
+OR startsWith(toString(run_id), lower({term:String}))) OR run_id IN (SELECT run_id FROM runs WHERE run_key = {term:String}))`,
+		named("term", term))
+	list, err := findings(ctx, db, w.String(), maxFindingCandidates, w.params...)
 	if err != nil {
 		return Finding{}, err
 	}
-	return list[0], nil
+	for i := range list {
+		if list[i].ID == term {
+			return list[i], nil
+		}
+	}
+	switch len(list) {
+	case 0:
+		return Finding{}, fmt.Errorf("finding %q: %w", term, ErrNotFound)
+	case 1:
+		return list[0], nil
+	}
+	return Finding{}, &AmbiguousFinding{term, list}
+}
+
+// Verdict is one verdict of a person on a finding.
+type Verdict struct {
+	Verdict string `json:"verdict"` // true, benign, test
+	At      Time   `json:"at"`
+	By      string `json:"by"`
+	Why     string `json:"why"`
+}
+
+// Verdicts returns all verdicts on a finding of a tenant, the latest first. The first one applies.
+func Verdicts(ctx context.Context, db DB, tenant, finding string) ([]Verdict, error) {
+	out := []Verdict{}
+	err := each(ctx, db, "verdicts of a finding", `SELECT toString(verdict), at, by, why FROM verdict_history
+WHERE tenant = {tenant:String} AND finding_id = {id:String} ORDER BY generation DESC`,
+		[]any{named("tenant", tenant), named("id", finding)}, func(r driver.Rows) error {
+			var v Verdict
+			err := r.Scan(&v.Verdict, &v.At.Time, &v.By, &v.Why)
+			out = append(out, v)
+			return err
+		})
+	return out, err
 }
 
 func findings(ctx context.Context, db DB, where string, limit int, params ...any) ([]Finding, error) {
 	rows, err := db.Query(ctx, fmt.Sprintf(`SELECT finding_id, toString(run_id), agent_id, family, toString(level), state, opened_at,
 updated_at, score, expected_rate,
-delay_calls, exposure_calls, exposure_irreversible, summary, evidence, exception, expected_of, toString(v.verdict), v.by, v.why
+delay_calls, exposure_calls, exposure_irreversible, summary, evidence, exception, expected_of, toString(v.verdict), v.by, v.why,
+expected_runs, tenant, v.at
 FROM findings LEFT JOIN verdicts AS v USING (tenant, finding_id) %s ORDER BY updated_at DESC, finding_id LIMIT %d`, where, limit),
 		params...)
 	if err != nil {
@@ -108,9 +175,10 @@ FROM findings LEFT JOIN verdicts AS v USING (tenant, finding_id) %s ORDER BY upd
 	for rows.Next() {
 		var f Finding
 		var evidence string
+		var judgedAt time.Time
 		if err := rows.Scan(&f.ID, &f.RunID, &f.AgentID, &f.Family, &f.Level, &f.State, &f.OpenedAt, &f.UpdatedAt, &f.Score, &f.ExpectedRate,
 			&f.Delay, &f.Exposure.Calls, &f.Exposure.Irreversible, &f.Summary, &evidence, &f.Exception, &f.ExpectedOf, &f.Verdict, &f.Judge,
-			&f.Because); err != nil {
+			&f.Because, &f.ExpectedRuns, &f.Tenant, &judgedAt); err != nil {
 			return nil, err
 		}
 		if err := json.Unmarshal([]byte(evidence), &f.Evidence); err != nil {
@@ -118,6 +186,8 @@ FROM findings LEFT JOIN verdicts AS v USING (tenant, finding_id) %s ORDER BY upd
 		}
 		if f.Judge == "" { // no verdict: the join returns the first value of the enum
 			f.Verdict = ""
+		} else {
+			f.JudgedAt = &judgedAt
 		}
 		out = append(out, f)
 	}

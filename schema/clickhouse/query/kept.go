@@ -36,7 +36,7 @@ func keptRows(ctx context.Context, db DB, subject *where) (source, error) {
 		return source{"calls " + counted, subject.params}, nil
 	}
 	const columns = "run_id, method, path, route, effect, reversibility, outcome, bytes_out, start_time, " +
-		"observer_kind, sample_weight, late, run_confidence, run_rule"
+		"observer_kind, sample_weight, late, run_confidence, run_rule, agent_id"
 	sql := fmt.Sprintf(`(SELECT %[1]s, resources FROM calls %[2]s
 UNION ALL SELECT %[1]s, groupArrayIf(resource, resource != '') AS resources FROM (
  SELECT *, arrayJoin(if(empty(named), [''], named)) AS resource FROM (

@@ -159,6 +159,17 @@ func IsStoredName(ctx context.Context, db DB, field, name string) (bool, error) 
 	return found, err
 }
 
+// RunCaller is who acted in a run; empty: not known.
+type RunCaller struct{ Credential, Version string }
+
+// CallerOfRun returns who acted in a run of a tenant.
+func CallerOfRun(ctx context.Context, db DB, tenant, run string) (c RunCaller, err error) {
+	err = each(ctx, db, "caller of the run", `SELECT credential_id, agent_version FROM runs
+WHERE tenant = {tenant:String} AND run_id = {run:UUID} LIMIT 1`, []any{named("tenant", tenant), named("run", run)},
+		func(r driver.Rows) error { return r.Scan(&c.Credential, &c.Version) })
+	return c, err
+}
+
 // RunsWithSimilarKey returns the runs whose keys are most similar to a term, as
 // suggestions for a mistyped key.
 func RunsWithSimilarKey(ctx context.Context, db DB, term string, limit int) ([]Run, error) {
@@ -171,12 +182,15 @@ func RunsWithSimilarKey(ctx context.Context, db DB, term string, limit int) ([]R
 // RunReport is one run with its calls and linked runs.
 type RunReport struct {
 	Run
-	Identity   map[string]any   `json:"identity"`
-	CallList   []map[string]any `json:"calls"`
-	Scores     []map[string]any `json:"scores"`
-	Findings   []map[string]any `json:"findings"`
-	Decisions  []map[string]any `json:"decisions"`
-	LinkedRuns []LinkedRun      `json:"linked_runs"`
+	Identity  map[string]any   `json:"identity"`
+	CallList  []map[string]any `json:"calls"`
+	Scores    []map[string]any `json:"scores"`
+	Findings  []map[string]any `json:"findings"`
+	Decisions []map[string]any `json:"decisions"`
+	// Breakers contains the latest state of the breakers that the run caused, and of those of its
+	// run, agent, credential and principal.
+	Breakers   []RunBreaker `json:"breakers"`
+	LinkedRuns []LinkedRun  `json:"linked_runs"`
 	// Tree is the calls of the run, and those made on its behalf in linked runs, by their
 	// spans. It is set only if some of the spans describe the agent itself. Unplanned has a
 	// sentence for each producer whose calls are below none of these.
@@ -184,6 +198,22 @@ type RunReport struct {
 	Unplanned []string   `json:"unplanned,omitempty"`
 	// TotalCalls is the number of calls of the run; CallList can be shorter.
 	TotalCalls uint64 `json:"total_calls"`
+	// Caveats are sentences about what the report may not contain. Each begins with its key.
+	Caveats []string `json:"caveats"`
+}
+
+// RunBreaker is the latest state of a breaker that concerns a run.
+type RunBreaker struct {
+	Scope      string `json:"scope"` // kind and value: "run 0f1e…"
+	State      string `json:"state"`
+	Mode       string `json:"mode"`
+	Generation uint64 `json:"generation"`
+	At         Time   `json:"at"`
+	ExpiresAt  Time   `json:"expires_at"` // null: open until it is reset
+	Reason     string `json:"reason"`
+	By         string `json:"by,omitempty"`
+	FindingID  string `json:"finding_id,omitempty"`
+	Caused     bool   `json:"caused"` // this run caused it
 }
 
 // LinkedRun is another run that is related to this one.
@@ -206,13 +236,16 @@ const callColumns = "* EXCEPT (counted, denied_by_flyball)"
 func RunInFull(ctx context.Context, db DB, run Run, limit int) (*RunReport, error) {
 	id := []any{named("id", run.RunID)}
 	rep := &RunReport{Run: run, TotalCalls: run.Calls, Scores: []map[string]any{}, Findings: []map[string]any{},
-		Decisions: []map[string]any{}, LinkedRuns: []LinkedRun{}}
+		Decisions: []map[string]any{}, Breakers: []RunBreaker{}, LinkedRuns: []LinkedRun{}, Caveats: []string{}}
 	var err error
 	if rep.CallList, err = records(ctx, db, "calls of the run", fmt.Sprintf(
 		"SELECT "+callColumns+" FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} "+
 			"ORDER BY start_time, source_topic, source_partition, source_offset, item LIMIT %d", limit),
 		append(id, named("tenant", run.Tenant))); err != nil {
 		return nil, err
+	}
+	if len(rep.CallList) == limit {
+		rep.Caveats = append(rep.Caveats, fmt.Sprintf("calls_limited: only the first %d rows of calls were read (--limit)", limit))
 	}
 	rep.CallList = mergeObservations(rep.CallList)
 	identity, err := records(ctx, db, "identity of the run", `SELECT agent_id, agent_name, agent_version, agent_source, agent_trust,
@@ -226,14 +259,8 @@ FROM runs WHERE run_id = {id:UUID}`, id)
 	if len(identity) > 0 {
 		rep.Identity = identity[0]
 	}
-	for table, into := range map[string]*[]map[string]any{"scores": &rep.Scores, "findings": &rep.Findings, "decisions": &rep.Decisions} {
-		rows, err := records(ctx, db, table, "SELECT * FROM "+table+" WHERE run_id = {id:UUID}", id)
-		if err != nil {
-			return nil, err
-		}
-		if rows != nil {
-			*into = rows
-		}
+	if err := rep.readJudgement(ctx, db); err != nil {
+		return nil, err
 	}
 	err = each(ctx, db, "linked runs", `SELECT toString(linked), how FROM (
 SELECT parent_run_id AS linked, 'parent' AS how FROM runs WHERE run_id = {id:UUID}
@@ -261,6 +288,61 @@ UNION ALL SELECT run_id, 'child' FROM runs WHERE parent_run_id = {id:UUID}
 		}
 	}
 	return rep, rep.draw(ctx, db, limit)
+}
+
+// readJudgement reads the run's scores, findings, decisions and breakers, each in the order of time.
+func (rep *RunReport) readJudgement(ctx context.Context, db DB) error {
+	id := []any{named("id", rep.RunID)}
+	for _, v := range []struct {
+		into         *[]map[string]any
+		table, order string
+	}{{&rep.Scores, "scores", "at, value"}, {&rep.Findings, "findings", "opened_at, finding_id"},
+		{&rep.Decisions, "decisions", "at, decision_id"}} {
+		rows, err := records(ctx, db, v.table, "SELECT * FROM "+v.table+" WHERE run_id = {id:UUID} ORDER BY "+v.order, id)
+		if err != nil {
+			return err
+		}
+		if rows != nil {
+			*v.into = rows
+		}
+	}
+	for _, s := range rep.Scores {
+		s["call"] = fmt.Sprintf("%v/%v/%v", s["calls_partition"], s["calls_offset"], s["item"])
+		s["top"] = contributions(s)
+	}
+	return each(ctx, db, "breakers of the run", `SELECT concat(toString(scope_kind), ' ', scope_value) AS scope, toString(state), mode, generation, at,
+expires_at, reason, by, finding_id, run_id = {id:UUID} FROM breakers
+WHERE tenant = {tenant:String} AND (run_id = {id:UUID} OR scope_kind = 'run' AND scope_value = {run:String}
+ OR scope_kind = 'agent' AND scope_value = {agent:String} OR scope_kind = 'credential' AND scope_value = {credential:String}
+ OR scope_kind = 'principal' AND scope_value = {principal:String})
+ORDER BY generation DESC LIMIT 1 BY scope LIMIT 50`, append(id, named("tenant", rep.Tenant), named("run", rep.RunID), named("agent", rep.AgentID),
+		named("credential", rep.CredentialID), named("principal", rep.PrincipalID)), func(r driver.Rows) error {
+		var b RunBreaker
+		var caused uint8
+		err := r.Scan(&b.Scope, &b.State, &b.Mode, &b.Generation, &b.At.Time, &b.ExpiresAt.Time, &b.Reason, &b.By, &b.FindingID, &caused)
+		if b.Caused = caused > 0; b.ExpiresAt.Unix() == 0 {
+			b.ExpiresAt = Time{}
+		}
+		rep.Breakers = append(rep.Breakers, b)
+		return err
+	})
+}
+
+// contributions returns the features of a score with their values, the largest first. A value
+// that is not known is NaN.
+func contributions(score map[string]any) []map[string]any {
+	out := []map[string]any{}
+	features, _ := score["features"].([]string)
+	for i, f := range features {
+		c := map[string]any{"feature": f}
+		for _, name := range []string{"observed", "usual", "peers", "humans"} {
+			if values, ok := score[name].([]float64); ok && i < len(values) {
+				c[name] = values[i]
+			}
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 // maxDrawnRuns is the maximum number of linked runs in the tree of a run.

@@ -20,15 +20,31 @@ type Subject struct {
 
 // Touched is the touched set of a subject.
 type Touched struct {
-	Subject   Subject           `json:"subject"`
-	Run       *Run              `json:"run,omitempty"`
-	Since     Time              `json:"since"`
-	Until     Time              `json:"until"`
-	Calls     uint64            `json:"calls"`
-	Complete  bool              `json:"complete"`
-	Caveats   []string          `json:"caveats"`
+	Subject Subject `json:"subject"`
+	Run     *Run    `json:"run,omitempty"`
+	// Since and Until are the time window that was asked for. An end that was not asked for is the
+	// time of the first or last call, and null without calls: then everything that is stored was
+	// read.
+	Since Time `json:"since"`
+	Until Time `json:"until"`
+	// StoredSince is the time of the oldest stored call of any subject; null: no call is stored.
+	StoredSince Time `json:"stored_since"`
+	// AsOf is the time up to which all records in Kafka were read and stored before the report was
+	// read; null: there were unread records, or that is not known.
+	AsOf     Time     `json:"as_of"`
+	Calls    uint64   `json:"calls"`
+	Complete bool     `json:"complete"`
+	Caveats  []string `json:"caveats"`
+	// Near contains stored subjects that may have been meant. It is set only if the subject itself
+	// is not stored.
+	Near      []Near            `json:"near,omitempty"`
+	Unread    []Unread          `json:"unread,omitempty"`
 	Resources []TouchedResource `json:"resources"`
 	Totals    Totals            `json:"totals"`
+	// Runs describes the runs of the rows, at most maxDescribedRuns of them.
+	Runs []TouchingRun `json:"runs"`
+	// Coverage counts the logged calls by gateway, and how many of them were sent to the check.
+	Coverage []GatewayCoverage `json:"coverage"`
 	// OtherCallers made calls in the run's traces under a different identity. Resources and
 	// totals do not include these calls.
 	OtherCallers []OtherCaller `json:"other_callers,omitempty"`
@@ -49,7 +65,9 @@ type TouchedResource struct {
 	BytesOut      uint64   `json:"bytes_out"`
 	FirstAt       Time     `json:"first_at"`
 	LastAt        Time     `json:"last_at"`
-	Runs          []string `json:"runs"`
+	Agents        []string `json:"agents"`    // at most 20
+	Runs          []string `json:"runs"`      // at most 20 of RunCount
+	RunCount      uint64   `json:"run_count"` // number of different runs
 	Via           []string `json:"via"`
 }
 
@@ -68,15 +86,72 @@ const maxResourceRuns = 1000
 
 // TouchedBy reads the touched set of a subject. For a run, Value is a run id.
 func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*Touched, error) {
-	t := &Touched{Subject: s, Run: run, Since: Time{win.Since}, Until: Time{win.Until}, Caveats: []string{}, Resources: []TouchedResource{},
+	t := newTouched(s, win)
+	t.Run = run
+	own, err := t.ownCalls(ctx, db, run, win)
+	if err != nil {
+		return nil, err
+	}
+	own.between("start_time", "start_time", win.Since, win.Until)
+	rows, err := keptRows(ctx, db, own)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.loadOwn(ctx, db, rows); err != nil {
+		return nil, err
+	}
+	if s.Kind == "run" {
+		err = t.loadDownstream(ctx, db, run, win)
+	} else {
+		err = t.checkDownstream(ctx, db, own)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := t.loadCaveats(ctx, db, rows, own, win); err != nil {
+		return nil, err
+	}
+	t.sortByDanger()
+	if err := t.describeRuns(ctx, db); err != nil {
+		return nil, err
+	}
+	if t.Calls == 0 {
+		if err := t.explainNothing(ctx, db); err != nil {
+			return nil, err
+		}
+	}
+	t.Complete = len(t.Caveats) == 0
+	return t, nil
+}
+
+// callsOfName selects the calls of an agent, a credential or a principal: those whose row names
+// it, also in runs that another name ended up with, and those without a name in its runs, which
+// an observer that does not know the caller has logged.
+const callsOfName = `(tenant, run_id) IN (SELECT tenant, run_id FROM runs WHERE %[1]s_id = {value:String}
+UNION DISTINCT SELECT tenant, run_id FROM calls_store WHERE %[1]s_id = {value:String})
+AND (%[1]s_id = {value:String} OR %[1]s_id = '' AND (tenant, run_id) IN (SELECT tenant, run_id FROM runs WHERE %[1]s_id = {value:String}))`
+
+func newTouched(s Subject, win Window) *Touched {
+	return &Touched{Subject: s, Since: Time{win.Since}, Until: Time{win.Until}, Caveats: []string{}, Resources: []TouchedResource{},
+		Runs: []TouchingRun{}, Coverage: []GatewayCoverage{},
 		Totals: Totals{ByEffect: map[string]uint64{}, ByReversibility: map[string]uint64{}}}
+}
+
+// Unknown returns the report on a subject that was not looked up. why is its caveat.
+func Unknown(s Subject, win Window, why string) *Touched {
+	t := newTouched(s, win)
+	t.caveat("subject_unknown: %s", why)
+	return t
+}
+
+// ownCalls returns the condition for the calls that the subject made itself.
+func (t *Touched) ownCalls(ctx context.Context, db DB, run *Run, win Window) (*where, error) {
 	var own where
-	switch s.Kind {
+	switch s := t.Subject; s.Kind {
 	case "run":
 		own.add("tenant = {tenant:String} AND run_id = {id:UUID}", named("tenant", run.Tenant), named("id", run.RunID))
 	case "agent", "credential", "principal":
-		own.add(fmt.Sprintf("(tenant, run_id) IN (SELECT tenant, run_id FROM runs WHERE %[1]s_id = {value:String}) "+
-			"AND %[1]s_id = {value:String}", s.Kind), named("value", s.Value))
+		own.add(fmt.Sprintf(callsOfName, s.Kind), named("value", s.Value))
 	case "resource":
 		sql, params := newestRunsOf(s.Value, win)
 		var runs uint64
@@ -86,39 +161,14 @@ func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*To
 			return nil, err
 		}
 		if runs > maxResourceRuns {
-			t.caveat("only the %d newest runs that touched it were looked into", maxResourceRuns)
-		}
-		if runs == 0 {
-			t.nothingFound()
-			return t, nil
+			t.caveat("more_runs: only the %d newest runs that touched it were looked into", maxResourceRuns)
 		}
 		own.add(fmt.Sprintf("run_id IN (%s LIMIT %d)", sql, maxResourceRuns), params...)
 		own.add("has(resources, {value:String})", named("value", s.Value))
 	default:
 		return nil, fmt.Errorf("subject %q is none of run, agent, credential, principal, resource", s.Kind)
 	}
-	own.between("start_time", "start_time", win.Since, win.Until)
-	rows, err := keptRows(ctx, db, &own)
-	if err != nil {
-		return nil, err
-	}
-	if err := t.loadOwn(ctx, db, rows, s); err != nil {
-		return nil, err
-	}
-	if s.Kind == "run" {
-		if err := t.loadDownstream(ctx, db, run); err != nil {
-			return nil, err
-		}
-	}
-	if err := t.loadCaveats(ctx, db, rows); err != nil {
-		return nil, err
-	}
-	t.sortByDanger()
-	if t.Calls == 0 {
-		t.nothingFound()
-	}
-	t.Complete = len(t.Caveats) == 0
-	return t, nil
+	return &own, nil
 }
 
 // newestRunsOf selects the runs that touched a resource in a time window, the newest first.
@@ -144,18 +194,24 @@ func uuids(ids []string) string {
 const touchedGroups = `arrayJoin(if(empty(resources), ['%s'], resources)) AS resource, method, route, toString(effect) AS did,
 toString(reversibility) AS undo,
 count() AS n, countIf(outcome IN ('ok', 'unknown')) AS good, countIf(outcome = 'denied') AS refused, sum(bytes_out) AS bytes,
-min(start_time) AS first_at, max(start_time) AS last_at, groupUniqArray(20)(toString(run_id)) AS runs`
+min(start_time) AS first_at, max(start_time) AS last_at, groupUniqArrayIf(20)(agent_id, agent_id != '') AS agents,
+groupUniqArray(20)(toString(run_id)) AS runs, uniqExact(run_id) AS run_count`
 
-// loadOwn reads the calls that the subject made itself.
-func (t *Touched) loadOwn(ctx context.Context, db DB, rows source, s Subject) error {
-	err := each(ctx, db, "touched resources", "SELECT "+fmt.Sprintf(touchedGroups, "")+" FROM "+rows.from+
-		" GROUP BY resource, method, route, did, undo", rows.params, func(r driver.Rows) error {
-		v, err := scanTouched(r)
-		if err == nil && (s.Kind != "resource" || v.Resource == s.Value) {
-			t.Resources = append(t.Resources, v)
-		}
-		return err
-	})
+// loadOwn reads the calls that the subject made itself. For a resource there is a row for each
+// run, so that each row names who touched it.
+func (t *Touched) loadOwn(ctx context.Context, db DB, rows source) error {
+	group := " GROUP BY resource, method, route, did, undo"
+	if t.Subject.Kind == "resource" {
+		group += ", run_id"
+	}
+	err := each(ctx, db, "touched resources", "SELECT "+fmt.Sprintf(touchedGroups, "")+" FROM "+rows.from+group, rows.params,
+		func(r driver.Rows) error {
+			v, err := scanTouched(r)
+			if err == nil && (t.Subject.Kind != "resource" || v.Resource == t.Subject.Value) {
+				t.Resources = append(t.Resources, v)
+			}
+			return err
+		})
 	if err != nil {
 		return err
 	}
@@ -188,26 +244,27 @@ func scanTouched(r driver.Rows, more ...any) (TouchedResource, error) {
 	var v TouchedResource
 	v.Via = []string{}
 	err := r.Scan(append([]any{&v.Resource, &v.Method, &v.Route, &v.Effect, &v.Reversibility, &v.Calls, &v.OK, &v.Denied, &v.BytesOut,
-		&v.FirstAt.Time, &v.LastAt.Time, &v.Runs}, more...)...)
+		&v.FirstAt.Time, &v.LastAt.Time, &v.Agents, &v.Runs, &v.RunCount}, more...)...)
 	v.Failed = v.Calls - v.OK - v.Denied
 	v.Type, _, _ = strings.Cut(v.Resource, ":")
 	if v.Resource == "" {
 		v.Resource, v.Type = "?:?", "?"
 	}
 	sort.Strings(v.Runs)
+	sort.Strings(v.Agents)
 	return v, err
 }
 
 // loadDownstream reads the calls that other services made in the run's traces. They belong to
 // its touched set, unless their caller has a different identity. A call of the run that the
 // called service also logged counts once, unless the second row names another resource.
-func (t *Touched) loadDownstream(ctx context.Context, db DB, run *Run) error {
+func (t *Touched) loadDownstream(ctx context.Context, db DB, run *Run, win Window) error {
 	linked, err := sharingTraces(ctx, db, run)
 	if err != nil {
 		return err
 	}
 	if linked.more {
-		t.caveat("more than %d other runs share its traces; %d were looked into", maxLinkedRuns, maxLinkedRuns)
+		t.caveat("more_runs: more than %d other runs share its traces; %d were looked into", maxLinkedRuns, maxLinkedRuns)
 	}
 	if t.OtherCallers = linked.others; len(linked.others) > 0 {
 		var n uint64
@@ -221,15 +278,16 @@ func (t *Touched) loadDownstream(ctx context.Context, db DB, run *Run) error {
 	if len(linked.behalf) == 0 {
 		return nil
 	}
-	params := []any{named("tenant", run.Tenant), named("id", run.RunID)}
+	w := where{params: []any{named("tenant", run.Tenant), named("id", run.RunID)}}
+	w.add("tenant = {tenant:String} AND run_id IN (" + uuids(linked.behalf) + ") AND trace_id IN (" + ownTraces + ")")
+	w.add(`(trace_id, method, path, resources) NOT IN (SELECT trace_id, method, path, resources FROM calls WHERE tenant = {tenant:String}
+AND run_id = {id:UUID} AND trace_id != '')`)
+	w.between("start_time", "start_time", win.Since, win.Until)
 	sql := "SELECT " + fmt.Sprintf(touchedGroups, "") + `, groupUniqArray(20)(multiIf(agent_source = 'trace_binding' AND observer != '',
 observer, agent_id != '' AND NOT startsWith(agent_id, 'ip:'), agent_id, observer != '', observer, api != '', api, credential_id)) AS via
-FROM calls WHERE tenant = {tenant:String} AND run_id IN (` + uuids(linked.behalf) + `)
-AND trace_id IN (` + ownTraces + `)
-AND (trace_id, method, path, resources) NOT IN (SELECT trace_id, method, path, resources FROM calls WHERE tenant = {tenant:String}
-AND run_id = {id:UUID} AND trace_id != '')
+FROM calls ` + w.String() + ` AND (counted OR record_id IN (` + unnamedDownstream(&w) + `))
 GROUP BY resource, method, route, did, undo`
-	return each(ctx, db, "calls made on the run's behalf", sql, params, func(r driver.Rows) error {
+	return each(ctx, db, "calls made on the run's behalf", sql, w.params, func(r driver.Rows) error {
 		var via []string
 		v, err := scanTouched(r, &via)
 		if err != nil {
@@ -241,6 +299,32 @@ GROUP BY resource, method, route, did, undo`
 		t.count(v.Effect, v.Reversibility, v.Calls)
 		return nil
 	})
+}
+
+// unnamedDownstream selects the record ids of rows that do not count and have a resource that no
+// row which counts names for the same run, method and path.
+func unnamedDownstream(w *where) string {
+	return `SELECT record_id FROM (SELECT record_id, run_id, method, path, arrayJoin(if(empty(resources), [''], resources)) AS named
+FROM calls ` + w.String() + ` AND NOT counted AND observer_kind != 'gate')
+WHERE (run_id, method, path, named) NOT IN (SELECT run_id, method, path, arrayJoin(if(empty(resources), [''], resources))
+FROM calls ` + w.String() + ` AND counted)`
+}
+
+// checkDownstream adds a caveat if other runs share traces with the subject's calls: only for one
+// run the calls of its traces are read.
+func (t *Touched) checkDownstream(ctx context.Context, db DB, own *where) error {
+	var n uint64
+	sql := `SELECT uniqExact(run_id) FROM trace_calls
+WHERE hour >= (SELECT toStartOfHour(min(start_time)) - INTERVAL 1 HOUR FROM calls ` + own.String() + `)
+AND hour <= (SELECT toStartOfHour(max(start_time)) + INTERVAL 1 HOUR FROM calls ` + own.String() + `)
+AND trace_id IN (SELECT DISTINCT toFixedString(unhex(trace_id), 16) FROM calls ` + own.String() + ` AND trace_id != '' LIMIT 10000)
+AND run_id NOT IN (SELECT DISTINCT run_id FROM calls ` + own.String() + `)`
+	err := each(ctx, db, "runs of the same traces", sql, own.params, func(r driver.Rows) error { return r.Scan(&n) })
+	if err == nil && n > 0 {
+		t.caveat("linked_runs: %d other runs share traces with these calls; what was called on its behalf is read for one run at a time: "+
+			"flyball touched RUN", n)
+	}
+	return err
 }
 
 // sortByDanger sorts resources by danger, the most dangerous first.
@@ -256,6 +340,9 @@ func (t *Touched) sortByDanger() {
 		if a.Resource != b.Resource {
 			return a.Resource < b.Resource
 		}
-		return a.Method+a.Route < b.Method+b.Route
+		if x, y := a.Method+a.Route, b.Method+b.Route; x != y {
+			return x < y
+		}
+		return strings.Join(a.Runs, " ") < strings.Join(b.Runs, " ")
 	})
 }

@@ -99,8 +99,9 @@ func insertCallSeenByThree(t *testing.T, c *clickhouse.Conn, at time.Time) query
 			Effect: schema.EffectDelete, Reversibility: schema.Irreversible, ReversibilitySource: schema.ProvenanceMethod,
 			Resources: []schema.Resource{{Type: "order", ID: "7"}}, Attrs: attrs}
 	}
-	insertCalls(t, c, seen(schema.ObserverGateway, "edge"), seen(schema.ObserverGate, "check"),
-		seen(schema.ObserverSidecar, "mesh", schema.Attr{Key: "observation_of", Value: "edge/0/0/0"}))
+	again := seen(schema.ObserverSidecar, "mesh", schema.Attr{Key: "observation_of", Value: "edge/0/0/0"})
+	again.Duplicate = true
+	insertCalls(t, c, seen(schema.ObserverGateway, "edge"), seen(schema.ObserverGate, "check"), again)
 	runs := clickhouse.RunsTable.NewBlock()
 	runs.AppendValue(schema.RunSnapshot{RunID: schema.RunID{1}, Version: 2, RunKey: "task-7", Tenant: "default", AgentID: "team/bot",
 		AgentTrust: schema.TrustInfrastructure, Rule: schema.RunExplicit, StartedAt: at.UnixNano(), LastAt: at.UnixNano(), Calls: 1})

@@ -60,6 +60,7 @@ func TestGatewayWithoutTheCheckIsNamed(t *testing.T) {
 	add(func(v *schema.Call) { v.Observer, v.AgentID = "mesh", "team/c" })
 	of := fmt.Sprintf("gw/0/%d/0", n)
 	add(func(v *schema.Call) {
+		v.Duplicate = true
 		v.Attrs = []schema.Attr{{Key: "flyball_decision", Value: "d2"}, {Key: "observation_of", Value: of}}
 	})
 	add(func(v *schema.Call) { v.ObserverKind, v.Observer = schema.ObserverClient, "sdk" })

@@ -74,7 +74,9 @@ func TestPaceIsLearnedFromWhatTheEngineCounts(t *testing.T) {
 	usual := run("g:billing/a", "billing/a", nil)
 	at := from.Add(50 * time.Hour)
 	call(usual, at, func(c *schema.Call) { c.ObserverKind = schema.ObserverGate })
-	call(usual, at, func(c *schema.Call) { c.Attrs = []schema.Attr{{Key: "observation_of", Value: "gw/0/1/0"}} })
+	call(usual, at, func(c *schema.Call) {
+		c.Duplicate, c.Attrs = true, []schema.Attr{{Key: "observation_of", Value: "gw/0/1/0"}}
+	})
 	call(usual, at, func(c *schema.Call) { c.Outcome, c.DeniedBy = schema.OutcomeDenied, "flyball" })
 	call(usual, from.Add(-time.Second), nil)
 	call(usual, until.Truncate(time.Hour), nil)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"flyball/schema"
 	"flyball/schema/clickhouse"
 )
 
@@ -51,7 +52,17 @@ func TestMigrationFromAReleasedStateFails(t *testing.T) {
 				sql(t, c, "INSERT INTO {db}.migrations (version, number, name, sum, why) SELECT 1, 1, '"+name+"', 'of the release', 'new'")
 			}
 			sql(t, c, "INSERT INTO {db}.dead_letters_store (at, dead_offset, reason) VALUES ('2026-03-04 05:06:07', 5, 'kept')")
+			insertBefore3(t, c, "")
 			migrate(t, c, false)
+			insertBefore3(t, c, "journal of the version before")
+			later := schema.Call{Source: schema.Source{Topic: "new"}, Start: 1e18, ObserverKind: schema.ObserverGate, AskedOnly: true}
+			insertCalls(t, c, later)
+			for range 2 {
+				if got := sql(t, c, countedRows); got != rowsBefore3+"\nnew\ttrue\t1" {
+					t.Errorf("counted after the migration:\n%s", got)
+				}
+				sql(t, c, "OPTIMIZE TABLE {db}.calls_store FINAL")
+			}
 			if again := migrate(t, c, false); len(again) != 0 {
 				t.Errorf("the second run took %v", again)
 			}
@@ -69,4 +80,17 @@ func TestMigrationFromAReleasedStateFails(t *testing.T) {
 			}
 		})
 	}
+}
+
+const countedRows = "SELECT source_topic, counted, count() FROM {db}.calls GROUP BY ALL ORDER BY source_topic, counted"
+
+// rowsBefore3 is what insertBefore3 inserts, as the versions before 3 counted it.
+const rowsBefore3 = "asked\tfalse\t2\nedge\ttrue\t2\nmesh\tfalse\t2"
+
+// insertBefore3 inserts rows without the column counted: two of them are not counted.
+func insertBefore3(t *testing.T, c *clickhouse.Conn, key string) {
+	t.Helper()
+	sql(t, c, "INSERT INTO {db}.calls_store (run_key, start_time, source_topic, source_offset, observer_kind, attrs) VALUES "+
+		strings.ReplaceAll("('K', 1, 'edge', length('K'), 'gateway', map()), ('K', 2, 'asked', length('K'), 'gate', map()), "+
+			"('K', 3, 'mesh', length('K'), 'sidecar', map('observation_of', 'edge/0/0/0'))", "K", key))
 }

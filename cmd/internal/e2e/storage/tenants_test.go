@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"errors"
 	"testing"
 
 	"flyball/schema"
@@ -32,7 +33,8 @@ func TestFindingsOfOneTenantWithoutThoseOfAnother(t *testing.T) {
 			t.Errorf("of %s: %+v, %v", tenant, list, err)
 		}
 		for _, asked := range id {
-			if has, err := query.HasFinding(t.Context(), c, tenant, asked); err != nil || has != (asked == own) {
+			f, err := query.ResolveFinding(t.Context(), c, tenant, asked)
+			if has := err == nil && f.ID == asked; has != (asked == own) || err != nil && !errors.Is(err, query.ErrNotFound) {
 				t.Errorf("%s has %s: %t, %v", tenant, asked, has, err)
 			}
 		}

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"fmt"
 	"net/netip"
 	"regexp"
 	"strconv"
@@ -19,6 +20,37 @@ func insertCalls(t testing.TB, c *clickhouse.Conn, calls ...schema.Call) {
 	}
 	if err := c.Insert(t.Context(), b); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A row of the check is written again when it is found that nobody else logged the call. The later
+// row replaces the earlier one, wherever the two are: in one block, two blocks of an insert, two
+// inserts.
+func TestRowOfTheCheckIsCountedByItsFirstForm(t *testing.T) {
+	c := migrated(t)
+	asked := func(n int64, only bool) schema.Call {
+		return schema.Call{Source: schema.Source{Topic: "check"}, Pos: schema.Position{Offset: n}, Start: 1e18, ObserverKind: schema.ObserverGate,
+			AskedOnly: only, Path: fmt.Sprint(n)}
+	}
+	b := clickhouse.CallsTable.NewBlock()
+	add := func(n int64, only bool) { b.AppendValue(asked(n, only)) }
+	add(1, false)
+	add(1, true)
+	add(2, false)
+	one := b.AppendNative(nil)
+	b.Reset()
+	add(2, true)
+	add(3, false)
+	two := b.AppendNative(nil)
+	if err := c.InsertNative(t.Context(), "calls_store", one, two); err != nil {
+		t.Fatal(err)
+	}
+	insertCalls(t, c, asked(3, true))
+	for range 2 {
+		if got := sql(t, c, "SELECT count(), countIf(counted) FROM {db}.calls"); got != "3\t3" {
+			t.Errorf("rows, counted ones: %s, want 3 and 3", got)
+		}
+		sql(t, c, "OPTIMIZE TABLE {db}.calls_store FINAL")
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -116,15 +115,8 @@ func forget(dir string) error {
 	return nil
 }
 
-// restrict creates the access rules. It connects through a pipe, because other clients are not accepted yet.
-func restrict(d *gatedListener, o Options) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers("embedded:1"), kgo.Dialer(d.dial), kgo.SASL(Mechanism(o.Password)), kgo.RequestRetries(0))
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
+// restrict creates the access rules.
+func restrict(ctx context.Context, client *kgo.Client, o Options) error {
 	create := kmsg.NewPtrCreateACLsRequest()
 	create.Creations = o.rules()
 	created, err := create.RequestWith(ctx, client)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // Options are the settings of the embedded broker.
@@ -21,6 +22,9 @@ type Options struct {
 	Listen string // host:port, kafka.listen
 	Dir    string
 	Sync   bool // fsync before acknowledging
+	// EpochFile is the file with the leader epoch of the last start; empty: a file in Dir. In another folder than Dir it also protects
+	// against a Dir that is replaced by an older copy.
+	EpochFile string
 	// Password is the password of User. It is required for Flyball's own topics and groups.
 	Password string
 	// Shipper is another user that may connect. If it is nil, clients on loopback may connect without authentication, and the broker listens
@@ -44,6 +48,7 @@ type Broker struct {
 	cluster *kfake.Cluster
 	m       *metrics
 	space   *spaceGuard
+	void    map[reading]int64 // committed offsets that the logs no longer contain
 }
 
 // lockWait is how long Start waits for a former process to unlock the directory.
@@ -89,14 +94,33 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 		return nil, fmt.Errorf("embedded broker in %s: %w", opt.Dir, err)
 	}
 	b.cluster.Compact()
-	if err := restrict(door, opt); err != nil {
+	b.void = b.voidCommits()
+	if err := b.prepare(door); err != nil {
 		b.Close()
-		return nil, fmt.Errorf("embedded broker: access rules: %w", err)
+		return nil, fmt.Errorf("embedded broker: %w", err)
 	}
 	b.space.watch(b.cluster)
 	door.open()
 	b.logStarted(time.Since(began))
 	return b, nil
+}
+
+// prepare creates the access rules and raises the leader epochs, before other clients are accepted.
+func (b *Broker) prepare(door *gatedListener) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers("embedded:1"), kgo.Dialer(door.dial), kgo.SASL(Mechanism(b.opt.Password)), kgo.RequestRetries(0))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if err := restrict(ctx, client, b.opt); err != nil {
+		return fmt.Errorf("access rules: %w", err)
+	}
+	if err := raiseEpochs(ctx, b.cluster, client, b.opt.epochFile()); err != nil {
+		return fmt.Errorf("leader epochs: %w", err)
+	}
+	return nil
 }
 
 // listenAddress splits kafka.listen into host and port.

@@ -22,7 +22,7 @@ func (b *Broker) clean() {
 					committed[g] = offsetsOf(b.cluster.GroupInfo(g))
 				}
 				at, has := committed[g][topic][p.Partition]
-				if ok = ok && has; !ok {
+				if ok = ok && has && at != b.void[reading{g, topic, p.Partition}]; !ok {
 					break
 				}
 				if low < 0 || at < low {
@@ -42,6 +42,32 @@ func (b *Broker) clean() {
 		}
 		b.m.unread.WithLabelValues(topic).Set(float64(kept))
 	}
+}
+
+// reading is the reading of a partition by a group.
+type reading struct {
+	group, topic string
+	partition    int32
+}
+
+// voidCommits returns the committed offsets that are after the end of their log: the log has lost its end. Until their groups commit
+// others, new records that get these offsets are unread.
+func (b *Broker) voidCommits() map[reading]int64 {
+	out := map[reading]int64{}
+	for topic, groups := range b.opt.Readers {
+		if b.cluster.TopicInfo(topic) == nil {
+			continue
+		}
+		for _, g := range groups {
+			committed := offsetsOf(b.cluster.GroupInfo(g))[topic]
+			for _, p := range b.cluster.PartitionInfos(topic) {
+				if at, has := committed[p.Partition]; has && at > p.HighWatermark {
+					out[reading{g, topic, p.Partition}] = at
+				}
+			}
+		}
+	}
+	return out
 }
 
 func offsetsOf(g *kfake.GroupInfo) map[string]map[int32]int64 {

@@ -12,23 +12,46 @@ import (
 // codeAccessDenied is the code of ACCESS_DENIED.
 const codeAccessDenied = 497
 
-// admit returns nil if a request is allowed, otherwise the reason.
-func (s *server) admit(r *http.Request) error {
-	if s.h.opt.Password != "" {
-		return authenticate(r, s.h.opt.User, s.h.opt.Password)
+// admit returns what a request may do, or why it is refused.
+func (s door) admit(r *http.Request) (rights, error) {
+	o := s.h.opt
+	who, err := s.caller(r, o)
+	if err != nil {
+		return analyst, err
 	}
-	return fromThisMachine(r)
+	if s.readOnly || r.Method == http.MethodGet || r.Method == http.MethodHead { // a link must not change anything
+		return analyst, nil
+	}
+	return who, nil
 }
 
-// authenticate reads user and password from the three places that ClickHouse clients use: basic authentication, headers and URL
+// caller returns the rights of who sends a request. Without a password in the options, everybody on this machine may write; that is for
+// tests. With AnonymousReads, a request without a password comes from an analyst.
+func (s door) caller(r *http.Request, o Options) (rights, error) {
+	if o.Password == "" {
+		return writer, fromThisMachine(r)
+	}
+	name, pass := shown(r)
+	anonymous := pass == "" && (name == "" || name == "default")
+	if anonymous && (o.AnonymousReads || s.readOnly && loopback(o.ReadListen)) {
+		return analyst, fromThisMachine(r)
+	}
+	return writer, authenticate(name, pass, o.User, o.Password)
+}
+
+// shown returns user and password of a request from the three places that ClickHouse clients use: basic authentication, headers and URL
 // parameters.
-func authenticate(r *http.Request, user, password string) error {
+func shown(r *http.Request) (name, pass string) {
 	name, pass, basic := r.BasicAuth()
 	if !basic {
 		q := r.URL.Query()
 		name = cmp.Or(r.Header.Get("X-ClickHouse-User"), q.Get("user"))
 		pass = cmp.Or(r.Header.Get("X-ClickHouse-Key"), q.Get("password"))
 	}
+	return name, pass
+}
+
+func authenticate(name, pass, user, password string) error {
 	if pass == "" {
 		return exceptionf(codeRequiredPassword, "REQUIRED_PASSWORD", "Password required for user %q", cmp.Or(name, "default"))
 	}

@@ -2,12 +2,15 @@ package clickhouse
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -18,22 +21,58 @@ type Child struct {
 	args      []string
 	ln        *os.File
 	addr      string
+	readLn    *os.File // of the second listener; nil if there is none
+	readAddr  string
+	doors     []byte   // who may do what, for the next children; see Hand
 	childEnd  *os.File // the read end of the pipe, for the child that starts next
+	doorsEnd  *os.File // the read end of the pipe with doors, for the child that starts next
 	parentEnd *os.File // the write end; nothing is written, closing it is the signal
 }
 
 // NewChild opens the address. The port is chosen once and then stays the same.
 func NewChild(exe, listen string, args ...string) (*Child, error) {
+	f, addr, err := listenFile("clickhouse.listen", listen)
+	if err != nil {
+		return nil, err
+	}
+	return &Child{exe: exe, args: args, ln: f, addr: addr}, nil
+}
+
+// listenFile opens an address and returns its file, which a child can inherit. key names the address in the configuration.
+func listenFile(key, listen string) (*os.File, string, error) {
 	ln, err := net.Listen("tcp", listen)
 	if err != nil {
-		return nil, fmt.Errorf("listen on clickhouse.listen %s: %w", listen, err)
+		return nil, "", fmt.Errorf("listen on %s %s: %w", key, listen, err)
 	}
 	defer ln.Close()
 	f, err := ln.(*net.TCPListener).File()
 	if err != nil {
-		return nil, fmt.Errorf("pass on the listener: %w", err)
+		return nil, "", fmt.Errorf("pass on the listener of %s: %w", key, err)
 	}
-	return &Child{exe: exe, args: args, ln: f, addr: ln.Addr().String()}, nil
+	return f, ln.Addr().String(), nil
+}
+
+// ListenForReaders opens the address where nobody writes.
+func (c *Child) ListenForReaders(listen string) (err error) {
+	c.readLn, c.readAddr, err = listenFile("clickhouse.read_listen", listen)
+	return err
+}
+
+// ReadAddr returns host:port of the readers' listener; empty if there is none.
+func (c *Child) ReadAddr() string { return c.readAddr }
+
+// doors are the options about who may do what. They reach a child through a pipe: other processes could read arguments, and children of
+// the child its environment.
+type doors struct {
+	User, Password string
+	AnonymousReads bool
+	ReadListen     string
+	Databases      []string
+}
+
+// Hand gives the next children the options about who may do what.
+func (c *Child) Hand(o Options) {
+	c.doors, _ = json.Marshal(doors{o.User, o.Password, o.AnonymousReads, o.ReadListen, o.Databases}) // only texts
 }
 
 // Addr returns host:port of the engine, which is the same over all restarts.
@@ -51,8 +90,39 @@ func (c *Child) Command() *exec.Cmd {
 	c.childEnd, c.parentEnd = r, w
 	cmd.ExtraFiles = []*os.File{r, c.ln} // fdParent, fdListener
 	// The library reads the time zone when it is loaded. Rows must not depend on the time zone of the machine.
-	cmd.Env = append(os.Environ(), envChild+"=1", "TZ=UTC")
+	cmd.Env = append(withoutSecrets(os.Environ()), envChild+"=1", "TZ=UTC")
+	inherit := func(env string, f *os.File) {
+		cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", env, fdParent+len(cmd.ExtraFiles)))
+		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
+	}
+	if c.readLn != nil {
+		inherit(envReadListener, c.readLn)
+	}
+	if c.doors != nil {
+		if c.doorsEnd, err = filled(c.doors); err != nil {
+			cmd.Err = fmt.Errorf("pipe to the engine: %w", err)
+			return cmd
+		}
+		inherit(envDoors, c.doorsEnd)
+	}
 	return cmd
+}
+
+// filled returns the read end of a pipe that contains b, which is shorter than a pipe's buffer.
+func filled(b []byte) (*os.File, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	_, err = w.Write(b)
+	return r, errors.Join(err, w.Close())
+}
+
+// withoutSecrets returns an environment without Flyball's configuration, which may contain tokens. The engine's own variables stay.
+func withoutSecrets(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(e string) bool {
+		return strings.HasPrefix(e, "FLYBALL_") && !strings.HasPrefix(e, "FLYBALL_ENGINE") && !strings.HasPrefix(e, "FLYBALL_CACHE=")
+	})
 }
 
 // Started closes the child's end of the pipe in this process.
@@ -60,6 +130,10 @@ func (c *Child) Started() {
 	if c.childEnd != nil {
 		c.childEnd.Close()
 		c.childEnd = nil
+	}
+	if c.doorsEnd != nil {
+		c.doorsEnd.Close()
+		c.doorsEnd = nil
 	}
 }
 
@@ -72,9 +146,12 @@ func (c *Child) letGo() {
 	}
 }
 
-// Close closes the listener and the pipe, so that a running child ends.
+// Close closes the listeners and the pipe, so that a running child ends.
 func (c *Child) Close() error {
 	c.letGo()
+	if c.readLn != nil {
+		c.readLn.Close()
+	}
 	return c.ln.Close()
 }
 

@@ -17,7 +17,7 @@ func (s *server) insert(ctx context.Context, q *request, in insertText, data io.
 		return err
 	}
 	defer release()
-	ses, err := s.h.session(newID(), q.database, q.settings, q.readonly)
+	ses, err := s.h.session(newID(), q)
 	if err != nil {
 		return err
 	}

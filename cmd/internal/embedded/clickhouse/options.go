@@ -13,6 +13,10 @@ type Options struct {
 	Lib    string // the library; empty: Locate
 	Path   string // data directory, one engine at a time
 	Listen string // host:port of the HTTP interface
+	// ReadListen is host:port of a second listener, where nobody writes. Empty: none.
+	ReadListen string
+	// Databases are the databases that analysts read; "*" is all.
+	Databases []string
 
 	// QuerySlots and InsertSlots are the numbers of statements that run at once. Inserts have their own slots, so that slow queries cannot
 	// delay them.
@@ -30,10 +34,12 @@ type Options struct {
 	// DrainWait is the time for running statements when the engine stops.
 	DrainWait time.Duration
 
-	// User and Password, if set, are required in every request. They are mandatory if Listen is not loopback: a client of the engine can
-	// read and write files with the rights of this process (SQL has file()).
+	// User and Password, if set, are required from who writes, and from everybody unless AnonymousReads is set. They are mandatory if
+	// Listen is not loopback: who writes can read and write files with the rights of this process (SQL has file()).
 	User     string
 	Password string
+	// AnonymousReads admits requests without a password as analysts. Listen must be loopback.
+	AnonymousReads bool
 
 	// Args are the arguments with which this executable calls Serve.
 	Args []string
@@ -45,6 +51,7 @@ type Options struct {
 func DefaultOptions() Options {
 	return Options{
 		Listen:       "127.0.0.1:8123",
+		Databases:    []string{"flyball"},
 		QuerySlots:   4,
 		InsertSlots:  2,
 		QueueLimit:   256,
@@ -72,6 +79,9 @@ func (o Options) withDefaults() Options {
 	if o.Listen == "" {
 		o.Listen = d.Listen
 	}
+	if len(o.Databases) == 0 {
+		o.Databases = d.Databases
+	}
 	if o.Memory == 0 {
 		o.Memory = d.Memory
 	}
@@ -93,9 +103,19 @@ func (o Options) Validate() error {
 	if _, _, err := net.SplitHostPort(o.Listen); err != nil {
 		return fmt.Errorf("clickhouse.listen %q is no host:port: %w", o.Listen, err)
 	}
-	if !o.loopback() && o.Password == "" {
+	if o.ReadListen != "" {
+		if _, _, err := net.SplitHostPort(o.ReadListen); err != nil {
+			return fmt.Errorf("clickhouse.read_listen %q is no host:port: %w", o.ReadListen, err)
+		}
+	}
+	protected := o.Password != "" && !o.AnonymousReads
+	if !loopback(o.Listen) && !protected {
 		return fmt.Errorf("clickhouse.listen %s is reachable from other machines: "+
 			"set clickhouse.user and clickhouse.password_file, or listen on 127.0.0.1", o.Listen)
+	}
+	if o.ReadListen != "" && !loopback(o.ReadListen) && !protected {
+		return fmt.Errorf("clickhouse.read_listen %s is reachable from other machines: "+
+			"set clickhouse.user and clickhouse.password_file, or listen on 127.0.0.1", o.ReadListen)
 	}
 	for _, v := range []struct {
 		name string
@@ -112,9 +132,9 @@ func (o Options) Validate() error {
 	return nil
 }
 
-// loopback reports whether Listen is reachable only from this machine.
-func (o Options) loopback() bool {
-	host, _, err := net.SplitHostPort(o.Listen)
+// loopback reports whether an address is reachable only from this machine.
+func loopback(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
 	if err != nil {
 		return false
 	}

@@ -20,17 +20,28 @@ func (s *server) query(ctx context.Context, q *request, sql string, a *answer) e
 		return err
 	}
 	defer release()
-	ses, err := s.h.session(newID(), q.database, q.settings, q.readonly)
+	sql = strings.TrimRight(sql, "; \t\r\n")
+	shape := sql // the text in which format and totals are looked for
+	if q.who == analyst {
+		if shape, err = s.readable(sql); err != nil {
+			return err
+		}
+		q.readonly = "1"
+		if hasSettings(shape) {
+			q.readonly = "2" // 1 refuses every setting, also of the form of the output
+		}
+	}
+	format := outputFormat(shape, q.format)
+	q.whole = !streamable(format) || hasTotals(shape) || q.who == analyst && !selects(shape)
+	ses, err := s.h.session(newID(), q)
 	if err != nil {
 		return err
 	}
 	defer ses.shut()
 	defer s.watch(ctx, ses)()
 
-	sql = strings.TrimRight(sql, "; \t\r\n")
-	format := outputFormat(sql, q.format)
 	a.format(format)
-	if streamable(format) && !hasTotals(sql) {
+	if !q.whole {
 		st, err := s.streamed(ses, q, sql, format, a)
 		if !errors.Is(err, errNoStream) {
 			if err != nil {
@@ -39,18 +50,36 @@ func (s *server) query(ctx context.Context, q *request, sql string, a *answer) e
 			return a.finish(st)
 		}
 	}
-	st, err := s.whole(ses, q, sql, format, a)
+	st, err := s.rendered(ses, q, sql, format, a)
 	if err != nil {
 		return err
 	}
 	return a.finish(st)
 }
 
+// readable returns the engine's rendering of a statement that an analyst may run.
+func (s *server) readable(sql string) (string, error) {
+	reader := &request{who: analyst, readonly: "1"}
+	ses, err := s.h.session(newID(), reader)
+	if err != nil {
+		return "", err
+	}
+	defer ses.shut()
+	shape, err := ses.canonical(sql)
+	if err != nil {
+		return "", err
+	}
+	if r := readStatement(shape, s.h.tableFunctions); r != "" {
+		return "", readerRefusal(r)
+	}
+	return shape, nil
+}
+
 // wholeResult bounds a result that the engine renders as a whole, in bytes of its columns. The text may be several times as large.
 const wholeResult = 128 << 20
 
-func (s *server) whole(ses *session, q *request, sql, format string, a *answer) (stats, error) {
-	if q.readonly != "1" && !q.sets("max_result_bytes") {
+func (s *server) rendered(ses *session, q *request, sql, format string, a *answer) (stats, error) {
+	if q.who == writer && q.readonly != "1" && !q.sets("max_result_bytes") {
 		if err := ses.run(fmt.Sprintf("SET max_result_bytes = %d, result_overflow_mode = 'throw'", wholeResult)); err != nil {
 			return stats{}, err
 		}

@@ -20,6 +20,8 @@ type request struct {
 	params     []param
 	settings   []param
 	readonly   string
+	who        rights
+	whole      bool   // the result is rendered in memory, not streamed
 	revision   uint64 // client_protocol_version: revision of the Native encoding
 	wait       bool   // wait_end_of_query: the status is sent at the end
 	compress   bool   // compress the response in ClickHouse's own blocks
@@ -63,11 +65,6 @@ func parseRequest(r *http.Request) (*request, error) {
 	if s := v.Get("client_protocol_version"); s != "" {
 		if q.revision, err = strconv.ParseUint(s, 10, 32); err != nil {
 			return nil, exceptionf(codeBadArguments, "BAD_ARGUMENTS", "client_protocol_version %q is no number", s)
-		}
-	}
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		if q.readonly == "" || q.readonly == "0" {
-			q.readonly = "2" // a GET request must not change data
 		}
 	}
 	for name, vals := range v {

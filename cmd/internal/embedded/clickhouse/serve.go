@@ -2,6 +2,7 @@ package clickhouse
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,17 +27,20 @@ const (
 	fdParent   = 3
 	fdListener = 4
 
-	// The password is passed in the environment, because all users can read arguments.
-	envUser     = "FLYBALL_ENGINE_USER"
-	envPassword = "FLYBALL_ENGINE_PASSWORD"
+	// Numbers of the files of a second listener and of the pipe with the options of Hand, if there are any.
+	envReadListener = "FLYBALL_ENGINE_READ_LISTENER"
+	envDoors        = "FLYBALL_ENGINE_DOORS"
 )
+
+// IsChild reports whether a supervisor started this process.
+func IsChild() bool { return os.Getenv(envChild) != "" }
 
 // Serve runs the engine in this process until ctx or the parent ends. It is intended for a child process: the library's threads and
 // memory are freed only when the process ends. Running statements have DrainWait to finish.
 func Serve(ctx context.Context, opt Options, log *slog.Logger) error {
 	opt = opt.withDefaults()
-	if opt.Password == "" {
-		opt.User, opt.Password = os.Getenv(envUser), os.Getenv(envPassword)
+	if err := opt.takeDoors(); err != nil {
+		return err
 	}
 	if err := opt.Validate(); err != nil {
 		return err
@@ -60,6 +65,10 @@ func Serve(ctx context.Context, opt Options, log *slog.Logger) error {
 		return err
 	}
 	defer ln.Close()
+	readers, err := readListener(opt)
+	if err != nil {
+		return err
+	}
 	unlock, err := lockData(ctx, opt)
 	if err != nil {
 		return err
@@ -69,35 +78,90 @@ func Serve(ctx context.Context, opt Options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	s := newServer(h, log)
-	srv := &http.Server{
-		Handler:           bodyLimit.Handler(s),
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    2 << 20, // URLs may contain queries
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
 	log.Info("engine serves", "addr", ln.Addr().String(), "version", h.version, "path", opt.Path)
-	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(ln) }()
-	select {
-	case err = <-failed:
-		err = fmt.Errorf("serve %s: %w", ln.Addr(), err)
-	case <-ctx.Done():
-		err = nil
-	}
-	drain, stop := context.WithTimeout(context.Background(), opt.DrainWait)
-	defer stop()
-	if srv.Shutdown(drain) != nil {
-		_ = srv.Close() // ends their contexts, which kills their statements
-		s.waitRunning(5 * time.Second)
-	}
+	s := newServer(h, log)
+	err = s.serveDoors(ctx, ln, readers)
 	h.stop()
 	return err
 }
 
 // bodyLimit is how long a client may keep a statement waiting for its text and data.
 var bodyLimit = httpbody.Limit{Within: 30 * time.Second, BytesPerSecond: 4 << 10}
+
+// serveDoors serves both listeners until ctx ends or one of them fails. readers may be nil. No statement runs when it returns.
+func (s *server) serveDoors(ctx context.Context, ln, readers net.Listener) error {
+	failed := make(chan error, 2)
+	open := func(ln net.Listener, readOnly bool) *http.Server {
+		srv := &http.Server{
+			Handler:           bodyLimit.Handler(door{s, readOnly}),
+			ReadHeaderTimeout: 10 * time.Second,
+			IdleTimeout:       2 * time.Minute,
+			MaxHeaderBytes:    2 << 20, // URLs may contain queries
+			ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		}
+		go func() { failed <- fmt.Errorf("serve %s: %w", ln.Addr(), srv.Serve(ln)) }()
+		return srv
+	}
+	servers := []*http.Server{open(ln, false)}
+	if readers != nil {
+		servers = append(servers, open(readers, true))
+	}
+	var err error
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+	}
+	drain, stop := context.WithTimeout(context.Background(), s.h.opt.DrainWait)
+	defer stop()
+	killed := false
+	for _, srv := range servers {
+		if srv.Shutdown(drain) != nil {
+			_ = srv.Close() // ends their contexts, which kills their statements
+			killed = true
+		}
+	}
+	if killed {
+		s.waitRunning(5 * time.Second)
+	}
+	return err
+}
+
+// takeDoors reads the options that the parent handed over, if it did.
+func (o *Options) takeDoors() error {
+	fd, err := strconv.Atoi(os.Getenv(envDoors))
+	if err != nil {
+		return nil
+	}
+	f := os.NewFile(uintptr(fd), "doors")
+	defer f.Close()
+	var d doors
+	if err := json.NewDecoder(f).Decode(&d); err != nil {
+		return fmt.Errorf("read the options of the supervisor: %w", err)
+	}
+	o.User, o.Password, o.AnonymousReads, o.ReadListen, o.Databases = d.User, d.Password, d.AnonymousReads, d.ReadListen, d.Databases
+	return nil
+}
+
+// readListener opens the readers' address or takes over the inherited one. It is nil without an address.
+func readListener(opt Options) (net.Listener, error) {
+	if fd, err := strconv.Atoi(os.Getenv(envReadListener)); err == nil {
+		f := os.NewFile(uintptr(fd), "readers")
+		defer f.Close()
+		ln, err := net.FileListener(f)
+		if err != nil {
+			return nil, fmt.Errorf("take over the readers' listener from the supervisor: %w", err)
+		}
+		return ln, nil
+	}
+	if opt.ReadListen == "" {
+		return nil, nil
+	}
+	ln, err := net.Listen("tcp", opt.ReadListen)
+	if err != nil {
+		return nil, fmt.Errorf("listen on clickhouse.read_listen %s: %w", opt.ReadListen, err)
+	}
+	return ln, nil
+}
 
 // waitRunning waits for handlers that still run after Close, because the engine must not be stopped while a connection is open. After
 // limit it ends the process.
@@ -114,7 +178,7 @@ func (s *server) waitRunning(limit time.Duration) {
 
 // listener opens the address. In a child of the supervisor it uses the inherited listener and starts to watch the parent.
 func listener(opt Options, parentGone func()) (net.Listener, error) {
-	if os.Getenv(envChild) == "" {
+	if !IsChild() {
 		ln, err := net.Listen("tcp", opt.Listen)
 		if err != nil {
 			return nil, fmt.Errorf("listen on clickhouse.listen %s: %w", opt.Listen, err)
@@ -157,6 +221,6 @@ func lockData(ctx context.Context, opt Options) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	_ = os.WriteFile(name, fmt.Appendf(nil, "%d\n", os.Getpid()), 0o644)
+	_ = os.WriteFile(name, fmt.Appendf(nil, "%d\n", os.Getpid()), 0o600)
 	return unlock, nil
 }

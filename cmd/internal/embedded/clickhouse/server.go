@@ -32,7 +32,13 @@ func newServer(h *host, log *slog.Logger) *server {
 	}
 }
 
-func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// door answers the requests of one listener.
+type door struct {
+	*server
+	readOnly bool // nobody writes here, whatever password is shown
+}
+
+func (s door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/ping", "/replicas_status":
 		_, _ = io.WriteString(w, "Ok.\n")
@@ -42,7 +48,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "There is no handle "+r.URL.Path+"\n\nUse / or /ping for health checks.", http.StatusNotFound)
 		return
 	}
-	if err := s.admit(r); err != nil {
+	who, err := s.admit(r)
+	if err != nil {
 		if e := asException(err); e.code == codeRequiredPassword {
 			w.Header().Set("WWW-Authenticate", `Basic realm="ClickHouse"`)
 		}
@@ -64,6 +71,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		newAnswer(w, r, &request{id: newID()}, s.h).fail(err)
 		return
 	}
+	q.who = who
 	a := newAnswer(w, r, q, s.h)
 	body, err := requestText(r, q)
 	if err != nil {
@@ -129,6 +137,9 @@ const maxQueryText = 16 << 20
 
 // statement runs one statement to its end.
 func (s *server) statement(ctx context.Context, q *request, body io.Reader, a *answer) error {
+	if q.who == analyst {
+		return s.read(ctx, q, body, a)
+	}
 	head, err := readHead(body)
 	if err != nil {
 		return err
@@ -150,6 +161,24 @@ func (s *server) statement(ctx context.Context, q *request, body io.Reader, a *a
 			"INSERT … SELECT FROM input() is not supported by the embedded engine: insert into a table and select from it")
 	}
 	return s.query(ctx, q, sql, a)
+}
+
+// maxReaderText is the maximum length of an analyst's statement, which is the limit of a server (max_query_size).
+const maxReaderText = 256 << 10
+
+// readerTime is the maximum time of an analyst's statement.
+const readerTime = 30 * time.Minute
+
+// read runs a statement of an analyst.
+func (s *server) read(ctx context.Context, q *request, body io.Reader, a *answer) error {
+	sql, err := io.ReadAll(io.LimitReader(body, maxReaderText+1))
+	if err != nil {
+		return exceptionf(codeCannotRead, "CANNOT_READ_ALL_DATA", "body cannot be read: %v", err)
+	}
+	if len(sql) > maxReaderText {
+		return exceptionf(codeSyntaxError, "SYNTAX_ERROR", "statement is longer than %d bytes", maxReaderText)
+	}
+	return s.query(ctx, q, string(sql), a)
 }
 
 // readHead reads enough of r to decide what the statement is. The text of a statement before its data is shorter.

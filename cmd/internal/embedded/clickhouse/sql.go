@@ -115,6 +115,16 @@ func oneStatement(sql string) error {
 	return nil
 }
 
+// selects reports whether a statement is a SELECT, which is the only kind that can be streamed.
+func selects(sql string) bool {
+	l := lexer{s: sql}
+	t := l.next()
+	for t.text == "(" {
+		t = l.next()
+	}
+	return t.is("SELECT") || t.is("WITH")
+}
+
 // streamable reports whether pieces of a format can be concatenated. The engine starts each piece as a new document, so formats with a
 // header, a footer or separators must be rendered as a whole.
 func streamable(format string) bool {

@@ -25,9 +25,10 @@ type Supervisor struct {
 	m     *metrics
 	ready readiness
 
-	mu   sync.Mutex
-	addr string
-	pid  int
+	mu       sync.Mutex
+	addr     string
+	readAddr string
+	pid      int
 }
 
 const (
@@ -59,13 +60,16 @@ func (s *Supervisor) WaitReady(ctx context.Context) error {
 // Addr returns host:port of the engine's HTTP interface. It is empty until Run has opened it.
 func (s *Supervisor) Addr() string { s.mu.Lock(); defer s.mu.Unlock(); return s.addr }
 
+// ReadAddr returns host:port where nobody writes; empty without one, or until Run has opened it.
+func (s *Supervisor) ReadAddr() string { s.mu.Lock(); defer s.mu.Unlock(); return s.readAddr }
+
 // PID returns the process id of the running child, or 0 if none runs.
 func (s *Supervisor) PID() int { s.mu.Lock(); defer s.mu.Unlock(); return s.pid }
 
 // listen opens the address. The engine of a former process may hold it for a short time.
 func (s *Supervisor) listen(ctx context.Context, exe string) (*Child, error) {
 	for end := time.Now().Add(s.opt.LockWait); ; {
-		child, err := NewChild(exe, s.opt.Listen, s.opt.Args...)
+		child, err := s.newChild(exe)
 		if err == nil || !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(end) {
 			return child, err
 		}
@@ -75,6 +79,22 @@ func (s *Supervisor) listen(ctx context.Context, exe string) (*Child, error) {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
+}
+
+// newChild opens the listeners.
+func (s *Supervisor) newChild(exe string) (*Child, error) {
+	child, err := NewChild(exe, s.opt.Listen, s.opt.Args...)
+	if err != nil {
+		return nil, err
+	}
+	if s.opt.ReadListen != "" {
+		if err := child.ListenForReaders(s.opt.ReadListen); err != nil {
+			child.Close()
+			return nil, err
+		}
+	}
+	child.Hand(s.opt)
+	return child, nil
 }
 
 // Run starts the engine and restarts it when it ends, until ctx ends. It returns an error when the engine cannot be started: the library
@@ -100,7 +120,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	}
 	defer child.Close()
 	s.mu.Lock()
-	s.addr = child.Addr()
+	s.addr, s.readAddr = child.Addr(), child.ReadAddr()
 	s.mu.Unlock()
 	return s.keepRunning(ctx, child)
 }
@@ -155,9 +175,6 @@ func (s *Supervisor) once(ctx context.Context, child *Child) (wasReady bool, err
 	output := new(tail)
 	cmd := child.Command()
 	cmd.Env = append(cmd.Env, EnvLib+"="+s.opt.Lib)
-	if s.opt.Password != "" {
-		cmd.Env = append(cmd.Env, envUser+"="+s.opt.User, envPassword+"="+s.opt.Password)
-	}
 	cmd.Env = append(cmd.Env, s.opt.Env...)
 	cmd.Stderr = io.MultiWriter(os.Stderr, output)
 	p, err := spawn(cmd)

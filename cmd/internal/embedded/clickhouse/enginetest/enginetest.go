@@ -41,6 +41,7 @@ func init() {
 	opt := engine.DefaultOptions()
 	opt.Path = path
 	opt.Lib = os.Getenv(engine.EnvLib)
+	opt.Databases = []string{"*"}
 	opt.Memory = 2 << 30
 	opt.DrainWait = 2 * time.Second
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))

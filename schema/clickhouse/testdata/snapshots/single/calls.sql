@@ -30,7 +30,7 @@ SELECT
     if(result_digest_basis = 'outcome', cityHash64(outcome, status, bytes_out), result_digest_logged) AS result_digest,
     result_digest_basis,
     effect, effect_source, reversibility, reversibility_source, resources, resource_sources, attrs,
-    CAST(observer_kind != 'gate' AND attrs['observation_of'] = '' AS Bool) AS counted,
+    counted,
     CAST(outcome = 'denied' AND denied_by IN ('flyball', 'ext_authz') AS Bool) AS denied_by_flyball
 FROM `flyball`.`calls_store` FINAL
 SETTINGS do_not_merge_across_partitions_select_final = 1;

@@ -97,6 +97,7 @@ CREATE TABLE IF NOT EXISTS `flyball`.`calls_store` (
     `resources` Array(String) CODEC(ZSTD(1)),
     `resource_sources` Array(Enum8('none' = 0, 'operator' = 1, 'openapi' = 2, 'method' = 3, 'words' = 4, 'path' = 5, 'query' = 6, 'tool_arguments' = 7, 'mapped' = 8, 'not_logged' = 9)) CODEC(ZSTD(1)),
     `attrs` Map(LowCardinality(String), String) CODEC(ZSTD(3)),
+    `counted` Bool DEFAULT (observer_kind != 'gate' AND attrs['observation_of'] = '') CODEC(ZSTD(1)),
     INDEX ix_trace if(empty(trace_id), '', lower(hex(trace_id))) TYPE bloom_filter(0.025) GRANULARITY 1,
     INDEX ix_request if(empty(request_uuid), request_text, toString(request_uuid)) TYPE bloom_filter(0.025) GRANULARITY 1,
     INDEX ix_address client_ip TYPE bloom_filter(0.025) GRANULARITY 1,

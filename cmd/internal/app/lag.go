@@ -1,0 +1,359 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/alerts/pager"
+	"flyball/cmd/internal/config"
+	"flyball/schema/kafka"
+	"flyball/schema/wire"
+)
+
+// Lag is how many records wait for each reader of Flyball, as Kafka's offsets show it: also for
+// readers whose processes have ended.
+type Lag struct {
+	// Error is why nothing is known about the lag; then Readers is empty.
+	Error   string      `json:"error,omitempty"`
+	Readers []ReaderLag `json:"readers"`
+}
+
+// ReaderLag is the lag of one reader in one topic.
+type ReaderLag struct {
+	Reader string `json:"reader"` // ingest, detect, store, store-dead, store-events, alert-NAME
+	Group  string `json:"group"`
+	Topic  string `json:"topic"`
+	// Records are those that the reader has not handled and committed. What detect has read counts
+	// until its state is saved, unless the process that answers runs detect.
+	Records int64 `json:"records"`
+	// Seconds is how long the oldest of them has waited, as far as the process that answers has seen.
+	Seconds float64 `json:"seconds"`
+	// NeverRead is the number of partitions that hold records and of which nothing was ever committed.
+	NeverRead int `json:"never_read,omitempty"`
+	// Deleted is how many records retention deleted before the reader handled them.
+	Deleted int64 `json:"deleted,omitempty"`
+	// NoSuchTopic: the topic does not exist, so nothing waits in it.
+	NoSuchTopic bool `json:"no_such_topic,omitempty"`
+	// Error is why the lag of at least one partition is not known; Records are those of the others.
+	Error string `json:"error,omitempty"`
+}
+
+// reader is a consumer group of Flyball with its short name.
+type reader struct {
+	name string
+	kafka.GroupTopics
+}
+
+// readers are the readers of a deployment.
+func readers(c config.Config) []reader {
+	var inputs []string
+	for _, in := range c.Kafka.Inputs {
+		inputs = append(inputs, in.Topic)
+	}
+	out := []reader{
+		{"ingest", kafka.GroupTopics{Group: wire.IngestGroup, Topics: inputs}},
+		{"detect", kafka.GroupTopics{Group: wire.DetectGroup, Topics: []string{wire.CallsTopic}}},
+		{"store", kafka.GroupTopics{Group: wire.StoreGroup, Topics: []string{wire.JournalTopic}}},
+		{"store-dead", kafka.GroupTopics{Group: wire.StoreDeadGroup, Topics: []string{wire.DeadLettersTopic}}},
+		{"store-events", kafka.GroupTopics{Group: wire.StoreEventsGroup, Topics: []string{wire.EventsTopic}}},
+	}
+	for _, r := range c.Alerts.Receivers {
+		out = append(out, reader{"alert-" + r.Name, kafka.GroupTopics{Group: pager.Group(r.Name), Topics: []string{wire.EventsTopic}}})
+	}
+	return out
+}
+
+const (
+	// lagTimeout bounds one reading of the lag. It is shorter than what readers of metrics wait.
+	lagTimeout = 2 * time.Second
+	// lagFresh is how long a reading is used again.
+	lagFresh = 500 * time.Millisecond
+	// lagEvery is the time between two readings in the background, from which waiting times follow.
+	lagEvery = 5 * time.Second
+)
+
+// lagReader reads the lag of all readers. It is safe for concurrent use.
+type lagReader struct {
+	kafka   kafka.Config
+	readers []reader
+	// handled returns, by partition of flyball.calls, the offset of the first record that the detect
+	// role of this process has not handled; nil: the process has no such role.
+	handled func() map[int32]int64
+	now     func() time.Time
+	descs   lagDescs
+
+	mu      sync.Mutex
+	client  *kgo.Client // nil: not made yet
+	closed  bool
+	parts   []kafka.PartitionLag
+	err     error
+	readAt  time.Time
+	waiting map[partitionKey]*waiting
+}
+
+// partitionKey names a partition as a group reads it.
+type partitionKey struct {
+	group, topic string
+	partition    int32
+}
+
+func newLagReader(c config.Config, k kafka.Config, now func() time.Time) *lagReader {
+	return &lagReader{kafka: k, readers: readers(c), now: now, descs: newLagDescs(), waiting: map[partitionKey]*waiting{}}
+}
+
+// setHandled sets the function handled.
+func (l *lagReader) setHandled(handled func() map[int32]int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.handled = handled
+}
+
+// run reads the lag in the background until ctx ends.
+func (l *lagReader) run(ctx context.Context) error {
+	defer l.close()
+	tick := time.NewTicker(lagEvery)
+	defer tick.Stop()
+	for {
+		_, _ = l.read(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (l *lagReader) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	if l.client != nil {
+		l.client.Close()
+	}
+}
+
+// read returns the lag of every partition. The error names the brokers.
+func (l *lagReader) read(ctx context.Context) ([]kafka.PartitionLag, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if age := l.now().Sub(l.readAt); !l.readAt.IsZero() && age >= 0 && age < lagFresh {
+		return l.parts, l.err
+	}
+	ctx, cancel := context.WithTimeout(ctx, lagTimeout)
+	defer cancel()
+	parts, err := l.fetch(ctx)
+	l.parts, l.err, l.readAt = parts, l.kafka.ExplainError(err), l.now()
+	l.observe(l.readAt)
+	return l.parts, l.err
+}
+
+// failure returns why Kafka did not answer at the last reading; nil: it did.
+func (l *lagReader) failure() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
+func (l *lagReader) fetch(ctx context.Context) ([]kafka.PartitionLag, error) {
+	if l.closed {
+		return nil, kgo.ErrClientClosed
+	}
+	if l.client == nil {
+		client, err := l.kafka.NewClient("lag", kgo.RequestRetries(1), kgo.MetadataMinAge(250*time.Millisecond))
+		if err != nil {
+			return nil, err
+		}
+		l.client = client
+	}
+	groups := make([]kafka.GroupTopics, len(l.readers))
+	for i, r := range l.readers {
+		groups[i] = r.GroupTopics
+	}
+	parts, err := kafka.ReadLag(ctx, kadm.NewClient(l.client), groups)
+	if err != nil {
+		return nil, err
+	}
+	if l.handled == nil {
+		return parts, nil
+	}
+	for part, next := range l.handled() {
+		for i := range parts {
+			if parts[i].Group == wire.DetectGroup && parts[i].Partition == part {
+				parts[i].Advance(next)
+			}
+		}
+	}
+	return parts, nil
+}
+
+// observe notes the ends of partitions, from which the waiting times follow. The caller holds mu.
+func (l *lagReader) observe(now time.Time) {
+	for i := range l.parts {
+		p := &l.parts[i]
+		k := partitionKey{p.Group, p.Topic, p.Partition}
+		if l.waiting[k] == nil {
+			l.waiting[k] = &waiting{}
+		}
+		l.waiting[k].observe(now, p.Next, p.End)
+	}
+}
+
+// seconds returns how long the oldest unhandled record of a partition has waited.
+func (l *lagReader) seconds(p *kafka.PartitionLag) float64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w := l.waiting[partitionKey{p.Group, p.Topic, p.Partition}]
+	if w == nil || p.Records == 0 {
+		return 0
+	}
+	return w.age(l.now()).Seconds()
+}
+
+// summary returns the lag by reader and topic.
+func (l *lagReader) summary(ctx context.Context) Lag {
+	parts, err := l.read(ctx)
+	out := Lag{Readers: []ReaderLag{}}
+	if err != nil {
+		out.Error = err.Error()
+		return out
+	}
+	for i := range parts {
+		p := &parts[i]
+		at := slices.IndexFunc(out.Readers, func(r ReaderLag) bool { return r.Group == p.Group && r.Topic == p.Topic })
+		if at < 0 {
+			at = len(out.Readers)
+			out.Readers = append(out.Readers, ReaderLag{Reader: l.name(p.Group), Group: p.Group, Topic: p.Topic})
+		}
+		r := &out.Readers[at]
+		if errors.Is(p.Err, kafka.ErrNoSuchTopic) {
+			r.NoSuchTopic = true
+			continue
+		}
+		if p.Err != nil {
+			r.Error = cmp.Or(r.Error, p.Err.Error())
+			continue
+		}
+		r.Records += p.Records
+		r.Deleted += p.Deleted
+		r.Seconds = max(r.Seconds, l.seconds(p))
+		if p.Never && p.Records > 0 {
+			r.NeverRead++
+		}
+	}
+	return out
+}
+
+func (l *lagReader) name(group string) string {
+	for _, r := range l.readers {
+		if r.Group == group {
+			return r.name
+		}
+	}
+	return group
+}
+
+// ReadLag reads the lag of a deployment once, for a command that no process answers.
+func ReadLag(ctx context.Context, c config.Config) Lag {
+	clients, err := KafkaConfig(c)
+	if err != nil {
+		return Lag{Error: err.Error(), Readers: []ReaderLag{}}
+	}
+	l := newLagReader(c, clients, time.Now)
+	defer l.close()
+	return l.summary(ctx)
+}
+
+// waiting remembers when the end of a partition was where, so that the age of the oldest unhandled
+// record is known without reading it.
+type waiting struct{ seen []endAt }
+
+// endAt says that a partition had an end at a time.
+type endAt struct {
+	end int64
+	at  time.Time
+}
+
+// maxSeen bounds the memory of one partition; beyond it, every second entry is dropped.
+const maxSeen = 256
+
+// observe notes the end of the partition, and forgets ends that the reader has passed.
+func (w *waiting) observe(now time.Time, next, end int64) {
+	passed := 0
+	for passed < len(w.seen) && w.seen[passed].end <= next {
+		passed++
+	}
+	w.seen = w.seen[passed:]
+	if n := len(w.seen); end > next && (n == 0 || w.seen[n-1].end < end) {
+		w.seen = append(w.seen, endAt{end, now})
+	}
+	if len(w.seen) <= maxSeen {
+		return
+	}
+	kept := w.seen[:0]
+	for i, s := range w.seen {
+		if i%2 == 0 {
+			kept = append(kept, s)
+		}
+	}
+	w.seen = kept
+}
+
+// age returns how long the first record that the reader has not passed has been there at least.
+func (w *waiting) age(now time.Time) time.Duration {
+	if len(w.seen) == 0 {
+		return 0
+	}
+	return max(now.Sub(w.seen[0].at), 0)
+}
+
+// Describe sends nothing: the series depend on Kafka's topics.
+func (*lagReader) Describe(chan<- *prometheus.Desc) {}
+
+// lagDescs describe the metrics of the lag.
+type lagDescs struct{ records, seconds, deleted, known *prometheus.Desc }
+
+func newLagDescs() lagDescs {
+	labels := []string{"group", "topic", "partition"}
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(name, help, labels, nil)
+	}
+	return lagDescs{
+		records: desc("flyball_lag_records", "Records that a consumer group has not handled and committed, from Kafka's offsets; "+
+			"absent if not known. Each process exports all groups; the one that runs detect knows best about its group: use the minimum.",
+			labels...),
+		seconds: desc("flyball_lag_seconds",
+			"How long the oldest record that a consumer group has not handled has waited, as far as this process has seen.", labels...),
+		deleted: desc("flyball_lag_deleted_records",
+			"Records that retention deleted before a consumer group handled them: they are lost to it.", labels...),
+		known: desc("flyball_lag_known", "1 if Kafka answers for its offsets, 0 if the lag is not known."),
+	}
+}
+
+// Collect reads the lag and sends it as metrics. If it is not known, there are no series of lag.
+func (l *lagReader) Collect(out chan<- prometheus.Metric) {
+	parts, err := l.read(context.Background())
+	known := 1.0
+	if err != nil {
+		known = 0
+	}
+	out <- prometheus.MustNewConstMetric(l.descs.known, prometheus.GaugeValue, known)
+	for i := range parts {
+		p := &parts[i]
+		if p.Err != nil {
+			continue
+		}
+		labels := []string{p.Group, p.Topic, strconv.Itoa(int(p.Partition))}
+		out <- prometheus.MustNewConstMetric(l.descs.records, prometheus.GaugeValue, float64(p.Records), labels...)
+		out <- prometheus.MustNewConstMetric(l.descs.seconds, prometheus.GaugeValue, l.seconds(p), labels...)
+		out <- prometheus.MustNewConstMetric(l.descs.deleted, prometheus.GaugeValue, float64(p.Deleted), labels...)
+	}
+}

@@ -1,0 +1,94 @@
+package app
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"strings"
+	"testing"
+)
+
+// notChecked are functions that make something of a configuration for the start, and that Validate does
+// not call, with the reason.
+var notChecked = map[string]string{
+	"ReadContents":       "describes a configuration; its only part that can refuse is operatorRoutes",
+	"brokerOptions":      "creates the broker's password; Validate calls its other parts: shipperLogin, and brokerLogin for the password",
+	"makeBrokerPassword": "creates the broker's password",
+	"operatorTokens":     "reads the tokens by tokenHash, as Validate does",
+}
+
+// A value that only the start looked at was good for check-config: each function that can refuse a
+// configuration must be one that Validate calls.
+func TestValidateCallsEveryFunctionThatCanRefuseAConfiguration(t *testing.T) {
+	calls, refusing := map[string][]string{}, []string{}
+	files, err := parser.ParseDir(token.NewFileSet(), ".", func(i fs.FileInfo) bool { return !strings.HasSuffix(i.Name(), "_test.go") }, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files["app"].Files {
+		for _, d := range file.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok || f.Recv != nil {
+				continue
+			}
+			name := f.Name.Name
+			if takesConfig(f.Type) && returnsError(f.Type) && !takesContext(f.Type) {
+				refusing = append(refusing, name)
+			}
+			ast.Inspect(f.Body, func(n ast.Node) bool {
+				if call, ok := n.(*ast.CallExpr); ok {
+					if id, ok := call.Fun.(*ast.Ident); ok {
+						calls[name] = append(calls[name], id.Name)
+					}
+				}
+				return true
+			})
+		}
+	}
+	reached := map[string]bool{}
+	var visit func(string)
+	visit = func(name string) {
+		if !reached[name] {
+			reached[name] = true
+			for _, called := range calls[name] {
+				visit(called)
+			}
+		}
+	}
+	visit("Validate")
+	if len(refusing) < 10 {
+		t.Errorf("only %q take a configuration and return an error", refusing)
+	}
+	for _, name := range refusing {
+		if _, known := notChecked[name]; !known && !reached[name] {
+			t.Errorf("%s can refuse a configuration, and Validate does not call it", name)
+		}
+	}
+}
+
+func takesConfig(f *ast.FuncType) bool  { return hasParameter(f, "config", "Config") }
+func takesContext(f *ast.FuncType) bool { return hasParameter(f, "context", "Context") }
+
+func hasParameter(f *ast.FuncType, pkg, name string) bool {
+	for _, p := range f.Params.List {
+		if s, ok := p.Type.(*ast.SelectorExpr); ok && s.Sel.Name == name {
+			if id, ok := s.X.(*ast.Ident); ok && id.Name == pkg {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func returnsError(f *ast.FuncType) bool {
+	if f.Results == nil {
+		return false
+	}
+	for _, r := range f.Results.List {
+		if id, ok := r.Type.(*ast.Ident); ok && id.Name == "error" {
+			return true
+		}
+	}
+	return false
+}

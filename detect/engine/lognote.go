@@ -1,0 +1,127 @@
+package engine
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/schema"
+	"flyball/schema/kafka"
+	"flyball/schema/wire"
+)
+
+// logNote is what an owner stores about a partition of flyball.calls, so that the next one notices
+// when the log has lost records. It is a record of flyball.state beside the partition's record: the
+// version before ignores it.
+type logNote struct {
+	TopicID     string `json:"topic_id"`
+	Position    int64  `json:"position"`     // position after the last record that was read
+	LeaderEpoch int32  `json:"leader_epoch"` // leader epoch of that record, -1: unknown
+	End         int64  `json:"end"`          // highest end of the partition that was seen
+	Shift       int32  `json:"shift"`        // of kafka.Epochs
+}
+
+// noteVersion is the version of logNote.
+const noteVersion = 1
+
+const notePrefix = "n/"
+
+// noted returns what the worker knows about its partition.
+func (w *worker) noted() logNote {
+	id := w.journal.topic
+	return logNote{TopicID: hex.EncodeToString(id[:]), Position: w.next, LeaderEpoch: w.nextEpoch,
+		End: w.end.Load(), Shift: w.epochs.Shift}
+}
+
+// noteRecord returns the record that stores the worker's note.
+func (c *checkpointer) noteRecord() (*kgo.Record, error) {
+	note := c.noted()
+	value, err := wire.EncodeDocument(noteVersion, &note)
+	return c.record([]byte(notePrefix+strconv.FormatUint(c.generation, 10)), value), err
+}
+
+// addNote adds an owner's note. The last one in the log is the newest.
+func (r *restored) addNote(generation string, value []byte) error {
+	if value == nil {
+		delete(r.notes, generation)
+		return nil
+	}
+	note, err := wire.DecodeDocument[logNote](value, noteVersion)
+	if err != nil {
+		return fmt.Errorf("note about %s: %w", wire.CallsTopic, err)
+	}
+	r.notes[generation], r.note = true, note
+	return nil
+}
+
+// kafkaNotes returns what was stored about a partition: how far it was read, and from where a restart
+// reads it. The version before stored only the latter, which may be after an older note.
+func (r *restored) kafkaNotes(part int32) (read, restart kafka.Noted, known bool) {
+	restart = kafka.Noted{Topic: wire.CallsTopic, Partition: part, Next: -1, LeaderEpoch: -1}
+	if len(r.records) > 0 {
+		restart.Next = schema.KafkaOffset(r.offset)
+	}
+	if len(r.notes) == 0 || r.note.Position < r.offset {
+		return restart, restart, len(r.notes) > 0
+	}
+	if id, err := hex.DecodeString(r.note.TopicID); err == nil {
+		copy(restart.TopicID[:], id)
+	}
+	read = restart
+	read.Next, read.LeaderEpoch, read.End = schema.KafkaOffset(r.note.Position), r.note.LeaderEpoch, r.note.End
+	restart.LeaderEpoch = int32(schema.PositionEpoch(r.offset)) - r.note.Shift
+	return read, restart, true
+}
+
+// findBegin compares the partition with what was stored about it, reports losses, and sets where the
+// worker begins to read and how it counts epochs.
+func (e *Engine) findBegin(ctx context.Context, w *worker, r *restored) error {
+	read, restart, known := r.kafkaNotes(w.part)
+	var states [2]kafka.LogState
+	for i, n := range [...]kafka.Noted{read, restart} {
+		found, err := kafka.LogStates(ctx, e.out, []kafka.Noted{n})
+		if err != nil {
+			return fmt.Errorf("detect: %w", err)
+		}
+		states[i] = found[0]
+	}
+	now := states[0]
+	w.end.Store(now.End)
+	_, loss := kafka.Compare(read, now)
+	begin, gap := kafka.Compare(restart, states[1])
+	w.begin = begin
+	if read.Next < 0 {
+		return nil
+	}
+	if loss == nil && gap != nil && gap.Kind == schema.LossExpired {
+		loss = gap
+	}
+	before := kafka.Epochs{Shift: r.note.Shift}
+	used := max(schema.PositionEpoch(r.offset), int64(read.LeaderEpoch)+int64(before.Shift))
+	w.epochs, w.nextEpoch = kafka.EpochsAfter(before, known, used, now, loss), read.LeaderEpoch
+	if loss == nil && w.epochs == before {
+		return nil
+	}
+	if loss != nil {
+		w.nextEpoch = -1
+		e.cfg.Kafka.ReportLosses(ctx, "detect", []*schema.LogLoss{loss})
+	}
+	// The note is stored before a position in the new epoch is used.
+	position := max(w.epochs.Position(now.LeaderEpoch, begin), r.offset)
+	return w.checkpoint.writeNote(ctx, logNote{TopicID: hex.EncodeToString(now.TopicID[:]), Position: position, LeaderEpoch: -1,
+		End: now.End, Shift: w.epochs.Shift})
+}
+
+func (c *checkpointer) writeNote(ctx context.Context, note logNote) error {
+	value, err := wire.EncodeDocument(noteVersion, &note)
+	if err == nil {
+		err = c.out.write(ctx, c.record([]byte(notePrefix+strconv.FormatUint(c.generation, 10)), value))
+	}
+	if err != nil {
+		return fmt.Errorf("write note of partition %d to %s: %w", c.part, wire.StateTopic, err)
+	}
+	return nil
+}

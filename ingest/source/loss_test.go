@@ -1,0 +1,191 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/schema"
+	"flyball/schema/kafka"
+	"flyball/schema/wire"
+)
+
+// commit commits an offset of partition 0 for ingest, as an earlier process did.
+func (w *world) commit(at int64, leaderEpoch int32, metadata string) {
+	w.t.Helper()
+	o := kadm.Offsets{}
+	o.Add(kadm.Offset{Topic: "in", Partition: 0, At: at, LeaderEpoch: leaderEpoch, Metadata: metadata})
+	if err := kadm.NewClient(w.client).CommitAllOffsets(context.Background(), wire.IngestGroup, o); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) topicID() string { return topicIDMetadata(w.cluster.TopicInfo("in").TopicID) }
+
+func (w *world) sendNumbered(from, n int) {
+	for i := range n {
+		w.send(0, fmt.Sprint("w", from+i))
+	}
+}
+
+// losses returns the losses in flyball.events, shortened.
+func (w *world) losses() string {
+	w.t.Helper()
+	var out []string
+	_, err := kafka.ReadToEnd(context.Background(), kafka.Config{Options: w.opts}, "test", wire.EventsTopic, nil, func(r *kgo.Record) error {
+		e, err := wire.DecodeEvent(r.Value)
+		if err == nil && e.Loss != nil {
+			l := e.Loss
+			out = append(out, fmt.Sprintf("%s %s/%d %d-%d records %d read %d epoch %d", l.Kind, l.Topic, l.Partition, l.From, l.To, l.Records, l.Read,
+				l.Epoch))
+		}
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return strings.Join(out, "; ")
+}
+
+// offsetsIn returns the positions' offsets in Kafka of an epoch.
+func offsetsIn(positions map[string]int, epoch int64) (n int) {
+	for p := range positions {
+		var at schema.Position
+		if _, err := fmt.Sscanf(p[strings.LastIndex(p, "{"):], "{%d %d}", &at.Offset, &at.Item); err == nil && schema.PositionEpoch(at.Offset) == epoch {
+			n++
+		}
+	}
+	return n
+}
+
+// The log lost its end and was written again beyond the committed offset: its offsets are those of records that were read.
+func TestRefilledLogPassesForTheOldOne(t *testing.T) {
+	w := newWorld(t)
+	w.sendNumbered(0, 10)
+	w.commit(15, 0, w.topicID()) // records 10 to 14 of epoch 0 were read, and then lost
+	w.cluster.ShufflePartitionLeaders()
+	w.sendNumbered(10, 30)
+	_, stop := w.start()
+	if got := w.emitted(30); offsetsIn(got, 1) != 30 {
+		t.Errorf("%d of 30 new records have positions that no record had: %v", offsetsIn(got, 1), got)
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.losses(); got != "refilled in/0 10-15 records 5 read 5 epoch 1" {
+		t.Error(got)
+	}
+}
+
+func TestCutLogWithoutANewLeaderReusesPositions(t *testing.T) {
+	w := newWorld(t)
+	w.sendNumbered(0, 10)
+	w.commit(15, 0, w.topicID())
+	s, stop := w.start()
+	for end := time.Now().Add(20 * time.Second); s.Ready() != nil && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	}
+	w.sendNumbered(10, 20)
+	if got := w.emitted(20); offsetsIn(got, 1) != 20 {
+		t.Errorf("%d of 20 new records have positions that no record had: %v", offsetsIn(got, 1), got)
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	// The next process continues in the same epoch.
+	_, stop = w.start()
+	w.sendNumbered(30, 5)
+	if got := w.emitted(25); offsetsIn(got, 1) != 25 {
+		t.Errorf("%d of 25 records are in epoch 1: %v", offsetsIn(got, 1), got)
+	}
+	_ = stop()
+	if got := w.losses(); got != "cut in/0 10-15 records 5 read 5 epoch 1" {
+		t.Error(got)
+	}
+}
+
+func TestRecreatedTopicContinuesAtTheOldOffset(t *testing.T) {
+	w := newWorld(t)
+	w.sendNumbered(0, 10)
+	w.commit(4, 0, topicIDMetadata(schema.TopicID{9}))
+	_, stop := w.start()
+	w.emitted(10)
+	_ = stop()
+	if got := w.losses(); got != "recreated in/0 0-4 records 0 read 0 epoch 0" {
+		t.Error(got)
+	}
+}
+
+func TestRecordsBelowRetentionAreLostInSilence(t *testing.T) {
+	w := newWorld(t)
+	w.sendNumbered(0, 10)
+	w.commit(3, 0, w.topicID())
+	if err := w.cluster.DeleteRecords("in", 0, 8); err != nil {
+		t.Fatal(err)
+	}
+	_, stop := w.start()
+	w.emitted(2)
+	_ = stop()
+	if got := w.losses(); got != "expired in/0 3-8 records 5 read 0 epoch 0" {
+		t.Error(got)
+	}
+}
+
+// The version before committed no leader epoch, and its positions were offsets. Its records that are read again must be known as such.
+func TestOffsetOfTheVersionBeforeBeginsANewEpoch(t *testing.T) {
+	w := newWorld(t)
+	for range 3 {
+		w.cluster.ShufflePartitionLeaders()
+	}
+	w.sendNumbered(0, 10)
+	w.commit(6, -1, w.topicID())
+	_, stop := w.start()
+	if got := w.emitted(4); offsetsIn(got, 0) != 4 {
+		t.Errorf("%v", got)
+	}
+	_ = stop()
+	w.cluster.ShufflePartitionLeaders()
+	w.sendNumbered(10, 5)
+	_, stop = w.start()
+	if got := w.emitted(9); offsetsIn(got, 0) != 4 || offsetsIn(got, 1) != 5 {
+		t.Errorf("%v", got)
+	}
+	_ = stop()
+	if got := w.losses(); got != "" {
+		t.Error(got)
+	}
+}
+
+// What is committed can be read by the version before.
+func TestCommitIsUnknownToTheVersionBefore(t *testing.T) {
+	w := newWorld(t)
+	_, stop := w.start()
+	w.sendNumbered(0, 5)
+	w.emitted(5)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	committed, err := kadm.NewClient(w.client).FetchOffsets(context.Background(), wire.IngestGroup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, ok := committed.Lookup("in", 0); !ok || c.At != 5 || c.Metadata != w.topicID() || c.LeaderEpoch != 0 {
+		t.Errorf("%+v", c)
+	}
+	// Nothing changed: the next start reports no loss and repeats nothing.
+	_, stop = w.start()
+	w.sendNumbered(5, 1)
+	for p, n := range w.emitted(6) {
+		if n != 1 {
+			t.Errorf("%s was written %d times", p, n)
+		}
+	}
+	_ = stop()
+	if got := w.losses(); got != "" {
+		t.Error(got)
+	}
+}

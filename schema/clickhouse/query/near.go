@@ -1,0 +1,171 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// Near is a stored subject that may have been meant by a name that is not stored.
+type Near struct {
+	Kind   string `json:"kind"` // run, agent, credential, principal, resource
+	Value  string `json:"value"`
+	How    string `json:"how"` // pattern, other_kind, other_type, case, part, spelling
+	LastAt Time   `json:"last_at"`
+}
+
+// Reasons why a stored subject is near a name, the best first.
+const (
+	nearPattern   = "pattern"    // the name is a pattern that matches it
+	nearOtherKind = "other_kind" // the same name, of another kind of subject
+	nearOtherType = "other_type" // a resource with the same id
+	nearCase      = "case"       // differs in upper and lower case
+	nearPart      = "part"       // the name is a part of it, or the other way round
+	nearSpelling  = "spelling"   // few letters differ
+)
+
+var nearOrder = []string{nearPattern, nearOtherKind, nearOtherType, nearCase, nearPart, nearSpelling}
+
+// maxNear is the maximum number of near subjects.
+const maxNear = 10
+
+// nearTimeout is the longest time for a search for near subjects.
+const nearTimeout = 5 * time.Second
+
+// explainNothing adds a caveat to a report without calls: either the subject is stored, and has no
+// calls in the window, or it is unknown; then it also reads what is near.
+func (t *Touched) explainNothing(ctx context.Context, db DB) error {
+	last, known, err := t.lastSeen(ctx, db)
+	if err != nil {
+		return err
+	}
+	s := t.Subject
+	if known {
+		t.caveat("nothing_found: no call of %s %q is stored in that time; its last one was at %s", s.Kind, s.Value, last)
+		return nil
+	}
+	t.Near, err = NearTo(ctx, db, s)
+	switch {
+	case err != nil:
+		t.caveat("subject_unknown: no %s %q is stored; what is near could not be looked up: %v", s.Kind, s.Value, err)
+	case isPattern(s.Value):
+		t.caveat("subject_unknown: no %s %q is stored; patterns are not accepted, name one of those that match (%d are listed)", s.Kind,
+			s.Value, len(t.Near))
+	default:
+		t.caveat("subject_unknown: no %s %q is stored; it may be misspelt, or its calls never arrived", s.Kind, s.Value)
+	}
+	return nil
+}
+
+// lastSeen reports whether the subject is stored, at any time, and when its last call was.
+func (t *Touched) lastSeen(ctx context.Context, db DB) (last Time, known bool, err error) {
+	sql := fmt.Sprintf("SELECT count() > 0, max(last_at) FROM runs WHERE %s_id = {value:String}", t.Subject.Kind)
+	switch t.Subject.Kind {
+	case "run":
+		return t.Run.LastAt, true, nil
+	case "resource":
+		sql = "SELECT count() > 0, max(last_at) FROM touches WHERE resource = {value:String}"
+	}
+	var n uint8
+	err = each(ctx, db, "the last call", sql, []any{named("value", t.Subject.Value)}, func(r driver.Rows) error {
+		return r.Scan(&n, &last.Time)
+	})
+	return last, n > 0, err
+}
+
+// isPattern reports whether a name may be meant as a pattern.
+func isPattern(name string) bool { return strings.Contains(name, "*") }
+
+// cut returns the type and the id of a resource; typed is false for a name without a type.
+func cut(resource string) (kind, id string, typed bool) {
+	kind, id, typed = strings.Cut(resource, ":")
+	if !typed {
+		return "", resource, false
+	}
+	return kind, id, true
+}
+
+// NearTo returns stored subjects that may have been meant by a name, the best first. Without a
+// kind, those of every kind are near.
+func NearTo(ctx context.Context, db DB, s Subject) ([]Near, error) {
+	ctx, cancel := context.WithTimeout(ctx, nearTimeout)
+	defer cancel()
+	var out []Near
+	take := func(r driver.Rows) error {
+		var v Near
+		err := r.Scan(&v.Kind, &v.Value, &v.How, &v.LastAt.Time)
+		if v.Kind != s.Kind || v.Value != s.Value {
+			out = append(out, v)
+		}
+		return err
+	}
+	params := []any{named("kind", s.Kind), named("name", s.Value), named("like", likePattern(s.Value)),
+		named("far", fmt.Sprint(farthest(s.Value)))}
+	names, resources := nearNames, nearResources
+	if isPattern(s.Value) {
+		names, resources = matchingNames, matchingResources
+	}
+	if s.Kind == "resource" || s.Kind == "" || !isPattern(s.Value) {
+		if err := each(ctx, db, "near resources", resources, params, take); err != nil {
+			return nil, err
+		}
+	}
+	if s.Kind != "resource" || !isPattern(s.Value) {
+		if err := each(ctx, db, "near names", names, params, take); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Near) int {
+		if x := slices.Index(nearOrder, a.How) - slices.Index(nearOrder, b.How); x != 0 {
+			return x
+		}
+		if x := b.LastAt.Compare(a.LastAt.Time); x != 0 {
+			return x
+		}
+		return strings.Compare(a.Kind+a.Value, b.Kind+b.Value)
+	})
+	return out[:min(len(out), maxNear)], nil
+}
+
+// farthest is the largest number of letters in which a near name may differ.
+func farthest(name string) int { return min(3, max(1, len(name)/5)) }
+
+// likePattern returns a pattern of LIKE for a name in which * stands for any text.
+func likePattern(name string) string {
+	return strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`, "*", "%").Replace(name)
+}
+
+// storedNames selects the names of runs, by kind.
+const storedNames = `SELECT arrayJoin(arrayFilter(n -> n.2 != '', [('agent', agent_id), ('credential', credential_id),
+('principal', principal_id), ('run', run_key), ('run', toString(run_id))])) AS pair, pair.1 AS kind, pair.2 AS value, last_at FROM runs_store`
+
+const nearNames = `SELECT kind, value, multiIf(lower(value) = lower({name:String}) AND {kind:String} NOT IN ('', kind), 'other_kind',
+ lower(value) = lower({name:String}), 'case',
+ position(lower(value), lower({name:String})) > 0 OR position(lower({name:String}), lower(value)) > 0, 'part', 'spelling') AS how, max(last_at) AS at
+FROM (` + storedNames + `)
+WHERE lower(value) = lower({name:String})
+ OR {kind:String} IN ('', kind) AND length({name:String}) >= 4 AND position(lower(value), lower({name:String})) > 0
+ OR {kind:String} IN ('', kind) AND length(value) >= 4 AND position(lower({name:String}), lower(value)) > 0
+ OR {kind:String} IN ('', kind) AND abs(length(value) - length({name:String})) <= {far:UInt8}
+  AND editDistance(lower(value), lower({name:String})) <= {far:UInt8}
+GROUP BY kind, value, how ORDER BY indexOf(['other_kind', 'case', 'part', 'spelling'], how), at DESC LIMIT 20`
+
+const matchingNames = `SELECT kind, value, 'pattern', max(last_at) AS at FROM (` + storedNames + `)
+WHERE {kind:String} IN ('', kind) AND value LIKE {like:String} GROUP BY kind, value ORDER BY at DESC LIMIT 20`
+
+const nearResources = `SELECT 'resource', resource, multiIf(substring(resource, position(resource, ':') + 1) = {name:String}, 'other_type',
+ lower(resource) = lower({name:String}), 'case',
+ substring(resource, position(resource, ':') + 1) = substring({name:String}, position({name:String}, ':') + 1), 'other_type', 'spelling') AS how,
+max(last_at) AS at
+FROM touches_store
+WHERE substring(lower(resource), position(resource, ':') + 1) = substring(lower({name:String}), position({name:String}, ':') + 1)
+ OR {kind:String} IN ('', 'resource') AND abs(length(resource) - length({name:String})) <= {far:UInt8}
+  AND editDistance(lower(resource), lower({name:String})) <= {far:UInt8}
+GROUP BY resource, how ORDER BY indexOf(['other_type', 'case', 'spelling'], how), at DESC LIMIT 20`
+
+const matchingResources = `SELECT 'resource', resource, 'pattern', max(last_at) AS at FROM touches_store
+WHERE resource LIKE {like:String} GROUP BY resource ORDER BY at DESC LIMIT 20`

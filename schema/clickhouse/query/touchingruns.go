@@ -1,0 +1,93 @@
+package query
+
+import (
+	"context"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// TouchingRun describes a run in a report on a touched set.
+type TouchingRun struct {
+	Run
+	Findings []RunFinding `json:"findings"`
+}
+
+// RunFinding is a finding of a run in short.
+type RunFinding struct {
+	ID      string `json:"finding_id"`
+	Family  string `json:"family"`
+	Level   string `json:"level"`
+	State   string `json:"state"`
+	Summary string `json:"summary"`
+}
+
+// maxDescribedRuns is the maximum number of runs that a report describes.
+const maxDescribedRuns = 200
+
+// describeRuns reads the runs of the rows, in the order of the rows, with their findings.
+func (t *Touched) describeRuns(ctx context.Context, db DB) error {
+	var ids []string
+	at := map[string]int{}
+	for i := range t.Resources {
+		for _, id := range t.Resources[i].Runs {
+			if _, seen := at[id]; !seen && len(ids) < maxDescribedRuns {
+				at[id] = len(ids)
+				ids = append(ids, id)
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	var w where
+	w.add("run_id IN (" + uuids(ids) + ")")
+	runs, err := selectRuns(ctx, db, &w, "ORDER BY run_id")
+	if err != nil {
+		return err
+	}
+	t.Runs = make([]TouchingRun, 0, len(runs))
+	described := make([]*TouchingRun, len(ids))
+	for _, r := range runs {
+		if i, ok := at[r.RunID]; ok {
+			described[i] = &TouchingRun{Run: r, Findings: []RunFinding{}}
+		}
+	}
+	err = each(ctx, db, "findings of the runs", "SELECT toString(run_id), finding_id, family, toString(level), state, summary FROM findings "+
+		w.String()+" ORDER BY level DESC, updated_at DESC LIMIT 1000", nil, func(r driver.Rows) error {
+		var id string
+		var f RunFinding
+		err := r.Scan(&id, &f.ID, &f.Family, &f.Level, &f.State, &f.Summary)
+		if i, ok := at[id]; ok && described[i] != nil {
+			described[i].Findings = append(described[i].Findings, f)
+		}
+		return err
+	})
+	for _, d := range described {
+		if d != nil {
+			t.Runs = append(t.Runs, *d)
+		}
+	}
+	return err
+}
+
+// GatewayCoverage counts the logged calls of a subject at one gateway.
+type GatewayCoverage struct {
+	Gateway string `json:"gateway"` // name of the observer, otherwise the topic of the calls
+	Calls   uint64 `json:"calls"`
+	Asked   uint64 `json:"asked"` // sent to the check, by the row itself or by a row of the check for the same request
+}
+
+// loadCoverage reads how many of the subject's logged calls were sent to the check.
+func (t *Touched) loadCoverage(ctx context.Context, db DB, own *where) error {
+	sql := `SELECT if(observer != '', observer, source_topic) AS gateway, count() AS n,
+countIf(` + byDecision + ` OR (run_id, method, path) IN (SELECT run_id, method, path FROM calls ` + own.String() + ` AND observer_kind = 'gate')
+ OR record_id IN (SELECT attrs['observation_of'] FROM calls ` + own.String() + ` AND attrs['observation_of'] != '' AND ` + byDecision + `))
+FROM calls ` + own.String() + ` AND counted AND observer_kind NOT IN ('gate', 'client', 'agent_runtime', 'audit')
+GROUP BY gateway ORDER BY n DESC, gateway LIMIT 20`
+	return each(ctx, db, "calls that were asked", sql, own.params, func(r driver.Rows) error {
+		var v GatewayCoverage
+		err := r.Scan(&v.Gateway, &v.Calls, &v.Asked)
+		t.Coverage = append(t.Coverage, v)
+		return err
+	})
+}

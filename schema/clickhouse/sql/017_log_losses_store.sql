@@ -1,0 +1,5 @@
+CREATE TABLE IF NOT EXISTS {{.Table "log_losses_store"}} (
+{{.Columns "log_losses_store"}}
+)
+ENGINE = {{.Engine "ReplacingMergeTree(noticed_at)"}}
+ORDER BY (topic, partition, component, epoch, from_offset, kind)
