@@ -2,7 +2,6 @@ package incident
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"flyball/schema"
@@ -95,7 +94,7 @@ func utc(ns int64) time.Time { return time.Unix(0, ns).UTC() }
 func (i *open) page(kind Kind, because, cause string, at int64) Page {
 	f := i.finding
 	p := Page{V: PageVersion, ID: schema.PageID(f.ID, cause), Kind: kind, Because: because, Incident: f.ID, Tenant: f.Tenant,
-		Family: f.Family, Level: f.Level, Was: i.paged, Mode: i.mode, Summary: f.Summary,
+		Family: f.Family, Level: f.Level, Was: i.paged, Mode: i.mode, Summary: schema.Chat(f.Summary),
 		RunID: f.RunID, RunKey: f.RunKey, AgentID: f.AgentID, CredentialID: f.CredentialID,
 		ExpectedRate: f.ExpectedRate, ExpectedOf: f.ExpectedOf, ExpectedRuns: f.ExpectedRuns,
 		Contributions: f.Evidence[:min(len(f.Evidence), 3)], Exposure: f.Exposure, Touched: f.Touched,
@@ -110,32 +109,19 @@ func (i *open) page(kind Kind, because, cause string, at int64) Page {
 		p.Commands = append(p.Commands, "flyball findings show "+f.ID)
 	}
 	if b := i.breaker; b != nil {
-		p.Breaker = &Breaker{Scope: b.Scope, State: b.State, Generation: b.Generation, Reason: b.Reason}
+		p.Breaker = &Breaker{Scope: b.Scope, State: b.State, Generation: b.Generation, Reason: schema.Chat(b.Reason)}
 		if b.Expires != 0 {
 			t := utc(b.Expires)
 			p.Breaker.Expires = &t
 		}
 		if b.State != schema.BreakerClosed {
 			p.Commands = append(p.Commands, fmt.Sprintf("flyball breakers reset %s %s --if-match %d --reason '…'",
-				b.Scope.Kind, quote(b.Scope.Value), b.Generation))
+				b.Scope.Kind, wording.ShellWord(b.Scope.Value), b.Generation))
 		}
 	}
 	if p.Because == "trip_withheld" && i.withheld != nil {
 		p.Commands = append(p.Commands, fmt.Sprintf("flyball breakers trip %s %s --for 1h --reason '…'",
-			i.withheld.Scope.Kind, quote(i.withheld.Scope.Value)))
+			i.withheld.Scope.Kind, wording.ShellWord(i.withheld.Scope.Value)))
 	}
 	return p
-}
-
-// quote returns s in a form that is safe to paste into a shell. Clients can choose s.
-func quote(s string) string {
-	for _, r := range s {
-		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_./:@%+=", r) {
-			return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-		}
-	}
-	if s == "" {
-		return "''"
-	}
-	return s
 }

@@ -89,7 +89,7 @@ func (a *Alertmanager) post(ctx context.Context, alerts []alert) error {
 
 func makeAlert(p *incident.Page, level schema.Level, until time.Time) alert {
 	l := map[string]string{"alertname": "FlyballIncident", "incident": p.Incident, "family": p.Family, "tenant": p.Tenant,
-		"run_id": p.RunID.String(), "agent": p.AgentID, "severity": severity(level)}
+		"run_id": p.RunID.String(), "agent": schema.Visible(p.AgentID), "severity": severity(level)}
 	for k, v := range l {
 		if v == "" { // Alertmanager rejects empty labels
 			delete(l, k)

@@ -3,6 +3,7 @@ package pager
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"flyball/alerts/incident"
@@ -66,6 +67,19 @@ func (p *Pager) State() State {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.state
+}
+
+// Trouble returns what is wrong with the receiver: it refused the last page, or does not acknowledge the page that is being sent. It is
+// nil if nothing is known to be wrong.
+func (p *Pager) Trouble() error {
+	s := p.State()
+	switch {
+	case s.Refused != nil:
+		return fmt.Errorf("%d pages were not delivered: %w", s.Undelivered, s.Refused)
+	case s.Failing != nil:
+		return fmt.Errorf("a page waits since %s: %w", s.Since.UTC().Format(time.RFC3339), s.Failing)
+	}
+	return nil
 }
 
 func (p *Pager) setFailing(err error, began time.Time) {

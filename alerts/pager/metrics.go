@@ -37,8 +37,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "How long the next page has waited for its receiver; 0 when none waits."}, []string{"receiver"}),
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "flyball_alert_delivery_seconds",
 			Help: "From the first attempt to the acknowledgement.", Buckets: prometheus.ExponentialBuckets(.001, 4, 10)}, []string{"receiver"}),
-		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_alert_lag_records",
-			Help: "Events that this pager has not handled yet, as of the last fetch."}, []string{"receiver", "partition"}),
+		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_alert_unhandled_records",
+			Help: "Events that this pager has not handled, as of its last fetch; " +
+				"flyball_lag_records counts all partitions."}, []string{"receiver", "partition"}),
 	}
 	if reg != nil {
 		reg.MustRegister(m.pages, m.failures, m.undelivered, m.refusing, m.waiting, m.took, m.lag)

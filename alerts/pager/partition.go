@@ -59,7 +59,7 @@ func (p *Pager) assign(ctx context.Context, client *kgo.Client, offsets topicOff
 		return nil, fmt.Errorf("alert %s: look up where to begin in %s: %w", p.o.Name, wire.EventsTopic, err)
 	}
 	resumed := topicOffsets{wire.EventsTopic: maps.Clone(offsets[wire.EventsTopic])}
-	if err := p.o.Kafka.ResumeAfterLosses(ctx, client, "alert", resumed); err != nil {
+	if err := p.o.Kafka.ResumeAfterLosses(ctx, client, "alert", p.o.Now(), resumed); err != nil {
 		return nil, err
 	}
 	p.mu.Lock()

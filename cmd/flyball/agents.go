@@ -63,6 +63,7 @@ func readAgents(r *request) ([]query.AgentRow, error) {
 	if err != nil {
 		r.unknown("what is armed", err)
 	}
+	r.fileKnown(ownersOfAgents)
 	for i := range agents {
 		a := &agents[i]
 		if e, ok := enforced[a.AgentID]; ok {
@@ -77,6 +78,9 @@ func readAgents(r *request) ([]query.AgentRow, error) {
 	}
 	return agents, nil
 }
+
+// ownersOfAgents names what the registry says of agents.
+const ownersOfAgents = "who owns agents, and their tags"
 
 // maxUnguarded bounds the pairs of agent and irreversible route that are checked for a manifest.
 const maxUnguarded = 1000
@@ -97,7 +101,7 @@ func readHygiene(r *request) ([]query.Hygiene, error) {
 		return nil, err
 	}
 	for _, a := range agents {
-		if a.Owner == "" && (a.Trust == "verified" || a.Trust == "infrastructure") {
+		if a.Owner == "" && r.fileKnown(ownersOfAgents) && (a.Trust == "verified" || a.Trust == "infrastructure") {
 			out = append(out, query.Hygiene{Kind: query.NoOwner, Subject: a.AgentID, Calls: a.Calls, LastAt: a.LastAt,
 				Evidence: a.Credentials, Advice: "nobody to call when it runs away: name an owner under agents"})
 		}

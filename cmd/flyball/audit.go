@@ -25,6 +25,8 @@ type auditReport struct {
 	// enforcement point has, absent when no point answers.
 	End  ledger.Chain  `json:"end"`
 	Live *ledger.Chain `json:"live,omitempty"`
+	// Lost is how many entries are of commands that flyball.commands has lost.
+	Lost int `json:"lost_entries,omitempty"`
 	// Summary is the result as a sentence.
 	Summary  string `json:"say"`
 	complete bool   // everything could be compared
@@ -164,13 +166,20 @@ func verifyAudit(r *request) (*auditReport, error) {
 	}
 	out := &auditReport{}
 	var ends trailEnds
-	err = query.AuditTrail(r.ctx, db, func(batch []schema.AuditEntry) bool {
+	tail, err := lostTail(r, db)
+	if err != nil {
+		return nil, err
+	}
+	verify := func(batch []schema.AuditEntry) bool {
 		out.End, out.Broken = ledger.Verify(out.End, batch)
 		ends.note(batch)
 		return out.Broken == nil
-	})
-	if err != nil {
+	}
+	if err = query.AuditTrail(r.ctx, db, func(batch []schema.AuditEntry) bool { return verify(tail.Chain(batch)) }); err != nil {
 		return nil, err
+	}
+	if out.Broken == nil {
+		verify(tail.End())
 	}
 	out.Entries = out.End.Seq
 	if out.Broken != nil {
@@ -188,6 +197,7 @@ func verifyAudit(r *request) (*auditReport, error) {
 	}
 	out.Live = &live.Chain
 	out.Broken, out.complete, out.Summary = compareTrail(out.End, ends, &live, storeCaughtUp(r.ctx, c))
+	out.Lost, out.Summary = tail.Count, out.Summary+lostEntries(tail)
 	return out, nil
 }
 

@@ -55,7 +55,7 @@ func backtestCommand(o *options) *cobra.Command {
 // runBacktest scores the window with the newest baseline. It also returns from how many
 // runs that baseline was learned.
 func runBacktest(r *request, candidate string) (result backtest.Report, learnedOf uint64, err error) {
-	c, err := r.config()
+	c, err := r.fileConfig()
 	if err != nil {
 		return result, 0, err
 	}

@@ -32,7 +32,7 @@ type baselineTopic struct {
 }
 
 func (r *request) baselineTopic() (baselineTopic, error) {
-	c, err := r.config()
+	c, err := r.fileConfig()
 	if err != nil {
 		return baselineTopic{}, err
 	}
@@ -46,12 +46,7 @@ func baselinesListCommand(o *options) *cobra.Command {
 		if err != nil {
 			return nil, err
 		}
-		list, err := t.list(r.ctx)
-		if err == nil && len(list) == 0 && o.output != formJSON {
-			fmt.Fprintln(r.stderr, "No baseline yet: runs are scored once learn.min_runs of them have been closed for learn.quarantine, "+
-				"or at once with flyball learn --once.")
-		}
-		return list, err
+		return t.list(r.ctx)
 	}}
 	return &cobra.Command{Use: "list", Short: "List the versions that are kept, latest first", Args: cobra.NoArgs, RunE: a.run(o)}
 }

@@ -147,13 +147,17 @@ var refusedConfigs = map[string]struct{ text, want string }{
 	"a topic that is read twice": {"kafka: {inputs: [{topic: a, format: auto}, {topic: a, format: auto}]}",
 		"is read twice"},
 	"a listener that two roles share": {"check: {listen: '127.0.0.1:7171'}", "check.listen and control.listen are both"},
-	"a port that does not exist":      {"control: {listen: '127.0.0.1:99999'}", "control.listen"},
-	"0 partitions":                    {"kafka: {partitions: 0}", "kafka.partitions: 0"},
-	"-1 partitions":                   {"kafka: {partitions: -1}", "kafka.partitions: -1"},
-	"a gap of no time":                {"detect: {session_gap: 0s}", "detect.session_gap"},
-	"a gap of a year":                 {"detect: {run_gap: 8760h}", "detect.run_gap"},
-	"a negative lateness":             {"detect: {lateness: -1s}", "detect.lateness"},
-	"a learner that never rests":      {"learn: {every: 10ns}", "learn.every"},
+	"a listener on every address and another": {"check: {listen: '0.0.0.0:7171', token_file: check.token}",
+		"check.listen and control.listen are 0.0.0.0:7171 and 127.0.0.1:7171"},
+	"a listener on localhost and another": {"check: {listen: 'localhost:7171'}", "check.listen and control.listen are localhost:7171"},
+	"an embedded engine with TLS":         {"clickhouse: {tls: {ca: cert.pem}}", "clickhouse.tls is set and clickhouse.addr is empty"},
+	"a port that does not exist":          {"control: {listen: '127.0.0.1:99999'}", "control.listen"},
+	"0 partitions":                        {"kafka: {partitions: 0}", "kafka.partitions: 0"},
+	"-1 partitions":                       {"kafka: {partitions: -1}", "kafka.partitions: -1"},
+	"a gap of no time":                    {"detect: {session_gap: 0s}", "detect.session_gap"},
+	"a gap of a year":                     {"detect: {run_gap: 8760h}", "detect.run_gap"},
+	"a negative lateness":                 {"detect: {lateness: -1s}", "detect.lateness"},
+	"a learner that never rests":          {"learn: {every: 10ns}", "learn.every"},
 	"a quarantine longer than the window": {"learn: {quarantine: 48h, window: 24h}",
 		"learn.quarantine is 48h0m0s and learn.window is 24h0m0s"},
 	"a receiver without a secret": {"alerts: {receivers: [{name: r, webhook: {url: 'http://h/'}}]}",
@@ -232,7 +236,8 @@ func TestCheckConfigAndTheStartAgree(t *testing.T) {
 
 // A broken key or password that a former start has made was found by the start alone.
 func TestBrokenFilesOfTheDataFolderAreRefused(t *testing.T) {
-	for name, want := range map[string]string{"secret.key": "secret_key_file", "broker.password": "password of the embedded broker"} {
+	for name, want := range map[string]string{"secret.key": "secret_key_file", "broker.password": "password of the embedded broker",
+		"engine.password": "password of the embedded engine"} {
 		data := t.TempDir()
 		t.Chdir(t.TempDir())
 		if err := os.WriteFile(filepath.Join(data, name), []byte("\n"), 0o600); err != nil {

@@ -95,7 +95,8 @@ func (c *controlClient) send(ctx context.Context, method, path string, body any)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w; is flyball up, or the role control, running there?", c.target.from, err)
+		return nil, fmt.Errorf("%s: nothing answers at %s: start flyball up or the role control there, or correct the address (%w)",
+			c.target.from, c.target.where, withoutURL(err))
 	}
 	defer resp.Body.Close()
 	c.reached = reached{resp.Header.Get(app.HeaderDeployment), resp.Header.Get(app.HeaderTenant)}

@@ -75,7 +75,7 @@ func showDeadLetterCommand(o *options) *cobra.Command {
 // showDeadLetter reads one dead letter from Kafka.
 func showDeadLetter(r *request) (deadLetter, error) {
 	var none deadLetter
-	c, err := r.config()
+	c, err := r.fileConfig()
 	if err != nil {
 		return none, err
 	}
@@ -162,7 +162,7 @@ func printDeadLetter(w io.Writer, d deadLetter) error {
 // replayDeadLetters sends dead letters again and waits until their calls are stored.
 func replayDeadLetters(r *request, opt replay.DeadLetterOptions) (replay.DeadLetterResult, error) {
 	var none replay.DeadLetterResult
-	c, err := r.config()
+	c, err := r.fileConfig()
 	if err != nil {
 		return none, err
 	}

@@ -201,7 +201,7 @@ func (r *decoder) record(rec *decode.Record) error {
 				c.Method, c.Path, c.Status, c.Effect, c.Reversibility, c.RunKey, c.AgentID, c.AgentTrust)
 		default:
 			r.buf = append(decode.AppendJSON(r.buf[:0], c), '\n')
-			_, _ = r.out.Write(r.buf)
+			_, _ = r.out.Write(schema.VisibleJSON(r.buf))
 		}
 	}
 	for _, d := range dead {
@@ -210,7 +210,7 @@ func (r *decoder) record(rec *decode.Record) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(r.out, "%s\n", line)
+		fmt.Fprintf(r.out, "%s\n", schema.VisibleJSON(line))
 	}
 	return nil
 }
@@ -220,7 +220,7 @@ func (r *decoder) record(rec *decode.Record) error {
 func printExplained(w io.Writer, form, name string, record int64, c *schema.Call, origins []decode.FieldOrigin) error {
 	if form == formJSON {
 		line, err := json.Marshal(map[string]any{"call": json.RawMessage(decode.AppendJSON(nil, c)), "explain": origins})
-		fmt.Fprintf(w, "%s\n", line)
+		fmt.Fprintf(w, "%s\n", schema.VisibleJSON(line))
 		return err
 	}
 	report.Printf(w, "%s:%d  read as %s\n", name, record, c.Format)

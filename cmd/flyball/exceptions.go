@@ -76,6 +76,7 @@ func readExceptions(r *request) ([]exceptionRow, error) {
 		out = append(out, exceptionRow{ID: l.ID, From: "command", State: "in_force", Agent: l.Agent, Family: l.Family,
 			Routes: l.Routes, Expires: l.Expires, By: l.By, Why: l.Reason, Trips: &l.Trips})
 	}
+	r.fileKnown("exceptions of the file")
 	for _, l := range fileExceptions(c.Detect, r.now) {
 		out = append(out, exceptionRow{ID: l.Name, From: "file", State: l.State, Agent: l.Agent, Family: l.Family,
 			Routes:  append([]string{}, l.Routes...),

@@ -61,6 +61,8 @@ func TestWrongUsageIsExitStatusTwoAndNamesTheRule(t *testing.T) {
 		{[]string{"replay", "--speed", "NaN", "x"}, `--speed: "NaN" is neither max nor a number above 0`},
 		{[]string{"alert", "test", "nobody"}, `"nobody" is none of alerts.receivers`},
 		{[]string{"credential-id"}, "add --stdin"},
+		{[]string{"runs", "--log-level", "loud"}, `--log-level: "loud" is none of debug, info, warn, error`},
+		{[]string{"version", "--log-format", "xml"}, `--log-format: "xml" is none of text, json`},
 		{[]string{"learn", "--log-level", "loud"}, `--log-level: "loud" is none of debug, info, warn, error`},
 		{[]string{"learn", "--log-format", "xml"}, `--log-format: "xml" is none of text, json`},
 	} {
@@ -145,5 +147,22 @@ func TestTerminalIsSafeFromWhatCommandsPrint(t *testing.T) {
 				break
 			}
 		}
+	}
+}
+
+func TestVersionIsPrintedByACommandAndByAFlag(t *testing.T) {
+	f := newFixture(t, "")
+	_, byCommand, _ := f.run("version")
+	code, byFlag, _ := f.run("--version")
+	if code != exitDone || byCommand != byFlag || !strings.HasPrefix(byFlag, "flyball ") {
+		t.Errorf("exit %d, %q and %q", code, byCommand, byFlag)
+	}
+	var v versionLine
+	if _, out, _ := f.run("version", "-o", "json"); json.Unmarshal([]byte(out), &v) != nil || v.Version == "" {
+		t.Errorf("as JSON: %q", out)
+	}
+	var dump struct{ Kafka struct{ Partitions int } }
+	if _, out, _ := f.run("dump-config", "-o", "json"); json.Unmarshal([]byte(out), &dump) != nil || dump.Kafka.Partitions != 8 {
+		t.Errorf("the configuration as JSON: %.300s", out)
 	}
 }

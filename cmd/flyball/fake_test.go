@@ -135,7 +135,11 @@ func (f *fixture) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(code)
-	fmt.Fprintf(w, `{"detail": %q}`, detail)
+	reason := ""
+	if rest, ok := strings.CutPrefix(detail, "reason="); ok {
+		reason, detail, _ = strings.Cut(rest, " ")
+	}
+	fmt.Fprintf(w, `{"detail": %q, "reason": %q}`, detail, reason)
 }
 
 // run runs a command and returns its exit status and its output.

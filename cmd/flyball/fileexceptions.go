@@ -32,32 +32,33 @@ type fileException struct {
 }
 
 func fileExceptionsCommand(o *options) *cobra.Command {
-	l := listing[fileException]{columns: fileExceptionColumns, query: func(r *request) ([]fileException, error) {
-		c, err := r.config()
-		if err != nil {
-			return nil, err
-		}
-		db, err := r.database()
-		if err != nil {
-			return nil, err
-		}
-		if err := c.ValidateDetect(); err != nil {
-			return nil, usage(err)
-		}
-		list := fileExceptions(c.Detect, r.now)
-		uses, err := query.ExceptionUses(r.ctx, db)
-		if err != nil {
-			report.Printf(r.stderr, "when they were used is not known: %v\n", err)
-			return list, nil
-		}
-		for i := range list {
-			u := uses[list[i].Name]
-			if list[i].Findings = &u.Findings; u.Findings > 0 {
-				list[i].LastUsed = &query.Time{Time: u.LastAt}
+	l := listing[fileException]{columns: fileExceptionColumns,
+		empty: "The configuration file has no exceptions (detect.exceptions).", query: func(r *request) ([]fileException, error) {
+			c, err := r.fileConfig()
+			if err != nil {
+				return nil, err
 			}
-		}
-		return list, nil
-	}}
+			db, err := r.database()
+			if err != nil {
+				return nil, err
+			}
+			if err := c.ValidateDetect(); err != nil {
+				return nil, usage(err)
+			}
+			list := fileExceptions(c.Detect, r.now)
+			uses, err := query.ExceptionUses(r.ctx, db)
+			if err != nil {
+				report.Printf(r.stderr, "when they were used is not known: %v\n", err)
+				return list, nil
+			}
+			for i := range list {
+				u := uses[list[i].Name]
+				if list[i].Findings = &u.Findings; u.Findings > 0 {
+					list[i].LastUsed = &query.Time{Time: u.LastAt}
+				}
+			}
+			return list, nil
+		}}
 	return &cobra.Command{Use: "exceptions", Args: cobra.NoArgs, RunE: l.run(o),
 		Short: "List the exceptions of the configuration file: what, who allowed it, until when (detect.exceptions)"}
 }

@@ -209,6 +209,7 @@ func ratesCommand(o *options) *cobra.Command {
 	l := listing[query.Judged]{
 		window:  &w,
 		columns: rateColumns,
+		empty:   "No finding of level alert or trip, and no hold, in this period.",
 		query: fromDatabase(func(ctx context.Context, db database, r *request) ([]query.Judged, error) {
 			alarms, err := query.AchievedRates(ctx, db, r.since, r.until)
 			if err != nil {

@@ -17,8 +17,10 @@ import (
 
 func manifestCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "manifest", Short: "Propose, check, apply and review manifests: what agents are allowed to do"}
-	list := listing[api.ManifestLine]{query: fromControl[[]api.ManifestLine]("/v1/manifests"), columns: manifestColumns}
-	quotas := listing[quotaLine]{query: fromControl[[]quotaLine]("/v1/quotas"), columns: quotaColumns}
+	list := listing[api.ManifestLine]{query: fromControl[[]api.ManifestLine]("/v1/manifests"), columns: manifestColumns,
+		empty: "No manifest is in force; flyball manifest learn --agent A proposes one."}
+	quotas := listing[quotaLine]{query: fromControl[[]quotaLine]("/v1/quotas"), columns: quotaColumns,
+		empty: "Nothing of a quota is given out in its present window."}
 	cmd.AddCommand(
 		&cobra.Command{Use: "list", Short: "List the manifests in force", Args: cobra.NoArgs, RunE: list.run(o)},
 		manifestShowCommand(o), manifestApplyCommand(o), manifestDropCommand(o), manifestLearnCommand(o), manifestCheckCommand(o),

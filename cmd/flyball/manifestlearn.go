@@ -75,6 +75,7 @@ func proposeManifest(r *request, agent string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.fileKnown(ownersOfAgents)
 	who := query.Caller{Agent: agent, Clean: true}
 	rows, err := query.Usage(r.ctx, db, who, since, until)
 	if err != nil {

@@ -345,3 +345,30 @@ func TestStatusWithoutATokenSaysWhatItMayNotRead(t *testing.T) {
 		}
 	}
 }
+
+// With a profile, commands took the registry, the exceptions or the Kafka of whatever file lay in the
+// working folder.
+func TestFileOfAnotherDeploymentIsNotRead(t *testing.T) {
+	c := newClient(t)
+	c.db = listings()["agents"].db
+	r := newRemote(t, "d_1", "")
+	c.file("flyball.yaml", "agents: [{id: billing/bot, consumer: c, owner: nobody-of-theirs}]\ndetect: {exceptions: [{name: mine-alone, "+
+		"agent: a, family: runaway.*, expires: 2099-01-01T00:00:00Z, approver: a, why: w}]}\n")
+	c.mustRun("profile", "add", "p", "--control", r.url, "--clickhouse", "127.0.0.1:1")
+	for _, args := range [][]string{{"agents"}, {"exceptions", "list"}} {
+		code, out, errs := c.run(append(args, "--profile", "p")...)
+		if code != exitIncomplete || !strings.Contains(errs, "name a copy of it by --config") ||
+			strings.Contains(out, "nobody-of-theirs") || strings.Contains(out, "mine-alone") {
+			t.Errorf("%q: exit %d, %q, %q", args, code, out, errs)
+		}
+		if code, out, errs := c.run(append(args, "--profile", "p", "--config", "flyball.yaml")...); strings.Contains(errs, "--config") ||
+			!strings.Contains(out, "nobody-of-theirs") && !strings.Contains(out, "mine-alone") {
+			t.Errorf("%q with the file: exit %d, %q, %q", args, code, out, errs)
+		}
+	}
+	for _, args := range [][]string{{"baselines", "list"}, {"backtest"}, {"findings", "exceptions"}, {"dead-letters", "replay"}} {
+		if code, out, errs := c.run(append(args, "--profile", "p")...); code != exitUsage || !strings.Contains(errs, "is another deployment") {
+			t.Errorf("%q: exit %d, %q, %q", args, code, out, errs)
+		}
+	}
+}

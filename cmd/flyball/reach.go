@@ -13,12 +13,16 @@ import (
 	"flyball/detect/enforce/reach"
 	"flyball/schema"
 	"flyball/schema/clickhouse/query"
+	"flyball/schema/wording"
 )
 
 func reachCommand(o *options) *cobra.Command {
 	w := &window{}
+	limit := 40
 	var who query.Caller
-	a := answer[[]reach.Report]{window: w, table: printReaches, query: func(r *request) ([]reach.Report, error) {
+	a := answer[[]reach.Report]{window: w, table: func(w io.Writer, reports []reach.Report) error {
+		return printReaches(w, reports, limit)
+	}, query: func(r *request) ([]reach.Report, error) {
 		return readReach(r, who)
 	}}
 	cmd := &cobra.Command{Use: "reach --agent A | --credential C | --run R", Args: cobra.NoArgs, RunE: a.run(o),
@@ -26,6 +30,7 @@ func reachCommand(o *options) *cobra.Command {
 	cmd.Flags().StringVar(&who.Agent, "agent", "", "an agent")
 	cmd.Flags().StringVar(&who.Credential, "credential", "", "the id of a credential (flyball credential-id prints it for a secret)")
 	cmd.Flags().StringVar(&who.Run, "run", "", "a run")
+	cmd.Flags().IntVar(&limit, "limit", limit, "print at most this many routes of an agent, the most dangerous first; 0: all")
 	w.flags(cmd, "720h")
 	return cmd
 }
@@ -119,9 +124,9 @@ func agentsBehind(r *request, db database, who *query.Caller, since, until time.
 	return agents, err
 }
 
-func printReaches(w io.Writer, reports []reach.Report) error {
+func printReaches(w io.Writer, reports []reach.Report, limit int) error {
 	for i := range reports {
-		if err := printReach(w, &reports[i]); err != nil {
+		if err := printReach(w, &reports[i], limit); err != nil {
 			return err
 		}
 	}
@@ -133,7 +138,7 @@ const (
 	narrowingHeads = "ONE CHANGE | WOULD TAKE AWAY | OF THEM IRREVERSIBLE | AND HOLD CALLS THAT WERE MADE"
 )
 
-func printReach(w io.Writer, r *reach.Report) error {
+func printReach(w io.Writer, r *reach.Report, limit int) error {
 	version := "no manifest"
 	if r.Manifest > 0 {
 		version = fmt.Sprintf("manifest version %d", r.Manifest)
@@ -143,8 +148,12 @@ func printReach(w io.Writer, r *reach.Report) error {
 		report.Printf(w, "note: %s\n", c)
 	}
 	fmt.Fprintln(w)
+	shown := r.Lines
+	if limit > 0 && len(shown) > limit {
+		shown = shown[:limit]
+	}
 	err := report.Table(w, reachHeads, func(row func(...any)) {
-		for _, l := range r.Lines {
+		for _, l := range shown {
 			most := "unbounded"
 			switch {
 			case l.Access != "allowed":
@@ -152,9 +161,12 @@ func printReach(w io.Writer, r *reach.Report) error {
 			case l.WorstPerHour >= 0:
 				most = fmt.Sprintf("%d (%s)", l.WorstPerHour, l.BoundBy)
 			}
-			row(l.Reversibility, l.Effect, l.Route, l.Access, most, l.Used, l.Others, strings.TrimPrefix(l.Why, "policy."))
+			row(l.Reversibility, l.Effect, l.Route, l.Access, most, l.Used, l.Others, wording.Reason(l.Why))
 		}
 	})
+	if more := r.Lines[len(shown):]; err == nil && len(more) > 0 {
+		err = report.Printf(w, "and %d routes more, less dangerous than these: %s (--limit 0 prints them)\n", len(more), reachCounts(more))
+	}
 	if err != nil || len(r.Narrowings) == 0 {
 		return err
 	}
@@ -164,4 +176,19 @@ func printReach(w io.Writer, r *reach.Report) error {
 			row(n.Line, fmt.Sprintf("%d routes", n.Routes), n.Irreversible, n.Used)
 		}
 	})
+}
+
+// reachCounts counts routes by their answer.
+func reachCounts(lines []reach.RouteAccess) string {
+	n := map[string]int{}
+	for _, l := range lines {
+		n[l.Access]++
+	}
+	var out []string
+	for _, access := range []string{"allowed", "asks", "denied"} {
+		if n[access] > 0 {
+			out = append(out, fmt.Sprintf("%d %s", n[access], access))
+		}
+	}
+	return strings.Join(out, ", ")
 }

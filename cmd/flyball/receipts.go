@@ -39,6 +39,10 @@ func receiptsCommand(o *options) *cobra.Command {
 
 // printReceipts prints a line for each point of each receipt.
 func printReceipts(w io.Writer, list []receipt) error {
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(w, "No breaker has opened lately.")
+		return err
+	}
 	const heads = "GENERATION | SCOPE | ACTION | CALL (UTC) | COMMANDED | POINT | APPLIED | FIRST DENIED | DENIED | PASSED BEFORE | " +
 		"SLIPPED THROUGH"
 	return report.Table(w, heads, func(row func(...any)) {
@@ -52,11 +56,20 @@ func printReceipts(w io.Writer, list []receipt) error {
 				slipped = exposureText(*r.Slipped)
 			}
 			for _, p := range points {
-				row(r.Generation, r.Scope, r.Action, report.Millisecond(r.Call), report.Millisecond(r.Commanded), p.Point,
+				row(r.Generation, r.Scope, r.Action, dated(r.Call), dated(r.Commanded), p.Point,
 					report.Millisecond(p.Applied), report.Millisecond(p.FirstDenied), p.Denied, exposureText(r.Exposure), slipped)
 			}
 		}
 	})
+}
+
+// dated returns an RFC 3339 time with its date and milliseconds.
+func dated(stamp string) string {
+	t, err := time.Parse(time.RFC3339Nano, stamp)
+	if err != nil {
+		return report.Dash(stamp)
+	}
+	return t.UTC().Format("2006-01-02 15:04:05.000")
 }
 
 func exposureText(e schema.Exposure) string {

@@ -188,6 +188,8 @@ func TestReports(t *testing.T) {
 		},
 		{in: "SELECT credential_id, agent_version FROM runs", rows: [][]any{{"key-1", "1.4"}}},
 	}
+	losses := fakeDB{{in: "FROM log_losses", rows: [][]any{{"gateway-logs", "cut", uint64(2), int64(120), at("2026-11-20 09:00:00")},
+		{"flyball.calls", "expired", uint64(1), int64(0), at("2026-11-19 09:00:00")}}}}
 	metrics := map[string]string{"GET /metrics": metricsText, "GET /status": processText}
 	withControl := map[string]string{"GET /v1/status": statusText}
 	for k, v := range metrics {
@@ -221,7 +223,7 @@ func TestReports(t *testing.T) {
 		"run":               {[]string{"run", "nightly"}, run, nil, []string{"table", "json"}, caughtUp},
 		"run-unknown":       {[]string{"run", "nigtly"}, nearNightly, nil, []string{"table", "json"}, caughtUp},
 		"finding":           {[]string{"findings", "show", "f_1"}, finding, nil, []string{"table", "json"}, caughtUp},
-		"status":            {[]string{"status"}, nil, withControl, []string{"table", "json"}, caughtUp},
+		"status":            {[]string{"status"}, losses, withControl, []string{"table", "json"}, caughtUp},
 		"status-no-control": {[]string{"status"}, nil, metrics, []string{"table", "json"}, caughtUp},
 		"status-kafka-away": {[]string{"status"}, nil, map[string]string{"GET /metrics": metricsText, "GET /v1/status": statusText,
 			"GET /status": `{"roles":["store"],"parts":[],"lag":{"error":"Kafka cannot be reached at k1:9092: no broker listens there"},` +
@@ -338,6 +340,7 @@ func TestOrders(t *testing.T) {
 // A process of an older version does not say what it runs: the report says so, and reads the rest.
 func TestStatusOfAnOlderProcessIsReadAsFarAsItGoes(t *testing.T) {
 	f := newFixture(t, `kafka: {brokers: ["127.0.0.1:1"]}`)
+	f.db = fakeDB{}
 	f.api = map[string]string{"GET /metrics": metricsText, "GET /v1/status": statusText, "GET /readyz": `[{"part":"ingest","ready":true}]`}
 	code, out, _ := f.run("status")
 	for _, want := range []string{"ingest   ready", "process  unknown: the process on ", "does not answer /status: it is of an older version",

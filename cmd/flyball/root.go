@@ -9,10 +9,12 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
+	"flyball/cmd/internal/report"
 )
 
 // version is set by the linker.
@@ -44,7 +46,14 @@ func newRootWith(o *options) *cobra.Command {
 		Use:           "flyball",
 		Short:         "Watch the API traffic of AI agents, for the owner of the APIs",
 		SilenceErrors: true, SilenceUsage: true,
+		Version: versionText(),
+		// A value that no command reads is refused all the same.
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			_, err := o.logger()
+			return err
+		},
 	}
+	root.SetVersionTemplate("flyball {{.Version}}\n")
 	f := root.PersistentFlags()
 	f.StringVar(&o.config, "config", "", "configuration file (default flyball.yaml, if there is one)")
 	f.StringVar(&o.data, "data", "", "folder of the embedded parts (default flyball-data)")
@@ -62,7 +71,7 @@ func newRootWith(o *options) *cobra.Command {
 	root.AddCommand(breakersCommand(o), bypassCommand(o), armCommand(o), disarmCommand(o), armingCommand(o), exceptionsCommand(o),
 		manifestCommand(o), taskCommand(o), settingsCommand(o))
 	root.AddCommand(baselinesCommand(o), evalCommand(o), backtestCommand(o), replayCommand(o), decodeCommand(o))
-	root.AddCommand(migrateCommand(o), checkConfigCommand(o), dumpConfigCommand(o), versionCommand(), statusCommand(o), tokenCommand(),
+	root.AddCommand(migrateCommand(o), checkConfigCommand(o), dumpConfigCommand(o), versionCommand(o), statusCommand(o), tokenCommand(),
 		profileCommand(o), credentialIDCommand(o))
 	argumentErrorsAreUsage(root)
 	return root
@@ -127,34 +136,46 @@ func progressWriter() io.Writer {
 	return io.Discard
 }
 
-func versionCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs}
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		v := version
-		if v == "" {
-			v = "unknown"
-			if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-				v = info.Main.Version
-			}
-		}
-		_, err := fmt.Fprintln(cmd.OutOrStdout(), "flyball", v)
-		return err
+func versionText() string {
+	if version != "" {
+		return version
 	}
-	return cmd
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}
+
+// versionLine is what `flyball version -o json` prints.
+type versionLine struct {
+	Version string `json:"version"`
+}
+
+func versionCommand(o *options) *cobra.Command {
+	a := answer[versionLine]{query: func(*request) (versionLine, error) { return versionLine{versionText()}, nil },
+		table: func(w io.Writer, v versionLine) error { return report.Printf(w, "flyball %s\n", v.Version) }}
+	return &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs, RunE: a.run(o)}
 }
 
 func dumpConfigCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "dump-config", Short: "Print the configuration in force, with secrets masked", Args: cobra.NoArgs}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		p, err := o.printer(cmd, formTable, formJSON)
+		if err != nil {
+			return err
+		}
 		c, err := o.load()
 		if err != nil {
 			return err
 		}
-		b, err := config.Dump(c)
+		text, err := config.Dump(c)
+		if err == nil && p.form == formJSON {
+			text, err = yaml.YAMLToJSON(text)
+		}
 		if err != nil {
 			return err
 		}
-		_, err = cmd.OutOrStdout().Write(b)
+		_, err = p.out.Write(text)
 		return err
 	}
 	return cmd

@@ -1,6 +1,6 @@
 package main
 
-import "strings"
+import "flyball/schema/wording"
 
 // programName is the command line that calls this program with the same configuration and deployment.
 func (o *options) programName() string {
@@ -16,10 +16,4 @@ func (o *options) programName() string {
 }
 
 // shellWord makes a text safe to paste into a shell.
-func shellWord(s string) string {
-	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+="
-	if s != "" && strings.Trim(s, safe) == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
+func shellWord(s string) string { return wording.ShellWord(s) }

@@ -22,6 +22,8 @@ const recentCoverage = 24 * time.Hour
 type startingPoints struct {
 	rows []query.StartRow
 	open []query.CoverageRow
+	// owners is set if the registry is known.
+	owners bool
 }
 
 func startHereCommand(o *options) *cobra.Command {
@@ -82,6 +84,7 @@ func readStartingPoints(r *request, limit int) (s startingPoints, err error) {
 	if err != nil {
 		r.unknown("manifests and gates", err)
 	}
+	s.owners = r.fileKnown(ownersOfAgents)
 	for i := range s.rows {
 		s.rows[i].Owner = ownerOf(c, s.rows[i].AgentID)
 		s.addMissing(&s.rows[i], manifests, enforced)
@@ -117,9 +120,10 @@ func (s *startingPoints) addMissing(u *query.StartRow, manifests *manifest.Store
 		what    string
 		missing bool
 	}{
-		{"gate", !gated}, {"manifest", !named}, {"owner", u.Owner == ""}, {"declaration", !u.Declared},
+		{"gate", !gated}, {"manifest", !named}, {"owner", u.Owner == "" && s.owners}, {"declaration", !u.Declared},
 		{"gate, manifest, arming (unknown: no point answers)", manifests == nil},
-		{"arming (unknown: no point answers)", !known && manifests != nil}, {"arming", known && e.State != "armed"}, {"check", len(u.Unasked) > 0},
+		{"arming (unknown: no point answers)", !known && manifests != nil},
+		{"arming", known && e.State != "armed"}, {"check", len(u.Unasked) > 0},
 	} {
 		if m.missing {
 			u.Missing = append(u.Missing, m.what)

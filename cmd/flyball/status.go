@@ -19,6 +19,8 @@ import (
 	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/report"
 	"flyball/detect/enforce/api"
+	"flyball/schema/clickhouse"
+	"flyball/schema/clickhouse/query"
 )
 
 // status is what `flyball status -o json` prints. A figure that could not be read is absent.
@@ -42,8 +44,10 @@ type status struct {
 	Lag        map[string]int64   `json:"lag_records"`
 	LagSeconds map[string]float64 `json:"lag_seconds"`
 	Readers    []app.ReaderLag    `json:"lag"`
-	Restarts   *float64           `json:"engine_restarts,omitempty"`
-	MemoryMiB  *float64           `json:"memory_mib,omitempty"`
+	// Losses are the losses of records that readers noticed in Kafka's logs, also before the process started.
+	Losses    []query.LossSummary `json:"log_losses"`
+	Restarts  *float64            `json:"engine_restarts,omitempty"`
+	MemoryMiB *float64            `json:"memory_mib,omitempty"`
 	// Control is the present state of enforcement; absent if no point answers.
 	Control *api.Status `json:"control,omitempty"`
 }
@@ -70,6 +74,7 @@ const (
 	partProcess     = "process"
 	partLag         = "lag"
 	partEnforcement = "enforcement"
+	partLosses      = "log losses"
 )
 
 // readStatus reads all parts. It returns an error only if none of them can be read.
@@ -78,7 +83,8 @@ func readStatus(r *request) (*status, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &status{Parts: []app.PartState{}, Lag: map[string]int64{}, LagSeconds: map[string]float64{}, Readers: []app.ReaderLag{}}
+	s := &status{Parts: []app.PartState{}, Lag: map[string]int64{}, LagSeconds: map[string]float64{}, Readers: []app.ReaderLag{},
+		Losses: []query.LossSummary{}}
 	m, metricsErr := scrape(r.ctx, c)
 	if metricsErr != nil {
 		metricsErr = fmt.Errorf("nothing answers on metrics.listen %s: %w; is flyball running, and with this configuration?",
@@ -87,6 +93,9 @@ func readStatus(r *request) (*status, error) {
 	} else {
 		s.setCounters(m)
 		s.readProcess(r, c)
+	}
+	if metricsErr == nil {
+		s.readLosses(r)
 	}
 	control, controlErr := fromControl[api.Status]("/v1/status")(r)
 	if controlErr != nil {
@@ -157,6 +166,22 @@ func (s *status) readProcess(r *request, c config.Config) {
 	s.setLag(p.Lag)
 }
 
+// lossesTimeout bounds the query for losses: the rest of the report does not need ClickHouse.
+const lossesTimeout = 6 * time.Second
+
+// readLosses reads the losses of records in Kafka's logs.
+func (s *status) readLosses(r *request) {
+	ctx, cancel := context.WithTimeout(r.ctx, lossesTimeout)
+	defer cancel()
+	db, err := r.database()
+	if err == nil {
+		s.Losses, err = query.LossSummaries(ctx, db)
+	}
+	if err != nil && !clickhouse.IsNotMigrated(err) {
+		s.unknown(partLosses, err)
+	}
+}
+
 // setLag takes over the lag, and what is not known about it.
 func (s *status) setLag(lag app.Lag) {
 	if lag.Error != "" {
@@ -225,6 +250,10 @@ func printStatus(w io.Writer, s *status) error {
 		counterRows(row, s)
 		for i := range s.Readers {
 			lagRow(row, &s.Readers[i])
+		}
+		for _, l := range s.Losses {
+			row("RECORDS LOST", l.Topic, fmt.Sprintf("%s: %d times, %s records, the last noticed %s", l.Kind, l.Losses, lostRecords(l.Records),
+				l.LastAt.UTC().Format(time.RFC3339)))
 		}
 		if s.Control != nil {
 			controlRows(row, s.Control)
@@ -353,6 +382,14 @@ func configurationsDiffer(points []api.PointArming) bool {
 }
 
 func number(n float64) string { return fmt.Sprintf("%.0f", n) }
+
+// lostRecords is a number of records that are known to be missing.
+func lostRecords(n int64) string {
+	if n == 0 {
+		return "an unknown number of"
+	}
+	return fmt.Sprint("at least ", n)
+}
 
 func optional(n *float64) string {
 	if n == nil {

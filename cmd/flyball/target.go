@@ -238,26 +238,50 @@ func (o *options) load() (config.Config, error) {
 	return o.loadFile()
 }
 
-// loadClient is the configuration of a command that talks to a running deployment: that of the file,
-// with the addresses, the tenant and the ClickHouse of the deployment that flags or a profile name.
+// loadClient is the configuration of a command that talks to a running deployment. For another
+// deployment than that of this machine's file, which --control or a profile names, it is the defaults with
+// the addresses, the tenant and the ClickHouse of that deployment: its own file is not known here, unless
+// --config names a copy.
 func (o *options) loadClient() (config.Config, error) {
 	chosen, p, _, err := o.selected()
 	if err != nil {
 		return config.Config{}, err
 	}
-	c, err := o.loadFile()
+	other, err := o.isAnother(chosen, p)
 	if err != nil {
-		return c, err
+		return config.Config{}, err
 	}
-	switch {
-	case chosen.control != "":
+	if !other {
+		return o.loadFile()
+	}
+	c := config.Default()
+	if o.config != "" {
+		if c, err = o.loadFile(); err != nil {
+			return c, err
+		}
+	}
+	if p == nil {
 		c.Metrics.Listen = chosen.control
-	case p != nil:
-		c.Metrics.Listen, c.Control.TLS = p.Control, config.TLS{CA: p.CA}
-		c.Tenant = cmp.Or(p.Tenant, c.Tenant)
-		c.ClickHouse = p.ClickHouse.config()
+		return c, nil
 	}
+	c.Metrics.Listen, c.Control.TLS = p.Control, config.TLS{CA: p.CA}
+	c.Tenant = cmp.Or(p.Tenant, c.Tenant)
+	c.ClickHouse = p.ClickHouse.config()
 	return c, nil
+}
+
+// isAnother reports whether --control or a profile names another deployment than that of the
+// configuration file.
+func (o *options) isAnother(chosen choice, p *profile) (bool, error) {
+	if p != nil || chosen.control == "" {
+		return p != nil, nil
+	}
+	u, err := parseControlURL(chosen.control)
+	if err != nil {
+		return false, usage(fmt.Errorf("--control: %w", err))
+	}
+	own, err := o.configuredTarget()
+	return err == nil && u != own.url, err
 }
 
 // checkDatabase refuses to answer from the database of one deployment while the command names
@@ -270,16 +294,34 @@ func (o *options) checkDatabase() error {
 	case p != nil && len(p.ClickHouse.Addr) == 0:
 		return usage(fmt.Errorf("%s: profile %s names no ClickHouse, which this command reads; "+
 			"flyball profile add %s --replace --control %s --clickhouse HOST:PORT adds it", by, p.Name, p.Name, p.Control))
-	case c.control == "" || c.config != "":
+	case p != nil || c.config != "":
 		return nil
 	}
-	own, err := o.configuredTarget()
-	if err != nil {
+	if other, err := o.isAnother(c, p); err != nil || !other {
 		return err
 	}
-	if u, err := parseControlURL(c.control); err != nil || u == own.url {
-		return err
+	return usage(fmt.Errorf("--control %s: this is another deployment than that of the configuration, and names no ClickHouse, "+
+		"which this command reads; use a profile with --clickhouse (flyball profile add)", c.control))
+}
+
+// fileConfig is the configuration of a command that needs more of the deployment than its control API
+// and database: its file, or its Kafka. It refuses to take those of another deployment.
+func (r *request) fileConfig() (config.Config, error) {
+	c, err := r.config()
+	if err == nil && isRemote(c) && r.options.config == "" {
+		err = usage(fmt.Errorf("%s is another deployment than that of this machine, and this command reads the deployment's Kafka or "+
+			"its configuration file; run it there, or name a copy of the file by --config", c.Metrics.Listen))
 	}
-	return usage(fmt.Errorf("--control: %s is another deployment than that of the configuration (%s), and names no ClickHouse, "+
-		"which this command reads; use a profile with --clickhouse (flyball profile add)", c.control, own.where))
+	return c, err
+}
+
+// fileKnown reports whether the command knows the deployment's configuration file. If not, it prints that
+// a part of the result is not known.
+func (r *request) fileKnown(part string) bool {
+	c, err := r.config()
+	if err != nil || !isRemote(c) || r.options.config != "" {
+		return true
+	}
+	r.unknown(part, errors.New("it is in the deployment's configuration file; name a copy of it by --config"))
+	return false
 }

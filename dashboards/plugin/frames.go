@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"flyball/schema"
 )
 
 // field is a field of a frame and the function that reads its value from a row.
@@ -15,8 +17,9 @@ type field[T any] struct {
 	value       func(*T) any
 }
 
+// text returns a field for a text, with characters that Grafana does not show escaped.
 func text[T any](name string, get func(*T) string) field[T] {
-	return field[T]{name: name, empty: func() any { return []string{} }, value: func(v *T) any { return get(v) }}
+	return field[T]{name: name, empty: func() any { return []string{} }, value: func(v *T) any { return schema.Visible(get(v)) }}
 }
 
 func number[T any, N int64 | uint64 | uint32 | float64](name string, get func(*T) N) field[T] {

@@ -107,7 +107,7 @@ func (e *Engine) findBegin(ctx context.Context, w *worker, r *restored) error {
 	}
 	if loss != nil {
 		w.nextEpoch = -1
-		e.cfg.Kafka.ReportLosses(ctx, "detect", []*schema.LogLoss{loss})
+		e.cfg.Kafka.ReportLosses(ctx, "detect", e.cfg.Now(), []*schema.LogLoss{loss})
 	}
 	// The note is stored before a position in the new epoch is used.
 	position := max(w.epochs.Position(now.LeaderEpoch, begin), r.offset)

@@ -13,6 +13,7 @@ import (
 
 	"flyball/detect/baselinestore"
 	"flyball/detect/model/baseline"
+	"flyball/schema/clickhouse"
 	"flyball/schema/kafka"
 	"flyball/schema/route"
 	"flyball/schema/wire"
@@ -104,7 +105,7 @@ func (l *Learner) Run(ctx context.Context) error {
 	for {
 		wait := l.o.Every
 		if was, now, err := l.publishRoutes(ctx); err != nil && ctx.Err() == nil {
-			l.o.Logger.Info("learning routes failed, the last table stays active", "error", err)
+			l.o.Logger.Log(ctx, failureLevel(err), "learning routes failed, the last table stays active", "error", err)
 		} else if was != now {
 			l.o.Logger.Info("routes published", "version", now, "collapsed", len(l.learned.Collapsed))
 		}
@@ -114,7 +115,7 @@ func (l *Learner) Run(ctx context.Context) error {
 		} else if ctx.Err() == nil {
 			wait = min(pause, l.o.Every)
 			pause = wait * 2
-			l.o.Logger.Info("no new baseline, the last one stays active", "error", err, "again_in", wait)
+			l.o.Logger.Log(ctx, failureLevel(err), "no new baseline, the last one stays active", "error", err, "again_in", wait)
 		}
 		select {
 		case <-ctx.Done():
@@ -122,6 +123,15 @@ func (l *Learner) Run(ctx context.Context) error {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// failureLevel returns the level at which a failed attempt is logged. At a first start the store has not
+// made the tables yet; that is no news.
+func failureLevel(err error) slog.Level {
+	if clickhouse.IsNotMigrated(err) {
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
 }
 
 // untilDue returns how long it is until the last published baseline is as old as Options.Every. It returns 0 when there

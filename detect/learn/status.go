@@ -3,7 +3,6 @@ package learn
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -36,8 +35,7 @@ func (l *Learner) learn(ctx context.Context, now time.Time) (*baseline.Baseline,
 	}
 	chosen := SelectRuns(history, overrides, l.o.PerAgent)
 	if chosen.Clean < l.o.MinRuns {
-		return nil, fmt.Errorf("%w: %d closed before %s, learn.min_runs is %d", ErrTooFewRuns, chosen.Clean, until.UTC().Format(time.RFC3339),
-			l.o.MinRuns)
+		return nil, l.tooFew(ctx, chosen, since, until)
 	}
 	runs, err := ReadRuns(ctx, l.o.DB, l.o.Tenant, l.o.PerRun, pin, chosen.Runs)
 	if err != nil {

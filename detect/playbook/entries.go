@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"flyball/schema"
+	"flyball/schema/wording"
 )
 
 // Entry is the text about a family of findings for a responder.
@@ -65,7 +66,7 @@ func (s Subject) replacer() func(string) string {
 				if x.id == "" {
 					return "(" + x.missing + ") " + line
 				}
-				words[i] = shellWord(x.id) + w[len(bare):]
+				words[i] = wording.ShellWord(x.id) + w[len(bare):]
 			}
 		}
 		line = strings.Join(words, " ")
@@ -74,15 +75,6 @@ func (s Subject) replacer() func(string) string {
 		}
 		return line
 	}
-}
-
-// shellWord makes an id safe to paste into a shell. Callers choose some of them.
-func shellWord(s string) string {
-	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+="
-	if strings.Trim(s, safe) == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 const (

@@ -115,7 +115,7 @@ func (s *Source) begins(ctx context.Context, offsets topicOffsets) (map[key]begi
 		}
 		out[k] = b
 	}
-	s.cfg.Kafka.ReportLosses(ctx, "ingest", losses)
+	s.cfg.Kafka.ReportLosses(ctx, "ingest", s.cfg.Now(), losses)
 	if len(changed) > 0 {
 		// Without this note, the next owner counts epochs from another number. Both are valid; records of the last second may be read twice.
 		if err := s.adm.CommitAllOffsets(ctx, s.notesGroup(), changed); err != nil {

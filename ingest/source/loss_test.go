@@ -41,8 +41,8 @@ func (w *world) losses() string {
 		e, err := wire.DecodeEvent(r.Value)
 		if err == nil && e.Loss != nil {
 			l := e.Loss
-			out = append(out, fmt.Sprintf("%s %s/%d %d-%d records %d read %d epoch %d", l.Kind, l.Topic, l.Partition, l.From, l.To, l.Records, l.Read,
-				l.Epoch))
+			out = append(out, fmt.Sprintf("%s %s/%d %d-%d records %d read %d epoch %d", l.Kind, l.Topic, l.Partition, l.From, l.To,
+				l.Records, l.Read, l.Epoch))
 		}
 		return err
 	})
@@ -56,7 +56,8 @@ func (w *world) losses() string {
 func offsetsIn(positions map[string]int, epoch int64) (n int) {
 	for p := range positions {
 		var at schema.Position
-		if _, err := fmt.Sscanf(p[strings.LastIndex(p, "{"):], "{%d %d}", &at.Offset, &at.Item); err == nil && schema.PositionEpoch(at.Offset) == epoch {
+		_, err := fmt.Sscanf(p[strings.LastIndex(p, "{"):], "{%d %d}", &at.Offset, &at.Item)
+		if err == nil && schema.PositionEpoch(at.Offset) == epoch {
 			n++
 		}
 	}

@@ -25,9 +25,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Records that hold no call and are no error: tombstones, empty exports, control messages."}),
 		dead: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_ingest_dead_letters_total",
 			Help: "Items that could not be read, by reason."}, []string{"reason"}),
-		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_ingest_lag_records",
-			Help: "Records of an input partition that were not read yet."}, []string{"topic", "partition"}),
-		lagTime: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_ingest_lag_seconds",
+		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_ingest_unfetched_records",
+			Help: "Records that this member has not read yet of an input partition that it owns; " +
+				"flyball_lag_records counts all partitions."}, []string{"topic", "partition"}),
+		lagTime: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_ingest_event_age_seconds",
 			Help: "Age of the newest event read while there is lag, else 0."}, []string{"topic", "partition"}),
 	}
 	r.MustRegister(m.records, m.calls, m.empty, m.dead, m.lag, m.lagTime)

@@ -35,9 +35,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Journal records not inserted: stored already, malformed, or one block of theirs unreadable."}, []string{"why"}),
 		refused: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_store_refused_partitions",
 			Help: "Journal partitions that wait for a newer binary."}),
-		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_store_lag_records",
-			Help: "Journal records not stored yet, as of the last fetch."}, []string{"partition"}),
-		eventLag: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_store_lag_event_seconds",
+		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_store_unfetched_records",
+			Help: "Journal records that this member has not read, as of its last fetch; " +
+				"flyball_lag_records counts what is not stored."}, []string{"partition"}),
+		eventLag: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_store_event_age_seconds",
 			Help: "Age of the latest event stored, while records wait; 0 when none does."}, []string{"partition"}),
 	}
 	if r != nil {

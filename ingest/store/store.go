@@ -96,7 +96,7 @@ func (s *Store) newReader(name string, opts ...kgo.Opt) (client *kgo.Client, clo
 	}
 	client, err = s.kafka.NewClient(name, append(opts, kgo.DisableAutoCommit(), kgo.AdjustFetchOffsetsFn(
 		func(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
-			return offsets, s.kafka.ResumeAfterLosses(ctx, admin, "store", offsets)
+			return offsets, s.kafka.ResumeAfterLosses(ctx, admin, "store", s.o.Now(), offsets)
 		}))...)
 	if err != nil {
 		admin.Close()

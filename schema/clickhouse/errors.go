@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -46,6 +47,7 @@ const (
 	UnknownAuthority Reason = "unknown_authority" // the certificate is signed by an authority that is not trusted
 	WrongCertificate Reason = "wrong_certificate" // expired, or for another name
 	NotHTTP          Reason = "not_http"          // the port is not the HTTP interface
+	Closed           Reason = "closed"            // the connection was closed before an answer
 	WrongLogin       Reason = "wrong_login"       // user or password
 	NoRights         Reason = "no_rights"
 	NoDatabase       Reason = "no_database"
@@ -62,7 +64,8 @@ var remedies = map[Reason]string{
 	TLSRequired:      "the port uses TLS, clickhouse.tls is not set: set clickhouse.tls.ca, or name the HTTP port in clickhouse.addr",
 	UnknownAuthority: "its certificate is signed by an unknown authority: set clickhouse.tls.ca to the certificate of that authority",
 	WrongCertificate: "its certificate is not valid: use the name in the certificate in clickhouse.addr, or renew the certificate",
-	NotHTTP:          "the port does not answer in HTTP: name the port of ClickHouse's HTTP interface (8123, with TLS 8443) in clickhouse.addr",
+	NotHTTP:          "the port does not answer in HTTP: name the port of ClickHouse's HTTP interface (8123, TLS 8443) in clickhouse.addr",
+	Closed:           "the connection was closed before an answer: the server is stopping, or clickhouse.addr names another service",
 	WrongLogin:       "the login of user %s was refused: correct clickhouse.user, or the password in clickhouse.password_file",
 	NoRights:         "user %s lacks a right: grant it in ClickHouse, or change clickhouse.user",
 	NoDatabase:       "the database does not exist yet: start the role store, run flyball migrate, or correct clickhouse.database",
@@ -72,7 +75,7 @@ var remedies = map[Reason]string{
 // isConnection reports whether the reason concerns the connection, before any request is read.
 func (r Reason) isConnection() bool {
 	switch r {
-	case NoServer, UnknownHost, NoAnswer, TLSNotSpoken, TLSRequired, UnknownAuthority, WrongCertificate, NotHTTP:
+	case NoServer, UnknownHost, NoAnswer, TLSNotSpoken, TLSRequired, UnknownAuthority, WrongCertificate, NotHTTP, Closed:
 		return true
 	}
 	return false
@@ -151,6 +154,8 @@ func reasonOf(err error) Reason {
 		return NotHTTP
 	case errors.Is(err, context.DeadlineExceeded), os.IsTimeout(err):
 		return NoAnswer
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return Closed
 	}
 	return ""
 }

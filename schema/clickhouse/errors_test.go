@@ -1,6 +1,7 @@
 package clickhouse
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -26,7 +28,8 @@ func exception(code int, text string) http.Handler {
 	})
 }
 
-const missingTable = "Unknown table expression identifier 'runs' in scope SELECT count() FROM runs WHERE a = 1. (UNKNOWN_TABLE) (version 26.1)"
+const missingTable = "Unknown table expression identifier 'runs' in scope SELECT count() FROM runs WHERE a = 1. (UNKNOWN_TABLE) " +
+	"(version 26.1)"
 
 // A failed connection is an error that names the address and the key to change, without the URL.
 func TestErrorsOfClickHouseNameTheAddressAndWhatToDo(t *testing.T) {
@@ -50,6 +53,9 @@ func TestErrorsOfClickHouseNameTheAddressAndWhatToDo(t *testing.T) {
 			c, err := other.Accept()
 			if err != nil {
 				return
+			}
+			if r, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
+				_, _ = io.Copy(io.Discard, r.Body)
 			}
 			_, _ = c.Write([]byte("220 mail.example ESMTP\r\n"))
 			c.Close()
@@ -120,6 +126,7 @@ func TestErrorsOfTheDriverAreExplained(t *testing.T) {
 		{&ch.Exception{Code: 60, Message: missingTable}, NoTable, false, "does not exist yet"},
 		{fmt.Errorf("[HTTP 404] response body: \"Code: 60. DB::Exception: %s\"", missingTable), NoTable, false, "does not exist yet"},
 		{&ch.Exception{Code: 241, Message: "Memory limit exceeded"}, "", true, "Memory limit exceeded"},
+		{fmt.Errorf("sendQuery: %w", syscall.ECONNRESET), Closed, true, "was closed before an answer"},
 		{fmt.Errorf("sendQuery: %w", context.DeadlineExceeded), NoAnswer, true, "nothing answers in time"},
 	} {
 		var got *Error

@@ -141,6 +141,9 @@ func ask(ctx context.Context, c *Conn, sql string) ([][]string, error) {
 	return out, nil
 }
 
+// missingStep is the reason of a step that makes an object that was there before.
+const missingStep = "missing"
+
 // missing returns the steps from the live schema to that of this binary.
 func (l *liveSchema) missing(all []Migration, t Target) ([]Migration, error) {
 	var todo []Migration
@@ -148,7 +151,7 @@ func (l *liveSchema) missing(all []Migration, t Target) ([]Migration, error) {
 		sum, taken := l.sums[s.Name]
 		switch {
 		case l.columns[s.Name] == nil && taken:
-			s.Why = "missing"
+			s.Why = missingStep
 		case !taken:
 			s.Why = "new"
 		case s.Replaces && sum != s.Sum:

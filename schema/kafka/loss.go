@@ -148,7 +148,8 @@ func EpochsAfter(before Epochs, known bool, used int64, now LogState, loss *sche
 // losses are read, and reports the losses. It is for readers to whom a repeated record does no harm:
 // where the log differs is only certain if its leader epoch rose, otherwise they read it from its
 // start.
-func (c Config) ResumeAfterLosses(ctx context.Context, client *kgo.Client, component string, offsets map[string]map[int32]kgo.Offset) error {
+func (c Config) ResumeAfterLosses(ctx context.Context, client *kgo.Client, component string, now time.Time,
+	offsets map[string]map[int32]kgo.Offset) error {
 	var notes []Noted
 	for topic, parts := range offsets {
 		for part, o := range parts {
@@ -173,7 +174,7 @@ func (c Config) ResumeAfterLosses(ctx context.Context, client *kgo.Client, compo
 		losses = append(losses, loss)
 		offsets[n.Topic][n.Partition] = kgo.NewOffset().At(from)
 	}
-	c.ReportLosses(ctx, component, losses)
+	c.ReportLosses(ctx, component, now, losses)
 	return nil
 }
 
@@ -198,16 +199,17 @@ const reportTimeout = 10 * time.Second
 // ReportLosses logs and counts losses, and writes them to flyball.events, from where they come into
 // the view log_losses. Reporting the same loss again does no harm. A loss that cannot be written is
 // logged: the reader does not wait for it.
-func (c Config) ReportLosses(ctx context.Context, component string, losses []*schema.LogLoss) {
+func (c Config) ReportLosses(ctx context.Context, component string, now time.Time, losses []*schema.LogLoss) {
 	if len(losses) == 0 {
 		return
 	}
 	var records []*kgo.Record
 	for _, l := range losses {
-		l.Component, l.NoticedAt = component, time.Now().UnixNano()
+		l.Component, l.NoticedAt = component, now.UnixNano()
 		c.Metrics.Loss(l)
-		c.Log.Warn(fmt.Sprintf("loss %s/%d %s", l.Topic, l.Partition, l.Kind), "records of a topic are lost: "+lossTexts[l.Kind], "component", component, "topic", l.Topic,
-			"partition", l.Partition, "kind", l.Kind, "from", l.From, "to", l.To, "records", l.Records, "read_before", l.Read, "epoch", l.Epoch)
+		c.Log.Warn(fmt.Sprintf("loss %s/%d %s", l.Topic, l.Partition, l.Kind), "records of a topic are lost: "+lossTexts[l.Kind],
+			"component", component, "topic", l.Topic, "partition", l.Partition, "kind", l.Kind, "from", l.From, "to", l.To,
+			"records", l.Records, "read_before", l.Read, "epoch", l.Epoch)
 		event := schema.LossEvent(l)
 		if value, err := wire.EncodeEvent(&event); err == nil {
 			records = append(records, &kgo.Record{Topic: wire.EventsTopic, Partition: 0, Key: []byte(event.ID), Value: value})
@@ -230,4 +232,5 @@ var lossTexts = map[schema.LossKind]string{
 	schema.LossRefilled:  "the log lost its end and was written again",
 	schema.LossRecreated: "the topic was deleted and created again, it is read from its start",
 	schema.LossExpired:   "records were deleted before they were read",
+	schema.LossTable:     "rows of a table cannot be read any more",
 }

@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -16,6 +17,7 @@ import (
 
 func TestLossIsTakenForAnother(t *testing.T) {
 	one, two := schema.TopicID{1}, schema.TopicID{2}
+	recreated, expired := loss(schema.LossRecreated, 0, 9, 0, 0), loss(schema.LossExpired, 9, 20, 11, 0)
 	for name, c := range map[string]struct {
 		n    Noted
 		now  LogState
@@ -32,8 +34,8 @@ func TestLossIsTakenForAnother(t *testing.T) {
 		"only unread lost":     {Noted{Next: 5, LeaderEpoch: 2, End: 9}, LogState{End: 6, Same: 6}, 5, loss(schema.LossCut, 6, 9, 3, 0)},
 		"all lost":             {Noted{Next: 9, LeaderEpoch: 2}, LogState{}, 0, loss(schema.LossCut, 0, 9, 9, 9)},
 		"refilled":             {Noted{Next: 9, LeaderEpoch: 2}, LogState{End: 30, Same: 6}, 6, loss(schema.LossRefilled, 6, 9, 3, 3)},
-		"recreated":            {Noted{TopicID: one, Next: 9}, LogState{TopicID: two, End: 30, Same: 30}, 0, loss(schema.LossRecreated, 0, 9, 0, 0)},
-		"expired":              {Noted{Next: 9, LeaderEpoch: 2}, LogState{Start: 20, End: 30, Same: 30}, 20, loss(schema.LossExpired, 9, 20, 11, 0)},
+		"recreated":            {Noted{TopicID: one, Next: 9}, LogState{TopicID: two, End: 30, Same: 30}, 0, recreated},
+		"expired":              {Noted{Next: 9, LeaderEpoch: 2}, LogState{Start: 20, End: 30, Same: 30}, 20, expired},
 		"cut below the start":  {Noted{Next: 9, LeaderEpoch: 2}, LogState{Start: 8, End: 30, Same: 6}, 8, loss(schema.LossRefilled, 6, 9, 3, 3)},
 	} {
 		from, got := Compare(c.n, c.now)
@@ -154,7 +156,9 @@ func TestStateOfALogIsLookedUpWrongly(t *testing.T) {
 		t.Error("no error for a topic that does not exist")
 	}
 
-	cfg.ReportLosses(ctx, "ingest", []*schema.LogLoss{{Topic: "in", Partition: 1, Kind: schema.LossCut, From: 3, To: 7, Records: 4}})
+	cfg.ReportLosses(ctx, "ingest", time.Now(), []*schema.LogLoss{{
+		Topic: "in", Partition: 1, Kind: schema.LossCut, From: 3, To: 7, Records: 4,
+	}})
 	if n := testutil.ToFloat64(m.losses.WithLabelValues("in", "cut")); n != 1 {
 		t.Errorf("%v losses are counted", n)
 	}

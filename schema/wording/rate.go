@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 )
 
 // Clean is the clean runs that a rate is about.
@@ -50,7 +51,7 @@ func ShortRate(rate float64, c Clean) string {
 	case rate*rarest < 1:
 		return "< 1 in a million"
 	}
-	return oneIn(rate)
+	return strings.TrimSuffix(oneIn(rate), " of")
 }
 
 func estimate(rate float64) string {

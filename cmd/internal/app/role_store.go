@@ -44,6 +44,9 @@ func (p *process) migrate(ctx context.Context) error {
 	log := p.log.With("component", "store")
 	attempts := kafka.Backoff{First: 200 * time.Millisecond, Max: 5 * time.Second, Timeout: time.Minute}
 	return kafka.Retry(ctx, attempts, func(ctx context.Context) error {
+		if err := p.repair(ctx, target); err != nil {
+			return err
+		}
 		steps, err := clickhouse.Migrate(ctx, p.database, clickhouse.MigrateOptions{Target: target})
 		switch {
 		case clickhouse.IsPermanent(err):

@@ -15,6 +15,9 @@ var notChecked = map[string]string{
 	"ReadContents":       "describes a configuration; its only part that can refuse is operatorRoutes",
 	"brokerOptions":      "creates the broker's password; Validate calls its other parts: shipperLogin, and brokerLogin for the password",
 	"makeBrokerPassword": "creates the broker's password",
+	"MakeEnginePassword": "creates the engine's password; Validate reads one that is there by engineLogin",
+	"makePassword":       "creates a password",
+	"protectData":        "changes modes of the data folder",
 	"operatorTokens":     "reads the tokens by tokenHash, as Validate does",
 }
 

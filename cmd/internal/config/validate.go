@@ -57,11 +57,11 @@ func (k Kafka) validate(p *problems) {
 	if k.Partitions < 1 || k.Partitions > maxPartitions {
 		p.add("kafka.partitions: %d is not within 1 and %d", k.Partitions, maxPartitions)
 	}
+	k.SASL.validate(p)
+	k.TLS.validate(p, "kafka.tls", false)
 	if k.MinFreeMiB < 0 {
 		p.add("kafka.min_free_mib: %d is below 0", k.MinFreeMiB)
 	}
-	k.SASL.validate(p)
-	k.TLS.validate(p, "kafka.tls", false)
 	if len(k.Brokers) > 0 {
 		for i, addr := range k.Brokers {
 			p.remoteAddress(fmt.Sprintf("kafka.brokers[%d]", i), addr, "kafka.tls")
@@ -137,6 +137,9 @@ func (ch ClickHouse) validate(p *problems) {
 		p.remoteAddress(fmt.Sprintf("clickhouse.addr[%d]", i), addr, "clickhouse.tls")
 	}
 	ch.TLS.validate(p, "clickhouse.tls", false)
+	if ch.TLS != (TLS{}) && len(ch.Addr) == 0 {
+		p.add("clickhouse.tls is set and clickhouse.addr is empty: the embedded engine speaks no TLS; remove one")
+	}
 	if ch.PasswordFile != "" && ch.User == "" {
 		p.add("clickhouse.password_file is set and clickhouse.user is empty: name the user whose password it is")
 	}
@@ -228,7 +231,7 @@ func (c Config) validateListeners(p *problems) {
 			listeners["clickhouse.read_listen"] = c.ClickHouse.ReadListen
 		}
 	}
-	taken := map[string]string{}
+	taken := map[int][]listening{} // by port
 	for _, key := range sortedKeys(listeners) {
 		addr := listeners[key]
 		host, port, err := splitAddress(addr)
@@ -236,14 +239,38 @@ func (c Config) validateListeners(p *problems) {
 			p.add("%s: %w", key, err)
 			continue
 		}
-		if other := taken[addr]; other != "" && port != 0 {
-			p.add("%s and %s are both %s: each needs an address of its own", other, key, addr)
+		for _, other := range taken[port] {
+			switch {
+			case port == 0:
+			case other.addr == addr:
+				p.add("%s and %s are both %s: each needs an address of its own", other.key, key, addr)
+			case sameHost(other.host, host):
+				p.add("%s and %s are %s and %s, which is the same address: each needs one of its own", other.key, key, other.addr, addr)
+			}
 		}
-		taken[addr] = key
+		taken[port] = append(taken[port], listening{key, addr, host})
 		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 			c.validateReachable(p, key, addr)
 		}
 	}
+}
+
+// listening is the address of a listener.
+type listening struct{ key, addr, host string }
+
+// sameHost reports whether two listeners with one port and these hosts exclude each other.
+func sameHost(a, b string) bool {
+	if a == "localhost" {
+		a = "127.0.0.1"
+	}
+	if b == "localhost" {
+		b = "127.0.0.1"
+	}
+	every := func(host string) bool {
+		ip := net.ParseIP(host)
+		return host == "" || ip != nil && ip.IsUnspecified()
+	}
+	return a == b || every(a) || every(b)
 }
 
 // validateReachable checks that a listener on an address other than loopback requires

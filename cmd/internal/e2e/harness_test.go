@@ -71,6 +71,7 @@ type flyball struct {
 	config  string
 	ports   map[string]int
 	env     []string
+	flags   []string // of the process, beside --config
 	role    string
 	cmd     *exec.Cmd
 	exited  chan error
@@ -149,7 +150,7 @@ func (f *flyball) launch(env ...string) {
 	if slices.ContainsFunc(env, func(v string) bool { return strings.HasPrefix(v, failPointVariable+"=") }) {
 		executable = binaryWithFailPoints(f.t)
 	}
-	f.cmd = exec.Command(executable, f.role, "--config", f.config)
+	f.cmd = exec.Command(executable, append([]string{f.role, "--config", f.config}, f.flags...)...)
 	f.cmd.Stdout, f.cmd.Stderr = log, log
 	f.cmd.Env = append(os.Environ(), env...)
 	if err := f.cmd.Start(); err != nil {

@@ -109,7 +109,8 @@ func TestRecordsAfterALostTailAreDroppedAsSeen(t *testing.T) {
 				return
 			}
 			f.until("the loss is in log_losses", 20*time.Second, "1\t1\t"+c.component, func() (string, error) {
-				return f.sql("SELECT count() > 0, min(records) > 0, any(component) FROM flyball.log_losses WHERE topic = '" + c.topic + "' AND kind = 'cut'")
+				return f.sql("SELECT count() > 0, min(records) > 0, any(component) FROM flyball.log_losses WHERE topic = '" + c.topic +
+					"' AND kind = 'cut'")
 			})
 			if text := f.tail(1 << 20); !strings.Contains(text, "records of a topic are lost") {
 				t.Error("no warning names the loss")
@@ -169,4 +170,61 @@ func (f *flyball) ends(topic string) (n int64, err error) {
 		n += p.Offset
 	}
 	return n, err
+}
+
+// Apache Kafka loses records in the ways that an operator can cause.
+func TestRealKafkaLosesRecords(t *testing.T) {
+	k := realKafka(t)
+	f := install(t, k.Addr(), "")
+	adm := kadm.NewClient(f.kafka())
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	remove := func(topic string) {
+		t.Helper()
+		if _, err := adm.DeleteTopic(ctx, topic); err != nil {
+			t.Fatal(err)
+		}
+		f.until(topic+" is gone", 30*time.Second, "false", func() (string, error) {
+			list, err := adm.ListTopics(ctx)
+			return strconv.FormatBool(list.Has(topic)), err
+		})
+	}
+	noted := func(topic, kind, want string) {
+		t.Helper()
+		f.until(kind+" of "+topic, 30*time.Second, want, func() (string, error) {
+			return f.sql("SELECT sum(records) FROM flyball.log_losses WHERE topic = '" + topic + "' AND kind = '" + kind + "'")
+		})
+	}
+	round := func(prefix string) {
+		t.Helper()
+		f.start()
+		f.sendNumbered(prefix, 1000)
+		f.until(prefix, time.Minute, "1000", func() (string, error) { return f.stored(prefix) })
+	}
+	round("first")
+	f.stop()
+	f.sendNumbered("deleted", 500)
+	ends, err := adm.ListEndOffsets(ctx, "gateway-logs")
+	if err == nil {
+		_, err = adm.DeleteRecords(ctx, ends.Offsets())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	round("second")
+	noted("gateway-logs", "expired", "500")
+	f.stop()
+	remove("gateway-logs")
+	k.CreateTopic("gateway-logs", 4)
+	round("third")
+	noted("gateway-logs", "recreated", "0")
+	f.stop()
+	remove("flyball.calls")
+	round("fourth")
+	noted("flyball.calls", "recreated", "0")
+	f.stop()
+	round("fifth")
+	if n, err := f.sql("SELECT count(), uniqExact(path) FROM flyball.calls"); err != nil || n != "5000\t5000" {
+		t.Errorf("%s calls and paths, %v", n, err)
+	}
 }

@@ -119,10 +119,13 @@ func recorded(dir, format string, shift bool, now time.Time) ([]message, error) 
 func reach(ctx context.Context, client *kgo.Client, o Options) error {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
+	if err := o.Kafka.CheckConnection(ctx); err != nil {
+		return fmt.Errorf("%s: %w", o.Where, err)
+	}
 	adm := kadm.NewClient(client)
 	topics, err := adm.ListTopics(ctx, o.Topic)
 	if err != nil {
-		return fmt.Errorf("no Kafka at %s within 15 s: %w; is flyball up running, and with this configuration?", o.Where, err)
+		return fmt.Errorf("%s: look up the topic %s: %w", o.Where, o.Topic, err)
 	}
 	if topics.Has(o.Topic) && topics[o.Topic].Err == nil {
 		return nil

@@ -5,13 +5,13 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"flyball/detect/evaluate"
 	"flyball/detect/model/baseline"
 	"flyball/schema"
+	"flyball/schema/wording"
 )
 
 // Version is a row of `flyball baselines list`.
@@ -52,6 +52,11 @@ func at(ns int64) string {
 
 // Versions prints one line for each version.
 func Versions(w io.Writer, list []Version) error {
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(w, "No baseline yet: runs are scored once learn.min_runs of them have been closed for learn.quarantine, "+
+			"or at once with flyball learn --once.")
+		return err
+	}
 	return Table(
 		w,
 		"VERSION | MADE (UTC) | IN FORCE | RUNS | CALLS | AGENTS | LEARNING | ACTIVE | STALE | FROZEN | KiB",
@@ -272,13 +277,14 @@ func AgentBaseline(w io.Writer, a *Agent) error {
 		Printf(w, "task type   %q: %d runs; usual %s\n", t.Type, t.Runs, usualOf(a.TaskUsual[t.Type]))
 	}
 	Printf(w, "peers       group %s: %s\n\n", Dash(a.Group), a.Peers)
-	return Table(w, "USUAL | ITS OWN | PEERS | HUMANS", func(row func(...any)) {
+	return Table(w, "USUAL | OF THE AGENT | WHOSE | PEERS | HUMANS", func(row func(...any)) {
 		for _, f := range a.Usual {
 			what := f.What + " in a run (median)"
 			if f.Share {
 				what = "calls that " + f.What
 			}
-			row(what, figure(f.Own, f.Share), figure(f.Peers, f.Share), figure(f.Humans, f.Share))
+			unit := figureUnit(f.What, f.Share)
+			row(what, figure(f.Own, unit), Dash(wording.Median(f.OwnOf)), figure(f.Peers, unit), figure(f.Humans, unit))
 		}
 	})
 }
@@ -288,25 +294,34 @@ func usualOf(of []baseline.Figure) string {
 	var out []string
 	for _, f := range of {
 		if !f.Own.IsZero() && !f.Share {
-			out = append(out, figure(f.Own, false)+" "+f.What)
+			out = append(out, figure(f.Own, wording.Plain)+" "+f.What)
 		}
 	}
 	for _, f := range of {
 		if !f.Own.IsZero() && f.Share {
-			out = append(out, figure(f.Own, true)+" "+f.What)
+			out = append(out, figure(f.Own, wording.Share)+" "+f.What)
 		}
 	}
 	return strings.Join(out, ", ")
 }
 
-func figure(k schema.OptionalFloat, share bool) string {
-	if k.IsZero() {
-		return "-"
+func figure(k schema.OptionalFloat, unit wording.Unit) string {
+	return wording.Figure(float64(k), unit)
+}
+
+// figureUnit returns the unit of a usual figure.
+func figureUnit(what string, share bool) wording.Unit {
+	switch {
+	case share:
+		return wording.Share
+	case what == "bytes given":
+		return wording.Bytes
+	case what == "money moved":
+		return wording.Money
+	case what == "tokens":
+		return wording.Tokens
 	}
-	if share {
-		return strconv.FormatFloat(100*float64(k), 'g', 3, 64) + " %"
-	}
-	return strconv.FormatFloat(float64(k), 'g', 4, 64)
+	return wording.Calls
 }
 
 // Differences are the changes from one version to another.
@@ -362,9 +377,9 @@ func Difference(w io.Writer, d *Differences) error {
 			row(
 				Dash(c.Agent),
 				c.What,
-				figure(schema.OptionalFloat(c.Was), c.Share),
-				figure(schema.OptionalFloat(c.Is), c.Share),
-				strconv.FormatFloat(c.Factor, 'g', 3, 64),
+				figure(schema.OptionalFloat(c.Was), figureUnit(c.What, c.Share)),
+				figure(schema.OptionalFloat(c.Is), figureUnit(c.What, c.Share)),
+				wording.Figure(c.Factor, wording.Plain),
 			)
 		}
 	})

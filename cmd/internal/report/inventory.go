@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"flyball/schema/clickhouse/query"
+	"flyball/schema/wording"
 )
 
 // Inventory holds the agents with calls, and the problems with their identities. Its JSON form
@@ -37,8 +38,15 @@ func (v Inventory) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
+// noCalls is printed in place of a table about calls that has no rows.
+const noCalls = "No calls in this period. --since goes further back; flyball status shows whether calls arrive."
+
 // Agents prints the agents, then the problems.
 func Agents(w io.Writer, v Inventory) error {
+	if len(v.Agents) == 0 {
+		_, err := fmt.Fprintln(w, noCalls)
+		return err
+	}
 	err := Table(
 		w,
 		"AGENT | TRUST | OWNER | ARMED | BASELINE | VERSION | CREDENTIALS | RUNS | CALLS | IRREVERSIBLE | FIRST | LAST",
@@ -114,6 +122,10 @@ func short(list []string) string {
 
 // Routes prints the routes with calls; "!" marks those that seem unsafe and are undeclared.
 func Routes(w io.Writer, rows []query.RouteRow) error {
+	if len(rows) == 0 {
+		_, err := fmt.Fprintln(w, noCalls)
+		return err
+	}
 	undeclared := 0
 	err := Table(
 		w,
@@ -182,19 +194,44 @@ func StartHere(w io.Writer, rows []query.StartRow) error {
 	if err != nil {
 		return err
 	}
-	r := rows[0]
+	fmt.Fprintln(w, "\nBegin with the first line:")
+	for i, step := range nextSteps(&rows[0]) {
+		Printf(w, "  %d. %-20s %s\n", i+1, step.what, step.how)
+	}
+	return nil
+}
+
+// step is something to do about an agent, and the line of configuration or the command that does it.
+type step struct{ what, how string }
+
+// nextSteps returns what an agent's use of an irreversible route lacks, in the order in which it is
+// done.
+func nextSteps(r *query.StartRow) []step {
+	lacks := func(what string) bool { return slices.Contains(r.Missing, what) }
+	var out []step
+	add := func(missing bool, what, how string, args ...any) {
+		if missing {
+			out = append(out, step{what, fmt.Sprintf(how, args...)})
+		}
+	}
 	where := fmt.Sprintf("{method: %s, template: %q, effect: %s, reversibility: irreversible}", r.Method, r.Route, r.Effect)
 	if r.Tool != "" {
 		where = fmt.Sprintf("{tool: %s, effect: %s, reversibility: irreversible}", r.Tool, r.Effect)
 	}
-	err = Printf(w, `
-Begin with the first line:
-  1. say whose it is     agents: [{id: %s, consumer: …, owner: …}]
-  2. say what it does    routes: [%s]
-  3. see a day of it     flyball backtest --since 24h
-  4. then arm it         flyball arm %s --reason "…"
-`, r.AgentID, where, r.AgentID)
-	return err
+	agent := wording.ShellWord(r.AgentID)
+	add(lacks("owner"), "say whose it is", "agents: [{id: %s, consumer: …, owner: …}]", r.AgentID)
+	add(lacks("declaration"), "say what it does", "routes: [%s]", where)
+	add(lacks("check"), "ask about its calls", "put the check in the path at %s: deploy/gateways has a file for each gateway",
+		strings.Join(r.Unasked, ", "))
+	add(lacks("manifest"), "propose a manifest", "flyball manifest learn --agent %s > manifest.yaml; "+
+		"flyball manifest apply manifest.yaml --reason '…'", agent)
+	add(lacks("gate") && !lacks("manifest"), "let a person approve", "autonomy of its manifest: flyball manifest show %s, "+
+		"then flyball manifest apply", agent)
+	unarmed := slices.ContainsFunc(r.Missing, func(m string) bool { return strings.HasPrefix(m, "arming") })
+	add(unarmed, "see a day of it", "flyball backtest --since 24h")
+	add(unarmed, "then arm it", "flyball arm %s --reason '…'", agent)
+	add(len(out) == 0, "nothing is missing", "flyball manifest review %s shows what people approved", agent)
+	return out
 }
 
 // DeadLetters prints the records that could not be read, with the newest record of each kind.

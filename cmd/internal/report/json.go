@@ -8,9 +8,12 @@ import (
 	"math"
 	"reflect"
 	"regexp"
+
+	"flyball/schema"
 )
 
-// JSON prints a value as indented JSON. A number that JSON cannot represent (NaN, ∞) is
+// JSON prints a value as indented JSON, in which characters that a terminal does not show are
+// escaped. A number that JSON cannot represent (NaN, ∞) is
 // printed as null.
 func JSON(w io.Writer, v any) error {
 	text, err := marshal(v)
@@ -22,7 +25,7 @@ func JSON(w io.Writer, v any) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.Write(text)
+	_, err = w.Write(schema.VisibleJSON(text))
 	return err
 }
 

@@ -10,6 +10,10 @@ import (
 
 // Stitching prints the share of each rule by producer, and the advice.
 func Stitching(w io.Writer, rows []query.StitchingRow) error {
+	if len(rows) == 0 {
+		_, err := fmt.Fprintln(w, noCalls)
+		return err
+	}
 	err := Table(w, "PRODUCER | FORMAT | SINCE (UTC) | RULE | CALLS | SHARE", func(row func(...any)) {
 		for _, r := range rows {
 			since := "-"

@@ -4,36 +4,13 @@ import (
 	"fmt"
 	"io"
 	"reflect"
-	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"flyball/schema"
 )
 
-// Text returns a text that a terminal can show safely: each control character, line break,
-// character without width or with an effect on the direction of writing, and each byte that is
-// not UTF-8 is replaced by a visible escape (\n, \x1b, \u202e). Agents choose many of the
-// texts in a log.
-func Text(s string) string {
-	if printable(s) {
-		return s
-	}
-	var b strings.Builder
-	for len(s) > 0 {
-		r, n := utf8.DecodeRuneInString(s)
-		switch {
-		case r == utf8.RuneError && n == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[0])
-		case unicode.IsPrint(r):
-			b.WriteRune(r)
-		default:
-			quoted := strconv.QuoteRuneToASCII(r)
-			b.WriteString(quoted[1 : len(quoted)-1])
-		}
-		s = s[n:]
-	}
-	return b.String()
-}
+// Text returns a text that a terminal can show safely, as schema.Visible does.
+func Text(s string) string { return schema.Visible(s) }
 
 // TextLines escapes each line of a text as Text does.
 func TextLines(s string) string {
@@ -42,10 +19,6 @@ func TextLines(s string) string {
 		lines[i] = Text(l)
 	}
 	return strings.Join(lines, "\n")
-}
-
-func printable(s string) bool {
-	return utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
 }
 
 // Printf prints a format to a terminal. Each argument that is a text, a list of texts or an

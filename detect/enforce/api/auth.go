@@ -125,7 +125,7 @@ func (a *authenticator) authenticate(r *http.Request, need Role) (caller, *refus
 	shown, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	token := a.find(shown)
 	if !ok || shown == "" || token == nil {
-		return caller{}, a.unknownToken()
+		return caller{}, a.unknownToken(ok && shown != "")
 	}
 	switch {
 	case !token.Expires.IsZero() && !a.now().Before(token.Expires):
@@ -166,13 +166,19 @@ func (a *authenticator) find(shown string) (found *Token) {
 	return found
 }
 
-func (a *authenticator) unknownToken() *refusal {
+// unknownToken refuses a request without a known token; sent is set if it contains another one.
+func (a *authenticator) unknownToken(sent bool) *refusal {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.unknown.Allow() {
 		return refused(http.StatusTooManyRequests, "too_many_unknown_tokens", "too many requests without a known token")
 	}
-	return refused(http.StatusUnauthorized, "unknown_token", "no known token in Authorization: Bearer")
+	why := "the request has no token"
+	if sent {
+		why = "the token is not known here"
+	}
+	return refused(http.StatusUnauthorized, "unknown_token", "no known token in Authorization: Bearer: %s; "+
+		"send one of those whose hashes are in control.tokens, as Authorization: Bearer TOKEN", why)
 }
 
 // maxByLength is the maximum length of a person's name in the audit trail, in bytes.

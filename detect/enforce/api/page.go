@@ -138,13 +138,27 @@ func (p *page) render(w http.ResponseWriter, status int, g *schema.Gate, err err
 		Call, About, Holder, Why string
 	}{Gate: g, Error: err, Outcome: outcome}
 	if g != nil {
-		in.Call, in.About, in.Holder, in.Why = g.Call(), g.About(), g.Caller(), wording.Reason(g.Why)
+		g = visibleGate(g)
+		in.Gate = g
+		in.Call, in.About, in.Holder = schema.Visible(g.Call()), schema.Visible(g.About()), schema.Visible(g.Caller())
+		in.Why = wording.Reason(g.Why)
 		in.Asked, in.Until = time.Unix(0, g.AskedAt).UTC().Format(time.RFC1123), time.Unix(0, g.Expires).UTC().Format(time.RFC1123)
 		in.Open = g.State == schema.GatePending && err == nil
 	}
 	if err := gatePage.Execute(w, in); err != nil {
 		p.o.Logger.Warn("the page of a question could not be written", "error", err)
 	}
+}
+
+// visibleGate returns a gate for the page, with the characters escaped that HTML does not
+// show: a call that reads differently from what it is must not be approved.
+func visibleGate(g *schema.Gate) *schema.Gate {
+	v := *g
+	for _, s := range []*string{&v.AgentID, &v.CredentialID, &v.PrincipalID, &v.RunKey, &v.Route, &v.Amount, &v.Currency, &v.By,
+		&v.Reason} {
+		*s = schema.Visible(*s)
+	}
+	return &v
 }
 
 var gatePage = template.Must(template.New("gate").Parse(`<!doctype html>

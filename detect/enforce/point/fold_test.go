@@ -187,14 +187,17 @@ func TestLostTailOfTheCommandsIsSaidAndTripsWorkAtOnce(t *testing.T) {
 	stored, log := enforcetest.Records(t, k, wire.BreakersTopic, 1), enforcetest.Records(t, k, wire.CommandsTopic, a.Heartbeat().Applied+1)
 	cut := enforcetest.Broker(t) // the same log with only the first five records
 	// The cut log is the same topic: only its end is missing.
-	id := func(k *kfake.Cluster) []byte { return []byte(schema.TopicID(k.TopicInfo(wire.CommandsTopic).TopicID).String()) }
+	id := func(k *kfake.Cluster) []byte {
+		return []byte(schema.TopicID(k.TopicInfo(wire.CommandsTopic).TopicID).String())
+	}
 	enforcetest.Produce(t, cut, wire.BreakersTopic, "snapshot", bytes.Replace(stored[0].Value, id(k), id(cut), 1))
 	for _, r := range log[:5] {
 		enforcetest.Produce(t, cut, wire.CommandsTopic, "", r.Value)
 	}
 	text := &enforcetest.Lines{}
 	b := run(t, cut, "a", func(o *enforcetest.Options) { o.Logger = text.Logger() })
-	if text.Count("the log ends before records that existed") != 1 || b.options.Metric(t, "flyball_control_log_lost_records_total", "tail") < 10 {
+	if text.Count("the log ends before records that existed") != 1 ||
+		b.options.Metric(t, "flyball_control_log_lost_records_total", "tail") < 10 {
 		t.Error("nothing says that commands were lost")
 	}
 	generations := map[uint64]bool{}

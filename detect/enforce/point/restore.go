@@ -68,7 +68,7 @@ func (f *fold) resume(client *kgo.Client, restored int64, note *logNote) (from i
 	f.end, f.commandsID = now.End, now.TopicID
 	if loss != nil {
 		f.m.lost.WithLabelValues(lostPart(loss.Kind)).Add(float64(loss.Records))
-		f.o.Kafka.ReportLosses(f.ctx, "control", []*schema.LogLoss{loss})
+		f.o.Kafka.ReportLosses(f.ctx, "control", f.o.Now(), []*schema.LogLoss{loss})
 		f.snapshotDue.Store(true)
 	}
 	return from, nil

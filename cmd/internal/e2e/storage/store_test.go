@@ -388,7 +388,7 @@ func TestStopLosesTheLastBatch(t *testing.T) {
 	until(t, "the fetch", func() bool {
 		fams, _ := r.reg.Gather()
 		for _, f := range fams {
-			if f.GetName() == "flyball_store_lag_records" && len(f.GetMetric()) > 0 {
+			if f.GetName() == "flyball_store_unfetched_records" && len(f.GetMetric()) > 0 {
 				return f.GetMetric()[0].GetGauge().GetValue() == 0
 			}
 		}

@@ -47,8 +47,8 @@ type Broker struct {
 	lock    *os.File
 	cluster *kfake.Cluster
 	m       *metrics
-	space   *spaceGuard
 	void    map[reading]int64 // committed offsets that the logs no longer contain
+	space   *spaceGuard
 }
 
 // lockWait is how long Start waits for a former process to unlock the directory.
@@ -107,7 +107,8 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 
 // prepare creates the access rules and raises the leader epochs, before other clients are accepted.
 func (b *Broker) prepare(door *gatedListener) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers("embedded:1"), kgo.Dialer(door.dial), kgo.SASL(Mechanism(b.opt.Password)), kgo.RequestRetries(0))
+	client, err := kgo.NewClient(kgo.SeedBrokers("embedded:1"), kgo.Dialer(door.dial), kgo.SASL(Mechanism(b.opt.Password)),
+		kgo.RequestRetries(0))
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,8 @@ func readEpoch(file string) (epoch int32, known bool, err error) {
 	}
 	n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 32)
 	if err != nil {
-		return 0, false, fmt.Errorf("%s: %q is no leader epoch; restore the file, or remove it if no data was lost since the last start", file, text)
+		return 0, false, fmt.Errorf("%s: %q is no leader epoch; restore the file, or remove it if no data was lost since the last start",
+			file, text)
 	}
 	return int32(n), true, nil
 }

@@ -90,7 +90,7 @@ func (c *Child) Command() *exec.Cmd {
 	c.childEnd, c.parentEnd = r, w
 	cmd.ExtraFiles = []*os.File{r, c.ln} // fdParent, fdListener
 	// The library reads the time zone when it is loaded. Rows must not depend on the time zone of the machine.
-	cmd.Env = append(withoutSecrets(os.Environ()), envChild+"=1", "TZ=UTC")
+	cmd.Env = append(childEnvironment(os.Environ()), envChild+"=1", "TZ=UTC")
 	inherit := func(env string, f *os.File) {
 		cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", env, fdParent+len(cmd.ExtraFiles)))
 		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
@@ -118,10 +118,14 @@ func filled(b []byte) (*os.File, error) {
 	return r, errors.Join(err, w.Close())
 }
 
-// withoutSecrets returns an environment without Flyball's configuration, which may contain tokens. The engine's own variables stay.
-func withoutSecrets(env []string) []string {
+// kept are the variables that a child inherits, and prefixes of names. Others may hold secrets, which the engine does not need: SQL could
+// read them, and s3() would use credentials of a cloud.
+var kept = []string{"PATH=", "HOME=", "TMPDIR=", "XDG_", "LANG=", "LC_", "LD_LIBRARY_PATH=", "GO", "FLYBALL_ENGINE", "FLYBALL_CACHE="}
+
+// childEnvironment returns what a child inherits of an environment.
+func childEnvironment(env []string) []string {
 	return slices.DeleteFunc(slices.Clone(env), func(e string) bool {
-		return strings.HasPrefix(e, "FLYBALL_") && !strings.HasPrefix(e, "FLYBALL_ENGINE") && !strings.HasPrefix(e, "FLYBALL_CACHE=")
+		return !slices.ContainsFunc(kept, func(prefix string) bool { return strings.HasPrefix(e, prefix) })
 	})
 }
 

@@ -245,5 +245,5 @@ func formatSetting(name string) bool {
 
 func readerRefusal(r refusal) error {
 	return exceptionf(codeReadonly, "READONLY", "Readers only read: %s. "+
-		"Who may write shows the password of this deployment, by POST, at clickhouse.listen", string(r))
+		"To write, use POST at clickhouse.listen with user flyball and the password in engine.password of the data folder", string(r))
 }

@@ -106,7 +106,15 @@ func stop(cmd *exec.Cmd) {
 }
 
 func (s *setup) sql(q string) (string, error) {
-	r, err := http.Post(fmt.Sprintf("http://127.0.0.1:%d/", s.clickhouse), "text/plain", strings.NewReader(q))
+	req, err := http.NewRequest(http.MethodPost, fmt.Sprintf("http://127.0.0.1:%d/", s.clickhouse), strings.NewReader(q))
+	if err != nil {
+		return "", err
+	}
+	// Versions before have no password.
+	if password, err := os.ReadFile(filepath.Join(s.dir, "data", "engine.password")); err == nil {
+		req.SetBasicAuth("flyball", strings.TrimSpace(string(password)))
+	}
+	r, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return "", err
 	}

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A test page that is refused says what to change, and does not show the URL, which holds the token.
+func TestAlertTestOfAReceiverThatRefuses(t *testing.T) {
+	var status int
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+	defer s.Close()
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := newFixture(t, fmt.Sprintf("alerts: {receivers: [{name: soc, webhook: {url: %q, secret_file: %q}}]}\n", s.URL+"/T00/hunter2", secret))
+	for code, want := range map[int]string{401: "correct the secret of soc", 404: "correct the url of soc", 410: "correct the url of soc"} {
+		status = code
+		exit, _, errs := f.run("alert", "test", "soc")
+		if exit != exitFailed || !strings.Contains(errs, want) || !strings.Contains(errs, fmt.Sprint("HTTP ", code)) {
+			t.Errorf("HTTP %d: exit %d, %s", code, exit, errs)
+		}
+	}
+	s.Close()
+	if _, _, errs := f.run("alert", "test", "soc"); strings.Contains(errs, "hunter2") || !strings.Contains(errs, "soc does not answer at 127.0.0.1") {
+		t.Errorf("%s", errs)
+	}
+}
