@@ -37,7 +37,7 @@ func (p *process) repair(ctx context.Context, target clickhouse.Target) error {
 		}
 		losses = append(losses, loss)
 	}
-	p.kafka.ReportLosses(ctx, "store", losses)
+	p.kafka.ReportLosses(ctx, "store", time.Now(), losses)
 	for i := range damage {
 		if err := clickhouse.NoteDamage(ctx, p.database, target, &damage[i]); err != nil {
 			return err
