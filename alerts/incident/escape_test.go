@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"flyball/schema"
+	"flyball/schema/wording"
 )
 
 // A run key with an escape sequence was in a command that a responder pastes, and a name could mention everybody in a chat.
@@ -31,8 +32,8 @@ func TestPageHasNoTextThatActsWhereItIsShown(t *testing.T) {
 	if err != nil {
 		t.Skip("SKIPPED: no bash")
 	}
-	out, err := exec.Command(bash, "-c", "printf %s "+quote(hostile)).Output()
+	out, err := exec.Command(bash, "-c", "printf %s "+wording.ShellWord(hostile)).Output()
 	if err != nil || string(out) != hostile {
-		t.Errorf("pasted, %s is %q, %v", quote(hostile), out, err)
+		t.Errorf("pasted, %s is %q, %v", wording.ShellWord(hostile), out, err)
 	}
 }

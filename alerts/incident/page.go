@@ -2,7 +2,6 @@ package incident
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"flyball/schema"
@@ -117,45 +116,12 @@ func (i *open) page(kind Kind, because, cause string, at int64) Page {
 		}
 		if b.State != schema.BreakerClosed {
 			p.Commands = append(p.Commands, fmt.Sprintf("flyball breakers reset %s %s --if-match %d --reason '…'",
-				b.Scope.Kind, quote(b.Scope.Value), b.Generation))
+				b.Scope.Kind, wording.ShellWord(b.Scope.Value), b.Generation))
 		}
 	}
 	if p.Because == "trip_withheld" && i.withheld != nil {
 		p.Commands = append(p.Commands, fmt.Sprintf("flyball breakers trip %s %s --for 1h --reason '…'",
-			i.withheld.Scope.Kind, quote(i.withheld.Scope.Value)))
+			i.withheld.Scope.Kind, wording.ShellWord(i.withheld.Scope.Value)))
 	}
 	return p
-}
-
-// quote returns s in a form that is safe to paste into a shell. Clients can choose s. A text with
-// control characters is escaped as $'…', because a terminal acts on them while it pastes.
-func quote(s string) string {
-	if schema.Visible(s) != s {
-		return ansiQuote(s)
-	}
-	for _, r := range s {
-		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_./:@%+=", r) {
-			return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-		}
-	}
-	if s == "" {
-		return "''"
-	}
-	return s
-}
-
-// ansiQuote returns $'…' with the same bytes as s, all of them printable.
-func ansiQuote(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '\\' || c == '\'':
-			b.WriteString(`\` + string(c))
-		case c < ' ' || c >= 0x7f:
-			fmt.Fprintf(&b, `\x%02x`, c)
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return "$'" + b.String() + "'"
 }

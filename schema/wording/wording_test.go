@@ -113,7 +113,7 @@ func TestFeatureWithADetailLosesIt(t *testing.T) {
 
 func TestPrintedCommandIsSeveralWordsInAShell(t *testing.T) {
 	for _, s := range []string{"plain", "", "a b", "it's", "$(id)", "`id`", "a\nb", "*", "a;b"} {
-		out, err := exec.Command("sh", "-c", "printf %s "+ShellWord(s)).Output()
+		out, err := exec.Command("bash", "-c", "printf %s "+ShellWord(s)).Output()
 		if err != nil || string(out) != s {
 			t.Errorf("%q became %q: %v", s, out, err)
 		}

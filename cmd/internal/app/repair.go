@@ -24,6 +24,7 @@ func (p *process) repair(ctx context.Context, target clickhouse.Target) error {
 	}
 	rewound := map[store.Origin]rewind{}
 	var losses []*schema.LogLoss
+	now := time.Now()
 	for i := range damage {
 		d := &damage[i]
 		r := p.readAgain(ctx, target, d, rewound)
@@ -31,13 +32,13 @@ func (p *process) repair(ctx context.Context, target clickhouse.Target) error {
 		log.Warn("rows of ClickHouse were lost: "+d.String(), "table", d.Table, "parts", len(d.Parts), "bytes", d.Bytes,
 			"records_read_again", r.records, "kafka_holds_all", r.whole, "error", r.err)
 		loss := &schema.LogLoss{Tenant: p.config.Tenant, Topic: schema.LossTablePrefix + d.Table, Kind: schema.LossTable, Records: 1,
-			Epoch: time.Now().Unix()}
+			Epoch: now.Unix()}
 		if r.whole {
 			loss.Read = 1
 		}
 		losses = append(losses, loss)
 	}
-	p.kafka.ReportLosses(ctx, "store", time.Now(), losses)
+	p.kafka.ReportLosses(ctx, "store", now, losses)
 	for i := range damage {
 		if err := clickhouse.NoteDamage(ctx, p.database, target, &damage[i]); err != nil {
 			return err
