@@ -119,8 +119,8 @@ func (t *Touched) checkLosses(ctx context.Context, db DB, win Window) error {
 	if w.String() != "" { // a table loses old rows too
 		w.conditions = []string{"(" + strings.Join(w.conditions, " AND ") + " OR kind = '" + string(schema.LossTable) + "')"}
 	}
-	w.add("(records = 0 OR records > read OR kind NOT IN ('" + string(schema.LossExpired) + "', '" + string(schema.LossTable) + "'))")
-	w.add("topic NOT IN ('flyball.events', 'flyball.commands')") // no calls
+	w.add("component IN ('ingest', 'detect', 'store') AND topic NOT IN ('flyball.events', 'flyball.commands')")
+	w.add(fmt.Sprintf("(records = 0 OR records > read OR toString(kind) NOT IN ('%s', '%s'))", schema.LossExpired, schema.LossTable))
 	if t.Run != nil {
 		w.add("tenant IN ('', {tenant:String})", named("tenant", t.Run.Tenant))
 	}
