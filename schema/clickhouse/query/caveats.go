@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-
-	"flyball/schema"
 )
 
 // caveatCounts are the numbers of calls and dead letters that can make a report on a touched
@@ -46,7 +43,7 @@ countIf(observer_kind = 'gate' AND outcome != 'denied') FROM `+rows.from, rows.p
 		return err
 	}
 	t.Caveats = append(t.Caveats, n.caveats()...)
-	for _, look := range []func(context.Context, DB, Window) error{t.checkLosses, t.checkUnnamed, t.readStoredSince} {
+	for _, look := range []func(context.Context, DB, Window) error{t.checkLosses, t.checkDamage, t.checkUnnamed, t.readStoredSince} {
 		if err := look(ctx, db, win); err != nil {
 			return err
 		}
@@ -115,9 +112,6 @@ func (t *Touched) checkLosses(ctx context.Context, db DB, win Window) error {
 	since, until := t.bounds(win)
 	var w where
 	w.between("noticed_at", "noticed_at", since, shifted(until, lossMargin))
-	if w.String() != "" { // a table loses old rows too
-		w.conditions = []string{"(" + strings.Join(w.conditions, " AND ") + " OR kind = '" + string(schema.LossTable) + "')"}
-	}
 	w.add("(records = 0 OR records > read)")
 	if t.Run != nil {
 		w.add("tenant IN ('', {tenant:String})", named("tenant", t.Run.Tenant))
@@ -133,11 +127,6 @@ FROM log_losses `+w.String()+` GROUP BY topic, partition, kind, component ORDER 
 			var at time.Time
 			if err := r.Scan(&topic, &partition, &kind, &component, &n, &unsure, &at); err != nil {
 				return err
-			}
-			if kind == string(schema.LossTable) {
-				t.caveat("table_damaged: rows of the table %s were lost (noticed %s); Kafka did not hold all of them any more, so calls may be missing",
-					strings.TrimPrefix(topic, schema.LossTablePrefix), Time{at})
-				return nil
 			}
 			count := fmt.Sprintf("%d records", n)
 			if unsure > 0 {
