@@ -82,7 +82,8 @@ func (f *findings) resolve(x *exchange, term string) (id string, last *schema.Ve
 	case len(ids) == 0:
 		return "", nil, false, refused(http.StatusNotFound, whyNoFinding, "%q: no such finding, or it is not stored yet", term)
 	case len(ids) > 1:
-		return "", nil, false, refused(http.StatusConflict, whyAmbiguousFinding, "%q fits %d findings: %s", term, len(ids), strings.Join(ids, ", "))
+		return "", nil, false, refused(http.StatusConflict, whyAmbiguousFinding, "%q fits %d findings: %s", term, len(ids),
+			strings.Join(ids, ", "))
 	}
 	return ids[0], last, true, nil
 }
