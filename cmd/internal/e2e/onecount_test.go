@@ -65,7 +65,9 @@ func TestNginxSplitsACallerInTwo(t *testing.T) {
 	if got, err := f.sql("SELECT countIf(agent_trust >= 'infrastructure') FROM flyball.calls WHERE user_agent = 'agent-forged'"); got != "0" {
 		t.Errorf("%s rows believe a consumer that the client named: %v", got, err)
 	}
-	f.until("the runs are stored", 30*time.Second, fmt.Sprint(sent), func() (string, error) { return f.sql("SELECT sum(calls) FROM flyball.runs") })
+	f.until("the runs are stored", 30*time.Second, fmt.Sprint(sent), func() (string, error) {
+		return f.sql("SELECT sum(calls) FROM flyball.runs")
+	})
 	f.countsEverywhere(uint64(sent))
 }
 
