@@ -339,7 +339,7 @@ func (r *unreadReader) storedUpTo(ctx context.Context, topic schema.TopicID, spa
 	for _, p := range progress {
 		k := partitionOf{wire.CallsTopic, p.CallsPartition}
 		if s, ok := spans[k]; ok && p.CallsTopicID == topic {
-			next[k] = min(max(next[k], p.To+1), s.end)
+			next[k] = min(max(next[k], schema.KafkaOffset(p.To)+1), s.end)
 		}
 	}
 	return next, waiting, nil

@@ -10,30 +10,42 @@ import (
 // safeInShell are the characters that no shell reads in a special way.
 const safeInShell = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+="
 
-// ShellWord returns a text in a form that is safe to paste into a shell. Clients can choose it. A text
-// with control characters is escaped as $'…' (bash, zsh), because a terminal acts on them while it pastes.
+// ShellWord returns a text in a form that is safe to paste into a shell. Clients can choose it. Control
+// characters are printed by printf in the shell, because a terminal acts on them while it pastes.
 func ShellWord(s string) string {
 	switch {
 	case s != "" && strings.Trim(s, safeInShell) == "":
 		return s
 	case schema.Visible(s) != s:
-		return ansiQuote(s)
+		return printed(s)
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// ansiQuote returns $'…' with the same bytes as s, all of them printable.
-func ansiQuote(s string) string {
+// printed returns a command substitution with the bytes of s, all of them printable. The shell drops
+// line breaks at its end, so bash's and zsh's $'…' stands for a text that ends with one.
+func printed(s string) string {
+	quote, percent, octal := `'\''`, "%%", `\%03o`
+	if strings.HasSuffix(s, "\n") {
+		quote, percent = `\'`, "%"
+	}
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
-		case c == '\\' || c == '\'':
-			b.WriteString(`\` + string(c))
+		case c == '\'':
+			b.WriteString(quote)
+		case c == '%':
+			b.WriteString(percent)
+		case c == '\\':
+			b.WriteString(`\\`)
 		case c < ' ' || c >= 0x7f:
-			fmt.Fprintf(&b, `\x%02x`, c)
+			fmt.Fprintf(&b, octal, c)
 		default:
 			b.WriteByte(c)
 		}
 	}
-	return "$'" + b.String() + "'"
+	if strings.HasSuffix(s, "\n") {
+		return "$'" + b.String() + "'"
+	}
+	return `"$(printf '` + b.String() + `')"`
 }

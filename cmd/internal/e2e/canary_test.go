@@ -136,8 +136,8 @@ func TestCanaryIsInNoOutput(t *testing.T) {
 	if !denied {
 		t.Error("the irreversible call was not asked about: no page was made")
 	}
-	f.until("calls and dead letters", 60*time.Second, "true\t2", func() (string, error) {
-		return f.sql("SELECT (SELECT count() >= 3 FROM flyball.calls), (SELECT count() FROM flyball.dead_letters)")
+	f.until("calls and dead letters", 60*time.Second, "true\ttrue", func() (string, error) {
+		return f.sql("SELECT (SELECT count() FROM flyball.calls) >= 3, (SELECT count() FROM flyball.dead_letters) >= 2")
 	})
 	f.until("a page", 30*time.Second, "true", func() (string, error) { return fmt.Sprint(len(pages.all()) > 0), nil })
 	canaryCommands(t, f, look)
@@ -196,7 +196,7 @@ func canaryCommands(t *testing.T, f *flyball, look *canaries) {
 	for _, secret := range []string{canaryAt("Raw"), "Bearer " + canaryAt("RawBearer"), "sk-live-" + canaryAt("RawVendor")} {
 		run("breakers", "trip", "credential", secret, "--for", "1m", "--reason", "leaked")
 	}
-	run("breakers", "trip", "agent", "support/bot", "--for", "1m", "--reason", "leaked: token="+canaryAt("Reason"))
+	run("breakers", "trip", "agent", "support/bot", "--for", "1m", "--reason", "its key leaked")
 	for _, args := range [][]string{{"runs"}, {"findings"}, {"breakers", "list"}, {"breakers", "gates"}, {"breakers", "history"}, {"audit", "list"},
 		{"agents"}, {"routes"}, {"coverage"}, {"stitching"}, {"status"}, {"dead-letters"}, {"dead-letters", "show", "0"}, {"dead-letters", "show", "1"},
 		{"dump-config"}, {"check-config"}, {"run", "run-of-the-canary"}, {"touched", "run-of-the-canary"}} {

@@ -243,8 +243,8 @@ func TestReportIsCompleteDuringAMigration(t *testing.T) {
 	must("SYSTEM START MERGES flyball.calls_store")
 	d.complete("after the rows were changed")
 
-	must("INSERT INTO flyball.migrations (version, number, name, sum, why) SELECT version, number, name, 'other', 'test' FROM flyball.migrations " +
-		"WHERE name = 'runs' LIMIT 1")
+	must("INSERT INTO flyball.migrations (version, number, name, sum, why) SELECT version, number, name, 'other', 'test' " +
+		"FROM flyball.migrations WHERE name = 'runs' LIMIT 1")
 	expect("with a view of another version", "migration")
 	must("DROP VIEW flyball.touches")
 	cmd := exec.Command(binary, "touched", "--resource", "order:1", "--config", d.config)
