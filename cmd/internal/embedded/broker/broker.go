@@ -241,8 +241,8 @@ func (b *Broker) Run(ctx context.Context) error {
 	}
 }
 
-// Ready returns why the broker refuses records: its disk is full. nil: it takes all.
-func (b *Broker) Ready() error { return b.space.Err() }
+// Shortage returns why the broker refuses records: its disk is full. nil: it takes all.
+func (b *Broker) Shortage() error { return b.space.Err() }
 
 // Close stops serving. Acknowledged records are on disk.
 func (b *Broker) Close() {
