@@ -179,6 +179,13 @@ func (p *Pager) handlePartition(ctx context.Context, client *kgo.Client, part *p
 		}
 		lag.Set(float64(max(f.HighWatermark-r.Offset-1, 0)))
 	}
+	if n := len(f.Records); folded == nil && part.fresh && part.from > 0 && n > 0 && f.Records[n-1].Offset+1 >= part.from {
+		// The records before from are too old for a page. Without a commit they would count as unread.
+		folded = &kgo.Record{Topic: wire.EventsTopic, Partition: part.number, Offset: part.from - 1, LeaderEpoch: -1}
+	}
+	if folded != nil {
+		part.fresh = false
+	}
 	if folded != nil && part.enter() {
 		p.commit(ctx, client, folded)
 		part.leave()

@@ -352,6 +352,28 @@ func TestRefusedPageStopsThoseBehindIt(t *testing.T) {
 	}
 }
 
+// Events that are too old for a page of a new receiver counted as unread for ever.
+func TestOldEventsOfANewReceiverStayUnread(t *testing.T) {
+	w := newWorld(t, 1)
+	w.write(0, "a", "b")
+	r := &receiver{}
+	stop := w.run(w.pager(r, func(o *Options) {
+		o.Since = time.Nanosecond
+		later := time.Now().Add(time.Hour)
+		o.Now = func() time.Time { return later }
+	}))
+	w.await("the commit", func() bool { return w.committed(0) == 2 })
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	w.write(0, "c")
+	w.run(w.pager(r))
+	w.await("the new event", func() bool { return w.committed(0) == 3 })
+	if ids, _ := r.seen(); len(ids) != 1 {
+		t.Errorf("%d pages, want that of the new event alone", len(ids))
+	}
+}
+
 // A receiver whose token has expired: the pager says so until a page is acknowledged.
 func TestReceiverThatRefusesEveryPageIsCountedOnly(t *testing.T) {
 	w := newWorld(t, 1)

@@ -16,7 +16,8 @@ import (
 // partition is a partition of flyball.events while it is assigned to this member.
 type partition struct {
 	number int32
-	from   int64           // pages of records before this offset were acknowledged earlier
+	from   int64           // pages of records before this offset were acknowledged earlier, or are too old
+	fresh  bool            // no offset was committed yet
 	held   context.Context // ends when the partition is revoked
 	drop   context.CancelFunc
 
@@ -66,7 +67,9 @@ func (p *Pager) assign(ctx context.Context, client *kgo.Client, offsets topicOff
 	defer p.mu.Unlock()
 	for number := range offsets[wire.EventsTopic] {
 		o := resumed[wire.EventsTopic][number]
-		part := &partition{number: number, from: deliverFrom(number, o.EpochOffset().Offset, ends, recent), fold: incident.NewFold(p.o.Wants)}
+		committed := o.EpochOffset().Offset
+		part := &partition{number: number, from: deliverFrom(number, committed, ends, recent), fresh: committed < 0,
+			fold: incident.NewFold(p.o.Wants)}
 		part.fold.Link = p.o.Link
 		part.held, part.drop = context.WithCancel(context.Background())
 		if before := p.partitions[number]; before != nil {

@@ -28,7 +28,8 @@ func TestAlertTestOfAReceiverThatRefuses(t *testing.T) {
 		}
 	}
 	s.Close()
-	if _, _, errs := f.run("alert", "test", "soc"); strings.Contains(errs, "hunter2") || !strings.Contains(errs, "soc does not answer at 127.0.0.1") {
+	_, _, errs := f.run("alert", "test", "soc")
+	if strings.Contains(errs, "hunter2") || !strings.Contains(errs, "soc does not answer at 127.0.0.1") {
 		t.Errorf("%s", errs)
 	}
 }

@@ -29,6 +29,6 @@ func lostEntries(t *ledger.LostTail) string {
 	if t.Count == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; besides, %d entries (numbers %d to %d) are of commands that %s lost at its end, see the view log_losses: they were applied "+
-		"then, and are not in force now", t.Count, t.First, t.Last, wire.CommandsTopic)
+	return fmt.Sprintf("; besides, %d entries (numbers %d to %d) are of commands that %s lost at its end, see the view log_losses: they "+
+		"were applied then, and are not in force now", t.Count, t.First, t.Last, wire.CommandsTopic)
 }

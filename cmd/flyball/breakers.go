@@ -14,6 +14,7 @@ import (
 	"flyball/cmd/internal/report"
 	"flyball/detect/enforce/api"
 	"flyball/schema"
+	"flyball/schema/wording"
 )
 
 func breakersCommand(o *options) *cobra.Command {
@@ -38,6 +39,7 @@ var breakerColumns = []report.Column[api.BreakerLine]{
 	{Head: "SINCE", Cell: func(l *api.BreakerLine) any { return l.Since }},
 	{Head: "EXPIRES", Cell: func(l *api.BreakerLine) any { return l.Expires }},
 	{Head: "REASON", Cell: func(l *api.BreakerLine) any { return l.Reason }},
+	{Head: "WHY THIS SCOPE", Cell: func(l *api.BreakerLine) any { return report.Dash(wording.Reason(l.Why)) }},
 }
 
 // scopeArgs reads KIND and TARGET. A target that looks like a secret is refused before

@@ -308,6 +308,8 @@ func TestCheckConfigWarnsOfWhatMatchesNothing(t *testing.T) {
 	token := "control: {tokens: [{name: a, role: admin, value_file: one.token, "
 	for _, row := range [][2]string{
 		{"detect: {armed: [nosuch-agent]}", `detect.armed[0]: "nosuch-agent" matches no entry of agents`},
+		{"detect: {armed: [biling/bot]}\nagents: [{id: other, consumer: c}, {id: billing/bot, consumer: d}]",
+			`detect.armed[0]: "biling/bot" matches no entry of agents (the nearest is billing/bot)`},
 		{"detect: {armed: ['tag:nosuch']}", `detect.armed[0]: "nosuch" matches no tag of agents`},
 		{"detect: {mode: armed, armed: [a]}\nagents: [{id: a, consumer: c}]", "detect.armed: detect.mode is armed"},
 		{"detect: {policy: [{tag: x, action: gate}]}", `detect.policy[0].tag: "x" matches no tag`},

@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -370,5 +372,31 @@ func TestFileOfAnotherDeploymentIsNotRead(t *testing.T) {
 		if code, out, errs := c.run(append(args, "--profile", "p")...); code != exitUsage || !strings.Contains(errs, "is another deployment") {
 			t.Errorf("%q: exit %d, %q, %q", args, code, out, errs)
 		}
+	}
+}
+
+func TestProfileTrustsItsOwnAuthorityOnly(t *testing.T) {
+	c := newClient(t)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/metrics" {
+			_, _ = io.WriteString(w, "flyball_ingest_calls_total 4711\n")
+			return
+		}
+		_, _ = io.WriteString(w, `[]`)
+	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	ca := c.file("ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})))
+	c.mustRun("profile", "add", "with", "--control", server.URL, "--ca", ca)
+	c.mustRun("profile", "add", "without", "--control", server.URL)
+	if out := c.mustRun("breakers", "list", "--profile", "with"); out == "" {
+		t.Error("nothing is printed")
+	}
+	if _, out, errs := c.run("status", "--profile", "with"); !strings.Contains(out, "4711") {
+		t.Errorf("metrics by TLS: %q, %q", out, errs)
+	}
+	if code, _, errs := c.run("breakers", "list", "--profile", "without"); code != exitFailed || !strings.Contains(errs, "certificate") {
+		t.Errorf("exit %d, %q", code, errs)
 	}
 }

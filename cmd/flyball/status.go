@@ -94,14 +94,14 @@ func readStatus(r *request) (*status, error) {
 		s.setCounters(m)
 		s.readProcess(r, c)
 	}
-	if metricsErr == nil {
-		s.readLosses(r)
-	}
 	control, controlErr := fromControl[api.Status]("/v1/status")(r)
 	if controlErr != nil {
 		s.unknown(partEnforcement, controlErr)
 	} else {
 		s.Control = &control
+	}
+	if metricsErr == nil {
+		s.readLosses(r)
 	}
 	if s.Process != nil {
 		return s, nil
@@ -167,12 +167,18 @@ func (s *status) readProcess(r *request, c config.Config) {
 }
 
 // lossesTimeout bounds the query for losses: the rest of the report does not need ClickHouse.
-const lossesTimeout = 6 * time.Second
+const lossesTimeout = 3 * time.Second
 
 // readLosses reads the losses of records in Kafka's logs.
 func (s *status) readLosses(r *request) {
 	ctx, cancel := context.WithTimeout(r.ctx, lossesTimeout)
 	defer cancel()
+	for _, p := range s.Parts {
+		if why := cmp.Or(p.Reason, p.Warning); p.Part == "clickhouse" && why != "" {
+			s.unknown(partLosses, errors.New(why))
+			return
+		}
+	}
 	db, err := r.database()
 	if err == nil {
 		s.Losses, err = query.LossSummaries(ctx, db)

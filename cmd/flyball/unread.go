@@ -24,9 +24,11 @@ import (
 const (
 	// offsetsTimeout is the longest time for one request for offsets.
 	offsetsTimeout = 3 * time.Second
-	// catchUp is how long a report waits for records that are on their way, and catchUpPoll the
-	// time between two looks.
+	// catchUp is how long a report waits for records that are on their way, catchUpIdle how long it
+	// waits while no reader moves (ingest commits once a second, store inserts once a second), and
+	// catchUpPoll the time between two looks.
 	catchUp     = 4 * time.Second
+	catchUpIdle = 2 * time.Second
 	catchUpPoll = 100 * time.Millisecond
 	// remotePoll is the time between two questions to another machine, which reads its lag anew after
 	// half a second.
@@ -211,11 +213,17 @@ func (r *unreadReader) note(format string, args ...any) {
 	}
 }
 
-// await calls look until it returns no unread records, or until there is no time left.
+// await calls look until it returns no unread records, until nothing has moved for catchUpIdle, or
+// until there is no time left.
 func (r *unreadReader) await(ctx context.Context, look func() ([]query.Unread, error)) ([]query.Unread, error) {
-	for {
+	var before []query.Unread
+	for moved := time.Now(); ; {
 		unread, err := look()
-		if err != nil || len(unread) == 0 || time.Now().After(r.until) {
+		now := time.Now()
+		if !slices.Equal(unread, before) {
+			before, moved = unread, now
+		}
+		if err != nil || len(unread) == 0 || now.After(r.until) || now.Sub(moved) > catchUpIdle {
 			return unread, err
 		}
 		if !kafka.Sleep(ctx, catchUpPoll) {
@@ -331,7 +339,7 @@ func (r *unreadReader) storedUpTo(ctx context.Context, topic schema.TopicID, spa
 	for _, p := range progress {
 		k := partitionOf{wire.CallsTopic, p.CallsPartition}
 		if s, ok := spans[k]; ok && p.CallsTopicID == topic {
-			next[k] = min(max(next[k], p.To+1), s.end)
+			next[k] = min(max(next[k], schema.KafkaOffset(p.To)+1), s.end)
 		}
 	}
 	return next, waiting, nil

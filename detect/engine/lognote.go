@@ -106,12 +106,12 @@ func (e *Engine) findBegin(ctx context.Context, w *worker, r *restored) error {
 		return nil
 	}
 	if loss != nil {
-		w.nextEpoch = -1
+		w.nextEpoch = now.LeaderEpoch // up to here the log is the one that is read from now on
 		e.cfg.Kafka.ReportLosses(ctx, "detect", e.cfg.Now(), []*schema.LogLoss{loss})
 	}
 	// The note is stored before a position in the new epoch is used.
 	position := max(w.epochs.Position(now.LeaderEpoch, begin), r.offset)
-	return w.checkpoint.writeNote(ctx, logNote{TopicID: hex.EncodeToString(now.TopicID[:]), Position: position, LeaderEpoch: -1,
+	return w.checkpoint.writeNote(ctx, logNote{TopicID: hex.EncodeToString(now.TopicID[:]), Position: position, LeaderEpoch: w.nextEpoch,
 		End: now.End, Shift: w.epochs.Shift})
 }
 

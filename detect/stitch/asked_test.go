@@ -86,7 +86,8 @@ func TestCallThatNobodyLoggedIsNotCounted(t *testing.T) {
 		t.Errorf("after a minute: %d calls, %d rows", run.Calls, stored.counted())
 	}
 	if again := b.clock(62*time.Second, stored); again != 2 || run.Calls != 2 || run.Irreversible != 1 || run.Denied != 1 || len(stored) != 2 {
-		t.Errorf("later: %d rows again, %d calls, %d irreversible, %d denied, %d rows", again, run.Calls, run.Irreversible, run.Denied, len(stored))
+		t.Errorf("later: %d rows again, %d calls, %d irreversible, %d denied, %d rows", again, run.Calls, run.Irreversible, run.Denied,
+			len(stored))
 	}
 	row := stored[recordID(asked)]
 	if row.RunID != asked.RunID || row.Segment != asked.Segment || row.CallsOffset != asked.CallsOffset || row.RunRule != asked.RunRule ||

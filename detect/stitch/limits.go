@@ -7,7 +7,7 @@ type Limits struct {
 	OpenRunsPerActor   int // above it an actor's further runs share one overflow run
 	OpenRuns           int // open runs of the partition; of claimed callers at most a quarter, of proven ones at most half
 	ClosedRunsPerActor int // closed runs kept for late calls, oldest evicted first
-	Actors             int // of claimed callers at most an eighth, of proven ones at most half; the rest share the overflow actor of their address
+	Actors             int // of claimed callers at most an eighth, of proven ones at most half; the rest share one for each address
 
 	SessionGap      time.Duration // silence that ends a session
 	ConversationGap time.Duration // silence that ends a run of a conversation

@@ -40,7 +40,7 @@ func TestReusedIdsHideNoResourceWhateverTheObservers(t *testing.T) {
 			})
 			run = b.run(c.RunID)
 			rows = append(rows, query.ReportRow{Run: c.RunID.String(), Method: c.Method, Path: c.Path, Resources: []string{resource}, Asked: asked,
-				Duplicate: c.Duplicate})
+				Counted: c.Counted()})
 			if c.Duplicate && !asked {
 				other := s
 				other.by = 1 - s.by
@@ -63,7 +63,8 @@ func TestReusedIdsHideNoResourceWhateverTheObservers(t *testing.T) {
 			t.Errorf("seed %d: the run has %d calls, %d rows count", seed, run.Calls, counted)
 		}
 		shown := map[string]bool{}
-		for _, kept := range query.KeptResources(rows) {
+		resources, _ := query.KeptResources(rows)
+		for _, kept := range resources {
 			for _, v := range kept {
 				shown[v] = true
 			}

@@ -153,7 +153,10 @@ func (s *sighting) read(c *schema.Call) {
 		s.tool = schema.HashStrings(c.MCPMethod, c.ToolName)
 	}
 	if c.Host != "" {
-		s.host, s.hostname = xxhash.Sum64String(c.Host), xxhash.Sum64String(withoutPort(c.Host))
+		s.host = xxhash.Sum64String(c.Host)
+		if s.hostname = s.host; strings.IndexByte(c.Host, ':') >= 0 {
+			s.hostname = xxhash.Sum64String(withoutPort(c.Host))
+		}
 	}
 	s.args, s.argsBasis = c.ArgsDigest, c.ArgsDigestBasis
 }

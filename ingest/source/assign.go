@@ -105,12 +105,12 @@ func (s *Source) begins(ctx context.Context, offsets topicOffsets) (map[key]begi
 			b.epochs = kafka.EpochsAfter(before, stored || n.LeaderEpoch >= 0, int64(n.LeaderEpoch)+int64(before.Shift), states[i], loss)
 		}
 		if loss != nil {
-			losses, b.before = append(losses, loss), -1
+			losses, b.before = append(losses, loss), states[i].LeaderEpoch
 		}
 		if loss != nil && loss.Kind == schema.LossRecreated {
 			b.epochs, loss.Epoch = kafka.Epochs{}, 0 // the new topic is another source
 		}
-		if b.epochs != before {
+		if b.epochs != before || !stored && states[i].LeaderEpoch > 0 {
 			changed.Add(kadm.Offset{Topic: k.topic, Partition: k.part, LeaderEpoch: -1, Metadata: epochsMetadata(b.id, b.epochs)})
 		}
 		out[k] = b

@@ -78,7 +78,36 @@ func TestRefilledLogPassesForTheOldOne(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
+	_, stop = w.start()
+	w.sendNumbered(40, 5)
+	if got := w.emitted(35); offsetsIn(got, 1) != 35 {
+		t.Errorf("%d of 35 records are in epoch 1: %v", offsetsIn(got, 1), got)
+	}
+	_ = stop()
 	if got := w.losses(); got != "refilled in/0 10-15 records 5 read 5 epoch 1" {
+		t.Error(got)
+	}
+}
+
+// Nothing was read between the loss and the next start.
+func TestSecondStartAfterALossForgetsTheEpoch(t *testing.T) {
+	w := newWorld(t)
+	w.sendNumbered(0, 10)
+	w.commit(15, 0, w.topicID())
+	w.cluster.ShufflePartitionLeaders()
+	for range 2 {
+		_, stop := w.start()
+		for end := time.Now().Add(20 * time.Second); w.committed()[0] != 10 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		}
+		_ = stop()
+	}
+	_, stop := w.start()
+	w.sendNumbered(10, 5)
+	if got := w.emitted(5); offsetsIn(got, 1) != 5 {
+		t.Errorf("%d of 5 records are in epoch 1: %v", offsetsIn(got, 1), got)
+	}
+	_ = stop()
+	if got := w.losses(); got != "cut in/0 10-15 records 5 read 5 epoch 1" {
 		t.Error(got)
 	}
 }

@@ -53,7 +53,8 @@ func TestRowsOfARefilledJournalAreSkipped(t *testing.T) {
 	db := &memory{tables: map[string][]string{}}
 	options := DefaultOptions()
 	options.MaxAge, options.Backoff, options.MaxBackoff = 10*time.Millisecond, time.Millisecond, 10*time.Millisecond
-	s, err := New(options, kafka.Config{Options: opts, Metrics: kafka.NewMetrics(nil)}, db, slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	s, err := New(options, kafka.Config{Options: opts, Metrics: kafka.NewMetrics(nil)}, db, log, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,7 +83,8 @@ func (n *shape) add(t *token.Token) error {
 	}
 	switch {
 	case n.flow+len(n.columns) > maxDepth:
-		return fmt.Errorf("[%d:%d] lists and mappings are nested more than %d deep; make it flatter", t.Position.Line, t.Position.Column, maxDepth)
+		return fmt.Errorf("[%d:%d] lists and mappings are nested more than %d deep; make it flatter", t.Position.Line, t.Position.Column,
+			maxDepth)
 	case n.names > maxNames:
 		return fmt.Errorf("[%d:%d] more than %d anchors, aliases and tags; write the values out", t.Position.Line, t.Position.Column, maxNames)
 	}

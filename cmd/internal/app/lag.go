@@ -75,8 +75,8 @@ func readers(c config.Config) []reader {
 const (
 	// lagTimeout bounds one reading of the lag. It is shorter than what readers of metrics wait.
 	lagTimeout = 2 * time.Second
-	// lagFresh is how long a reading is used again.
-	lagFresh = 500 * time.Millisecond
+	// failedReadings is how many readings in a row must fail before Kafka counts as not answering.
+	failedReadings = 2
 	// lagEvery is the time between two readings in the background, from which waiting times follow.
 	lagEvery = 5 * time.Second
 )
@@ -96,8 +96,12 @@ type lagReader struct {
 	closed  bool
 	parts   []kafka.PartitionLag
 	err     error
-	readAt  time.Time
+	failed  int       // readings in a row that failed
+	begunAt time.Time // when the reading of parts began
 	waiting map[partitionKey]*waiting
+	// markers holds, for partitions whose unread rest is known to be markers of transactions, the end up
+	// to which this holds. Readers skip markers, and do not commit behind them.
+	markers map[partitionKey]int64
 }
 
 // partitionKey names a partition as a group reads it.
@@ -106,8 +110,11 @@ type partitionKey struct {
 	partition    int32
 }
 
+func keyOf(p *kafka.PartitionLag) partitionKey { return partitionKey{p.Group, p.Topic, p.Partition} }
+
 func newLagReader(c config.Config, k kafka.Config, now func() time.Time) *lagReader {
-	return &lagReader{kafka: k, readers: readers(c), now: now, descs: newLagDescs(), waiting: map[partitionKey]*waiting{}}
+	return &lagReader{kafka: k, readers: readers(c), now: now, descs: newLagDescs(), waiting: map[partitionKey]*waiting{},
+		markers: map[partitionKey]int64{}}
 }
 
 // setHandled sets the function handled.
@@ -123,7 +130,9 @@ func (l *lagReader) run(ctx context.Context) error {
 	tick := time.NewTicker(lagEvery)
 	defer tick.Stop()
 	for {
+		before := l.short()
 		_, _ = l.read(ctx)
+		l.findMarkers(ctx, before)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -141,25 +150,37 @@ func (l *lagReader) close() {
 	}
 }
 
-// read returns the lag of every partition. The error names the brokers.
+// read returns the lag of every partition, read after the call of read began. Calls at the same time
+// share one reading. The error names the brokers.
 func (l *lagReader) read(ctx context.Context) ([]kafka.PartitionLag, error) {
+	asked := l.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if age := l.now().Sub(l.readAt); !l.readAt.IsZero() && age >= 0 && age < lagFresh {
+	if l.begunAt.After(asked) {
 		return l.parts, l.err
 	}
-	ctx, cancel := context.WithTimeout(ctx, lagTimeout)
+	l.begunAt = l.now()
+	// A caller that leaves does not make Kafka unreachable.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lagTimeout)
 	defer cancel()
 	parts, err := l.fetch(ctx)
-	l.parts, l.err, l.readAt = parts, l.kafka.ExplainError(err), l.now()
-	l.observe(l.readAt)
+	l.parts, l.err = parts, l.kafka.ExplainError(err)
+	if err == nil {
+		l.failed = 0
+	} else {
+		l.failed++
+	}
+	l.observe(l.begunAt)
 	return l.parts, l.err
 }
 
-// failure returns why Kafka did not answer at the last reading; nil: it did.
+// failure returns why Kafka did not answer the last readings; nil: it did. A loaded broker can miss one.
 func (l *lagReader) failure() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.failed < failedReadings {
+		return nil
+	}
 	return l.err
 }
 
@@ -182,6 +203,12 @@ func (l *lagReader) fetch(ctx context.Context) ([]kafka.PartitionLag, error) {
 	if err != nil {
 		return nil, err
 	}
+	for i := range parts {
+		p := &parts[i]
+		if l.markers[keyOf(p)] == p.End {
+			p.Advance(p.End)
+		}
+	}
 	if l.handled == nil {
 		return parts, nil
 	}
@@ -199,7 +226,7 @@ func (l *lagReader) fetch(ctx context.Context) ([]kafka.PartitionLag, error) {
 func (l *lagReader) observe(now time.Time) {
 	for i := range l.parts {
 		p := &l.parts[i]
-		k := partitionKey{p.Group, p.Topic, p.Partition}
+		k := keyOf(p)
 		if l.waiting[k] == nil {
 			l.waiting[k] = &waiting{}
 		}
@@ -211,7 +238,7 @@ func (l *lagReader) observe(now time.Time) {
 func (l *lagReader) seconds(p *kafka.PartitionLag) float64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	w := l.waiting[partitionKey{p.Group, p.Topic, p.Partition}]
+	w := l.waiting[keyOf(p)]
 	if w == nil || p.Records == 0 {
 		return 0
 	}

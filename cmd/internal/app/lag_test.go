@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -287,4 +288,51 @@ func TestStatusSaysWhatTheProcessRunsAndNotTheFile(t *testing.T) {
 	}
 	write("detect: {mode: nonsense}\n")
 	awaitStatus(t, c, "that the file is not usable", func(s *ProcessStatus) bool { return strings.Contains(s.FileError, "nonsense") })
+}
+
+// Markers of transactions behind the last record counted as unread for ever, because no reader commits behind them.
+func TestMarkersOfTransactionsAreUnread(t *testing.T) {
+	k := newBroker(t)
+	c := deploymentOn(t, k)
+	client, err := kgo.NewClient(kgo.SeedBrokers(k.ListenAddrs()...), kgo.TransactionalID("shipper"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if err := client.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: "gateway-logs", Value: []byte("{}")}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+		t.Fatal(err)
+	}
+	offsets := kadm.Offsets{}
+	offsets.Add(kadm.Offset{Topic: "gateway-logs", At: 1, LeaderEpoch: -1})
+	if err := kadm.NewClient(client).CommitAllOffsets(t.Context(), wire.IngestGroup, offsets); err != nil {
+		t.Fatal(err)
+	}
+	clients, err := KafkaConfig(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLagReader(c, clients, time.Now)
+	defer l.close()
+	if n := l.summary(t.Context()).records("ingest"); n != 1 {
+		t.Fatalf("lag %d before it is looked up, want the marker", n)
+	}
+	l.findMarkers(t.Context(), l.short())
+	if n := l.summary(t.Context()).records("ingest"); n != 0 {
+		t.Errorf("lag %d, want 0", n)
+	}
+	produceTo(t, k, "gateway-logs", 1)
+	l.findMarkers(t.Context(), l.short())
+	if n := l.summary(t.Context()).records("ingest"); n != 2 {
+		t.Errorf("lag %d with a record behind the marker, want both", n)
+	}
+	l.findMarkers(t.Context(), l.short())
+	if n := l.summary(t.Context()).records("ingest"); n != 2 {
+		t.Errorf("lag %d, and a record is unread", n)
+	}
 }

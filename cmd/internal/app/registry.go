@@ -116,11 +116,12 @@ func (r *registry) reload(c config.Config, state *fileState, log *slog.Logger) f
 	}
 }
 
-// reread reads the file of c, and replaces the entries if the file is valid.
+// reread reads the file of c, and replaces the entries if a start would accept the file.
 func (r *registry) reread(c config.Config, state *fileState, log *slog.Logger) {
 	next, err := config.Load(c.File, os.Environ())
+	next.Data = c.Data // set by a flag as well
 	if err == nil {
-		err = next.Validate()
+		err = Validate(next)
 	}
 	if err != nil {
 		state.setUnusable(err)
@@ -130,7 +131,6 @@ func (r *registry) reread(c config.Config, state *fileState, log *slog.Logger) {
 	r.put(next.Agents)
 	log.Info("registry read again", "file", c.File, "agents", len(next.Agents))
 	c.Agents, next.Agents = nil, nil
-	c.Data, next.Data = "", "" // set by a flag as well
 	changed := changedKeys(c, next)
 	state.setChanged(changed)
 	if len(changed) > 0 {

@@ -86,9 +86,14 @@ func parse(path string, text []byte, c *Config) error {
 	return nil
 }
 
-// documents returns the number of documents in a text that is valid YAML.
-func documents(text []byte) int {
-	d, n := yaml.NewDecoder(bytes.NewReader(text)), 0
+// documents returns the number of documents in a text whose first document is valid YAML.
+func documents(text []byte) (n int) {
+	defer func() {
+		if recover() != nil { // by the library, in a later document; see document.Read
+			n++
+		}
+	}()
+	d := yaml.NewDecoder(bytes.NewReader(text))
 	for {
 		var tree any
 		if err := d.Decode(&tree); err != nil {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"flyball/schema/document"
 )
 
 // Warnings returns a sentence for each setting that is valid but has no effect at a time, as far as the
@@ -86,7 +88,15 @@ func (w *warnings) agent(c Config, key, pattern string) {
 	if pattern == "" || slices.ContainsFunc(c.Agents, func(a Agent) bool { return matches(pattern, a.ID) }) || pattern == "*" {
 		return
 	}
-	w.add("%s: %q matches no entry of agents; it has an effect only if a gateway or a token names such an agent", key, pattern)
+	near := ""
+	if len(c.Agents) > 0 {
+		var names []string
+		for _, a := range c.Agents {
+			names = append(names, a.ID)
+		}
+		near = " (the nearest is " + document.Nearest(pattern, names) + ")"
+	}
+	w.add("%s: %q matches no entry of agents%s; it has an effect only if a gateway or a token names such an agent", key, pattern, near)
 }
 
 // registered warns of a pattern that matches no agent of the registry, if there is a registry.

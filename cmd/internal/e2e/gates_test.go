@@ -98,12 +98,12 @@ func TestManifestIsLearnedHeldAskedAndReviewed(t *testing.T) {
 	}
 
 	// A task limits the run; the limit ends with the task.
-	task := strings.TrimSpace(f.run([]int{0}, "task", "declare", "support/bot", "r2", "--target", "order:1", "--for", "10m"))
+	f.run([]int{0}, "task", "declare", "support/bot", "r2", "--target", "order:1", "--for", "10m")
 	if code, h, _ := f.check("support/bot", "r2", "PATCH", "/v1/orders/2"); code != 403 ||
 		h.Get("X-Flyball-Why") != "policy.task:target_outside" {
 		t.Errorf("%d %v", code, h)
 	}
-	f.run([]int{0}, "task", "end", task)
+	f.run([]int{0}, "task", "end", "r2", "--reason", "done")
 	if code, h, _ := f.check("support/bot", "r2", "GET", "/v1/orders/1"); code != 403 || h.Get("X-Flyball-Why") != "policy.task:after_task" {
 		t.Errorf("%d %v", code, h)
 	}
@@ -275,6 +275,23 @@ func TestBenignRunTeachesAgainAndATrueOneNever(t *testing.T) {
 		f.run([]int{0}, "findings", "verdict", x.ID, "benign", "--why", "the nightly check")
 	}
 	learned("201")
-	f.run([]int{0}, "findings", "verdict", id, "true", "--why", "it was not the nightly check")
+	f.until("the verdict stands", 20*time.Second, "benign", func() (string, error) {
+		return f.sql("SELECT toString(verdict) FROM flyball.verdicts WHERE finding_id = '" + id + "'")
+	})
+	if out := f.run([]int{1}, "findings", "verdict", id[:8], "true", "--why", "it was not"); !strings.Contains(out, "--replace") {
+		t.Errorf("another verdict stands, and the command says %s", out)
+	}
+	f.run([]int{0}, "findings", "verdict", id[:8], "true", "--replace", "--why", "it was not the nightly check")
 	learned("200")
+	f.until("both verdicts are shown", 20*time.Second, "[true benign]", func() (string, error) {
+		var shown struct {
+			Verdicts []struct{ Verdict string }
+		}
+		f.json(&shown, "findings", "show", id)
+		var said []string
+		for _, v := range shown.Verdicts {
+			said = append(said, v.Verdict)
+		}
+		return fmt.Sprint(said), nil
+	})
 }

@@ -19,7 +19,7 @@ learn: {quarantine: 0s, window: 240h, every: 10h, min_runs: 42}`, f.ports["contr
 	sent := 0
 	run := func(key, declared string, calls int) {
 		if declared != "" {
-			f.run([]int{0}, "task", "declare", agent, key, "--type", declared, "--for", "10m")
+			f.run([]int{0}, "task", "declare", agent, key, "--type", declared, "--for", "10m", "--force")
 			f.check(agent, key, "GET", "/v1/orders/1")
 		}
 		var lines []string

@@ -80,8 +80,11 @@ func describeBreaker(b *schema.Breaker) string {
 }
 
 func openedBy(b *schema.Breaker) string {
-	if b.Origin == "detector" {
+	switch {
+	case b.Origin == "detector":
 		return "the detector"
+	case b.By != "":
+		return b.By
 	}
 	return "a person"
 }

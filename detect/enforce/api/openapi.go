@@ -33,11 +33,14 @@ type documentWriter struct {
 	schemas   openapi3.Schemas
 	generator *openapi3gen.Generator
 	problem   *openapi3.SchemaRef // response of every refusal
+	// components are the named schemas of the document.
+	components openapi3.Schemas
+	types      map[string]reflect.Type // of components
 }
 
 // openAPI returns the OpenAPI document of a list of operations.
 func openAPI(operations []operation) ([]byte, error) {
-	d := documentWriter{schemas: openapi3.Schemas{},
+	d := documentWriter{schemas: openapi3.Schemas{}, types: map[string]reflect.Type{},
 		generator: openapi3gen.NewGenerator(openapi3gen.UseAllExportedFields(), openapi3gen.SchemaCustomizer(customize))}
 	doc := &openapi3.T{OpenAPI: "3.0.3", Info: &openapi3.Info{Title: "Flyball control", Version: "1",
 		Description: "Breakers, gates, tasks and manifests. Roles: viewer, responder, admin, orchestrator. " +
@@ -51,6 +54,7 @@ func openAPI(operations []operation) ([]byte, error) {
 		return nil, err
 	}
 	doc.Components.Schemas["Problem"] = refusal
+	d.components = doc.Components.Schemas
 	d.problem = &openapi3.SchemaRef{Ref: "#/components/schemas/Problem", Value: refusal.Value}
 	for i := range operations {
 		op := &operations[i]
@@ -67,10 +71,44 @@ func (d *documentWriter) schema(v any) (*openapi3.SchemaRef, error) {
 	return d.generator.NewSchemaRefForValue(v, d.schemas)
 }
 
+// named returns the schema of a value's type as a component with the name of the type, so that
+// generated clients have classes with these names. A list is a list of such components.
+func (d *documentWriter) named(v any) (*openapi3.SchemaRef, error) {
+	t := reflect.TypeOf(v)
+	if t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct {
+		item, err := d.named(reflect.Zero(t.Elem()).Interface())
+		if err != nil {
+			return nil, err
+		}
+		list := openapi3.NewArraySchema()
+		list.Items = item
+		return list.NewRef(), nil
+	}
+	s, err := d.schema(v)
+	if err != nil || t.Kind() != reflect.Struct {
+		return s, err
+	}
+	switch have := d.types[t.Name()]; have {
+	case nil:
+		d.types[t.Name()], d.components[t.Name()] = t, s
+	case t:
+	default:
+		return nil, fmt.Errorf("%s and %s have the same name", have, t)
+	}
+	return openapi3.NewSchemaRef("#/components/schemas/"+t.Name(), d.components[t.Name()].Value), nil
+}
+
+// tagOf returns the tag of an operation: the first part of its path behind the version.
+func tagOf(path string) string {
+	_, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	name, _, _ := strings.Cut(rest, "/")
+	return name
+}
+
 func (d *documentWriter) operation(op *operation) (*openapi3.Operation, error) {
-	o := &openapi3.Operation{OperationID: op.id, Summary: op.summary, Description: "Role: " + string(op.role),
+	o := &openapi3.Operation{OperationID: op.id, Summary: op.summary, Description: "Role: " + string(op.role), Tags: []string{tagOf(op.path)},
 		Security: &openapi3.SecurityRequirements{{"token": {}}}}
-	answer, err := d.schema(op.answer)
+	answer, err := d.named(op.answer)
 	if err != nil {
 		return nil, fmt.Errorf("answer: %w", err)
 	}
@@ -79,7 +117,7 @@ func (d *documentWriter) operation(op *operation) (*openapi3.Operation, error) {
 		o.Responses.Set(strconv.Itoa(status), jsonResponse("Problem", d.problem, problem.MediaType))
 	}
 	if op.body != nil {
-		body, err := d.schema(op.body)
+		body, err := d.named(op.body)
 		if err != nil {
 			return nil, fmt.Errorf("body: %w", err)
 		}

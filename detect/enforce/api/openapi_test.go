@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"flag"
 	"os"
 	"strings"
@@ -89,6 +90,40 @@ func TestSecretInAnInvalidBodyIsNotEchoed(t *testing.T) {
 			if w.Code != 400 || strings.Contains(w.Body.String(), secret) {
 				t.Errorf("%s: %d %s", path, w.Code, w.Body)
 			}
+		}
+	}
+}
+
+// A generated client names its classes by the components, and groups its operations by the tags.
+func TestGeneratedClientHasClassesWithoutNames(t *testing.T) {
+	c := newAPI(t, nil)
+	var doc struct {
+		Paths map[string]map[string]struct {
+			Tags        []string
+			RequestBody struct {
+				Content map[string]struct {
+					Schema struct {
+						Ref string `json:"$ref"`
+					}
+				}
+			}
+		}
+		Components struct{ Schemas map[string]any }
+	}
+	if err := json.Unmarshal(enforcetest.Serve(c, "GET", "/openapi.json", "").Body.Bytes(), &doc); err != nil {
+		t.Fatal(err)
+	}
+	for path, operations := range doc.Paths {
+		for method, o := range operations {
+			body, has := o.RequestBody.Content["application/json"]
+			if len(o.Tags) != 1 || o.Tags[0] == "" || has && body.Schema.Ref == "" {
+				t.Errorf("%s %s: tags %q, body %q", method, path, o.Tags, body.Schema.Ref)
+			}
+		}
+	}
+	for _, name := range []string{"TaskLine", "GateLine", "BreakerLine", "TripRequest", "TripResult", "ChangeResult", "Problem"} {
+		if doc.Components.Schemas[name] == nil {
+			t.Errorf("no component is named %s", name)
 		}
 	}
 }

@@ -32,7 +32,8 @@ func onDisk(t *testing.T, dir string) *kfake.Cluster {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	if _, err := kafka.EnsureTopics(context.Background(), kadm.NewClient(client), kafka.TopicOptions{Partitions: 4, Replication: 1}); err != nil {
+	_, err = kafka.EnsureTopics(context.Background(), kadm.NewClient(client), kafka.TopicOptions{Partitions: 4, Replication: 1})
+	if err != nil {
 		t.Fatal(err)
 	}
 	return k

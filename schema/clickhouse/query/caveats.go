@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"flyball/schema"
 )
 
 // caveatCounts are the numbers of calls and dead letters that can make a report on a touched
@@ -43,7 +46,7 @@ countIf(observer_kind = 'gate' AND outcome != 'denied') FROM `+rows.from, rows.p
 		return err
 	}
 	t.Caveats = append(t.Caveats, n.caveats()...)
-	for _, look := range []func(context.Context, DB, Window) error{t.checkLosses, t.checkDamage, t.checkUnnamed, t.readStoredSince} {
+	for _, look := range []func(context.Context, DB, Window) error{t.checkLosses, t.checkUnnamed, t.readStoredSince} {
 		if err := look(ctx, db, win); err != nil {
 			return err
 		}
@@ -106,34 +109,40 @@ func shifted(at time.Time, by time.Duration) time.Time {
 // unknownTable is the code of ClickHouse for a table or view that does not exist.
 const unknownTable = 60
 
-// checkLosses adds a caveat for each partition of which records were lost before they were read,
-// or may have been.
+// checkLosses adds a caveat for each partition that lost records, or may have. What a log held after
+// the last note of its reader is not known, so that only for records that expired the number of
+// those that were not read is exact.
 func (t *Touched) checkLosses(ctx context.Context, db DB, win Window) error {
 	since, until := t.bounds(win)
 	var w where
 	w.between("noticed_at", "noticed_at", since, shifted(until, lossMargin))
-	w.add("(records = 0 OR records > read)")
+	if w.String() != "" { // a table loses old rows too
+		w.conditions = []string{"(" + strings.Join(w.conditions, " AND ") + " OR kind = '" + string(schema.LossTable) + "')"}
+	}
+	w.add("component IN ('ingest', 'detect', 'store') AND topic NOT IN ('flyball.events', 'flyball.commands')")
+	w.add(fmt.Sprintf("(records = 0 OR records > read OR toString(kind) NOT IN ('%s', '%s'))", schema.LossExpired, schema.LossTable))
 	if t.Run != nil {
 		w.add("tenant IN ('', {tenant:String})", named("tenant", t.Run.Tenant))
 	}
-	err := each(ctx, db, "losses of records", `SELECT topic, partition, toString(kind), component, sum(if(records > read, records - read, 0)) AS n,
-max(records = 0), max(noticed_at)
+	err := each(ctx, db, "losses of records", `SELECT topic, partition, toString(kind), component,
+toInt64(sum(records)), toInt64(sum(read)), max(records = 0 OR toString(kind) != 'expired'), max(noticed_at)
 FROM log_losses `+w.String()+` GROUP BY topic, partition, kind, component ORDER BY topic, partition, kind, component LIMIT 20`, w.params,
 		func(r driver.Rows) error {
 			var topic, kind, component string
 			var partition int32
-			var n uint64
-			var unsure uint8
+			var records, read int64
+			var atLeast uint8
 			var at time.Time
-			if err := r.Scan(&topic, &partition, &kind, &component, &n, &unsure, &at); err != nil {
+			if err := r.Scan(&topic, &partition, &kind, &component, &records, &read, &atLeast, &at); err != nil {
 				return err
 			}
-			count := fmt.Sprintf("%d records", n)
-			if unsure > 0 {
-				count = fmt.Sprintf("at least %d records, or an unknown number,", n)
+			if kind == string(schema.LossTable) {
+				t.caveat("table_damaged: rows of the table %s were lost (noticed %s); Kafka did not hold all of them any more, so calls may be missing",
+					strings.TrimPrefix(topic, schema.LossTablePrefix), Time{at})
+				return nil
 			}
-			t.caveat("log_lost: %s of %s/%d were lost before %s had read them (%s, noticed %s); calls may be among them",
-				count, topic, partition, component, kind, Time{at})
+			t.caveat("log_lost: %s of %s/%d were lost, %d of them read before (%s, noticed by %s at %s); calls may be among the others",
+				lostText(records, atLeast > 0), topic, partition, read, kind, component, Time{at})
 			return nil
 		})
 	var missing *clickhouse.Exception
@@ -141,6 +150,17 @@ FROM log_losses `+w.String()+` GROUP BY topic, partition, kind, component ORDER 
 		return nil // a schema of the version before
 	}
 	return err
+}
+
+// lostText returns a text with the number of lost records.
+func lostText(records int64, atLeast bool) string {
+	switch {
+	case records == 0:
+		return "an unknown number of records"
+	case atLeast:
+		return fmt.Sprintf("at least %d records", records)
+	}
+	return fmt.Sprintf("%d records", records)
 }
 
 // checkUnnamed adds a caveat for a resource if runs changed resources of its type without naming

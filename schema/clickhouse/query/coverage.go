@@ -43,10 +43,16 @@ const byDecision = `(attrs['flyball_decision'] != '' AND attrs['flyball.receipt'
  OR attrs['flyball_passed'] != ''
  OR denied_by_flyball)`
 
+// countedLine selects the line of each call that somebody other than the check logged: the row that
+// counts, or a line that came after the check's row had counted.
+const countedLine = `(counted OR startsWith(attrs['observation_of'], 'flyball.check/'))`
+
 // ReadCoverage returns the coverage of a time window. A call counts as sent to the check by
 //   - the decision in its row, or in the row of another observer for the same call;
 //   - a request that the check recorded: with the same request id, method and path, or,
 //     if one of the two has no request id, with the same run, method and path.
+//
+// A line that is only an observation of the check's row, because it came late, is one of the calls.
 //
 // A call is unknown if the check saw its method and path in that window and no request
 // id shows whether it was this call. Logs that callers write themselves (clients,
@@ -78,7 +84,7 @@ AND request_id = '') AS asked,
   sipHash64(tenant, method, path) IN (SELECT sipHash64(tenant, method, path) FROM calls %[3]s)
   AND (request_id = '' OR sipHash64(tenant, method, path) IN (SELECT sipHash64(tenant, method, path) FROM calls %[3]s
 AND request_id = '')) AS unsure
- FROM calls %[2]s AND counted
+ FROM calls %[2]s AND `+countedLine+`
 ) GROUP BY agent_id, gateway ORDER BY never DESC, u DESC, n DESC, agent_id, gateway LIMIT %[4]d`, byDecision, w.String(), noted,
 		maxCoverageRows+1)
 	err := each(ctx, db, "calls that were asked", sql, params, func(r driver.Rows) error {

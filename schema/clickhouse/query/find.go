@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -84,6 +85,10 @@ type StitchingRow struct {
 	Advice   string  `json:"advice,omitempty"` // how to make the rule exact
 }
 
+// askedProducer is the producer of the check's rows in Stitching: they record requests, whose calls
+// other producers log.
+const askedProducer = "the check: requests it was asked about"
+
 // Stitching counts calls by the producer and the rule that bound them to their runs; by
 // is hour, day, or empty for one row over the whole time.
 func Stitching(ctx context.Context, db DB, since, until time.Time, by string) ([]StitchingRow, error) {
@@ -104,6 +109,9 @@ FROM stitching `+w.String()+` GROUP BY at, producer, format, rule ORDER BY produ
 			err := r.Scan(&t, &v.Producer, &v.Format, &v.RunRule, &v.Calls, &v.Share)
 			if by != "" {
 				v.At = &Time{t}
+			}
+			if strings.HasPrefix(v.Format, "check/") {
+				v.Producer = askedProducer
 			}
 			out = append(out, v)
 			return err

@@ -20,9 +20,9 @@ func TestNoRowIsLeftOutWhoseResourcesNoKeptRowNames(t *testing.T) {
 				row.Resources = append(row.Resources, fmt.Sprint("a:", r.IntN(6)))
 			}
 			row.Asked = r.IntN(3) == 0
-			row.Duplicate = !row.Asked && r.IntN(2) == 0
+			row.Counted = r.IntN(2) == 0
 		}
-		kept := KeptResources(rows)
+		kept, _ := KeptResources(rows)
 		for i := range rows {
 			named := rows[i].Resources
 			if len(named) == 0 {
@@ -50,8 +50,12 @@ func shown(rows []ReportRow, kept [][]string, row *ReportRow, resource string) b
 // logged row is another call.
 func TestAskedRowsCountOnceWithTheirLog(t *testing.T) {
 	row := func(asked bool) ReportRow {
-		return ReportRow{Run: "r", Method: "DELETE", Path: "/a/1", Resources: []string{"a:1"}, Asked: asked}
+		return ReportRow{Run: "r", Method: "DELETE", Path: "/a/1", Resources: []string{"a:1"}, Asked: asked, Counted: !asked}
 	}
+	counted := row(true)
+	counted.Counted = true
+	late := row(false)
+	late.Counted = false
 	for name, v := range map[string]struct {
 		rows []ReportRow
 		kept int
@@ -59,15 +63,18 @@ func TestAskedRowsCountOnceWithTheirLog(t *testing.T) {
 		"asked and logged":        {[]ReportRow{row(true), row(false)}, 1},
 		"asked only":              {[]ReportRow{row(true)}, 1},
 		"asked twice, logged one": {[]ReportRow{row(true), row(false), row(true)}, 2},
+		"asked, logged late":      {[]ReportRow{counted, late}, 1},
+		"asked only, and another": {[]ReportRow{counted, row(true), row(false)}, 2},
 	} {
 		n := 0
-		for _, k := range KeptResources(v.rows) {
-			if k != nil {
+		_, counts := KeptResources(v.rows)
+		for _, counted := range counts {
+			if counted {
 				n++
 			}
 		}
 		if n != v.kept {
-			t.Errorf("%s: %d rows kept, want %d", name, n, v.kept)
+			t.Errorf("%s: %d rows count, want %d", name, n, v.kept)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package query
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // The kinds of observers, most reliable first: onAnswer for status and times, onCaller
@@ -22,7 +23,7 @@ var fieldsOfCaller = []string{"agent_id", "agent_name", "agent_version", "tool_n
 // mergeObservations merges the rows of several observers for one call into the counted row,
 // with each field from the most reliable observer, and with the list of observers. A row stays
 // separate if its counted row is not among the rows, has another path, or lacks a resource of
-// the row.
+// the row. A row of the check is merged with what it names.
 func mergeObservations(rows []map[string]any) []map[string]any {
 	counted := map[string]map[string]any{}
 	for _, r := range rows {
@@ -30,10 +31,15 @@ func mergeObservations(rows []map[string]any) []map[string]any {
 			counted[text(r, "record_id")] = r
 		}
 	}
+	answers := answersOfCheck(rows)
 	seen := map[string][]map[string]any{}
 	var out []map[string]any
 	for _, r := range rows {
 		of := observationOf(r)
+		if line := answers[text(r, "record_id")]; of == "" && line != nil {
+			addResources(line, r)
+			of = text(line, "record_id")
+		}
 		if of == "" || counted[of] == nil || !within(r, counted[of]) {
 			out = append(out, r)
 			continue
@@ -43,7 +49,65 @@ func mergeObservations(rows []map[string]any) []map[string]any {
 	for of, others := range seen {
 		fold(counted[of], others)
 	}
+	for _, r := range out {
+		delete(r, "counted")
+	}
 	return out
+}
+
+// askedNear is the maximum distance between the starts of a row of the check and of the line of the
+// same call.
+const askedNear = time.Minute
+
+// answersOfCheck returns the counted line of each row of the check that has one, by record id: the
+// earliest line with the same method and path that no other row has taken, and with the same
+// request id if both have one. It is the rule by which detect decided which of the two counts.
+func answersOfCheck(rows []map[string]any) map[string]map[string]any {
+	lines := map[[2]string][]map[string]any{}
+	of := func(r map[string]any) [2]string { return [2]string{text(r, "method"), text(r, "path")} }
+	for _, r := range rows {
+		if !isAsked(r) && observationOf(r) == "" {
+			lines[of(r)] = append(lines[of(r)], r)
+		}
+	}
+	answers, taken := map[string]map[string]any{}, map[string]bool{}
+	for _, sure := range []bool{true, false} { // equal request ids before lines or rows without one
+		for _, r := range rows {
+			if !isAsked(r) || r["counted"] == true || observationOf(r) != "" || answers[text(r, "record_id")] != nil {
+				continue
+			}
+			for _, line := range lines[of(r)] {
+				a, b := text(r, "request_id"), text(line, "request_id")
+				if same := a != "" && a == b; !taken[text(line, "record_id")] && near(r, line) && (same || !sure && (a == "" || b == "")) {
+					answers[text(r, "record_id")], taken[text(line, "record_id")] = line, true
+					break
+				}
+			}
+		}
+	}
+	return answers
+}
+
+func isAsked(r map[string]any) bool { return fmt.Sprint(r["observer_kind"]) == "gate" }
+
+func near(a, b map[string]any) bool {
+	x, _ := a["start_time"].(Time)
+	y, _ := b["start_time"].(Time)
+	return x.Sub(y.Time).Abs() < askedNear
+}
+
+// addResources adds the resources of a row to a call.
+func addResources(call, r map[string]any) {
+	named, _ := call["resources"].([]string)
+	more, _ := r["resources"].([]string)
+	for _, v := range more {
+		if !slices.Contains(named, v) {
+			named = append(named[:len(named):len(named)], v)
+		}
+	}
+	if len(named) > 0 {
+		call["resources"] = named
+	}
 }
 
 // within reports whether a row has the same path as the counted row and no further resource.

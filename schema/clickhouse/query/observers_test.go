@@ -1,6 +1,10 @@
 package query
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+	"time"
+)
 
 // For a call with three observers, each field comes from the most reliable one.
 func TestFoldTakesTheBestObserversWord(t *testing.T) {
@@ -25,5 +29,39 @@ func TestFoldTakesTheBestObserversWord(t *testing.T) {
 	}
 	if out[1]["record_id"] != "gw/0/2/0" || out[2]["record_id"] != "gw/0/3/0" {
 		t.Errorf("%v", out[1:])
+	}
+}
+
+// Each row of the check is shown with the line of its call, and names its observer; one without a
+// line stays a call of its own.
+func TestRowOfTheCheckIsShownAsAnotherCall(t *testing.T) {
+	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	row := func(id, kind, path, request string, after time.Duration, resources ...string) map[string]any {
+		return map[string]any{"record_id": id, "observer_kind": kind, "format": kind + "/1", "method": "POST", "path": path,
+			"request_id": request, "start_time": Time{at.Add(after)}, "resources": resources, "counted": kind != "gate"}
+	}
+	only := row("c/0/4/0", "gate", "/d", "q4", 0)
+	only["counted"] = true
+	out := mergeObservations([]map[string]any{
+		row("c/0/1/0", "gate", "/a", "q1", 0, "order:7"), row("c/0/2/0", "gate", "/a", "q2", 0), row("c/0/3/0", "gate", "/a", "", 0),
+		row("gw/0/2/0", "gateway", "/a", "q2", time.Second), row("gw/0/1/0", "gateway", "/a", "q1", time.Second),
+		row("gw/0/3/0", "gateway", "/a", "", time.Second),
+		row("c/0/5/0", "gate", "/a", "q5", 0), // nobody logged it
+		only,
+		row("c/0/6/0", "gate", "/e", "q6", 0), row("gw/0/6/0", "gateway", "/e", "other", 0), // in doubt two calls
+	})
+	var got []string
+	for _, c := range out {
+		observers, _ := c["observers"].([]string)
+		resources, _ := c["resources"].([]string)
+		if _, has := c["counted"]; has {
+			t.Errorf("%v has the column counted", c["record_id"])
+		}
+		got = append(got, fmt.Sprintf("%v %d %v", c["record_id"], len(observers), resources))
+	}
+	want := []string{"gw/0/2/0 2 []", "gw/0/1/0 2 [order:7]", "gw/0/3/0 2 []", "c/0/5/0 0 []", "c/0/4/0 0 []", "c/0/6/0 0 []",
+		"gw/0/6/0 0 []"}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got  %v\nwant %v", got, want)
 	}
 }

@@ -229,8 +229,8 @@ const (
 	linkedOfAnother = "trace_of_another_caller"
 )
 
-// callColumns are the columns of a call in a report: all columns except those about counting.
-const callColumns = "* EXCEPT (counted, denied_by_flyball)"
+// callColumns are the columns of a call in a report. mergeObservations removes the column counted.
+const callColumns = "* EXCEPT denied_by_flyball"
 
 // RunInFull reads a run, its calls in order, and its linked runs.
 func RunInFull(ctx context.Context, db DB, run Run, limit int) (*RunReport, error) {

@@ -40,8 +40,8 @@ FROM calls %s GROUP BY t ORDER BY t LIMIT %d`, max(int64(step/time.Second), 1), 
 	return out, err
 }
 
-// CountCalls returns the number of stored calls.
+// CountCalls returns the number of stored calls, each once whoever observed it.
 func CountCalls(ctx context.Context, db DB) (n uint64, err error) {
-	err = each(ctx, db, "stored calls", "SELECT count() FROM calls", nil, func(r driver.Rows) error { return r.Scan(&n) })
+	err = each(ctx, db, "stored calls", "SELECT countIf(counted) FROM calls", nil, func(r driver.Rows) error { return r.Scan(&n) })
 	return n, err
 }

@@ -215,7 +215,7 @@ func (t *Touched) loadOwn(ctx context.Context, db DB, rows source) error {
 	if err != nil {
 		return err
 	}
-	return each(ctx, db, "totals", "SELECT toString(effect) AS did, toString(reversibility) AS undo, count() AS n, "+
+	return each(ctx, db, "totals", "SELECT toString(effect) AS did, toString(reversibility) AS undo, countIf(counted) AS n, "+
 		"min(start_time), max(start_time) FROM "+rows.from+" GROUP BY did, undo", rows.params, func(r driver.Rows) error {
 		var effect, undo string
 		var n uint64
@@ -235,6 +235,9 @@ func (t *Touched) loadOwn(ctx context.Context, db DB, rows source) error {
 }
 
 func (t *Touched) count(effect, undo string, n uint64) {
+	if n == 0 {
+		return // only rows that add a resource to a call that counts
+	}
 	t.Calls += n
 	t.Totals.ByEffect[effect] += n
 	t.Totals.ByReversibility[undo] += n

@@ -82,7 +82,7 @@ func (t *Touched) loadCoverage(ctx context.Context, db DB, own *where) error {
 	sql := `SELECT if(observer != '', observer, source_topic) AS gateway, count() AS n,
 countIf(` + byDecision + ` OR (run_id, method, path) IN (SELECT run_id, method, path FROM calls ` + own.String() + ` AND observer_kind = 'gate')
  OR record_id IN (SELECT attrs['observation_of'] FROM calls ` + own.String() + ` AND attrs['observation_of'] != '' AND ` + byDecision + `))
-FROM calls ` + own.String() + ` AND counted AND observer_kind NOT IN ('gate', 'client', 'agent_runtime', 'audit')
+FROM calls ` + own.String() + ` AND ` + countedLine + ` AND observer_kind NOT IN ('gate', 'client', 'agent_runtime', 'audit')
 GROUP BY gateway ORDER BY n DESC, gateway LIMIT 20`
 	return each(ctx, db, "calls that were asked", sql, own.params, func(r driver.Rows) error {
 		var v GatewayCoverage

@@ -2,12 +2,17 @@ package storage
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
 	"flyball/dashboards/plugin"
+	"flyball/detect/stitch"
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
@@ -113,4 +118,130 @@ func insertCallSeenByThree(t *testing.T, c *clickhouse.Conn, at time.Time) query
 		t.Fatal(err)
 	}
 	return run
+}
+
+// Four calls, by the rows that detect's stitching makes of their logs: one that the check, a
+// gateway, a sidecar and the service recorded; one that only the check recorded; one whose line came
+// after it had counted; one that the check denied. Everything that counts calls finds four.
+func TestCallSeenByFourCountsOnce(t *testing.T) {
+	c := migrated(t)
+	at := time.Now().Add(-time.Hour).Truncate(time.Second).UTC()
+	run, rows := insertCallSeenByFour(t, c, at)
+	const want = 4
+	if got := sql(t, c, "SELECT countIf(counted), count() FROM {db}.calls"); got != fmt.Sprintf("%d\t%d", want, rows) {
+		t.Errorf("the view counts %s, want %d of %d rows", got, want, rows)
+	}
+	counts := countsOf(t, c, run, at.Add(-time.Hour), at.Add(time.Hour))
+	readme, err := os.ReadFile("../../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(readme), "curl 127.0.0.1:8123 --data \"")
+	example, _, _ = strings.Cut(example, "\"")
+	_, n, _ := strings.Cut(sql(t, c, strings.ReplaceAll(example, "flyball.", "{db}.")), "\t")
+	counts["the example of README.md"], _ = strconv.ParseUint(n, 10, 64)
+	for what, n := range counts {
+		if n != want {
+			t.Errorf("%s counts %d calls, want %d", what, n, want)
+		}
+	}
+	report, err := query.RunInFull(t.Context(), c, run, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var observers []int
+	for _, v := range report.CallList {
+		names, _ := v["observers"].([]string)
+		observers = append(observers, len(names))
+	}
+	if fmt.Sprint(observers) != "[4 0 2 2]" {
+		t.Errorf("the run shows calls of %v observers, want one of 4, one of the check alone, two of 2", observers)
+	}
+}
+
+// countsOf returns how many calls of a run each query counts.
+func countsOf(t *testing.T, c *clickhouse.Conn, run query.Run, from, to time.Time) map[string]uint64 {
+	t.Helper()
+	ctx := t.Context()
+	counts := map[string]uint64{"runs": run.Calls, "irreversible calls of runs": run.Irreversible}
+	note := func(what string, n uint64, err error) {
+		t.Helper()
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		counts[what] = n
+	}
+	touched, err := query.TouchedBy(ctx, c, query.Subject{Kind: "run", Value: run.RunID}, &run, query.Window{})
+	note("touched", touched.Calls, err)
+	touched, err = query.TouchedBy(ctx, c, query.Subject{Kind: "agent", Value: run.AgentID}, nil, query.Window{})
+	note("touched --agent", touched.Calls, err)
+	agents, err := query.Agents(ctx, c, from, to)
+	note("agents", agents[0].Calls, err)
+	routes, err := query.Routes(ctx, c, from, to, 10)
+	note("routes", routes[0].Calls, err)
+	start, err := query.StartHere(ctx, c, from, to, 10)
+	note("start-here, and the denied one", start[0].Calls+1, err)
+	usage, err := query.Usage(ctx, c, query.Caller{Agent: run.AgentID}, from, to)
+	note("usage", usage[0].Calls, err)
+	totals, err := query.UsageTotals(ctx, c, query.Caller{Agent: run.AgentID}, from, to)
+	note("totals", totals.Calls, err)
+	all, err := query.CountCalls(ctx, c)
+	note("stored calls", all, err)
+	problems, err := query.HygieneFindings(ctx, c, from, to)
+	note("hygiene", problems[0].Calls, err)
+	for _, q := range []string{"calls", "trace"} {
+		note("Grafana: "+q, panelCalls(t, c, plugin.Query{Type: q, Run: run.RunKey}, from, to), nil)
+	}
+	note("Grafana: touched", panelCalls(t, c, plugin.Query{Type: "touched", Run: run.RunKey}, from, to), nil)
+	return counts
+}
+
+// insertCallSeenByFour stitches the rows and stores them, and returns their run and number.
+func insertCallSeenByFour(t *testing.T, c *clickhouse.Conn, at time.Time) (query.Run, int) {
+	t.Helper()
+	p := stitch.NewPartition(0, stitch.DefaultLimits())
+	offset := int64(0)
+	seen := func(n int, kind schema.ObserverKind, change ...func(*schema.Call)) {
+		offset++
+		v := schema.Call{Source: schema.Source{Topic: kind.String()}, Pos: schema.Position{Offset: offset}, Tenant: "default",
+			RoutingKey: "g:team/bot", RunKey: "task-8", Start: at.Add(time.Duration(n) * time.Second).UnixNano(), DurationNs: -1,
+			ObserverKind: kind, Observer: kind.String(), Format: kind.String() + "/1", Method: "DELETE", Path: fmt.Sprint("/orders/", n),
+			Route: "/orders/{id}", RouteKey: "/orders/{}", Status: 204, Outcome: schema.OutcomeOK, RequestID: fmt.Sprint("q-", n),
+			AgentID: "team/bot", AgentTrust: schema.TrustInfrastructure, Effect: schema.EffectDelete, Reversibility: schema.Irreversible,
+			ReversibilitySource: schema.ProvenanceMethod, Resources: []schema.Resource{{Type: "order", ID: fmt.Sprint(n)}}}
+		if kind == schema.ObserverGate {
+			v.Source.Topic, v.Status, v.Outcome = "flyball.check/p", 0, schema.OutcomeUnknown
+		}
+		for _, f := range change {
+			f(&v)
+		}
+		p.Apply(&v, offset)
+		insertCalls(t, c, v)
+	}
+	denied := func(v *schema.Call) { v.Status, v.Outcome, v.DeniedBy = 403, schema.OutcomeDenied, "flyball" }
+	for _, by := range []schema.ObserverKind{schema.ObserverGate, schema.ObserverGateway, schema.ObserverSidecar, schema.ObserverServer} {
+		seen(1, by)
+	}
+	seen(2, schema.ObserverGate)
+	seen(3, schema.ObserverGate)
+	seen(4, schema.ObserverGate, denied)
+	seen(4, schema.ObserverGateway, denied)
+	p.AdvanceLogClock(at.Add(10 * time.Minute).UnixNano())
+	if err := p.EachAskedOnly(offset, func(_ *stitch.Run, v *schema.Call) { insertCalls(t, c, *v) }); err != nil {
+		t.Fatal(err)
+	}
+	seen(3, schema.ObserverGateway)
+	runs := clickhouse.RunsTable.NewBlock()
+	for _, r := range p.TakeChanged(nil) {
+		s := r.Snapshot()
+		runs.Append(&s)
+	}
+	if err := c.Insert(t.Context(), runs); err != nil {
+		t.Fatal(err)
+	}
+	run, err := query.ResolveRun(t.Context(), c, "task-8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run, int(offset)
 }

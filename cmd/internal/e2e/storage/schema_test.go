@@ -39,7 +39,7 @@ func TestColumnOfTheListIsNotInTheTable(t *testing.T) {
 func TestViewDoesNotAnswer(t *testing.T) {
 	c := migrated(t)
 	for _, v := range []string{"calls", "runs", "touches", "findings", "decisions", "breakers", "baselines", "dead_letters", "stitching",
-		"scores"} {
+		"scores", "verdicts", "verdict_history"} {
 		if got := sql(t, c, "SELECT count() FROM {db}."+v); got != "0" {
 			t.Errorf("%s: %s rows", v, got)
 		}

@@ -48,7 +48,7 @@ func TestReusedRequestIdsHideNoResourceFromTheReport(t *testing.T) {
 			want[call.Resources[0].String()] = true
 			calls = append(calls, call)
 			rows = append(rows, query.ReportRow{Run: key, Method: call.Method, Path: call.Path, Resources: []string{call.Resources[0].String()},
-				Asked: call.ObserverKind == schema.ObserverGate, Duplicate: call.Duplicate})
+				Asked: call.ObserverKind == schema.ObserverGate, Counted: call.Counted()})
 		}
 		insertCalls(t, c, calls...)
 		for _, run := range p.TakeChanged(nil) {
@@ -73,11 +73,12 @@ func TestReusedRequestIdsHideNoResourceFromTheReport(t *testing.T) {
 		}
 		expected := map[string]uint64{}
 		total := uint64(0)
-		for _, kept := range query.KeptResources(rows) {
+		resources, counts := query.KeptResources(rows)
+		for i, kept := range resources {
 			for _, v := range kept {
 				expected[v]++
 			}
-			if kept != nil {
+			if counts[i] {
 				total++
 			}
 		}

@@ -5,8 +5,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"flyball/detect/stitch"
 	"flyball/schema"
@@ -14,8 +18,8 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// envTouchedSets is the environment variable with the number of random sets of calls; the
-// default is small.
+// envTouchedSets is the environment variable with the random sets of calls to check, as 0-2000;
+// the default is a few.
 const envTouchedSets = "FLYBALL_TEST_TOUCHED_SETS"
 
 // setsPerInsert is the number of sets that are inserted together.
@@ -25,27 +29,39 @@ const setsPerInsert = 60
 // reused at will: each resource of a call is in the report on the call's run, or in a caveat of
 // it. A call that a service made in a trace of a run is in the report on that run too.
 func TestReusedIdsHideATouchedResource(t *testing.T) {
-	sets := setsPerInsert
-	if n, err := strconv.Atoi(os.Getenv(envTouchedSets)); err == nil && n > 0 {
-		sets = n
+	begin, sets := 0, setsPerInsert
+	if from, to, ok := strings.Cut(os.Getenv(envTouchedSets), "-"); ok {
+		begin, _ = strconv.Atoi(from)
+		sets, _ = strconv.Atoi(to)
 	}
 	calls, reports := 0, 0
-	for first := 0; first < sets; first += setsPerInsert {
+	for first := begin; first < sets; first += setsPerInsert {
 		c := migrated(t)
 		var all []*callSet
 		for seed := first; seed < min(first+setsPerInsert, sets); seed++ {
 			all = append(all, newCallSet(uint64(seed)))
 		}
 		insertSets(t, c, all)
+		var done atomic.Int64
+		var checks errgroup.Group
+		checks.SetLimit(4)
 		for _, s := range all {
 			calls += len(s.calls)
-			reports += s.check(t, c)
+			checks.Go(func() error {
+				n, err := s.check(t, c)
+				done.Add(int64(n))
+				return err
+			})
 		}
+		if err := checks.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		reports += int(done.Load())
 		if t.Failed() {
 			break
 		}
 	}
-	t.Logf("%d sets, %d calls, %d reports", sets, calls, reports)
+	t.Logf("%d sets, %d calls, %d reports", sets-begin, calls, reports)
 }
 
 // callSet is a random set of calls of one task, stitched.
@@ -111,6 +127,8 @@ func (s *callSet) call(i int, at time.Time, by, ids, content int, anonymous bool
 	case anonymous && by == 1: // a service that logs no caller
 		c.AgentID, c.AgentTrust, c.CredentialID, c.RunKey = "", schema.TrustNone, "", ""
 		c.RoutingKey = fmt.Sprintf("t:%x", c.TraceID)
+	case r.IntN(8) == 0: // a row that names no agent
+		c.AgentID, c.AgentTrust = "", schema.TrustNone
 	case r.IntN(6) == 0:
 		c.ObserverKind, c.Source.Topic, c.Observer = schema.ObserverGate, "flyball.check/p", "check"
 		c.Status, c.Outcome = 0, schema.OutcomeUnknown
@@ -155,12 +173,11 @@ func insertSets(t *testing.T, c *clickhouse.Conn, sets []*callSet) {
 
 // check compares the reports on the set's runs, on its agent and on some of its resources with
 // the calls, and returns the number of reports.
-func (s *callSet) check(t *testing.T, c *clickhouse.Conn) (reports int) {
-	t.Helper()
+func (s *callSet) check(t *testing.T, c *clickhouse.Conn) (reports int, err error) {
 	want := map[schema.RunID]map[string]bool{}
 	traces := map[[16]byte]schema.RunID{} // of the agent's runs
 	for i := range s.calls {
-		if v := &s.calls[i]; v.AgentID != "" && v.TraceID != [16]byte{} && v.ObserverKind != schema.ObserverGate {
+		if v := &s.calls[i]; v.RunKey != "" && v.TraceID != [16]byte{} && v.ObserverKind != schema.ObserverGate {
 			traces[v.TraceID] = v.RunID
 		}
 	}
@@ -175,25 +192,25 @@ func (s *callSet) check(t *testing.T, c *clickhouse.Conn) (reports int) {
 	for i := range s.calls {
 		v := &s.calls[i]
 		note(v.RunID, v)
-		if run, ok := traces[v.TraceID]; ok && v.AgentID == "" && v.TraceID != [16]byte{} && v.ObserverKind != schema.ObserverGate {
+		if run, ok := traces[v.TraceID]; ok && v.RunKey == "" && v.TraceID != [16]byte{} && v.ObserverKind != schema.ObserverGate {
 			note(run, v)
 		}
 	}
 	for id, names := range want {
 		run, err := query.ResolveRun(t.Context(), c, id.String())
 		if err != nil {
-			t.Fatal(err)
+			return reports, err
 		}
 		report, err := query.TouchedBy(t.Context(), c, query.Subject{Kind: "run", Value: run.RunID}, &run, query.Window{})
 		if err != nil {
-			t.Fatal(err)
+			return reports, err
 		}
 		reports++
 		s.shows(t, "run "+id.String(), report, names)
 	}
 	agent := map[string]bool{}
 	for i := range s.calls {
-		if s.calls[i].AgentID != "" {
+		if s.calls[i].RunKey != "" {
 			for _, name := range namesOf(&s.calls[i]) {
 				agent[name] = true
 			}
@@ -202,25 +219,25 @@ func (s *callSet) check(t *testing.T, c *clickhouse.Conn) (reports int) {
 	if len(agent) > 0 {
 		report, err := query.TouchedBy(t.Context(), c, query.Subject{Kind: "agent", Value: "team/" + s.key}, nil, query.Window{})
 		if err != nil {
-			t.Fatal(err)
+			return reports, err
 		}
 		reports++
 		s.shows(t, "agent", report, agent)
 	}
-	return reports + s.checkResource(t, c)
+	n, err := s.checkResource(t, c)
+	return reports + n, err
 }
 
 // checkResource compares the report on a random resource with the runs that named it.
-func (s *callSet) checkResource(t *testing.T, c *clickhouse.Conn) (reports int) {
-	t.Helper()
+func (s *callSet) checkResource(t *testing.T, c *clickhouse.Conn) (reports int, err error) {
 	call := &s.calls[s.r.IntN(len(s.calls))]
 	if len(call.Resources) == 0 {
-		return 0
+		return 0, nil
 	}
 	resource := call.Resources[0].String()
 	report, err := query.TouchedBy(t.Context(), c, query.Subject{Kind: "resource", Value: resource}, nil, query.Window{})
 	if err != nil {
-		t.Fatal(err)
+		return 0, err
 	}
 	listed := map[string]bool{}
 	for i := range report.Resources {
@@ -239,7 +256,7 @@ func (s *callSet) checkResource(t *testing.T, c *clickhouse.Conn) (reports int) 
 			}
 		}
 	}
-	return 1
+	return 1, nil
 }
 
 // shows reports each resource that a report does not contain.

@@ -1,13 +1,16 @@
 package storage
 
 import (
+	"encoding/json"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"flyball/cmd/internal/report"
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
@@ -158,6 +161,44 @@ func TestDeadLettersAreLookedAtOnlyWithCalls(t *testing.T) {
 	}
 }
 
+// A report names each partition that lost records whose calls may not be stored.
+func TestLostRecordsAreNoCaveat(t *testing.T) {
+	c := migrated(t)
+	run := airline(t, c, 1, "airline/booking", schema.Resource{Type: "user", ID: "yara"})
+	rows := clickhouse.LogLossesTable.NewBlock()
+	for i, l := range []schema.LogLoss{
+		{Topic: "gateway-logs", Kind: schema.LossExpired, Records: 7, Read: 2, Component: "ingest"},
+		{Topic: "read-all", Kind: schema.LossExpired, Records: 7, Read: 7, Component: "ingest"},
+		{Topic: "flyball.calls", Partition: 3, Kind: schema.LossCut, Records: 7, Read: 7, Component: "detect"},
+		{Topic: "flyball.commands", Kind: schema.LossCut, Component: "control"},
+		{Topic: "of-another", Tenant: "other", Kind: schema.LossCut, Component: "ingest"},
+	} {
+		l.From, l.NoticedAt = int64(i), reportTime.Add(time.Hour).UnixNano()
+		rows.Append(&l)
+	}
+	if err := c.Insert(t.Context(), rows); err != nil {
+		t.Fatal(err)
+	}
+	report, err := query.TouchedBy(t.Context(), c, query.Subject{Kind: "run", Value: run.RunID}, &run, query.Window{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(report.Caveats, "\n")
+	if report.Complete || len(report.Caveats) != 2 || !strings.Contains(text, "7 records of gateway-logs/0 were lost, 2 of them read") ||
+		!strings.Contains(text, "at least 7 records of flyball.calls/3 were lost") {
+		t.Errorf("complete %v, caveats %s", report.Complete, text)
+	}
+	for _, v := range []struct {
+		since time.Duration
+		want  bool
+	}{{0, true}, {2 * time.Hour, false}} {
+		r := reportOn(t, c, "agent", "nobody", query.Window{Since: reportTime.Add(v.since)})
+		if hasCaveat(r, "log_lost") != v.want {
+			t.Errorf("since %s: %q", v.since, r.Caveats)
+		}
+	}
+}
+
 // Who deleted order 123: each row names the agent and the run, and find names the same.
 func TestWhoDeletedAResourceTakesSeveralCommands(t *testing.T) {
 	c := migrated(t)
@@ -231,5 +272,62 @@ func TestCallsUnderAnotherNameOfTheRunAreMissing(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%s touched %q, want %q", agent, got, want)
 		}
+	}
+}
+
+// A score without humans has NaN in the database. The report on the run is JSON all the same, and
+// has the score, the finding, the decision and the breakers.
+func TestReportOnAScoredRunIsNoJSON(t *testing.T) {
+	c := migrated(t)
+	run := airline(t, c, 1, "airline/booking", schema.Resource{Type: "user", ID: "yara"})
+	id := schema.RunID{1, 1}
+	unknown := schema.OptionalFloat(math.NaN())
+	scores, findings := clickhouse.ScoresTable.NewBlock(), clickhouse.FindingsTable.NewBlock()
+	decisions, breakers := clickhouse.DecisionsTable.NewBlock(), clickhouse.BreakersTable.NewBlock()
+	scores.AppendValue(schema.Score{Tenant: "default", RunID: id, At: reportTime.UnixNano(), Value: 7.25, Level: schema.LevelTrip,
+		Top: []schema.Contribution{{Feature: "repeats", Observed: 40, Usual: 1.5, Peers: unknown, Humans: unknown}}})
+	findings.AppendValue(schema.Finding{Tenant: "default", ID: "f_1", Version: 1, RunID: id, Family: "runaway.loop", Level: schema.LevelTrip,
+		Score: math.NaN(), ExpectedRate: math.Inf(1), Summary: "The same call, 40 times"})
+	decisions.AppendValue(schema.Decision{Tenant: "default", ID: "d_1", RunID: id, At: reportTime.UnixNano(), FindingID: "f_1",
+		Scope: schema.Scope{Kind: schema.ScopeRun, Value: run.RunID}, Mode: schema.ModeArmed, Reason: "loop"})
+	for i, b := range []schema.Breaker{{State: schema.BreakerOpen, RunID: id, Scope: schema.Scope{Kind: schema.ScopeRun, Value: run.RunID}},
+		{State: schema.BreakerOpen, Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "airline/booking"}, By: "ana"},
+		{State: schema.BreakerClosed, Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "airline/booking"}, By: "ana"},
+		{State: schema.BreakerOpen, Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "another"}}} {
+		b.Tenant, b.Generation, b.Mode, b.Since = "default", uint64(i+1), schema.ModeArmed, reportTime.UnixNano()
+		breakers.Append(&b)
+	}
+	for _, b := range []clickhouse.Rows{scores, findings, decisions, breakers} {
+		if err := c.Insert(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	full, err := query.RunInFull(t.Context(), c, run, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := report.JSON(&b, full); err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Scores []struct {
+			Call  string
+			Value float64
+			Top   []map[string]any
+		}
+		Findings  []map[string]any
+		Decisions []map[string]any
+		Breakers  []query.RunBreaker
+	}
+	if err := json.Unmarshal([]byte(b.String()), &got); err != nil {
+		t.Fatalf("%v: %s", err, b.String())
+	}
+	if len(got.Scores) != 1 || got.Scores[0].Value != 7.25 || len(got.Scores[0].Top) != 1 || got.Scores[0].Top[0]["observed"] != 40.0 ||
+		got.Scores[0].Top[0]["humans"] != nil || len(got.Findings) != 1 || len(got.Decisions) != 1 || len(got.Breakers) != 2 {
+		t.Errorf("%s", b.String())
+	}
+	if got.Breakers[0].State != "closed" || got.Breakers[0].Caused || got.Breakers[1].State != "open" || !got.Breakers[1].Caused {
+		t.Errorf("breakers %+v", got.Breakers)
 	}
 }

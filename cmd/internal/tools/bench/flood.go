@@ -75,7 +75,8 @@ func flood(binary, kind string, n, agents, rounds int) error {
 		fmt.Printf(", %d MiB engine", peakMiB(child))
 	}
 	fmt.Println()
-	return s.printMetrics("flyball_detect_actors", "flyball_detect_open_runs", "flyball_detect_refusals_total", "flyball_detect_findings_total",
+	return s.printMetrics("flyball_detect_actors", "flyball_detect_open_runs", "flyball_detect_refusals_total",
+		"flyball_detect_findings_total",
 		"flyball_memory_limit_bytes", "go_memstats_heap_inuse_bytes")
 }
 
