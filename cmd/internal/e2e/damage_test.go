@@ -50,7 +50,8 @@ func TestLostPartAndLostTableAreNamedAndReadAgain(t *testing.T) {
 		}
 	}
 	f.until("the damage is stored", 30*time.Second, "calls_store touches_store", func() (string, error) {
-		return f.sql("SELECT arrayStringConcat(arraySort(groupUniqArray(substring(topic, 12))), ' ') FROM flyball.log_losses WHERE kind = 'table_damaged'")
+		return f.sql("SELECT arrayStringConcat(arraySort(groupUniqArray(substring(topic, 12))), ' ') FROM flyball.log_losses " +
+			"WHERE kind = 'table_damaged'")
 	})
 
 	// It is repaired once: the next start does not read everything again.
