@@ -199,7 +199,8 @@ func canaryCommands(t *testing.T, f *flyball, look *canaries) {
 	run("breakers", "trip", "agent", "support/bot", "--for", "1m", "--reason", "its key leaked")
 	for _, args := range [][]string{{"runs"}, {"findings"}, {"breakers", "list"}, {"breakers", "gates"}, {"breakers", "history"},
 		{"audit", "list"}, {"agents"}, {"routes"}, {"coverage"}, {"stitching"}, {"status"}, {"dead-letters"},
-		{"dead-letters", "show", "0"}, {"dead-letters", "show", "1"}, {"dump-config"}, {"check-config"}, {"run", "run-of-the-canary"}, {"touched", "run-of-the-canary"}} {
+		{"dead-letters", "show", "0"}, {"dead-letters", "show", "1"}, {"dump-config"}, {"check-config"},
+		{"run", "run-of-the-canary"}, {"touched", "run-of-the-canary"}} {
 		run(args...)
 		if args[0] != "check-config" && args[0] != "dump-config" {
 			run(append(args, "-o", "json")...)
