@@ -15,13 +15,7 @@ const (
 	LossRecreated LossKind = "recreated"
 	// LossExpired: records were deleted (retention, DeleteRecords) before they were read.
 	LossExpired LossKind = "expired"
-	// LossTable: rows that were stored cannot be read any more; Topic is LossTablePrefix and the
-	// table. Records is 1, and Read is 1 if Kafka still held all that was ever written to it.
-	LossTable LossKind = "table_damaged"
 )
-
-// LossTablePrefix comes before the name of a table in LogLoss.Topic.
-const LossTablePrefix = "clickhouse:"
 
 // LogLoss is a loss of records in one partition of a topic, as one reader noticed it when it
 // started to read.

@@ -163,12 +163,6 @@ func post[T any](ctx context.Context, c *controlClient, path string, body any) (
 	return requestJSON[T](ctx, c, http.MethodPost, path, body)
 }
 
-// change sends a change to the control API and ignores the body of the response.
-func (c *controlClient) change(ctx context.Context, path string, body any) error {
-	_, err := c.send(ctx, http.MethodPost, path, body)
-	return err
-}
-
 // deployment names the deployment that answered last, its address and a tenant ("": the tenant
 // whose state its commands change). Every command that changes something prints it.
 func (c *controlClient) deployment(tenant string) string {

@@ -12,6 +12,7 @@ import (
 	"flyball/detect/enforce/manifest"
 	"flyball/schema"
 	"flyball/schema/clickhouse/query"
+	"flyball/schema/wording"
 )
 
 func manifestCheckCommand(o *options) *cobra.Command {
@@ -92,7 +93,7 @@ func printManifestChecks(w io.Writer, reports []manifest.CheckReport) error {
 		report.Printf(w, "%s: %d of %d calls fit\n", r.Agent, r.Fits, r.Calls)
 		err := report.Lines(w, func(row func(...any)) {
 			for _, v := range r.Violations {
-				row("  "+violationWords[v.Action], v.Route, v.Why, v.Line, fmt.Sprintf("%d calls in %d runs", v.Calls, v.Runs))
+				row("  "+violationWords[v.Action], v.Route, wording.ReasonAndName(v.Why), v.Line, fmt.Sprintf("%d calls in %d runs", v.Calls, v.Runs))
 			}
 			for _, u := range r.Unused {
 				row("  never matched", u)

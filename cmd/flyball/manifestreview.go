@@ -13,6 +13,7 @@ import (
 	"flyball/detect/enforce/api"
 	"flyball/detect/enforce/manifest"
 	"flyball/schema/clickhouse/query"
+	"flyball/schema/wording"
 )
 
 // reviewReport compares a manifest with the approvals and refusals of the past.
@@ -120,7 +121,7 @@ func (r *reviewReport) print(w io.Writer) error {
 			row(report.Heads(reviewHeads)...)
 		}
 		for _, g := range r.Gates {
-			row("  "+g.Route, g.Why, g.Asked, g.Granted, g.Refused, g.TimedOut, g.Observed,
+			row("  "+g.Route, wording.Reason(g.Why), g.Asked, g.Granted, g.Refused, g.TimedOut, g.Observed,
 				time.Duration(g.ToYes*1e9).Round(time.Second), g.Findings)
 		}
 		for _, s := range r.Suggestions {

@@ -78,11 +78,23 @@ func KnownDamage(ctx context.Context, c *Conn, t Target) (map[string]bool, error
 	return out, err
 }
 
-// NoteDamage notes the parts of d as repaired, in the record of migrations.
-func NoteDamage(ctx context.Context, c *Conn, t Target, d *Damage) error {
+// NoteDamage notes d in the record of migrations: its parts are not repaired again, and reports name it unless whole is set, which means
+// that all rows that were ever written are read again.
+func NoteDamage(ctx context.Context, c *Conn, t Target, d *Damage, whole bool) error {
+	why := "rows may be missing"
+	if whole {
+		why = "all rows read again"
+	}
+	marks := make([]string, 0, len(d.Parts)+1)
 	for _, part := range d.Parts {
-		err := c.RunStatement(ctx, fmt.Sprintf("INSERT INTO %s (version, number, name, sum, why) SELECT %d, 0, %s, '', 'read again'",
-			rendering{t}.Name("migrations"), Version, literal(PartMark(d.Table, part))))
+		marks = append(marks, PartMark(d.Table, part))
+	}
+	if d.Missing {
+		marks = append(marks, PartMark(d.Table, "the table"))
+	}
+	for _, m := range marks {
+		err := c.RunStatement(ctx, fmt.Sprintf("INSERT INTO %s (version, number, name, sum, why) SELECT %d, 0, %s, '', %s",
+			rendering{t}.Name("migrations"), Version, literal(m), literal(why)))
 		if err != nil {
 			return err
 		}

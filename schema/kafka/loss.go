@@ -232,5 +232,4 @@ var lossTexts = map[schema.LossKind]string{
 	schema.LossRefilled:  "the log lost its end and was written again",
 	schema.LossRecreated: "the topic was deleted and created again, it is read from its start",
 	schema.LossExpired:   "records were deleted before they were read",
-	schema.LossTable:     "rows of a table cannot be read any more",
 }

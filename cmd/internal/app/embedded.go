@@ -25,7 +25,7 @@ func (p *process) startBroker() error {
 	p.parts.start(part{name: "broker", run: func(ctx context.Context) error {
 		defer b.Close()
 		return b.Run(ctx)
-	}, ready: b.Ready})
+	}, warning: b.Shortage})
 	return nil
 }
 

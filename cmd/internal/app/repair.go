@@ -3,10 +3,10 @@ package app
 import (
 	"context"
 	"errors"
-	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"flyball/ingest/store"
-	"flyball/schema"
 	"flyball/schema/clickhouse"
 )
 
@@ -23,28 +23,28 @@ func (p *process) repair(ctx context.Context, target clickhouse.Target) error {
 		return err
 	}
 	rewound := map[store.Origin]rewind{}
-	var losses []*schema.LogLoss
-	now := time.Now()
 	for i := range damage {
 		d := &damage[i]
 		r := p.readAgain(ctx, target, d, rewound)
-		log := p.log.With("component", "store")
-		log.Warn("rows of ClickHouse were lost: "+d.String(), "table", d.Table, "parts", len(d.Parts), "bytes", d.Bytes,
-			"records_read_again", r.records, "kafka_holds_all", r.whole, "error", r.err)
-		loss := &schema.LogLoss{Tenant: p.config.Tenant, Topic: schema.LossTablePrefix + d.Table, Kind: schema.LossTable, Records: 1,
-			Epoch: now.Unix()}
-		if r.whole {
-			loss.Read = 1
-		}
-		losses = append(losses, loss)
-	}
-	p.kafka.ReportLosses(ctx, "store", now, losses)
-	for i := range damage {
-		if err := clickhouse.NoteDamage(ctx, p.database, target, &damage[i]); err != nil {
+		p.log.With("component", "store").Warn("rows of ClickHouse were lost: "+d.String(), "table", d.Table, "parts", len(d.Parts),
+			"bytes", d.Bytes, "records_read_again", r.records, "kafka_holds_all", r.whole, "error", r.err)
+		p.damaged(d.Table)
+		if err := clickhouse.NoteDamage(ctx, p.database, target, d, r.whole); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// damaged counts a table of which rows were lost.
+func (p *process) damaged(table string) {
+	count := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_store_damaged_tables_total",
+		Help: "Tables and sets of parts that ClickHouse had lost when the store started."}, []string{"table"})
+	var known prometheus.AlreadyRegisteredError
+	if err := p.metrics.Register(count); errors.As(err, &known) {
+		count = known.ExistingCollector.(*prometheus.CounterVec)
+	}
+	count.WithLabelValues(table).Inc()
 }
 
 // rewind is what came of reading a topic again.

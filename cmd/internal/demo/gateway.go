@@ -139,6 +139,7 @@ func (g *gateway) checkRequest(r *http.Request) (receipt string, denied *http.Re
 			q.Header.Set(h, v)
 		}
 	}
+	q.Header.Set("X-Original-Host", "api.internal")
 	q.Header.Set("X-Original-Method", r.Method)
 	q.Header.Set("X-Original-Uri", r.URL.RequestURI())
 	resp, err := g.client.Do(q)

@@ -74,10 +74,18 @@ func deploy(t *testing.T) *deployment {
 func (d *deployment) begin(name, role string) {
 	d.t.Helper()
 	if d.roles[name] == nil {
-		d.roles[name] = install(d.t, d.broker, fmt.Sprintf("127.0.0.1:%d", d.ports["clickhouse"]), d.extra...)
-		d.roles[name].role = role
+		d.roles[name] = d.installRole(role)
 	}
 	d.roles[name].start()
+}
+
+// installRole makes the configuration of a role that uses the deployment's Kafka and engine.
+func (d *deployment) installRole(role string) *flyball {
+	f := install(d.t, d.broker, fmt.Sprintf("127.0.0.1:%d", d.ports["clickhouse"]), d.extra...)
+	f.role = role
+	f.env = append(f.env, "FLYBALL_CLICKHOUSE_USER=flyball",
+		"FLYBALL_CLICKHOUSE_PASSWORD_FILE="+filepath.Join(d.dir, "data", "engine.password"))
+	return f
 }
 
 // call sends calls of one run of each of four agents, so that several partitions have some.
@@ -196,8 +204,8 @@ func TestReportIsCompleteWhilePartitionsChangeTheirOwner(t *testing.T) {
 	d := deploy(t)
 	d.call(5)
 	d.complete("at first")
-	second := install(t, d.broker, fmt.Sprintf("127.0.0.1:%d", d.ports["clickhouse"]), d.extra...)
-	second.role, d.roles["detect 2"] = "detect", second
+	second := d.installRole("detect")
+	d.roles["detect 2"] = second
 	second.launch() // without waiting: the group rebalances during the reports
 	for range 3 {
 		d.call(2)

@@ -10,6 +10,7 @@ import (
 
 	"flyball/detect/backtest"
 	"flyball/detect/policy"
+	"flyball/schema/wording"
 )
 
 // Backtest prints the decisions that one or two configurations would have made.
@@ -158,14 +159,14 @@ func backtestTrips(w io.Writer, r *backtest.Report, sides []*backtest.Side) erro
 			t := first(by[id])
 			cells := []any{t.At.UTC().Format(time.DateTime), t.Family, Dash(t.AgentID), id, fmt.Sprintf("%.1f", t.Score), Dash(t.Verdict)}
 			if len(sides) == 1 {
-				row(append(cells, t.Call, decided(t), t.Rule+", "+t.Why, prevents(t))...)
+				row(append(cells, t.Call, decided(t), t.Rule+", "+wording.Reason(t.Why), prevents(t))...)
 				continue
 			}
 			for _, t := range by[id] {
 				if t == nil {
 					cells = append(cells, "-", "-")
 				} else {
-					cells = append(cells, fmt.Sprintf("call %d: %s (%s, %s)", t.Call, decided(t), t.Rule, t.Why), prevents(t))
+					cells = append(cells, fmt.Sprintf("call %d: %s (%s, %s)", t.Call, decided(t), t.Rule, wording.Reason(t.Why)), prevents(t))
 				}
 			}
 			row(cells...)

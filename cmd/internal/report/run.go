@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"flyball/schema/clickhouse/query"
+	"flyball/schema/wording"
 )
 
 // RunColumns are the columns of a listing of runs.
@@ -116,8 +117,16 @@ func topText(score map[string]any) string {
 	top, _ := score["top"].([]map[string]any)
 	parts := make([]string, len(top))
 	for i, c := range top {
-		parts[i] = fmt.Sprintf("%v %s (usual %s, peers %s, humans %s)", c["feature"], numberText(c["observed"]), numberText(c["usual"]),
-			numberText(c["peers"]), numberText(c["humans"]))
+		f := wording.FeatureOf(fmt.Sprint(c["feature"]))
+		figure := func(name string) string {
+			v, ok := c[name].(float64)
+			if !ok {
+				return "-"
+			}
+			return wording.Figure(v, f.Unit)
+		}
+		parts[i] = fmt.Sprintf("%s %s (usual %s, peers %s, humans %s)", f.Text, figure("observed"), figure("usual"), figure("peers"),
+			figure("humans"))
 	}
 	return Dash(strings.Join(parts, "; "))
 }

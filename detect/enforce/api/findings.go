@@ -33,12 +33,15 @@ func (f *findings) operations() []operation {
 }
 
 func (f *findings) label(x *exchange, in *LabelFindingRequest) {
-	id, last, rejected := f.resolve(x, x.r.PathValue("id"))
+	id, last, known, rejected := f.resolve(x, x.r.PathValue("id"))
 	if rejected != nil {
 		x.refuse(rejected)
 		return
 	}
 	met := []string{"no verdict was stored"}
+	if !known {
+		met = []string{"whether another verdict stands is not known: the finding could not be looked up"}
+	}
 	if last != nil {
 		was := fmt.Sprintf("%s by %s at %s: %s", last.Label, last.By, timestamp(last.At), last.Why)
 		if last.Label != in.Is && !in.Replace {
@@ -59,28 +62,30 @@ const (
 	whyOtherVerdict     = "another_verdict_stands"
 )
 
-// resolve returns the id of the finding that a term fits, and the verdict in force on it (nil: none).
+// resolve returns the id of the finding that a term fits, and the verdict in force on it (nil: none);
+// known is false if the finding could not be looked up.
 // It refuses a finding that does not belong to the tenant that the caller writes for. A caller
 // without a list of tenants may also label a finding that is not stored yet, or while the database is
 // unreachable: then the term is the id.
-func (f *findings) resolve(x *exchange, term string) (string, *schema.Verdict, *refusal) {
+func (f *findings) resolve(x *exchange, term string) (id string, last *schema.Verdict, known bool, rejected *refusal) {
 	if f.o.FindFinding == nil {
-		return term, nil, nil
+		return term, nil, false, nil
 	}
 	ids, last, err := f.o.FindFinding(x.r.Context(), x.caller.tenant, term)
 	switch {
 	case err != nil && len(x.caller.tenants) == 0:
 		f.o.Logger.Warn("the finding of a verdict could not be looked up; the verdict is taken", "finding", term, "error", err)
-		return term, nil, nil
+		return term, nil, false, nil
 	case err != nil:
 		f.o.Logger.Warn("a finding could not be looked up", "finding", term, "error", err)
-		return "", nil, databaseAway()
+		return "", nil, false, databaseAway()
 	case len(ids) == 0:
-		return "", nil, refused(http.StatusNotFound, whyNoFinding, "%q: no such finding, or it is not stored yet", term)
+		return "", nil, false, refused(http.StatusNotFound, whyNoFinding, "%q: no such finding, or it is not stored yet", term)
 	case len(ids) > 1:
-		return "", nil, refused(http.StatusConflict, whyAmbiguousFinding, "%q fits %d findings: %s", term, len(ids), strings.Join(ids, ", "))
+		return "", nil, false, refused(http.StatusConflict, whyAmbiguousFinding, "%q fits %d findings: %s", term, len(ids),
+			strings.Join(ids, ", "))
 	}
-	return ids[0], last, nil
+	return ids[0], last, true, nil
 }
 
 func databaseAway() *refusal {

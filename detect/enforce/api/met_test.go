@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -125,6 +126,8 @@ func TestSecondVerdictReplacesTheFirstInSilence(t *testing.T) {
 				return []string{"f_several1", "f_several2"}, nil, nil
 			case "f_new":
 				return []string{"f_new1"}, nil, nil
+			case "f_away":
+				return nil, nil, errors.New("the database is away")
 			}
 			return nil, nil, nil
 		}
@@ -145,6 +148,7 @@ func TestSecondVerdictReplacesTheFirstInSilence(t *testing.T) {
 		{"f_judged", schema.VerdictBenign, true, 200, "the verdict was true by ops"},
 		{"f_several", schema.VerdictBenign, false, 409, "f_several1, f_several2"},
 		{"f_none", schema.VerdictBenign, false, 404, "no such finding"},
+		{"f_away", schema.VerdictBenign, false, 200, "whether another verdict stands is not known"},
 	} {
 		if code, text := label(tc.term, tc.is, tc.replace); code != tc.want || !strings.Contains(text, tc.text) {
 			t.Errorf("%+v: %d %s", tc, code, text)

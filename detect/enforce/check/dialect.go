@@ -77,8 +77,13 @@ func readDialect(d dialect, rest string, r *http.Request, trustedHops int) (q re
 			reason = whyMisconfigured // the path has a prefix, but this gateway sends headers
 		}
 	}
-	q.host = r.Host
+	if q.host = r.Host; d.name == "" {
+		q.host = "" // the previous form has no header for it
+	}
 	if d.host != "" {
+		// Without the header the host is not known: that of the request is the check's own. A call
+		// with another host than its gateway logs would count beside the line.
+		q.host = ""
 		switch v := r.Header[d.host]; {
 		case len(v) == 1 && v[0] != "":
 			q.host = v[0]

@@ -157,7 +157,8 @@ func TestGatewaysHostIsTheOneThatItsDialectNames(t *testing.T) {
 			"X-Forwarded-Host", "evil"),
 		"fwd.example": at("GET", "/check/traefik", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/a", "X-Forwarded-Host", "fwd.example",
 			"X-Original-Host", "evil"),
-		"example.com": at("GET", "/check/haproxy", "X-Original-Method", "GET", "X-Original-Uri", "/a"),
+		// Not named: the host of the request is the check's own, and would make the call another one than its line.
+		"": at("GET", "/check/haproxy", "X-Original-Method", "GET", "X-Original-Uri", "/a"),
 	} {
 		if q, why := readAs(t, r); why != "" || q.host != want {
 			t.Errorf("%q %q, want %q", why, q.host, want)

@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-
-	"flyball/schema"
 )
 
 // caveatCounts are the numbers of calls and dead letters that can make a report on a touched
@@ -46,7 +43,7 @@ countIf(observer_kind = 'gate' AND outcome != 'denied') FROM `+rows.from, rows.p
 		return err
 	}
 	t.Caveats = append(t.Caveats, n.caveats()...)
-	for _, look := range []func(context.Context, DB, Window) error{t.checkLosses, t.checkUnnamed, t.readStoredSince} {
+	for _, look := range []func(context.Context, DB, Window) error{t.checkLosses, t.checkDamage, t.checkUnnamed, t.readStoredSince} {
 		if err := look(ctx, db, win); err != nil {
 			return err
 		}
@@ -116,11 +113,8 @@ func (t *Touched) checkLosses(ctx context.Context, db DB, win Window) error {
 	since, until := t.bounds(win)
 	var w where
 	w.between("noticed_at", "noticed_at", since, shifted(until, lossMargin))
-	if w.String() != "" { // a table loses old rows too
-		w.conditions = []string{"(" + strings.Join(w.conditions, " AND ") + " OR kind = '" + string(schema.LossTable) + "')"}
-	}
 	w.add("component IN ('ingest', 'detect', 'store') AND topic NOT IN ('flyball.events', 'flyball.commands')")
-	w.add(fmt.Sprintf("(records = 0 OR records > read OR toString(kind) NOT IN ('%s', '%s'))", schema.LossExpired, schema.LossTable))
+	w.add("(records = 0 OR records > read OR toString(kind) != 'expired')")
 	if t.Run != nil {
 		w.add("tenant IN ('', {tenant:String})", named("tenant", t.Run.Tenant))
 	}
@@ -135,11 +129,6 @@ FROM log_losses `+w.String()+` GROUP BY topic, partition, kind, component ORDER 
 			var at time.Time
 			if err := r.Scan(&topic, &partition, &kind, &component, &records, &read, &atLeast, &at); err != nil {
 				return err
-			}
-			if kind == string(schema.LossTable) {
-				t.caveat("table_damaged: rows of the table %s were lost (noticed %s); Kafka did not hold all of them any more, so calls may be missing",
-					strings.TrimPrefix(topic, schema.LossTablePrefix), Time{at})
-				return nil
 			}
 			t.caveat("log_lost: %s of %s/%d were lost, %d of them read before (%s, noticed by %s at %s); calls may be among the others",
 				lostText(records, atLeast > 0), topic, partition, read, kind, component, Time{at})

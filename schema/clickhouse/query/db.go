@@ -123,12 +123,21 @@ func printable(name string, v reflect.Value) any {
 }
 
 // UnfinishedMutations returns the number of changes of stored rows, such as a new column that is
-// filled, that ClickHouse has not finished in the database.
-func UnfinishedMutations(ctx context.Context, db DB) (n int, err error) {
-	var count uint64
-	err = each(ctx, db, "unfinished mutations", "SELECT count() FROM system.mutations WHERE database = currentDatabase() AND NOT is_done", nil,
-		func(r driver.Rows) error { return r.Scan(&count) })
-	return int(count), err
+// filled, that ClickHouse has not finished in the database. Who may only read the database does not
+// see system.mutations, which has the text of the changes: then the number is that of the changes
+// that are being made, without those that wait.
+func UnfinishedMutations(ctx context.Context, db DB) (int, error) {
+	count := func(sql string) (n uint64, err error) {
+		return n, each(ctx, db, "unfinished mutations", sql, nil, func(r driver.Rows) error { return r.Scan(&n) })
+	}
+	n, err := count("SELECT count() FROM system.mutations WHERE database = currentDatabase() AND NOT is_done")
+	if err == nil {
+		return int(n), nil
+	}
+	if running, other := count("SELECT count() FROM system.merges WHERE database = currentDatabase() AND is_mutation"); other == nil {
+		return int(running), nil
+	}
+	return 0, err
 }
 
 // Time prints as RFC 3339 with nanoseconds, UTC.

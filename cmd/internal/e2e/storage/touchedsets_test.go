@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -209,8 +210,9 @@ func (s *callSet) check(t *testing.T, c *clickhouse.Conn) (reports int, err erro
 		s.shows(t, "run "+id.String(), report, names)
 	}
 	agent := map[string]bool{}
+	named := slices.ContainsFunc(s.calls, func(v schema.Call) bool { return v.AgentID != "" })
 	for i := range s.calls {
-		if s.calls[i].RunKey != "" {
+		if named && s.calls[i].RunKey != "" {
 			for _, name := range namesOf(&s.calls[i]) {
 				agent[name] = true
 			}

@@ -81,14 +81,14 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 	b := &Broker{opt: opt, log: log, lock: lock, m: newMetrics(reg)}
 	b.space = &spaceGuard{dir: opt.Dir, minFree: opt.MinFree, log: log, free: b.m.free, refused: b.m.noRoom}
 	var door *gatedListener
-	b.cluster, err = kfake.NewCluster(opt.cluster(port, func(network, address string) (net.Listener, error) {
+	b.cluster, err = openCluster(opt.cluster(port, func(network, address string) (net.Listener, error) {
 		l, err := listen(network, host, address, opt.Listen)
 		if err != nil {
 			return nil, err
 		}
 		door = newGatedListener(newGuardedListener(l, maxConnections, log, b.m.refused))
 		return door, nil
-	})...)
+	}))
 	if err != nil {
 		_ = lock.Close()
 		return nil, fmt.Errorf("embedded broker in %s: %w", opt.Dir, err)
@@ -241,8 +241,8 @@ func (b *Broker) Run(ctx context.Context) error {
 	}
 }
 
-// Ready returns why the broker refuses records: its disk is full. nil: it takes all.
-func (b *Broker) Ready() error { return b.space.Err() }
+// Shortage returns why the broker refuses records: its disk is full. nil: it takes all.
+func (b *Broker) Shortage() error { return b.space.Err() }
 
 // Close stops serving. Acknowledged records are on disk.
 func (b *Broker) Close() {

@@ -137,3 +137,43 @@ func TestJanitorDeletesUnreadRecordsAfterALostTail(t *testing.T) {
 		t.Errorf("log starts at %d after a commit at %d", start(), kept+5)
 	}
 }
+
+func TestLogWithFlippedBytesCanNeverBeReadAgain(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir)
+	c := client(t, b, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if _, err := kadm.NewClient(c).CreateTopic(context.Background(), 1, -1, nil, "flyball.calls"); err != nil {
+		t.Fatal(err)
+	}
+	produce(t, c, 20)
+	c.Close()
+	b.Close()
+	flipped := false
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.Contains(path, "flyball.calls-0") || !strings.HasSuffix(path, ".dat") {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil || len(raw) == 0 {
+			return err
+		}
+		flipped = true
+		at := len(raw)*3/4 + 30 // in the middle of a batch
+		raw[at] ^= 0xff
+		raw[at+1] ^= 0xff
+		return os.WriteFile(path, raw, 0o600)
+	})
+	if err != nil || !flipped {
+		t.Fatal("no segment was changed", err)
+	}
+	b = open(t, dir)
+	defer b.Close()
+	kept := end(t, b)
+	if kept == 0 || kept >= 20 {
+		t.Fatalf("%d of 20 records are left", kept)
+	}
+	produce(t, client(t, b, kgo.RecordPartitioner(kgo.ManualPartitioner())), 10)
+	if epochs := epochsOf(t, b); len(epochs) != int(kept)+10 || epochs[kept] != 1 {
+		t.Errorf("%d records were left; epochs are now %v", kept, epochs)
+	}
+}

@@ -60,14 +60,14 @@ func TestFullDiskEndsTheProcess(t *testing.T) {
 	}
 	becomes := func(short bool) {
 		t.Helper()
-		for end := time.Now().Add(30 * time.Second); (b.Ready() != nil) != short; time.Sleep(5 * time.Millisecond) {
+		for end := time.Now().Add(30 * time.Second); (b.Shortage() != nil) != short; time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(end) {
-				t.Fatalf("ready: %v", b.Ready())
+				t.Fatalf("shortage: %v", b.Shortage())
 			}
 		}
 	}
-	if err := send(shipper, "in"); err != nil || b.Ready() != nil {
-		t.Fatalf("with room: %v, ready %v", err, b.Ready())
+	if err := send(shipper, "in"); err != nil || b.Shortage() != nil {
+		t.Fatalf("with room: %v, shortage %v", err, b.Shortage())
 	}
 
 	free.Store(200 << 20)
@@ -75,8 +75,8 @@ func TestFullDiskEndsTheProcess(t *testing.T) {
 	if err := send(shipper, "in"); !errors.Is(err, kerr.KafkaStorageError) {
 		t.Errorf("a shipper's record: %v", err)
 	}
-	if err := b.Ready(); !strings.Contains(err.Error(), "disk full: "+b.opt.Dir+", 200 MiB free of which 1024 are kept free") {
-		t.Errorf("ready: %v", err)
+	if err := b.Shortage(); !strings.Contains(err.Error(), "disk full: "+b.opt.Dir+", 200 MiB free of which 1024 are kept free") {
+		t.Errorf("shortage: %v", err)
 	}
 	// A part of Flyball's waits; commands of the same client are written.
 	waiting := make(chan error, 1)
