@@ -47,7 +47,7 @@ func unchanged(b []byte, s string) []byte {
 }
 
 // headerLine matches a header whose value may contain several secrets, in a line of its own.
-var headerLine = regexp.MustCompile(`(?im)^(\W*(?:proxy-)?(?:authorization|cookie|set-cookie|x-api-key|api-key)["']?\s*:\s*).*$`)
+var headerLine = regexp.MustCompile(`(?im)^([\s<>*|-]*(?:proxy-)?(?:authorization|cookie|set-cookie|x-api-key|api-key)\s*:\s*).*$`)
 
 // line returns a text without secrets of a known form, also in a path.
 func line(s string) string {

@@ -57,6 +57,14 @@ func nested(depth int) string {
 	return s
 }
 
+// What is no secret stays, so that people see why a record could not be read.
+func TestRestOfABrokenRecordStays(t *testing.T) {
+	in := `{"authorization":"Bearer ` + canary + `","method":"GET","path":"/v1/orders/7","status":200,"broken`
+	if out := string(Record([]byte(in))); out != `{"authorization":"[redacted]","method":"GET","path":"/v1/orders/7","status":200,"broken` {
+		t.Errorf("%s", out)
+	}
+}
+
 func TestRecordWithoutASecretIsTheSameBytes(t *testing.T) {
 	for _, in := range []string{"", "{", `{"no":"idea"}`, `{"moat":1,"when":"2026-01-01T00:00:00Z","what":"/orders/1","code":200}`, "no log line",
 		`{"usage":{"total_tokens":12},"n":[1,2,{"a":"b"}]}`, "\x00\x01\x02\xffabc\x00", `"`, `{"a":"\ud800"}`, `[[[[`} {

@@ -93,7 +93,8 @@ func (p *process) enforcement() (*enforcement, error) {
 		Mode:   c.Detect.Mode, ArmedPatterns: c.Detect.Armed,
 		Now: time.Now, Stage: p.stage, Logger: p.log.With("component", "control"), Registerer: p.metrics}
 	co := check.Options{Resolver: resolver, Routes: p.learned.routes, Scopes: p.learned.scopes.Load, TrustedHops: c.Check.TrustedHops,
-		Armed: p.registry.armed, Tags: p.registry.tags, KeptPath: RedactPath, ThrottlePerSecond: c.Control.ThrottlePerSecond,
+		Armed: p.registry.armed, Tags: p.registry.tags, KeptPath: RedactPath, KeptText: redact.Text,
+		ThrottlePerSecond:       c.Control.ThrottlePerSecond,
 		ApprovalWithoutManifest: c.Control.WithoutManifest == config.WithoutManifestAsk}
 	if c.Control.WithoutManifest == config.WithoutManifestAskWhileLearning {
 		co.Learning = p.learned.isLearning

@@ -136,7 +136,7 @@ func TestCanaryIsInNoOutput(t *testing.T) {
 	if !denied {
 		t.Error("the irreversible call was not asked about: no page was made")
 	}
-	f.until("calls and dead letters", 60*time.Second, "true\ttrue", func() (string, error) {
+	f.until("calls and dead letters", 60*time.Second, "1\t1", func() (string, error) {
 		return f.sql("SELECT (SELECT count() FROM flyball.calls) >= 3, (SELECT count() FROM flyball.dead_letters) >= 2")
 	})
 	f.until("a page", 30*time.Second, "true", func() (string, error) { return fmt.Sprint(len(pages.all()) > 0), nil })
@@ -197,9 +197,10 @@ func canaryCommands(t *testing.T, f *flyball, look *canaries) {
 		run("breakers", "trip", "credential", secret, "--for", "1m", "--reason", "leaked")
 	}
 	run("breakers", "trip", "agent", "support/bot", "--for", "1m", "--reason", "its key leaked")
-	for _, args := range [][]string{{"runs"}, {"findings"}, {"breakers", "list"}, {"breakers", "gates"}, {"breakers", "history"}, {"audit", "list"},
-		{"agents"}, {"routes"}, {"coverage"}, {"stitching"}, {"status"}, {"dead-letters"}, {"dead-letters", "show", "0"}, {"dead-letters", "show", "1"},
-		{"dump-config"}, {"check-config"}, {"run", "run-of-the-canary"}, {"touched", "run-of-the-canary"}} {
+	for _, args := range [][]string{{"runs"}, {"findings"}, {"breakers", "list"}, {"breakers", "gates"}, {"breakers", "history"},
+		{"audit", "list"}, {"agents"}, {"routes"}, {"coverage"}, {"stitching"}, {"status"}, {"dead-letters"},
+		{"dead-letters", "show", "0"}, {"dead-letters", "show", "1"}, {"dump-config"}, {"check-config"},
+		{"run", "run-of-the-canary"}, {"touched", "run-of-the-canary"}} {
 		run(args...)
 		if args[0] != "check-config" && args[0] != "dump-config" {
 			run(append(args, "-o", "json")...)

@@ -49,8 +49,8 @@ func TestLostPartAndLostTableAreNamedAndReadAgain(t *testing.T) {
 			t.Errorf("the log does not say %q", want)
 		}
 	}
-	noted, err := f.sql("SELECT arrayStringConcat(arraySort(groupUniqArray(splitByChar('/', substring(name, 8))[1])), ' ') FROM flyball.migrations " +
-		"WHERE startsWith(name, 'damage ')")
+	noted, err := f.sql("SELECT arrayStringConcat(arraySort(groupUniqArray(splitByChar('/', substring(name, 8))[1])), ' ') " +
+		"FROM flyball.migrations WHERE startsWith(name, 'damage ')")
 	if err != nil || noted != "calls_store touches_store" {
 		t.Errorf("noted: %q, %v", noted, err)
 	}

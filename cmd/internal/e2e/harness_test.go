@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -86,6 +87,9 @@ func install(t *testing.T, kafka, clickhouse string, extra ...string) *flyball {
 	for _, name := range []string{"kafka", "clickhouse", "control", "check", "grpc", "metrics"} {
 		f.ports[name] = freePort(t)
 	}
+	if clickhouse == "" {
+		engines.Store(fmt.Sprintf("127.0.0.1:%d", f.ports["clickhouse"]), filepath.Join(f.dir, "data"))
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "data: %s\n", filepath.Join(f.dir, "data"))
 	fmt.Fprintf(&b, "kafka:\n  listen: 127.0.0.1:%d\n", f.ports["kafka"])
@@ -96,6 +100,9 @@ func install(t *testing.T, kafka, clickhouse string, extra ...string) *flyball {
 	fmt.Fprintf(&b, "clickhouse:\n  listen: 127.0.0.1:%d\n", f.ports["clickhouse"])
 	if clickhouse != "" {
 		fmt.Fprintf(&b, "  addr: [%s]\n", clickhouse)
+		if data := engineData(clickhouse); data != "" { // another installation's engine, as an outside ClickHouse
+			fmt.Fprintf(&b, "  user: flyball\n  password_file: %s\n", filepath.Join(data, "engine.password"))
+		}
 	}
 	fmt.Fprintf(&b, "control: {listen: \"127.0.0.1:%d\"}\ncheck: {listen: \"127.0.0.1:%d\", grpc: \"127.0.0.1:%d\"}\nmetrics: {listen: "+
 		"\"127.0.0.1:%d\"}\n",
@@ -118,6 +125,16 @@ func install(t *testing.T, kafka, clickhouse string, extra ...string) *flyball {
 		}
 	})
 	return f
+}
+
+// engines maps the address of each installation's engine to its data folder.
+var engines sync.Map
+
+// engineData returns the data folder of the engine at an address; empty if no installation has it.
+func engineData(addr string) string {
+	data, _ := engines.Load(addr)
+	s, _ := data.(string)
+	return s
 }
 
 func freePort(t *testing.T) int {
@@ -263,7 +280,7 @@ func (f *flyball) json(into any, args ...string) {
 
 // sql runs a statement as the owner of the installation, who may change everything.
 func (f *flyball) sql(query string) (string, error) {
-	password, err := os.ReadFile(filepath.Join(f.dir, "data", "engine.password"))
+	password, err := os.ReadFile(filepath.Join(engineData(fmt.Sprintf("127.0.0.1:%d", f.ports["clickhouse"])), "engine.password"))
 	if err != nil {
 		return f.read(query) // an outside ClickHouse
 	}

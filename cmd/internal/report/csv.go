@@ -79,9 +79,11 @@ func stamp(t query.Time) string {
 const formulaStarts = "=+-@\t\r\n＝＋－＠"
 
 // safeCell prevents a spreadsheet from executing a resource name that an agent chose: a text
-// that looks like a formula, also after white space, becomes plain text.
+// that looks like a formula, also after white space, becomes plain text. Characters that are not
+// shown are escaped, as on a terminal, where CSV may be printed too; line breaks stay.
 func safeCell(s string) string {
-	if strings.ContainsAny(firstRune(s), formulaStarts) || strings.ContainsAny(firstRune(strings.TrimSpace(s)), formulaStarts) {
+	formula := strings.ContainsAny(firstRune(s), formulaStarts) || strings.ContainsAny(firstRune(strings.TrimSpace(s)), formulaStarts)
+	if s = TextLines(s); formula {
 		return "'" + s
 	}
 	return s

@@ -192,6 +192,11 @@ func TestCellsOfASpreadsheetAreNoFormulas(t *testing.T) {
 			t.Errorf("%q is in %d cells: %s", attack, found, b.String())
 		}
 	}
+	for _, r := range safeCell(hostile) {
+		if r != '\n' && !unicode.IsPrint(r) {
+			t.Errorf("a cell contains %U: %q", r, safeCell(hostile))
+		}
+	}
 	for _, harmless := range []string{"order:1", "a=b", "", "DELETE", "x-1"} {
 		if safeCell(harmless) != harmless {
 			t.Errorf("%q became %q", harmless, safeCell(harmless))

@@ -96,6 +96,8 @@ type Options struct {
 	// KeptPath removes secrets from a path for the record of a checked request; nil: the whole path
 	// is recorded. Decisions use the whole path.
 	KeptPath func(path string) string
+	// KeptText does the same with a text that a client chose, such as its user agent.
+	KeptText func(text string) string
 
 	Now        func() time.Time
 	Logger     *slog.Logger

@@ -134,5 +134,8 @@ func (c *Checker) observe(e *evaluation) {
 			call.Resources[i].ID = c.o.KeptPath(call.Resources[i].ID)
 		}
 	}
+	if c.o.KeptText != nil {
+		call.UserAgent = c.o.KeptText(call.UserAgent)
+	}
 	c.observer.add(call, a.standing)
 }
