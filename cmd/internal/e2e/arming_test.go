@@ -125,7 +125,7 @@ func TestTripByHandResolvesItsTargetAndSaysWhatItDid(t *testing.T) {
 	f := install(t, "", "").start()
 	f.check("billing/bot", "kk1", "GET", "/v1/orders/1")
 	out := f.run(nil, "breakers", "trip", "run", "kk1", "--for", "10m", "--reason", "looks wrong")
-	for _, want := range []string{"(key kk1)", "in tenant default at", "holds until 20",
+	for _, want := range []string{"(key kk1)", "in tenant default of deployment d_", "holds until 20",
 		"besides: later runs of the credential billing/bot, and of the agent billing/bot", "undo: flyball --config"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("it does not say %q: %s", want, out)
