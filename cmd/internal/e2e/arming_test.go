@@ -73,7 +73,7 @@ func TestArmedByCommandIsEnforcedWithoutARestartAndAFileIsNot(t *testing.T) {
 	}
 
 	out := f.run(nil, "arm", "fleet/*", "--reason", "a week of it looked right")
-	for _, want := range []string{"armed: fleet/*, in tenant default at 127.0.0.1", "at test", "the configuration of test says: observe",
+	for _, want := range []string{"armed: fleet/*, in tenant default of deployment d_", "at test", "the configuration of test says: observe",
 		"undo: "} {
 		if !strings.Contains(out, want) {
 			t.Errorf("arm does not say %q: %s", want, out)
@@ -113,10 +113,10 @@ func TestArmedByCommandIsEnforcedWithoutARestartAndAFileIsNot(t *testing.T) {
 	if a := f.enforcementOf("fleet/a4"); a.Armed != nil || a.Enforcement != "" {
 		t.Errorf("no point answers, and agents says %+v", a)
 	}
-	if out := f.run(nil, "agents"); strings.Contains(out, "armed ") || !strings.Contains(out, "unknown") {
+	if out := f.run([]int{3}, "agents"); strings.Contains(out, "armed ") || !strings.Contains(out, "unknown") {
 		t.Errorf("no point answers, and agents says %s", out)
 	}
-	if out := f.run(nil, "status"); !strings.Contains(out, "UNKNOWN") {
+	if out := f.run([]int{3}, "status"); !strings.Contains(out, "unknown: ") {
 		t.Errorf("status: %s", out)
 	}
 }
