@@ -28,7 +28,7 @@ func oversized(r *kgo.Record) (why string, ok bool) {
 func standIn(e *kgo.ErrDecompressTooLarge) *kgo.Record {
 	why := fmt.Sprintf("the compressed batch with the offsets %d to %d has more than %d bytes: it was not read", e.Offset, e.NextOffset-1,
 		maxBatchBytes)
-	return &kgo.Record{Topic: e.Topic, Partition: e.Partition, Offset: e.NextOffset - 1,
+	return &kgo.Record{Topic: e.Topic, Partition: e.Partition, Offset: e.NextOffset - 1, LeaderEpoch: e.Epoch,
 		Context: context.WithValue(context.Background(), oversizedKey{}, why)}
 }
 

@@ -60,3 +60,11 @@ func TestCompressedBatchBecomesAsLargeAsItLikes(t *testing.T) {
 		}
 	})
 }
+
+// With the leader epoch 0, the commit after the batch looked like one into another log at the next start.
+func TestPlaceOfAnOversizedBatchKeepsTheLeaderEpoch(t *testing.T) {
+	r := standIn(&kgo.ErrDecompressTooLarge{Topic: "in", Partition: 3, Offset: 10, NextOffset: 15, Epoch: 7})
+	if r.LeaderEpoch != 7 || r.Offset != 14 || r.Partition != 3 {
+		t.Errorf("%+v", r)
+	}
+}

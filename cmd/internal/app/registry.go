@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"strings"
@@ -116,11 +117,20 @@ func (r *registry) reload(c config.Config, state *fileState, log *slog.Logger) f
 	}
 }
 
+// withoutSource returns the first line of an error. The lines after it show the file around a mistake,
+// and may contain a secret; the error is logged and served.
+func withoutSource(err error) error {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return errors.New(line)
+}
+
 // reread reads the file of c, and replaces the entries if a start would accept the file.
 func (r *registry) reread(c config.Config, state *fileState, log *slog.Logger) {
 	next, err := config.Load(c.File, os.Environ())
 	next.Data = c.Data // set by a flag as well
-	if err == nil {
+	if err != nil {
+		err = withoutSource(err)
+	} else {
 		err = Validate(next)
 	}
 	if err != nil {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -39,6 +40,12 @@ func TestChangedFileThatAStartRefusesIsNotUsed(t *testing.T) {
 		if _, unusable := state.state(); !strings.Contains(unusable, want) || r.agent("a").ID != "a" || r.agent("b").ID != "" {
 			t.Errorf("%s: %q, want %q; the registry has %+v", text, unusable, want, r.agent("b"))
 		}
+	}
+	write("alerts:\n  receivers:\n  - name: a\n    webhook:\n      url: https://hooks.example/T0/secret\n     name: b\n")
+	var log bytes.Buffer
+	r.reread(c, state, slog.New(slog.NewTextHandler(&log, nil)))
+	if _, unusable := state.state(); unusable == "" || strings.Contains(unusable+log.String(), "T0/secret") {
+		t.Errorf("a mistake beside a secret: %q\n%s", unusable, log.String())
 	}
 	write("agents: [{id: b, consumer: c}]\n")
 	r.reread(c, state, slog.New(slog.DiscardHandler))
