@@ -38,7 +38,7 @@ race:
 	go test -race -timeout 10m -skip 'Refits|Simulat|Poisoner|LongTask|OwnRate' ./schema/... ./detect/... ./ingest/... ./cmd/internal/config ./cmd/internal/app ./cmd/internal/embedded/broker ./cmd/internal/replay
 
 e2e:
-	go test -timeout 10m -count=1 ./cmd/internal/e2e -skip 'TestReal|TestBrokerAway|TestKilled|TestEngineKilled|TestMeasure'
+	go test -timeout 20m -count=1 ./cmd/internal/e2e -skip 'TestReal|TestBrokerAway|TestKilled|TestEngineKilled|TestMeasure'
 	go test -timeout 8m -count=1 ./cmd/internal/e2e/storage
 
 # Attacks on enforcement, against the check alone and behind real gateways; a share of the made-up requests.
@@ -54,7 +54,7 @@ redteam-many:
 	FLYBALL_FUZZ_CHECK=1000000 FLYBALL_FUZZ_GATEWAY=10000 go test -timeout 60m -count=1 -v ./cmd/internal/e2e/redteam -run TestMadeUp
 
 kafka:
-	go test -timeout 8m -count=1 ./cmd/internal/e2e -run 'TestReal|TestBrokerAway'
+	go test -timeout 14m -count=1 ./cmd/internal/e2e -run 'TestReal|TestBrokerAway'
 
 kills:
 	go test -timeout 6m -count=1 ./cmd/internal/e2e -run 'TestKilled|TestEngineKilled' -v
