@@ -20,7 +20,7 @@ const (
 	EventBaseline EventKind = "baseline"
 	// EventAudit is an entry of the audit trail.
 	EventAudit EventKind = "audit"
-	// EventLogLoss is a loss of records in a log. Readers of before this kind ignore it.
+	// EventLogLoss is a loss of records in a log. A reader that does not know this kind ignores it.
 	EventLogLoss EventKind = "log_loss"
 )
 

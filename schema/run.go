@@ -7,6 +7,9 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
+// MinIDPrefix is the minimum number of characters of an id's prefix that can be given instead of the id.
+const MinIDPrefix = 6
+
 // RunID is the id of a run. It prints as a UUID, so that it can be used in SQL and stored in
 // 16 bytes.
 type RunID [16]byte

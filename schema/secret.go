@@ -1,9 +1,11 @@
 package schema
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 )
 
 // hiddenSecret is the text that a Secret prints instead of its value.
@@ -28,4 +30,14 @@ func (Secret) MarshalText() ([]byte, error) { return []byte(hiddenSecret), nil }
 func (s *Secret) UnmarshalText(text []byte) error {
 	*s = Secret(text)
 	return nil
+}
+
+// WithoutURL returns the cause of a failed HTTP request without the request's URL, which can hold a secret. Other errors are
+// returned unchanged.
+func WithoutURL(err error) error {
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		return failed.Err
+	}
+	return err
 }

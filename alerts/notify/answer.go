@@ -1,7 +1,6 @@
 package notify
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -9,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"flyball/schema"
 )
 
 // Refused is the error when a receiver rejects a page permanently: the page must not be sent again.
@@ -26,8 +27,8 @@ func (e *Refused) Error() string {
 	return fmt.Sprintf("receiver %s refused the page with HTTP %d%s and it is not sent again: %s", e.Receiver, e.Status, answer, e.advice())
 }
 
-// OfEveryPage reports whether the receiver refuses every page until its configuration or its account changes, and not this page alone.
-func (e *Refused) OfEveryPage() bool {
+// RefusesAllPages reports whether the receiver refuses all pages until its configuration or its account changes, and not this page alone.
+func (e *Refused) RefusesAllPages() bool {
 	switch e.Status {
 	case http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed,
 		http.StatusProxyAuthRequired, http.StatusGone:
@@ -52,11 +53,7 @@ func (e *Refused) advice() string {
 
 // unreachable returns the error of a request without an answer. It names the host and not the URL, which can hold a secret.
 func unreachable(receiver string, to *url.URL, err error) error {
-	var failed *url.Error
-	if errors.As(err, &failed) {
-		err = failed.Err
-	}
-	return fmt.Errorf("receiver %s does not answer at %s: %w", receiver, to.Host, err)
+	return fmt.Errorf("receiver %s does not answer at %s: %w", receiver, to.Host, schema.WithoutURL(err))
 }
 
 // Later is an error with the pause that the receiver requested in Retry-After.

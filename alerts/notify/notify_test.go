@@ -143,8 +143,8 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		302: {true, "final address"}, 400: {false, "does not accept this page"}, 413: {false, "this page"}, 422: {false, "this page"},
 	} {
 		e := &Refused{Receiver: "soc", Status: status, Answer: "no"}
-		if e.OfEveryPage() != want.all || !strings.Contains(e.Error(), want.says) || !strings.Contains(e.Error(), "is not sent again") {
-			t.Errorf("HTTP %d: %v, of every page %v", status, e, e.OfEveryPage())
+		if e.RefusesAllPages() != want.all || !strings.Contains(e.Error(), want.says) || !strings.Contains(e.Error(), "is not sent again") {
+			t.Errorf("HTTP %d: %v, of every page %v", status, e, e.RefusesAllPages())
 		}
 	}
 }

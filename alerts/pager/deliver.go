@@ -69,9 +69,9 @@ func (p *Pager) State() State {
 	return p.state
 }
 
-// Trouble returns what is wrong with the receiver: it refused the last page, or does not acknowledge the page that is being sent. It is
-// nil if nothing is known to be wrong.
-func (p *Pager) Trouble() error {
+// Problem returns why pages are not delivered: the receiver refused the last page, or does not acknowledge the page that is being sent.
+// It returns nil if the last delivery succeeded and none has failed since.
+func (p *Pager) Problem() error {
 	s := p.State()
 	switch {
 	case s.Refused != nil:

@@ -57,7 +57,7 @@ func (m *Metrics) delivered(receiver string, p *incident.Page, took time.Duratio
 func (m *Metrics) refused(receiver string, err error) {
 	m.undelivered.WithLabelValues(receiver).Inc()
 	var refusal *notify.Refused
-	if errors.As(err, &refusal) && refusal.OfEveryPage() {
+	if errors.As(err, &refusal) && refusal.RefusesAllPages() {
 		m.refusing.WithLabelValues(receiver).Set(1)
 	}
 }

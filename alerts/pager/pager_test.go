@@ -397,7 +397,7 @@ func TestReceiverThatRefusesEveryPageIsCountedOnly(t *testing.T) {
 	w.run(p)
 	w.write(0, "a", "b")
 	w.await("both refusals", func() bool { return w.committed(0) == 2 })
-	if err := p.Trouble(); err == nil || !strings.Contains(err.Error(), "2 pages were not delivered: receiver phone refused") {
+	if err := p.Problem(); err == nil || !strings.Contains(err.Error(), "2 pages were not delivered: receiver phone refused") {
 		t.Errorf("trouble: %v", err)
 	}
 	if s := p.State(); s.Refused == nil || s.Undelivered != 2 || s.Since.IsZero() || s.Failing != nil {
@@ -409,7 +409,7 @@ func TestReceiverThatRefusesEveryPageIsCountedOnly(t *testing.T) {
 	refuses.Store(false)
 	w.write(0, "c")
 	w.await("the acknowledged one", func() bool { return w.committed(0) == 3 })
-	if s := p.State(); s.Refused != nil || s.Undelivered != 2 || p.Trouble() != nil {
+	if s := p.State(); s.Refused != nil || s.Undelivered != 2 || p.Problem() != nil {
 		t.Errorf("%+v", s)
 	}
 	if n := testutil.ToFloat64(w.metrics.refusing.WithLabelValues("phone")); n != 0 {

@@ -15,6 +15,7 @@ import (
 	"flyball/detect/baselinestore"
 	"flyball/detect/evaluate"
 	"flyball/detect/model/baseline"
+	"flyball/schema"
 	"flyball/schema/kafka"
 )
 
@@ -80,7 +81,7 @@ func (t baselineTopic) list(ctx context.Context) ([]report.Version, error) {
 // complete returns the version that a prefix of at least six characters names. A name that fits none
 // is returned unchanged.
 func (t baselineTopic) complete(ctx context.Context, name string) (string, error) {
-	if len(name) < minIDPrefix {
+	if len(name) < schema.MinIDPrefix {
 		return name, nil
 	}
 	list, err := t.list(ctx)

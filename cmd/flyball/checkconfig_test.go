@@ -316,7 +316,7 @@ func TestCheckConfigWarnsOfWhatMatchesNothing(t *testing.T) {
 		{"detect: {policy: [{agent: x, action: gate}]}\nagents: [{id: a}]", `detect.policy[0].agent: "x" matches no entry`},
 		{"agents: [{id: a}]", "agents[0]: a has no credential, spiffe or consumer"},
 		{token + "tenants: [acme]}]}", `control.tokens[0].tenants: "a" is not of tenant default`},
-		{token + "expires: 2020-01-01T00:00:00Z}]}", `control.tokens[0].expires: "a" has expired`},
+		{token + "expires: 2020-01-01T00:00:00Z}]}", `control.tokens[0].expires: "a" expired at`},
 		{receivers, "alerts.receivers[0]: r is in no route"},
 	} {
 		text, want := row[0], row[1]

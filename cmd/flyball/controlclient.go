@@ -96,7 +96,7 @@ func (c *controlClient) send(ctx context.Context, method, path string, body any)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("%s: nothing answers at %s: start flyball up or the role control there, or correct the address (%w)",
-			c.target.from, c.target.where, withoutURL(err))
+			c.target.from, c.target.where, schema.WithoutURL(err))
 	}
 	defer resp.Body.Close()
 	c.reached = reached{resp.Header.Get(app.HeaderDeployment), resp.Header.Get(app.HeaderTenant)}

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -105,16 +103,6 @@ func (m metrics) by(name, label string) map[string]float64 {
 		}
 	}
 	return out
-}
-
-// withoutURL returns the cause of a failed request. The URL of the request adds nothing to an
-// error that names the address.
-func withoutURL(err error) error {
-	var failed *url.Error
-	if errors.As(err, &failed) {
-		return failed.Err
-	}
-	return err
 }
 
 // lag is the number of records that wait for the readers of a group, of all partitions. ok is false

@@ -6,11 +6,9 @@ import (
 	"strings"
 
 	"flyball/cmd/internal/report"
+	"flyball/schema"
 	"flyball/schema/clickhouse/query"
 )
-
-// minIDPrefix is the minimum length of an id's prefix that can be given instead of the id.
-const minIDPrefix = 6
 
 // names is how the things of a list are named: by their id, by a prefix of it, and by other words
 // such as a run's own key.
@@ -40,7 +38,7 @@ func (n names[T]) find(term string, list []T) (*T, error) {
 		return found[0], nil
 	case 0:
 		return nil, fmt.Errorf("no %s has the id or key %q, or an id that begins so (at least %d characters); %s lists them",
-			n.what, report.Text(term), minIDPrefix, n.list)
+			n.what, report.Text(term), schema.MinIDPrefix, n.list)
 	}
 	var lines strings.Builder
 	for _, one := range found[:min(len(found), maxCandidates)] {
@@ -50,7 +48,7 @@ func (n names[T]) find(term string, list []T) (*T, error) {
 }
 
 func (n names[T]) isNamed(one *T, term string) bool {
-	if len(term) >= minIDPrefix && strings.HasPrefix(n.id(one), term) {
+	if len(term) >= schema.MinIDPrefix && strings.HasPrefix(n.id(one), term) {
 		return true
 	}
 	if n.other == nil {

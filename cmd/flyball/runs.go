@@ -117,7 +117,7 @@ func readRun(r *request, term string, limit int) (runAnswer, error) {
 	if api.LooksLikeSecret(term) {
 		return runAnswer{unknown: query.Unknown(query.Subject{Kind: "run", Value: masked(term)}, query.Window{}, secretAdvice)}, nil
 	}
-	doubts, err := readDoubts(r)
+	known, err := readCompleteness(r)
 	if err != nil {
 		return runAnswer{}, err
 	}
@@ -125,19 +125,19 @@ func readRun(r *request, term string, limit int) (runAnswer, error) {
 	if errors.Is(err, query.ErrNotFound) {
 		t, err := unknownRun(r, s)
 		if err == nil {
-			doubts.addTo(t)
+			known.addTo(t)
 		}
 		return runAnswer{unknown: t}, err
 	}
 	if err != nil {
-		return runAnswer{}, doubts.explain(err)
+		return runAnswer{}, known.explain(err)
 	}
 	rep, err := query.RunInFull(r.ctx, r.db, run, limit)
 	if err != nil {
-		return runAnswer{}, doubts.explain(err)
+		return runAnswer{}, known.explain(err)
 	}
 	caveats := query.Touched{}
-	doubts.addTo(&caveats)
+	known.addTo(&caveats)
 	rep.Caveats = append(rep.Caveats, caveats.Caveats...)
 	return runAnswer{report: rep}, nil
 }
@@ -181,13 +181,13 @@ func find(r *request, term string, limit int) ([]query.Hit, error) {
 		report.Printf(r.stderr, "%s: %s\n", masked(term), secretAdvice)
 		return []query.Hit{}, nil
 	}
-	doubts, err := readDoubts(r)
+	known, err := readCompleteness(r)
 	if err != nil {
 		return nil, err
 	}
 	hits, err := query.Find(r.ctx, r.db, term, limit)
 	if err != nil {
-		return nil, doubts.explain(err)
+		return nil, known.explain(err)
 	}
 	byField := map[string]int{}
 	for _, h := range hits {
@@ -203,6 +203,6 @@ func find(r *request, term string, limit int) ([]query.Hit, error) {
 	if err != nil {
 		report.Printf(r.stderr, "what is near could not be looked up: %v\n", err)
 	}
-	doubts.addTo(missing)
+	known.addTo(missing)
 	return hits, report.NotFound(r.stderr, missing)
 }

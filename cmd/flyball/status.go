@@ -19,6 +19,7 @@ import (
 	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/report"
 	"flyball/detect/enforce/api"
+	"flyball/schema"
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
 )
@@ -88,7 +89,7 @@ func readStatus(r *request) (*status, error) {
 	m, metricsErr := scrape(r.ctx, c)
 	if metricsErr != nil {
 		metricsErr = fmt.Errorf("nothing answers on metrics.listen %s: %w; is flyball running, and with this configuration?",
-			c.Metrics.Listen, withoutURL(metricsErr))
+			c.Metrics.Listen, schema.WithoutURL(metricsErr))
 		s.unknown(partMetrics, metricsErr)
 	} else {
 		s.setCounters(m)
@@ -218,7 +219,7 @@ func fromProcess(ctx context.Context, c config.Config, path string, into any) (c
 	addr := c.Metrics.Listen
 	resp, err := getFromProcess(ctx, c, path)
 	if err != nil {
-		return 0, fmt.Errorf("%s of %s: %w", path, addr, withoutURL(err))
+		return 0, fmt.Errorf("%s of %s: %w", path, addr, schema.WithoutURL(err))
 	}
 	defer resp.Body.Close()
 	switch resp.StatusCode {
@@ -258,7 +259,7 @@ func printStatus(w io.Writer, s *status) error {
 			lagRow(row, &s.Readers[i])
 		}
 		for _, l := range s.Losses {
-			row("RECORDS LOST", l.Topic, fmt.Sprintf("%s: %d times, %s records, the last noticed %s", l.Kind, l.Losses, lostRecords(l.Records),
+			row("RECORDS LOST", l.Topic, fmt.Sprintf("%s: %s, %s, the last noticed %s", l.Kind, plural(l.Losses, "time"), lostRecords(l.Records),
 				l.LastAt.UTC().Format(time.RFC3339)))
 		}
 		if s.Control != nil {
@@ -286,10 +287,10 @@ func processRows(row func(...any), p *app.ProcessStatus) {
 	for _, r := range p.Receivers {
 		switch {
 		case r.Refused != "":
-			row("receiver "+r.Receiver, "REFUSES PAGES", fmt.Sprintf("%d not delivered, since %s: %s", r.Undelivered,
+			row("receiver "+r.Receiver, "refuses pages", fmt.Sprintf("%d not delivered, since %s: %s", r.Undelivered,
 				r.Since.Format(time.RFC3339), r.Refused))
 		case r.Failing != "":
-			row("receiver "+r.Receiver, "NOT ANSWERING", fmt.Sprintf("since %s: %s", r.Since.Format(time.RFC3339), r.Failing))
+			row("receiver "+r.Receiver, "not answering", fmt.Sprintf("since %s: %s", r.Since.Format(time.RFC3339), r.Failing))
 		}
 	}
 }
@@ -332,12 +333,12 @@ func lagRow(row func(...any), r *app.ReaderLag) {
 		notes = append(notes, fmt.Sprintf("the oldest has waited %.0f s or more", r.Seconds))
 	}
 	if r.NeverRead > 0 {
-		notes = append(notes, fmt.Sprintf("%d partitions were never read", r.NeverRead))
+		notes = append(notes, plural(r.NeverRead, "partition")+" never read")
 	}
 	if r.Deleted > 0 {
-		notes = append(notes, fmt.Sprintf("%d MORE WERE DELETED before they were read", r.Deleted))
+		notes = append(notes, fmt.Sprintf("%d deleted before they were read", r.Deleted))
 	}
-	records := fmt.Sprintf("%d records", r.Records)
+	records := plural(r.Records, "record")
 	if r.Error != "" {
 		records = "unknown"
 	}
@@ -392,9 +393,17 @@ func number(n float64) string { return fmt.Sprintf("%.0f", n) }
 // lostRecords is a number of records that are known to be missing.
 func lostRecords(n int64) string {
 	if n == 0 {
-		return "an unknown number of"
+		return "an unknown number of records"
 	}
-	return fmt.Sprint("at least ", n)
+	return "at least " + plural(n, "record")
+}
+
+// plural returns a number with its noun: "1 record", "2 records".
+func plural[N int | int64 | uint64](n N, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func optional(n *float64) string {

@@ -100,20 +100,20 @@ func readTouched(r *request, s query.Subject) (*query.Touched, error) {
 		s.Value = masked(s.Value)
 		return query.Unknown(s, win, secretAdvice), nil
 	}
-	doubts, err := readDoubts(r)
+	known, err := readCompleteness(r)
 	if err != nil {
 		return nil, err
 	}
 	t, err := touchedBy(r, s, win)
 	if err != nil {
-		return nil, doubts.explain(err)
+		return nil, known.explain(err)
 	}
 	if len(t.Near) == 0 && s.Kind == "credential" && t.Calls == 0 && api.MayBeSecret(s.Value) {
 		t.Subject.Value = masked(s.Value)
 		t.Caveats = nil
 		t.AddCaveat("subject_unknown: no credential of this id is stored; if it is a secret, flyball credential-id --stdin prints its id")
 	}
-	doubts.addTo(t)
+	known.addTo(t)
 	return t, nil
 }
 
@@ -139,17 +139,17 @@ func masked(secret string) string {
 	return fmt.Sprintf("%s… (%d characters)", string(runes[:min(4, len(runes)/2)]), len(runes))
 }
 
-// doubts are what is known, before a report is read, about what it may not contain.
-type doubts struct {
+// completeness is what was known about missing data when a report was read.
+type completeness struct {
 	backlog  *backlog // nil: not known, for the reason in unknown
 	unknown  string
 	pending  int   // steps of the migration that were not applied
 	running  int   // changes of tables that ClickHouse has not finished
-	noSchema error //  why the state of the schema is not known
+	noSchema error // why the state of the schema is not known
 }
 
-// readDoubts reads the backlog and the state of the schema.
-func readDoubts(r *request) (*doubts, error) {
+// readCompleteness reads the backlog and the state of the schema.
+func readCompleteness(r *request) (*completeness, error) {
 	c, err := r.config()
 	if err != nil {
 		return nil, err
@@ -158,7 +158,7 @@ func readDoubts(r *request) (*doubts, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &doubts{}
+	d := &completeness{}
 	if isRemote(c) {
 		d.backlog, err = remoteBacklog(r)
 	} else {
@@ -183,7 +183,7 @@ func readDoubts(r *request) (*doubts, error) {
 }
 
 // explain adds to the error of a query that the schema is not that of this binary, if so.
-func (d *doubts) explain(err error) error {
+func (d *completeness) explain(err error) error {
 	switch {
 	case d.noSchema != nil:
 		return fmt.Errorf("%w\nthe schema could not be compared with this binary's: %w", err, d.noSchema)
@@ -194,7 +194,7 @@ func (d *doubts) explain(err error) error {
 }
 
 // addTo adds the caveats to a report.
-func (d *doubts) addTo(t *query.Touched) {
+func (d *completeness) addTo(t *query.Touched) {
 	if d.noSchema != nil {
 		t.AddCaveat(fmt.Sprintf("schema_unknown: the schema could not be compared with this binary's (%v); rows may be read wrongly", d.noSchema))
 	}

@@ -168,8 +168,10 @@ func (r *unreadReader) spans(ctx context.Context, topics ...string) (map[partiti
 		case errors.Is(o.Err, kerr.UnknownTopicOrPartition):
 		case o.Err != nil:
 			failed = fmt.Errorf("look up the end of %s/%d: %w", o.Topic, o.Partition, o.Err)
-		case !ok || start.Err != nil:
-			failed = fmt.Errorf("look up the start of %s/%d: %w", o.Topic, o.Partition, errors.Join(start.Err))
+		case !ok:
+			failed = fmt.Errorf("the answer of Kafka has no start offset of %s/%d", o.Topic, o.Partition)
+		case start.Err != nil:
+			failed = fmt.Errorf("look up the start of %s/%d: %w", o.Topic, o.Partition, start.Err)
 		default:
 			out[partitionOf{o.Topic, o.Partition}] = span{start.Offset, o.Offset}
 		}

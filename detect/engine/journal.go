@@ -96,9 +96,9 @@ func (j *journal) add(c *schema.Call) {
 	}
 }
 
-// again adds a call that was added before, in another form: the row replaces its first form. What the
-// other tables have of the call does not change.
-func (j *journal) again(c *schema.Call) {
+// replace adds a newer version of a row that was added before. What the other tables have of the call
+// does not change.
+func (j *journal) replace(c *schema.Call) {
 	j.calls.Append(c)
 	if j.min == 0 || c.Start < j.min {
 		j.min = c.Start

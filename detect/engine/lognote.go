@@ -14,8 +14,8 @@ import (
 )
 
 // logNote is what an owner stores about a partition of flyball.calls, so that the next one notices
-// when the log has lost records. It is a record of flyball.state beside the partition's record: the
-// version before ignores it.
+// when the log has lost records. It is a record of flyball.state beside the partition's record;
+// a reader of state version 9 ignores it.
 type logNote struct {
 	TopicID     string `json:"topic_id"`
 	Position    int64  `json:"position"`     // position after the last record that was read
@@ -58,7 +58,7 @@ func (r *restored) addNote(generation string, value []byte) error {
 }
 
 // kafkaNotes returns what was stored about a partition: how far it was read, and from where a restart
-// reads it. The version before stored only the latter, which may be after an older note.
+// reads it. State without notes has only the latter, which may be after an older note.
 func (r *restored) kafkaNotes(part int32) (read, restart kafka.Noted, known bool) {
 	restart = kafka.Noted{Topic: wire.CallsTopic, Partition: part, Next: -1, LeaderEpoch: -1}
 	if len(r.records) > 0 {

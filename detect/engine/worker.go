@@ -140,7 +140,7 @@ func (w *worker) applyRecord(ctx context.Context, r *kgo.Record) error {
 	w.journal.rows.covered(at)
 	w.state.AdvanceLogClock(w.log.now.water.LogClock())
 	w.state.Advance(w.log.now.watermark, at)
-	if err := w.countAskedOnly(at); err != nil {
+	if err := w.rewriteCheckRows(at); err != nil {
 		return err
 	}
 	if err := w.closeRuns(ctx, at); err != nil {
@@ -255,12 +255,12 @@ func (w *worker) judge(ctx context.Context, run *stitch.Run, c *schema.Call, at 
 	return w.publish.findings(ctx, run, result.Findings)
 }
 
-// countAskedOnly writes again the rows of the check that count, because nobody else has logged the
-// call in time. Their journal record covers the offset at which that was found.
-func (w *worker) countAskedOnly(offset int64) error {
+// rewriteCheckRows writes newer versions of the rows of the check that count now, because no line
+// came in time. Their journal record covers the offset at which that was found.
+func (w *worker) rewriteCheckRows(offset int64) error {
 	err := w.state.EachAskedOnly(offset, func(_ *stitch.Run, c *schema.Call) {
 		w.journal.began()
-		w.journal.rows.again(c)
+		w.journal.rows.replace(c)
 	})
 	if err != nil {
 		return fmt.Errorf("rows of the check in partition %d: %w", w.part, err)

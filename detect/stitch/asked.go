@@ -31,6 +31,17 @@ const (
 	askedPerPartition = 16_384
 )
 
+// checkRows keeps the rows of the check of a partition until a line comes or they count.
+type checkRows struct {
+	asking    []*Run   // with rows of the check that no line has answered
+	kept      int      // such rows
+	due       []dueRow // rows that count from now on
+	logSecond int64    // log clock, Unix seconds
+	encoder   wire.CallsEncoder
+	encoded   []byte
+	decoder   wire.CallsDecoder
+}
+
 // askedRow is a row of the check for which no line has come.
 type askedRow struct {
 	sighting
@@ -47,42 +58,42 @@ type dueRow struct {
 	askedRow
 }
 
-// holdAsked keeps a row of the check until its line comes. Without room, a row counts at once: the
-// oldest of the run, or this one if the partition is full.
-func (p *Partition) holdAsked(r *Run, c *schema.Call) {
+// keep keeps a row of the check until its line comes. Without room, a row counts at once: the oldest of
+// the run, or this one if the partition is full.
+func (w *checkRows) keep(r *Run, c *schema.Call) {
 	q := askedRow{offset: c.CallsOffset, late: c.Late, rule: c.RunRule}
 	q.read(c)
 	q.record = recordID(c)
-	p.encoded = p.encoder.Encode(p.encoded[:0], []*schema.Call{c})
-	q.row = slices.Clone(p.encoded)
+	w.encoded = w.encoder.Encode(w.encoded[:0], []*schema.Call{c})
+	q.row = slices.Clone(w.encoded)
 	if len(r.asked) == askedPerRun {
-		p.dueAsked(r, &r.asked[0])
+		w.count(r, &r.asked[0])
 		r.asked = append(r.asked[:0], r.asked[1:]...)
 	}
-	p.askedRows++
+	w.kept++
 	r.asked = append(r.asked, q)
-	if p.askedRows > askedPerPartition {
-		p.dueAsked(r, &r.asked[len(r.asked)-1])
+	if w.kept > askedPerPartition {
+		w.count(r, &r.asked[len(r.asked)-1])
 		return
 	}
 	if !r.asking {
 		r.asking = true
-		p.asking = append(p.asking, r)
+		w.asking = append(w.asking, r)
 	}
 }
 
-// dueAsked marks a kept row as one that counts now.
-func (p *Partition) dueAsked(r *Run, q *askedRow) {
+// count marks a kept row as one that counts now.
+func (w *checkRows) count(r *Run, q *askedRow) {
 	if q.row == nil {
 		return
 	}
-	p.dueRows = append(p.dueRows, dueRow{r, *q})
+	w.due = append(w.due, dueRow{r, *q})
 	q.row = nil
-	p.askedRows--
+	w.kept--
 }
 
-// answered removes the row of the check that a line answers. late means that the row counts.
-func (p *Partition) answered(r *Run, line *sighting) (q askedRow, late, found bool) {
+// take removes the row of the check that a line answers. late means that the row counts.
+func (w *checkRows) take(r *Run, line *sighting) (q askedRow, late, found bool) {
 	best, by := -1, noMatch
 	for i := range r.asked {
 		if m := line.answers(&r.asked[i].sighting); m > by {
@@ -95,7 +106,7 @@ func (p *Partition) answered(r *Run, line *sighting) (q askedRow, late, found bo
 	q = r.asked[best]
 	r.asked = append(r.asked[:best], r.asked[best+1:]...)
 	if q.row != nil {
-		p.askedRows--
+		w.kept--
 	}
 	return q, q.row == nil, true
 }
@@ -144,19 +155,20 @@ func (line *sighting) answers(asked *sighting) match {
 
 // AdvanceLogClock moves the log clock: rows of the check that have waited askedAfter count. The
 // clock is read in whole seconds, so that it does not matter at which record it is read first.
-func (p *Partition) AdvanceLogClock(now int64) {
-	second := now / int64(time.Second)
-	if second <= p.logSecond {
+func (p *Partition) AdvanceLogClock(now int64) { p.checkRows.advance(now / int64(time.Second)) }
+
+func (w *checkRows) advance(second int64) {
+	if second <= w.logSecond {
 		return
 	}
-	p.logSecond = second
-	rest := p.asking[:0]
-	for _, r := range p.asking {
+	w.logSecond = second
+	rest := w.asking[:0]
+	for _, r := range w.asking {
 		waiting := false
 		for i := range r.asked {
 			q := &r.asked[i]
 			if q.row != nil && (q.start+askedAfter)/int64(time.Second) < second {
-				p.dueAsked(r, q)
+				w.count(r, q)
 			}
 			waiting = waiting || q.row != nil
 		}
@@ -164,36 +176,37 @@ func (p *Partition) AdvanceLogClock(now int64) {
 			rest = append(rest, r)
 		}
 	}
-	clear(p.asking[len(rest):])
-	p.asking = rest
+	clear(w.asking[len(rest):])
+	w.asking = rest
 }
 
-// adoptAsked makes the kept rows of a restored run part of the partition.
-func (p *Partition) adoptAsked(r *Run) {
+// adopt makes the kept rows of a restored run part of the partition.
+func (w *checkRows) adopt(r *Run) {
 	for i := range r.asked {
 		if r.asked[i].row != nil {
-			p.askedRows++
+			w.kept++
 			r.asking = true
 		}
 	}
 	if r.asking {
-		p.asking = append(p.asking, r)
+		w.asking = append(w.asking, r)
 	}
 }
 
 // countAll makes all rows of the check of a run count that are still kept: the run ends.
-func (p *Partition) countAll(r *Run) {
+func (w *checkRows) countAll(r *Run) {
 	for i := range r.asked {
-		p.dueAsked(r, &r.asked[i])
+		w.count(r, &r.asked[i])
 	}
 }
 
 // EachAskedOnly counts the rows of the check that became due at an offset of flyball.calls, and
 // calls f for each: it is written again. The call is valid until f returns.
 func (p *Partition) EachAskedOnly(offset int64, f func(*Run, *schema.Call)) error {
-	for i := range p.dueRows {
-		q := &p.dueRows[i]
-		calls, err := p.decoder.Decode(q.row)
+	w := &p.checkRows
+	for i := range w.due {
+		q := &w.due[i]
+		calls, err := w.decoder.Decode(q.row)
 		if err != nil {
 			return err // never for a row that this process encoded
 		}
@@ -205,8 +218,8 @@ func (p *Partition) EachAskedOnly(offset int64, f func(*Run, *schema.Call)) erro
 		p.markApplied(r.actor, offset)
 		f(r, c)
 	}
-	clear(p.dueRows)
-	p.dueRows = p.dueRows[:0]
+	clear(w.due)
+	w.due = w.due[:0]
 	return nil
 }
 

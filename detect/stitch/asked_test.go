@@ -187,7 +187,7 @@ func TestRestartForgetsWhatWasAsked(t *testing.T) {
 		t.Fatal(err)
 	}
 	again.p.Adopt(a)
-	again.offset, again.p.logSecond = b.offset, 0
+	again.offset, again.p.checkRows.logSecond = b.offset, 0
 	stored.add(again.call(0, key("r"), request("q0"), seenBy(schema.ObserverGateway, "")))
 	last := again.call(0, key("r"), request("q1"), seenBy(schema.ObserverGateway, ""))
 	stored.add(last)
@@ -277,12 +277,12 @@ func TestFloodOfAskedCallsIsKeptWithoutBound(t *testing.T) {
 		stored.add(b.call(time.Second, key(fmt.Sprint("other", i/100)), request(fmt.Sprint(i)), asks))
 		b.clock(0, stored)
 	}
-	if b.p.askedRows != askedPerPartition {
-		t.Errorf("%d rows kept in the partition, want %d", b.p.askedRows, askedPerPartition)
+	if b.p.checkRows.kept != askedPerPartition {
+		t.Errorf("%d rows kept in the partition, want %d", b.p.checkRows.kept, askedPerPartition)
 	}
 	b.clock(time.Hour, stored)
-	if n := uint64(len(stored)); stored.counted() != n || b.p.askedRows != 0 || len(b.p.asking) != 0 {
-		t.Errorf("%d of %d rows count, %d are kept", stored.counted(), n, b.p.askedRows)
+	if n := uint64(len(stored)); stored.counted() != n || b.p.checkRows.kept != 0 || len(b.p.checkRows.asking) != 0 {
+		t.Errorf("%d of %d rows count, %d are kept", stored.counted(), n, b.p.checkRows.kept)
 	}
 }
 

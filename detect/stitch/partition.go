@@ -6,7 +6,6 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"flyball/schema"
-	"flyball/schema/wire"
 )
 
 // Partition is the state of one partition of flyball.calls.
@@ -27,13 +26,7 @@ type Partition struct {
 	changed            []*Run
 	closed             []*Run
 	dirty              []*Actor
-	asking             []*Run   // with rows of the check that no line has answered
-	askedRows          int      // such rows
-	dueRows            []dueRow // rows of the check that count from now on
-	logSecond          int64    // log clock, Unix seconds
-	encoder            wire.CallsEncoder
-	encoded            []byte
-	decoder            wire.CallsDecoder
+	checkRows          checkRows
 	refusals           uint64
 	refusalsByStanding [schema.StandingEstablished + 1]uint64
 }
@@ -111,7 +104,7 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 	c.RunID, c.RunRule, c.RunConfidence, c.Segment = r.RunID, rule, confidence[rule], r.Segment
 	c.CallsPart, c.CallsOffset = p.part, offset
 	if what == askedOf {
-		p.holdAsked(r, c)
+		p.checkRows.keep(r, c)
 	}
 
 	p.markChanged(r)
@@ -183,7 +176,7 @@ func (p *Partition) Advance(watermark, offset int64) {
 			r.actor.open--
 			p.countRun(r, -1)
 			r.sightings, r.oldestSighting = nil, 0
-			p.countAll(r)
+			p.checkRows.countAll(r)
 			if r.Calls > 0 {
 				p.markChanged(r) // a bound trace without any span is not a run
 			}
@@ -235,7 +228,7 @@ func (p *Partition) evict(r *Run) {
 		heap.Remove(&p.due, r.dueSlot)
 	}
 	r.evicted = true
-	p.countAll(r)
+	p.checkRows.countAll(r)
 	r.actor.remove(r)
 	if r.actor.total == 0 {
 		p.activePools[r.actor.standing]--

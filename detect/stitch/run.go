@@ -21,7 +21,7 @@ type Run struct {
 	sightings      []sighting // of calls that another observer may also log; a ring buffer when full
 	oldestSighting int
 	asked          []askedRow // rows of the check that no line has answered, oldest first
-	asking         bool       // it is in Partition.asking
+	asking         bool       // it is in checkRows.asking
 	lastEnd        int64      // latest end of a call: silence is measured from it
 	closedAt       int64      // watermark at which it was closed
 

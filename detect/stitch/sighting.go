@@ -103,7 +103,7 @@ func (p *Partition) relate(a *Actor, r *Run, c *schema.Call) (of string, what re
 		}
 	}
 	s.record = recordID(c)
-	q, late, asked := p.answered(r, &s)
+	q, late, asked := p.checkRows.take(r, &s)
 	if s.asked = asked; late {
 		of, what, s.record = q.record, lateRow, q.record
 	}

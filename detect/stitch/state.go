@@ -59,7 +59,7 @@ func (p *Partition) Adopt(a *Actor) {
 		}
 		r.dueAt = r.nextDue(&p.limits)
 		heap.Push(&p.due, r)
-		p.adoptAsked(r)
+		p.checkRows.adopt(r)
 		if r.Calls > 0 && r.Emitted < r.version() {
 			p.markChanged(r)
 		}

@@ -65,23 +65,9 @@ func (s *Source) begins(ctx context.Context, offsets topicOffsets) (map[key]begi
 	if err != nil {
 		return nil, fmt.Errorf("ingest: fetch offsets of group %s: %w", s.cfg.Group, err)
 	}
-	s.mu.Lock()
-	ids, have := s.ids, s.readers
-	var notes []kafka.Noted
-	for name, parts := range offsets {
-		if _, known := ids[name]; !known {
-			s.mu.Unlock()
-			return nil, fmt.Errorf("ingest: topic %s was assigned but has no id", name)
-		}
-		for part := range parts {
-			if have[key{name, part}] == nil {
-				notes = append(notes, noted(committed, key{name, part}))
-			}
-		}
-	}
-	s.mu.Unlock()
-	if len(notes) == 0 {
-		return nil, nil
+	notes, err := s.newNotes(committed, offsets)
+	if err != nil || len(notes) == 0 {
+		return nil, err
 	}
 	states, err := kafka.LogStates(ctx, s.out, notes)
 	if err != nil {
@@ -95,20 +81,11 @@ func (s *Source) begins(ctx context.Context, offsets topicOffsets) (map[key]begi
 	var losses []*schema.LogLoss
 	changed := kadm.Offsets{}
 	for i := range notes {
-		n, k := &notes[i], key{notes[i].Topic, notes[i].Partition}
-		at, loss := kafka.Compare(*n, states[i])
+		k := key{notes[i].Topic, notes[i].Partition}
 		before, stored := storedEpochs(shifts, k, states[i].TopicID)
-		b := begin{id: states[i].TopicID, at: at, before: n.LeaderEpoch, epochs: before}
-		if n.Next < 0 {
-			b.at = -1
-		} else {
-			b.epochs = kafka.EpochsAfter(before, stored || n.LeaderEpoch >= 0, int64(n.LeaderEpoch)+int64(before.Shift), states[i], loss)
-		}
+		b, loss := beginOf(&notes[i], states[i], before, stored)
 		if loss != nil {
-			losses, b.before = append(losses, loss), states[i].LeaderEpoch
-		}
-		if loss != nil && loss.Kind == schema.LossRecreated {
-			b.epochs, loss.Epoch = kafka.Epochs{}, 0 // the new topic is another source
+			losses = append(losses, loss)
 		}
 		if b.epochs != before || !stored && states[i].LeaderEpoch > 0 {
 			changed.Add(kadm.Offset{Topic: k.topic, Partition: k.part, LeaderEpoch: -1, Metadata: epochsMetadata(b.id, b.epochs)})
@@ -125,8 +102,44 @@ func (s *Source) begins(ctx context.Context, offsets topicOffsets) (map[key]begi
 	return out, nil
 }
 
-// notesGroup is the group in which the epochs of partitions are stored. They are not in the metadata of the committed offsets: the version
-// before reads a partition from its start if it does not know the metadata.
+// newNotes returns what was committed for the assigned partitions that have no reader yet.
+func (s *Source) newNotes(committed kadm.OffsetResponses, offsets topicOffsets) (notes []kafka.Noted, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, parts := range offsets {
+		if _, known := s.ids[name]; !known {
+			return nil, fmt.Errorf("ingest: topic %s was assigned but has no id", name)
+		}
+		for part := range parts {
+			if s.readers[key{name, part}] == nil {
+				notes = append(notes, noted(committed, key{name, part}))
+			}
+		}
+	}
+	return notes, nil
+}
+
+// beginOf returns where the reading of a partition begins, from what was committed for it, its log, and the epochs that are stored for it,
+// if any. loss is what its log lost; nil: nothing.
+func beginOf(n *kafka.Noted, log kafka.LogState, epochs kafka.Epochs, stored bool) (b begin, loss *schema.LogLoss) {
+	at, loss := kafka.Compare(*n, log)
+	b = begin{id: log.TopicID, at: at, before: n.LeaderEpoch, epochs: epochs}
+	if n.Next < 0 {
+		b.at = -1
+	} else {
+		b.epochs = kafka.EpochsAfter(epochs, stored || n.LeaderEpoch >= 0, int64(n.LeaderEpoch)+int64(epochs.Shift), log, loss)
+	}
+	if loss != nil {
+		b.before = log.LeaderEpoch
+	}
+	if loss != nil && loss.Kind == schema.LossRecreated {
+		b.epochs, loss.Epoch = kafka.Epochs{}, 0 // the new topic is another source
+	}
+	return b, loss
+}
+
+// notesGroup is the group in which the epochs of partitions are stored. They are not in the metadata of the committed offsets:
+// an ingest that does not know the metadata reads a partition from its start.
 func (s *Source) notesGroup() string {
 	if s.cfg.Group == wire.IngestGroup {
 		return wire.IngestNotesGroup
@@ -134,7 +147,8 @@ func (s *Source) notesGroup() string {
 	return s.cfg.Group + "-notes"
 }
 
-// noted returns what was committed for a partition. The version before committed no leader epoch, and the one before that no topic id.
+// noted returns what was committed for a partition. Offsets may have been committed without a leader epoch,
+// and older ones also without a topic id.
 func noted(committed kadm.OffsetResponses, k key) kafka.Noted {
 	n := kafka.Noted{Topic: k.topic, Partition: k.part, Next: -1, LeaderEpoch: -1}
 	c, ok := committed.Lookup(k.topic, k.part)

@@ -10,7 +10,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"regexp"
 	"strconv"
@@ -18,6 +17,8 @@ import (
 	"syscall"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
+
+	"flyball/schema"
 )
 
 // Error is the failure of a request that ClickHouse rejected or did not answer.
@@ -34,7 +35,7 @@ type Error struct {
 	Cause error
 }
 
-// Reason is a frequent reason of a failed request, with a known remedy.
+// Reason is a frequent reason of a failed request, with advice.
 type Reason string
 
 // Reasons of failed requests.
@@ -54,8 +55,8 @@ const (
 	NoTable          Reason = "no_table" // a table of Flyball is missing
 )
 
-// remedies are the remedies of the reasons; %s stands for the user.
-var remedies = map[Reason]string{
+// advice holds what to do about each reason; %s is the user.
+var advice = map[Reason]string{
 	NoServer:    "nothing listens there: start ClickHouse, or flyball up, or correct clickhouse.addr",
 	UnknownHost: "the name cannot be resolved: correct clickhouse.addr",
 	NoAnswer: "the connection is accepted, but nothing answers in time: the server hangs or is overloaded, " +
@@ -82,7 +83,7 @@ func (r Reason) isConnection() bool {
 }
 
 func (e *Error) Error() string {
-	remedy := strings.Replace(remedies[e.Reason], "%s", cmp.Or(e.User, "default"), 1)
+	remedy := strings.Replace(advice[e.Reason], "%s", cmp.Or(e.User, "default"), 1)
 	switch {
 	case e.Reason.isConnection():
 		return fmt.Sprintf("ClickHouse cannot be reached at %s: %s", e.Addr, remedy)
@@ -107,11 +108,7 @@ func shorten(err error) string {
 	if err == nil {
 		return "no answer"
 	}
-	var failed *url.Error
-	if errors.As(err, &failed) {
-		err = failed.Err
-	}
-	text := err.Error()
+	text := schema.WithoutURL(err).Error()
 	for _, head := range []string{"DB::Exception: ", "message: "} {
 		if _, after, ok := strings.Cut(text, head); ok {
 			text = after

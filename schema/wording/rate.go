@@ -16,7 +16,7 @@ type Clean struct {
 	Runs uint64
 }
 
-// rarest is the rarity beyond which a rate is not told apart: one in a million runs.
+// rarest is the lowest rate that is printed as a number: one in a million runs.
 const rarest = 1_000_000
 
 // Rate returns how rare a score is among clean runs, as a sentence without its end. It never claims
@@ -40,8 +40,9 @@ func Rate(rate float64, c Clean) string {
 	return oneIn(rate) + " " + of
 }
 
-// ShortRate returns a rate for the cell of a table: "1 in 2,500", "< 1 in 340", "~ < 1 in a million".
-// A "~" marks an estimate of the fitted tail.
+// ShortRate returns a rate for the cell of a table: "1 in 2,500", "< 1 in 340", "< 1 in a million".
+// For a score that no run reached, it is the bound that the runs show, or else the estimate of the
+// fitted tail; the cell does not tell an estimate from a rate.
 func ShortRate(rate float64, c Clean) string {
 	switch {
 	case math.IsNaN(rate) || rate < 0 || rate > 1 || rate == 0 && c.Of == "":

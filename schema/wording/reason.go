@@ -30,8 +30,8 @@ var reasons = map[string]string{
 	"policy.quota:spent":                   "the quota of such calls is used up",
 	"policy.quota:claim_not_in_time":       "the share of the quota was not confirmed in time",
 	"policy.quota:too_many_claims":         "too many calls wait for a share of the quota",
-	"policy.failure:log_away":              "Flyball's log is away, and calls that cannot be undone do not pass meanwhile",
-	"policy.failure:quota_log_away":        "Flyball's log is away, and the quota cannot be counted meanwhile",
+	"policy.failure:log_away":              "Kafka does not answer, and calls that cannot be undone are denied until it does",
+	"policy.failure:quota_log_away":        "Kafka does not answer, and the quota cannot be counted until it does",
 	"policy.failure:not_established":       "the caller's identity is not established",
 	"policy.failure:too_much_claimed_work": "too many callers without an established identity call at this time",
 

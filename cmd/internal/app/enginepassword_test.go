@@ -36,7 +36,7 @@ func TestPasswordOfTheEngineIsMadeOnceForItsOwnerAlone(t *testing.T) {
 	}
 }
 
-// A password of the operator's own is wanted from everybody, as before.
+// A password of the operator's own is required from everybody.
 func TestPasswordOfTheOperatorIsWantedFromReadersToo(t *testing.T) {
 	c := config.Default()
 	c.Data = filepath.Join(t.TempDir(), "data")

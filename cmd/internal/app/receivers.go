@@ -103,7 +103,7 @@ func (a *receiverAlarms) send(about string, alarm *incident.Page) {
 		errs = append(errs, err)
 	}
 	if alarm.Kind != incident.Resolved {
-		a.log.Error("NOBODY IS PAGED about a receiver that refuses pages: no other receiver took the alarm", "about", about,
+		a.log.Error("alarm about a receiver was not delivered: every other receiver refused it or did not answer", "about", about,
 			"receivers", len(receivers), "error", errors.Join(errs...))
 	}
 }

@@ -84,7 +84,7 @@ func TestOnlyReceiverRefuses(t *testing.T) {
 	a := alarms(t, &log, map[string]*recorder{"soc": {refuses: errors.New("x")}})
 	a.settled("soc", &incident.Page{}, &notify.Refused{Receiver: "soc", Status: 404})
 	a.close()
-	if text := log.String(); !strings.Contains(text, "level=ERROR") || !strings.Contains(text, "NOBODY IS PAGED") ||
+	if text := log.String(); !strings.Contains(text, "level=ERROR") || !strings.Contains(text, "alarm about a receiver was not delivered") ||
 		!strings.Contains(text, "about=soc") {
 		t.Errorf("log: %s", text)
 	}

@@ -10,9 +10,9 @@ import (
 	"flyball/schema/clickhouse"
 )
 
-// repair looks for tables and parts that ClickHouse lost, before missing tables are made anew. It
-// names each, marks reports, and has the store read again what Kafka still holds. A second call
-// after an error does the same again.
+// repair looks for tables and parts that ClickHouse lost, before migrations recreate missing tables.
+// It logs each one, records it for reports, and sets the store back so that it reads again what Kafka
+// still holds. After an error it can be called again.
 func (p *process) repair(ctx context.Context, target clickhouse.Target) error {
 	known, err := clickhouse.KnownDamage(ctx, p.database, target)
 	if err != nil {
@@ -47,14 +47,14 @@ func (p *process) damaged(table string) {
 	count.WithLabelValues(table).Inc()
 }
 
-// rewind is what came of reading a topic again.
+// rewind is the result of setting the store back in a topic.
 type rewind struct {
 	records int64
 	whole   bool // the topic holds all that was ever written to it
 	err     error
 }
 
-// readAgain has the store read again the topic that a table comes from, once for all tables.
+// readAgain sets the store back in the topic that a table comes from, once for all tables.
 func (p *process) readAgain(ctx context.Context, target clickhouse.Target, d *clickhouse.Damage, done map[store.Origin]rewind) rewind {
 	origin, ok := store.OriginOf(d.Table)
 	if !ok {

@@ -29,7 +29,7 @@ func (p *process) startAlert() error {
 			Logger: p.log.With("component", "alert"), Metrics: metrics, Link: link,
 			Wants: func(f *schema.Finding) bool { return p.config.Alerts.Wants(r.Name, f) }})
 		p.alarms.add(r.Name, receiver, pages.State)
-		p.parts.start(part{name: "alert." + r.Name, run: pages.Run, ready: pages.Ready, warning: pages.Trouble})
+		p.parts.start(part{name: "alert." + r.Name, run: pages.Run, ready: pages.Ready, warning: pages.Problem})
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func (w *warnings) exceptions(c Config, now time.Time) {
 	for i, e := range c.Detect.Exceptions {
 		at := fmt.Sprintf("detect.exceptions[%d].", i)
 		if !now.Before(e.Expires.Value.Time) {
-			w.add("%sexpires: %q holds no more since %s; renew it or take it out",
+			w.add("%sexpires: %q expired at %s; renew or remove it",
 				at, e.Name, e.Expires.Value.UTC().Format(time.RFC3339))
 		}
 		w.registered(c, at+"agent", e.Agent)
@@ -50,7 +50,7 @@ func (w *warnings) tokens(c Config, now time.Time) {
 	for i, t := range c.Control.Tokens {
 		at := fmt.Sprintf("control.tokens[%d].", i)
 		if t.Expires.isSet() && !now.Before(t.Expires.Value.Time) {
-			w.add("%sexpires: %q has expired on %s; every request with it is refused", at, t.Name, t.Expires.Value.UTC().Format(time.RFC3339))
+			w.add("%sexpires: %q expired at %s; every request with it is refused", at, t.Name, t.Expires.Value.UTC().Format(time.RFC3339))
 		}
 		if len(t.Tenants) > 0 && !slices.Contains(t.Tenants, c.Tenant) {
 			w.add("%stenants: %q is not of tenant %s, which is that of this deployment; every request with it is refused", at, t.Name, c.Tenant)

@@ -82,7 +82,7 @@ func TestDeadLettersComeThroughOnceAfterAFix(t *testing.T) {
 // Secrets are put in every place of many formats, and in a Kafka key. They may be in the input
 // and, where nothing names them, in the dead letters, but in no table, other topic, log line,
 // metric, listing or report.
-func TestASecretIsNowhereButInTheDeadLetters(t *testing.T) {
+func TestSecretIsOnlyWhereNothingNamesIt(t *testing.T) {
 	const canary = "c4naryS3cret0987654321"
 	f := install(t, "", "").start()
 	var records []*kgo.Record

@@ -137,7 +137,7 @@ func (t *targets) resolveRun(term string, forced bool) (target, *refusal) {
 	}
 	return target{}, refused(http.StatusNotFound, whyNoTarget, "scope.value: this point has met no such run, by its id, the first "+
 		"%d characters of it or its own key; a breaker on it may stop nothing. "+
-		"With force (--force) a whole id is taken as it is", sightings.MinIDPrefix)
+		"With force (--force) a whole id is taken as it is", schema.MinIDPrefix)
 }
 
 func ambiguousRun(found []sightings.Sighting) *refusal {

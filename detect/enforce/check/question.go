@@ -220,7 +220,7 @@ func (c *claims) claim(standing schema.Standing, command *schema.Command) (enfor
 	case errors.Is(err, point.ErrTooManyClaims):
 		outcome = "too_many"
 		c.m.full.WithLabelValues(standing.String(), "claims").Inc()
-	case errors.Is(err, point.ErrLogAway):
+	case errors.Is(err, point.ErrLogUnreachable):
 		outcome = "log_away"
 	case errors.Is(err, point.ErrNotOpen):
 		return r, err

@@ -34,7 +34,7 @@ type Snapshot struct {
 	// Since version 3.
 	Budget     *breaker.Budget       `json:"budget,omitempty"` // of tenants without settings
 	Settings   []TenantSettings      `json:"settings,omitempty"`
-	Epoch      int64                 `json:"epoch,omitempty"` // of Offset, for the version before
+	Epoch      int64                 `json:"epoch,omitempty"` // of Offset: with one, readers of version 2 refuse the snapshot
 	Recent     []ChainEntry          `json:"recent_audit,omitempty"`
 	Proven     []ProvenCredential    `json:"proven,omitempty"`
 	Arming     []arming.Order        `json:"arming,omitempty"`

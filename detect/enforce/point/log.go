@@ -30,8 +30,8 @@ const (
 var (
 	// ErrTooManyClaims: too many commands of callers of this standing wait for the log.
 	ErrTooManyClaims = errors.New("too many claims wait for the log")
-	// ErrLogAway: the log is unreachable, so nothing was written.
-	ErrLogAway = errors.New("the log is away")
+	// ErrLogUnreachable: the log is unreachable, so nothing was written.
+	ErrLogUnreachable = errors.New("Kafka does not answer")
 	// ErrNotOpen: Point.Run has not opened the log yet.
 	ErrNotOpen = errors.New("the log is not open")
 )
@@ -74,14 +74,14 @@ func (l *Log) Submit(ctx context.Context, command schema.Command) (enforce.Resul
 }
 
 // Claim writes a command for an answer to a gateway about a caller of a standing, and waits for its
-// result. On every error the claim is not granted: ErrNotOpen, ErrLogAway, ErrTooManyClaims, or
+// result. On every error the claim is not granted: ErrNotOpen, ErrLogUnreachable, ErrTooManyClaims, or
 // context.DeadlineExceeded after ClaimTimeout.
 func (l *Log) Claim(standing schema.Standing, command *schema.Command) (enforce.Result, error) {
 	if !l.IsOpen() {
 		return enforce.Result{}, ErrNotOpen
 	}
 	if answers, _ := l.Answers(); !answers {
-		return enforce.Result{}, ErrLogAway
+		return enforce.Result{}, ErrLogUnreachable
 	}
 	folds := l.folds.Load()
 	ctx, cancel := context.WithTimeout(context.Background(), ClaimTimeout)

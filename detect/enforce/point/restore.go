@@ -115,8 +115,8 @@ func (f *fold) logState(client *kgo.Client, n kafka.Noted) (kafka.LogState, erro
 	return states[0], nil
 }
 
-// snapshot is the stored state with what its point knew about the log. The version before ignores the
-// latter, and stores none.
+// snapshot is the stored state with what its point knew about the log. Snapshots may be
+// without log; a reader that does not know the member ignores it.
 type snapshot struct {
 	ledger.Snapshot
 	Log *logNote `json:"log,omitempty"`

@@ -147,16 +147,13 @@ func (m *Runs) CountAllowed(id schema.RunID, standing schema.Standing, irreversi
 	}
 }
 
-// MinIDPrefix is the minimum number of characters of a run's id that Find needs.
-const MinIDPrefix = 6
-
-// Find returns the runs that a term names: a run's id, at least MinIDPrefix characters of its
+// Find returns the runs that a term names: a run's id, at least schema.MinIDPrefix characters of its
 // beginning, or a run's own key. Runs of established callers come first, because any caller can
 // give a run the key of another; then the latest come first. It reads every run in memory.
 func (m *Runs) Find(term string) []Sighting {
 	prefix := strings.ToLower(term)
 	return m.filter(func(id schema.RunID, r *runMemory) bool {
-		return r.key == term || len(prefix) >= MinIDPrefix && strings.HasPrefix(id.String(), prefix)
+		return r.key == term || len(prefix) >= schema.MinIDPrefix && strings.HasPrefix(id.String(), prefix)
 	})
 }
 

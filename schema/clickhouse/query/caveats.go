@@ -2,11 +2,9 @@ package query
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
@@ -103,9 +101,6 @@ func shifted(at time.Time, by time.Duration) time.Time {
 	return at.Add(by)
 }
 
-// unknownTable is the code of ClickHouse for a table or view that does not exist.
-const unknownTable = 60
-
 // checkLosses adds a caveat for each partition that lost records, or may have. What a log held after
 // the last note of its reader is not known, so that only for records that expired the number of
 // those that were not read is exact.
@@ -134,9 +129,8 @@ FROM log_losses `+w.String()+` GROUP BY topic, partition, kind, component ORDER 
 				lostText(records, atLeast > 0), topic, partition, read, kind, component, Time{at})
 			return nil
 		})
-	var missing *clickhouse.Exception
-	if errors.As(err, &missing) && missing.Code == unknownTable {
-		return nil // a schema of the version before
+	if isNoTable(err) {
+		return nil // a schema without the view log_losses
 	}
 	return err
 }

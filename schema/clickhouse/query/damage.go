@@ -2,10 +2,8 @@ package query
 
 import (
 	"context"
-	"errors"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
@@ -30,7 +28,7 @@ func (t *Touched) checkDamage(ctx context.Context, db DB, win Window) error {
 				table, Time{at})
 			return nil
 		})
-	if missing, ok := errors.AsType[*clickhouse.Exception](err); ok && missing.Code == unknownTable {
+	if isNoTable(err) {
 		return nil // no Flyball migrated this database
 	}
 	return err

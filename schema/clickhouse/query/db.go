@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -45,6 +46,15 @@ func (w *where) String() string {
 }
 
 func named(name, value string) any { return clickhouse.Named(name, value) }
+
+// unknownTable is the code of ClickHouse for a table or view that does not exist.
+const unknownTable = 60
+
+// isNoTable reports whether a query failed because a table or view does not exist: the database is not migrated to the schema that has it.
+func isNoTable(err error) bool {
+	var e *clickhouse.Exception
+	return errors.As(err, &e) && e.Code == unknownTable
+}
 
 // each runs a query and calls row for each of its rows; what names the rows in errors.
 func each(ctx context.Context, db DB, what, sql string, params []any, row func(driver.Rows) error) error {

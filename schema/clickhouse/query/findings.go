@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"flyball/schema"
@@ -117,9 +118,9 @@ func ResolveFinding(ctx context.Context, db DB, tenant, term string) (Finding, e
 	if tenant != "" {
 		w.add("tenant = {tenant:String}", named("tenant", tenant))
 	}
-	w.add(`(finding_id = {term:String} OR length({term:String}) >= 6 AND (startsWith(finding_id, {term:String})
+	w.add(`(finding_id = {term:String} OR length({term:String}) >= {min:UInt8} AND (startsWith(finding_id, {term:String})
 OR startsWith(toString(run_id), lower({term:String}))) OR run_id IN (SELECT run_id FROM runs WHERE run_key = {term:String}))`,
-		named("term", term))
+		named("term", term), named("min", strconv.Itoa(schema.MinIDPrefix)))
 	list, err := findings(ctx, db, w.String(), maxFindingCandidates, w.params...)
 	if err != nil {
 		return Finding{}, err

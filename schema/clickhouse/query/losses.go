@@ -2,9 +2,7 @@ package query
 
 import (
 	"context"
-	"errors"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"flyball/schema"
@@ -24,8 +22,8 @@ toUnixTimestamp64Nano(noticed_at), component FROM log_losses `+w.String()+` ORDE
 			out = append(out, l)
 			return err
 		})
-	if missing, ok := errors.AsType[*clickhouse.Exception](err); ok && missing.Code == unknownTable {
-		return nil, nil // the schema of the version before
+	if isNoTable(err) {
+		return nil, nil // a schema without the view log_losses
 	}
 	return out, err
 }

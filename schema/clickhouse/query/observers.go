@@ -3,6 +3,7 @@ package query
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -59,9 +60,10 @@ func mergeObservations(rows []map[string]any) []map[string]any {
 // same call.
 const askedNear = time.Minute
 
-// answersOfCheck returns the counted line of each row of the check that has one, by record id: the
-// earliest line with the same method and path that no other row has taken, and with the same
-// request id if both have one. It is the rule by which detect decided which of the two counts.
+// answersOfCheck pairs rows of the check with lines, to show each pair as one call. It returns the
+// line of each row that has one, by record id: the earliest line that may be of the same request,
+// that no other row has taken, and that has the same request id if both have one. Which row of a call
+// counts is stored; this is not detect's rule, which also compares spans, and sees other rows.
 func answersOfCheck(rows []map[string]any) map[string]map[string]any {
 	lines := map[[2]string][]map[string]any{}
 	of := func(r map[string]any) [2]string { return [2]string{text(r, "method"), text(r, "path")} }
@@ -78,7 +80,7 @@ func answersOfCheck(rows []map[string]any) map[string]map[string]any {
 			}
 			for _, line := range lines[of(r)] {
 				a, b := text(r, "request_id"), text(line, "request_id")
-				if same := a != "" && a == b; !taken[text(line, "record_id")] && near(r, line) && (same || !sure && (a == "" || b == "")) {
+				if same := a != "" && a == b; !taken[text(line, "record_id")] && mayBeOne(r, line) && (same || !sure && (a == "" || b == "")) {
 					answers[text(r, "record_id")], taken[text(line, "record_id")] = line, true
 					break
 				}
@@ -89,6 +91,26 @@ func answersOfCheck(rows []map[string]any) map[string]map[string]any {
 }
 
 func isAsked(r map[string]any) bool { return fmt.Sprint(r["observer_kind"]) == "gate" }
+
+// mayBeOne reports whether two rows of the same method and path may be of one request: they start
+// within askedNear, and have the same host, tool and arguments where both have them. Ports are not
+// compared: gateways that log the host without it send it to the check.
+func mayBeOne(a, b map[string]any) bool {
+	agree := func(x, y string) bool { return x == y || x == "" || y == "" }
+	tool := func(r map[string]any) string {
+		return strings.TrimSpace(text(r, "mcp_method") + " " + text(r, "tool_name"))
+	}
+	sameArguments := agree(text(a, "args_digest"), text(b, "args_digest")) || text(a, "args_digest_basis") != text(b, "args_digest_basis")
+	return near(a, b) && sameArguments && agree(withoutPort(text(a, "host")), withoutPort(text(b, "host"))) && agree(tool(a), tool(b))
+}
+
+// withoutPort returns a host without its port.
+func withoutPort(host string) string {
+	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
+		return host[:i]
+	}
+	return host
+}
 
 func near(a, b map[string]any) bool {
 	x, _ := a["start_time"].(Time)

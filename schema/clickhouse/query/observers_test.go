@@ -65,3 +65,28 @@ func TestRowOfTheCheckIsShownAsAnotherCall(t *testing.T) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
 }
+
+// A line to another host, of another tool or with other arguments is not shown as that of a row of the check.
+func TestRowOfTheCheckIsShownWithTheLineOfItsHostToolAndArguments(t *testing.T) {
+	row := func(id, kind, column string, value any) map[string]any {
+		return map[string]any{"record_id": id, "observer_kind": kind, "method": "POST", "path": "/a", "args_digest_basis": "body", column: value,
+			"counted": kind != "gate"}
+	}
+	for name, c := range map[string]struct {
+		column      string
+		asked, line any
+		calls       int
+	}{
+		"another host":      {"host", "a.example", "b.example", 2},
+		"host with a port":  {"host", "a.example", "a.example:8443", 1},
+		"host of one":       {"host", "a.example", "", 1},
+		"another tool":      {"tool_name", "refund", "lookup", 2},
+		"another arguments": {"args_digest", uint64(1), uint64(2), 2},
+		"the same":          {"args_digest", uint64(1), uint64(1), 1},
+	} {
+		rows := []map[string]any{row("c/0/1/0", "gate", c.column, c.asked), row("gw/0/1/0", "gateway", c.column, c.line)}
+		if out := mergeObservations(rows); len(out) != c.calls {
+			t.Errorf("%s: %d calls, want %d", name, len(out), c.calls)
+		}
+	}
+}

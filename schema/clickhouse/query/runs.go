@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -129,7 +130,8 @@ func ResolveRun(ctx context.Context, db DB, term string) (Run, error) {
 	if id, err := schema.ParseRunID(term); err == nil {
 		w.add("run_id = {id:UUID}", named("id", id.String()))
 	} else {
-		w.add("(run_key = {key:String} OR length({key:String}) >= 6 AND startsWith(toString(run_id), {key:String}))", named("key", term))
+		w.add("(run_key = {key:String} OR length({key:String}) >= {min:UInt8} AND startsWith(toString(run_id), {key:String}))",
+			named("key", term), named("min", strconv.Itoa(schema.MinIDPrefix)))
 	}
 	runs, err := selectRuns(ctx, db, &w, "ORDER BY last_at DESC, run_id LIMIT 50")
 	switch {

@@ -24,7 +24,7 @@ const (
 	enough   shortage = iota
 	low               // below MinFree: no input, no calls
 	critical          // below a quarter of it: only topics of enforcement
-	full              // below a 32th of it: nothing
+	full              // below 1/32 of it: nothing
 )
 
 // maxShare is the largest share of a small file system that MinFree means.
@@ -107,9 +107,9 @@ func (g *spaceGuard) read() {
 	switch {
 	case g.now > before:
 		g.log.Error("disk full: the embedded broker refuses records", "folder", g.dir, "free_bytes", bytes, "kept_free_bytes", g.wanted,
-			"refused", g.now.String(), "do", "free space, or lower kafka.min_free_mib; all goes on by itself")
+			"refused", g.now.String(), "do", "free space, or lower kafka.min_free_mib; writing resumes automatically")
 	case g.now < before && g.now == enough:
-		g.log.Info("there is room on the disk again: the embedded broker takes all records", "folder", g.dir, "free_bytes", bytes)
+		g.log.Info("there is room on the disk again: the embedded broker accepts all records", "folder", g.dir, "free_bytes", bytes)
 	}
 }
 
@@ -142,7 +142,7 @@ func (g *spaceGuard) Err() error {
 		return nil
 	}
 	return fmt.Errorf("disk full: %s, %d MiB free of which %d are kept free: the broker refuses %s; free space or lower kafka.min_free_mib, "+
-		"and all goes on by itself", g.dir, g.bytes>>20, g.wanted>>20, s)
+		"writing resumes automatically", g.dir, g.bytes>>20, g.wanted>>20, s)
 }
 
 // control answers requests that write records while there is no room for them.
