@@ -201,6 +201,7 @@ func (s *Source) start(k key, b begin) {
 		publisher: publish.New(s.out, s.cfg.Partitions), binder: s.binder, out: s.out, seal: s.cfg.Seal, m: s.m, now: s.cfg.Now, fail: s.fail,
 		in: make(chan []*kgo.Record, 1), done: make(chan struct{}), next: b.at, nextEpoch: b.before,
 	}
+	p.committed.Store(-1)
 	s.readers[k] = p
 	// The reader does not end with ctx: records that were read are written. If Kafka rejects the write, fail ends the ingest.
 	go p.run(context.Background())

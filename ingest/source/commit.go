@@ -53,7 +53,7 @@ func (s *Source) commitLoop(ctx context.Context) {
 func (s *Source) commit(ctx context.Context, readers map[key]*partitionReader) error {
 	offsets := map[string]map[int32]kgo.EpochOffset{}
 	for k, p := range readers {
-		if at := p.durableOffset(); at.Offset > 0 && at.Offset != p.committed.Load() {
+		if at := p.durableOffset(); at.Offset >= 0 && at.Offset != p.committed.Load() {
 			if offsets[k.topic] == nil {
 				offsets[k.topic] = map[int32]kgo.EpochOffset{}
 			}

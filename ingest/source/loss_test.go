@@ -190,6 +190,34 @@ func TestOffsetOfTheVersionBeforeBeginsANewEpoch(t *testing.T) {
 	}
 }
 
+// An input that was created again, or lost its first records, has no record yet: its committed offset must not be one that it
+// does not have.
+func TestCommittedOffsetStaysBeyondTheEnd(t *testing.T) {
+	w := newWorld(t)
+	w.commit(4, 0, topicIDMetadata(schema.TopicID{9}))
+	_, stop := w.start()
+	for end := time.Now().Add(20 * time.Second); w.committed()[0] != 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	}
+	if at := w.committed()[0]; at != 0 {
+		t.Errorf("committed offset %d in an empty log", at)
+	}
+	_ = stop()
+	committed, err := kadm.NewClient(w.client).FetchOffsets(context.Background(), wire.IngestGroup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, _ := committed.Lookup("in", 0); c.Metadata != w.topicID() || c.LeaderEpoch != 0 {
+		t.Errorf("%+v", c)
+	}
+	_, stop = w.start()
+	w.sendNumbered(0, 3)
+	w.emitted(3)
+	_ = stop()
+	if got := w.losses(); got != "recreated in/0 0-4 records 0 read 0 epoch 0" {
+		t.Error(got)
+	}
+}
+
 // What is committed can be read by the version before.
 func TestCommitIsUnknownToTheVersionBefore(t *testing.T) {
 	w := newWorld(t)
