@@ -105,14 +105,19 @@ func (p *Pager) run(ctx context.Context) error {
 		return err
 	}
 	defer admin.Close()
+	var group *kgo.Client
+	made := make(chan struct{}) // closed when group is set: the group may assign partitions before
 	client, err := p.o.Kafka.NewClient(name,
 		kgo.ConsumerGroup(Group(p.o.Name)), kgo.ConsumeTopics(wire.EventsTopic), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(200*time.Millisecond),
 		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { p.setJoined() }),
 		kgo.AdjustFetchOffsetsFn(func(ctx context.Context, offsets topicOffsets) (topicOffsets, error) {
-			return p.assign(ctx, admin, offsets)
+			<-made
+			return p.assign(ctx, admin, group, offsets)
 		}),
 		kgo.OnPartitionsRevoked(p.revoke), kgo.OnPartitionsLost(p.revoke))
+	group = client
+	close(made)
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ type topicOffsets = map[string]map[int32]kgo.Offset
 
 // assign makes the client read each new partition from its start, because later pages depend on the incidents before them. Records before
 // the committed offset are folded, and their pages are not sent.
-func (p *Pager) assign(ctx context.Context, client *kgo.Client, offsets topicOffsets) (topicOffsets, error) {
+func (p *Pager) assign(ctx context.Context, client, group *kgo.Client, offsets topicOffsets) (topicOffsets, error) {
 	admin := kadm.NewClient(client)
 	ends, err := admin.ListEndOffsets(ctx, wire.EventsTopic)
 	if err != nil {
@@ -60,7 +60,7 @@ func (p *Pager) assign(ctx context.Context, client *kgo.Client, offsets topicOff
 		return nil, fmt.Errorf("alert %s: look up where to begin in %s: %w", p.o.Name, wire.EventsTopic, err)
 	}
 	resumed := topicOffsets{wire.EventsTopic: maps.Clone(offsets[wire.EventsTopic])}
-	if err := p.o.Kafka.ResumeAfterLosses(ctx, client, "alert", p.o.Now(), resumed); err != nil {
+	if err := p.o.Kafka.ResumeAfterLosses(ctx, client, group, "alert", p.o.Now(), resumed); err != nil {
 		return nil, err
 	}
 	p.mu.Lock()

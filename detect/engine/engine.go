@@ -162,7 +162,7 @@ func (e *Engine) offsets() map[string]map[int32]kgo.EpochOffset {
 	defer e.mu.Unlock()
 	out := map[int32]kgo.EpochOffset{}
 	for p, w := range e.workers {
-		if at := w.committed.Load(); at > 0 {
+		if at := w.committed.Load(); at >= 0 {
 			out[p] = kgo.EpochOffset{Epoch: -1, Offset: at}
 		}
 	}

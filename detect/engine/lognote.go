@@ -73,6 +73,11 @@ func (r *restored) kafkaNotes(part int32) (read, restart kafka.Noted, known bool
 	read = restart
 	read.Next, read.LeaderEpoch, read.End = schema.KafkaOffset(r.note.Position), r.note.LeaderEpoch, r.note.End
 	restart.LeaderEpoch = int32(schema.PositionEpoch(r.offset)) - r.note.Shift
+	if restart.LeaderEpoch < 0 {
+		// The position is from before a loss, and none was stored since. It says nothing about this log, which is read
+		// from its start; the positions of the sources drop what is repeated.
+		restart.Next, restart.LeaderEpoch = -1, -1
+	}
 	return read, restart, true
 }
 

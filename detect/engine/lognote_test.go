@@ -3,12 +3,14 @@ package engine
 import (
 	"context"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -170,25 +172,132 @@ func TestRefilledCallsPassForTheOldOnes(t *testing.T) {
 	}
 }
 
+// recreate deletes flyball.calls and creates it again.
+func (l *log) recreate() {
+	l.t.Helper()
+	if err := l.cluster.DeleteTopic(wire.CallsTopic); err != nil {
+		l.t.Fatal(err)
+	}
+	if err := l.cluster.CreateTopic(wire.CallsTopic, parts, nil); err != nil {
+		l.t.Fatal(err)
+	}
+	l.client.Close()
+	client, err := kgo.NewClient(append(l.opts, kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.t.Cleanup(client.Close)
+	l.client = client
+}
+
+// The topic was created again, and detect stopped before it had stored a position in it: the stored position is
+// still that of the deleted topic.
+func TestSecondStartAfterRecreationSkipsRecords(t *testing.T) {
+	for name, epochs := range map[string]int{"leader epoch 0": 0, "leader epoch 2": 2} {
+		t.Run(name, func(t *testing.T) {
+			l := newLog(t)
+			_, stop := l.start()
+			l.blocks(0, 20)
+			l.rows(20)
+			if err := stop(); err != nil {
+				t.Fatal(err)
+			}
+			l.recreate()
+			l.blocks(20, 5)
+			for range epochs {
+				l.cluster.ShufflePartitionLeaders()
+			}
+			l.findBeginOnly()
+			l.blocks(25, 40)
+			_, stop = l.start()
+			if got := l.rows(65); got != 65 {
+				t.Errorf("%d calls in the journal, 65 were made", got)
+			}
+			_ = stop()
+			if x := l.losses(); len(x) != 1 || x[0].Kind != schema.LossRecreated {
+				t.Errorf("%+v", x)
+			}
+		})
+	}
+}
+
+// The same after a cut that the leader epoch does not show.
+func TestSecondStartAfterACutSkipsRecords(t *testing.T) {
+	l, dir := onDisk(t)
+	_, stop := l.start()
+	l.blocks(0, 40)
+	l.rows(40)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	l.restart(dir, wire.CallsTopic+"-0", half, false)
+	l.findBeginOnly()
+	l.blocks(40, 60)
+	_, stop = l.start()
+	if got := l.rows(100); got != 100 {
+		t.Errorf("%d calls in the journal, 100 were made", got)
+	}
+	_ = stop()
+}
+
+// After a loss, the committed offset is beyond the end of the log until the next record comes.
+func TestCommittedOffsetStaysBeyondTheEndAfterRecreation(t *testing.T) {
+	l := newLog(t)
+	_, stop := l.start()
+	l.blocks(0, 20)
+	l.rows(20)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	l.recreate()
+	before := kadm.Offsets{} // brokers delete the offsets of a deleted topic later, if at all
+	before.AddOffset(wire.CallsTopic, 0, 20, 0)
+	if err := kadm.NewClient(l.client).CommitAllOffsets(context.Background(), DefaultConfig().Group, before); err != nil {
+		t.Fatal(err)
+	}
+	_, stop = l.start()
+	adm, at := kadm.NewClient(l.client), int64(-1)
+	for end := time.Now().Add(20 * time.Second); at != 0 && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		committed, err := adm.FetchOffsets(context.Background(), DefaultConfig().Group)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o, ok := committed.Lookup(wire.CallsTopic, 0); ok {
+			at = o.At
+		}
+	}
+	if at != 0 {
+		t.Errorf("committed offset %d in an empty log", at)
+	}
+	_ = stop()
+}
+
+// findBeginOnly restores a partition as a process does that is killed before it reads a record.
+func (l *log) findBeginOnly() {
+	l.t.Helper()
+	cfg := DefaultConfig()
+	cfg.Kafka, cfg.Now = kafka.Config{Options: l.opts}, time.Now
+	cfg.Logger, cfg.Registerer = slog.New(slog.DiscardHandler), prometheus.NewRegistry()
+	e, err := New(cfg, "killed")
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	e.out = l.client
+	if e.callsID, err = topicID(context.Background(), e.out, wire.CallsTopic); err != nil {
+		l.t.Fatal(err)
+	}
+	if _, err := e.restore(context.Background(), 0); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
 func TestRecreatedCallsTopicPassesForTheOldOne(t *testing.T) {
 	l := newLog(t)
 	_, stop := l.start()
 	l.blocks(0, 20)
 	l.rows(20)
 	_ = stop()
-	if err := l.cluster.DeleteTopic(wire.CallsTopic); err != nil {
-		t.Fatal(err)
-	}
-	if err := l.cluster.CreateTopic(wire.CallsTopic, parts, nil); err != nil {
-		t.Fatal(err)
-	}
-	l.client.Close()
-	client, err := kgo.NewClient(append(l.opts, kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
-	l.client = client
+	l.recreate()
 	l.blocks(20, 30)
 	_, stop = l.start()
 	if got := l.rows(50); got != 50 {

@@ -13,7 +13,8 @@ import (
 // does not. A row of the check for which no line has come askedAfter after the request, by the log
 // clock, counts instead: it is written again with the same position and AskedOnly set, so that it
 // replaces its first form. A line that comes after that is a further observation of the row
-// (LoggedLate): it is judged, it adds its outcome to the run, and it does not count.
+// (LoggedLate): it is judged, it adds its outcome to the run, and it does not count. Reports show the
+// check's row with the outcome of the line.
 //
 // The log clock of a partition is the time up to which all sources of lines have been read: the
 // watermark without its allowance for late calls. It stands still while an ingest lags; lines that

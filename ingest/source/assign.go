@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -79,26 +80,25 @@ func (s *Source) begins(ctx context.Context, offsets topicOffsets) (map[key]begi
 	}
 	out := map[key]begin{}
 	var losses []*schema.LogLoss
-	changed := kadm.Offsets{}
+	fresh := kadm.Offsets{}
 	for i := range notes {
 		k := key{notes[i].Topic, notes[i].Partition}
 		before, stored := storedEpochs(shifts, k, states[i].TopicID)
-		b, loss := beginOf(&notes[i], states[i], before, stored)
+		n := &notes[i]
+		if !stored && n.Next >= 0 && n.LeaderEpoch >= 0 {
+			before = epochsWithoutNote(s.cfg.Now())
+			s.cfg.Logger.Warn("the note about the epochs of a partition is missing, its next records get a higher one", "group", s.notesGroup(),
+				"topic", k.topic, "partition", k.part, "shift", before.Shift)
+		}
+		b, loss := beginOf(n, states[i], before, stored)
 		if loss != nil {
 			losses = append(losses, loss)
 		}
-		if b.epochs != before || !stored && states[i].LeaderEpoch > 0 {
-			changed.Add(kadm.Offset{Topic: k.topic, Partition: k.part, LeaderEpoch: -1, Metadata: epochsMetadata(b.id, b.epochs)})
-		}
+		fresh.Add(note(k, b.id, b.epochs))
 		out[k] = b
 	}
 	s.cfg.Kafka.ReportLosses(ctx, "ingest", s.cfg.Now(), losses)
-	if len(changed) > 0 {
-		// Without this note, the next owner counts epochs from another number. Both are valid; records of the last second may be read twice.
-		if err := s.adm.CommitAllOffsets(ctx, s.notesGroup(), changed); err != nil {
-			s.cfg.Logger.Warn("epochs of partitions not stored", "group", s.notesGroup(), "error", err)
-		}
-	}
+	s.writeNotes(ctx, fresh)
 	return out, nil
 }
 
@@ -136,6 +136,41 @@ func beginOf(n *kafka.Noted, log kafka.LogState, epochs kafka.Epochs, stored boo
 		b.epochs, loss.Epoch = kafka.Epochs{}, 0 // the new topic is another source
 	}
 	return b, loss
+}
+
+// notesEvery is the time between two writes of the notes of a reader's partitions. Kafka forgets the offsets of a group without members
+// some time after they were written (offsets.retention.minutes, 7 days).
+const notesEvery = 6 * time.Hour
+
+// writeNotes stores the epochs of partitions. Without them, the next owner counts epochs from a higher number: records of the last second
+// may be read twice.
+func (s *Source) writeNotes(ctx context.Context, notes kadm.Offsets) {
+	if len(notes) == 0 {
+		return
+	}
+	if err := s.adm.CommitAllOffsets(ctx, s.notesGroup(), notes); err != nil && ctx.Err() == nil {
+		s.cfg.Logger.Warn("epochs of partitions not stored", "group", s.notesGroup(), "error", err)
+	}
+}
+
+func note(k key, id schema.TopicID, e kafka.Epochs) kadm.Offset {
+	return kadm.Offset{Topic: k.topic, Partition: k.part, LeaderEpoch: -1, Metadata: epochsMetadata(id, e)}
+}
+
+func notesOf(readers map[key]*partitionReader) kadm.Offsets {
+	out := kadm.Offsets{}
+	for k, p := range readers {
+		out.Add(note(k, p.source.TopicID, p.epochs))
+	}
+	return out
+}
+
+// epochsWithoutNote returns the epochs of a partition that was read and whose note is missing. The shift that it had is not known; it was
+// a number of losses. Records with a lower one would be dropped as read, so it is the number of days since the start of 2026: higher,
+// and higher again if the note is lost once more.
+func epochsWithoutNote(now time.Time) kafka.Epochs {
+	days := now.Sub(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)) / (24 * time.Hour)
+	return kafka.Epochs{Shift: int32(max(days, 1))}
 }
 
 // notesGroup is the group in which the epochs of partitions are stored. They are not in the metadata of the committed offsets:
@@ -215,6 +250,7 @@ func (s *Source) start(k key, b begin) {
 		publisher: publish.New(s.out, s.cfg.Partitions), binder: s.binder, out: s.out, seal: s.cfg.Seal, m: s.m, now: s.cfg.Now, fail: s.fail,
 		in: make(chan []*kgo.Record, 1), done: make(chan struct{}), next: b.at, nextEpoch: b.before,
 	}
+	p.committed.Store(-1)
 	s.readers[k] = p
 	// The reader does not end with ctx: records that were read are written. If Kafka rejects the write, fail ends the ingest.
 	go p.run(context.Background())

@@ -20,6 +20,7 @@ func (s *Source) commitLoop(ctx context.Context) {
 	tick := time.NewTicker(commitEvery)
 	defer tick.Stop()
 	var marked time.Time
+	noted := s.cfg.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -34,6 +35,10 @@ func (s *Source) commitLoop(ctx context.Context) {
 			return
 		default:
 			s.cfg.Logger.Warn("commit failed, trying again", "group", s.cfg.Group, "error", err)
+		}
+		if now := s.cfg.Now(); now.Sub(noted) >= notesEvery {
+			noted = now
+			s.writeNotes(ctx, notesOf(s.current()))
 		}
 		if now := s.cfg.Now(); now.Sub(marked) >= s.cfg.MarksEvery {
 			marked = now
@@ -53,7 +58,8 @@ func (s *Source) commitLoop(ctx context.Context) {
 func (s *Source) commit(ctx context.Context, readers map[key]*partitionReader) error {
 	offsets := map[string]map[int32]kgo.EpochOffset{}
 	for k, p := range readers {
-		if at := p.durableOffset(); at.Offset > 0 && at.Offset != p.committed.Load() {
+		// Offset 0 is committed only after a loss, which sets the epoch: before the first record there is nothing to note.
+		if at := p.durableOffset(); (at.Offset > 0 || at.Offset == 0 && at.Epoch >= 0) && at.Offset != p.committed.Load() {
 			if offsets[k.topic] == nil {
 				offsets[k.topic] = map[int32]kgo.EpochOffset{}
 			}

@@ -2,12 +2,15 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/schema"
@@ -15,7 +18,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// commit commits an offset of partition 0 for ingest, as an earlier process did.
+// commit commits an offset of partition 0 for ingest, as an earlier process did. With a leader epoch, it stores the note, too.
 func (w *world) commit(at int64, leaderEpoch int32, metadata string) {
 	w.t.Helper()
 	o := kadm.Offsets{}
@@ -23,6 +26,47 @@ func (w *world) commit(at int64, leaderEpoch int32, metadata string) {
 	if err := kadm.NewClient(w.client).CommitAllOffsets(context.Background(), wire.IngestGroup, o); err != nil {
 		w.t.Fatal(err)
 	}
+	if leaderEpoch < 0 {
+		return
+	}
+	n := kadm.Offsets{}
+	n.Add(note(key{"in", 0}, w.cluster.TopicInfo("in").TopicID, kafka.Epochs{}))
+	if err := kadm.NewClient(w.client).CommitAllOffsets(context.Background(), wire.IngestNotesGroup, n); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// ready waits until partitions are assigned.
+func (w *world) ready(s *Source) {
+	w.t.Helper()
+	for end := time.Now().Add(20 * time.Second); s.Ready() != nil; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			w.t.Fatal(s.Ready())
+		}
+	}
+}
+
+// forgetNotes deletes the group of notes, as Kafka does when its offsets are old.
+func (w *world) forgetNotes() {
+	w.t.Helper()
+	adm := kadm.NewClient(w.client)
+	if _, err := adm.DeleteGroup(context.Background(), wire.IngestNotesGroup); err != nil {
+		w.t.Fatal(err)
+	}
+	if w.noted() != "" {
+		w.t.Fatal("the note is still there")
+	}
+}
+
+// noted returns the note about partition 0.
+func (w *world) noted() string {
+	w.t.Helper()
+	stored, err := kadm.NewClient(w.client).FetchOffsets(context.Background(), wire.IngestNotesGroup)
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		w.t.Fatal(err)
+	}
+	o, _ := stored.Lookup("in", 0)
+	return o.Metadata
 }
 
 func (w *world) topicID() string { return topicIDMetadata(w.cluster.TopicInfo("in").TopicID) }
@@ -117,8 +161,7 @@ func TestCutLogWithoutANewLeaderReusesPositions(t *testing.T) {
 	w.sendNumbered(0, 10)
 	w.commit(15, 0, w.topicID())
 	s, stop := w.start()
-	for end := time.Now().Add(20 * time.Second); s.Ready() != nil && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-	}
+	w.ready(s)
 	w.sendNumbered(10, 20)
 	if got := w.emitted(20); offsetsIn(got, 1) != 20 {
 		t.Errorf("%d of 20 new records have positions that no record had: %v", offsetsIn(got, 1), got)
@@ -188,6 +231,88 @@ func TestOffsetOfTheVersionBeforeBeginsANewEpoch(t *testing.T) {
 	if got := w.losses(); got != "" {
 		t.Error(got)
 	}
+}
+
+// An input that was created again, or lost its first records, has no record yet: its committed offset must not be one that it
+// does not have.
+func TestCommittedOffsetStaysBeyondTheEnd(t *testing.T) {
+	w := newWorld(t)
+	w.commit(4, 0, topicIDMetadata(schema.TopicID{9}))
+	_, stop := w.start()
+	for end := time.Now().Add(20 * time.Second); w.committed()[0] != 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	}
+	if at := w.committed()[0]; at != 0 {
+		t.Errorf("committed offset %d in an empty log", at)
+	}
+	_ = stop()
+	committed, err := kadm.NewClient(w.client).FetchOffsets(context.Background(), wire.IngestGroup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, _ := committed.Lookup("in", 0); c.Metadata != w.topicID() || c.LeaderEpoch != 0 {
+		t.Errorf("%+v", c)
+	}
+	_, stop = w.start()
+	w.sendNumbered(0, 3)
+	w.emitted(3)
+	_ = stop()
+	if got := w.losses(); got != "recreated in/0 0-4 records 0 read 0 epoch 0" {
+		t.Error(got)
+	}
+}
+
+// Kafka forgot the note about a partition whose positions are in a higher epoch than its records' leader epoch.
+func TestForgottenNoteDropsNewCalls(t *testing.T) {
+	w := newWorld(t)
+	w.sendNumbered(0, 10)
+	w.commit(15, 0, w.topicID())
+	_, stop := w.start()
+	for end := time.Now().Add(20 * time.Second); w.committed()[0] != 10 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	}
+	w.sendNumbered(10, 5)
+	if got := w.emitted(5); offsetsIn(got, 1) != 5 {
+		t.Fatalf("%v", got)
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	w.forgetNotes()
+	for range 2 { // the second start finds a note
+		s, stop := w.start()
+		w.ready(s)
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, stop := w.start()
+	w.sendNumbered(15, 5)
+	w.emitted(10) // also verifies that positions only rise
+	if shift := s.current()[key{"in", 0}].epochs.Shift; shift <= 1 {
+		t.Errorf("shift %d, the positions before had 1", shift)
+	}
+	_ = stop()
+}
+
+// An ingest that runs for longer than Kafka keeps the offsets of a group without members.
+func TestNoteIsForgottenWhileIngestRuns(t *testing.T) {
+	w := newWorld(t)
+	w.sendNumbered(0, 10)
+	w.commit(15, 0, w.topicID())
+	var later atomic.Int64
+	s, stop := w.start(func(c *Config) { c.Now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) } })
+	w.ready(s)
+	before := w.noted()
+	if before != epochsMetadata(w.cluster.TopicInfo("in").TopicID, kafka.Epochs{Shift: 1}) {
+		t.Fatalf("note %q", before)
+	}
+	w.forgetNotes()
+	later.Store(int64(24 * time.Hour))
+	for end := time.Now().Add(20 * time.Second); w.noted() == "" && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	}
+	if got := w.noted(); got != before {
+		t.Errorf("note %q a day later, want %q", got, before)
+	}
+	_ = stop()
 }
 
 // What is committed can be read by the version before.

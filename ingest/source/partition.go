@@ -31,7 +31,7 @@ type partitionReader struct {
 
 	in        chan []*kgo.Record
 	done      chan struct{} // closed when run has returned
-	committed atomic.Int64  // last offset that was committed for the group
+	committed atomic.Int64  // last offset that was committed for the group, -1: none yet
 
 	calls []schema.Call // reused
 

@@ -264,14 +264,14 @@ func TestRefusedCommitOfOnePartitionCountsForAll(t *testing.T) {
 		if p := s.current()[key{"in", part}]; p != nil {
 			return p.committed.Load()
 		}
-		return 0
+		return -1
 	}
 	for end := time.Now().Add(20 * time.Second); committed(1) != 1; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the good partition is not committed")
 		}
 	}
-	if got := committed(0); got != 0 {
+	if got := committed(0); got >= 0 {
 		t.Errorf("offset %d counts as committed, and the broker refused it", got)
 	}
 }

@@ -71,3 +71,61 @@ func TestRowsOfARefilledJournalAreSkipped(t *testing.T) {
 		t.Errorf("%d rows, 20 are new", n)
 	}
 }
+
+// The dead letters were cut, and no further one comes: the committed offset must not stay beyond the end of the topic.
+func TestCommittedOffsetStaysBeyondTheEnd(t *testing.T) {
+	for name, left := range map[string]int{"empty": 0, "cut": 3} {
+		t.Run(name, func(t *testing.T) {
+			c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, wire.JournalTopic, wire.DeadLettersTopic, wire.EventsTopic))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			opts := []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}
+			client, err := kgo.NewClient(opts...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+			for range left {
+				j := wire.Journal{CallsTopicID: schema.TopicID{1}}
+				if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: wire.JournalTopic,
+					Value: wire.EncodeJournal(nil, &j)}).FirstErr(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			groups := map[string]string{wire.StoreGroup: wire.JournalTopic}
+			if left == 0 {
+				groups = map[string]string{wire.StoreDeadGroup: wire.DeadLettersTopic, wire.StoreGroup: wire.JournalTopic}
+			}
+			adm := kadm.NewClient(client)
+			for group, topic := range groups {
+				o := kadm.Offsets{}
+				o.Add(kadm.Offset{Topic: topic, At: 15, LeaderEpoch: 0})
+				if err := adm.CommitAllOffsets(t.Context(), group, o); err != nil {
+					t.Fatal(err)
+				}
+			}
+			options := DefaultOptions()
+			log := slog.New(slog.DiscardHandler)
+			s, err := New(options, kafka.Config{Options: opts, Metrics: kafka.NewMetrics(nil)}, &memory{tables: map[string][]string{}}, log, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(context.Background())
+			done := make(chan error, 1)
+			go func() { done <- s.Run(ctx) }()
+			for group, topic := range groups {
+				await(t, "an offset of "+group+" within the log", func() bool {
+					committed, err := adm.FetchOffsets(context.Background(), group)
+					o, ok := committed.Lookup(topic, 0)
+					return err == nil && ok && o.At <= int64(left)
+				})
+			}
+			cancel()
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}

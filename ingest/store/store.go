@@ -94,10 +94,15 @@ func (s *Store) newReader(name string, opts ...kgo.Opt) (client *kgo.Client, clo
 	if err != nil {
 		return nil, nil, fmt.Errorf("store: %w", err)
 	}
+	var group *kgo.Client
+	made := make(chan struct{}) // closed when group is set: the group may assign partitions before
 	client, err = s.kafka.NewClient(name, append(opts, kgo.DisableAutoCommit(), kgo.AdjustFetchOffsetsFn(
 		func(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
-			return offsets, s.kafka.ResumeAfterLosses(ctx, admin, "store", s.o.Now(), offsets)
+			<-made
+			return offsets, s.kafka.ResumeAfterLosses(ctx, admin, group, "store", s.o.Now(), offsets)
 		}))...)
+	group = client
+	close(made)
 	if err != nil {
 		admin.Close()
 		return nil, nil, fmt.Errorf("store: %w", err)

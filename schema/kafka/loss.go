@@ -134,7 +134,11 @@ func EpochsAfter(before Epochs, known bool, used int64, now LogState, loss *sche
 	if !known {
 		e.Shift = int32(max(used, 0)) - now.LeaderEpoch
 	}
-	if loss != nil && loss.Kind != schema.LossExpired && int64(now.LeaderEpoch)+int64(e.Shift) <= used {
+	switch {
+	case loss == nil || loss.Kind == schema.LossExpired:
+	case loss.Kind == schema.LossRecreated:
+		e.Shift = int32(used) + 1 // all records of the topic are new, also those of lower leader epochs
+	case int64(now.LeaderEpoch)+int64(e.Shift) <= used:
 		e.Shift = int32(used) + 1 - now.LeaderEpoch
 	}
 	if loss != nil {
@@ -147,8 +151,9 @@ func EpochsAfter(before Epochs, known bool, used int64, now LogState, loss *sche
 // a group consumer passes to kgo.AdjustFetchOffsetsFn, changes the offsets from which partitions with
 // losses are read, and reports the losses. It is for readers to whom a repeated record does no harm:
 // where the log differs is only certain if its leader epoch rose, otherwise they read it from its
-// start.
-func (c Config) ResumeAfterLosses(ctx context.Context, client *kgo.Client, component string, now time.Time,
+// start. The changed offsets are committed by group, the client of the consumer: without that, a partition that gets no
+// further record would keep a committed offset that its log does not have.
+func (c Config) ResumeAfterLosses(ctx context.Context, client, group *kgo.Client, component string, now time.Time,
 	offsets map[string]map[int32]kgo.Offset) error {
 	var notes []Noted
 	for topic, parts := range offsets {
@@ -166,6 +171,7 @@ func (c Config) ResumeAfterLosses(ctx context.Context, client *kgo.Client, compo
 		return fmt.Errorf("%s: %w", component, err)
 	}
 	var losses []*schema.LogLoss
+	resumed := map[string]map[int32]kgo.EpochOffset{}
 	for i, n := range notes {
 		from, loss := ResumePoint(n, states[i])
 		if loss == nil {
@@ -173,8 +179,20 @@ func (c Config) ResumeAfterLosses(ctx context.Context, client *kgo.Client, compo
 		}
 		losses = append(losses, loss)
 		offsets[n.Topic][n.Partition] = kgo.NewOffset().At(from)
+		if resumed[n.Topic] == nil {
+			resumed[n.Topic] = map[int32]kgo.EpochOffset{}
+		}
+		resumed[n.Topic][n.Partition] = kgo.EpochOffset{Epoch: states[i].LeaderEpoch, Offset: from}
 	}
+	if len(losses) == 0 {
+		return nil
+	}
+	// Losses are reported first: after the commit, nobody notices them again.
 	c.ReportLosses(ctx, component, now, losses)
+	if err := c.Commit(ctx, component, group, resumed); err != nil {
+		c.Log.Warn("resumed offsets "+component, "offsets after a loss of records not committed; lag is shown wrong until the next record",
+			"component", component, "error", err)
+	}
 	return nil
 }
 

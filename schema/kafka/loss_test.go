@@ -65,6 +65,7 @@ func TestEpochIsGivenTwice(t *testing.T) {
 		"loss with a new leader":                  {Epochs{}, true, 4, 5, cut, 5},
 		"loss without a new leader":               {Epochs{}, true, 4, 4, cut, 5},
 		"a recreated topic begins with leader 0":  {Epochs{}, true, 4, 0, cut, 5},
+		"a recreated topic whose leader rose":     {Epochs{}, true, 4, 2, &schema.LogLoss{Kind: schema.LossRecreated}, 7},
 		"state of the version before":             {Epochs{}, false, 0, 7, nil, 0},
 		"state of the version before with losses": {Epochs{}, false, 2, 7, nil, 2},
 		"loss before the first note":              {Epochs{}, false, 0, 7, cut, 1},
@@ -75,6 +76,9 @@ func TestEpochIsGivenTwice(t *testing.T) {
 		at := e.Position(c.leader, 10)
 		if schema.PositionEpoch(at) != c.want || schema.KafkaOffset(at) != 10 || c.loss != nil && c.loss.Epoch != c.want {
 			t.Errorf("%s: epoch %d, want %d; %+v", name, schema.PositionEpoch(at), c.want, c.loss)
+		}
+		if first := schema.PositionEpoch(e.Position(0, 0)); c.loss != nil && c.loss.Kind == schema.LossRecreated && first <= c.used {
+			t.Errorf("%s: the first records of the topic have epoch %d, which was used", name, first)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
@@ -24,32 +25,55 @@ type source struct {
 //
 // The column counted tells whether a row adds to the number of calls: the first and the third do.
 // KeptResources makes the same selection over rows in memory.
+//
+// A line that came after the row of the check had counted does not count, but it knows how the call ended: the row of the
+// check has its outcome, bytes and kind of observer.
 func keptRows(ctx context.Context, db DB, subject *where) (source, error) {
-	counted := subject.String() + " AND counted"
-	var beside uint64
-	if err := each(ctx, db, "rows beside the counted ones", "SELECT count() FROM calls "+subject.String()+" AND NOT counted", subject.params,
-		func(r driver.Rows) error {
-			return r.Scan(&beside)
-		}); err != nil {
+	var beside, asked uint64
+	if err := each(ctx, db, "rows beside the counted ones", "SELECT countIf(NOT counted), countIf(counted AND observer_kind = 'gate') FROM calls "+
+		subject.String(), subject.params, func(r driver.Rows) error { return r.Scan(&beside, &asked) }); err != nil {
 		return source{}, err
 	}
-	if beside == 0 {
-		return source{"calls " + counted, subject.params}, nil
-	}
+	counted := subject.String() + " AND counted"
 	const columns = "run_id, method, path, route, effect, reversibility, outcome, bytes_out, start_time, " +
-		"observer_kind, sample_weight, late, run_confidence, run_rule, agent_id"
-	sql := fmt.Sprintf(`(SELECT %[1]s, resources, counted FROM calls %[2]s
+		"observer_kind, sample_weight, late, run_confidence, run_rule, agent_id, record_id"
+	from := "calls " + counted
+	if beside > 0 {
+		from = fmt.Sprintf(`(SELECT %[1]s, resources, counted FROM calls %[2]s
 UNION ALL SELECT %[1]s, groupArrayIf(resource, resource != '') AS resources, any(waits) AS counted FROM (
  SELECT *, arrayJoin(if(empty(named), [''], named)) AS resource, CAST(asked AND nth > logged AS Bool) AS waits FROM (
-  SELECT %[1]s, record_id, resources AS named, observer_kind = 'gate' AS asked,
+  SELECT %[1]s, resources AS named, observer_kind = 'gate' AS asked,
    row_number() OVER (PARTITION BY run_id, method, path, asked ORDER BY start_time, record_id) AS nth
   FROM calls %[3]s AND NOT counted
  ) AS b LEFT JOIN (SELECT run_id, method, path, count() AS logged FROM calls %[2]s AND observer_kind != 'gate' GROUP BY run_id, method,
 path) AS l USING (run_id, method, path)
 ) WHERE waits
  OR (run_id, method, path, resource) NOT IN (SELECT run_id, method, path, arrayJoin(if(empty(resources), [''], resources)) FROM calls %[2]s)
-GROUP BY %[1]s, record_id)`, columns, counted, subject.String())
-	return source{sql, subject.params}, nil
+GROUP BY %[1]s)`, columns, counted, subject.String())
+	}
+	if asked > 0 {
+		if beside == 0 {
+			from = "(SELECT " + columns + ", resources, counted FROM " + from + ")"
+		}
+		from = withLateLines(from, counted)
+	}
+	return source{from, subject.params}, nil
+}
+
+// withLateLines joins the rows of the check with the lines of the same runs that came after these had counted. counted is
+// the condition for the subject's counted rows. The lines are looked for in the whole runs: they may name no resource,
+// and start on the other side of an end of the time window.
+func withLateLines(from, counted string) string {
+	return fmt.Sprintf(`(SELECT * REPLACE (if(late_of = '', outcome, late_outcome) AS outcome, if(late_of = '', bytes_out, late_bytes) AS bytes_out,
+ if(late_of = '', observer_kind, late_kind) AS observer_kind)
+FROM %[1]s AS c LEFT JOIN (
+ SELECT attrs['observation_of'] AS late_of, argMin(outcome, rank) AS late_outcome, argMin(bytes_out, rank) AS late_bytes,
+  argMin(observer_kind, rank) AS late_kind
+ FROM (SELECT *, indexOf(['%[3]s'], toString(observer_kind)) AS known, (known = 0, known, record_id) AS rank FROM calls
+  WHERE NOT counted AND observer_kind != 'gate' AND attrs['observation_of'] != ''
+  AND (tenant, run_id) IN (SELECT tenant, run_id FROM calls %[2]s AND observer_kind = 'gate'))
+ GROUP BY late_of
+) AS l ON c.record_id = l.late_of)`, from, counted, strings.Join(onAnswer, "', '"))
 }
 
 // ReportRow contains the fields of a call by which KeptResources selects.

@@ -41,6 +41,9 @@ func mergeObservations(rows []map[string]any) []map[string]any {
 			addResources(line, r)
 			of = text(line, "record_id")
 		}
+		if of != "" && counted[of] != nil && isAsked(counted[of]) {
+			addResources(counted[of], r) // a line that came after the row of the check had counted
+		}
 		if of == "" || counted[of] == nil || !within(r, counted[of]) {
 			out = append(out, r)
 			continue

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -244,4 +245,104 @@ func insertCallSeenByFour(t *testing.T, c *clickhouse.Conn, at time.Time) (query
 		t.Fatal(err)
 	}
 	return run, int(offset)
+}
+
+// A call whose line came after the row of the check had counted is logged: the report does not call it unlogged, and
+// shows how it ended, in the line's words.
+func TestLateLineLeavesTheReportIncomplete(t *testing.T) {
+	c := migrated(t)
+	at := time.Now().Add(-time.Hour).Truncate(time.Second).UTC()
+	run := insertLateLines(t, c, at)
+	for _, s := range []query.Subject{{Kind: "run", Value: run.RunID}, {Kind: "agent", Value: run.AgentID}, {Kind: "resource", Value: "order:1"},
+		{Kind: "resource", Value: "order:2"}, {Kind: "resource", Value: "order:4"}} {
+		var of *query.Run
+		if s.Kind == "run" {
+			of = &run
+		}
+		// The lines start after the end of the window, and their calls before it.
+		report, err := query.TouchedBy(t.Context(), c, s, of, query.Window{Since: at, Until: at.Add(10*time.Second - time.Millisecond)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, r := range report.Resources {
+			got = append(got, fmt.Sprintf("%s ok %d failed %d denied %d bytes %d", r.Resource, r.OK, r.Failed, r.Denied, r.BytesOut))
+		}
+		slices.Sort(got)
+		want := []string{"order:1 ok 0 failed 1 denied 0 bytes 111", "order:2 ok 0 failed 0 denied 1 bytes 222", "order:4 ok 1 failed 0 denied 0 bytes 0"}
+		if s.Kind == "resource" {
+			want = slices.DeleteFunc(want, func(v string) bool { return !strings.HasPrefix(v, s.Value+" ") })
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s touched\n%s\nwant\n%s", s.Value, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		// Only order 4 has no line.
+		if unlogged := s.Kind != "resource" || s.Value == "order:4"; hasCaveat(report, "asked_only") != unlogged || report.Complete == unlogged {
+			t.Errorf("%s: complete %t, caveats %q", s.Value, report.Complete, report.Caveats)
+		} else if text := strings.Join(report.Caveats, " "); unlogged && !strings.Contains(text, "asked_only: 1 calls") {
+			t.Errorf("%s: %s", s.Value, text)
+		}
+	}
+	report, err := query.RunInFull(t.Context(), c, run, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, v := range report.CallList {
+		got = append(got, fmt.Sprint(v["path"], " ", v["outcome"], " ", v["status"], " ", v["bytes_out"]))
+	}
+	if want := "/orders/1 server_error 500 111, /orders/2 denied 403 222, /orders/4 <nil> <nil> <nil>"; strings.Join(got, ", ") != want {
+		t.Errorf("the run shows %s, want %s", strings.Join(got, ", "), want)
+	}
+}
+
+// insertLateLines stitches and stores three calls that the check let through. The lines of two come ten minutes later; a
+// sidecar logs the first one, too.
+func insertLateLines(t *testing.T, c *clickhouse.Conn, at time.Time) query.Run {
+	t.Helper()
+	p := stitch.NewPartition(0, stitch.DefaultLimits())
+	offset, touches := int64(0), clickhouse.TouchesTable.NewBlock()
+	seen := func(n int, kind schema.ObserverKind, outcome schema.Outcome, status uint16, bytes uint64) {
+		offset++
+		v := schema.Call{Source: schema.Source{Topic: kind.String()}, Pos: schema.Position{Offset: offset}, Tenant: "default",
+			RoutingKey: "g:team/bot", RunKey: "task-8", Start: at.Add(time.Duration(n) * time.Second).UnixNano(), DurationNs: -1,
+			ObserverKind: kind, Observer: kind.String(), Format: kind.String() + "/1", Method: "DELETE", Path: fmt.Sprint("/orders/", n),
+			Route: "/orders/{id}", RouteKey: "/orders/{}", Status: status, Outcome: outcome, RequestID: fmt.Sprint("q-", n),
+			AgentID: "team/bot", AgentTrust: schema.TrustInfrastructure, Effect: schema.EffectDelete, Reversibility: schema.Irreversible,
+			ReversibilitySource: schema.ProvenanceMethod, BytesOut: bytes, Resources: []schema.Resource{{Type: "order", ID: fmt.Sprint(n)}}}
+		if kind == schema.ObserverGate {
+			v.Source.Topic = "flyball.check/p"
+		} else {
+			v.Start += int64(10 * time.Second)
+		}
+		p.Apply(&v, offset)
+		touches.AppendValue(schema.Touch{Tenant: "default", Resource: v.Resources[0], RunID: v.RunID, Effect: v.Effect,
+			Reversibility: v.Reversibility, First: v.Start, Last: v.Start})
+		insertCalls(t, c, v)
+	}
+	for _, n := range []int{1, 2, 4} {
+		seen(n, schema.ObserverGate, schema.OutcomeUnknown, 0, 0)
+	}
+	p.AdvanceLogClock(at.Add(10 * time.Minute).UnixNano())
+	if err := p.EachAskedOnly(offset, func(_ *stitch.Run, v *schema.Call) { insertCalls(t, c, *v) }); err != nil {
+		t.Fatal(err)
+	}
+	seen(1, schema.ObserverGateway, schema.OutcomeServerError, 500, 111)
+	seen(1, schema.ObserverSidecar, schema.OutcomeServerError, 500, 999)
+	seen(2, schema.ObserverGateway, schema.OutcomeDenied, 403, 222)
+	runs := clickhouse.RunsTable.NewBlock()
+	for _, r := range p.TakeChanged(nil) {
+		s := r.Snapshot()
+		runs.Append(&s)
+	}
+	for _, b := range []clickhouse.Rows{runs, touches} {
+		if err := c.Insert(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run, err := query.ResolveRun(t.Context(), c, "task-8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run
 }
