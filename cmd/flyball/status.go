@@ -337,6 +337,9 @@ func lagRow(row func(...any), r *app.ReaderLag) {
 	if r.Deleted > 0 {
 		notes = append(notes, fmt.Sprintf("%d MORE WERE DELETED before they were read", r.Deleted))
 	}
+	if r.EndsLost > 0 {
+		notes = append(notes, fmt.Sprintf("%d PARTITIONS LOST THEIR ENDS, which were read", r.EndsLost))
+	}
 	records := fmt.Sprintf("%d records", r.Records)
 	if r.Error != "" {
 		records = "unknown"
