@@ -18,6 +18,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
 )
 
@@ -98,14 +99,14 @@ type fixture struct {
 	config string
 	addr   string
 	db     fakeDB
-	log    *backlog          // of Kafka; nil: Kafka does not answer
+	log    *app.Backlog      // of Kafka; nil: Kafka does not answer
 	api    map[string]string // responses by method and path: the body of a 200, or "CODE detail"
 	got    []string          // requests that changed something, with their bodies
 }
 
 func newFixture(t *testing.T, extra string) *fixture {
 	t.Helper()
-	f := &fixture{t: t, api: map[string]string{}, log: &backlog{asOf: at("2026-11-20 10:10:00")}}
+	f := &fixture{t: t, api: map[string]string{}, log: &app.Backlog{AsOf: at("2026-11-20 10:10:00")}}
 	server := httptest.NewServer(http.HandlerFunc(f.serve))
 	t.Cleanup(server.Close)
 	f.addr = strings.TrimPrefix(server.URL, "http://")
@@ -151,7 +152,7 @@ func (f *fixture) run(args ...string) (code int, stdout, stderr string) {
 			return nil, errors.New("no database answers")
 		}
 		return f.db, nil
-	}, readBacklog: func(context.Context, config.Config, database) (*backlog, error) {
+	}, readBacklog: func(context.Context, config.Config, database) (*app.Backlog, error) {
 		if f.log == nil {
 			return nil, errors.New("no broker answers")
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"flyball/cmd/internal/app"
 	"flyball/schema/clickhouse/query"
 )
 
@@ -197,16 +198,16 @@ func TestReports(t *testing.T) {
 	}
 	nearNobody := fakeDB{{in: "SELECT kind, value", rows: [][]any{{"agent", "nobody/bot", "part", at("2026-11-20 10:00:00")}}}}
 	nearNightly := fakeDB{{in: "SELECT kind, value", rows: [][]any{{"run", "nightly", "spelling", at("2026-11-20 10:00:00")}}}}
-	caughtUp := &backlog{asOf: at("2026-11-20 10:10:00")}
-	behind := &backlog{unread: []query.Unread{{Part: "ingest", Topic: "gateway-logs", Partition: 0, Records: 12},
+	caughtUp := &app.Backlog{AsOf: at("2026-11-20 10:10:00")}
+	behind := &app.Backlog{Unread: []query.Unread{{Part: "ingest", Topic: "gateway-logs", Partition: 0, Records: 12},
 		{Part: "store", Topic: "flyball.calls", Partition: 3, Records: 2}},
-		lost: []string{"log_lost: 7 records of gateway-logs/1 were deleted before flyball-ingest had read them; calls may be among them"}}
+		Lost: []string{"log_lost: 7 records of gateway-logs/1 were deleted before flyball-ingest had read them; calls may be among them"}}
 	for name, r := range map[string]struct {
 		args  []string
 		db    fakeDB
 		api   map[string]string
 		forms []string
-		log   *backlog
+		log   *app.Backlog
 	}{
 		"touched":          {[]string{"touched", "nightly"}, touchedDB("order:9"), metrics, []string{"table", "json", "csv"}, caughtUp},
 		"touched-by-agent": {[]string{"touched", "--agent", "billing/bot"}, touchedDB("order:9"), metrics, []string{"table"}, caughtUp},
@@ -351,5 +352,31 @@ func TestStatusOfAnOlderProcessIsReadAsFarAsItGoes(t *testing.T) {
 	}
 	if code != exitIncomplete {
 		t.Errorf("exit %d, want 3", code)
+	}
+}
+
+// The lag of detect falls with its checkpoints alone. Whether all calls are stored is known to the
+// process that answers.
+func TestRemoteReportIsIncompleteUntilTheCheckpoint(t *testing.T) {
+	const lag = `{"lag":{"readers":[{"reader":"ingest"},{"reader":"detect","topic":"flyball.calls","records":70},{"reader":"store"},` +
+		`{"reader":"store-dead"}]}}`
+	const asOf = `"as_of":"2026-11-20T10:10:00Z"}`
+	for name, r := range map[string]struct{ unread, want string }{
+		"all stored":       {`{"unread":[],` + asOf, "complete"},
+		"some are unread":  {`{"unread":[{"part":"detect","topic":"flyball.calls","partition":3,"records":2}],` + asOf, "detect is 2 records behind"},
+		"not known":        {`{"error":"no broker answers","unread":[],` + asOf, "no broker answers"},
+		"says nothing":     {`{}`, "says nothing"},
+		"an older version": {`404 not found`, "older version"},
+	} {
+		f, c := newFixture(t, ""), newClient(t)
+		c.db = touchedDB("order:9")
+		f.api["GET /v1/process"], f.api["GET /v1/unread"] = lag, r.unread
+		c.mustRun("profile", "add", "there", "--control", "http://"+f.addr, "--clickhouse", "ch:9000", "--token-file",
+			c.file("t", productionToken))
+		_, out, errs := c.run("touched", "nightly", "-o", "json", "--profile", "there")
+		late := strings.Contains(out, "ingest_lag") || strings.Contains(out, "lag_unknown")
+		if !strings.Contains(out, r.want) || late == (name == "all stored") {
+			t.Errorf("%s: %s%s, want %s", name, out, errs, r.want)
+		}
 	}
 }

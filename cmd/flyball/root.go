@@ -26,7 +26,7 @@ type options struct {
 	controlURL, tokenFile, profile            string
 
 	openDatabase func(config.Config) (database, error)
-	readBacklog  func(context.Context, config.Config, database) (*backlog, error)
+	readBacklog  func(context.Context, config.Config, database) (*app.Backlog, error)
 }
 
 func newRoot() *cobra.Command {

@@ -338,6 +338,9 @@ func lagRow(row func(...any), r *app.ReaderLag) {
 	if r.Deleted > 0 {
 		notes = append(notes, fmt.Sprintf("%d deleted before they were read", r.Deleted))
 	}
+	if r.EndsLost > 0 {
+		notes = append(notes, plural(r.EndsLost, "partition")+" lost their ends, which were read")
+	}
 	records := plural(r.Records, "record")
 	if r.Error != "" {
 		records = "unknown"

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/report"
 	"flyball/detect/enforce/api"
 	"flyball/schema/clickhouse"
@@ -141,7 +142,7 @@ func masked(secret string) string {
 
 // completeness is what was known about missing data when a report was read.
 type completeness struct {
-	backlog  *backlog // nil: not known, for the reason in unknown
+	backlog  *app.Backlog // nil: not known, for the reason in unknown
 	unknown  string
 	pending  int   // steps of the migration that were not applied
 	running  int   // changes of tables that ClickHouse has not finished
@@ -210,11 +211,11 @@ func (d *completeness) addTo(t *query.Touched) {
 		t.AddLagUnknownCaveat(d.unknown)
 		return
 	}
-	t.AddUnread(d.backlog.unread)
-	for _, text := range d.backlog.lost {
+	t.AddUnread(d.backlog.Unread)
+	for _, text := range d.backlog.Lost {
 		t.AddCaveat(text)
 	}
-	if len(d.backlog.unread) == 0 {
-		t.AsOf = query.Time{Time: d.backlog.asOf}
+	if len(d.backlog.Unread) == 0 {
+		t.AsOf = query.Time{Time: d.backlog.AsOf}
 	}
 }

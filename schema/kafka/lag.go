@@ -28,6 +28,9 @@ type PartitionLag struct {
 	// do not count here but in Deleted.
 	Records int64
 	Deleted int64 // records that were deleted before the group handled them
+	// Ahead is how far the committed offset is beyond the end: the log lost its end, or the topic was made
+	// anew. Then what the group has read is not in the log, and Records are all that the log holds.
+	Ahead int64
 	// Never is true if the group has never committed an offset of this partition: then every record
 	// in it counts.
 	Never bool
@@ -77,11 +80,36 @@ func ReadLag(ctx context.Context, adm *kadm.Client, groups []GroupTopics) ([]Par
 		default:
 			return nil, fmt.Errorf("read the committed offsets of group %s: %w", g.Group, err)
 		}
+		if err := readAgain(ctx, adm, ends, committed); err != nil {
+			return nil, err
+		}
 		for _, topic := range g.Topics {
 			out = append(out, topicLag(g.Group, topic, starts[topic], ends[topic], committed[topic])...)
 		}
 	}
 	return out, nil
+}
+
+// readAgain reads the ends anew that committed offsets are beyond: records may have come between both
+// readings.
+func readAgain(ctx context.Context, adm *kadm.Client, ends kadm.ListedOffsets, committed kadm.OffsetResponses) error {
+	var topics []string
+	ends.Each(func(e kadm.ListedOffset) {
+		if c, ok := committed.Lookup(e.Topic, e.Partition); ok && c.Err == nil && e.Err == nil && c.At > e.Offset {
+			topics = append(topics, e.Topic)
+		}
+	})
+	if len(topics) == 0 {
+		return nil
+	}
+	slices.Sort(topics)
+	topics = slices.Compact(topics)
+	now, err := adm.ListEndOffsets(ctx, topics...)
+	if err != nil {
+		return fmt.Errorf("read the ends of %s: %w", strings.Join(topics, ", "), err)
+	}
+	now.Each(func(e kadm.ListedOffset) { ends[e.Topic][e.Partition] = e })
+	return nil
 }
 
 // topicLag returns the lag of a group in each partition of a topic.
@@ -115,13 +143,17 @@ func (l *PartitionLag) set(start, end, committed int64, known bool) {
 		l.Deleted = max(start-committed, 0)
 		l.Next = max(start, committed)
 	}
+	if l.Next > end {
+		l.Ahead, l.Next = l.Next-end, start
+	}
 	l.Records = max(end-l.Next, 0)
 }
 
 // Advance accounts for records that a live member has handled and not committed yet: next is the
-// offset of the first record that it has not handled.
+// offset of the first record that it has not handled. After the log has lost its end, an offset beyond it
+// is of the lost records.
 func (l *PartitionLag) Advance(next int64) {
-	if l.Err == nil && next > l.Next {
+	if l.Err == nil && next > l.Next && (l.Ahead == 0 || next <= l.End) {
 		l.Next = next
 		l.Records = max(l.End-next, 0)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // lagOf reads the lag of group g in topic t, by partition.
@@ -88,7 +89,7 @@ func TestLagCountsWhatIsThere(t *testing.T) {
 		{"all read", 10, 30, 30, true, 0, 0},
 		{"some unread", 10, 30, 25, true, 5, 0},
 		{"deleted before it was read", 10, 30, 4, true, 20, 6},
-		{"the log lost its end", 0, 30, 40, true, 0, 0},
+		{"the log lost its end", 5, 30, 40, true, 25, 0},
 		{"empty", 10, 10, 0, false, 0, 0},
 	} {
 		var l PartitionLag
@@ -96,6 +97,44 @@ func TestLagCountsWhatIsThere(t *testing.T) {
 		if l.Records != c.records || l.Deleted != c.deleted || l.Never == c.known {
 			t.Errorf("%s: %+v, want %d records, %d deleted", c.name, l, c.records, c.deleted)
 		}
+	}
+}
+
+// Whoever had read further than the log goes now has read nothing of what is in it.
+func TestLagIsZeroAfterTheTopicWasMadeAnew(t *testing.T) {
+	b := newBench(t, 1, "t")
+	client := b.client(t, "test")
+	produce(t, client, 0, 5)
+	commit(t, client, 0, 40)
+	got := lagOf(t, client, "t")
+	if got[0].Records != 5 || got[0].Ahead != 35 || got[0].Err != nil {
+		t.Fatalf("%+v, want the 5 records of the log, 35 lost", got[0])
+	}
+	got[0].Advance(40)
+	if got[0].Records != 5 {
+		t.Fatalf("a member that read the lost records: %+v, want 5", got[0])
+	}
+	got[0].Advance(2)
+	if got[0].Records != 3 {
+		t.Fatalf("a member that reads the log: %+v, want 3", got[0])
+	}
+}
+
+// The end is read before the committed offset, which traffic moves on between both.
+func TestCommitAfterTheEndWasReadIsCalledALoss(t *testing.T) {
+	b := newBench(t, 1, "t")
+	client, other := b.client(t, "test"), b.client(t, "other")
+	produce(t, client, 0, 5)
+	commit(t, client, 0, 5)
+	b.ControlKey(int16(kmsg.OffsetFetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+		b.SleepControl(func() {
+			produce(t, other, 0, 3)
+			commit(t, other, 0, 8)
+		})
+		return nil, nil, false
+	})
+	if got := lagOf(t, client, "t"); got[0].Records != 0 || got[0].Ahead != 0 || got[0].End != 8 {
+		t.Fatalf("%+v, want nothing unread and nothing lost", got[0])
 	}
 }
 

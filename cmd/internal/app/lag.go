@@ -41,6 +41,9 @@ type ReaderLag struct {
 	NeverRead int `json:"never_read,omitempty"`
 	// Deleted is how many records retention deleted before the reader handled them.
 	Deleted int64 `json:"deleted,omitempty"`
+	// EndsLost is the number of partitions that end before what the reader has read: they lost their ends,
+	// or the topic was made anew. All that they hold counts as unread.
+	EndsLost int `json:"ends_lost,omitempty"`
 	// NoSuchTopic: the topic does not exist, so nothing waits in it.
 	NoSuchTopic bool `json:"no_such_topic,omitempty"`
 	// Error is why the lag of at least one partition is not known; Records are those of the others.
@@ -205,7 +208,7 @@ func (l *lagReader) fetch(ctx context.Context) ([]kafka.PartitionLag, error) {
 	}
 	for i := range parts {
 		p := &parts[i]
-		if l.markers[keyOf(p)] == p.End {
+		if p.Ahead == 0 && l.markers[keyOf(p)] == p.End {
 			p.Advance(p.End)
 		}
 	}
@@ -271,6 +274,9 @@ func (l *lagReader) summary(ctx context.Context) Lag {
 		}
 		r.Records += p.Records
 		r.Deleted += p.Deleted
+		if p.Ahead > 0 {
+			r.EndsLost++
+		}
 		r.Seconds = max(r.Seconds, l.seconds(p))
 		if p.Never && p.Records > 0 {
 			r.NeverRead++

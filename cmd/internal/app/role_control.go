@@ -99,8 +99,12 @@ func (p *process) enforcement() (*enforcement, error) {
 	if c.Control.WithoutManifest == config.WithoutManifestAskWhileLearning {
 		co.Learning = p.learned.isLearning
 	}
+	unread := &sharedBacklog{now: time.Now, read: func(ctx context.Context) (*Backlog, error) {
+		return readBacklog(ctx, p.kafka, c, p.database)
+	}}
 	ao := api.Options{Registered: p.registry.registered, LinkKey: schema.Secret(p.key), Findings: listFindings(p.database),
 		Process:     func(ctx context.Context) any { return p.status(ctx) },
+		Unread:      func(ctx context.Context) any { return unread.get(ctx) },
 		FindFinding: findFinding(p.database)}
 	if co.Token, err = checkToken(c); err != nil {
 		return nil, err

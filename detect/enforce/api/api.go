@@ -74,6 +74,8 @@ type Options struct {
 	Findings func(ctx context.Context, tenants []string, limit int) (any, error)
 	// Process returns what the process of this point runs; nil: it is not served.
 	Process func(ctx context.Context) any
+	// Unread returns what is in Kafka and not in the database; nil: it is not served.
+	Unread func(ctx context.Context) any
 	// FindFinding returns the ids of a tenant's findings that an id, the beginning of one, or a run
 	// fits, and the verdict in force on it if it is one (nil: none); nil: findings are not looked up.
 	FindFinding func(ctx context.Context, tenant, term string) (ids []string, verdict *schema.Verdict, err error)

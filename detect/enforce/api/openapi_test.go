@@ -19,6 +19,7 @@ func TestDocumentChangesUnseen(t *testing.T) {
 	c := newAPI(t, func(o *enforcetest.Options) {
 		o.Findings = func(context.Context, []string, int) (any, error) { return nil, nil }
 		o.Process = func(context.Context) any { return nil }
+		o.Unread = o.Process
 	})
 	got := enforcetest.Serve(c, "GET", "/openapi.json", "").Body.Bytes()
 	const golden = "testdata/openapi.json"

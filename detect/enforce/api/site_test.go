@@ -33,7 +33,7 @@ func assemble(t testing.TB, o enforcetest.Options) (*point.Point, *check.Checker
 	}
 	s, err := newServer(Options{State: p, Log: p.Log(), Runs: runs, Names: names, Point: o.Name, Tenant: "t", Tokens: tokens, Armed: o.Armed,
 		Budget: o.Budget, LinkKey: o.LinkKey, Findings: o.Findings, Process: o.Process, FindFinding: o.FindFinding, Now: o.Now,
-		Logger:     o.Logger,
+		Logger: o.Logger, Unread: o.Unread,
 		Registerer: o.Registry})
 	if err != nil {
 		t.Fatal(err)

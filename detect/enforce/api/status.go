@@ -31,6 +31,11 @@ func (s *status) operations() []operation {
 			summary: "What the process of this point runs: its configuration as it started, its parts, and the lag of every reader",
 			serve:   func(x *exchange) { x.respond(s.o.Process(x.r.Context())) }})
 	}
+	if s.o.Unread != nil {
+		out = append(out, operation{method: http.MethodGet, path: "/v1/unread", id: "unread", role: Viewer, answer: map[string]any{},
+			summary: "What was in Kafka when the request came and is not in the database after a wait of a few seconds",
+			serve:   func(x *exchange) { x.respond(s.o.Unread(x.r.Context())) }})
+	}
 	return out
 }
 

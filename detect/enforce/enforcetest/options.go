@@ -37,6 +37,7 @@ type Options struct {
 	LinkKey     schema.Secret
 	Findings    func(ctx context.Context, tenants []string, limit int) (any, error)
 	Process     func(ctx context.Context) any
+	Unread      func(ctx context.Context) any
 	FindFinding func(ctx context.Context, tenant, term string) ([]string, *schema.Verdict, error)
 
 	Now      func() time.Time
