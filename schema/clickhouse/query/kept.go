@@ -30,8 +30,9 @@ type source struct {
 // check has its outcome, bytes and kind of observer.
 func keptRows(ctx context.Context, db DB, subject *where) (source, error) {
 	var beside, asked uint64
-	if err := each(ctx, db, "rows beside the counted ones", "SELECT countIf(NOT counted), countIf(counted AND observer_kind = 'gate') FROM calls "+
-		subject.String(), subject.params, func(r driver.Rows) error { return r.Scan(&beside, &asked) }); err != nil {
+	sql := "SELECT countIf(NOT counted), countIf(counted AND observer_kind = 'gate') FROM calls " + subject.String()
+	if err := each(ctx, db, "rows beside the counted ones", sql, subject.params,
+		func(r driver.Rows) error { return r.Scan(&beside, &asked) }); err != nil {
 		return source{}, err
 	}
 	counted := subject.String() + " AND counted"

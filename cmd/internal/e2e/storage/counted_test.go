@@ -253,8 +253,8 @@ func TestLateLineLeavesTheReportIncomplete(t *testing.T) {
 	c := migrated(t)
 	at := time.Now().Add(-time.Hour).Truncate(time.Second).UTC()
 	run := insertLateLines(t, c, at)
-	for _, s := range []query.Subject{{Kind: "run", Value: run.RunID}, {Kind: "agent", Value: run.AgentID}, {Kind: "resource", Value: "order:1"},
-		{Kind: "resource", Value: "order:2"}, {Kind: "resource", Value: "order:4"}} {
+	for _, s := range []query.Subject{{Kind: "run", Value: run.RunID}, {Kind: "agent", Value: run.AgentID},
+		{Kind: "resource", Value: "order:1"}, {Kind: "resource", Value: "order:2"}, {Kind: "resource", Value: "order:4"}} {
 		var of *query.Run
 		if s.Kind == "run" {
 			of = &run
@@ -269,7 +269,8 @@ func TestLateLineLeavesTheReportIncomplete(t *testing.T) {
 			got = append(got, fmt.Sprintf("%s ok %d failed %d denied %d bytes %d", r.Resource, r.OK, r.Failed, r.Denied, r.BytesOut))
 		}
 		slices.Sort(got)
-		want := []string{"order:1 ok 0 failed 1 denied 0 bytes 111", "order:2 ok 0 failed 0 denied 1 bytes 222", "order:4 ok 1 failed 0 denied 0 bytes 0"}
+		want := []string{"order:1 ok 0 failed 1 denied 0 bytes 111", "order:2 ok 0 failed 0 denied 1 bytes 222",
+			"order:4 ok 1 failed 0 denied 0 bytes 0"}
 		if s.Kind == "resource" {
 			want = slices.DeleteFunc(want, func(v string) bool { return !strings.HasPrefix(v, s.Value+" ") })
 		}
