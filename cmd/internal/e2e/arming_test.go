@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"flyball/cmd/internal/realparts"
 )
 
 // agentLine is an entry in the output of `flyball agents -o json`.
@@ -109,7 +111,7 @@ func TestArmedByCommandIsEnforcedWithoutARestartAndAFileIsNot(t *testing.T) {
 	}
 
 	// Without a reachable point the command shows no arming.
-	t.Setenv("FLYBALL_CONTROL_LISTEN", fmt.Sprintf("127.0.0.1:%d", freePort(t)))
+	t.Setenv("FLYBALL_CONTROL_LISTEN", fmt.Sprintf("127.0.0.1:%d", realparts.FreePort(t)))
 	if a := f.enforcementOf("fleet/a4"); a.Armed != nil || a.Enforcement != "" {
 		t.Errorf("no point answers, and agents says %+v", a)
 	}

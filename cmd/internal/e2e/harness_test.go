@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -22,6 +21,7 @@ import (
 
 	engine "flyball/cmd/internal/embedded/clickhouse"
 	"flyball/cmd/internal/embedded/clickhouse/enginetest"
+	"flyball/cmd/internal/realparts"
 	"flyball/cmd/internal/tiers"
 )
 
@@ -85,7 +85,7 @@ func install(t *testing.T, kafka, clickhouse string, extra ...string) *flyball {
 	t.Helper()
 	f := &flyball{t: t, dir: t.TempDir(), ports: map[string]int{}, role: "up", outside: kafka}
 	for _, name := range []string{"kafka", "clickhouse", "control", "check", "grpc", "metrics"} {
-		f.ports[name] = freePort(t)
+		f.ports[name] = realparts.FreePort(t)
 	}
 	if clickhouse == "" {
 		engines.Store(fmt.Sprintf("127.0.0.1:%d", f.ports["clickhouse"]), filepath.Join(f.dir, "data"))
@@ -135,15 +135,6 @@ func engineData(addr string) string {
 	data, _ := engines.Load(addr)
 	s, _ := data.(string)
 	return s
-}
-
-func freePort(t *testing.T) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func (f *flyball) tail(n int) string {

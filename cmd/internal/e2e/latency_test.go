@@ -22,6 +22,8 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"flyball/cmd/internal/realparts"
 )
 
 // load sends records at a fixed rate (open loop) until it is stopped: a slow Flyball does not
@@ -268,7 +270,7 @@ func TestMeasureCheckOnOneCore(t *testing.T) {
 	})
 	// The cost of gRPC, this machine and these clients: a server that only responds.
 	null := exec.Command(os.Args[0])
-	at := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	at := fmt.Sprintf("127.0.0.1:%d", realparts.FreePort(t))
 	null.Env = append(os.Environ(), "FLYBALL_TEST_NULL_CHECK="+at)
 	if err := null.Start(); err != nil {
 		t.Fatal(err)

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"flyball/cmd/internal/realparts"
 )
 
 // deployment has each role in a process of its own, one or two of detect, and Kafka in the test.
@@ -47,7 +49,7 @@ type reportOn struct {
 // deploy starts Kafka, the engine and the roles that store calls.
 func deploy(t *testing.T) *deployment {
 	t.Helper()
-	port := freePort(t)
+	port := realparts.FreePort(t)
 	k, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port), kfake.SeedTopics(2, "gateway-logs"))
 	if err != nil {
 		t.Fatal(err)

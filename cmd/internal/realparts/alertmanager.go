@@ -27,7 +27,7 @@ func StartAlertmanager(t testing.TB) *Alertmanager {
 	if err := os.WriteFile(config, []byte("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	a := &Alertmanager{URL: fmt.Sprintf("http://127.0.0.1:%d", freePort(t))}
+	a := &Alertmanager{URL: fmt.Sprintf("http://127.0.0.1:%d", FreePort(t))}
 	p := launch(t, filepath.Join(dir, "alertmanager.log"), "prometheus-alertmanager", "--config.file="+config, "--storage.path="+dir,
 		"--web.listen-address="+a.URL[len("http://"):], "--cluster.listen-address=")
 	t.Cleanup(func() { p.stop(syscall.SIGTERM) })

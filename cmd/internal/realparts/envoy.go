@@ -63,7 +63,7 @@ func StartEnvoy(t testing.TB, upstream string) *Envoy {
 	}
 	tiers.Ran("envoy")
 	dir := t.TempDir()
-	port := freePort(t)
+	port := FreePort(t)
 	e := &Envoy{URL: fmt.Sprintf("http://127.0.0.1:%d", port), Log: filepath.Join(dir, "access.json")}
 	config := filepath.Join(dir, "envoy.json")
 	b, err := json.Marshal(bootstrap(port, e.Log, upstream))

@@ -57,7 +57,7 @@ var logins = [][2]string{
 func StartGateway(t testing.TB, name, folder, upstream, check, grpc string) *Gateway {
 	t.Helper()
 	dir := t.TempDir()
-	port := freePort(t)
+	port := FreePort(t)
 	g := &Gateway{Name: name, URL: fmt.Sprintf("http://127.0.0.1:%d", port), Log: filepath.Join(dir, "access.jsonl")}
 	portOf := func(addr string) string { _, p, _ := net.SplitHostPort(addr); return p }
 	fill := strings.NewReplacer("127.0.0.1:10000", fmt.Sprintf("127.0.0.1:%d", port), "http://:10000", fmt.Sprintf("http://:%d", port),

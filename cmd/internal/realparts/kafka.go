@@ -78,7 +78,7 @@ func startKafka(t testing.TB, secured *SecuredListeners) *Kafka {
 		missing(t, "kafka", err)
 	}
 	tiers.Ran("kafka")
-	k := &Kafka{t: t, libs: libs, dir: t.TempDir(), port: freePort(t), ctl: freePort(t), secured: secured}
+	k := &Kafka{t: t, libs: libs, dir: t.TempDir(), port: FreePort(t), ctl: FreePort(t), secured: secured}
 	for name, text := range map[string]string{"kafka.properties": k.properties(), "log4j2.properties": quietLog} {
 		if err := os.WriteFile(filepath.Join(k.dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)

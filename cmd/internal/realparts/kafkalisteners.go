@@ -35,7 +35,7 @@ type SecuredListeners struct {
 // the test.
 func StartSecuredKafka(t testing.TB) (*Kafka, *SecuredListeners) {
 	t.Helper()
-	addr := func() string { return fmt.Sprintf("127.0.0.1:%d", freePort(t)) }
+	addr := func() string { return fmt.Sprintf("127.0.0.1:%d", FreePort(t)) }
 	dir := t.TempDir()
 	s := &SecuredListeners{TLS: addr(), SASL: addr(), SASLTLS: addr(), CA: filepath.Join(dir, "ca.pem"),
 		keystore: filepath.Join(dir, "keystore.pem")}

@@ -52,7 +52,7 @@ func StartProxies(t testing.TB, upstream, nginxLog string) []*Proxy {
 		if err := os.Mkdir(home, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		port := freePort(t)
+		port := FreePort(t)
 		fill := strings.NewReplacer("NGINXLOG", strings.ReplaceAll(nginxLog, "LOG", filepath.Join(home, "deploy.jsonl")), "DIR", home, "PORT",
 			fmt.Sprint(port), "UPSTREAM", upstream, "CONFIG", filepath.Join(home, "config"))
 		if err := os.WriteFile(filepath.Join(home, "config"), []byte(fill.Replace(p.config)), 0o644); err != nil {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -22,6 +21,7 @@ import (
 
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
+	"flyball/cmd/internal/realparts"
 	"flyball/detect/enforce/api"
 	"flyball/ingest/decode"
 	"flyball/schema"
@@ -64,15 +64,6 @@ var routes = []config.Route{
 	{Method: "POST", Template: "/v1/refunds", Effect: pays, Reversibility: irreversible, Amount: "arg:amount", Currency: "arg:currency"},
 }
 
-func freePort(t testing.TB) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 func newPoint(t testing.TB) *testPoint {
 	t.Helper()
 	k, err := kfake.NewCluster(kfake.NumBrokers(1))
@@ -80,7 +71,7 @@ func newPoint(t testing.TB) *testPoint {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	listen := func() string { return fmt.Sprintf("127.0.0.1:%d", freePort(t)) }
+	listen := func() string { return fmt.Sprintf("127.0.0.1:%d", realparts.FreePort(t)) }
 	c := config.Default()
 	c.Data, c.SecretKeyFile = dir, filepath.Join(dir, "key")
 	c.Kafka.Brokers, c.Kafka.Partitions = k.ListenAddrs(), 2
