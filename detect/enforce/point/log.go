@@ -31,7 +31,7 @@ var (
 	// ErrTooManyClaims: too many commands of callers of this standing wait for the log.
 	ErrTooManyClaims = errors.New("too many claims wait for the log")
 	// ErrLogUnreachable: the log is unreachable, so nothing was written.
-	ErrLogUnreachable = errors.New("Kafka does not answer")
+	ErrLogUnreachable = errors.New("the log of commands does not answer")
 	// ErrNotOpen: Point.Run has not opened the log yet.
 	ErrNotOpen = errors.New("the log is not open")
 )
