@@ -99,10 +99,10 @@ func (r *registry) reload(c config.Config, state *fileState, log *slog.Logger) f
 	if c.File == "" {
 		return waitForEnd
 	}
+	last := readStamp(c.File) // a change while the other parts start is noticed
 	return func(ctx context.Context) error {
 		tick := time.NewTicker(reloadInterval)
 		defer tick.Stop()
-		last := readStamp(c.File)
 		for {
 			select {
 			case <-ctx.Done():
