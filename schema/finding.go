@@ -182,13 +182,15 @@ type Finding struct {
 	ExpectedRuns uint64 `json:"expected_runs,omitempty"`
 	// BeyondData is true if no clean run reached the score: the rate is then estimated
 	// from the fitted tail.
-	BeyondData bool           `json:"beyond_data,omitempty"`
-	Baseline   string         `json:"baseline"` // version
-	Summary    string         `json:"summary"`  // one sentence that describes the finding
-	Evidence   []Contribution `json:"evidence"`
-	DelayCalls uint64         `json:"delay_calls"` // calls from onset to this version
-	Exposure   Exposure       `json:"exposure"`
-	Touched    Touched        `json:"touched"`
+	BeyondData bool   `json:"beyond_data,omitempty"`
+	Baseline   string `json:"baseline"` // version
+	// Acquaintance is how well the baseline knew the caller; empty: not recorded.
+	Acquaintance Acquaintance   `json:"acquaintance,omitempty"`
+	Summary      string         `json:"summary"` // one sentence that describes the finding
+	Evidence     []Contribution `json:"evidence"`
+	DelayCalls   uint64         `json:"delay_calls"` // calls from onset to this version
+	Exposure     Exposure       `json:"exposure"`
+	Touched      Touched        `json:"touched"`
 	// Decision is the decision that policy made at this version, if any.
 	Decision *Decision `json:"decision,omitempty"`
 	Reason   string    `json:"reason,omitempty"` // why it was closed

@@ -1,0 +1,39 @@
+package baseline
+
+import "flyball/schema"
+
+// Limits of the classes of acquaintance.
+const (
+	// MinPeerRuns is the minimum number of runs of a known peer group, and MinPeerAgents the minimum number of
+	// agents with MinAgentRuns runs in it. One agent alone does not show how much agents of its kind differ.
+	MinPeerRuns   = 60
+	MinPeerAgents = 2
+)
+
+// Acquaintance returns the class of an agent by its key (AgentKey, or the key of a version or task type) and its
+// peer group. It depends on the baseline alone. b may be nil.
+func (b *Baseline) Acquaintance(key, group string) schema.Acquaintance {
+	switch {
+	case b == nil || b.Runs == 0:
+		return schema.NothingLearned
+	case b.Lengths.Agents[agentFromKey(key)].N >= MinAgentRuns:
+		return schema.KnownAgent
+	case b.knowsPeers(group):
+		return schema.NewAgent
+	}
+	return schema.NewPopulation
+}
+
+// knowsPeers reports whether a peer group has enough runs of enough agents.
+func (b *Baseline) knowsPeers(group string) bool {
+	if b.Lengths.Groups[group].N < MinPeerRuns {
+		return false
+	}
+	agents := 0
+	for key := range b.Distinct.Within[group] {
+		if !isPartKey(key) && b.Lengths.Agents[key].N >= MinAgentRuns {
+			agents++
+		}
+	}
+	return agents >= MinPeerAgents
+}
