@@ -162,7 +162,7 @@ func (o Options) cast() (history, live []run, w runaway, err error) {
 	if err != nil {
 		return nil, nil, w, err
 	}
-	history, live = split(all, r)
+	history, live, _ = split(all, r)
 	w, live, err = choose(live, r)
 	return history, live, w, err
 }
