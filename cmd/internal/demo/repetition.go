@@ -1,6 +1,9 @@
 package demo
 
-import "regexp"
+import (
+	"fmt"
+	"regexp"
+)
 
 // repetition counts what of a run repeats.
 type repetition struct {
@@ -18,6 +21,12 @@ type request struct {
 	arguments    string
 }
 
+// answered is a request and its answer.
+type answered struct {
+	request
+	status, sent int
+}
+
 // inLog is a request as the gateway's log has it: by method, path and the size of its body.
 func inLog(c *call) request { return request{method: c.Method, path: c.Path, body: c.Body} }
 
@@ -26,12 +35,13 @@ func inRecord(c *call) request {
 	return request{method: c.Method, path: c.Path, body: c.Body, arguments: c.Arguments}
 }
 
+func (r repetition) String() string {
+	return fmt.Sprintf("%d of %d repeat an earlier one with the same answer, one call up to %d times, "+
+		"%d failures of one method and path, %d that differ at most in digits of the path", r.repeats, r.calls, r.same, r.failed, r.similar)
+}
+
 // count counts the repetition of calls whose requests are told apart by identity.
 func count(calls []call, identity func(*call) request) repetition {
-	type answered struct {
-		request
-		status, sent int
-	}
 	same, failed, similar := map[answered]int{}, map[request]int{}, map[request]int{}
 	out := repetition{calls: len(calls)}
 	for i := range calls {
