@@ -10,11 +10,11 @@ import (
 
 // Limits of the classes of acquaintance of a caller's pace.
 const (
-	// minOwnDays is the minimum number of days with calls of an agent whose own rate is used, a working week.
-	minOwnDays = 5
-	// minPeerAgents is the minimum number of such agents in a group whose rate is used for its other agents. One agent alone
+	// MinOwnDays is the minimum number of days with calls of an agent whose own rate is used, a working week.
+	MinOwnDays = 5
+	// MinPeerAgents is the minimum number of such agents in a group whose rate is used for its other agents. One agent alone
 	// does not show how much agents of its kind differ.
-	minPeerAgents = 2
+	MinPeerAgents = 2
 )
 
 // Named reasons for which a count of calls is not judged.
@@ -31,7 +31,7 @@ const (
 	usualPeers = "peers"
 )
 
-// Acquaintance returns how well the model knows the pace of a caller: known_agent from minOwnDays days of its own calls
+// Acquaintance returns how well the model knows the pace of a caller: known_agent from MinOwnDays days of its own calls
 // on, new_agent if only its peers are known so, new_population if neither is, and nothing_learned without a model. It
 // depends on hours with calls and not on runs: an agent whose only run lasts for weeks has a known pace. b may be nil.
 func (b *Model) Acquaintance(agent, group string) schema.Acquaintance {
@@ -45,7 +45,7 @@ func (b *Model) Acquaintance(agent, group string) schema.Acquaintance {
 	if own, ok := b.Agents[rateKey(agent, group)]; ok && own.known() {
 		return schema.KnownAgent
 	}
-	if peers.Agents >= minPeerAgents {
+	if peers.Agents >= MinPeerAgents {
 		return schema.NewAgent
 	}
 	return schema.NewPopulation
@@ -53,7 +53,7 @@ func (b *Model) Acquaintance(agent, group string) schema.Acquaintance {
 
 // known reports whether enough days of the agent's own calls are in the rate. Rates of releases before Days was stored
 // have none; they are known.
-func (a AgentRate) known() bool { return a.Days == 0 || a.Days >= minOwnDays }
+func (a AgentRate) known() bool { return a.Days == 0 || a.Days >= MinOwnDays }
 
 // Abstains returns the named reason for which the counts of a caller are not judged, or "" if they are. What the rates
 // of other agents say about the caller is no answer. b may be nil.
@@ -61,11 +61,14 @@ func (b *Model) Abstains(agent, group string) (why string) {
 	switch class := b.Acquaintance(agent, group); {
 	case class < schema.NewAgent:
 		return WhyNothingLearned
-	case b.Calibration.Runs < minDays:
+	case !b.Calibrated():
 		return WhyNotCalibrated
 	}
 	return ""
 }
+
+// Calibrated reports whether enough days of actors are known to say how rare a count is.
+func (b *Model) Calibrated() bool { return b.Calibration.Runs >= minDays }
 
 // Usual holds the usual numbers of calls in a quarter of an hour as they are shown.
 type Usual struct {
@@ -84,7 +87,7 @@ func (b *Model) ShownAt(agent, group string, hour int) Usual {
 		return out
 	}
 	u, peers := b.UsualAt(agent, group, hour), b.Groups[group]
-	if peers.Agents >= minPeerAgents {
+	if peers.Agents >= MinPeerAgents {
 		out.Peers = u.Peers
 		if peers.OwnLevel > 0 {
 			out.Peers = peers.OwnLevel * peers.factor(hour)
@@ -153,4 +156,35 @@ func (b *Model) addGroup(name string, rate GroupRate) {
 		b.Groups = map[string]GroupRate{}
 	}
 	b.Groups[name] = rate
+}
+
+// Learned returns how many agents have a rate of their own, and how many groups one that is used for new agents. b may be
+// nil.
+func (b *Model) Learned() (agents, groups int) {
+	if b == nil {
+		return 0, 0
+	}
+	for key, a := range b.Agents {
+		if a.known() && key != "" && !strings.HasPrefix(key, namelessIn) {
+			agents++
+		}
+	}
+	for _, g := range b.Groups {
+		if g.Agents >= MinPeerAgents {
+			groups++
+		}
+	}
+	return agents, groups
+}
+
+// ShownOverWeek returns the mean of ShownAt over the hours of a week. b may be nil.
+func (b *Model) ShownOverWeek(agent, group string) Usual {
+	var out Usual
+	for h := range HoursPerWeek {
+		u := b.ShownAt(agent, group, h)
+		out.Calls += u.Calls / HoursPerWeek
+		out.Peers += u.Peers / HoursPerWeek
+		out.Of = u.Of
+	}
+	return out
 }

@@ -93,7 +93,7 @@ func groupRate(agents []*agent, above GroupRate, s *shape) GroupRate {
 		OwnLevel:       levels / n,
 	}
 	for _, a := range agents {
-		if len(a.dates) >= minOwnDays {
+		if len(a.dates) >= MinOwnDays {
 			p.Agents++
 		}
 	}

@@ -20,7 +20,7 @@ type GroupRate struct {
 	Spread         float64   `json:"spread"`            // variance of the calls of a quarter, as a multiple of their mean
 	ActiveQuarters float64   `json:"seen"`              // quarters with a call in a day with calls
 	Factors        []float64 `json:"factors,omitempty"` // of the hours of the week, with the mean 1; empty means 1 for all
-	// Agents is the number of its agents with minOwnDays days of calls, and OwnLevel the mean level of all its agents,
+	// Agents is the number of its agents with MinOwnDays days of calls, and OwnLevel the mean level of all its agents,
 	// not shrunk to that of everybody; 0: not recorded.
 	Agents   int     `json:"agents,omitempty"`
 	OwnLevel float64 `json:"own_level,omitempty"`

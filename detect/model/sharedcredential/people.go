@@ -35,15 +35,15 @@ type TenantPeople struct {
 	Usual map[string]float64 `json:"usual,omitempty"`
 }
 
-// minTenantSessions is the number of sessions from which a tenant's own people are used: with fewer, a share of 1 % cannot
+// MinTenantSessions is the number of sessions from which a tenant's own people are used: with fewer, a share of 1 % cannot
 // be estimated.
-const minTenantSessions = 99
+const MinTenantSessions = 99
 
 // usableWith reports whether stored people can be used with a model: they were calibrated with it, and
 // their numbers are consistent.
 func (o *TenantPeople) usableWith(m *Model) bool {
 	p := o.Pace
-	return o.Model == m.Version && o.Sessions >= minTenantSessions && o.Tail.consistent() && len(o.Areas) > 0 &&
+	return o.Model == m.Version && o.Sessions >= MinTenantSessions && o.Tail.consistent() && len(o.Areas) > 0 &&
 		(p.N == 0 || p.SD >= minPaceSD && !math.IsInf(p.Mean+p.SD, 0) && !math.IsNaN(p.Mean+p.SD))
 }
 
@@ -56,7 +56,7 @@ func (o *TenantPeople) loads() bool { return o.Assets >= .5 }
 func LearnTenantPeople(m *Model, sessions [][]Input) *TenantPeople {
 	o := observePeople(sessions)
 	o.Model = m.Version
-	if o.Sessions < minTenantSessions {
+	if o.Sessions < MinTenantSessions {
 		return nil
 	}
 	by := m.scale(o) // the scale's own tail is not used for scores
@@ -67,7 +67,7 @@ func LearnTenantPeople(m *Model, sessions [][]Input) *TenantPeople {
 			judged = append(judged, s)
 		}
 	}
-	if o.Tail.Sessions < minTenantSessions {
+	if o.Tail.Sessions < MinTenantSessions {
 		return nil
 	}
 	o.Usual = o.usualOf(judged)
