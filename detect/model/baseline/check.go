@@ -140,7 +140,7 @@ func checkCallRates(m *callrate.Model) *unsound {
 	}
 	agent := func(a callrate.AgentRate) *unsound {
 		return first(checkNumber(a.Level).at(".level"), checkNumber(a.RelVariance).at(".doubt"), checkNumber(a.Spread).at(".spread"),
-			checkNumber(a.ActiveQuarters).at(".seen"), checkNumber(a.Days).at(".days"))
+			checkNumber(a.ActiveQuarters).at(".seen"))
 	}
 	return first(group(m.All).at(".all"), checkMap(m.Groups, group).at(".groups"), checkMap(m.Agents, agent).at(".agents"),
 		checkFit(&m.Calibration).at(".calibration"))

@@ -69,7 +69,7 @@ func (a *agent) posterior(p GroupRate) AgentRate {
 	shape := 1/p.RelVariance + sum.seen/spread
 	return AgentRate{
 		Level: shape / (1/(p.RelVariance*p.Level) + sum.expected/spread), RelVariance: 1 / shape, Spread: max(spread, minSpread),
-		ActiveQuarters: (a.active + seenDays*p.ActiveQuarters) / (a.days + seenDays), Days: float64(len(a.dates)),
+		ActiveQuarters: (a.active + seenDays*p.ActiveQuarters) / (a.days + seenDays), Days: len(a.dates),
 	}
 }
 

@@ -32,7 +32,7 @@ type AgentRate struct {
 	RelVariance    float64 `json:"doubt"` // squared coefficient of variation of the posterior of its level
 	Spread         float64 `json:"spread"`
 	ActiveQuarters float64 `json:"seen"`
-	Days           float64 `json:"days,omitempty"` // days with calls that it was learned from; 0: not recorded
+	Days           int     `json:"days,omitempty"` // days with calls that it was learned from; 0: not recorded
 }
 
 // UsualRate is the usual number of calls in a quarter of an hour.
