@@ -93,6 +93,8 @@ type BaselineSummary struct {
 	Runs       uint64            `json:"runs"`
 	Calls      uint64            `json:"calls"`
 	Left       map[string]uint64 `json:"left_out,omitempty"`
+	Pace       Pace              `json:"pace"`
+	People     People            `json:"people"`
 	Agents     []AgentLine       `json:"agents"`
 	Peers      string            `json:"how_peers_are_found"`
 }
@@ -134,6 +136,8 @@ func NewBody(b *baseline.Baseline) *BaselineSummary {
 		Runs:       b.Runs,
 		Calls:      b.Calls,
 		Left:       b.Provenance.Excluded,
+		Pace:       paceOf(b.CallRates),
+		People:     peopleOf(b.People),
 		Agents:     []AgentLine{},
 		Peers:      peersFound,
 	}
@@ -190,6 +194,8 @@ func Baseline(w io.Writer, b *BaselineSummary) error {
 		}
 		Printf(w, "pinned      below these offsets of flyball.calls: %s\n", strings.Join(parts, ", "))
 	}
+	printPace(w, b.Pace)
+	printPeople(w, b.People)
 	Printf(w, "peers       %s\n\n", b.Peers)
 	return Table(w, "AGENT | PEERS | STATE | WHY | RUNS | CALLS | LAST TAUGHT (UTC) | LEFT OUT", func(row func(...any)) {
 		for _, l := range b.Agents {
@@ -211,6 +217,7 @@ type Agent struct {
 	AgentLine
 	Baseline  string                       `json:"baseline"`
 	Usual     []baseline.Figure            `json:"usual"`
+	Pace      AgentPace                    `json:"pace"`
 	TaskUsual map[string][]baseline.Figure `json:"task_types_usual,omitempty"` // by type
 	Peers     string                       `json:"how_peers_are_found"`
 }
@@ -219,7 +226,8 @@ type Agent struct {
 // the version has no part for this agent.
 func NewAgent(b *baseline.Baseline, agent string) (out *Agent, known bool) {
 	_, there := b.Status[agent]
-	out = &Agent{AgentLine: lineOf(b, agent), Baseline: b.Version, Usual: b.UsualFigures(agent, b.AgentGroup(agent)), Peers: peersFound}
+	out = &Agent{AgentLine: lineOf(b, agent), Baseline: b.Version, Usual: b.UsualFigures(agent, b.AgentGroup(agent)),
+		Pace: agentPace(b, agent), Peers: peersFound}
 	for _, t := range b.Tasks[agent] {
 		if out.TaskUsual == nil {
 			out.TaskUsual = map[string][]baseline.Figure{}
@@ -276,6 +284,7 @@ func AgentBaseline(w io.Writer, a *Agent) error {
 	for _, t := range a.Tasks {
 		Printf(w, "task type   %q: %d runs; usual %s\n", t.Type, t.Runs, usualOf(a.TaskUsual[t.Type]))
 	}
+	printAgentPace(w, a.Pace)
 	Printf(w, "peers       group %s: %s\n\n", Dash(a.Group), a.Peers)
 	return Table(w, "USUAL | OF THE AGENT | WHOSE | PEERS | HUMANS", func(row func(...any)) {
 		for _, f := range a.Usual {
