@@ -169,6 +169,7 @@ func listings() map[string]struct {
 				uint64(2500),
 				"default",
 				last,
+				"known_agent",
 			},
 			{
 				"f_2",
@@ -194,6 +195,7 @@ func listings() map[string]struct {
 				uint64(0),
 				"default",
 				at("1970-01-01 00:00:00"),
+				"",
 			}}}}},
 		"rates": {args: []string{"findings", "rates"}, db: fakeDB{
 			{in: "'scope.target_outside '", rows: [][]any{{"targets", uint64(4), uint64(1), uint64(1), uint64(0), uint64(2), uint64(2000)}}},
