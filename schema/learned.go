@@ -12,6 +12,8 @@ type Learned struct {
 	PeerRunsNeeded   uint64 `json:"peer_runs_needed"` // of known peers
 	PeerAgents       uint64 `json:"peer_agents"`
 	PeerAgentsNeeded uint64 `json:"peer_agents_needed"` // of known peers
+	// PendingRuns are closed runs that are learned from after the quarantine, if nothing is found in them until then.
+	PendingRuns uint64 `json:"pending_runs"`
 	// WaitRuns is the number of clean runs that are missing until the agent is known, and WaitDays about how many days
 	// that takes: at its present pace, and with the quarantine of the last run. Unknown: it makes no runs, or its
 	// baseline is frozen.

@@ -47,13 +47,17 @@ func ofNeeded(n, needed uint64) string {
 	return fmt.Sprintf("%d of %d", n, needed)
 }
 
-// Wait returns what is missing until an agent is known: "8 more clean runs, about 5 days". It is empty when nothing is.
+// Wait returns what is missing until an agent is known: "8 more clean runs (2 in quarantine), about 5 days". It is empty when nothing is.
 func Wait(l *schema.Learned) string {
 	if l.WaitRuns == 0 {
 		return ""
 	}
-	text := Figure(float64(l.WaitRuns), Runs)
-	text = strings.Replace(text, " ", " more clean ", 1)
+	text := strings.Replace(Figure(float64(l.WaitRuns), Runs), " ", " more clean ", 1)
+	if l.PendingRuns >= l.WaitRuns {
+		text += " (in quarantine already)"
+	} else if l.PendingRuns > 0 {
+		text += fmt.Sprintf(" (%d in quarantine)", l.PendingRuns)
+	}
 	if l.WaitDays.IsZero() {
 		return text
 	}
@@ -66,4 +70,52 @@ func days(n float64) string {
 		return "a day"
 	}
 	return grouped(fmt.Sprint(int64(math.Ceil(min(n, 1e6))))) + " days"
+}
+
+// What bounds an agent that nobody knows, or would: the words of programs.
+const (
+	GuardRepeats      = "repeats"
+	GuardRetries      = "failing_retries"
+	GuardIrreversible = "irreversible_calls"
+	GuardManifest     = "manifest"
+	GuardQuotas       = "quotas"
+	GuardGates        = "gates"
+	GuardAsk          = "ask_without_manifest"
+	GuardArming       = "arming"
+	GuardRuns         = "clean_runs"
+)
+
+var guards = map[string]string{
+	GuardRepeats:      "repeats of one call",
+	GuardRetries:      "failing retries",
+	GuardIrreversible: "the count of calls that cannot be undone",
+	GuardManifest:     "a manifest",
+	GuardQuotas:       "quotas",
+	GuardGates:        "gates: a person approves",
+	GuardAsk:          "without a manifest a person approves what cannot be undone",
+	GuardArming:       "arming (trips are enforced)",
+}
+
+// Guard describes what bounds an agent that nobody knows.
+func Guard(word string) string {
+	if text, ok := guards[word]; ok {
+		return text
+	}
+	return strings.ReplaceAll(word, "_", " ")
+}
+
+// WouldGuard describes what would bound a stranger, and the command for it. l is what is known of the agent.
+func WouldGuard(word, agent string, l *schema.Learned) string {
+	agent = ShellWord(agent)
+	switch word {
+	case GuardManifest:
+		return "a manifest: flyball manifest learn --agent " + agent + " proposes one, flyball manifest apply declares it"
+	case GuardQuotas, GuardGates:
+		return word + " in its manifest: flyball manifest show " + agent
+	case GuardArming:
+		return "arming, or what is found is only recorded: flyball arm " + agent
+	case GuardRuns:
+		return "acquaintance: " + Wait(l)
+	}
+	return Guard(word)
 }

@@ -26,17 +26,18 @@ func TestClassOfAcquaintanceWithoutAText(t *testing.T) {
 
 func TestWaitForAcquaintanceIsUnclear(t *testing.T) {
 	l := schema.Learned{Runs: 12, RunsNeeded: 20, Group: "g", PeerRuns: 1200, PeerRunsNeeded: 60, PeerAgents: 1, PeerAgentsNeeded: 2,
-		WaitRuns: 8, WaitDays: 4.01}
+		PendingRuns: 2, WaitRuns: 8, WaitDays: 4.01}
 	for got, want := range map[string]string{OwnRuns(&l): "12 of 20", PeerRuns(&l): "1,200 runs, 1 of 2 agents",
-		Wait(&l): "8 more clean runs, about 5 days"} {
+		Wait(&l): "8 more clean runs (2 in quarantine), about 5 days"} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
 	l.WaitRuns, l.WaitDays = 1, .25
-	if got := Wait(&l); got != "1 more clean run, about a day" {
+	if got := Wait(&l); got != "1 more clean run (in quarantine already), about a day" {
 		t.Error(got)
 	}
+	l.PendingRuns = 0
 	if l.WaitDays = schema.Unknown; Wait(&l) != "1 more clean run" {
 		t.Error(Wait(&l))
 	}

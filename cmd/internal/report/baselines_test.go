@@ -46,8 +46,8 @@ func TestBaselineHidesWhoIsAStranger(t *testing.T) {
 	}
 	for agent, want := range map[string]string{
 		"shop/a":      "known_agent 40 77 runs, 2 agents -",
-		"shop/new":    "new_agent 12 of 20 77 runs, 2 agents 8 more clean runs, about 3 days", // 16 runs in 8 days, 4 of them in quarantine
-		"cloud/audit": "new_population 5 of 20 5 of 60 runs, 0 of 2 agents 15 more clean runs, about 20 days",
+		"shop/new":    "new_agent 12 of 20 77 runs, 2 agents 8 more clean runs (4 in quarantine), about 3 days", // 16 runs in 8 days, 4 of them in quarantine
+		"cloud/audit": "new_population 5 of 20 5 of 60 runs, 0 of 2 agents 15 more clean runs (1 in quarantine), about 20 days",
 		"cloud/none":  "new_population 0 of 20 5 of 60 runs, 0 of 2 agents 20 more clean runs",
 	} {
 		found := false
@@ -83,7 +83,7 @@ func TestListOfVersionsHidesStrangers(t *testing.T) {
 func TestOneAgentsBaselineHidesItsClass(t *testing.T) {
 	for agent, want := range map[string][]string{
 		"cloud/audit": {"class       new_population: a stranger", "own runs 5 of 20; peers 5 of 60 runs, 0 of 2 agents",
-			"until it is known: 15 more clean runs, about 20 days"},
+			"until it is known: 15 more clean runs (1 in quarantine), about 20 days"},
 		"shop/a": {"class       known_agent: known: it is compared with its own past", "own runs 40; peers 77 runs, 2 agents"},
 	} {
 		v, known := NewAgent(uneven(), agent)

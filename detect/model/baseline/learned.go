@@ -12,7 +12,7 @@ type RunRate struct {
 	Runs  uint64 // clean runs since First, learned from or not
 	First int64  // Unix ns; 0: unknown
 	Now   int64  // Unix ns
-	// Pending is the number of clean runs that are closed and still in quarantine.
+	// Pending is the number of closed runs that are in quarantine.
 	Pending    uint64
 	Quarantine time.Duration
 	Frozen     bool // no run is learned from
@@ -72,7 +72,7 @@ func LearnedOfNewcomer(all uint64, group string, peer *schema.Learned, rate RunR
 }
 
 func withWait(l schema.Learned, rate RunRate) schema.Learned {
-	l.WaitRuns = l.RunsNeeded - min(l.Runs, l.RunsNeeded)
+	l.PendingRuns, l.WaitRuns = rate.Pending, l.RunsNeeded-min(l.Runs, l.RunsNeeded)
 	l.WaitDays = rate.wait(l.WaitRuns)
 	return l
 }
