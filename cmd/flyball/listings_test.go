@@ -306,9 +306,10 @@ func listings() map[string]struct {
 "orders":[{"pattern":"tag:gold","state":"armed","since":"2026-11-20T10:00:00Z","by":"ops","reason":"ready","generation":11}]}`,
 			},
 		},
-		"arming-none":  {args: []string{"arming"}, api: map[string]string{"GET /v1/arming": `{"points":[],"orders":[]}`}},
-		"audit":        {args: []string{"audit", "list"}, db: fakeDB{{in: "FROM audit ORDER BY seq DESC", rows: audit}}},
-		"agents":       {args: []string{"agents", "--until", "2026-11-20T10:10:00Z"}, db: fakeDB{agents, baselines, learned, shared, start}, api: armed},
+		"arming-none": {args: []string{"arming"}, api: map[string]string{"GET /v1/arming": `{"points":[],"orders":[]}`}},
+		"audit":       {args: []string{"audit", "list"}, db: fakeDB{{in: "FROM audit ORDER BY seq DESC", rows: audit}}},
+		"agents": {args: []string{"agents", "--until", "2026-11-20T10:10:00Z"}, db: fakeDB{agents, baselines, learned, shared, start},
+			api: armed},
 		"hygiene":      {args: []string{"agents", "--hygiene"}, db: fakeDB{agents, baselines, shared, start}, api: armed},
 		"hygiene-none": {args: []string{"agents", "--hygiene"}, db: fakeDB{}, api: armed},
 		"routes": {args: []string{"routes"}, db: fakeDB{{in: "AS undeclared", rows: [][]any{

@@ -90,8 +90,8 @@ func ReadHistory(ctx context.Context, db DB, w Window) (map[string]*AgentHistory
 		var lasts []int64
 		var benigns []uint8
 		var ids, versions, tasks, trusts []string
-		if err := rows.Scan(&trust, &agent, &kind, &why, &day, &n, &calls, &first, &last, &version, &some, &hashes, &ids, &lasts, &counts, &versions,
-			&tasks, &benigns, &trusts); err != nil {
+		if err := rows.Scan(&trust, &agent, &kind, &why, &day, &n, &calls, &first, &last, &version, &some, &hashes, &ids, &lasts, &counts,
+			&versions, &tasks, &benigns, &trusts); err != nil {
 			return nil, fmt.Errorf("read the runs of a window: %w", err)
 		}
 		var t schema.Trust

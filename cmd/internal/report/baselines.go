@@ -216,7 +216,8 @@ func Baseline(w io.Writer, b *BaselineSummary) error {
 		Printf(w, "pinned      below these offsets of flyball.calls: %s\n", strings.Join(parts, ", "))
 	}
 	Printf(w, "peers       %s\n\n", b.Peers)
-	const head = "AGENT | PEERS | ACQUAINTANCE | OWN RUNS | PEERS' RUNS | UNTIL IT IS KNOWN | STATE | WHY | CALLS | LAST TAUGHT (UTC) | LEFT OUT"
+	const head = "AGENT | PEERS | ACQUAINTANCE | OWN RUNS | PEERS' RUNS | UNTIL IT IS KNOWN | STATE | WHY | CALLS | " +
+		"LAST TAUGHT (UTC) | LEFT OUT"
 	seen := map[schema.Acquaintance]bool{}
 	err := Table(w, head, func(row func(...any)) {
 		for i := range b.Agents {
@@ -274,7 +275,8 @@ func NewAgent(b *baseline.Baseline, agent string) (out *Agent, known bool) {
 	if !taught {
 		learned = b.LearnedOfNewcomer(b.AgentGroup(agent))
 	}
-	out = &Agent{AgentLine: lineOf(b, agent, learned), Baseline: b.Version, Usual: b.UsualFigures(agent, b.AgentGroup(agent)), Peers: peersFound}
+	out = &Agent{AgentLine: lineOf(b, agent, learned), Baseline: b.Version, Usual: b.UsualFigures(agent, b.AgentGroup(agent)),
+		Peers: peersFound}
 	for _, t := range b.Tasks[agent] {
 		if out.TaskUsual == nil {
 			out.TaskUsual = map[string][]baseline.Figure{}

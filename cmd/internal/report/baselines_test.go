@@ -44,9 +44,9 @@ func TestBaselineHidesWhoIsAStranger(t *testing.T) {
 	if err := Baseline(&out, NewBody(uneven())); err != nil {
 		t.Fatal(err)
 	}
-	for agent, want := range map[string]string{
+	for agent, want := range map[string]string{ // shop/new has 16 runs in 8 days, 4 of them in quarantine
 		"shop/a":      "known_agent 40 77 runs, 2 agents -",
-		"shop/new":    "new_agent 12 of 20 77 runs, 2 agents 8 more clean runs (4 in quarantine), about 3 days", // 16 runs in 8 days, 4 of them in quarantine
+		"shop/new":    "new_agent 12 of 20 77 runs, 2 agents 8 more clean runs (4 in quarantine), about 3 days",
 		"cloud/audit": "new_population 5 of 20 5 of 60 runs, 0 of 2 agents 15 more clean runs (1 in quarantine), about 20 days",
 		"cloud/none":  "new_population 0 of 20 5 of 60 runs, 0 of 2 agents 20 more clean runs",
 	} {

@@ -50,7 +50,8 @@ func Agents(w io.Writer, v Inventory) error {
 	}
 	err := Table(
 		w,
-		"AGENT | TRUST | OWNER | ARMED | BASELINE | ACQUAINTANCE | UNTIL IT IS KNOWN | VERSION | CREDENTIALS | RUNS | CALLS | IRREVERSIBLE | FIRST | LAST",
+		"AGENT | TRUST | OWNER | ARMED | BASELINE | ACQUAINTANCE | UNTIL IT IS KNOWN | VERSION | CREDENTIALS | "+
+			"RUNS | CALLS | IRREVERSIBLE | FIRST | LAST",
 		func(row func(...any)) {
 			for _, a := range v.Agents {
 				armed := cmp.Or(a.Enforcement, "unknown")

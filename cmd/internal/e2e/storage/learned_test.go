@@ -38,7 +38,8 @@ func TestOlderBaselineSaysWhoIsKnown(t *testing.T) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	kept, stranger := got.Agents["kept"], got.Agents["x/new"]
-	if kept.Acquaintance != schema.KnownAgent || kept.Runs != 31 || kept.PeerRuns != 61 || kept.SeenAt.UnixNano() != 5 || kept.WaitDays.IsZero() {
+	if kept.Acquaintance != schema.KnownAgent || kept.Runs != 31 || kept.PeerRuns != 61 ||
+		kept.SeenAt.UnixNano() != 5 || kept.WaitDays.IsZero() {
 		t.Errorf("%+v", kept)
 	}
 	if stranger.Acquaintance != schema.NewPopulation || stranger.WaitRuns != 18 || !stranger.WaitDays.IsZero() {
