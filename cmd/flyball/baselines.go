@@ -17,6 +17,7 @@ import (
 	"flyball/detect/model/baseline"
 	"flyball/schema"
 	"flyball/schema/kafka"
+	"flyball/schema/wording"
 )
 
 func baselinesCommand(o *options) *cobra.Command {
@@ -148,8 +149,9 @@ func baselinesShowCommand(o *options) *cobra.Command {
 		}
 		v, known := report.NewAgent(body, agent)
 		if !known {
-			return nil, fmt.Errorf("agent %q: not in baseline %s; its runs are compared with those of group %q. "+
-				"Names are as flyball baselines show lists them", agent, body.Version, v.Group)
+			return nil, fmt.Errorf("agent %q: not in baseline %s; its runs are compared with those of group %q, as those of %s "+
+				"(%s). Names are as flyball baselines show lists them", agent, body.Version, v.Group, v.Learned.Acquaintance,
+				wording.Acquaintance(v.Learned.Acquaintance))
 		}
 		return v, nil
 	}}.run(o)
