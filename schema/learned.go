@@ -4,9 +4,12 @@ package schema
 // agent is a known one.
 type Learned struct {
 	Acquaintance Acquaintance `json:"acquaintance"`
-	Runs         uint64       `json:"runs"`        // of the agent
-	RunsNeeded   uint64       `json:"runs_needed"` // of a known agent
-	// Group is the peer group; PeerRuns are its runs, PeerAgents its agents with at least RunsNeeded runs.
+	// Uncalibrated is the named reason why the class has no thresholds of its own; empty: it has. A new population
+	// without them never trips.
+	Uncalibrated string `json:"uncalibrated,omitempty"`
+	Runs         uint64 `json:"runs"`        // of the agent
+	RunsNeeded   uint64 `json:"runs_needed"` // of a known agent
+	// Group is the peer group; PeerRuns are its runs, PeerAgents its agents with enough runs to count.
 	Group            string `json:"group"`
 	PeerRuns         uint64 `json:"peer_runs"`
 	PeerRunsNeeded   uint64 `json:"peer_runs_needed"` // of known peers

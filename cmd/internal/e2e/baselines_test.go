@@ -80,7 +80,7 @@ func TestBaselineLosesAnOperatorsWord(t *testing.T) {
 		t.Fatalf("%+v", first)
 	}
 	known := learnedOfAgent{"known_agent", 30, "fleet", 120, 4, 0}
-	stranger := learnedOfAgent{"new_population", 5, "cloud", 5, 0, 15}
+	stranger := learnedOfAgent{"new_population", 5, "cloud", 5, 1, 15}
 	if got := show("cloud/audit").Learned; first.Learned != known || got != stranger {
 		t.Errorf("the version knows %+v and %+v", first.Learned, got)
 	}
