@@ -18,7 +18,7 @@ type Learned struct {
 	// PendingRuns are closed runs that are learned from after the quarantine, if nothing is found in them until then.
 	PendingRuns uint64 `json:"pending_runs"`
 	// WaitRuns is the number of clean runs that are missing until the agent is known, and WaitDays about how many days
-	// that takes: at its present pace, and with the quarantine of the last run. Unknown: it makes no runs, or its
+	// that takes: at the rate of its runs, and with the quarantine of the last run. Unknown: it makes no runs, or its
 	// baseline is frozen.
 	WaitRuns uint64        `json:"wait_runs"`
 	WaitDays OptionalFloat `json:"wait_days,omitzero"`
