@@ -29,6 +29,22 @@ func AcquaintanceOf(name string) string {
 	return Acquaintance(v)
 }
 
+// uncalibrated are the texts of the named reasons why a class has no thresholds of its own.
+var uncalibrated = map[string]string{
+	"few_held_out_runs": "too few clean runs were held out, so the thresholds are those of all held-out runs",
+	"few_populations":   "it abstains from trips, and alerts later: too few groups are known to say what is usual for a new one",
+	"earlier_release":   "an earlier release made the baseline: all classes have the same thresholds",
+	"nothing_learned":   "it abstains: without a baseline nothing is scored",
+}
+
+// Uncalibrated returns a named reason why a class has no thresholds of its own, for people.
+func Uncalibrated(why string) string {
+	if text, ok := uncalibrated[why]; ok {
+		return text
+	}
+	return strings.ReplaceAll(why, "_", " ")
+}
+
 // OwnRuns returns how many runs of an agent are known, of how many it takes: "12 of 20".
 func OwnRuns(l *schema.Learned) string { return ofNeeded(l.Runs, l.RunsNeeded) }
 
