@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"flyball/detect/model/calibrate"
 	"flyball/schema"
 )
 
@@ -46,12 +47,18 @@ type GrowthChange struct {
 	Rises map[string]int `json:"rises"`
 	Falls map[string]int `json:"falls"`
 	Open  map[string]int `json:"rises_of_open_runs"`
+	// Storm: more runs rise than maxRises allows.
+	Storm bool `json:"storm"`
 }
 
 const (
 	growthRuns  = 150
 	growthEvery = 10
 )
+
+// maxRises is the share of runs that may rise to a level because the baseline changes: the share of clean runs that may
+// alert. What is beyond by the lower end of the 95 % interval is a storm.
+const maxRises = calibrate.AlertShare
 
 // growthSteps is the number of baselines of a population.
 const growthSteps = growthRuns/growthEvery + 1
@@ -65,6 +72,10 @@ func simulateGrowth(folds []Fold, step func()) *Growth {
 	for _, f := range folds {
 		g.Groups = append(g.Groups, f.Test[0].Group)
 		g.grow(f, step)
+	}
+	for name, c := range g.Changes {
+		c.Storm = c.storm()
+		g.Changes[name] = c
 	}
 	return g
 }
@@ -159,6 +170,17 @@ func (g *Growth) change(before, after *judgedRun) {
 		}
 	}
 	g.Changes[name] = c
+}
+
+// storm reports whether more runs rise to a level than maxRises allows.
+func (c *GrowthChange) storm() bool {
+	for _, level := range Levels {
+		rises := c.Rises[levelName(level)] + c.Open[levelName(level)]
+		if low, _ := calibrate.Wilson(float64(rises), float64(c.Runs)); low > maxRises {
+			return true
+		}
+	}
+	return false
 }
 
 func changeName(before, after schema.Acquaintance) string {

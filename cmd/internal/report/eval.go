@@ -27,6 +27,7 @@ func Eval(w io.Writer, r *evaluate.Report) error {
 		row()
 		evalDelays(row, r)
 		row()
+		evalGrowth(row, r.Growth)
 		row("natural runaways", "", r.Natural.Runs, r.Natural.Detected[rate1], r.Natural.Detected[rate01])
 		row()
 		evalHijacks(row, r)
@@ -107,6 +108,43 @@ func evalDelays(row func(...any), r *evaluate.Report) {
 		a, b := s.Levels[rate1], s.Levels[rate01]
 		row(s.Kind+" of "+s.Set, s.Speed, s.Runs, delays(a.Median, a.P90), delays(b.Median, b.P90), percent(b.Detected))
 	}
+}
+
+// evalGrowth prints how populations become known that nobody has learned, and what a new baseline changes.
+func evalGrowth(row func(...any), g *evaluate.Growth) {
+	if g == nil {
+		return
+	}
+	counts := func(name string, by map[string]evaluate.GrowthCount) {
+		for _, class := range slices.Sorted(maps.Keys(by)) {
+			c := by[class]
+			row(name, class, c.Runs, ofRuns(c.Alarms[rate1], c.Runs), ofRuns(c.Alarms[rate01], c.Runs))
+		}
+	}
+	row(fmt.Sprintf("populations grow, learned after every %d runs", g.Every), "class", "runs", "alarm at 1 %", "at 0.1 %")
+	counts(fmt.Sprintf("their first %d runs", g.Runs), g.Acquaintance)
+	for i := range g.Steps {
+		s := &g.Steps[i]
+		counts(fmt.Sprintf("%d runs learned: the next %d", s.Learned, g.Every), s.Own)
+		counts(fmt.Sprintf("%d runs learned: all others", s.Learned), s.Others)
+	}
+	row()
+	row("a new baseline, for the same calls", "", "runs", "rise at 1 %", "at 0.1 %", "fall at 1 %", "at 0.1 %", "open runs that rise", "storm")
+	for _, name := range slices.Sorted(maps.Keys(g.Changes)) {
+		c := g.Changes[name]
+		storm := "no"
+		if c.Storm {
+			storm = "yes"
+		}
+		row(name, "", c.Runs, ofRuns(c.Rises[rate1], c.Runs), ofRuns(c.Rises[rate01], c.Runs), ofRuns(c.Falls[rate1], c.Runs),
+			ofRuns(c.Falls[rate01], c.Runs), fmt.Sprintf("%d | %d", c.Open[rate1], c.Open[rate01]), storm)
+	}
+	row()
+}
+
+// ofRuns returns a number of runs, and its share in brackets.
+func ofRuns(n, of int) string {
+	return fmt.Sprintf("%d (%s)", n, percent(float64(n)/float64(max(of, 1))))
 }
 
 func evalHijacks(row func(...any), r *evaluate.Report) {
