@@ -84,6 +84,9 @@ func (r *RunScore) Acquaintance() schema.Acquaintance {
 	return min(r.agent.class, r.view.class)
 }
 
+// Stranger reports whether the run was scored as that of a stranger at its last call.
+func (r *RunScore) Stranger() bool { return r.view != nil && r.view.stranger() }
+
 // Levels returns the thresholds of the run at its last call. tripShare is the share of clean runs that may trip. Without
 // a baseline no score reaches a level.
 func (r *RunScore) Levels(tripShare float64) calibrate.Levels {

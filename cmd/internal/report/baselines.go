@@ -115,6 +115,8 @@ type BaselineSummary struct {
 	Runs       uint64            `json:"runs"`
 	Calls      uint64            `json:"calls"`
 	Left       map[string]uint64 `json:"left_out,omitempty"`
+	Pace       Pace              `json:"pace"`
+	People     People            `json:"people"`
 	Classes    []ClassLine       `json:"classes"`
 	Agents     []AgentLine       `json:"agents"`
 	Peers      string            `json:"how_peers_are_found"`
@@ -158,6 +160,8 @@ func NewBody(b *baseline.Baseline, tripShare float64) *BaselineSummary {
 		Runs:       b.Runs,
 		Calls:      b.Calls,
 		Left:       b.Provenance.Excluded,
+		Pace:       paceOf(b.CallRates),
+		People:     peopleOf(b.People),
 		Agents:     []AgentLine{},
 		Peers:      peersFound,
 	}
@@ -217,6 +221,8 @@ func Baseline(w io.Writer, b *BaselineSummary) error {
 		}
 		Printf(w, "pinned      below these offsets of flyball.calls: %s\n", strings.Join(parts, ", "))
 	}
+	printPace(w, b.Pace)
+	printPeople(w, b.People)
 	Printf(w, "peers       %s\n\n", b.Peers)
 	const head = "AGENT | PEERS | ACQUAINTANCE | OWN RUNS | PEERS' RUNS | UNTIL IT IS KNOWN | STATE | WHY | CALLS | " +
 		"LAST TAUGHT (UTC) | LEFT OUT"
@@ -258,6 +264,7 @@ type Agent struct {
 	AgentLine
 	Baseline  string                       `json:"baseline"`
 	Usual     []baseline.Figure            `json:"usual"`
+	Pace      AgentPace                    `json:"pace"`
 	TaskUsual map[string][]baseline.Figure `json:"task_types_usual,omitempty"` // by type
 	Peers     string                       `json:"how_peers_are_found"`
 	// Thresholds are those of the agent's class and peer group.
@@ -273,7 +280,7 @@ func NewAgent(b *baseline.Baseline, agent string, tripShare float64) (out *Agent
 		learned = b.LearnedOfNewcomer(b.AgentGroup(agent))
 	}
 	out = &Agent{AgentLine: lineOf(b, agent, learned), Baseline: b.Version, Usual: b.UsualFigures(agent, b.AgentGroup(agent)),
-		Peers: peersFound, Thresholds: thresholds(b.Levels(learned.Acquaintance, learned.Group, tripShare))}
+		Pace: agentPace(b, agent), Peers: peersFound, Thresholds: thresholds(b.Levels(learned.Acquaintance, learned.Group, tripShare))}
 	for _, t := range b.Tasks[agent] {
 		if out.TaskUsual == nil {
 			out.TaskUsual = map[string][]baseline.Figure{}
@@ -341,6 +348,7 @@ func AgentBaseline(w io.Writer, a *Agent) error {
 	for _, t := range a.Tasks {
 		Printf(w, "task type   %q: %d runs; usual %s\n", t.Type, t.Runs, usualOf(a.TaskUsual[t.Type]))
 	}
+	printAgentPace(w, a.Pace)
 	Printf(w, "peers       group %s: %s\n\n", Dash(a.Group), a.Peers)
 	return Table(w, "USUAL | OF THE AGENT | WHOSE | PEERS | HUMANS", func(row func(...any)) {
 		for _, f := range a.Usual {

@@ -145,7 +145,7 @@ func checkCallRates(m *callrate.Model) *unsound {
 	}
 	group := func(g callrate.GroupRate) *unsound {
 		return first(checkNumber(g.Level).at(".level"), checkNumber(g.RelVariance).at(".doubt"), checkNumber(g.Spread).at(".spread"),
-			checkNumber(g.ActiveQuarters).at(".seen"), checkNumbers(g.Factors).at(".factors"))
+			checkNumber(g.ActiveQuarters).at(".seen"), checkNumbers(g.Factors).at(".factors"), checkNumber(g.OwnLevel).at(".own_level"))
 	}
 	agent := func(a callrate.AgentRate) *unsound {
 		return first(checkNumber(a.Level).at(".level"), checkNumber(a.RelVariance).at(".doubt"), checkNumber(a.Spread).at(".spread"),
