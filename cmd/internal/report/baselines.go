@@ -280,7 +280,8 @@ func NewAgent(b *baseline.Baseline, agent string, tripShare float64) (out *Agent
 		learned = b.LearnedOfNewcomer(b.AgentGroup(agent))
 	}
 	out = &Agent{AgentLine: lineOf(b, agent, learned), Baseline: b.Version, Usual: b.UsualFigures(agent, b.AgentGroup(agent)),
-		Pace: agentPace(b, agent), Peers: peersFound, Thresholds: thresholds(b.Levels(learned.Acquaintance, learned.Group, tripShare))}
+		Pace: agentPace(b, agent), Peers: peersFound,
+		Thresholds: thresholds(b.Levels(learned.Acquaintance, learned.Group, tripShare))}
 	for _, t := range b.Tasks[agent] {
 		if out.TaskUsual == nil {
 			out.TaskUsual = map[string][]baseline.Figure{}
