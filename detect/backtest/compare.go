@@ -212,7 +212,7 @@ func (s *side) report(runs int) Side {
 	out := Side{
 		Configuration:     s.Name,
 		FalseTripsPer1000: s.TripShare * 1000,
-		Threshold:         s.levels[schema.LevelTrip-1],
+		Threshold:         s.level,
 		Trips:             s.trips,
 		Prevented:         s.armed,
 		IfArmed:           s.would,

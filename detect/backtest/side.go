@@ -7,7 +7,6 @@ import (
 
 	"flyball/detect/learn"
 	"flyball/detect/model/baseline"
-	"flyball/detect/model/calibrate"
 	"flyball/detect/policy"
 	"flyball/detect/score"
 	"flyball/schema"
@@ -35,7 +34,7 @@ type moment struct {
 // read, because the scope of a decision depends on earlier trips of the actor's other runs.
 type side struct {
 	Configuration
-	levels  calibrate.Levels
+	level   float64 // score above which a run of a known agent trips
 	uses    *policy.Usage
 	courses [score.NumFamilies]policy.FindingProgress // of the current run
 
@@ -55,7 +54,7 @@ func newSide(c Configuration, body *baseline.Baseline, p throttleRate) *side {
 		Configuration: c,
 		pace:          p,
 		held:          newHolds(),
-		levels:        body.Calibration.Levels(c.TripShare),
+		level:         body.Threshold(schema.KnownAgent, "", c.TripShare),
 		uses:          policy.NewUsage(&c.Rules, score.Families[:]),
 		of:            map[string]*Trip{},
 	}
@@ -66,11 +65,12 @@ func (s *side) judge(run *score.RunScore, c *learn.StoredCall) {
 	if c.First {
 		s.courses = [score.NumFamilies]policy.FindingProgress{}
 	}
-	if s.levels.For(run.Score) < schema.LevelAlert {
+	levels := run.Levels(s.TripShare)
+	if levels.For(run.Score) < schema.LevelAlert {
 		return
 	}
 	for f := range score.Family(score.NumFamilies) {
-		course, level := &s.courses[f], s.levels.For(run.Families[f])
+		course, level := &s.courses[f], levels.For(run.Families[f])
 		subject := policy.Subject{Agent: c.Of.AgentID, Trust: c.Of.AgentTrust, Family: f.String()}
 		if course.DecisionDue(&s.Rules, level, subject, &c.Stored, run.Rising(f)) {
 			s.decide(run, f, level, course, c)

@@ -41,8 +41,11 @@ func (c *Judgment) begin(s *Set, r *stitch.Run, run *RunState, call *schema.Call
 		Before: Before{run.agent, run.trust, run.Touched}}
 }
 
-// Level returns the level of a score by the active baseline.
-func (c *Judgment) Level(score float64) schema.Level { return c.set.levels.For(score) }
+// Level returns the level of a score of the run by the active baseline and the class of the run's acquaintance.
+func (c *Judgment) Level(score float64) schema.Level {
+	levels := c.RunState.Levels(c.set.options.FalseTrips)
+	return levels.For(score)
+}
 
 // State returns the detector's state of the run, or nil.
 func (c *Judgment) State() State { return findState(c.RunState.states, c.slot) }
@@ -77,7 +80,8 @@ func (c *Judgment) NewFinding(family string, p *Progress) *schema.Finding {
 	out := &schema.Finding{ID: schema.FindingID(r.RunID, family), Version: c.At.Version(), Tenant: r.Tenant, RunID: r.RunID, RunKey: r.RunKey,
 		AgentID: r.AgentID, AgentTrust: r.AgentTrust, CredentialID: r.CredentialID, PrincipalID: r.PrincipalID, Family: family,
 		Level: p.Level, Exception: p.Exception, OpenedAt: p.OpenedAt, UpdatedAt: c.Start, OnsetAt: p.OpenedAt, Call: c.At,
-		Evidence: []schema.Contribution{}, Baseline: c.set.Baseline(), Touched: c.RunState.Touched}
+		Evidence: []schema.Contribution{}, Baseline: c.set.Baseline(), Acquaintance: c.RunState.Acquaintance(),
+		Touched: c.RunState.Touched}
 	if p.Closed {
 		out.State, out.Reason = schema.FindingClosed, "the run is closed: no call for longer than its gap"
 	}

@@ -61,6 +61,12 @@ func (d *crossRunDetector) Judge(c *Judgment) {
 		return // if the run alone is unusual, the run has a finding of its own family
 	}
 	level := schema.LevelAlert
+	if run.Stranger() { // how often a new population does this is not calibrated: it never trips
+		if c.Baseline.Baseline.Uncalibrated(schema.NewPopulation) != "" {
+			return
+		}
+		a.alarmedAt = 0
+	}
 	if a.alarmedAt > 0 && c.Start-a.alarmedAt < int64(alarmMemory) {
 		level = schema.LevelTrip
 	}

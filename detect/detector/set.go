@@ -5,7 +5,6 @@ import (
 
 	"flyball/detect/feature"
 	"flyball/detect/model/baseline"
-	"flyball/detect/model/calibrate"
 	"flyball/detect/model/scope"
 	"flyball/detect/score"
 	"flyball/detect/stitch"
@@ -21,8 +20,7 @@ type Set struct {
 	closing        []placed // in the order in which they close a run
 	slots          []Description
 
-	model  *score.Model // nil: no baseline is active
-	levels calibrate.Levels
+	model *score.Model // nil: no baseline is active
 
 	features feature.Input // of the call that was judged last
 	call     Judgment
@@ -67,7 +65,6 @@ func (s *Set) Activate(b *baseline.Baseline) {
 	s.model = nil
 	if b != nil {
 		s.model = score.NewModel(b)
-		s.levels = b.Calibration.Levels(s.options.FalseTrips)
 	}
 	for _, d := range s.inJudgingOrder {
 		d.Activate(s.model)
@@ -134,7 +131,8 @@ func (s *Set) score(r *stitch.Run, run *RunState, c *schema.Call, at schema.Call
 		return nil
 	}
 	run.NoteEvidence(at)
-	r.Score, r.Level = run.Score, s.levels.For(run.Score)
+	levels := run.Levels(s.options.FalseTrips)
+	r.Score, r.Level = run.Score, levels.For(run.Score)
 	if run.Score <= before || run.Score < minScore || run.Score < run.writtenScore+scoreChange {
 		return nil
 	}

@@ -10,10 +10,9 @@ import (
 
 // Detector scores labelled runs by one baseline, in the same way as the role detect.
 type Detector struct {
-	Baseline   *baseline.Baseline
-	model      *score.Model
-	Thresholds [len(Levels)]float64 // scores above which a run alarms, by Levels
-	actor      float64              // score above which an actor alarms
+	Baseline *baseline.Baseline
+	model    *score.Model
+	actor    float64 // score above which an actor alarms
 }
 
 // LearnDetector learns a detector from runs, in the same way as package learn from stored runs.
@@ -28,11 +27,16 @@ func LearnDetector(runs []*Labelled) *Detector {
 
 // NewDetector returns a detector with the baseline.
 func NewDetector(b *baseline.Baseline) *Detector {
-	d := &Detector{Baseline: b, model: score.NewModel(b), actor: b.AcrossRuns.Calibration.Threshold(calibrate.ActorShare)}
+	return &Detector{Baseline: b, model: score.NewModel(b), actor: b.AcrossRuns.Calibration.Threshold(calibrate.ActorShare)}
+}
+
+// Thresholds returns the scores above which a run of an agent alarms, by Levels.
+func (d *Detector) Thresholds(agent, group string) (out [len(Levels)]float64) {
+	class := d.Baseline.Acquaintance(agent, group)
 	for i, level := range Levels {
-		d.Thresholds[i] = b.Calibration.Threshold(level)
+		out[i] = d.Baseline.Threshold(class, group, level)
 	}
-	return d
+	return out
 }
 
 // Scores returns the score of a run after each of its calls.

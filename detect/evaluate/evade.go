@@ -69,6 +69,7 @@ type detections [len(Levels) + 1]float64
 // evader scores the calls of an evading actor.
 type evader struct {
 	by    *Detector
+	limit [len(Levels)]float64 // scores above which its runs alarm
 	who   score.Reference
 	run   score.RunScore
 	actor score.ActorScore
@@ -77,7 +78,7 @@ type evader struct {
 }
 
 func (f *fold) evader(r *Labelled) *evader {
-	e := &evader{by: f.detector, who: r.reference()}
+	e := &evader{by: f.detector, limit: f.detector.Thresholds(r.Agent, r.Group), who: r.reference()}
 	for i := range e.seen {
 		e.seen[i] = math.Inf(1)
 	}
@@ -90,7 +91,7 @@ func (e *evader) call(c *LabelledCall, bad bool) {
 	if bad {
 		e.bad++
 	}
-	for i, t := range e.by.Thresholds {
+	for i, t := range e.limit {
 		if e.run.Score > t {
 			e.seen[i] = min(e.seen[i], float64(e.bad))
 		}
@@ -135,7 +136,7 @@ func (f *fold) under(r *Labelled, bad []LabelledCall) detections {
 	var alone score.RunScore
 	for i := range bad {
 		alone.Add(f.detector.model, e.who, &bad[i].Input, 0, schema.ReversibilityUnknown)
-		if alone.Score > f.detector.Thresholds[0] {
+		if alone.Score > e.limit[0] {
 			break
 		}
 		n++

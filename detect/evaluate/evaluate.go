@@ -21,13 +21,14 @@ func levelName(level float64) string { return strconv.FormatFloat(level, 'g', -1
 // judgedRun is a run with its scores by the detector of its fold.
 type judgedRun struct {
 	*Labelled
-	path []float64
-	by   *Detector
+	path       []float64
+	by         *Detector
+	thresholds [len(Levels)]float64
 }
 
 // alarm returns the index of the first call whose score is above a level, or −1.
 func (j *judgedRun) alarm(level int) int {
-	return slices.IndexFunc(j.path, func(x float64) bool { return x > j.by.Thresholds[level] })
+	return slices.IndexFunc(j.path, func(x float64) bool { return x > j.thresholds[level] })
 }
 
 // delay returns the number of calls from the onset to the alarm, including the alarming
@@ -61,7 +62,7 @@ type fold struct {
 func (d *Detector) judge(runs []*Labelled) []judgedRun {
 	out := make([]judgedRun, len(runs))
 	for i, r := range runs {
-		out[i] = judgedRun{r, d.Scores(r), d}
+		out[i] = judgedRun{r, d.Scores(r), d, d.Thresholds(r.Agent, r.Group)}
 	}
 	return out
 }

@@ -10,8 +10,7 @@ import (
 )
 
 func TestDelayCountsTheAlarmingCall(t *testing.T) {
-	d := &Detector{Thresholds: [2]float64{5, 10}}
-	j := judgedRun{&Labelled{}, []float64{1, 2, 6, 6, 11}, d}
+	j := judgedRun{&Labelled{}, []float64{1, 2, 6, 6, 11}, &Detector{}, [2]float64{5, 10}}
 	for _, tc := range []struct {
 		level, onset int
 		want         float64

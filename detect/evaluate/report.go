@@ -99,8 +99,8 @@ func report(folds []*fold, view string) Report {
 	r := Report{View: view, Missing: []string{}}
 	for _, f := range folds {
 		t := map[string]Figure{}
-		for i, level := range Levels {
-			t[levelName(level)] = math.Round(f.detector.Thresholds[i]*1e3) / 1e3
+		for _, level := range Levels {
+			t[levelName(level)] = math.Round(f.detector.Baseline.Calibration.Threshold(level)*1e3) / 1e3
 		}
 		r.Thresholds = append(r.Thresholds, t)
 	}

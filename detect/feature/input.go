@@ -10,6 +10,7 @@ import (
 // resources are hashes, which are only compared.
 type Input struct {
 	Route     uint64
+	API       uint64 // APIHash of the route's name; 0: unknown
 	Args      uint64 // of the arguments; when no body is logged, of path, full query and size of the request
 	Result    uint64 // of the result; when it is not logged, the size of the answer in bytes
 	Resources []uint64
@@ -50,6 +51,7 @@ func Extract(c *schema.Call, into *Input) {
 		_, _ = d.WriteString(c.RouteKey)
 	}
 	into.Route = d.Sum64()
+	into.API = apiHash(c)
 	into.Args = c.ArgsDigest
 	if c.ArgsDigestBasis == schema.DigestURL {
 		into.Args = schema.HashNumbers(c.ArgsDigest, c.BytesIn)

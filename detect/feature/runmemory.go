@@ -49,7 +49,7 @@ func (r *RunMemory) Switches() uint64 { return r.switches }
 func (r *RunMemory) Add(c *Input) CallFeatures {
 	r.n++
 	f := CallFeatures{
-		Route: c.Route, Number: r.n, Failed: c.Failed, Delete: c.Delete, Write: c.Write, Bytes: c.Bytes, PreviousRoute: r.lastRoute,
+		Route: c.Route, API: c.API, Number: r.n, Failed: c.Failed, Delete: c.Delete, Write: c.Write, Bytes: c.Bytes, PreviousRoute: r.lastRoute,
 		RequestKey: schema.HashNumbers(c.Route, c.Args),
 	}
 	f.CallKey = schema.HashNumbers(f.RequestKey, c.Result)

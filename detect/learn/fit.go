@@ -7,6 +7,7 @@ import (
 	"flyball/detect/model/baseline"
 	"flyball/detect/model/calibrate"
 	"flyball/detect/score"
+	"flyball/schema"
 )
 
 // folds is the number of folds of the cross-validation that calibrates the thresholds.
@@ -44,24 +45,31 @@ func Fit(tenant string, runs []*baseline.TrainingRun) *baseline.Baseline {
 	for _, p := range parts {
 		for _, r := range p.tested {
 			_, known := p.model.Baseline.Agents[r.Agent]
-			finals = append(finals, heldOutRun{run: r, score: score.FinalScore(p.model, r), known: known})
+			class := p.model.Baseline.Acquaintance(r.Agent, r.Group)
+			finals = append(finals, heldOutRun{run: r, score: score.FinalScore(p.model, r), known: known, class: class})
 		}
 	}
 	assignWeights(runs, finals)
-	body.Calibration, body.Ranks = fitScores(finals), rankScores(finals)
+	body.Calibration, body.Ranks = fitScores(acquainted(finals)), rankScores(finals)
+	body.ByClass = &baseline.ByClass{
+		KnownAgent: rankClass(finals, schema.KnownAgent), NewAgent: rankClass(finals, schema.NewAgent),
+		NewPopulation: fitPopulations(tenant, runs, teaches),
+	}
 	for _, p := range parts {
 		p.model.Baseline.Calibration = body.Calibration
 		for i, peak := range score.ActorPeaks(p.model, p.tested) {
-			peaks = append(peaks, heldOutRun{run: p.tested[i], score: peak})
+			of := p.tested[i]
+			peaks = append(peaks, heldOutRun{run: of, score: peak, class: p.model.Baseline.Acquaintance(of.Agent, of.Group)})
 		}
 	}
 	assignWeights(runs, peaks)
-	body.AcrossRuns.Calibration = fitScores(peaks)
+	body.AcrossRuns.Calibration = fitScores(acquainted(peaks))
 	return body
 }
 
 func learnBaseline(tenant string, runs []*baseline.TrainingRun) *baseline.Baseline {
 	body := baseline.New(tenant)
+	body.ByClass = &baseline.ByClass{}
 	for _, r := range runs {
 		body.Learn(r)
 	}
@@ -100,7 +108,8 @@ func holdOutFolds(tenant string, runs []*baseline.TrainingRun, teaches func(*bas
 type heldOutRun struct {
 	run    *baseline.TrainingRun
 	score  float64
-	known  bool    // the model was learned from other runs of its agent
+	known  bool // the model was learned from other runs of its agent
+	class  schema.Acquaintance
 	weight float64 // of this score: the run's weight divided by the number of its scores
 	whole  float64 // weight of the run
 }
@@ -166,11 +175,11 @@ func isHeldOut(r *baseline.TrainingRun, fold int) bool {
 	if r.Task == "" {
 		task = "r" + r.ID
 	}
-	return foldOf(task) == fold || foldOf("a"+r.Agent) == fold
+	return foldOf(task, folds) == fold || foldOf("a"+r.Agent, folds) == fold
 }
 
-// foldOf returns the fold of a name, from the first 52 bits of its SHA-256 as a fraction of 1.
-func foldOf(name string) int {
+// foldOf returns the fold of a name among a number of folds, from the first 52 bits of its SHA-256 as a fraction of 1.
+func foldOf(name string, of int) int {
 	sum := sha256.Sum256([]byte(name))
-	return int(float64(binary.BigEndian.Uint64(sum[:])>>12) / (1 << 52) * folds)
+	return int(float64(binary.BigEndian.Uint64(sum[:])>>12) / (1 << 52) * float64(of))
 }

@@ -16,12 +16,18 @@ func (r *RunScore) raiseTail(st statistic, x float64) {
 
 // addCounts raises the statistics that are counts of the run.
 func (r *RunScore) addCounts(m *Model, s *feature.CallFeatures, at int64, irreversible uint64) {
-	r.raiseTail(statIdentical, r.agent.identical.at(uint64(s.Identical)))
-	r.raiseTail(statNewOnRoute, m.newOnRoute(r.agent, s.Route).run.at(s.NewOnRoute))
-	r.raiseTail(statDistinct, r.agent.distinct.at(s.Distinct))
-	r.raiseTail(statSwitches, r.agent.switches.at(s.Switches))
+	a := r.view
+	if a.stranger() {
+		r.raise(statIdentical, r.dominant())
+		r.raise(statNewOnRoute, float64(r.maxNewOnRoute))
+	} else {
+		r.raiseTail(statIdentical, a.identical.at(uint64(s.Identical)))
+		r.raiseTail(statNewOnRoute, m.newOnRoute(a, s.Route).run.at(s.NewOnRoute))
+	}
+	r.raiseTail(statDistinct, a.distinct.at(s.Distinct))
+	r.raiseTail(statSwitches, a.switches.at(s.Switches))
 	if s.Write && s.CallsOnRoute == 1 {
-		r.rareWrites.add(m.rareness(r.agent, s.Route, s.NewTarget), 1, s, at, irreversible)
+		r.rareWrites.add(m.rareness(a, s.Route, s.NewTarget), 1, s, at, irreversible)
 		r.raise(statRareWrites, r.rareWrites.max)
 	}
 }
@@ -32,7 +38,7 @@ const minLoggedRuns = 20
 // addUsage raises the statistics of quantities that not every source logs. Tokens and money are scored only when enough
 // runs of the baseline have them.
 func (r *RunScore) addUsage(s *feature.Usage) {
-	a := r.agent
+	a := r.view
 	if s.Irreversible > 0 {
 		r.raiseTail(statIrreversible, a.irreversible.at(s.Irreversible))
 	}
@@ -58,12 +64,12 @@ func (r *RunScore) addAmounts(m *Model, route *routeView, s *feature.CallFeature
 	if m.Baseline.Bytes.All.N == 0 {
 		return
 	}
-	r.raiseTail(statBytes, logNormalTail(r.bytes+1, r.agent.bytes))
-	r.raiseTail(statWrites, logNormalTail(r.writes+1, r.agent.writes))
+	r.raiseTail(statBytes, logNormalTail(r.bytes+1, r.view.bytes))
+	r.raiseTail(statWrites, logNormalTail(r.writes+1, r.view.writes))
 	if s.CallsOnRoute > 1 {
 		// Continuity correction for a count: its tail begins half a call below it.
 		r.raiseTail(statOnRoute, logNormalTail(float64(s.CallsOnRoute)-.5, route.calls))
 	}
-	r.scatter.add(m.follows(r.agent, route, s.PreviousRoute, s.Route), 1, s, at, irreversible)
+	r.scatter.add(m.follows(r.view, route, s.PreviousRoute, s.Route), 1, s, at, irreversible)
 	r.raise(statOrder, r.scatter.max)
 }

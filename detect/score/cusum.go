@@ -34,12 +34,16 @@ func (s *increments) add(st statistic, t feature.Trial) float64 {
 	return s[firstIncrement[st]+t.Cell-from][hit]
 }
 
-func makeIncrements(rate func(feature.Event, feature.Cell) float64) (out increments) {
+// makeIncrements uses the rates of fixed instead of rate where there is one.
+func makeIncrements(rate func(feature.Event, feature.Cell) float64, fixed map[feature.Event]float64) (out increments) {
 	for st := range numCusums {
 		sp := &specs[st]
 		from, to := sp.event.CellRange()
 		for c := from; c < to; c++ {
-			p := rate(sp.event, c)
+			p, isFixed := fixed[sp.event]
+			if !isFixed {
+				p = rate(sp.event, c)
+			}
 			out[firstIncrement[st]+c-from] = [2]float64{increment(p, sp.p1, false), increment(p, sp.p1, true)}
 		}
 	}

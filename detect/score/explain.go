@@ -22,7 +22,7 @@ func (r *RunScore) Explain(f Family, route uint64) []schema.Contribution {
 	}
 	var out []schema.Contribution
 	add := func(st statistic) {
-		if familyOf[st] == f && st.anchored(r.value(st)) >= decade {
+		if familyOf[st] == f && r.view.specs[st].anchored(r.value(st)) >= decade {
 			out = append(out, r.contribution(st, route))
 		}
 	}
@@ -81,7 +81,7 @@ var addedBeforeLog = [numStatistics]float64{statBytes: 1, statWrites: 1, statMon
 func (r *RunScore) learned() *baseline.Baseline { return r.model.Baseline }
 
 func (r *RunScore) contribution(st statistic, route uint64) schema.Contribution {
-	c := unknownContribution(st.String(), st.anchored(r.value(st)))
+	c := unknownContribution(st.String(), r.view.specs[st].anchored(r.value(st)))
 	switch {
 	case st == statOrder:
 		c.Observed = figure(r.scatter.max)

@@ -3,6 +3,8 @@ package score
 import (
 	"flyball/detect/feature"
 	"flyball/detect/model/baseline"
+	"flyball/detect/model/calibrate"
+	"flyball/schema"
 )
 
 // Model prepares a published baseline for scoring. It has caches and is not safe for concurrent
@@ -20,6 +22,7 @@ type peers struct {
 	newOnRoute map[uint64]newOnRouteTails
 	// manyResources: the peers always name new resources, so that a new one is not evidence.
 	manyResources bool
+	apis          map[uint64]struct{} // of the routes
 }
 
 // newOnRouteTails holds the tails of new calls on a route: within a run, and among an actor's latest calls.
@@ -28,6 +31,10 @@ type newOnRouteTails struct{ run, across *countTails }
 // agent holds the prepared data of one agent, or of all unknown agents of a peer group; then key is empty.
 type agent struct {
 	key, group                                         string
+	class                                              schema.Acquaintance
+	specs                                              *[numStatistics]spec // by the class
+	levels                                             calibrate.Levels     // for the share levelsOf of trips
+	levelsOf                                           float64
 	peers                                              *peers
 	counts                                             *baseline.Counts // nil: the agent is unknown
 	length, bytes, writes                              baseline.LogNormal
@@ -70,31 +77,41 @@ func (m *Model) agent(key, group string) *agent {
 			return a
 		}
 	}
+	a := m.newAgent(key, group, m.Baseline.Acquaintance(key, group))
+	if known {
+		a.counts = &counts
+	}
+	if len(m.agents) > len(m.Baseline.Agents)+maxStrangers {
+		clear(m.agents)
+	}
+	m.agents[place] = a
+	return a
+}
+
+func (m *Model) newAgent(key, group string, class schema.Acquaintance) *agent {
 	b := m.Baseline
-	a := &agent{key: key, group: group, peers: m.peers(group),
-		length: b.Lengths.ForAgent(
-			key,
-			group,
-			minLengthSD,
-		), bytes: b.Bytes.ForAgent(key, group, minBytesSD), writes: b.Writes.ForAgent(key, group, minLengthSD),
+	amount := func(of *baseline.Amount, minSD float64) baseline.LogNormal {
+		if m.scoresAsStranger(class) {
+			return of.ForStranger(minSD)
+		}
+		return of.ForAgent(key, group, minSD)
+	}
+	a := &agent{key: key, group: group, class: class, specs: &specs, peers: m.peers(group),
+		length: amount(&b.Lengths, minLengthSD), bytes: amount(&b.Bytes, minBytesSD), writes: amount(&b.Writes, minLengthSD),
 		identical: newCountTails(
 			&b.IdenticalCalls,
 			group,
 			key,
 		), distinct: newCountTails(&b.Distinct, group, key), switches: newCountTails(&b.Switches, group, key),
 		irreversible: newCountTails(&b.Irreversible, group, key), inRow: newCountTails(&b.Parallel, group, key),
-		tokens: b.Tokens.ForAgent(key, group, minBytesSD), money: b.Money.ForAgent(key, group, minBytesSD),
+		tokens: amount(&b.Tokens, minBytesSD), money: amount(&b.Money, minBytesSD),
 		routes: map[uint64]*routeView{}}
 	a.across.identical, a.across.deletions, a.across.retries = newCountTails(&b.AcrossRuns.Identical, group, key),
 		newCountTails(&b.AcrossRuns.Deletions,
 			group, key), newCountTails(&b.AcrossRuns.Retries, group, key)
-	if known {
-		a.counts = &counts
+	if m.scoresAsStranger(class) {
+		a.specs = &strangerSpecs
 	}
-	if len(m.agents) > len(b.Agents)+maxStrangers {
-		clear(m.agents)
-	}
-	m.agents[place] = a
 	return a
 }
 
@@ -104,10 +121,12 @@ func (m *Model) peers(group string) *peers {
 		p = &peers{
 			routes:        make(map[uint64]string, len(m.Baseline.Routes[group])),
 			newOnRoute:    map[uint64]newOnRouteTails{},
+			apis:          map[uint64]struct{}{},
 			manyResources: m.Baseline.KnownResources.Saturated(group),
 		}
 		for name := range m.Baseline.Routes[group] {
 			p.routes[feature.RouteHash(name)] = name
+			p.apis[feature.APIHash(name)] = struct{}{}
 		}
 		if len(m.groups) > len(m.Baseline.Groups)+maxStrangers {
 			clear(m.groups)

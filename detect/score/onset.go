@@ -52,6 +52,10 @@ func (r *RunScore) excursion(f Family) *cusum {
 // value returns the current maximum of a statistic.
 func (r *RunScore) value(st statistic) float64 {
 	switch {
+	case st == statIdentical && r.view.stranger():
+		return r.dominant()
+	case st == statNewOnRoute && r.view.stranger():
+		return float64(r.maxNewOnRoute)
 	case st == statRareWrites:
 		return r.rareWrites.max
 	case st == statOrder:

@@ -33,6 +33,7 @@ type RunScore struct {
 
 	Reference Reference // with whom it is compared; not stored
 	agent     *agent
+	view      *agent // with which the last call was scored: agent, or the strangers of its peer group
 	model     *Model
 }
 
@@ -95,7 +96,11 @@ func (r *RunScore) addFeatures(m *Model, who Reference, s *feature.CallFeatures,
 		key, _ := baseline.ComparisonKey(m.Baseline, who.Agent, who.Version, who.Task)
 		r.model, r.agent = m, m.agent(key, who.Group)
 	}
-	route := m.route(r.agent, s.Route)
+	r.view = r.agent
+	if _, known := r.agent.peers.apis[s.API]; !known && s.API != 0 && m.Baseline.ByClass != nil {
+		r.view = m.strangers(who.Group)
+	}
+	route := m.route(r.view, s.Route)
 	for st := range numCusums {
 		event := specs[st].event
 		t, eligible := s.Trial(event)
@@ -111,7 +116,7 @@ func (r *RunScore) addFeatures(m *Model, who Reference, s *feature.CallFeatures,
 		r.raise(st, k.max)
 	}
 	r.addCounts(m, s, at, before)
-	r.raiseTail(statLength, logNormalTail(float64(s.Number), r.agent.length))
+	r.raiseTail(statLength, logNormalTail(float64(s.Number), r.view.length))
 	r.addAmounts(m, route, s, at, before)
 	r.addUsage(spent)
 }
@@ -132,7 +137,7 @@ func (k *cusum) add(step float64, hit int, s *feature.CallFeatures, at int64, ir
 }
 
 func (r *RunScore) raise(st statistic, x float64) {
-	v := st.anchored(x)
+	v := r.view.specs[st].anchored(x)
 	if f := familyOf[st]; v > r.Families[f] {
 		r.model.gained[f] += float32(min(v-r.Families[f], maxScore))
 		r.Families[f], r.leading[f] = v, st

@@ -52,6 +52,8 @@ type spec struct {
 	t1     float64
 	t01    float64
 	family string
+	// evidence: the statistic is shown and never reaches a level.
+	evidence bool
 }
 
 var specs = [numStatistics]spec{
@@ -91,10 +93,17 @@ const decade = math.Ln10
 const maxScore = 1e9
 
 // anchored converts a statistic's value to the common scale.
-func (s statistic) anchored(x float64) float64 { return min(s.scaled(x), maxScore) }
+func (s statistic) anchored(x float64) float64 { return specs[s].anchored(x) }
 
-func (s statistic) scaled(x float64) float64 {
-	sp := &specs[s]
+// anchored converts a value of the statistic to the common scale.
+func (sp *spec) anchored(x float64) float64 {
+	if sp.evidence {
+		return min(sp.scaled(x), evidenceLimit)
+	}
+	return min(sp.scaled(x), maxScore)
+}
+
+func (sp *spec) scaled(x float64) float64 {
 	switch {
 	case x < sp.t10:
 		return decade * x / sp.t10

@@ -98,7 +98,7 @@ func agree(t *testing.T, runs []*evaluate.Labelled, deployed map[string]*detecte
 				t.Errorf("%s rises to %.12g in detect at call %d, in process: %v", r.ID, value, i+1, path)
 			}
 		}
-		for level, threshold := range by.Thresholds {
+		for level, threshold := range by.Thresholds(r.Agent, r.Group) {
 			want, got := slices.IndexFunc(path, func(x float64) bool { return x > threshold })+1, 0 // number of the call in the run, from 1; 0: none
 			if at := d.alarms[level]; at != nil {
 				if got = slices.Index(d.calls, at.String()) + 1; got == 0 {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"flyball/detect/evaluate"
+	"flyball/schema/wording"
 )
 
 // Nominal rates of false alarms in an evaluation: in 100 clean runs, and in 1,000.
@@ -106,8 +107,11 @@ func evalSharedCredentials(row func(...any), b *evaluate.SharedCredential) {
 	if b == nil {
 		return
 	}
-	within := func(share float64, interval [2]float64) string {
-		return percent(share) + " (" + percent(interval[0]) + " to " + percent(interval[1]) + ")"
+	within := func(share *float64, interval *[2]float64) string {
+		if share == nil || interval == nil {
+			return wording.NothingLearned
+		}
+		return percent(*share) + " (" + percent(interval[0]) + " to " + percent(interval[1]) + ")"
 	}
 	row()
 	row(
@@ -117,6 +121,7 @@ func evalSharedCredentials(row func(...any), b *evaluate.SharedCredential) {
 		"AUROC",
 		"recall",
 		"people suspected",
+		"nothing learned of",
 	)
 	for _, s := range b.Sets {
 		name := s.Set
@@ -125,7 +130,8 @@ func evalSharedCredentials(row func(...any), b *evaluate.SharedCredential) {
 		}
 		row(name, strings.ReplaceAll(s.By, "_", " "),
 			fmt.Sprintf("%d (%d) of %d (%d)", s.Machines, s.MachineIdentities, s.Humans, s.HumanIdentities), figureOrNever(s.AUROC),
-			within(s.Recall, s.RecallWilson), within(s.False, s.FalseWilson))
+			within(s.Recall, s.RecallWilson), within(s.False, s.FalseWilson),
+			fmt.Sprintf("%d of %d", s.AbstainedMachines+s.AbstainedHumans, s.Machines+s.Humans))
 	}
 	row()
 }

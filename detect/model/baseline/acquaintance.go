@@ -4,10 +4,12 @@ import "flyball/schema"
 
 // Limits of the classes of acquaintance.
 const (
-	// MinPeerRuns is the minimum number of runs of a known peer group, and MinPeerAgents the minimum number of
-	// agents with MinAgentRuns runs in it. One agent alone does not show how much agents of its kind differ.
-	MinPeerRuns   = 60
-	MinPeerAgents = 2
+	// MinPeerRuns is the minimum number of runs of a known peer group, of at least MinPeerAgents agents with at least
+	// MinPeerAgentRuns runs each: fewer runs do not show what one run in a hundred does, the level alert, and one agent
+	// alone does not show how much agents of its kind differ.
+	MinPeerRuns      = 100
+	MinPeerAgents    = 2
+	MinPeerAgentRuns = 5
 )
 
 // Acquaintance returns the class of an agent by its key (AgentKey, or the key of a version or task type) and its
@@ -31,7 +33,7 @@ func (b *Baseline) knowsPeers(group string) bool {
 	}
 	agents := 0
 	for key := range b.Distinct.Within[group] {
-		if !isPartKey(key) && b.Lengths.Agents[key].N >= MinAgentRuns {
+		if !isPartKey(key) && b.Lengths.Agents[key].N >= MinPeerAgentRuns {
 			agents++
 		}
 	}

@@ -53,6 +53,9 @@ type Baseline struct {
 	// Ranks hold the final scores by agent and by peer group. Baselines of earlier
 	// releases have none.
 	Ranks calibrate.Ranks `json:"ranks,omitzero"`
+	// ByClass calibrates the classes of acquaintance. Baselines of earlier releases have none: all classes have the
+	// thresholds of Calibration and the statistics of known agents.
+	ByClass *ByClass `json:"by_class,omitempty"`
 	// People describes the sessions of the tenant's own people; nil: too few sessions.
 	People *sharedcredential.TenantPeople `json:"people,omitempty"`
 

@@ -61,6 +61,7 @@ func (b *Baseline) check() *unsound {
 		checkMap(b.Routes, func(of map[string]Counts) *unsound { return checkMap(of, checkCounts) }).at(".routes"), b.checkAmounts(),
 		b.checkRunCounts(), b.PerRoute.check().at(".on_route"), b.Sequence.check().at(".sequence"), b.KnownResources.check().at(".known"),
 		b.AcrossRuns.check().at(".across"), checkFit(&b.Calibration).at(".calibration"), checkRanks(&b.Ranks).at(".ranks"),
+		checkByClass(b.ByClass).at(".by_class"),
 		checkPeople(b.People).at(".people"), checkCallRates(b.CallRates).at(".pace"), checkScopes(b.Scopes).at(".scopes"),
 		checkMap(b.Status, func(s AgentStatus) *unsound { return checkNumber(s.DriftAllowed).at(".drift_let_through") }).at(".life"))
 }
@@ -117,10 +118,19 @@ func checkFit(f *calibrate.Fit) *unsound {
 }
 
 func checkRanks(r *calibrate.Ranks) *unsound {
-	rank := func(r calibrate.Rank) *unsound {
-		return first(checkNumber(r.Runs).at(".runs"), checkNumbers(r.Scores).at(".scores"), checkNumbers(r.Above).at(".above"))
+	return first(checkRank(r.All).at(".all"), checkMap(r.Groups, checkRank).at(".groups"), checkMap(r.Agents, checkRank).at(".agents"))
+}
+
+func checkRank(r calibrate.Rank) *unsound {
+	return first(checkNumber(r.Runs).at(".runs"), checkNumbers(r.Scores).at(".scores"), checkNumbers(r.Above).at(".above"))
+}
+
+func checkByClass(c *ByClass) *unsound {
+	if c == nil {
+		return nil
 	}
-	return first(rank(r.All).at(".all"), checkMap(r.Groups, rank).at(".groups"), checkMap(r.Agents, rank).at(".agents"))
+	return first(checkRank(c.KnownAgent).at(".known_agent"), checkRank(c.NewAgent).at(".new_agent"),
+		checkMap(c.NewPopulation.Groups, checkRank).at(".new_population.groups"))
 }
 
 func checkPeople(p *sharedcredential.TenantPeople) *unsound {
@@ -136,7 +146,7 @@ func checkCallRates(m *callrate.Model) *unsound {
 	}
 	group := func(g callrate.GroupRate) *unsound {
 		return first(checkNumber(g.Level).at(".level"), checkNumber(g.RelVariance).at(".doubt"), checkNumber(g.Spread).at(".spread"),
-			checkNumber(g.ActiveQuarters).at(".seen"), checkNumbers(g.Factors).at(".factors"))
+			checkNumber(g.ActiveQuarters).at(".seen"), checkNumbers(g.Factors).at(".factors"), checkNumber(g.OwnLevel).at(".own_level"))
 	}
 	agent := func(a callrate.AgentRate) *unsound {
 		return first(checkNumber(a.Level).at(".level"), checkNumber(a.RelVariance).at(".doubt"), checkNumber(a.Spread).at(".spread"),

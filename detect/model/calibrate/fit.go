@@ -25,7 +25,7 @@ type Fit struct {
 
 // Shares of clean runs that may reach a level. The operator sets the share for trips.
 const (
-	noticeShare = .05
+	NoticeShare = .05
 	AlertShare  = .01
 	// ActorShare is the additional share of clean runs whose actor may be alerted on.
 	ActorShare = .0006
@@ -70,7 +70,7 @@ func FitScores(scores, weights []float64) Fit {
 		atLeast[i] = sum
 	}
 	f := Fit{Runs: total}
-	f.T5, f.T1 = quantile(v, w, atLeast, total, noticeShare), quantile(v, w, atLeast, total, AlertShare)
+	f.T5, f.T1 = quantile(v, w, atLeast, total, NoticeShare), quantile(v, w, atLeast, total, AlertShare)
 	f.tail(v, w, total)
 	f.keep(v, atLeast, total)
 	return f
@@ -178,7 +178,7 @@ func (f *Fit) Threshold(share float64) float64 {
 	switch {
 	case f.Runs == 0:
 		return math.MaxFloat64
-	case share >= noticeShare:
+	case share >= NoticeShare:
 		fitted = f.T5
 	case share >= AlertShare:
 		fitted = f.T1

@@ -7,7 +7,7 @@ type Levels [3]float64
 
 // Levels returns the thresholds of a fit. tripShare is the share of clean runs that may trip.
 func (f *Fit) Levels(tripShare float64) Levels {
-	return Levels{f.Threshold(noticeShare), f.Threshold(AlertShare), f.Threshold(tripShare)}
+	return Levels{f.Threshold(NoticeShare), f.Threshold(AlertShare), f.Threshold(tripShare)}
 }
 
 // For returns the level of a score.
