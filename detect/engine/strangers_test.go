@@ -312,3 +312,84 @@ func TestStrangerTripsOverItsRuns(t *testing.T) {
 		t.Logf("%d populations: %d findings over runs", n, len(splits))
 	}
 }
+
+// controllers returns the calls of runs of service accounts of a cluster, one run after another: most poll a lease or a
+// queue again and again, some list the objects of a kind one by one, some delete what is left over, and some call what
+// fails.
+func controllers(runs int) (calls [][]func(*schema.Call)) {
+	random := rand.New(rand.NewPCG(11, 12))
+	kinds := []string{"leases", "pods", "services", "configmaps", "endpoints", "secrets"}
+	for i := range runs {
+		account := fmt.Sprint("cluster/system:serviceaccount:ns:", i%22)
+		who := func(c *schema.Call) {
+			by(account, schema.TrustVerified, schema.CallerAgent)(c)
+			c.RunKey, c.RunKeySource = fmt.Sprint("run-", i), "x-agent-run-id"
+		}
+		add := func(changes ...func(*schema.Call)) { calls = append(calls, append(changes, who)) }
+		kind := kinds[random.IntN(len(kinds))]
+		for range 20 + random.IntN(120) { // polls of one object
+			add(to("GET", "/k8s/apis/"+kind+"/{}", i%22))
+			if random.IntN(6) == 0 {
+				add(to("PUT", "/k8s/apis/leases/{}", i%22))
+			}
+		}
+		if i%3 == 0 {
+			for n := range 15 + random.IntN(60) {
+				add(to("GET", "/k8s/apis/pods/{}", n), func(c *schema.Call) { c.Resources = []schema.Resource{{Type: "pod", ID: fmt.Sprint(n)}} })
+			}
+		}
+		if i%8 == 0 {
+			for n := range 3 + random.IntN(10) {
+				add(to("DELETE", "/k8s/apis/pods/{}", n), func(c *schema.Call) {
+					c.Effect, c.Resources = schema.EffectDelete, []schema.Resource{{Type: "pod", ID: fmt.Sprint(n)}}
+				})
+			}
+		}
+		if i%5 == 0 {
+			for range 4 + random.IntN(12) {
+				add(to("GET", "/k8s/apis/secrets/{}", 7), func(c *schema.Call) { c.Status, c.Outcome = 403, schema.OutcomeDenied })
+			}
+		}
+	}
+	return calls
+}
+
+// A new API of 65 runs met a baseline of three agents: 106 incidents within seconds.
+func TestNewAPIMeetsABaselineOfThreeAgents(t *testing.T) {
+	for _, earlier := range []bool{false, true} {
+		body := *populations(1)
+		if len(body.Status) > 0 || len(body.Lengths.Agents) != 3 {
+			t.Fatalf("%d agents", len(body.Lengths.Agents))
+		}
+		if earlier {
+			body.ByClass = nil
+		}
+		f := newFloor(t) // armed
+		f.detectors.Activate(&body)
+		calls := controllers(65)
+		for _, changes := range calls {
+			f.call(night.Add(time.Duration(f.offset)*time.Second), changes...)
+		}
+		list, commands := f.allFindings()
+		levels := map[string]schema.Level{}
+		for _, v := range list {
+			levels[v.ID] = max(levels[v.ID], v.Level)
+			if !earlier && v.Acquaintance != schema.NewPopulation {
+				t.Errorf("%s of %s is a finding of a %v", v.Family, v.AgentID, v.Acquaintance)
+			}
+		}
+		atTrip := 0
+		for _, l := range levels {
+			if l == schema.LevelTrip {
+				atTrip++
+			}
+		}
+		t.Logf("earlier release %v: %d calls, %d findings, %d of level trip, %d commands", earlier, len(calls), len(levels), atTrip, commands)
+		if !earlier && (commands > 1 || atTrip > 5) {
+			t.Errorf("%d commands, %d findings of level trip", commands, atTrip)
+		}
+		if earlier && atTrip < 65 {
+			t.Errorf("by a baseline of an earlier release only %d findings have the level trip: the runs are not the ones that failed", atTrip)
+		}
+	}
+}
