@@ -133,7 +133,7 @@ func guardStranger(u *query.StartRow, c config.Config, manifests *manifest.Store
 		*list = append(*list, word)
 	}
 	if u.Learned.Acquaintance != schema.NothingLearned { // without a baseline no run is scored
-		u.GuardedBy = append(u.GuardedBy, wording.GuardRepeats, wording.GuardRetries, wording.GuardIrreversible)
+		u.GuardedBy = append(u.GuardedBy, wording.GuardRepeats, wording.GuardRetries, wording.GuardIrreversible, wording.GuardResources)
 	}
 	if manifests != nil {
 		m, _ := manifests.ForAgent("", u.AgentID, schema.TrustVerified)

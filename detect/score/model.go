@@ -23,6 +23,7 @@ type peers struct {
 	// manyResources: the peers always name new resources, so that a new one is not evidence.
 	manyResources bool
 	apis          map[uint64]struct{} // of the routes
+	strangers     *agent              // for calls to other APIs; nil: there was none yet
 }
 
 // newOnRouteTails holds the tails of new calls on a route: within a run, and among an actor's latest calls.
@@ -70,14 +71,14 @@ func (m *Model) agent(key, group string) *agent {
 		return a
 	}
 	counts, known := m.Baseline.Agents[key]
-	place := key
+	class, place := m.Baseline.Acquaintance(key, group), key
 	if !known { // all unknown agents of a group share one entry
 		key, place = "", "\x00"+group
 		if a := m.agents[place]; a != nil {
 			return a
 		}
 	}
-	a := m.newAgent(key, group, m.Baseline.Acquaintance(key, group))
+	a := m.newAgent(key, group, class)
 	if known {
 		a.counts = &counts
 	}

@@ -49,15 +49,12 @@ func (r *RunScore) dominant() float64 {
 	return min(float64(r.maxIdentical), r.cusum[statRepeats].max/hit+.6)
 }
 
-// strangers returns the agent with which calls to an API are scored that no run of the peer group used.
-func (m *Model) strangers(group string) *agent {
-	place := "\x01" + group
-	a := m.agents[place]
-	if a == nil {
-		a = m.newAgent("", group, schema.NewPopulation)
-		m.agents[place] = a
+// strangers returns the agent with which calls to an API are scored that no run of the peer group of a used.
+func (m *Model) strangers(a *agent) *agent {
+	if a.peers.strangers == nil {
+		a.peers.strangers = m.newAgent("", a.group, schema.NewPopulation)
 	}
-	return a
+	return a.peers.strangers
 }
 
 // scoresAsStranger reports whether runs of a class are scored as those of strangers.
