@@ -29,6 +29,7 @@ type Actor struct {
 	traces map[traceKey]*Run
 	open   int
 	total  int
+	stored int // bytes of its stored entry; 0: none
 }
 
 // bindKey is the key that the calls of one run share. The credential is always part of it.
