@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"os/exec"
@@ -81,6 +82,10 @@ func soak(binary string, o soakOptions) (bool, error) {
 	}
 	end()
 	if err := s.printLost(load); err != nil {
+		return false, err
+	}
+	if err := s.printMetrics("flyball_detect_findings_total", "flyball_detect_refusals_total", "flyball_detect_late_total",
+		"flyball_memory_limit_bytes"); err != nil {
 		return false, err
 	}
 	return printVerdicts(verdicts(rows, &o)), nil
@@ -266,6 +271,10 @@ func verdicts(rows []row, o *soakOptions) []verdict {
 // printVerdicts prints a line for each figure and whether all are flat, and returns the latter.
 func printVerdicts(list []verdict) bool {
 	for _, v := range list {
+		if math.IsNaN(v.trend.mean) || math.IsInf(v.trend.most, 1) {
+			fmt.Printf("%-32s undecided: too few rows after the first gap, or they hang together too much\n", v.figure)
+			continue
+		}
 		fmt.Printf("%-32s %-9s %s; tolerated %.3g\n", v.figure, v.judgement, v.trend, v.tolerated)
 	}
 	if i := slices.IndexFunc(list, func(v verdict) bool { return v.judgement != flat }); i >= 0 {

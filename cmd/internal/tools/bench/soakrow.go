@@ -38,8 +38,7 @@ func (s *setup) read(pid int, load *soakLoad) (counters, error) {
 		return counters{}, err
 	}
 	child := children(pid)
-	c := counters{at: time.Now(), in: int(load.acknowledged.Load()), cpu: cpu(pid), engine: cpu(child...), rss: statusMiB(pid, "VmRSS:"),
-		lag: map[string]float64{}, topics: bytesBelow(filepath.Join(s.dir, "data", "broker")),
+	c := counters{rss: statusMiB(pid, "VmRSS:"), lag: map[string]float64{}, topics: bytesBelow(filepath.Join(s.dir, "data", "broker")),
 		files: bytesBelow(filepath.Join(s.dir, "data", "engine"))}
 	for _, p := range child {
 		c.engineRSS += statusMiB(p, "VmRSS:")
@@ -49,6 +48,8 @@ func (s *setup) read(pid int, load *soakLoad) (counters, error) {
 		return counters{}, err
 	}
 	c.stored = stored - s.stored
+	// Together, after what takes time.
+	c.at, c.in, c.cpu, c.engine = time.Now(), int(load.acknowledged.Load()), cpu(pid), cpu(child...)
 	c.collector, c.used = total(families, "flyball_collector_cpu_seconds_total"), total(families, "flyball_runtime_cpu_seconds_total")
 	c.entries, c.entryBytes = total(families, "flyball_detect_state_entries_total"), total(families, "flyball_detect_state_written_bytes_total")
 	c.live, c.limit = total(families, "flyball_heap_live_bytes"), total(families, "flyball_memory_limit_bytes")
