@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -24,14 +25,31 @@ import (
 )
 
 func main() {
+	serveHistoryEngine()
 	n := flag.Int("n", 1_000_000, "records")
 	agents := flag.Int("agents", 10_000, "agents")
 	runs := flag.Int("runs", 3, "runs; the medians are what counts")
 	peer := flag.Bool("peer", true, "run ClickHouse's own Kafka engine on the same topic, too")
 	scored := flag.Bool("scored", true, "learn a baseline from a tenth of the agents first, so that every call is scored")
 	binary := flag.String("flyball", "bin/flyball", "the binary to measure")
+	var o historyOptions
+	flag.IntVar(&o.calls, "history", 0, "fill an engine with so many calls of 30 days, and measure every question, and nothing else")
+	flag.StringVar(&o.dir, "data", "", "with -history: folder of the engine's data; default: a new one, which is removed")
+	flag.DurationVar(&o.patience, "patience", 20*time.Second, "with -history: longest time for one question")
+	flag.BoolVar(&o.prototype, "prototype", false, "with -history: measure the candidate tables, too")
+	flag.Func("only", "with -history: expression of the names of the questions to ask", func(s string) (err error) {
+		o.only, err = regexp.Compile(s)
+		return err
+	})
 	invented := flag.String("flood", "", "measure a flood of invented \"agents\" or \"runs\" beside ordinary traffic, and nothing else")
 	flag.Parse()
+	if o.calls > 0 {
+		if err := measureHistory(o); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if *invented != "" {
 		if err := flood(*binary, *invented, *n, *agents, max(*runs, 3)); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
