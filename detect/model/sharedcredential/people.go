@@ -24,10 +24,10 @@ func moments(x []float64) (m Moments) {
 
 // TenantPeople describes the sessions of a tenant's own people. The zero value has no sessions.
 type TenantPeople struct {
-	Model    string  `json:"model"` // version of the model of the tail
+	Model    string  `json:"model"`    // version of the model of the tail
 	Sessions int     `json:"sessions"` // with enough calls in areas of enough sessions
-	Pace     Moments `json:"pace"`   // of the mean ln s between a session's calls
-	Assets   float64 `json:"assets"` // share of sessions that load assets
+	Pace     Moments `json:"pace"`     // of the mean ln s between a session's calls
+	Assets   float64 `json:"assets"`   // share of sessions that load assets
 	Tail     Tail    `json:"tail"`
 	// Areas is the number of sessions by area: those in which people's sessions are known.
 	Areas map[string]int `json:"areas,omitempty"`
