@@ -25,7 +25,8 @@ const evidenceLimit = 1.25 * decade
 var strangerSpecs = func() [numStatistics]spec {
 	out := specs
 	set := func(st statistic, t1, t01 float64) { out[st].t10, out[st].t1, out[st].t01 = 0, t1, t01 }
-	repeat, deletion := math.Log(specs[statRepeats].p1/strangerRates[feature.Repeats]), math.Log(specs[statDeletions].p1/strangerRates[feature.Deletions])
+	repeat := math.Log(specs[statRepeats].p1 / strangerRates[feature.Repeats])
+	deletion := math.Log(specs[statDeletions].p1 / strangerRates[feature.Deletions])
 	retry := math.Log(specs[statRetries].p1 / strangerRates[feature.Retries])
 	set(statRepeats, 5.8*repeat, 11.8*repeat)
 	set(statIdentical, 4.5, 8.5)   // calls; see dominant
