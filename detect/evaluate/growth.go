@@ -65,7 +65,8 @@ const growthSteps = growthRuns/growthEvery + 1
 
 // simulateGrowth lets the population of each fold grow. It calls step after each baseline.
 func simulateGrowth(folds []Fold, step func()) *Growth {
-	g := &Growth{Runs: growthRuns, Every: growthEvery, Groups: []string{}, Acquaintance: map[string]GrowthCount{}, Changes: map[string]GrowthChange{}}
+	g := &Growth{Runs: growthRuns, Every: growthEvery, Groups: []string{}, Acquaintance: map[string]GrowthCount{},
+		Changes: map[string]GrowthChange{}}
 	for i := range growthSteps {
 		g.Steps = append(g.Steps, GrowthStep{Learned: i * growthEvery, Own: map[string]GrowthCount{}, Others: map[string]GrowthCount{}})
 	}
