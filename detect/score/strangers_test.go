@@ -398,3 +398,107 @@ func BenchmarkLevelsOfPopulations(b *testing.B) {
 		})
 	}
 }
+
+// The sizes and counts of callers without a name are not those of unknown agents.
+func TestUnknownAgentIsComparedWithUnnamedCallers(t *testing.T) {
+	body := acquainted(4)
+	without := acquainted(4)
+	for _, of := range []*baseline.Amount{&without.Lengths, &without.Bytes, &without.Writes} {
+		delete(of.Agents, "")
+	}
+	for _, of := range []*baseline.RunCountDistribution{&without.IdenticalCalls, &without.Distinct, &without.Switches} {
+		for _, within := range of.Within {
+			delete(within, "")
+		}
+	}
+	delete(without.Sequence.Agents, "")
+	for _, who := range []Reference{{Agent: "shop/9", Group: "shop"}, {Agent: "bank/1", Group: "bank"}, {Agent: "~x", Group: ""}} {
+		var a, b RunScore
+		for i := range 30 {
+			c := call("GET /shop/1", i)
+			a.Add(NewModel(body), who, &c, 0, schema.ReadOnly)
+			b.Add(NewModel(without), who, &c, 0, schema.ReadOnly)
+			if a.Score != b.Score || a.tails != b.tails || a.scatter != b.scatter {
+				t.Fatalf("%+v, call %d: score %v, without unnamed callers %v", who, i+1, a.Score, b.Score)
+			}
+		}
+	}
+}
+
+// A statistic that raised a family at a call to an unknown API leads the evidence also after a call to a known one, where
+// its scale is another.
+func TestEvidenceIsEmptyAfterACallToAKnownAPI(t *testing.T) {
+	m := NewModel(acquainted(4))
+	for name, calls := range map[string]func(int) feature.Input{"loop": loop("GET /other/1"), "deletions": deletions("DELETE /other/1"),
+		"sweep": sweep("GET /other/1"), "retries": retries("GET /other/1")} {
+		var run RunScore
+		who := Reference{Agent: "shop/0", Group: "shop"}
+		for i := range 20 {
+			c := calls(i)
+			run.Add(m, who, &c, int64(i), schema.ReadOnly)
+		}
+		f := run.TopFamily()
+		before := run.Explain(f, 0)
+		known := call("GET /shop/1", 77)
+		run.Add(m, who, &known, 20, schema.ReadOnly)
+		after := run.Explain(f, known.Route)
+		if len(before) == 0 || len(after) == 0 || after[0].Feature != before[0].Feature || after[0].Score != figure(run.Families[f]) {
+			t.Errorf("%s: %+v, before the call to a known API %+v", name, after, before)
+		}
+	}
+}
+
+// A known agent begins to use a new API and goes on with the ones that are known. What needs acquaintance and was counted at
+// the new API must not be judged at the next call to a known one.
+func TestNewAPIOfAKnownAgentIsJudgedAtTheNextKnownCall(t *testing.T) {
+	for _, populations := range []int{1, 4} {
+		m := NewModel(acquainted(populations))
+		who := Reference{Agent: "shop/0", Group: "shop"}
+		var run RunScore
+		add := func(c feature.Input) {
+			run.Add(m, who, &c, 0, schema.ReadOnly)
+			if levels := run.Levels(.001); levels.For(run.Score) >= schema.LevelAlert {
+				t.Fatalf("%d populations, call %d: score %v of %s", populations, run.Calls(), run.Score, run.leading[run.TopFamily()])
+			}
+		}
+		for i := range 5 {
+			add(call("GET /other/{}", 500+i))
+			if i%3 == 2 {
+				add(call("GET /shop/1", i))
+			}
+		}
+		for i := range 3 {
+			c := call(fmt.Sprint("POST /other/", i), 600+i)
+			c.Write, c.Failed = true, i%2 == 0
+			add(c)
+		}
+		add(call("GET /shop/2", 1))
+		write := call("POST /shop/1", 3)
+		write.Write = true
+		add(write)
+	}
+}
+
+// A known agent does the bad calls at an unknown API and harmless ones at a known API in between. It is found as a stranger
+// is who does the same, though a loop much later than one without other calls.
+func TestKnownAgentHidesBetweenHarmlessCalls(t *testing.T) {
+	for name, bad := range map[string]func(string) func(int) feature.Input{"loop": loop, "retries": retries, "deletions": deletions, "sweep": sweep} {
+		calls := bad("GET /other/1")
+		mixed := func(harmless string) func(int) feature.Input {
+			return func(i int) feature.Input {
+				if i%4 == 3 {
+					return call(fmt.Sprint("GET ", harmless, i%3), i)
+				}
+				return calls(i)
+			}
+		}
+		stranger, _ := callsToTrip(NewModel(acquainted(4)), Reference{Agent: "bank/1", Group: "bank"}, mixed("/bank/"))
+		for _, populations := range []int{1, 4} {
+			trip, alert := callsToTrip(NewModel(acquainted(populations)), Reference{Agent: "shop/0", Group: "shop"}, mixed("/shop/"))
+			t.Logf("%s, %d populations: trips at %d, alerts at %d; a stranger at %d", name, populations, trip, alert, stranger)
+			if trip == 0 || trip > stranger+5 {
+				t.Errorf("%s, %d populations: trips at %d, a stranger at %d", name, populations, trip, stranger)
+			}
+		}
+	}
+}

@@ -359,8 +359,17 @@ EVIDENCE = ("errors", "new_resources", "new_resources_slow", "unusual_order", "c
 ANCHORS = {s[0]: s[3:] for s in STATISTICS} | OTHERS
 
 
-def on_scale(name, x, strange):
-    v = anchored(x, *(STRANGER if strange else {}).get(name, ANCHORS[name]), 5 if name == "rare_writes" else 0)
+CUSUMS = [s[0] for s in STATISTICS]
+
+
+def visits(name):
+    """What a CUSUM is multiplied by at an unknown API so that the anchors of known agents fit; evidence does not add up there."""
+    return 0 if name in EVIDENCE else ANCHORS[name][1] / STRANGER.get(name, ANCHORS[name])[1]
+
+
+def on_scale(name, x, strange, visitor):
+    anchors = STRANGER if strange and not (visitor and name in CUSUMS) else {}
+    v = anchored(x, *anchors.get(name, ANCHORS[name]), 5 if name == "rare_writes" else 0)
     return min(v, 1.25 * L10) if strange and name in EVIDENCE else v
 
 
@@ -395,7 +404,7 @@ def score_by_class(train, rates, order, run):
     for i, (c, (t, seen), (new, distinct, switches, _)) in enumerate(zip(run["calls"], trials(run), counts(run))):
         e = c["route"]
         unknown_api = c["api"] - 1 not in used_apis
-        strange, who = new_population or unknown_api, None if unknown_api else name
+        strange, who, visitor = new_population or unknown_api, None if unknown_api else name, unknown_api and not new_population
         raised = {}
 
         def reach(stat, x):
@@ -410,7 +419,7 @@ def score_by_class(train, rates, order, run):
             if hit or p1 < .5:
                 p1 = max(p1, min(.99, 1.5 * p))
             if p1 > p:
-                w[stat] = max(0., w[stat] + (math.log(p1 / p) if hit else math.log((1 - p1) / (1 - p))))
+                w[stat] = max(0., w[stat] + (visits(stat) if visitor else 1) * (math.log(p1 / p) if hit else math.log((1 - p1) / (1 - p))))
             reach(stat, w[stat])
         most, most_new = max(most, seen), max(most_new, new)
         if not strange:
@@ -419,7 +428,7 @@ def score_by_class(train, rates, order, run):
             reach("new_calls_on_route", minus_log_survival(new, *levels))
         reach("distinct_calls", minus_log_survival(distinct, *finals[who]["distinct_calls"]))
         reach("changes_of_route", minus_log_survival(switches, *finals[who]["changes_of_route"]))
-        if c["write"] and not used[e]:
+        if c["write"] and not used[e] and not visitor:
             v = -math.log((sum(any(x["route"] == e for x in r["calls"]) for r in peers) + .3) / (len(peers) + 1))
             targets = [r for r in c["resources"] if r not in named]
             reach("rare_writes", top["rare_writes"] + v * (1.5 if known and targets and targets[0] not in known else 1))
@@ -430,14 +439,15 @@ def score_by_class(train, rates, order, run):
             reach(stat, tail(x, amounts[stat][strange]))
         if used[e] > 1:
             reach("calls_on_route", tail(used[e] - .5, route_count(train, group, who, e)))
-        w_order = max(0., w_order + order.step(group, who, before, e))
-        reach("unusual_order", w_order)
+        if not visitor:
+            w_order = max(0., w_order + order.step(group, who, before, e))
+            reach("unusual_order", w_order)
         before = e
         now = dict(top)
         if strange:
-            now["identical_calls"] = raised["identical_calls"] = min(most, top["repeats"] / LLR(.16, .98) + .6)
+            now["identical_calls"] = raised["identical_calls"] = min(most, top["repeats"] / LLR(.16, .98) / (visits("repeats") if visitor else 1) + .6)
             now["new_calls_on_route"] = raised["new_calls_on_route"] = most_new
-        total = max([total] + [on_scale(k, x, strange) for k, x in raised.items()])
+        total = max([total] + [on_scale(k, x, strange, visitor) for k, x in raised.items()])
         rows.append([float(f"{x:.12g}") for x in [*now.values(), total]] + [int(strange)])
     return rows
 
