@@ -217,9 +217,10 @@ func TestKnownAgentIsJudgedAsBefore(t *testing.T) {
 	if err := earlier.Check(); err != nil || earlier.ByClass != nil {
 		t.Fatal(err)
 	}
-	same := body.Levels(schema.KnownAgent, "shop0", .001) == earlier.Levels(schema.KnownAgent, "shop0", .001)
+	now, before := body.Levels(schema.KnownAgent, "shop0", .001), earlier.Levels(schema.KnownAgent, "shop0", .001)
+	same := now == before
 	if !same { // the class may be raised: what is compared is the rest
-		t.Logf("levels %v, of an earlier release %v", body.Levels(schema.KnownAgent, "shop0", .001), earlier.Levels(schema.KnownAgent, "shop0", .001))
+		t.Logf("levels %v, of an earlier release %v", now, before)
 	}
 	for family := range runaways {
 		var lists [2][]schema.Finding
@@ -295,9 +296,10 @@ func TestStrangerTripsOverItsRuns(t *testing.T) {
 		for agent := range 4 {
 			for i := range 240 { // an alarm and a second one within a day, by pieces of three calls
 				who := by(fmt.Sprint("bank/", agent), schema.TrustVerified, schema.CallerAgent)
-				f.call(night.Add(time.Duration(f.offset)*time.Second), append(runaways[schema.FamilyDestroy].change("bank", i), who, func(c *schema.Call) {
+				piece := func(c *schema.Call) {
 					c.RunKey, c.RunKeySource = fmt.Sprint("piece-", agent, "-", i/2), "x-agent-run-id"
-				})...)
+				}
+				f.call(night.Add(time.Duration(f.offset)*time.Second), append(runaways[schema.FamilyDestroy].change("bank", i), who, piece)...)
 			}
 		}
 		splits, commands := f.splits()

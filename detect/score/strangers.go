@@ -42,10 +42,11 @@ var strangerSpecs = func() [numStatistics]spec {
 	return out
 }()
 
-// visitorSpecs are the statistics of visitors. A visitor is an agent that is not a stranger, at a call to an unknown API. It is scored there as a stranger. Its CUSUMs
-// go on at calls to known APIs on the anchors of known agents. So they have these anchors at both, and what they add at the
-// unknown API is scaled by visitorScale: as many events as are rare for a stranger are as rare for a visitor. To those that
-// are evidence only, calls to the unknown API add nothing, or else the next call to a known API would judge them.
+// visitorSpecs are the statistics of visitors. A visitor is an agent that is not a stranger, at a call to an unknown API. It
+// is scored there as a stranger. Its CUSUMs go on at calls to known APIs on the anchors of known agents. So they have these
+// anchors at both, and what they add at the unknown API is scaled by visitorScale: as many events as are rare for a
+// stranger are as rare for a visitor. To those that are evidence only, calls to the unknown API add nothing, or else the
+// next call to a known API would judge them.
 var visitorSpecs = func() [numStatistics]spec {
 	out := strangerSpecs
 	for st := range numCusums {

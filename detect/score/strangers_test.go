@@ -221,6 +221,9 @@ var (
 	}
 )
 
+// badCalls are the calls of runaways, by the name of the route.
+var badCalls = map[string]func(string) func(int) feature.Input{"loop": loop, "retries": retries, "deletions": deletions, "sweep": sweep}
+
 func TestStrangersRunawayTripsLater(t *testing.T) {
 	for _, who := range []Reference{{Agent: "bank/1", Group: "bank"}, {Agent: "~bank/1", Group: "bank"}, {Agent: "ann", Group: "humans"}} {
 		for name, c := range map[string]struct {
@@ -247,7 +250,7 @@ func TestStrangersRunawayTripsLater(t *testing.T) {
 // fewer.
 func TestKnownAgentHidesBehindAnUnknownAPI(t *testing.T) {
 	who := Reference{Agent: "shop/0", Group: "shop"}
-	for name, bad := range map[string]func(string) func(int) feature.Input{"loop": loop, "retries": retries, "deletions": deletions, "sweep": sweep} {
+	for name, bad := range badCalls {
 		every := func(n int, hidden string) func(int) feature.Input {
 			calls := bad("GET /shop/1")
 			return func(i int) feature.Input {
@@ -369,8 +372,11 @@ func BenchmarkScoreStranger(b *testing.B) {
 	for _, c := range []struct {
 		name, route string
 		who         Reference
-	}{{"known", "GET /shop/1", Reference{Agent: "shop/0", Group: "shop"}}, {"population", "GET /bank/1", Reference{Agent: "bank/1", Group: "bank"}},
-		{"unknown API", "GET /other/1", Reference{Agent: "shop/0", Group: "shop"}}} {
+	}{
+		{"known", "GET /shop/1", Reference{Agent: "shop/0", Group: "shop"}},
+		{"population", "GET /bank/1", Reference{Agent: "bank/1", Group: "bank"}},
+		{"unknown API", "GET /other/1", Reference{Agent: "shop/0", Group: "shop"}},
+	} {
 		b.Run(c.name, func(b *testing.B) {
 			m := NewModel(acquainted(8))
 			run := &RunScore{}
@@ -482,7 +488,7 @@ func TestNewAPIOfAKnownAgentIsJudgedAtTheNextKnownCall(t *testing.T) {
 // A known agent does the bad calls at an unknown API and harmless ones at a known API in between. It is found as a stranger
 // is who does the same, though a loop much later than one without other calls.
 func TestKnownAgentHidesBetweenHarmlessCalls(t *testing.T) {
-	for name, bad := range map[string]func(string) func(int) feature.Input{"loop": loop, "retries": retries, "deletions": deletions, "sweep": sweep} {
+	for name, bad := range badCalls {
 		calls := bad("GET /other/1")
 		mixed := func(harmless string) func(int) feature.Input {
 			return func(i int) feature.Input {

@@ -136,8 +136,10 @@ func TestPopulationsOfFewRunsCount(t *testing.T) {
 // Whatever JSON holds, a threshold is a number of at least −ln(share) and the search for it ends.
 func TestPopulationsThatNobodyCanHaveMadeAreNoNaN(t *testing.T) {
 	for _, text := range []string{`{}`, `{"groups":null}`, `{"groups":{"a":{},"b":{},"c":{},"d":{}}}`,
-		`{"groups":{"a":{"runs":-1,"scores":[9,8],"above":[0]},"b":{"runs":0,"scores":[7],"above":[]},"c":{"runs":1e308,"scores":[1e308,-1e308],"above":[1e308,-1e308]}}}`,
-		`{"groups":{"a":{"runs":60,"scores":[5,6,7,8],"above":[-9,-9,-9,60]},"b":{"runs":60,"scores":[1e308,1e308],"above":[60,60]},"c":{"runs":5e-324,"scores":[9],"above":[1e308]},"d":{"runs":60,"scores":[],"above":[60]}}}`,
+		`{"groups":{"a":{"runs":-1,"scores":[9,8],"above":[0]},"b":{"runs":0,"scores":[7],"above":[]},` +
+			`"c":{"runs":1e308,"scores":[1e308,-1e308],"above":[1e308,-1e308]}}}`,
+		`{"groups":{"a":{"runs":60,"scores":[5,6,7,8],"above":[-9,-9,-9,60]},"b":{"runs":60,"scores":[1e308,1e308],` +
+			`"above":[60,60]},"c":{"runs":5e-324,"scores":[9],"above":[1e308]},"d":{"runs":60,"scores":[],"above":[60]}}}`,
 	} {
 		var p Populations
 		if err := json.Unmarshal([]byte(text), &p); err != nil {
