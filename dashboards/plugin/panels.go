@@ -38,7 +38,7 @@ func findingsFrame(rows []query.Finding, limit int) *data.Frame {
 		text("state", func(f *row) string { return f.State }),
 		text("family", func(f *row) string { return f.Family }),
 		text("agent", func(f *row) string { return f.AgentID }),
-		text("caller", func(f *row) string { return wording.CallerOf(f.Acquaintance) }).describedAs("how well the baseline knew it"),
+		text("caller", func(f *row) string { return wording.AcquaintanceOf(f.Acquaintance) }).describedAs("how well the baseline knew it"),
 		text("what happened", func(f *row) string { return f.Summary }),
 		optional("expected rate", expectedRate).describedAs("share of clean runs that come this far; empty: not known"),
 		text("clean runs", func(f *row) string { return wording.ShortRate(f.ExpectedRate, cleanOf(f)) }).describedAs(

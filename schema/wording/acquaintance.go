@@ -19,22 +19,13 @@ var acquaintances = map[schema.Acquaintance]string{
 // Acquaintance describes a caller by how well the baseline knows it. It is empty for a class that was not recorded.
 func Acquaintance(v schema.Acquaintance) string { return acquaintances[v] }
 
-// Caller describes the caller of a finding by its class. Calls of a known agent to an API that no run of its peers used are
-// those of a new population, so that class names both.
-func Caller(v schema.Acquaintance) string {
-	if v == schema.NewPopulation {
-		return Acquaintance(v) + ", or none of its peers has used this API"
-	}
-	return Acquaintance(v)
-}
-
-// CallerOf is Caller for the stored name of a class; an unknown name is printed with spaces for underscores.
-func CallerOf(name string) string {
+// AcquaintanceOf is Acquaintance for the stored name of a class; an unknown name is printed with spaces for underscores.
+func AcquaintanceOf(name string) string {
 	var v schema.Acquaintance
 	if v.UnmarshalText([]byte(name)) != nil {
 		return strings.ReplaceAll(name, "_", " ")
 	}
-	return Caller(v)
+	return Acquaintance(v)
 }
 
 // uncalibrated are the texts of the named reasons why a class has no thresholds of its own.
