@@ -52,6 +52,35 @@ func TestShownClassDiffersFromTheOneThatJudges(t *testing.T) {
 	}
 }
 
+// A version without strangers has a reason for them too: the next agent that calls may be one.
+func TestClassWithoutAgentsSeemsCalibrated(t *testing.T) {
+	b := learned(runsOf("g/a", 40)...)
+	for name, tc := range map[string]struct {
+		of     *ByClass
+		why    string
+		silent bool
+	}{
+		"too few groups":     {&ByClass{}, WhyFewPopulations, true},
+		"an earlier release": {nil, WhyEarlierRelease, false},
+	} {
+		b.ByClass = tc.of
+		for v, why := range b.UncalibratedClasses() {
+			if why == "" || why != b.Uncalibrated(v) {
+				t.Errorf("%s: %v is uncalibrated because of %q", name, v, why)
+			}
+		}
+		l := schema.Learned{Acquaintance: schema.NewPopulation, Uncalibrated: b.UncalibratedClasses()[schema.NewPopulation]}
+		if l.Uncalibrated != tc.why || NeverTrips(&l) != tc.silent {
+			t.Errorf("%s: a stranger never trips: %v, because of %q", name, NeverTrips(&l), l.Uncalibrated)
+		}
+	}
+	for _, l := range []schema.Learned{{Acquaintance: schema.NewPopulation}, {Acquaintance: schema.KnownAgent, Uncalibrated: WhyFewClassRuns}} {
+		if NeverTrips(&l) {
+			t.Errorf("%+v never trips", l)
+		}
+	}
+}
+
 // A version or a task type of a known agent is judged as the agent.
 func TestPartOfAnAgentIsShownAsAStranger(t *testing.T) {
 	var runs []*TrainingRun
