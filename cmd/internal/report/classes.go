@@ -31,13 +31,15 @@ type Thresholds struct {
 	Trip     schema.OptionalFloat `json:"trip,omitzero"`
 }
 
-func thresholds(l calibrate.Levels) Thresholds {
-	reached := func(score float64) schema.OptionalFloat {
-		if score >= math.MaxFloat64 {
-			return schema.Unknown
-		}
-		return schema.OptionalFloat(score)
+// reached returns a threshold; unknown: no score reaches it.
+func reached(score float64) schema.OptionalFloat {
+	if score >= math.MaxFloat64 {
+		return schema.Unknown
 	}
+	return schema.OptionalFloat(score)
+}
+
+func thresholds(l calibrate.Levels) Thresholds {
 	return Thresholds{reached(l[0]), reached(l[1]), reached(l[2])}
 }
 
