@@ -132,7 +132,7 @@ func guardStranger(u *query.StartRow, c config.Config, manifests *manifest.Store
 		}
 		*list = append(*list, word)
 	}
-	if u.Learned.Acquaintance != schema.NothingLearned { // without a baseline no run is scored
+	if u.Learned.Acquaintance != schema.NothingLearned { // without a baseline no score reaches a level
 		list := &u.GuardedBy
 		if baseline.NeverTrips(u.Learned) {
 			list = &u.AlertsOnly

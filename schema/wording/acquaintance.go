@@ -30,10 +30,13 @@ func AcquaintanceOf(name string) string {
 
 // uncalibrated are the texts of the named reasons why a class has no thresholds of its own.
 var uncalibrated = map[string]string{
-	"few_held_out_runs": "too few clean runs were held out, so the thresholds are those of all held-out runs",
-	"few_populations":   "it abstains from trips, and alerts later: too few groups are known to say what is usual for a new one",
-	"earlier_release":   "an earlier release made the baseline: all classes have the same thresholds",
-	"nothing_learned":   "it abstains: without a baseline nothing is scored",
+	"few_held_out_runs": "too few clean runs of the class were held out to raise its thresholds: they are the common ones of known " +
+		"agents and new agents, and a peer group can raise them",
+	"few_populations": "it abstains from trips, and alerts later: too few groups are known to say what is usual for a new one",
+	"populations_differ": "it abstains from trips, and alerts later: the known groups differ so much that too many of their runs " +
+		"exceed even a threshold that is ten times as rare",
+	"earlier_release": "an earlier release made the baseline: all classes have the same thresholds",
+	"nothing_learned": "it abstains: without runs in a baseline no score reaches a level",
 }
 
 // Uncalibrated returns a named reason why a class has no thresholds of its own, for people.

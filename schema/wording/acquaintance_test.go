@@ -1,6 +1,8 @@
 package wording
 
 import (
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -21,6 +23,29 @@ func TestClassOfAcquaintanceWithoutAText(t *testing.T) {
 	}
 	if got := AcquaintanceOf("of_a_newer_release"); got != "of a newer release" {
 		t.Errorf("a class of a newer release is %q", got)
+	}
+}
+
+// The reasons for which a class is uncalibrated, as constants of the package of baselines, and what each says about trips.
+func TestReasonOfAnUncalibratedClassHasNoText(t *testing.T) {
+	source, err := os.ReadFile("../../detect/model/baseline/thresholds.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent := map[string]string{"few_held_out_runs": "raise", "few_populations": "abstains from trips", "populations_differ": "abstains from trips",
+		"earlier_release": "the same thresholds", "nothing_learned": "no score reaches a level"}
+	for _, m := range regexp.MustCompile(`Why[A-Za-z]+ += "([a-z_]+)"`).FindAllStringSubmatch(string(source), -1) {
+		if silent[m[1]] == "" {
+			t.Errorf("%s has no text", m[1])
+		}
+	}
+	for why, want := range silent {
+		if got := Uncalibrated(why); !strings.Contains(got, want) {
+			t.Errorf("%s is %q, which does not say %q", why, got, want)
+		}
+	}
+	if got := Uncalibrated("of_a_newer_release"); got != "of a newer release" {
+		t.Errorf("a reason of a newer release is %q", got)
 	}
 }
 

@@ -115,12 +115,13 @@ func NeverTrips(l *schema.Learned) bool {
 	return l.Acquaintance.IsStranger() && l.Uncalibrated != "" && l.Uncalibrated != WhyEarlierRelease
 }
 
-// knownPeers returns the number of known agents of each peer group.
+// knownPeers returns the number of known agents of each peer group. Names that were only claimed do not count: a caller
+// can invent them.
 func (b *Baseline) knownPeers() map[string]uint64 {
 	out := map[string]uint64{}
 	for group, agents := range b.Distinct.Within {
 		for key := range agents {
-			if !isPartKey(key) && b.Lengths.Agents[key].N >= MinPeerAgentRuns {
+			if !isPartKey(key) && !IsAsserted(key) && b.Lengths.Agents[key].N >= MinPeerAgentRuns {
 				out[group]++
 			}
 		}

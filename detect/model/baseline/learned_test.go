@@ -52,6 +52,16 @@ func TestShownClassDiffersFromTheOneThatJudges(t *testing.T) {
 	}
 }
 
+// A caller can claim two names with many runs, and does not make its invented peer group a known one.
+func TestClaimedNamesAreKnownPeers(t *testing.T) {
+	b := learned(append(runsOf("~x/a", 60), append(runsOf("~x/b", 60), runsOf("x/c", 5)...)...)...)
+	for group, peers := range b.knownPeers() {
+		if want := map[string]uint64{PeerGroup("x/c", schema.CallerAgent): 1}[group]; peers != want {
+			t.Errorf("group %s: %d known peers, want %d", group, peers, want)
+		}
+	}
+}
+
 // A version without strangers has a reason for them too: the next agent that calls may be one.
 func TestClassWithoutAgentsSeemsCalibrated(t *testing.T) {
 	b := learned(runsOf("g/a", 40)...)
