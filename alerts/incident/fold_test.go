@@ -230,3 +230,17 @@ func TestPageHidesThatTheCallerIsAStranger(t *testing.T) {
 		}
 	}
 }
+
+// The rate of a stranger's finding is that of other populations, and where nothing was learned there is none.
+func TestPageClaimsARateOfAStrangersOwnRuns(t *testing.T) {
+	for of, want := range map[string]string{
+		"populations":     "rarer than 1 in 750 clean runs of groups that were left out of learning",
+		"nothing_learned": "how rare it is in clean runs is not known: nothing learned",
+	} {
+		e := found(1, schema.LevelTrip, schema.FindingOpen)
+		e.Finding.ExpectedRate, e.Finding.ExpectedOf, e.Finding.ExpectedRuns = 0, of, 750
+		if p, ok := NewFold(everything).Apply(e, 10*second); !ok || p.Rarity != want {
+			t.Errorf("%s: %v %q, want %q", of, ok, p.Rarity, want)
+		}
+	}
+}
