@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"flyball/detect/model/calibrate"
 	"flyball/schema"
 )
 
@@ -49,6 +50,22 @@ func TestShownClassDiffersFromTheOneThatJudges(t *testing.T) {
 	}
 	if got, want := LearnedOfNewcomer(0, "g", nil, RunRate{}).Acquaintance, (*Baseline)(nil).Acquaintance("g/a", "g"); got != want {
 		t.Errorf("without a baseline an agent is shown as %v, and judged as %v", got, want)
+	}
+}
+
+// A baseline has no runs if all that were selected are out of their scope. Its classes have scores of groups to be judged
+// by, and nothing was learned all the same.
+func TestBaselineWithoutRunsReachesALevel(t *testing.T) {
+	b := learned()
+	b.ByClass = &ByClass{NewPopulation: calibrate.Populations{Groups: map[string]calibrate.Rank{}}}
+	class := b.Acquaintance("g/a", "g")
+	if class != schema.NothingLearned || b.Uncalibrated(class) != WhyNothingLearned {
+		t.Errorf("%v, %s", class, b.Uncalibrated(class))
+	}
+	for i, level := range b.Levels(class, "g", .001) {
+		if level != math.MaxFloat64 {
+			t.Errorf("a score above %g reaches level %v", level, schema.Level(i+1))
+		}
 	}
 }
 
