@@ -33,10 +33,16 @@ func main() {
 	scored := flag.Bool("scored", true, "learn a baseline from a tenth of the agents first, so that every call is scored")
 	binary := flag.String("flyball", "bin/flyball", "the binary to measure")
 	var o historyOptions
-	flag.IntVar(&o.calls, "history", 0, "fill an engine with so many calls of 30 days, and measure every question, and nothing else")
+	flag.IntVar(&o.calls, "history", 0, "fill an engine with so many calls, and measure every question, and nothing else")
+	flag.IntVar(&o.days, "days", 30, "with -history: days over which the calls are spread")
 	flag.StringVar(&o.dir, "data", "", "with -history: folder of the engine's data; default: a new one, which is removed")
 	flag.DurationVar(&o.patience, "patience", 20*time.Second, "with -history: longest time for one question")
-	flag.BoolVar(&o.prototype, "prototype", false, "with -history: measure the candidate tables, too")
+	const candidatesOnly = "with -history: measure the candidate tables whose names this expression matches, instead of today's"
+	flag.Func("prototype", candidatesOnly, func(s string) (err error) {
+		o.prototype, err = regexp.Compile(s)
+		return err
+	})
+	flag.BoolVar(&o.statements, "statements", false, "with -history: print the time of each statement, too")
 	flag.Func("only", "with -history: expression of the names of the questions to ask", func(s string) (err error) {
 		o.only, err = regexp.Compile(s)
 		return err
