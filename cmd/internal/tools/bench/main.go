@@ -34,10 +34,16 @@ func main() {
 	scored := flag.Bool("scored", true, "learn a baseline from a tenth of the agents first, so that every call is scored")
 	binary := flag.String("flyball", "bin/flyball", "the binary to measure")
 	var past historyOptions
-	flag.IntVar(&past.calls, "history", 0, "fill an engine with so many calls of 30 days, and measure every question, and nothing else")
+	flag.IntVar(&past.calls, "history", 0, "fill an engine with so many calls, and measure every question, and nothing else")
+	flag.IntVar(&past.days, "days", 30, "with -history: days over which the calls are spread")
 	flag.StringVar(&past.dir, "data", "", "with -history: folder of the engine's data; default: a new one, which is removed")
 	flag.DurationVar(&past.patience, "patience", 20*time.Second, "with -history: longest time for one question")
-	flag.BoolVar(&past.prototype, "prototype", false, "with -history: measure the candidate tables, too")
+	const candidatesOnly = "with -history: measure the candidate tables whose names this expression matches, instead of today's"
+	flag.Func("prototype", candidatesOnly, func(s string) (err error) {
+		past.prototype, err = regexp.Compile(s)
+		return err
+	})
+	flag.BoolVar(&past.statements, "statements", false, "with -history: print the time of each statement, too")
 	flag.Func("only", "with -history: expression of the names of the questions to ask", func(s string) (err error) {
 		past.only, err = regexp.Compile(s)
 		return err
