@@ -107,6 +107,9 @@ def worse_strangers(now, then, view):
     for change, c in now["growth"]["changes"].items():
         if c["storm"]:
             yield f"{view}: a change of the baseline is a storm, {change}: {c}"
+        trips, committed = (x["rises"].get("0.001", 0) / max(x["runs"], 1) for x in (c, then["growth"]["changes"].get(change, c)))
+        if trips > committed + .003:
+            yield f"{view}: {change}: {trips:.4f} of the runs rise to 0.001, committed {committed:.4f}"
 
 
 data = sys.argv[1]

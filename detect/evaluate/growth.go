@@ -56,16 +56,17 @@ const (
 	growthEvery = 10
 )
 
-// maxRises is the share of runs that may rise to a level because the baseline changes: the share of clean runs that may
-// alert. What is beyond by the lower end of the 95 % interval is a storm.
-const maxRises = calibrate.AlertShare
+// maxRises is the share of runs that may rise to a level because the baseline changes: twice the share of clean runs that
+// may alert, as for the alerts of any class. What is beyond by the lower end of the 95 % interval is a storm.
+const maxRises = 2 * calibrate.AlertShare
 
 // growthSteps is the number of baselines of a population.
 const growthSteps = growthRuns/growthEvery + 1
 
 // simulateGrowth lets the population of each fold grow. It calls step after each baseline.
 func simulateGrowth(folds []Fold, step func()) *Growth {
-	g := &Growth{Runs: growthRuns, Every: growthEvery, Groups: []string{}, Acquaintance: map[string]GrowthCount{}, Changes: map[string]GrowthChange{}}
+	g := &Growth{Runs: growthRuns, Every: growthEvery, Groups: []string{}, Acquaintance: map[string]GrowthCount{},
+		Changes: map[string]GrowthChange{}}
 	for i := range growthSteps {
 		g.Steps = append(g.Steps, GrowthStep{Learned: i * growthEvery, Own: map[string]GrowthCount{}, Others: map[string]GrowthCount{}})
 	}

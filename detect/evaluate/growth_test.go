@@ -38,8 +38,8 @@ func TestStormIsBoundedByWhatRunsShow(t *testing.T) {
 		runs, rises, open int
 		want              bool
 	}{
-		{1000, 10, 0, false}, {1000, 15, 0, false}, // 1.5 % of 1,000 is within the interval of 1 %
-		{1000, 20, 0, true}, {1000, 10, 10, true}, {10, 1, 0, true}, {0, 0, 0, false},
+		{1000, 20, 0, false}, {1000, 25, 0, false}, // 2 % is within the interval of 2.5 % of 1,000 runs
+		{1000, 40, 0, true}, {1000, 20, 20, true}, {10, 2, 0, true}, {0, 0, 0, false},
 	} {
 		c := GrowthChange{Runs: tc.runs, Rises: map[string]int{"0.001": tc.rises}, Open: map[string]int{"0.001": tc.open}}
 		if got := c.storm(); got != tc.want {

@@ -30,8 +30,8 @@ func populations(runs int) (out []*Labelled) {
 }
 
 func apiCall(route string, arg uint64, write bool) LabelledCall {
-	return LabelledCall{Route: route, Read: !write, Input: feature.Input{Route: feature.RouteHash(route), API: feature.APIHash(route), Args: arg,
-		Result: 300 + arg%50, Write: write, Resources: []uint64{feature.ResourceHash("", fmt.Sprint("order:", arg))}}}
+	return LabelledCall{Route: route, Read: !write, Input: feature.Input{Route: feature.RouteHash(route), API: feature.APIHash(route),
+		Args: arg, Result: 300 + arg%50, Write: write, Resources: []uint64{feature.ResourceHash("", fmt.Sprint("order:", arg))}}}
 }
 
 func TestLeftOutGroupIsLearned(t *testing.T) {

@@ -88,7 +88,8 @@ func evalClean(row func(...any), r *evaluate.Report) {
 
 // evalDelays prints the number of calls between the onset of a runaway and its alarm.
 func evalDelays(row func(...any), r *evaluate.Report) {
-	row("calls from onset to alarm", "pace", "runs", "median (90 %) at 1 %", "at 0.1 %", "seen at 0.1 %", "strangers at 1 %", "at 0.1 %", "seen at 0.1 %")
+	row("calls from onset to alarm", "pace", "runs", "median (90 %) at 1 %", "at 0.1 %", "seen at 0.1 %",
+		"strangers at 1 %", "at 0.1 %", "seen at 0.1 %")
 	for _, s := range r.Scenarios {
 		if s.Speed != "all" && s.Kind != "slow_loop" {
 			continue
