@@ -62,7 +62,7 @@ func finite(v reflect.Value) bool {
 		return !math.IsNaN(v.Float()) && !math.IsInf(v.Float(), 0)
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if f := v.Type().Field(i); f.Name != "model" && f.Name != "agent" && f.Name != "view" && !finite(v.Field(i)) {
+			if f := v.Type().Field(i); f.Name != "model" && f.Name != "agent" && !finite(v.Field(i)) {
 				return false
 			}
 		}
