@@ -25,7 +25,7 @@ type Finding struct {
 	UpdatedAt    time.Time             `json:"updated_at"`
 	Score        float64               `json:"score"`
 	ExpectedRate float64               `json:"expected_rate"`
-	ExpectedOf   string                `json:"expected_of,omitempty"`   // own, peers, everybody, tail; absent for families without a rate
+	ExpectedOf   string                `json:"expected_of,omitempty"`   // as in schema.Finding; absent for families without a rate
 	ExpectedRuns uint64                `json:"expected_runs,omitempty"` // clean runs that the score was compared with
 	Acquaintance string                `json:"acquaintance,omitempty"`  // how well the baseline knew the caller; absent: of an earlier release
 	Delay        uint32                `json:"delay_calls"`
