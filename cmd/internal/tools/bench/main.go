@@ -60,7 +60,7 @@ func main() {
 	flag.DurationVar(&o.lateness, "lateness", 5*time.Minute, "-soak: detect.lateness")
 	flag.BoolVar(&o.restart, "restart", false, "-soak: stop and start the process in the middle")
 	flag.StringVar(&o.profiles, "profiles", "", "-soak: folder for CPU, heap and allocation profiles, taken after the last row")
-	flag.IntVar(&o.past, "past", 100_000, "-soak: calls to learn from; 0: none")
+	flag.DurationVar(&o.past, "past", 150*time.Second, "-soak: how long the traffic is from which the baseline is learned; 0: none")
 	flag.Parse()
 	switch {
 	case past.calls > 0:
