@@ -56,10 +56,13 @@ var strangerSpecs, strangerScale = func() (out [numStatistics]spec, scale [numCu
 // limitEvidence returns a value of a statistic, limited so that it stays below every level also on the anchors of known
 // agents: the run can become that of a known agent with the next baseline.
 func (sp *spec) limitEvidence(x float64) float64 {
-	if sp.evidence {
-		return min(x, evidenceLimit/(2*decade)*sp.t1)
+	switch {
+	case !sp.evidence:
+		return x
+	case sp.t10 > 0:
+		return min(x, sp.t10+(evidenceLimit/decade-1)*(sp.t1-sp.t10))
 	}
-	return x
+	return min(x, evidenceLimit/(2*decade)*sp.t1)
 }
 
 // repeatHit is what a repeat adds to the CUSUM of repeats of strangers.

@@ -37,13 +37,16 @@ func (k KnownAPIs) add(r *TrainingRun) {
 
 // finish removes the APIs of too few runs.
 func (k KnownAPIs) finish() {
-	for _, of := range k {
+	for group, of := range k {
 		list := slices.Collect(maps.Keys(of))
 		slices.SortFunc(list, func(a, b uint64) int { return cmp.Or(cmp.Compare(of[b], of[a]), cmp.Compare(a, b)) })
 		for i, api := range list {
 			if i >= maxAPIs || of[api] < minAPIRuns {
 				delete(of, api)
 			}
+		}
+		if len(of) == 0 {
+			delete(k, group)
 		}
 	}
 }

@@ -120,7 +120,8 @@ func ResolveFinding(ctx context.Context, db DB, tenant, term string) (Finding, e
 		w.add("tenant = {tenant:String}", named("tenant", tenant))
 	}
 	w.add(`(finding_id = {term:String} OR length({term:String}) >= {min:UInt8} AND (startsWith(finding_id, {term:String})
-OR startsWith(toString(run_id), lower({term:String}))) OR run_id IN (SELECT run_id FROM runs WHERE run_key = {term:String}))`,
+OR startsWith(toString(run_id), lower({term:String}))) OR run_id IN (SELECT run_id FROM runs WHERE run_key = {term:String} AND `+
+		storedRuns("run_key = {term:String}")+`))`,
 		named("term", term), named("min", strconv.Itoa(schema.MinIDPrefix)))
 	list, err := findings(ctx, db, w.String(), maxFindingCandidates, w.params...)
 	if err != nil {

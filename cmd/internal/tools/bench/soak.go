@@ -23,7 +23,7 @@ type soakOptions struct {
 	restart       bool          // stop and start the process in the middle
 	every         time.Duration // between two rows
 	profiles      string        // folder for profiles after the last row; empty: none
-	past          int           // calls to learn from
+	past          time.Duration // traffic to learn from
 }
 
 // settles is when the number of open runs has stopped to grow: the first runs have made their calls and
@@ -105,15 +105,15 @@ func (s *setup) beginSoak(binary string, o *soakOptions) (cmd *exec.Cmd, load *s
 		if cmd, err = s.start(binary); err != nil {
 			return nil, nil, nil, err
 		}
-		err = writePast(s.kafka, "past", o.traffic, o.past, time.Now().Add(-2*(o.gap+o.lateness)))
+		past, err := writePast(s.kafka, "past", o.traffic, o.past, time.Now().Add(-2*(o.gap+o.lateness)))
 		stop(cmd)
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		if err := s.closePast(binary, o.past/o.traffic.calls/2); err != nil {
+		if err := s.closePast(binary, past/o.traffic.calls/2); err != nil {
 			return nil, nil, nil, err
 		}
-		if _, err := s.learn(binary, o.past); err != nil {
+		if _, err := s.learn(binary, past); err != nil {
 			return nil, nil, nil, err
 		}
 	}

@@ -96,23 +96,19 @@ func (l *soakLoad) run(ctx context.Context, client *kgo.Client, pool *runPool) {
 	}
 }
 
-// pastSpan is the time over which the past lies: long enough that few of its runs are cut off at an end, and
-// short runs are not learned as the usual ones.
-const pastSpan = 15 * time.Minute
-
-// writePast writes n calls that lie in the span before a time, and returns when all are acknowledged.
-func writePast(port int, topic string, t soakTraffic, n int, until time.Time) error {
+// writePast writes the calls of a time that ends at until, at the rate of the traffic: how many runs an agent has
+// at a time is learned, too. It returns how many calls it wrote, when all are acknowledged.
+func writePast(port int, topic string, t soakTraffic, past time.Duration, until time.Time) (int, error) {
 	client, err := soakProducer(port, topic)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer client.Close()
-	rate := float64(n) / pastSpan.Seconds()
-	t.rate = max(int(rate), 1)
+	n := int(past.Seconds() * float64(t.rate))
 	pool := newRunPool(t, topic, 20)
 	var failed atomic.Pointer[error]
 	for k := range n {
-		at := until.Add(-time.Duration(float64(n-k) / rate * 1e9)).UTC()
+		at := until.Add(-time.Duration(float64(n-k) / float64(t.rate) * 1e9)).UTC()
 		client.Produce(context.Background(), &kgo.Record{Value: pool.record(at)}, func(_ *kgo.Record, err error) {
 			if err != nil {
 				failed.Store(&err)
@@ -120,10 +116,10 @@ func writePast(port int, topic string, t soakTraffic, n int, until time.Time) er
 		})
 	}
 	if err := client.Flush(context.Background()); err != nil {
-		return err
+		return n, err
 	}
 	if err := failed.Load(); err != nil {
-		return *err
+		return n, *err
 	}
-	return nil
+	return n, nil
 }
