@@ -113,7 +113,8 @@ type Contribution struct {
 	Peers    OptionalFloat `json:"peers,omitzero"`
 	Humans   OptionalFloat `json:"humans,omitzero"`
 	// UsualOf names whose past Usual is of: own, shrunk (few runs of the agent, drawn towards its
-	// peers'), peers, everybody; empty: not recorded.
+	// peers'), peers, everybody; nothing_learned: nothing was learned with which the caller may be
+	// compared, and Usual is unknown; empty: not recorded.
 	UsualOf string `json:"usual_of,omitempty"`
 	// Hits and OfCalls are the calls behind an observed share; 0: it is no share.
 	Hits    uint64 `json:"hits,omitempty"`
@@ -173,8 +174,9 @@ type Finding struct {
 
 	// Score is the run's score. ExpectedRate is the share of clean runs that reach it (a
 	// calibrated tail probability). ExpectedOf names the runs from which the rate is computed:
-	// own (the agent's), peers, everybody, or tail (the fitted tail, if none of them reached
-	// the score).
+	// own (the agent's), peers, everybody, people (sessions of the tenant's people), or tail (the
+	// fitted tail, if none of them reached the score). nothing_learned: there are none, and the rate
+	// is 0 without a meaning.
 	Score        float64 `json:"score"`
 	ExpectedRate float64 `json:"expected_rate"`
 	ExpectedOf   string  `json:"expected_of,omitempty"`

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -206,6 +207,26 @@ func TestQuestionIsOnePageAndItsAnswerAnother(t *testing.T) {
 	for _, later := range []schema.GateState{schema.GateUsed, schema.GateEnded} {
 		if _, ok := gate(4, later, schema.ModeArmed); ok {
 			t.Fatalf("%v: told after it was resolved", later)
+		}
+	}
+}
+
+// A page says how well the caller was known: for a stranger, what is unusual may only be new.
+func TestPageHidesThatTheCallerIsAStranger(t *testing.T) {
+	for class, want := range map[schema.Acquaintance]string{
+		schema.NewPopulation:          "a stranger: nobody has learned this population yet, or none of its peers has used this API",
+		schema.KnownAgent:             "known: it is compared with its own past",
+		schema.AcquaintanceUnrecorded: "",
+	} {
+		e := found(1, schema.LevelTrip, schema.FindingOpen)
+		e.Finding.Acquaintance = class
+		p, ok := NewFold(everything).Apply(e, 10*second)
+		if !ok || p.Acquaintance != class || p.Caller != want {
+			t.Errorf("%v: %v %q, want %q", class, ok, p.Caller, want)
+		}
+		text, err := json.Marshal(p)
+		if err != nil || strings.Contains(string(text), `"acquaintance":"`+class.String()+`"`) != (want != "") {
+			t.Errorf("%s, %v", text, err)
 		}
 	}
 }

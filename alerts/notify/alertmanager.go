@@ -106,6 +106,9 @@ func makeAlert(p *incident.Page, level schema.Level, until time.Time) alert {
 	if p.Rarity != "" {
 		out.Annotations["rarity"] = p.Rarity
 	}
+	if p.Caller != "" {
+		out.Annotations["caller"] = p.Caller
+	}
 	if p.Link != "" {
 		out.Annotations["decide_at"] = p.Link
 	}
@@ -150,14 +153,18 @@ func contributions(of []schema.Contribution) string {
 			word string
 			v    schema.OptionalFloat
 		}{{"", c.Observed}, {usual, c.Usual}, {"peers", c.Peers}, {"humans", c.Humans}} {
-			if n.v.IsZero() {
+			figure := wording.Figure(float64(n.v), f.Unit)
+			if n.word == usual {
+				figure = wording.Usual(float64(n.v), f.Unit, c.UsualOf)
+			}
+			if n.v.IsZero() && figure != wording.NothingLearned {
 				continue
 			}
 			separator := ", "
 			if n.word == "" {
 				separator = ": "
 			}
-			b.WriteString(separator + strings.TrimSpace(n.word+" "+wording.Figure(float64(n.v), f.Unit)))
+			b.WriteString(separator + strings.TrimSpace(n.word+" "+figure))
 		}
 	}
 	return b.String()

@@ -12,7 +12,7 @@ import (
 )
 
 func demoCommand(o *options) *cobra.Command {
-	demoOptions := demo.Options{Now: time.Now}
+	demoOptions, seeds := demo.Options{Now: time.Now}, 0
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Run a demonstration: agent traffic, a runaway, a trip, a page, the touched report",
@@ -30,10 +30,15 @@ func demoCommand(o *options) *cobra.Command {
 			}
 		}
 		demoOptions.Out, demoOptions.Log = cmd.OutOrStdout(), log
+		if cmd.Flags().Changed("seeds") {
+			return demo.RunMany(cmd.Context(), demoOptions, seeds)
+		}
 		return demo.Run(cmd.Context(), demoOptions)
 	}
 	cmd.Flags().BoolVar(&demoOptions.Keep, "keep", false, "leave it running until Ctrl-C")
 	cmd.Flags().Uint64Var(&demoOptions.Seed, "seed", 1, "seed that chooses the runs, the runaway agent, its kind and its time")
+	cmd.Flags().IntVar(&seeds, "seeds", 0, "play this many seeds from --seed on, one after another: a line for each and a summary")
+	cmd.MarkFlagsMutuallyExclusive("seeds", "keep")
 	cmd.Flags().BoolVar(&demoOptions.Quick, "quick", false, "no pauses between the steps")
 	return cmd
 }

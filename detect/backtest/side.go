@@ -54,7 +54,7 @@ func newSide(c Configuration, body *baseline.Baseline, p throttleRate) *side {
 		Configuration: c,
 		pace:          p,
 		held:          newHolds(),
-		level:         body.Threshold(schema.KnownAgent, "", c.TripShare),
+		level:         body.Levels(schema.KnownAgent, "", c.TripShare)[schema.LevelTrip-1],
 		uses:          policy.NewUsage(&c.Rules, score.Families[:]),
 		of:            map[string]*Trip{},
 	}

@@ -2,6 +2,7 @@ package detector
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -21,8 +22,10 @@ const callRateName = "callrate"
 
 // callRateDetector finds actors that make far more calls in a quarter of an hour than they usually
 // make in that hour of the week. The finding belongs to the run whose call exceeds the limit. The
-// detector is a backstop: it alerts and never trips.
+// detector is a backstop: it alerts and never trips. It abstains where nothing was learned of the
+// agent and its peers.
 type callRateDetector struct {
+	metrics    *Metrics
 	falseTrips float64 // accepted share of false findings among quarters of an hour of clean actors
 	rates      *callrate.Model
 }
@@ -81,8 +84,13 @@ func (d *callRateDetector) Judge(c *Judgment) {
 	who := &c.RunState.Reference
 	a := c.ActorState().(*callRateActor)
 	k := a.counts.Add(xxhash.Sum64String(who.Agent), c.Start, c.Reversibility == schema.Irreversible)
-	if k == nil || k.N < callrate.MinCalls || c.Baseline == nil {
+	if k == nil || k.N < callrate.MinCalls {
 		return
+	}
+	if k.N == callrate.MinCalls { // once for each quarter of an hour
+		if why := d.rates.Abstains(who.Agent, who.Group); why != "" {
+			d.metrics.paceAbstained.WithLabelValues(why).Inc()
+		}
 	}
 	limit, ok := k.Limit(d.rates, who.Agent, who.Group, d.falseTrips)
 	if !ok || !a.last.shouldReport(k, limit) {
@@ -112,20 +120,32 @@ func (d *callRateDetector) describe(c *Judgment, s *callRateState) *schema.Findi
 	out.OnsetAt, out.Score, out.DelayCalls, out.Exposure = s.from, s.score, s.calls.Calls, s.calls
 	evidence := unmeasured("calls_in_quarter_hour", schema.OptionalFloat(s.calls.Calls), schema.Unknown)
 	evidence.Score = schema.OptionalFloat(calibrate.RoundDigits(s.score))
-	usually := ""
-	if d.rates != nil { // the active baseline may have none
+	who := c.RunState.comparedAs(c.Run) // the reference of a restored run without a call is empty
+	usual := d.rates.ShownAt(who.Agent, who.Group, callrate.HourOfWeek(s.quarter))
+	out.Acquaintance = d.rates.Acquaintance(who.Agent, who.Group)
+	evidence.Usual, evidence.UsualOf, evidence.Peers = shortened(usual.Calls), usual.Of, shortened(usual.Peers)
+	usually := "usually " + wording.Figure(usual.Calls, wording.Calls) + " at that hour"
+	if evidence.Usual.IsZero() {
+		usually = "what is usual at that hour is not known, " + wording.NothingLearned
+	}
+	if d.rates.Abstains(who.Agent, who.Group) == "" {
 		out.ExpectedRate, out.BeyondData = d.rates.Calibration.P(s.score)
-		u := d.rates.UsualAt(c.RunState.Reference.Agent, c.RunState.Reference.Group, callrate.HourOfWeek(s.quarter))
-		evidence.UsualOf = d.rates.UsualOf(c.RunState.Reference.Agent, c.RunState.Reference.Group)
-		evidence.Usual, evidence.Peers = schema.OptionalFloat(calibrate.RoundDigits(u.Calls)),
-			schema.OptionalFloat(calibrate.RoundDigits(u.Peers))
-		usually = fmt.Sprintf(", usually %s at that hour", wording.Figure(u.Calls, wording.Calls))
+	} else { // another baseline is active than the one by which the finding was opened
+		out.ExpectedOf = callrate.WhyNothingLearned
 	}
 	out.Evidence = []schema.Contribution{evidence}
-	out.Summary = fmt.Sprintf("%s makes far more calls than at this time of the week: %d in the quarter of an hour from %s UTC%s, now %s",
+	out.Summary = fmt.Sprintf("%s makes far more calls than at this time of the week: %d in the quarter of an hour from %s UTC, %s, now %s",
 		agentName(c.Run), s.calls.Calls, time.Unix(0, callrate.QuarterStart(s.quarter)).UTC().Format("15:04"), usually,
 		strings.TrimSpace(feature.RouteName(c.Method, c.Route, c.Operation)))
 	return out
+}
+
+// shortened returns a number with four digits for display; NaN stays unknown.
+func shortened(x float64) schema.OptionalFloat {
+	if math.IsNaN(x) {
+		return schema.Unknown
+	}
+	return schema.OptionalFloat(calibrate.RoundDigits(x))
 }
 
 // Close closes the finding with its run.

@@ -59,6 +59,8 @@ type Metrics struct {
 	decisions      *prometheus.CounterVec
 	scopeHolds     *prometheus.CounterVec
 	scopeAbstained *prometheus.CounterVec
+
+	paceAbstained, borrowedAbstained *prometheus.CounterVec
 }
 
 // NewMetrics makes the metrics and registers them.
@@ -73,5 +75,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		scopeHolds: counter("flyball_scope_holds_total",
 			"Calls outside a learned scope, held or not, by the rule and by whose runs the scope was learned from.", "rule", "why"),
 		scopeAbstained: counter("flyball_scope_abstained_total", "Writes that no learned scope could judge, by reason.", "why"),
+		paceAbstained: counter("flyball_pace_abstained_total",
+			"Quarters of an hour of an actor with 30 calls or more that no learned call rate could judge, by reason.", "why"),
+		borrowedAbstained: counter("flyball_borrowed_abstained_total",
+			"Calls in people's names that no learned sessions of people could judge, by reason.", "why"),
 	}
 }

@@ -4,8 +4,8 @@ package detector
 func Deployed(o Options, m *Metrics) *Set {
 	var (
 		identity = identityDetector{}
-		callRate = &callRateDetector{falseTrips: o.FalseTrips}
-		session  = newSessionDetector(o.FalseSuspicions)
+		callRate = &callRateDetector{metrics: m, falseTrips: o.FalseTrips}
+		session  = newSessionDetector(o.FalseSuspicions, m)
 		crossRun = &crossRunDetector{}
 		scope    = &scopeDetector{off: o.Unscoped, metrics: m}
 		runaway  = &runawayDetector{}

@@ -16,15 +16,18 @@ import (
 const sessionName = "session"
 
 // sessionDetector finds runs in a person's name that look like a machine's. A finding is an alert;
-// more is done about it only by an operator's rule that names the family.
+// more is done about it only by an operator's rule that names the family. It counts only calls in
+// areas on which sessions of the tenant's own people were learned, and abstains from the others.
 type sessionDetector struct {
+	metrics *Metrics
+
 	model *sharedcredential.Model
 	scale *sharedcredential.Scale // the model's scale, with the tenant's own people if the baseline has them
 	share float64                 // of people's sessions that may be suspected
 }
 
-func newSessionDetector(share float64) *sessionDetector {
-	d := &sessionDetector{model: sharedcredential.EmbeddedModel(), share: share}
+func newSessionDetector(share float64, m *Metrics) *sessionDetector {
+	d := &sessionDetector{metrics: m, model: sharedcredential.EmbeddedModel(), share: share}
 	d.Activate(nil)
 	return d
 }
@@ -68,12 +71,17 @@ func (d *sessionDetector) Judge(c *Judgment) {
 	if !inPersonsName(c.Run) {
 		return
 	}
+	call := sharedcredential.FromCall(c.Call, &c.Step)
+	if why := d.scale.Abstains(call.Area); why != "" {
+		d.metrics.borrowedAbstained.WithLabelValues(why).Inc()
+		return
+	}
 	s, _ := c.State().(*sessionState)
 	if s == nil {
 		s = &sessionState{}
 		c.Keep(s)
 	}
-	s.session.Add(sharedcredential.FromCall(c.Call, &c.Step))
+	s.session.Add(call)
 	value, ok := s.session.Judge(d.scale)
 	if !ok || c.Run.SampledCalls > 0 || !d.scale.Suspicious(value, d.share) {
 		return // in a sampled run calls are missing, so repeats and pace are wrong
@@ -97,21 +105,34 @@ func (d *sessionDetector) describe(c *Judgment, s *sessionState) *schema.Finding
 	run := c.RunState
 	out := c.NewFinding(schema.FamilyBorrowed, &s.Progress)
 	out.OnsetAt, out.Baseline = c.Run.StartedAt, d.scale.Version()
-	out.Score, out.ExpectedRate = roundThousandth(s.Reported), d.scale.P(s.Reported)
+	out.Score = roundThousandth(s.Reported)
 	out.DelayCalls, out.Exposure = run.Calls(), schema.Exposure{Calls: run.Calls(), Irreversible: run.Touched.Irreversible}
 	for _, e := range d.scale.Explain(&s.session) {
-		out.Evidence = append(out.Evidence, schema.Contribution{Feature: e.Feature.String(), Observed: rounded(e.Observed), Usual: schema.Unknown,
-			Peers: rounded(e.Machines), Humans: rounded(e.Humans), Score: rounded(e.Weight)})
+		evidence := schema.Contribution{Feature: e.Feature.String(), Observed: rounded(e.Observed), Usual: schema.Unknown,
+			Peers: schema.Unknown, Humans: rounded(e.Humans), Score: rounded(e.Weight)}
+		if evidence.Humans.IsZero() {
+			evidence.UsualOf = sharedcredential.WhyNothingLearned
+		}
+		out.Evidence = append(out.Evidence, evidence)
 	}
 	who := c.Run.PrincipalID
 	if who == "" {
 		who = "a person"
 	}
-	out.Summary = fmt.Sprintf("a session of %s looks like a machine's after %d calls; so do %s of the sessions of people: "+
-		"a suspicion, no proof",
-		who, run.Calls(), wording.Percent(out.ExpectedRate))
+	often := "how many sessions of people do is not known, " + wording.NothingLearned
+	if d.scale.UsesTenantPeople() {
+		out.ExpectedRate, out.ExpectedOf, out.ExpectedRuns = d.scale.P(s.Reported), peopleSessions, uint64(d.scale.Sessions())
+		out.Acquaintance = schema.NewAgent // a person's own past is not learned
+		often = "so do " + wording.Percent(out.ExpectedRate) + " of the sessions of people"
+	} else { // another baseline is active than the one by which the finding was opened
+		out.ExpectedOf, out.Acquaintance = sharedcredential.WhyNothingLearned, schema.NothingLearned
+	}
+	out.Summary = fmt.Sprintf("a session of %s looks like a machine's after %d calls; %s: a suspicion, no proof", who, run.Calls(), often)
 	return out
 }
+
+// peopleSessions names the sessions of the tenant's people as those that an expected rate is of.
+const peopleSessions = "people"
 
 // rounded returns a number rounded for display; NaN stays unknown.
 func rounded(x float64) schema.OptionalFloat { return schema.OptionalFloat(roundThousandth(x)) }

@@ -3,12 +3,18 @@ package engine
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
+	"flyball/detect/model/calibrate"
+	"flyball/detect/model/sharedcredential"
 	"flyball/detect/policy"
 	"flyball/schema"
 	"flyball/schema/wire"
@@ -53,6 +59,56 @@ func byPerson(i int) schema.Call {
 		c.Method, c.Path = "GET", "/static/app.js"
 	}
 	return c
+}
+
+// peopleOf returns what 150 sessions of a tenant's people on a route taught. Without pages, they load no assets, and the
+// times of their calls are not known.
+func peopleOf(t *testing.T, route string, pages bool) *sharedcredential.TenantPeople {
+	t.Helper()
+	random := rand.New(rand.NewPCG(7, 8))
+	var sessions [][]sharedcredential.Input
+	for range 150 {
+		var calls []sharedcredential.Input
+		at := int64(1795000000e9)
+		for i := range 8 + random.IntN(20) {
+			c := byPerson(i)
+			c.Method, c.RouteKey, c.Start = or(c.Method, "POST"), route, at
+			c.BytesOut += uint64(random.IntN(20))
+			if !pages {
+				c.Path, c.Start = "", 0
+			}
+			calls = append(calls, sharedcredential.FromCall(&c, &feature.CallFeatures{Write: c.Method == "POST"}))
+			at += int64(2e9 + random.IntN(20e9))
+		}
+		sessions = append(sessions, calls)
+	}
+	out := sharedcredential.LearnTenantPeople(sharedcredential.EmbeddedModel(), sessions)
+	if out == nil {
+		t.Fatal("the sessions teach nothing")
+	}
+	return out
+}
+
+// activate publishes a baseline and activates it from the next call on.
+func (l *log) activate(body *baseline.Baseline) {
+	l.t.Helper()
+	value, err := wire.EncodeDocument(wire.BaselineVersion, body)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if err := l.client.ProduceSync(context.Background(), &kgo.Record{Topic: wire.BaselinesTopic, Key: []byte(body.Version),
+		Value: value}).FirstErr(); err != nil {
+		l.t.Fatal(err)
+	}
+	l.write(wire.EncodeMarks(nil, &wire.Marks{Activate: []wire.Activation{{What: "baseline", Version: body.Version}}}))
+}
+
+// taughtByPeople activates a baseline that knows the tenant's people on a route.
+func (l *log) taughtByPeople(route string) {
+	l.t.Helper()
+	body := baseline.New("default")
+	body.Version, body.Calibration, body.People = "default/1", calibrate.FitScores(nil, nil), peopleOf(l.t, route, true)
+	l.activate(body)
 }
 
 // said returns the findings of the family and the number of commands, after a marker that was
@@ -141,6 +197,7 @@ func TestBorrowedSessionIsSuspectedAndNothingTrips(t *testing.T) {
 			Action: schema.ActionGate}}
 	for name, rules := range map[string][]policy.Rule{"armed": nil, "armed, with rules that deny": hard} {
 		l := newLog(t)
+		l.taughtByPeople("/orders")
 		e, stop := l.start(armed(rules...))
 		l.sessions(0, 30, byMachine)
 		findings, commands := l.said(e)
@@ -165,6 +222,7 @@ func TestBorrowedSessionIsSuspectedAndNothingTrips(t *testing.T) {
 // A rule of the operator that names the family can require a person's approval.
 func TestOperatorsRuleGatesABorrowedSession(t *testing.T) {
 	l := newLog(t)
+	l.taughtByPeople("/orders")
 	e, _ := l.start(armed(policy.Rule{Name: "ask", Family: schema.FamilyBorrowed, Action: schema.ActionGate}))
 	l.sessions(0, 30, byMachine)
 	findings, commands := l.said(e)
@@ -195,6 +253,7 @@ func TestNobodyIsSuspectedWithoutReason(t *testing.T) {
 		}},
 	} {
 		l := newLog(t)
+		l.taughtByPeople("/orders")
 		e, stop := l.start(armed())
 		l.sessions(0, tc.calls, tc.of)
 		if findings, commands := l.said(e); len(findings) != 0 || commands != 0 {
@@ -210,6 +269,7 @@ func TestNobodyIsSuspectedWithoutReason(t *testing.T) {
 // once, at the same call as without a restart.
 func TestSuspicionSurvivesARestart(t *testing.T) {
 	whole := newLog(t)
+	whole.taughtByPeople("/orders")
 	e, _ := whole.start()
 	for i := range 30 {
 		whole.sessions(i, i+1, byMachine)
@@ -217,6 +277,7 @@ func TestSuspicionSurvivesARestart(t *testing.T) {
 	want, _ := whole.said(e)
 
 	l := newLog(t)
+	l.taughtByPeople("/orders")
 	for i := range 30 {
 		l.sessions(i, i+1, byMachine)
 		if i == 3 || i == 20 {
@@ -243,6 +304,7 @@ func TestSuspicionSurvivesARestart(t *testing.T) {
 // The finding is closed with its run.
 func TestSuspicionClosesWithItsRun(t *testing.T) {
 	l := newLog(t)
+	l.taughtByPeople("/orders")
 	e, _ := l.start()
 	l.sessions(0, 30, byMachine)
 	later := schema.Call{Source: schema.Source{Topic: "gw", TopicID: schema.TopicID{7}}, Pos: schema.Position{Offset: 1000},
@@ -253,5 +315,58 @@ func TestSuspicionClosesWithItsRun(t *testing.T) {
 	findings, _ := l.said(e)
 	if last := findings[len(findings)-1]; last.State != schema.FindingClosed || last.Reason == "" || last.ID != findings[0].ID {
 		t.Fatalf("%+v", last)
+	}
+}
+
+// A session on an API on which no people's sessions were learned is compared with nobody: not with the people of public
+// data, and not with the tenant's people elsewhere.
+func TestBorrowedOnAnUnlearnedApiIsANumber(t *testing.T) {
+	named := func(api string) func(i int) schema.Call {
+		return func(i int) schema.Call { c := byMachine(i); c.API = api; return c }
+	}
+	for name, tc := range map[string]struct {
+		learned   string // the route of people's sessions; empty: none were learned
+		calls     func(i int) schema.Call
+		said      bool
+		abstained float64
+	}{
+		"people were learned here":           {"/orders", byMachine, true, 0},
+		"no people were learned":             {"", byMachine, false, 30},
+		"people were learned on another API": {"/wiki/{}", byMachine, false, 30},
+		"an API with another name":           {"/orders", named("payments"), false, 30},
+		"from the tenth call on, a learned API": {"/orders", func(i int) schema.Call {
+			if i < 10 {
+				return named("payments")(i)
+			}
+			return byMachine(i)
+		}, true, 10},
+	} {
+		l := newLog(t)
+		if tc.learned != "" {
+			l.taughtByPeople(tc.learned)
+		}
+		registry := prometheus.NewRegistry()
+		e, stop := l.start(armed(), func(c *Config) { c.Registerer = registry })
+		l.sessions(0, 30, tc.calls)
+		findings, commands := l.said(e)
+		if (len(findings) > 0) != tc.said || commands != 0 {
+			t.Errorf("%s: %d commands, %+v", name, commands, findings)
+		}
+		for _, f := range findings {
+			if f.ExpectedOf != "people" || f.ExpectedRuns != 150 || f.Acquaintance != schema.NewAgent || f.DelayCalls < uint64(tc.abstained) {
+				t.Errorf("%s: %+v", name, f)
+			}
+			for _, c := range f.Evidence {
+				if !c.Peers.IsZero() {
+					t.Errorf("%s: %s of machines elsewhere is %v", name, c.Feature, c.Peers)
+				}
+			}
+		}
+		if got := abstained(t, registry, "flyball_borrowed_abstained_total")[sharedcredential.WhyNothingLearned]; got != tc.abstained {
+			t.Errorf("%s: abstained from %v calls, want %v", name, got, tc.abstained)
+		}
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -31,6 +31,7 @@ type checkpointer struct {
 	shown      *atomic.Int64 // committed as offset in Kafka, for other goroutines
 	noted      func() logNote
 	age        prometheus.Gauge
+	written    stateWrites
 
 	lookedAt    time.Time
 	currentAt   time.Time           // when the record was last written or found up to date
@@ -162,7 +163,8 @@ func (c *checkpointer) writeEntries(ctx context.Context, n int) error {
 func (c *checkpointer) writeSomeEntries(ctx context.Context, n int) (int, error) {
 	var records, tombstones []*kgo.Record
 	size := 0
-	for _, a := range c.state.Dirty()[:n] {
+	saved := c.state.Dirty()
+	for _, a := range saved[:n] {
 		if size >= maxEntriesBytes {
 			break
 		}
@@ -180,6 +182,11 @@ func (c *checkpointer) writeSomeEntries(ctx context.Context, n int) (int, error)
 	if err := c.out.write(ctx, records...); err != nil {
 		return 0, fmt.Errorf("write %d entries of partition %d to %s: %w", len(records), c.part, wire.StateTopic, err)
 	}
+	for i, r := range records {
+		c.state.NoteStored(saved[i], len(r.Value))
+	}
+	c.written.entries.Add(float64(len(records)))
+	c.written.bytes.Add(float64(size))
 	c.state.Saved(len(records))
 	if len(tombstones) > 0 {
 		if err := c.out.write(ctx, tombstones...); err != nil {

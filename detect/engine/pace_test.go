@@ -333,3 +333,93 @@ func TestBaselineWithoutPaceSaysNothing(t *testing.T) {
 		t.Errorf("%+v", all)
 	}
 }
+
+// A caller of which nothing was learned, nor of its peers, is compared with nobody: not with the rates of other groups.
+func TestPaceOfAStrangerIsANumberOfOthers(t *testing.T) {
+	as := func(agent string, trust schema.Trust, kind schema.CallerKind) func(*schema.Call) {
+		return func(c *schema.Call) {
+			c.AgentID, c.AgentTrust, c.CallerKind, c.RoutingKey = agent, trust, kind, "g:"+agent
+		}
+	}
+	for name, tc := range map[string]struct {
+		who    func(*schema.Call)
+		learn  func(*baseline.Baseline)
+		said   bool
+		reason string
+	}{
+		"a known agent":               {as("g/3", schema.TrustVerified, schema.CallerAgent), nil, true, ""},
+		"a new agent of known peers":  {as("g/new", schema.TrustVerified, schema.CallerAgent), nil, true, ""},
+		"a claimed name of that kind": {as("g/new", schema.TrustAsserted, schema.CallerAgent), nil, true, ""},
+		"a new group":                 {as("shop/1", schema.TrustVerified, schema.CallerAgent), nil, false, callrate.WhyNothingLearned},
+		"a person":                    {as("", schema.TrustNone, schema.CallerHuman), nil, false, callrate.WhyNothingLearned},
+		"a baseline without call rates": {as("g/3", schema.TrustVerified, schema.CallerAgent),
+			func(b *baseline.Baseline) { b.CallRates = nil }, false, callrate.WhyNothingLearned},
+		"rates without a calibration": {as("g/3", schema.TrustVerified, schema.CallerAgent),
+			func(b *baseline.Baseline) { b.CallRates.Calibration.Runs = 3 }, false, callrate.WhyNotCalibrated},
+		"no baseline": {as("g/3", schema.TrustVerified, schema.CallerAgent),
+			func(b *baseline.Baseline) { *b = baseline.Baseline{} }, false, callrate.WhyNothingLearned},
+	} {
+		f := newFloor(t)
+		if tc.learn != nil {
+			tc.learn(f.body)
+			if f.body.Version == "" {
+				f.detectors.Activate(nil)
+			} else {
+				f.detectors.Activate(f.body)
+			}
+		}
+		f.flood(night, 700, time.Second, tc.who)
+		all := f.findings()
+		if (len(all) > 0) != tc.said {
+			t.Errorf("%s: %d findings: %+v", name, len(all), all)
+		}
+		for _, x := range all {
+			if x.Acquaintance < schema.NewAgent || x.Evidence[0].UsualOf == "everybody" || x.ExpectedOf != "" {
+				t.Errorf("%s: %+v", name, x)
+			}
+		}
+		counted := abstained(t, f.cfg.Registerer, "flyball_pace_abstained_total")
+		if tc.reason == "" && len(counted) > 0 || tc.reason != "" && (len(counted) != 1 || counted[tc.reason] != 1) {
+			t.Errorf("%s: abstained %v", name, counted)
+		}
+	}
+}
+
+// abstained returns a counter by its reason.
+func abstained(t *testing.T, r prometheus.Registerer, counter string) map[string]float64 {
+	t.Helper()
+	all, err := r.(*prometheus.Registry).Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]float64{}
+	for _, family := range all {
+		if family.GetName() != counter {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			out[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
+		}
+	}
+	return out
+}
+
+// A finding that outlives its baseline has no number of another one.
+func TestPaceFindingThatOutlivesItsBaselineHasANumber(t *testing.T) {
+	f := newFloor(t)
+	f.flood(night, 300, time.Second)
+	body := *f.body
+	body.CallRates = nil
+	f.detectors.Activate(&body)
+	f.state.Advance(night.Add(3*time.Hour).UnixNano(), f.offset)
+	if err := f.closeRuns(context.Background(), f.offset); err != nil {
+		t.Fatal(err)
+	}
+	all := f.findings()
+	last := all[len(all)-1]
+	if last.State != schema.FindingClosed || last.ExpectedOf != callrate.WhyNothingLearned || last.ExpectedRate != 0 ||
+		!last.Evidence[0].Usual.IsZero() || last.Evidence[0].UsualOf != callrate.WhyNothingLearned ||
+		!strings.Contains(last.Summary, "is not known, nothing learned") || last.Acquaintance != schema.NothingLearned {
+		t.Errorf("%+v", last)
+	}
+}

@@ -245,7 +245,7 @@ func (s *recorded) publish() {
 			[]schema.Resource{{Type: "account", ID: "main"}})}
 		runs = append(runs, r)
 	}
-	body.Scopes, body.CallRates = scope.LearnModel(runs), paceOfDayWorkers()
+	body.Scopes, body.CallRates, body.People = scope.LearnModel(runs), paceOfDayWorkers(), peopleOf(s.t, "/orders", false)
 	value, err := wire.EncodeDocument(wire.BaselineVersion, body)
 	if err != nil {
 		s.t.Fatal(err)

@@ -24,23 +24,34 @@ type SharedCredentialSet struct {
 	By string `json:"by"`
 	// People holds the sets whose people are the negatives: this set, or other sets when it has no people;
 	// then differences between the sets affect the results.
-	People             []string  `json:"people"`
-	Humans             int       `json:"humans"` // sessions
-	HumanIdentities    int       `json:"human_identities"`
-	Machines           int       `json:"machines"`
-	MachineIdentities  int       `json:"machine_identities"`
-	AUROC              *Figure   `json:"auroc"`
-	False              Figure    `json:"false"` // share of people's sessions suspected
-	FalseWilson        [2]Figure `json:"false_wilson"`
-	Recall             Figure    `json:"recall"`
-	RecallWilson       [2]Figure `json:"recall_wilson"`
-	RecallAt5          Figure    `json:"recall_0.05"`
-	FalseAt5           Figure    `json:"false_0.05"`
-	machines           map[string]bool
-	humans             map[string]bool
-	scores             [2][]float64 // people, machines
-	suspected, loosely [2]int
+	People            []string `json:"people"`
+	Humans            int      `json:"humans"` // sessions
+	HumanIdentities   int      `json:"human_identities"`
+	Machines          int      `json:"machines"`
+	MachineIdentities int      `json:"machine_identities"`
+	// Learned is "people" if sessions of the set's own people were learned, else "nothing_learned": then the detector
+	// abstains from all sessions, and there are no shares.
+	Learned string `json:"learned"`
+	// AbstainedHumans and AbstainedMachines are the sessions about which nothing is said, because too few of their calls are
+	// in areas of learned sessions. They count as not suspected.
+	AbstainedHumans   int `json:"abstained_humans"`
+	AbstainedMachines int `json:"abstained_machines"`
+	// AUROC is that of the scores of the sessions with one. Where nothing was learned nobody is suspected by it.
+	AUROC        *Figure    `json:"auroc"`
+	False        *Figure    `json:"false,omitempty"` // share of people's sessions suspected
+	FalseWilson  *[2]Figure `json:"false_wilson,omitempty"`
+	Recall       *Figure    `json:"recall,omitempty"`
+	RecallWilson *[2]Figure `json:"recall_wilson,omitempty"`
+	RecallAt5    *Figure    `json:"recall_0.05,omitempty"`
+	FalseAt5     *Figure    `json:"false_0.05,omitempty"`
+
+	machines, humans              map[string]bool
+	scores                        [2][]float64 // people, machines
+	suspected, loosely, abstained [2]int
 }
+
+// learnedPeople is the value of SharedCredentialSet.Learned where people's sessions were learned.
+const learnedPeople = "people"
 
 // suspicionShare is the nominal share of people's sessions that may be suspected.
 const suspicionShare = .01
@@ -145,31 +156,50 @@ func withoutAssets(r *sharedcredential.LabelledSession) *sharedcredential.Labell
 }
 
 func (b *SharedCredentialSet) take(r *sharedcredential.LabelledSession, by *sharedcredential.Scale) {
-	s, ok := sharedcredential.ScoreSession(by, r.Calls)
-	if !ok {
-		return
-	}
 	kind, of := 1, b.machines
 	if r.Human {
 		kind, of = 0, b.humans
 	}
 	of[r.Set+"/"+r.Identity] = true
-	b.scores[kind] = append(b.scores[kind], s.Highest)
-	if by.Suspicious(s.Highest, suspicionShare) {
-		b.suspected[kind]++
+	b.Learned = sharedcredential.WhyNothingLearned
+	if by.UsesTenantPeople() {
+		b.Learned = learnedPeople
 	}
-	if by.Suspicious(s.Highest, .05) {
+	s, ok := sharedcredential.ScoreSession(by, r.Calls)
+	if ok {
+		b.scores[kind] = append(b.scores[kind], s.Highest)
+	}
+	switch {
+	case !ok || b.Learned != learnedPeople:
+		b.abstained[kind]++
+	case by.Suspicious(s.Highest, suspicionShare):
+		b.suspected[kind]++
+		b.loosely[kind]++
+	case by.Suspicious(s.Highest, .05):
 		b.loosely[kind]++
 	}
 }
 
 func (b *SharedCredentialSet) figures() SharedCredentialSet {
-	h, m := len(b.scores[0]), len(b.scores[1])
-	share := func(k, n int) Figure { return round5(float64(k) / float64(n)) }
-	b.Humans, b.Machines, b.HumanIdentities, b.MachineIdentities = h, m, len(b.humans), len(b.machines)
+	b.HumanIdentities, b.MachineIdentities = len(b.humans), len(b.machines)
 	b.AUROC = auroc(b.scores[0], b.scores[1])
-	b.False, b.FalseWilson, b.FalseAt5 = share(b.suspected[0], h), positive(wilson(b.suspected[0], h)), share(b.loosely[0], h)
-	b.Recall, b.RecallWilson, b.RecallAt5 = share(b.suspected[1], m), positive(wilson(b.suspected[1], m)), share(b.loosely[1], m)
+	b.AbstainedHumans, b.AbstainedMachines = b.abstained[0], b.abstained[1]
+	if b.Learned != learnedPeople { // all are abstained from
+		b.Humans, b.Machines = b.abstained[0], b.abstained[1]
+		return *b
+	}
+	h, m := len(b.scores[0])+b.abstained[0], len(b.scores[1])+b.abstained[1]
+	b.Humans, b.Machines = h, m
+	share := func(k, n int) *Figure {
+		f := round5(float64(k) / float64(n))
+		return &f
+	}
+	interval := func(k, n int) *[2]Figure {
+		i := positive(wilson(k, n))
+		return &i
+	}
+	b.False, b.FalseWilson, b.FalseAt5 = share(b.suspected[0], h), interval(b.suspected[0], h), share(b.loosely[0], h)
+	b.Recall, b.RecallWilson, b.RecallAt5 = share(b.suspected[1], m), interval(b.suspected[1], m), share(b.loosely[1], m)
 	return *b
 }
 

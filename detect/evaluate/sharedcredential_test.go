@@ -38,8 +38,16 @@ func TestSuspicionsAreJudgedByWhatOthersTaught(t *testing.T) {
 		ways := map[string]bool{}
 		for _, s := range out.Sets {
 			ways[s.Set+" "+s.By] = true
-			if s.False > .02 || s.FalseWilson[1] <= s.False || s.FalseWilson[0] < 0 {
-				t.Errorf("%s by %s: %g of people suspected, %v", s.Set, s.By, s.False, s.FalseWilson)
+			switch {
+			case s.By != "own_people": // nothing of the set's people was learned: there is no share
+				if s.Learned != "nothing_learned" || s.False != nil || s.Recall != nil || s.FalseWilson != nil || s.RecallAt5 != nil ||
+					s.AbstainedHumans != s.Humans || s.AbstainedMachines != s.Machines {
+					t.Errorf("%s by %s has a share: %+v", s.Set, s.By, s)
+				}
+			case s.Learned != "people" || s.AbstainedHumans > 0 || s.AbstainedMachines > 0 || *s.Recall < .5:
+				t.Errorf("%s by %s: %+v", s.Set, s.By, s)
+			case *s.False > .02 || s.FalseWilson[1] <= *s.False || s.FalseWilson[0] < 0:
+				t.Errorf("%s by %s: %g of people suspected, %v", s.Set, s.By, *s.False, *s.FalseWilson)
 			}
 			if *s.AUROC < .95 {
 				t.Errorf("%s by %s: AUROC %g", s.Set, s.By, *s.AUROC)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"time"
+	"unique"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
@@ -30,7 +31,7 @@ LIMIT {most:UInt32}`
 // theirs selects the calls of these sessions, with the columns that scoring uses.
 const theirs = `SELECT toString(run_id), method, route, path, operation, args_digest,
   result_digest_basis = 'outcome' OR result_digest_basis = 'none', result_digest, bytes_in, bytes_out,
-       outcome = 'unknown', outcome > 'ok', toString(effect), resources, start_time, ts_basis = 'kafka'
+       outcome = 'unknown', outcome > 'ok', toString(effect), resources, start_time, ts_basis = 'kafka', api, mcp_server, host
 FROM calls
 WHERE tenant = {tenant:String} AND run_id IN (` + peoples + `)
   AND ` + taught
@@ -67,7 +68,7 @@ func ReadPeople(ctx context.Context, db DB, w Window) (*sharedcredential.TenantP
 		var byBytes, unknown, failed, byKafka bool
 		var c schema.Call
 		if err := rows.Scan(&id, &c.Method, &c.Route, &c.Path, &c.Operation, &c.ArgsDigest, &byBytes, &c.ResultDigest, &c.BytesIn, &c.BytesOut,
-			&unknown, &failed, &effect, &resources, &at, &byKafka); err != nil {
+			&unknown, &failed, &effect, &resources, &at, &byKafka, &c.API, &c.MCPServer, &c.Host); err != nil {
 			return nil, fmt.Errorf("read people's sessions: %w", err)
 		}
 		if err := c.Effect.UnmarshalText([]byte(effect)); err != nil {
@@ -95,7 +96,9 @@ func ReadPeople(ctx context.Context, db DB, w Window) (*sharedcredential.TenantP
 		feature.Extract(&c, &call)
 		step := run.Add(&call)
 		of := &sessions[len(sessions)-1]
-		*of = append(*of, sharedcredential.FromCall(&c, &step))
+		in := sharedcredential.FromCall(&c, &step)
+		in.Area = unique.Make(in.Area).Value() // a part of the call's strings, which must not be kept
+		*of = append(*of, in)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("read people's sessions: %w", err)

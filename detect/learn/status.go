@@ -89,7 +89,7 @@ func assignStatus(body, parent *baseline.Baseline, chosen *Selection, orders *Ov
 		frozenAt, order := orders.frozenAt(agent)
 		resetAt := orders.Reset[agent].At
 		if resetAt > body.Since && body.CallRates != nil {
-			delete(body.CallRates.Agents, agent) // they contain runs from before the reset
+			body.CallRates.Forget(agent) // they contain runs from before the reset
 		}
 		copyOrLimit(body, parent, agent, status, frozenAt > 0, resetAt)
 		facts := baseline.StateFacts{

@@ -206,8 +206,8 @@ var entries = map[string]Entry{
 		Close: runEnds},
 	schema.FamilyBorrowed: {
 		Means: "A session in a person's name looks more like a machine's than like people's: an agent or a script may be using the person's " +
-			"credential. It is a suspicion: as many sessions of people as its expected rate says look the same. In its evidence, humans is what " +
-			"is usual for people and peers what is usual for machines.",
+			"credential. It is a suspicion: as many sessions of the tenant's people as its expected rate says look the same. In its evidence, " +
+			"humans is what is usual for the tenant's people. Where none of their sessions were learned there is no such finding.",
 		Benign: []string{
 			"a person with a tool of their own: a script, a command line, an export",
 			"a browser extension or a page that polls",
@@ -228,7 +228,8 @@ var entries = map[string]Entry{
 		Close: "It closes when the run has made no call for its gap. flyball findings verdict ID true --why '…' keeps its run out of what " +
 			"people are compared with."},
 	schema.FamilyPace: {
-		Means: "The caller, over all its runs, makes far more calls in a quarter of an hour than it does in that hour of the week.",
+		Means: "The caller, over all its runs, makes far more calls in a quarter of an hour than it, or its peers if it is new, do in that " +
+			"hour of the week. Where nothing was learned of both there is no such finding.",
 		Benign: []string{
 			"work that was put off: the first day after a holiday, a backlog after an outage",
 			"a job that runs once a month, or for the first time at this hour",

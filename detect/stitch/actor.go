@@ -25,10 +25,12 @@ type Actor struct {
 	proofs    []proof         // how often the API accepted credentials that are not established otherwise
 	standing  schema.Standing // the pool in which it is counted
 
-	runs   runIndex
-	traces map[traceKey]*Run
-	open   int
-	total  int
+	runs    runIndex
+	traces  map[traceKey]*Run
+	open    int
+	total   int
+	tripped []*Run // runs with a trip; few of an actor's runs have one
+	stored  int    // bytes of its stored entry; 0: none
 }
 
 // bindKey is the key that the calls of one run share. The credential is always part of it.
@@ -61,6 +63,9 @@ func (a *Actor) insert(r *Run) {
 	if r.State == schema.RunOpen {
 		a.open++
 	}
+	if r.TrippedAt > 0 {
+		a.tripped = append(a.tripped, r)
+	}
 	for _, t := range r.traces {
 		a.attach(t, r)
 	}
@@ -69,6 +74,9 @@ func (a *Actor) insert(r *Run) {
 func (a *Actor) remove(r *Run) {
 	a.runs.remove(r)
 	a.total--
+	if r.TrippedAt > 0 {
+		a.tripped = slices.DeleteFunc(a.tripped, func(other *Run) bool { return other == r })
+	}
 	for _, t := range r.traces {
 		if k := (traceKey{t, r.bind.Credential}); a.traces[k] == r {
 			delete(a.traces, k)
@@ -115,12 +123,20 @@ func (a *Actor) oldestClosed() *Run {
 	return oldest
 }
 
+// Trip records that the run was tripped at an event time, in Unix ns.
+func (r *Run) Trip(at int64) {
+	if r.TrippedAt == 0 {
+		r.actor.tripped = append(r.actor.tripped, r)
+	}
+	r.TrippedAt = at
+}
+
 // TrippedSiblings returns how many other runs of the run's actor were tripped at or after a time,
 // in Unix ns.
 func (r *Run) TrippedSiblings(since int64) int {
 	n := 0
-	for other := range r.actor.runs.all {
-		if other != r && other.TrippedAt > 0 && other.TrippedAt >= since {
+	for _, other := range r.actor.tripped {
+		if other != r && other.TrippedAt >= since {
 			n++
 		}
 	}

@@ -20,6 +20,7 @@ type Partition struct {
 	activePools pools // those of actorPools that have runs
 	sharedCount int   // overflow actors
 	watermark   int64
+	storedBytes int64
 
 	newRunAttachment   func() Attachment // to runs
 	newActorAttachment func() Attachment // to actors
@@ -261,6 +262,16 @@ func (p *Partition) Saved(n int) {
 	p.dirty = append(p.dirty[:0], p.dirty[n:]...)
 }
 
+// NoteStored records that an actor's stored entry has so many bytes.
+func (p *Partition) NoteStored(a *Actor, bytes int) {
+	p.storedBytes += int64(bytes - a.stored)
+	a.stored = bytes
+}
+
+// StoredBytes returns how many bytes the stored entries of the actors in memory have together: what a
+// restart reads, without the entries that newer ones replaced.
+func (p *Partition) StoredBytes() int64 { return p.storedBytes }
+
 // Forget removes an actor that has no runs. done reports that it was removed, later that Forget
 // must be called again later: a proven actor is kept for a day after its last accepted call, so
 // that a flood of other actors does not take its place.
@@ -274,6 +285,7 @@ func (p *Partition) Forget(key string) (done, later bool) {
 		return false, true
 	}
 	delete(p.actors, key)
+	p.NoteStored(a, 0)
 	p.countActor(a, -1)
 	return true, false
 }

@@ -31,7 +31,7 @@ type Run struct {
 	dueSlot int   // index in the heap, -1 outside
 	evicted bool
 
-	// TrippedAt is the event time of the run's last trip, Unix ns; 0 none.
+	// TrippedAt is the event time of the run's last trip, Unix ns; 0 none. Trip sets it.
 	TrippedAt int64
 	// Attached is the state that a later stage keeps for the run. It is stored with it.
 	Attached Attachment

@@ -33,7 +33,7 @@ func (p *Partition) Restore(value []byte) (a *Actor, generation uint64, err erro
 	if err != nil {
 		return nil, 0, err
 	}
-	a = &Actor{SavedThrough: -1, DirtyFrom: -1}
+	a = &Actor{SavedThrough: -1, DirtyFrom: -1, stored: len(value)}
 	codeActor(c, a, &generation, p.newRunAttachment, p.newActorAttachment)
 	if c.Err == nil && c.Rest() != 0 {
 		c.Err = fmt.Errorf("%w: bytes after the last run", wire.ErrMalformed)
@@ -48,6 +48,7 @@ func (p *Partition) Restore(value []byte) (a *Actor, generation uint64, err erro
 // Adopt makes a restored actor part of the partition. It replaces one of the same key.
 func (p *Partition) Adopt(a *Actor) {
 	p.actors[a.Key] = a
+	p.storedBytes += int64(a.stored)
 	p.countActor(a, 1)
 	if a.total > 0 {
 		p.activePools[a.standing]++

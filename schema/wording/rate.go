@@ -9,8 +9,9 @@ import (
 
 // Clean is the clean runs that a rate is about.
 type Clean struct {
-	// Of names whose runs they are: own, peers, everybody; tail: none of them reached the score, and
-	// the rate is an estimate. Empty: unknown.
+	// Of names whose runs they are: own, peers, everybody, people (sessions of the tenant's people);
+	// tail: none of them reached the score, and the rate is an estimate; nothing_learned: none are
+	// known that the run may be compared with, and there is no rate. Empty: unknown.
 	Of string
 	// Runs is how many there are; 0: unknown.
 	Runs uint64
@@ -23,10 +24,16 @@ const rarest = 1_000_000
 // more than the runs can show: what no run reached is "rarer than any of n", and the estimate of the
 // fitted tail is called an estimate.
 func Rate(rate float64, c Clean) string {
+	if c.Of == ofNothing {
+		return "how rare it is in clean runs is not known: " + NothingLearned
+	}
 	if math.IsNaN(rate) || rate < 0 || rate > 1 {
 		return "how rare it is in clean runs is not known"
 	}
 	of := "clean runs" + whose(c.Of)
+	if c.Of == ofPeople {
+		of = "sessions of the tenant's people"
+	}
 	switch {
 	case c.Of == "tail" && c.Runs > 0:
 		return fmt.Sprintf("rarer than any of %s clean runs; %s", grouped(strconv.FormatUint(c.Runs, 10)), estimate(rate))
@@ -40,11 +47,14 @@ func Rate(rate float64, c Clean) string {
 	return oneIn(rate) + " " + of
 }
 
-// ShortRate returns a rate for the cell of a table: "1 in 2,500", "< 1 in 340", "< 1 in a million".
+// ShortRate returns a rate for the cell of a table: "1 in 2,500", "< 1 in 340", "< 1 in a million",
+// "nothing learned".
 // For a score that no run reached, it is the bound that the runs show, or else the estimate of the
 // fitted tail; the cell does not tell an estimate from a rate.
 func ShortRate(rate float64, c Clean) string {
 	switch {
+	case c.Of == ofNothing:
+		return NothingLearned
 	case math.IsNaN(rate) || rate < 0 || rate > 1 || rate == 0 && c.Of == "":
 		return "-"
 	case c.Of == "tail" && c.Runs > 0:

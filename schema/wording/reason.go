@@ -35,6 +35,9 @@ var reasons = map[string]string{
 	"policy.failure:not_established":       "the caller's identity is not established",
 	"policy.failure:too_much_claimed_work": "too many callers without an established identity call at this time",
 
+	"nothing_learned": "nothing was learned that the caller may be compared with",
+	"not_calibrated":  "too few days are known to say how rare a count is",
+
 	"forced_open":             "a person has opened the breaker",
 	"breaker_open":            "the breaker is open",
 	"renamed_run":             "another run of the same caller is held",

@@ -56,6 +56,25 @@ func Figure(value float64, unit Unit) string {
 	return text + " " + word
 }
 
+// NothingLearned stands where a usual value or a rate would be, if nothing was learned that the
+// caller may be compared with.
+const NothingLearned = "nothing learned"
+
+// Names of the runs or sessions that a usual value or a rate is of.
+const (
+	ofNothing = "nothing_learned"
+	ofPeople  = "people"
+)
+
+// Usual returns a usual value with its unit. If it is unknown because nothing was learned (of names
+// whose it is, as in evidence), it is "nothing learned".
+func Usual(value float64, unit Unit, of string) string {
+	if of == ofNothing && (math.IsNaN(value) || math.IsInf(value, 0)) {
+		return NothingLearned
+	}
+	return Figure(value, unit)
+}
+
 // number returns a number without an exponent: whole from 1,000 on, else with three digits. A number
 // too small for them is "less than 0.001".
 func number(x float64) string {

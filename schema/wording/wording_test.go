@@ -26,12 +26,28 @@ func TestRateClaimsMoreThanItsCleanRunsCanShow(t *testing.T) {
 		{math.NaN(), Clean{}, "how rare it is in clean runs is not known", "-"},
 		{math.Inf(1), Clean{}, "how rare it is in clean runs is not known", "-"},
 		{0, Clean{}, "rarer than 1 in a million clean runs", "-"},
+		{0, Clean{"nothing_learned", 0}, "how rare it is in clean runs is not known: nothing learned", "nothing learned"},
+		{0.0066, Clean{"people", 150}, "1 in 150 sessions of the tenant's people (150 are known)", "1 in 150"},
 	} {
 		if got := Rate(tc.rate, tc.clean); got != tc.long {
 			t.Errorf("%v of %+v is %q, want %q", tc.rate, tc.clean, got, tc.long)
 		}
 		if got := ShortRate(tc.rate, tc.clean); got != tc.short {
 			t.Errorf("%v of %+v is %q in a table, want %q", tc.rate, tc.clean, got, tc.short)
+		}
+	}
+}
+
+func TestUsualValueOfNothingLearnedIsANumber(t *testing.T) {
+	for _, tc := range []struct {
+		value float64
+		of    string
+		want  string
+	}{
+		{math.NaN(), "nothing_learned", "nothing learned"}, {math.NaN(), "own", "-"}, {math.NaN(), "", "-"}, {3, "own", "3 calls"},
+	} {
+		if got := Usual(tc.value, Calls, tc.of); got != tc.want {
+			t.Errorf("%v of %q is %q, want %q", tc.value, tc.of, got, tc.want)
 		}
 	}
 }

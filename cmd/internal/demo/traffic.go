@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"regexp"
 	"sort"
 	"time"
 
@@ -18,9 +17,12 @@ type call struct {
 	Path    string `json:"path"`
 	Status  int    `json:"response_code"`
 	Sent    int    `json:"bytes_sent"`
+	Body    int    `json:"bytes_received"`
 	Agent   string `json:"x_consumer"`
 	Claimed string `json:"x_agent_id"`
 	Task    string `json:"x_task_id"`
+	// Arguments is the digest of the recorded arguments. The play's gateway does not see it: it only explains a denial.
+	Arguments string `json:"x_args_digest"`
 
 	raw map[string]any
 }
@@ -65,49 +67,25 @@ func load() ([]run, error) {
 	return out, nil
 }
 
-// split chooses some runs to be played live; the rest is history. A recorded run that repeats one call 6 times, fails 4
-// times at one place, or makes 10 calls that differ in digits only, ran away when it was recorded. It is left out: live it
-// would rightly be stopped, and in the history a person would have labelled it, so that no baseline learns from it.
-func split(all []run, r *rand.Rand) (history, live []run) {
-	const maxLive, repeats, fails, alike = 200, 6, 4, 10
-	all = append([]run(nil), all...)
+// split chooses some runs to be played live; the rest is history. It leaves out runs that ran away when they were recorded,
+// and counts them by reason.
+func split(all []run, r *rand.Rand) (history, live []run, out map[string]int) {
+	const maxLive = 200
+	all, out = append([]run(nil), all...), map[string]int{}
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	for i := range all {
-		switch same, failed, similar := all[i].repeats(); {
-		case same >= repeats || failed >= fails || similar >= alike:
+		why := count(all[i].calls, inLog).leftOut()
+		switch {
+		case why != "":
+			out[why]++
 		case len(live) < maxLive:
 			live = append(live, all[i])
 		default:
 			history = append(history, all[i])
 		}
 	}
-	return history, live
+	return history, live, out
 }
-
-// repeats are the largest counts of one call with one answer, of failures of one
-// method and path, and of calls that differ in digits only.
-func (r *run) repeats() (same, failed, similar int) {
-	type key struct {
-		method, path string
-		status, sent int
-	}
-	n := map[key]int{}
-	for i := range r.calls {
-		c := &r.calls[i]
-		one, like := key{c.Method, c.Path, c.Status, c.Sent}, key{method: c.Method, path: digits.ReplaceAllString(c.Path, "#")}
-		n[one]++
-		n[like]++
-		same, similar = max(same, n[one]), max(similar, n[like])
-		if c.Status >= 400 {
-			at := key{method: c.Method, path: c.Path, status: 1}
-			n[at]++
-			failed = max(failed, n[at])
-		}
-	}
-	return same, failed, similar
-}
-
-var digits = regexp.MustCompile(`[0-9]+`)
 
 // past renders the history as the gateway would have logged it over the last
 // fortnight, the last run three hours ago.

@@ -18,7 +18,11 @@ func Finding(w io.Writer, f *query.Finding, verdicts []query.Verdict, c *playboo
 	Printf(w, "opened %s, changed %s UTC; exposure %s, %d irreversible\n",
 		f.OpenedAt.UTC().Format(time.DateTime), f.UpdatedAt.UTC().Format(time.DateTime),
 		wording.Figure(float64(f.Exposure.Calls), wording.Calls), f.Exposure.Irreversible)
-	Printf(w, "%s\n\n", rarity(f))
+	Printf(w, "%s\n", rarity(f))
+	if text := wording.CallerOf(f.Acquaintance); text != "" {
+		Printf(w, "The caller was %s.\n", text)
+	}
+	fmt.Fprintln(w)
 	if f.Exception != "" {
 		Printf(
 			w,
@@ -49,7 +53,11 @@ func rarity(f *query.Finding) string {
 	if f.ExpectedOf == "" && f.ExpectedRate == 0 {
 		return "It follows from a rule: no rate of clean runs belongs to it."
 	}
-	return "It is " + wording.Rate(f.ExpectedRate, wording.Clean{Of: f.ExpectedOf, Runs: f.ExpectedRuns}) + "."
+	rate := wording.Rate(f.ExpectedRate, wording.Clean{Of: f.ExpectedOf, Runs: f.ExpectedRuns})
+	if strings.HasPrefix(rate, "how ") { // it is not known
+		return strings.ToUpper(rate[:1]) + rate[1:] + "."
+	}
+	return "It is " + rate + "."
 }
 
 func printVerdicts(w io.Writer, verdicts []query.Verdict) {
@@ -71,12 +79,12 @@ func evidence(w io.Writer, f *query.Finding) error {
 	err := Table(w, "WHAT | OBSERVED | USUAL | WHOSE USUAL | PEERS | HUMANS", func(row func(...any)) {
 		for _, e := range f.Evidence {
 			of := wording.FeatureOf(e.Feature)
-			figure := func(v schema.OptionalFloat) string { return wording.Figure(float64(v), of.Unit) }
 			whose := wording.Median(e.UsualOf)
 			if e.Usual.IsZero() {
 				whose = ""
 			}
-			row(of.Text, observed(&e, of.Unit), figure(e.Usual), Dash(whose), figure(e.Peers), figure(e.Humans))
+			row(of.Text, observed(&e, of.Unit), wording.Usual(float64(e.Usual), of.Unit, e.UsualOf), Dash(whose),
+				wording.Usual(float64(e.Peers), of.Unit, e.UsualOf), wording.Figure(float64(e.Humans), of.Unit))
 			calls = append(calls, e.Calls...)
 		}
 	})

@@ -57,6 +57,7 @@ func rateTable(m *callrate.Model) agentTable {
 		return callrate.AgentRate{
 			Level: mixNumbers(base.Level, all.Level, share), RelVariance: mixNumbers(base.RelVariance, all.RelVariance, share),
 			Spread: mixNumbers(base.Spread, all.Spread, share), ActiveQuarters: mixNumbers(base.ActiveQuarters, all.ActiveQuarters, share),
+			Days: all.Days, // also when the drift of the rate is limited
 		}
 	}
 	return table[callrate.AgentRate]{id: "call rate", at: &m.Agents, mix: mix, agentOnly: true}

@@ -146,6 +146,9 @@ func (b *Baseline) copyKey(from *Baseline, key string) {
 			t.copyFrom(f, key)
 		}
 	}
+	if agent := agentFromKey(key); agent == key && b.CallRates != nil && from.CallRates != nil {
+		b.CallRates.CopyShared(from.CallRates, agent, from.AgentGroup(agent))
+	}
 }
 
 // makeGroups adds to the distributions the peer groups in which another baseline has entries of a key.

@@ -12,6 +12,7 @@ import (
 	"flyball/detect/feature"
 	"flyball/detect/model/callrate"
 	"flyball/detect/model/scope"
+	"flyball/schema"
 )
 
 // run makes a run of an agent: a number of calls of one route, of which some repeat.
@@ -229,5 +230,29 @@ func TestFiguresJumpFurtherThanADayAllows(t *testing.T) {
 	}
 	if let := b.LimitDrift(New("t"), "g/a", "g", 0); let != 1 {
 		t.Errorf("an agent that was not there before was bounded: %g", let)
+	}
+}
+
+// An agent whose drift is limited by a version that had not stored days is known by the days of now.
+func TestAgentWithALimitedDriftIsAStranger(t *testing.T) {
+	mix := rateTable(&callrate.Model{}).(table[callrate.AgentRate]).mix
+	if got := mix(callrate.AgentRate{Level: 2}, callrate.AgentRate{Level: 4, Days: 20}, .1); got.Days != 20 || got.Level != 2.2 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A frozen agent keeps the hours of its group, also when none of the group has called since.
+func TestFrozenAgentHasTheHoursOfOthers(t *testing.T) {
+	was, now := learned(run("h/a", "", 1, 9, 3)), learned(run("g/b", "", 1, 5, 1))
+	was.CallRates.Groups = map[string]callrate.GroupRate{"h": {Level: 3}}
+	now.CopyAgent(was, "h/a")
+	if class := now.CallRates.Acquaintance("h/a", "h"); class != schema.KnownAgent {
+		t.Errorf("%v: %+v", class, now.CallRates)
+	}
+	now = learned(run("g/b", "", 1, 5, 1))
+	now.CallRates = nil
+	now.CopyAgent(was, "h/a")
+	if now.CallRates != nil {
+		t.Error("call rates that were not learned are there")
 	}
 }

@@ -57,11 +57,14 @@ func (c *Counter) Add(agent uint64, at int64, irreversible bool) *Count {
 	return &c.counts[0]
 }
 
-// Limit returns Model.Limit for the hour of the quarter. It computes the limit once for each model.
+// Limit returns Model.Limit for the hour of the quarter. It computes the limit once for each model. ok is false also when
+// the model abstains.
 func (k *Count) Limit(b *Model, agent, group string, share float64) (n uint64, ok bool) {
 	if k.by != b {
-		k.by = b
-		k.limit, _ = b.Limit(agent, group, HourOfWeek(k.Quarter), share)
+		k.by, k.limit = b, 0
+		if b.Abstains(agent, group) == "" {
+			k.limit, _ = b.Limit(agent, group, HourOfWeek(k.Quarter), share)
+		}
 	}
 	return k.limit, k.limit > 0
 }

@@ -1,6 +1,9 @@
 package callrate
 
-import "flyball/detect/model/calibrate"
+import (
+	"flyball/detect/model/calibrate"
+	"flyball/schema"
+)
 
 // Fit learns call rates from the calls of a window of whole weeks. first is the hour of the week in which the window
 // begins. The newest week is used for the calibration: it is scored by a model of the weeks before it. Fit returns
@@ -85,12 +88,15 @@ func fitShapes(agents []*agent, weeks, first int) (everybody *shape, groups map[
 }
 
 // calibration fits the scores of the newest week by a model of the weeks before it. A score is the highest one of an
-// actor in a day with calls.
+// actor in a day with calls. Actors of which those weeks teach nothing are left out, because such actors are not judged.
 func calibration(b *Model, series []Series, week, first int) calibrate.Fit {
 	var scores []float64
 	if b != nil {
 		for i := range series {
 			s := &series[i]
+			if b.Acquaintance(s.Agent, s.Group) < schema.NewAgent {
+				continue
+			}
 			day, most := int32(-1), 0.0
 			for _, c := range s.Cells {
 				if int(c.Hour) < week*HoursPerWeek {

@@ -69,7 +69,7 @@ func (a *agent) posterior(p GroupRate) AgentRate {
 	shape := 1/p.RelVariance + sum.seen/spread
 	return AgentRate{
 		Level: shape / (1/(p.RelVariance*p.Level) + sum.expected/spread), RelVariance: 1 / shape, Spread: max(spread, minSpread),
-		ActiveQuarters: (a.active + seenDays*p.ActiveQuarters) / (a.days + seenDays),
+		ActiveQuarters: (a.active + seenDays*p.ActiveQuarters) / (a.days + seenDays), Days: len(a.dates),
 	}
 }
 
@@ -90,6 +90,12 @@ func groupRate(agents []*agent, above GroupRate, s *shape) GroupRate {
 		Spread:         (spreads + peerAgents*above.Spread) / (trust + peerAgents),
 		ActiveQuarters: (active + seenDays*above.ActiveQuarters) / (days + seenDays),
 		Factors:        s.hour[:],
+		OwnLevel:       levels / n,
+	}
+	for _, a := range agents {
+		if len(a.dates) >= MinOwnDays {
+			p.Agents++
+		}
 	}
 	squares := peerAgents * above.RelVariance * p.Level * p.Level
 	for _, a := range agents {
@@ -111,6 +117,8 @@ func (b *Model) round() {
 			calibrate.RoundDigits(p.Spread),
 			calibrate.RoundDigits(p.ActiveQuarters),
 			p.Factors,
+			p.Agents,
+			calibrate.RoundDigits(p.OwnLevel),
 		}
 	}
 	b.All = p(b.All)
@@ -123,6 +131,7 @@ func (b *Model) round() {
 			calibrate.RoundDigits(a.RelVariance),
 			calibrate.RoundDigits(a.Spread),
 			calibrate.RoundDigits(a.ActiveQuarters),
+			a.Days,
 		}
 	}
 }

@@ -22,7 +22,7 @@ func (u UsualRate) Score(n uint64) float64 {
 // Limit returns the smallest number of calls in a quarter of an hour whose score is above the threshold for a share of
 // the days of actors. ok is false when the calibration has too few days or the limit is too large.
 func (b *Model) Limit(agent, group string, hour int, share float64) (n uint64, ok bool) {
-	if b == nil || b.Calibration.Runs < minDays {
+	if b == nil || !b.Calibrated() {
 		return 0, false
 	}
 	threshold := b.Calibration.Threshold(share)

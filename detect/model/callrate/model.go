@@ -20,6 +20,10 @@ type GroupRate struct {
 	Spread         float64   `json:"spread"`            // variance of the calls of a quarter, as a multiple of their mean
 	ActiveQuarters float64   `json:"seen"`              // quarters with a call in a day with calls
 	Factors        []float64 `json:"factors,omitempty"` // of the hours of the week, with the mean 1; empty means 1 for all
+	// Agents is the number of its agents with MinOwnDays days of calls, and OwnLevel the mean level of all its agents,
+	// not shrunk to that of everybody; 0: not recorded.
+	Agents   int     `json:"agents,omitempty"`
+	OwnLevel float64 `json:"own_level,omitempty"`
 }
 
 // AgentRate is the call rate of an agent for one of its actors. The factors of the hours are those of its peers.
@@ -28,6 +32,7 @@ type AgentRate struct {
 	RelVariance    float64 `json:"doubt"` // squared coefficient of variation of the posterior of its level
 	Spread         float64 `json:"spread"`
 	ActiveQuarters float64 `json:"seen"`
+	Days           int     `json:"days,omitempty"` // days with calls that it was learned from; 0: not recorded
 }
 
 // UsualRate is the usual number of calls in a quarter of an hour.
@@ -42,25 +47,15 @@ type UsualRate struct {
 // that grows by 5 % a week differs by 10 % from the mean of a window of four weeks.
 const driftVariance = .05
 
-// UsualOf names whose past UsualAt is of: own, peers or everybody.
-func (b *Model) UsualOf(agent, group string) string {
-	if _, ok := b.Agents[agent]; ok {
-		return "own"
-	}
-	if _, ok := b.Groups[group]; ok {
-		return "peers"
-	}
-	return "everybody"
-}
-
 // UsualAt returns the usual rate of an agent in an hour of the week. An unknown agent has the level of its peers, with
-// the variance of their levels.
+// the variance of their levels, and an agent of an unknown group that of all agents. Whether the rate may be used for a
+// caller is the answer of Abstains.
 func (b *Model) UsualAt(agent, group string, hour int) UsualRate {
 	peers, ok := b.Groups[group]
 	if !ok {
 		peers = b.All
 	}
-	a, ok := b.Agents[agent]
+	a, ok := b.Agents[rateKey(agent, group)]
 	if !ok {
 		a = AgentRate{Level: peers.Level, RelVariance: peers.RelVariance, Spread: peers.Spread, ActiveQuarters: peers.ActiveQuarters}
 	}

@@ -29,7 +29,8 @@ type agent struct {
 	spread float64 // before shrinkage: calls of one arrival
 	weeks  []tally // newest last: calls, and quarters weighted by the factors
 	active float64 // quarters with a call
-	days   float64 // days with a call
+	days   float64 // days with a call, counted for each actor
+	dates  map[int32]struct{}
 }
 
 // member is a series and the range of hours that counts for it: whole days, from its
@@ -49,10 +50,11 @@ func groupByAgent(series []Series, until int) []*agent {
 		if n == 0 {
 			continue
 		}
-		a := by[s.Agent]
+		key := rateKey(s.Agent, s.Group)
+		a := by[key]
 		if a == nil {
-			a = &agent{key: s.Agent, group: s.Group}
-			by[s.Agent] = a
+			a = &agent{key: key, group: s.Group, dates: map[int32]struct{}{}}
+			by[key] = a
 			out = append(out, a)
 		}
 		cells := s.Cells[:n]
@@ -64,6 +66,7 @@ func groupByAgent(series []Series, until int) []*agent {
 			if c.Hour/24 != day {
 				day = c.Hour / 24
 				a.days++
+				a.dates[day] = struct{}{}
 			}
 		}
 	}

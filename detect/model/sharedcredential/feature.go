@@ -75,12 +75,14 @@ type Input struct {
 	Sent     uint64 // bytes of the request, 0 unknown
 	Given    uint64 // bytes of the answer, 0 unknown
 	At       int64  // event time of the start, Unix ns; 0 unknown
+	Area     string // what the call is on: see Area
 }
 
 // FromCall returns the input of a call. step holds the call's features within its run.
 func FromCall(c *schema.Call, step *feature.CallFeatures) Input {
 	out := Input{Repeat: step.Repeat, Answered: c.Outcome != schema.OutcomeUnknown, Failed: step.Failed, Write: step.Write,
-		Asset: asset(c.Path) || c.Path == "" && asset(c.Route), Sent: c.BytesIn, Given: c.BytesOut, At: c.Start}
+		Asset: asset(c.Path) || c.Path == "" && asset(c.Route), Sent: c.BytesIn, Given: c.BytesOut, At: c.Start,
+		Area: Area(c)}
 	if c.TSBasis == schema.BasisKafka {
 		out.At = 0 // the time at which a collector sent the call is not the time of the call
 	}

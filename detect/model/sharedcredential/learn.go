@@ -59,7 +59,7 @@ func Learn(all []*LabelledSession) *Model {
 		}
 	}
 	for set, t := range m.Tails {
-		if t.Sessions < minTenantSessions { // too few to estimate a share of 1 %
+		if t.Sessions < MinTenantSessions { // too few to estimate a share of 1 %
 			delete(m.Tails, set)
 		}
 	}

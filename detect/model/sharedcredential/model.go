@@ -107,6 +107,14 @@ func (m *Model) scale(own *TenantPeople) *Scale {
 // UsesTenantPeople reports whether sessions are compared with the tenant's own people.
 func (s *Scale) UsesTenantPeople() bool { return s.own != nil }
 
+// Sessions returns the number of sessions of the tenant's people with which a score is compared; 0: there are none.
+func (s *Scale) Sessions() int {
+	if s.own == nil {
+		return 0
+	}
+	return s.own.Tail.Sessions
+}
+
 // Version returns the name of the scale in findings.
 func (s *Scale) Version() string {
 	if s.own != nil {
@@ -169,13 +177,12 @@ func (s *Scale) Suspicious(score, share float64) bool {
 type Evidence struct {
 	Feature  Feature
 	Observed float64
-	Humans   float64 // usual value for people, NaN unknown
-	Machines float64 // usual value for machines, NaN unknown
+	Humans   float64 // usual value for the tenant's own people, NaN unknown
 	Weight   float64 // above 0 indicates a machine
 }
 
 // Explain returns the evidence for and against a machine, sorted by weight with the highest first. Pace is given in
-// seconds.
+// seconds. The usual values of the public data behind the weights are those of other APIs, and are not given.
 func (s *Scale) Explain(session *Session) (out []Evidence) {
 	v := session.values(s.own)
 	for f := range NumFeatures {
@@ -183,17 +190,14 @@ func (s *Scale) Explain(session *Session) (out []Evidence) {
 		if !known {
 			continue
 		}
-		e := Evidence{Feature: f, Observed: v[f], Humans: math.NaN(), Machines: math.NaN(), Weight: w}
-		if u := s.model.Usual[f.String()]; u.Humans != nil {
-			e.Humans = *u.Humans
+		e := Evidence{Feature: f, Observed: v[f], Humans: math.NaN(), Weight: w}
+		if s.own != nil {
+			if u, there := s.own.Usual[f.String()]; there {
+				e.Humans = u
+			}
 		}
-		if u := s.model.Usual[f.String()]; u.Machines != nil {
-			e.Machines = *u.Machines
-		}
-		if f == Pace { // converted to seconds
-			e.Observed, e.Humans, e.Machines = session.gap(), math.Exp(s.own.Pace.Mean+e.Humans*s.own.Pace.SD), math.Exp(
-				s.own.Pace.Mean+e.Machines*s.own.Pace.SD,
-			)
+		if f == Pace {
+			e.Observed = session.gap()
 		}
 		out = append(out, e)
 	}

@@ -287,7 +287,7 @@ func TestOwnPeopleKeepTheRate(t *testing.T) {
 func TestTooFewPeopleOrAnotherModelsCountAsNone(t *testing.T) {
 	r, m := rand.New(rand.NewPCG(1, 1)), EmbeddedModel()
 	var own [][]Input
-	for range minTenantSessions - 1 {
+	for range MinTenantSessions - 1 {
 		own = append(own, person(r))
 	}
 	if LearnTenantPeople(m, own) != nil {

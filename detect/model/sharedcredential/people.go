@@ -29,17 +29,21 @@ type TenantPeople struct {
 	Pace     Moments `json:"pace"`   // of the mean ln s between a session's calls
 	Assets   float64 `json:"assets"` // share of sessions that load assets
 	Tail     Tail    `json:"tail"`
+	// Areas is the number of sessions by area: those in which people's sessions are known.
+	Areas map[string]int `json:"areas,omitempty"`
+	// Usual holds the medians of the features; a feature that too few sessions have is absent.
+	Usual map[string]float64 `json:"usual,omitempty"`
 }
 
-// minTenantSessions is the number of sessions from which a tenant's own people are used: with fewer, a share of 1 % cannot
+// MinTenantSessions is the number of sessions from which a tenant's own people are used: with fewer, a share of 1 % cannot
 // be estimated.
-const minTenantSessions = 99
+const MinTenantSessions = 99
 
 // usableWith reports whether stored people can be used with a model: they were calibrated with it, and
 // their numbers are consistent.
 func (o *TenantPeople) usableWith(m *Model) bool {
 	p := o.Pace
-	return o.Model == m.Version && o.Sessions >= minTenantSessions && o.Tail.consistent() &&
+	return o.Model == m.Version && o.Sessions >= MinTenantSessions && o.Tail.consistent() && len(o.Areas) > 0 &&
 		(p.N == 0 || p.SD >= minPaceSD && !math.IsInf(p.Mean+p.SD, 0) && !math.IsNaN(p.Mean+p.SD))
 }
 
@@ -47,19 +51,26 @@ func (o *TenantPeople) loads() bool { return o.Assets >= .5 }
 
 // LearnTenantPeople learns from the calls of a tenant's human sessions, and calibrates a model on them. It returns nil
 // when there are too few sessions. A session is scored by a pace and a share of assets to which it contributed; with a
-// hundred sessions this has no visible effect (TestOwnPeopleKeepTheRate).
+// hundred sessions this has no visible effect (TestOwnPeopleKeepTheRate). Calls in areas that too few sessions used are
+// left out, as they are where sessions are judged.
 func LearnTenantPeople(m *Model, sessions [][]Input) *TenantPeople {
 	o := observePeople(sessions)
 	o.Model = m.Version
-	if o.Sessions < minTenantSessions {
+	if o.Sessions < MinTenantSessions {
 		return nil
 	}
 	by := m.scale(o) // the scale's own tail is not used for scores
+	var judged []Session
 	for _, calls := range sessions {
 		if s, ok := ScoreSession(by, calls); ok {
 			o.Tail.add(s.Highest)
+			judged = append(judged, s)
 		}
 	}
+	if o.Tail.Sessions < MinTenantSessions {
+		return nil
+	}
+	o.Usual = o.usualOf(judged)
 	return o
 }
 
@@ -76,6 +87,7 @@ func observePeople(sessions [][]Input) *TenantPeople {
 			s.Add(c)
 		}
 		o.Sessions++
+		o.countAreas(calls)
 		if s.assets > 0 {
 			o.Assets++
 		}
@@ -83,6 +95,7 @@ func observePeople(sessions [][]Input) *TenantPeople {
 			gaps = append(gaps, math.Log(g))
 		}
 	}
+	o.keepAreas()
 	o.Assets /= float64(max(o.Sessions, 1))
 	if len(gaps) >= minHumanSessions {
 		o.Pace = moments(gaps)
@@ -90,10 +103,14 @@ func observePeople(sessions [][]Input) *TenantPeople {
 	return o
 }
 
-// ScoreSession scores all calls of a session. ok is false when it is too short to be judged.
+// ScoreSession scores the calls of a session. By a scale with a tenant's own people, those on which it abstains are left
+// out. ok is false when too few calls are left to be judged.
 func ScoreSession(by *Scale, calls []Input) (s Session, ok bool) {
-	for _, c := range calls {
-		s.Add(c)
+	for i := range calls {
+		if by.own != nil && by.Abstains(calls[i].Area) != "" {
+			continue
+		}
+		s.Add(calls[i])
 		_, ok = s.Judge(by)
 	}
 	return s, ok
