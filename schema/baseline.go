@@ -64,4 +64,6 @@ type BaselineRow struct {
 	Since   int64 // the window, Unix ns
 	Until   int64
 	Body    string // JSON: the version's data about the agent without counts
+	// Acquaintance is how well the version knows the agent.
+	Acquaintance Acquaintance
 }

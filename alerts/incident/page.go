@@ -44,11 +44,14 @@ type Page struct {
 	AgentID      string       `json:"agent_id,omitempty"`
 	CredentialID string       `json:"credential_id,omitempty"`
 
-	ExpectedRate  float64               `json:"expected_rate"` // share of clean runs that reach this score
-	ExpectedOf    string                `json:"expected_of,omitempty"`
-	ExpectedRuns  uint64                `json:"expected_runs,omitempty"` // clean runs that the score was compared with
-	Rarity        string                `json:"rarity,omitempty"`        // the rate for people; empty: no rate belongs to the family
-	Contributions []schema.Contribution `json:"contributions"`           // at most three, the strongest first
+	ExpectedRate float64 `json:"expected_rate"` // share of clean runs that reach this score
+	ExpectedOf   string  `json:"expected_of,omitempty"`
+	ExpectedRuns uint64  `json:"expected_runs,omitempty"` // clean runs that the score was compared with
+	Rarity       string  `json:"rarity,omitempty"`        // the rate for people; empty: no rate belongs to the family
+	// Acquaintance is how well the baseline knew the caller, and Caller that for people; empty: not recorded, or a gate.
+	Acquaintance  schema.Acquaintance   `json:"acquaintance,omitempty"`
+	Caller        string                `json:"caller,omitempty"`
+	Contributions []schema.Contribution `json:"contributions"` // at most three, the strongest first
 	Exposure      schema.Exposure       `json:"exposure"`
 	Touched       schema.Touched        `json:"touched"`
 
@@ -97,6 +100,7 @@ func (i *open) page(kind Kind, because, cause string, at int64) Page {
 		Family: f.Family, Level: f.Level, Was: i.paged, Mode: i.mode, Summary: schema.Chat(f.Summary),
 		RunID: f.RunID, RunKey: f.RunKey, AgentID: f.AgentID, CredentialID: f.CredentialID,
 		ExpectedRate: f.ExpectedRate, ExpectedOf: f.ExpectedOf, ExpectedRuns: f.ExpectedRuns,
+		Acquaintance: f.Acquaintance, Caller: wording.Acquaintance(f.Acquaintance),
 		Contributions: f.Evidence[:min(len(f.Evidence), 3)], Exposure: f.Exposure, Touched: f.Touched,
 		ResolveRule: resolveRule, OpenedAt: utc(f.OpenedAt), At: utc(at)}
 	if f.ExpectedOf != "" || f.ExpectedRate != 0 {

@@ -106,6 +106,9 @@ func makeAlert(p *incident.Page, level schema.Level, until time.Time) alert {
 	if p.Rarity != "" {
 		out.Annotations["rarity"] = p.Rarity
 	}
+	if p.Caller != "" {
+		out.Annotations["caller"] = p.Caller
+	}
 	if p.Link != "" {
 		out.Annotations["decide_at"] = p.Link
 	}

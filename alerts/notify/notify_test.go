@@ -148,3 +148,14 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		}
 	}
 }
+
+func TestAlertHidesThatTheCallerIsAStranger(t *testing.T) {
+	p := incident.Page{Caller: "a stranger"}
+	if got := makeAlert(&p, schema.LevelTrip, time.Now()).Annotations["caller"]; got != p.Caller {
+		t.Errorf("the annotation says %q", got)
+	}
+	p.Caller = ""
+	if _, is := makeAlert(&p, schema.LevelTrip, time.Now()).Annotations["caller"]; is {
+		t.Error("an alert about a finding of an earlier release has an empty annotation")
+	}
+}

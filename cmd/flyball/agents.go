@@ -64,8 +64,12 @@ func readAgents(r *request) ([]query.AgentRow, error) {
 		r.unknown("what is armed", err)
 	}
 	r.fileKnown(ownersOfAgents)
+	known := r.knownAgents()
 	for i := range agents {
 		a := &agents[i]
+		if known != nil {
+			a.Learned = known.ofAgent(a)
+		}
 		if e, ok := enforced[a.AgentID]; ok {
 			armed := e.State == "armed"
 			a.Armed, a.Enforcement = &armed, e.State

@@ -112,6 +112,7 @@ var findingColumns = []report.Column[query.Finding]{
 	{Head: "CLEAN RUNS", Cell: func(f *query.Finding) any {
 		return wording.ShortRate(f.ExpectedRate, wording.Clean{Of: f.ExpectedOf, Runs: f.ExpectedRuns})
 	}},
+	{Head: "CALLER", Cell: func(f *query.Finding) any { return report.Dash(f.Acquaintance) }},
 	{Head: "VERDICT", Cell: func(f *query.Finding) any {
 		if f.Verdict == "" {
 			return "-"

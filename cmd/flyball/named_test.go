@@ -96,7 +96,7 @@ func TestSeveralFindingsOfOneTermAreNotListed(t *testing.T) {
 	row := func(id string) []any {
 		at := at("2026-11-20 10:00:00")
 		return []any{id, runA, "bot", "scope", "alert", "open", at, at, 1.0, 0.0, uint32(0), uint64(0), uint64(0), "what", "[]", "", "", "", "",
-			"", uint64(0), "default", at}
+			"", uint64(0), "default", at, ""}
 	}
 	f.db = fakeDB{{in: "SELECT finding_id", rows: [][]any{row("f_aaaaaa1"), row("f_aaaaaa2")}}}
 	wantExit(t, f, exitUsage, "f_aaaaaa2", "findings", "show", "f_aaaaaa")

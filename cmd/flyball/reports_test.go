@@ -178,6 +178,7 @@ func TestReports(t *testing.T) {
 					uint64(340),
 					"default",
 					at("2026-11-20 11:00:00"),
+					"new_population",
 				},
 			},
 		},

@@ -10,6 +10,7 @@ import (
 	"flyball/cmd/internal/report"
 	"flyball/detect/enforce/api"
 	"flyball/detect/enforce/manifest"
+	"flyball/schema"
 	"flyball/schema/clickhouse/query"
 )
 
@@ -41,7 +42,7 @@ func startHereCommand(o *options) *cobra.Command {
 		return report.Uncovered(w, open)
 	}}
 	cmd := &cobra.Command{Use: "start-here", Args: cobra.NoArgs, RunE: a.run(o),
-		Short: "List the agents with the most irreversible calls that nobody approves: where to begin"}
+		Short: "List the agents with the most irreversible calls that nobody approves, and those that no baseline knows: where to begin"}
 	w.flags(cmd, "720h")
 	cmd.Flags().IntVar(&limit, "limit", limit, limitHelp)
 	return cmd
@@ -53,6 +54,9 @@ func readStartingPoints(r *request, limit int) (s startingPoints, err error) {
 		return s, err
 	}
 	if s.rows, err = query.StartHere(r.ctx, db, r.since, r.until, limit); err != nil {
+		return s, err
+	}
+	if err := s.addStrangers(r, db, limit); err != nil {
 		return s, err
 	}
 	recent := r.now.Add(-recentCoverage)
@@ -74,7 +78,9 @@ func readStartingPoints(r *request, limit int) (s startingPoints, err error) {
 	}
 	names := make([]caller, len(s.rows))
 	for i := range s.rows {
-		names[i] = callerByTrust(s.rows[i].AgentID, s.rows[i].Trust)
+		u := &s.rows[i]
+		names[i] = callerByTrust(u.AgentID, u.Trust)
+		names[i].claimed = names[i].claimed && u.HasRoute() // strangers without a route have established names
 	}
 	enforced, err := control.enforcement(r.ctx, names)
 	if err != nil {
@@ -86,10 +92,48 @@ func readStartingPoints(r *request, limit int) (s startingPoints, err error) {
 	}
 	s.owners = r.fileKnown(ownersOfAgents)
 	for i := range s.rows {
-		s.rows[i].Owner = ownerOf(c, s.rows[i].AgentID)
-		s.addMissing(&s.rows[i], manifests, enforced)
+		u := &s.rows[i]
+		u.Owner = ownerOf(c, u.AgentID)
+		if u.HasRoute() {
+			s.addMissing(u, manifests, enforced)
+		}
+		if u.Learned == nil || !u.Learned.Acquaintance.IsStranger() {
+			continue
+		}
+		var armed *api.ArmedAgent
+		if e, ok := enforced[u.AgentID]; ok {
+			armed = &e
+		}
+		guardStranger(u, c, manifests, armed)
 	}
 	return s, nil
+}
+
+// addStrangers adds to the rows what the newest baseline knows of their agents, and rows for strangers that have none.
+func (s *startingPoints) addStrangers(r *request, db database, limit int) error {
+	a := r.knownAgents()
+	if a == nil {
+		return nil
+	}
+	var agents []query.AgentRow
+	if a.learned.Runs == 0 { // few calls are stored
+		var err error
+		if agents, err = query.Agents(r.ctx, db, r.since, r.until); err != nil {
+			return err
+		}
+	}
+	calling := map[string]*schema.Learned{}
+	for i := range agents {
+		calling[agents[i].AgentID] = a.ofAgent(&agents[i])
+	}
+	for i := range s.rows {
+		u := &s.rows[i]
+		if u.Learned = calling[u.AgentID]; u.Learned == nil {
+			u.Learned = a.of(&sighting{agent: u.AgentID, trust: u.Trust})
+		}
+	}
+	s.rows = append(s.rows, a.strangers(s.rows, agents, limit)...)
+	return nil
 }
 
 // ownerOf returns the owner of an agent in the configuration; empty: none.

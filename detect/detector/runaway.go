@@ -74,7 +74,7 @@ func (s *runawayState) judge(c *Judgment, f score.Family) {
 	if p.Level == schema.LevelNone {
 		p.OpenedAt = c.Start
 	}
-	p.Level, p.Reported, p.Closed = level, value, false
+	p.Level, p.Reported, p.Closed = max(p.Level, level), value, false // a call to an unknown API has higher thresholds
 	out := s.describe(c, f)
 	if due {
 		c.DecideTrip(p, out)
@@ -85,7 +85,7 @@ func (s *runawayState) judge(c *Judgment, f score.Family) {
 func (s *runawayState) describe(c *Judgment, f score.Family) *schema.Finding {
 	p, run, body := &s.families[f], c.RunState, c.Baseline.Baseline
 	agent := baseline.AgentKey(c.Run.AgentID, c.Run.AgentTrust)
-	expected := body.Ranks.Expected(&body.Calibration, agent, run.Reference.Group, p.Reported)
+	expected := body.Expected(run.Acquaintance(), agent, run.Reference.Group, p.Reported)
 	out := c.NewFinding(f.String(), p)
 	onset, onsetAt, exposure := run.Onset(f)
 	out.OnsetAt, out.DelayCalls, out.Exposure = onsetAt, run.Calls()-onset+1, exposure

@@ -26,7 +26,7 @@ const standing = `multiIf(run_rule = 'overflow', '` + baseline.ExcludedOverflow 
 // past is one statement, so that a version is learned from one consistent state of all runs. It returns a sample of runs
 // for each agent and day, selected by a hash of their ids, so that a client with many runs cannot choose the sample.
 const past = `SELECT trust, agent, kind, why, if(may, toUInt16(toDate(last_at)), 0) AS day, count(), sum(calls),
-  toUnixTimestamp64Nano(max(last_at)), argMax(version, last_at),
+  toUnixTimestamp64Nano(min(last_at)), toUnixTimestamp64Nano(max(last_at)), argMax(version, last_at),
     groupArraySortedIf(%d)((cityHash64(run_id), toString(run_id), toUnixTimestamp64Nano(last_at), calls, version, task, toUInt8(benign),
       toString(task_trust)), may) AS some,
     arrayMap(x -> x.1, some), arrayMap(x -> x.2, some), arrayMap(x -> x.3, some), arrayMap(x -> x.4, some), arrayMap(x -> x.5, some),
@@ -44,6 +44,7 @@ const benign = `run_id IN (` + judgedAs + `= 'benign')) AS benign`
 type AgentHistory struct {
 	Agent       string // key of the agent
 	SeenAt      int64  // last call, Unix ns
+	FirstAt     int64  // last call of the first run of the window, Unix ns
 	Version     string // of the agent at its last call
 	Group       string
 	Established bool
@@ -83,14 +84,14 @@ func ReadHistory(ctx context.Context, db DB, w Window) (map[string]*AgentHistory
 		var trust, agent, kind, why, version string
 		var day uint16
 		var n, calls uint64
-		var last int64
+		var first, last int64
 		var some any
 		var hashes, counts []uint64
 		var lasts []int64
 		var benigns []uint8
 		var ids, versions, tasks, trusts []string
-		if err := rows.Scan(&trust, &agent, &kind, &why, &day, &n, &calls, &last, &version, &some, &hashes, &ids, &lasts, &counts, &versions,
-			&tasks, &benigns, &trusts); err != nil {
+		if err := rows.Scan(&trust, &agent, &kind, &why, &day, &n, &calls, &first, &last, &version, &some, &hashes, &ids, &lasts, &counts,
+			&versions, &tasks, &benigns, &trusts); err != nil {
 			return nil, fmt.Errorf("read the runs of a window: %w", err)
 		}
 		var t schema.Trust
@@ -104,9 +105,10 @@ func ReadHistory(ctx context.Context, db DB, w Window) (map[string]*AgentHistory
 		key, group := baseline.AgentKey(agent, t), baseline.PeerGroup(agent, k)
 		p := out[key]
 		if p == nil {
-			p = &AgentHistory{Agent: key, Clean: map[uint16]*Day{}, Alarmed: map[uint16]*Day{}, Excluded: map[string]uint64{}}
+			p = &AgentHistory{Agent: key, FirstAt: first, Clean: map[uint16]*Day{}, Alarmed: map[uint16]*Day{}, Excluded: map[string]uint64{}}
 			out[key] = p
 		}
+		p.FirstAt = min(p.FirstAt, first)
 		p.Established = p.Established || t >= schema.TrustInfrastructure
 		if last > p.SeenAt {
 			p.SeenAt, p.Version, p.Group = last, version, group

@@ -21,7 +21,8 @@ func SelectRuns(history map[string]*AgentHistory, overrides *Overrides, perAgent
 	out := &Selection{Status: map[string]*baseline.AgentStatus{}, Excluded: map[string]uint64{}}
 	for _, agent := range slices.Sorted(maps.Keys(history)) {
 		p := history[agent]
-		status := &baseline.AgentStatus{SeenAt: p.SeenAt, Version: p.Version, Group: p.Group, Excluded: maps.Clone(p.Excluded)}
+		status := &baseline.AgentStatus{SeenAt: p.SeenAt, FirstAt: p.FirstAt, Version: p.Version, Group: p.Group,
+			Excluded: maps.Clone(p.Excluded)}
 		frozenAt, order := overrides.frozenAt(agent)
 		resetAt := overrides.Reset[agent].At
 		if status.Order = order; order == nil && resetAt > 0 {

@@ -23,21 +23,29 @@ type RowWriter interface {
 	InsertNative(ctx context.Context, table string, blocks ...[]byte) error
 }
 
+// agentRow is the body of a row of the view baselines.
+type agentRow struct {
+	baseline.AgentStatus
+	Learned schema.Learned `json:"learned"`
+	// Uncalibrated has the reasons of all classes of the version: it is the same in each row.
+	Uncalibrated map[schema.Acquaintance]string `json:"uncalibrated"`
+}
+
 // insertBaselineRows writes the rows of the view baselines: one for each agent of the version.
 func (l *Learner) insertBaselineRows(ctx context.Context, body *baseline.Baseline) error {
 	if l.o.Rows == nil || len(body.Status) == 0 {
 		return nil
 	}
-	block := tables.BaselinesTable.NewBlock()
+	block, learned, uncalibrated := tables.BaselinesTable.NewBlock(), body.LearnedAgents(), body.UncalibratedClasses()
 	for _, agent := range slices.Sorted(maps.Keys(body.Status)) {
-		status := body.Status[agent]
-		text, err := json.Marshal(status)
+		status, known := body.Status[agent], learned[agent]
+		text, err := json.Marshal(agentRow{status, known, uncalibrated})
 		if err != nil {
 			return fmt.Errorf("baseline of %q: %w", agent, err)
 		}
 		block.Append(&schema.BaselineRow{Tenant: body.Tenant, Agent: agent, Version: body.Version, MadeAt: body.MadeAt, State: status.State,
-			Why:  status.Why,
-			Runs: status.Runs, Calls: status.Calls, Since: body.Since, Until: body.Until, Body: string(text)})
+			Why: status.Why, Runs: status.Runs, Calls: status.Calls, Since: body.Since, Until: body.Until, Body: string(text),
+			Acquaintance: known.Acquaintance})
 	}
 	return l.o.Rows.InsertNative(ctx, "baselines_store", block.AppendNative(nil))
 }

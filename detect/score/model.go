@@ -14,6 +14,9 @@ type Model struct {
 	agents   map[string]*agent
 	groups   map[string]*peers
 	gained   [NumFamilies]float32 // increase of each family's score by the call that was added last
+
+	strangers   calibrate.Levels // thresholds of new populations, for the share strangersOf of trips
+	strangersOf float64
 }
 
 // peers holds the prepared data of a peer group.
@@ -22,13 +25,12 @@ type peers struct {
 	newOnRoute map[uint64]newOnRouteTails
 	// manyResources: the peers always name new resources, so that a new one is not evidence.
 	manyResources bool
-	apis          map[uint64]struct{} // of the routes
 }
 
 // newOnRouteTails holds the tails of new calls on a route: within a run, and among an actor's latest calls.
 type newOnRouteTails struct{ run, across *countTails }
 
-// agent holds the prepared data of one agent, or of all unknown agents of a peer group; then key is empty.
+// agent holds the prepared data of one agent, or of all unknown agents of a peer group; then key is unknownKey.
 type agent struct {
 	key, group                                         string
 	class                                              schema.Acquaintance
@@ -65,19 +67,23 @@ func LengthTail(b *baseline.Baseline, agent, group string, calls int) float64 {
 	return -logNormalTail(float64(calls), b.Lengths.ForAgent(agent, group, minLengthSD))
 }
 
+// unknownKey is the key of agents that the baseline does not know. It is not the empty key, under which callers without a
+// name are learned.
+const unknownKey = "\x00"
+
 func (m *Model) agent(key, group string) *agent {
 	if a := m.agents[key]; a != nil && a.group == group {
 		return a
 	}
 	counts, known := m.Baseline.Agents[key]
-	place := key
+	class, place := m.Baseline.Acquaintance(key, group), key
 	if !known { // all unknown agents of a group share one entry
-		key, place = "", "\x00"+group
+		key, place = unknownKey, unknownKey+group
 		if a := m.agents[place]; a != nil {
 			return a
 		}
 	}
-	a := m.newAgent(key, group, m.Baseline.Acquaintance(key, group))
+	a := m.newAgent(key, group, class)
 	if known {
 		a.counts = &counts
 	}
@@ -121,12 +127,10 @@ func (m *Model) peers(group string) *peers {
 		p = &peers{
 			routes:        make(map[uint64]string, len(m.Baseline.Routes[group])),
 			newOnRoute:    map[uint64]newOnRouteTails{},
-			apis:          map[uint64]struct{}{},
 			manyResources: m.Baseline.KnownResources.Saturated(group),
 		}
 		for name := range m.Baseline.Routes[group] {
 			p.routes[feature.RouteHash(name)] = name
-			p.apis[feature.APIHash(name)] = struct{}{}
 		}
 		if len(m.groups) > len(m.Baseline.Groups)+maxStrangers {
 			clear(m.groups)

@@ -18,6 +18,7 @@ func baselinesColumns() []column[schema.BaselineRow] {
 		str("body", func(r *row) string { return r.Body }).with("ZSTD(3)"), // JSON in the form of the commands
 		word("why", func(r *row) string { return r.Why }),
 		str("baseline_version", func(r *row) string { return r.Version }), // version in findings and scores
+		word("acquaintance", func(r *row) string { return r.Acquaintance.String() }),
 	}
 }
 

@@ -67,6 +67,7 @@ func findingsColumns() []column[schema.Finding] {
 		word("exception", func(f *row) string { return f.Exception }), // exception that covers the finding
 		word("expected_of", func(f *row) string { return f.ExpectedOf }),
 		num("expected_runs", "UInt64", func(f *row) uint64 { return f.ExpectedRuns }).with(amount),
+		word("acquaintance", func(f *row) string { return f.Acquaintance.String() }), // empty: of an earlier release
 	}
 }
 

@@ -18,18 +18,26 @@ import (
 type learned struct {
 	routes *route.Current              // the operator's routes and the learned ones
 	scopes atomic.Pointer[scope.Guard] // nil: nothing was published, or learned scopes are off
-	life   atomic.Pointer[baseline.Baseline]
+	known  atomic.Pointer[map[string]bool]
 }
 
-// isLearning reports whether an agent's baseline is in the learning state. It is true for all
-// agents before the first version.
+// isLearning reports whether the newest version does not know an agent by its own past: it is of another class of
+// acquaintance than known_agent. It is true for all agents before the first version. A new version of a known agent is
+// known.
 func (l *learned) isLearning(agent string) bool {
-	body := l.life.Load()
-	if body == nil {
-		return true
+	known := l.known.Load()
+	return known == nil || !(*known)[agent]
+}
+
+// setKnown keeps which agents a version knows. The rest of the version is large and not used.
+func (l *learned) setKnown(b *baseline.Baseline) {
+	known := map[string]bool{}
+	for agent, v := range b.LearnedAgents() {
+		if v.Acquaintance == schema.KnownAgent {
+			known[agent] = true
+		}
 	}
-	state, _ := body.AgentState(agent)
-	return state == schema.BaselineLearning
+	l.known.Store(&known)
 }
 
 // loadTimeout is the maximum time that the start waits for the newest published versions.
@@ -60,9 +68,7 @@ func (p *process) watchVersions(ctx context.Context) error {
 		watched = true
 	}
 	if p.has("control") && c.Control.WithoutManifest == config.WithoutManifestAskWhileLearning {
-		p.versions.OnBaseline(func(b *baseline.Baseline) {
-			p.learned.life.Store(&baseline.Baseline{Version: b.Version, Status: b.Status}) // the rest is large and not used
-		})
+		p.versions.OnBaseline(p.learned.setKnown)
 		watched = true
 	}
 	if !watched {

@@ -102,8 +102,8 @@ type Control struct {
 	// PublicURL is the prefix of links in pages; if empty, pages contain no links to decide.
 	PublicURL string `yaml:"public_url"`
 	// WithoutManifest is the rule for irreversible calls of agents without a manifest: allow,
-	// ask (a person must approve them), or ask_while_learning (ask only while the agent's
-	// baseline is in the learning state).
+	// ask (a person must approve them), or ask_while_learning (ask only while the baseline does not
+	// know the agent by its own past: its class is not known_agent).
 	WithoutManifest   string  `yaml:"without_manifest"`
 	ThrottlePerSecond float64 `yaml:"throttle_per_second"` // calls of a throttled scope that one point allows
 }

@@ -73,6 +73,9 @@ func show(out io.Writer, p *incident.Page) {
 	}
 	fmt.Fprintf(out, "  │ exposure: %d calls since onset, %d irreversible · %s\n",
 		p.Exposure.Calls, p.Exposure.Irreversible, cmp.Or(p.Rarity, "no rate of clean runs belongs to it"))
+	if p.Caller != "" {
+		fmt.Fprintf(out, "  │ caller: %s\n", p.Caller)
+	}
 	fmt.Fprintf(out, "  │ touched: %d irreversible, %d compensable, %d reversible, %d read only\n",
 		p.Touched.Irreversible, p.Touched.Compensable, p.Touched.Reversible, p.Touched.ReadOnly)
 	for _, c := range p.Commands {

@@ -3,10 +3,21 @@ package e2e
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 )
+
+// learnedOfAgent is what a baseline knows of an agent, in the output of several commands.
+type learnedOfAgent struct {
+	Acquaintance string
+	Runs         int
+	Group        string
+	PeerRuns     int `json:"peer_runs"`
+	PeerAgents   int `json:"peer_agents"`
+	WaitRuns     int `json:"wait_runs"`
+}
 
 // agentBaseline is an agent in the output of `baselines show`.
 type agentBaseline struct {
@@ -16,6 +27,7 @@ type agentBaseline struct {
 	Runs     int              `json:"runs"`
 	Carried  string           `json:"carried_from"`
 	Usual    []map[string]any `json:"usual"`
+	Learned  learnedOfAgent   `json:"learned"`
 	Peers    string           `json:"how_peers_are_found"`
 }
 
@@ -53,7 +65,8 @@ func TestBaselineLosesAnOperatorsWord(t *testing.T) {
 	for day := 6; day > 1; day-- {
 		past(day, 6, 400, agents...)
 	}
-	if out := f.run([]int{0}, "learn", "--once"); !strings.Contains(out, "120 runs") {
+	past(3, 5, 400, "cloud/audit")
+	if out := f.run([]int{0}, "learn", "--once"); !strings.Contains(out, "125 runs") {
 		t.Fatalf("learned of another past: %s", out)
 	}
 	show := func(agent string) (a agentBaseline) {
@@ -65,6 +78,30 @@ func TestBaselineLosesAnOperatorsWord(t *testing.T) {
 	if first.State != "active" || first.Why != "taught" || first.Runs != 30 || len(first.Usual) != 10 ||
 		!strings.Contains(first.Peers, "first slash") {
 		t.Fatalf("%+v", first)
+	}
+	known := learnedOfAgent{"known_agent", 30, "fleet", 120, 4, 0}
+	stranger := learnedOfAgent{"new_population", 5, "cloud", 5, 1, 15}
+	if got := show("cloud/audit").Learned; first.Learned != known || got != stranger {
+		t.Errorf("the version knows %+v and %+v", first.Learned, got)
+	}
+	for _, listing := range []string{"agents", "start-here"} {
+		var rows []struct {
+			ID      string `json:"agent_id"`
+			Learned learnedOfAgent
+			Guarded []string `json:"guarded_by"`
+			Alerts  []string `json:"alerts_only"`
+		}
+		f.json(&rows, listing)
+		said := map[string]learnedOfAgent{}
+		for _, r := range rows {
+			said[r.ID] = r.Learned
+			if listing == "start-here" && (!slices.Contains(r.Alerts, "repeats") || slices.Contains(r.Guarded, "repeats")) {
+				t.Errorf("two groups are too few for trips, and %s is guarded by %v, with alerts only for %v", r.ID, r.Guarded, r.Alerts)
+			}
+		}
+		if said["cloud/audit"] != stranger || listing == "agents" && said["fleet/a1"] != known || listing == "start-here" && len(said) != 1 {
+			t.Errorf("%s knows %+v", listing, said)
+		}
 	}
 	if text := f.run([]int{0}, "baselines", "show", "--agent", "fleet/a1"); !strings.Contains(text,
 		"its own past is what it is compared with") {
@@ -82,6 +119,14 @@ func TestBaselineLosesAnOperatorsWord(t *testing.T) {
 		time.Sleep(300 * time.Millisecond)
 		return f.sql("SELECT uniqExact(run_id) FROM flyball.findings WHERE agent_id = 'fleet/a3' AND level = 'trip'")
 	})
+	var found []struct {
+		Agent        string `json:"agent_id"`
+		Acquaintance string
+	}
+	f.json(&found, "findings", "--agent", "fleet/a3")
+	if len(found) == 0 || found[0].Acquaintance != "known_agent" {
+		t.Errorf("the findings do not say that their caller is known: %+v", found)
+	}
 	f.until("the run is stored as it ended", 20*time.Second, fmt.Sprint(sent), func() (string, error) {
 		return f.sql("SELECT calls FROM flyball.runs WHERE run_key = 'again'")
 	})
@@ -120,11 +165,16 @@ func TestBaselineLosesAnOperatorsWord(t *testing.T) {
 		Active                 bool
 		Runs, Learning, Frozen int
 		Parent                 string
+		Acquaintance           map[string]int
 	}
 	f.json(&list, "baselines", "list")
-	if len(list) != 3 || !list[0].Active || list[1].Active || list[0].Learning != 1 || list[1].Frozen != 2 ||
-		list[0].Parent != list[1].Version || list[2].Parent != "" || list[2].Runs != 120 {
+	if len(list) != 3 || !list[0].Active || list[1].Active || list[0].Learning != 2 || list[1].Frozen != 2 ||
+		list[0].Parent != list[1].Version || list[2].Parent != "" || list[2].Runs != 125 {
 		t.Errorf("%+v", list)
+	}
+	if a, b := fmt.Sprint(list[2].Acquaintance), fmt.Sprint(list[0].Acquaintance); a != "map[known_agent:4 new_population:1]" ||
+		b != "map[known_agent:3 new_agent:1 new_population:1]" {
+		t.Errorf("the agents of the first version are %s, of the last %s", a, b)
 	}
 	var diff struct {
 		States  []struct{ Agent, Was, Is string }

@@ -96,8 +96,17 @@ routes: [{openapi: ` + f.dir + `/shop.yaml}, {tool: wire_money, effect: pay, rev
 		ID      string `json:"agent_id"`
 		Calls   int
 		Missing []string
+		Learned learnedOfAgent
+		Guarded []string `json:"guarded_by"`
+		Would   []string `json:"would_guard"`
 	}
 	f.json(&start, "start-here")
+	for i, s := range start {
+		if s.Learned.Acquaintance != "nothing_learned" || s.Learned.WaitRuns != 20 || slices.Contains(s.Guarded, "repeats") ||
+			!slices.Contains(s.Would, "manifest") || !slices.Contains(s.Would, "clean_runs") {
+			t.Errorf("without a baseline, row %d: %+v", i, s)
+		}
+	}
 	if len(start) == 0 || start[0].ID != "cleanup-bot" || start[0].Calls != 6 || !slices.Contains(start[0].Missing, "owner") {
 		t.Errorf("%+v", start)
 	}

@@ -26,10 +26,12 @@ type Version struct {
 	Live     int    `json:"agents_active"`
 	Stale    int    `json:"stale"`
 	Frozen   int    `json:"frozen"`
-	Bytes    int    `json:"bytes"`
-	Parent   string `json:"parent,omitempty"`
-	Code     string `json:"code,omitempty"`
-	Error    string `json:"error,omitempty"` // reason why this binary cannot use it
+	// Acquaintance is the number of agents by class; classes without agents are absent.
+	Acquaintance map[schema.Acquaintance]int `json:"acquaintance,omitempty"`
+	Bytes        int                         `json:"bytes"`
+	Parent       string                      `json:"parent,omitempty"`
+	Code         string                      `json:"code,omitempty"`
+	Error        string                      `json:"error,omitempty"` // reason why this binary cannot use it
 }
 
 // Fill sets the members that come from the body of the version.
@@ -41,6 +43,10 @@ func (v *Version) Fill(b *baseline.Baseline) {
 		b.AgentNames(),
 	), b.Provenance.Parent, b.Provenance.Code
 	v.Learning, v.Live, v.Stale, v.Frozen = n[0], n[1], n[2], n[3]
+	v.Acquaintance = map[schema.Acquaintance]int{}
+	for _, l := range b.LearnedAgents() {
+		v.Acquaintance[l.Acquaintance]++
+	}
 }
 
 func at(ns int64) string {
@@ -59,14 +65,30 @@ func Versions(w io.Writer, list []Version) error {
 	}
 	return Table(
 		w,
-		"VERSION | MADE (UTC) | IN FORCE | RUNS | CALLS | AGENTS | LEARNING | ACTIVE | STALE | FROZEN | KiB",
+		"VERSION | MADE (UTC) | IN FORCE | RUNS | CALLS | AGENTS | KNOWN | NEW | STRANGERS | LEARNING | ACTIVE | STALE | FROZEN | KiB",
 		func(row func(...any)) {
 			for _, v := range list {
 				if v.Error != "" {
 					row(v.Version, "-", "no", v.Error)
 					continue
 				}
-				row(v.Version, Second(v.MadeAt), yes(v.Active), v.Runs, v.Calls, v.Agents, v.Learning, v.Live, v.Stale, v.Frozen, v.Bytes>>10)
+				known := v.Acquaintance
+				row(
+					v.Version,
+					Second(v.MadeAt),
+					yes(v.Active),
+					v.Runs,
+					v.Calls,
+					v.Agents,
+					known[schema.KnownAgent],
+					known[schema.NewAgent],
+					known[schema.NewPopulation]+known[schema.NothingLearned],
+					v.Learning,
+					v.Live,
+					v.Stale,
+					v.Frozen,
+					v.Bytes>>10,
+				)
 			}
 		},
 	)
@@ -95,6 +117,7 @@ type BaselineSummary struct {
 	Left       map[string]uint64 `json:"left_out,omitempty"`
 	Pace       Pace              `json:"pace"`
 	People     People            `json:"people"`
+	Classes    []ClassLine       `json:"classes"`
 	Agents     []AgentLine       `json:"agents"`
 	Peers      string            `json:"how_peers_are_found"`
 }
@@ -116,13 +139,14 @@ type AgentLine struct {
 	Versions []baseline.VersionStatus `json:"agent_versions,omitempty"`
 	Tasks    []baseline.TaskStatus    `json:"task_types,omitempty"`
 	Order    *schema.BaselineOrder    `json:"order,omitempty"`
+	Learned  schema.Learned           `json:"learned"`
 }
 
 const peersFound = "peers are agents whose ids share what comes before the first slash; people are compared with people; a name with " +
 	"~ was only asserted by its caller and is kept apart"
 
-// NewBody returns a version in the form for printing.
-func NewBody(b *baseline.Baseline) *BaselineSummary {
+// NewBody returns a version in the form for printing. tripShare is the share of clean runs that may trip.
+func NewBody(b *baseline.Baseline, tripShare float64) *BaselineSummary {
 	out := &BaselineSummary{
 		Version:    b.Version,
 		Tenant:     b.Tenant,
@@ -141,13 +165,15 @@ func NewBody(b *baseline.Baseline) *BaselineSummary {
 		Agents:     []AgentLine{},
 		Peers:      peersFound,
 	}
+	learned := b.LearnedAgents()
+	out.Classes = classLines(b, learned, tripShare)
 	for _, name := range b.AgentNames() {
-		out.Agents = append(out.Agents, lineOf(b, name))
+		out.Agents = append(out.Agents, lineOf(b, name, learned[name]))
 	}
 	return out
 }
 
-func lineOf(b *baseline.Baseline, agent string) AgentLine {
+func lineOf(b *baseline.Baseline, agent string, learned schema.Learned) AgentLine {
 	state, why := b.AgentState(agent)
 	l := b.Status[agent]
 	return AgentLine{
@@ -166,6 +192,7 @@ func lineOf(b *baseline.Baseline, agent string) AgentLine {
 		Versions: b.Versions[agent],
 		Tasks:    b.Tasks[agent],
 		Order:    l.Order,
+		Learned:  learned,
 	}
 }
 
@@ -197,11 +224,31 @@ func Baseline(w io.Writer, b *BaselineSummary) error {
 	printPace(w, b.Pace)
 	printPeople(w, b.People)
 	Printf(w, "peers       %s\n\n", b.Peers)
-	return Table(w, "AGENT | PEERS | STATE | WHY | RUNS | CALLS | LAST TAUGHT (UTC) | LEFT OUT", func(row func(...any)) {
-		for _, l := range b.Agents {
-			row(Dash(l.Agent), Dash(l.Group), l.State, l.Why, l.Runs, l.Calls, Second(l.TaughtAt), Dash(reasons(l.Left)))
+	const head = "AGENT | PEERS | ACQUAINTANCE | OWN RUNS | PEERS' RUNS | UNTIL IT IS KNOWN | STATE | WHY | CALLS | " +
+		"LAST TAUGHT (UTC) | LEFT OUT"
+	err := Table(w, head, func(row func(...any)) {
+		for i := range b.Agents {
+			l, known := &b.Agents[i], &b.Agents[i].Learned
+			row(
+				Dash(l.Agent),
+				Dash(l.Group),
+				known.Acquaintance,
+				wording.OwnRuns(known),
+				wording.PeerRuns(known),
+				Dash(wording.Wait(known)),
+				l.State,
+				l.Why,
+				l.Calls,
+				Second(l.TaughtAt),
+				Dash(reasons(l.Left)),
+			)
 		}
 	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	return classes(w, b.Classes)
 }
 
 func reasons(left map[string]uint64) string {
@@ -220,14 +267,21 @@ type Agent struct {
 	Pace      AgentPace                    `json:"pace"`
 	TaskUsual map[string][]baseline.Figure `json:"task_types_usual,omitempty"` // by type
 	Peers     string                       `json:"how_peers_are_found"`
+	// Thresholds are those of the agent's class and peer group.
+	Thresholds Thresholds `json:"thresholds"`
 }
 
 // NewAgent returns one agent's part of a version in the form for printing. known is false if
-// the version has no part for this agent.
-func NewAgent(b *baseline.Baseline, agent string) (out *Agent, known bool) {
+// the version has no part for this agent. tripShare is the share of clean runs that may trip.
+func NewAgent(b *baseline.Baseline, agent string, tripShare float64) (out *Agent, known bool) {
 	_, there := b.Status[agent]
-	out = &Agent{AgentLine: lineOf(b, agent), Baseline: b.Version, Usual: b.UsualFigures(agent, b.AgentGroup(agent)),
-		Pace: agentPace(b, agent), Peers: peersFound}
+	learned, taught := b.LearnedAgents()[agent]
+	if !taught {
+		learned = b.LearnedOfNewcomer(b.AgentGroup(agent))
+	}
+	out = &Agent{AgentLine: lineOf(b, agent, learned), Baseline: b.Version, Usual: b.UsualFigures(agent, b.AgentGroup(agent)),
+		Pace: agentPace(b, agent), Peers: peersFound,
+		Thresholds: thresholds(b.Levels(learned.Acquaintance, learned.Group, tripShare))}
 	for _, t := range b.Tasks[agent] {
 		if out.TaskUsual == nil {
 			out.TaskUsual = map[string][]baseline.Figure{}
@@ -256,6 +310,17 @@ var whyWords = map[string]string{
 // AgentBaseline prints one agent's part of a version.
 func AgentBaseline(w io.Writer, a *Agent) error {
 	Printf(w, "agent       %s\nbaseline    %s\nstate       %s (%s): %s\n", a.Agent, a.Baseline, a.State, a.Why, whyWords[a.Why])
+	l := &a.Learned
+	Printf(w, "class       %s: %s\n", l.Acquaintance, wording.Acquaintance(l.Acquaintance))
+	Printf(w, "            own runs %s; peers %s\n", wording.OwnRuns(l), wording.PeerRuns(l))
+	t := &a.Thresholds
+	Printf(w, "            annotate above %s, alert above %s, trip above %s\n", threshold(t.Annotate), threshold(t.Alert), threshold(t.Trip))
+	if l.Uncalibrated != "" {
+		Printf(w, "            %s\n", wording.Uncalibrated(l.Uncalibrated))
+	}
+	if wait := wording.Wait(l); wait != "" {
+		Printf(w, "            until it is known: %s\n", wait)
+	}
 	if o := a.Order; o != nil {
 		until := ""
 		if o.Until > 0 {

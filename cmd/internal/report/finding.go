@@ -18,7 +18,11 @@ func Finding(w io.Writer, f *query.Finding, verdicts []query.Verdict, c *playboo
 	Printf(w, "opened %s, changed %s UTC; exposure %s, %d irreversible\n",
 		f.OpenedAt.UTC().Format(time.DateTime), f.UpdatedAt.UTC().Format(time.DateTime),
 		wording.Figure(float64(f.Exposure.Calls), wording.Calls), f.Exposure.Irreversible)
-	Printf(w, "%s\n\n", rarity(f))
+	Printf(w, "%s\n", rarity(f))
+	if text := wording.AcquaintanceOf(f.Acquaintance); text != "" {
+		Printf(w, "The caller was %s.\n", text)
+	}
+	fmt.Fprintln(w)
 	if f.Exception != "" {
 		Printf(
 			w,

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"flyball/schema"
 	"flyball/schema/clickhouse/query"
 	"flyball/schema/wording"
 )
@@ -49,7 +50,8 @@ func Agents(w io.Writer, v Inventory) error {
 	}
 	err := Table(
 		w,
-		"AGENT | TRUST | OWNER | ARMED | BASELINE | VERSION | CREDENTIALS | RUNS | CALLS | IRREVERSIBLE | FIRST | LAST",
+		"AGENT | TRUST | OWNER | ARMED | BASELINE | ACQUAINTANCE | UNTIL IT IS KNOWN | VERSION | CREDENTIALS | "+
+			"RUNS | CALLS | IRREVERSIBLE | FIRST | LAST",
 		func(row func(...any)) {
 			for _, a := range v.Agents {
 				armed := cmp.Or(a.Enforcement, "unknown")
@@ -63,6 +65,8 @@ func Agents(w io.Writer, v Inventory) error {
 					Dash(a.Owner),
 					armed,
 					Dash(a.Baseline),
+					acquaintance(a.Learned),
+					wait(a.Learned),
 					Dash(a.Version),
 					credentials,
 					a.Runs,
@@ -79,6 +83,22 @@ func Agents(w io.Writer, v Inventory) error {
 	}
 	fmt.Fprintln(w)
 	return Hygiene(w, v.Hygiene)
+}
+
+// acquaintance returns the class of an agent for a table.
+func acquaintance(l *schema.Learned) string {
+	if l == nil {
+		return "unknown"
+	}
+	return l.Acquaintance.String()
+}
+
+// wait returns what is missing until an agent is known, for a table.
+func wait(l *schema.Learned) string {
+	if l == nil {
+		return Dash("")
+	}
+	return Dash(wording.Wait(l))
 }
 
 // Hygiene prints the problems that an operator should correct, with reasons.
@@ -171,8 +191,56 @@ func routeName(method, route, tool string) string {
 	return strings.TrimSpace(method + " " + route)
 }
 
-// StartHere prints the uses of irreversible routes that should be protected first.
-func StartHere(w io.Writer, rows []query.StartRow) error {
+// StartHere prints the uses of irreversible routes that should be protected first, and the strangers.
+func StartHere(w io.Writer, all []query.StartRow) error {
+	if err := irreversibleUses(w, slices.DeleteFunc(slices.Clone(all), func(u query.StartRow) bool { return !u.HasRoute() })); err != nil {
+		return err
+	}
+	return strangers(w, all)
+}
+
+// strangers prints the agents that no baseline knows, what bounds each of them already, and what would.
+func strangers(w io.Writer, rows []query.StartRow) error {
+	seen := map[string]bool{}
+	for i := range rows {
+		u := &rows[i]
+		if u.Learned == nil || !u.Learned.Acquaintance.IsStranger() || seen[u.AgentID] {
+			continue
+		}
+		if len(seen) == 0 {
+			fmt.Fprintln(w, "\nStrangers: neither they nor their peers are known, so what is only unusual does not stop them:")
+		}
+		seen[u.AgentID] = true
+		Printf(w, "  %s is %s (own runs %s; peers %s)\n", Dash(u.AgentID), wording.Acquaintance(u.Learned.Acquaintance),
+			wording.OwnRuns(u.Learned), wording.PeerRuns(u.Learned))
+		if why := u.Learned.Uncalibrated; why != "" {
+			Printf(w, "    calibrated   no: %s\n", wording.Uncalibrated(why))
+		}
+		Printf(w, "    guarded by   %s\n", guardsText(u.GuardedBy))
+		if len(u.AlertsOnly) > 0 {
+			Printf(w, "    alerts only  %s\n", guardsText(u.AlertsOnly))
+		}
+		for i, word := range u.WouldGuard {
+			lead := "    would guard  "
+			if i > 0 {
+				lead = strings.Repeat(" ", len(lead))
+			}
+			Printf(w, "%s%s\n", lead, wording.WouldGuard(word, u.AgentID, u.Learned))
+		}
+	}
+	return nil
+}
+
+// guardsText returns what bounds an agent for people.
+func guardsText(words []string) string {
+	out := make([]string, len(words))
+	for i, word := range words {
+		out[i] = wording.Guard(word)
+	}
+	return Dash(strings.Join(out, ", "))
+}
+
+func irreversibleUses(w io.Writer, rows []query.StartRow) error {
 	if len(rows) == 0 {
 		_, err := fmt.Fprintln(w, "No agent did anything that cannot be undone in that time.")
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"flyball/detect/enforce"
 	"flyball/schema"
+	"flyball/schema/clickhouse/query"
 )
 
 // findings holds the operations on findings.
@@ -27,7 +28,7 @@ func (f *findings) operations() []operation {
 	if f.o.Findings != nil {
 		out = append(out, operation{method: http.MethodGet, path: "/v1/findings", id: "findings", role: Viewer,
 			summary: "Findings, the latest first", query: []queryParameter{{"limit", "integer", "at most this many, 1 to 1000"}},
-			answer: []map[string]any{}, problems: []int{400, 503}, serve: f.list})
+			answer: []query.Finding{}, problems: []int{400, 503}, serve: f.list})
 	}
 	return out
 }

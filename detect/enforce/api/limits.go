@@ -43,6 +43,15 @@ func number(low, high float64) limit {
 	return func(s *openapi3.Schema) { s.Min, s.Max, s.Nullable = &low, &high, false }
 }
 
+// oneOf limits a text to words.
+func oneOf(list []string) limit {
+	return func(s *openapi3.Schema) {
+		for _, w := range list {
+			s.Enum = append(s.Enum, w)
+		}
+	}
+}
+
 // wordList limits the number of elements, of which none may be blank.
 func wordList(low, high uint64) limit { return listOf(low, high, words(1, maxWordsElement)) }
 

@@ -14,6 +14,7 @@ import (
 
 	"flyball/detect/enforce/problem"
 	"flyball/schema"
+	"flyball/schema/clickhouse/query"
 )
 
 // enums maps types that are encoded as a word to their words.
@@ -182,6 +183,9 @@ func customize(_ string, t reflect.Type, _ reflect.StructTag, s *openapi3.Schema
 	case reflect.TypeFor[TripRequest](): // either for a time, or until a reset
 		limits{"until_reset": func(m *openapi3.Schema) { m.Enum = []any{true} }}.apply(s)
 		s.OneOf = openapi3.SchemaRefs{requires("ttl_seconds"), requires("until_reset")}
+	case reflect.TypeFor[query.Finding](): // its words are texts of the database
+		limits{"acquaintance": oneOf(schema.AcquaintanceWords[1:]), "level": oneOf(schema.LevelWords),
+			"verdict": oneOf(schema.VerdictWords[1:])}.apply(s)
 	case reflect.TypeFor[ChangeSettingsRequest](): // at least one of them
 		s.AnyOf = openapi3.SchemaRefs{requires("trips_per_hour"), requires("agents_percent")}
 	}

@@ -22,6 +22,9 @@ func AgentKey(agent string, trust schema.Trust) string {
 	return agent
 }
 
+// IsAsserted reports whether a key is of an agent whose name the caller only claims.
+func IsAsserted(key string) bool { return strings.HasPrefix(key, asserted) }
+
 // PeerGroup returns the group with which an agent is compared: Humans for people, else
 // the part of the agent's id before the first slash.
 func PeerGroup(agent string, kind schema.CallerKind) string {

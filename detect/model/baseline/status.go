@@ -16,7 +16,9 @@ type AgentStatus struct {
 	// TaughtAt is the last call of the latest run that was learned from, SeenAt the last call of any
 	// run; Unix ns.
 	TaughtAt int64 `json:"taught_at_ns,omitempty"`
-	SeenAt   int64 `json:"seen_at_ns,omitempty"`
+	// FirstAt is the last call of the first run of the window, Unix ns; 0: not recorded.
+	FirstAt int64 `json:"first_at_ns,omitempty"`
+	SeenAt  int64 `json:"seen_at_ns,omitempty"`
 	// Excluded is the number of runs of the window that were not learned from, by reason.
 	Excluded map[string]uint64 `json:"left_out,omitempty"`
 	// CarriedFrom is the version from which its counts were copied; empty: they are of this version.

@@ -25,8 +25,9 @@ type Finding struct {
 	UpdatedAt    time.Time             `json:"updated_at"`
 	Score        float64               `json:"score"`
 	ExpectedRate float64               `json:"expected_rate"`
-	ExpectedOf   string                `json:"expected_of,omitempty"`   // own, peers, everybody, tail; absent for families without a rate
+	ExpectedOf   string                `json:"expected_of,omitempty"`   // as in schema.Finding; absent for families without a rate
 	ExpectedRuns uint64                `json:"expected_runs,omitempty"` // clean runs that the score was compared with
+	Acquaintance string                `json:"acquaintance,omitempty"`  // how well the baseline knew the caller; absent: of an earlier release
 	Delay        uint32                `json:"delay_calls"`
 	Exposure     schema.Exposure       `json:"exposure"`
 	Summary      string                `json:"summary"`
@@ -119,7 +120,8 @@ func ResolveFinding(ctx context.Context, db DB, tenant, term string) (Finding, e
 		w.add("tenant = {tenant:String}", named("tenant", tenant))
 	}
 	w.add(`(finding_id = {term:String} OR length({term:String}) >= {min:UInt8} AND (startsWith(finding_id, {term:String})
-OR startsWith(toString(run_id), lower({term:String}))) OR run_id IN (SELECT run_id FROM runs WHERE run_key = {term:String}))`,
+OR startsWith(toString(run_id), lower({term:String}))) OR run_id IN (SELECT run_id FROM runs WHERE run_key = {term:String} AND `+
+		storedRuns("run_key = {term:String}")+`))`,
 		named("term", term), named("min", strconv.Itoa(schema.MinIDPrefix)))
 	list, err := findings(ctx, db, w.String(), maxFindingCandidates, w.params...)
 	if err != nil {
@@ -165,7 +167,7 @@ func findings(ctx context.Context, db DB, where string, limit int, params ...any
 	rows, err := db.Query(ctx, fmt.Sprintf(`SELECT finding_id, toString(run_id), agent_id, family, toString(level), state, opened_at,
 updated_at, score, expected_rate,
 delay_calls, exposure_calls, exposure_irreversible, summary, evidence, exception, expected_of, toString(v.verdict), v.by, v.why,
-expected_runs, tenant, v.at
+expected_runs, tenant, v.at, acquaintance
 FROM findings LEFT JOIN verdicts AS v USING (tenant, finding_id) %s ORDER BY updated_at DESC, finding_id LIMIT %d`, where, limit),
 		params...)
 	if err != nil {
@@ -179,7 +181,7 @@ FROM findings LEFT JOIN verdicts AS v USING (tenant, finding_id) %s ORDER BY upd
 		var judgedAt time.Time
 		if err := rows.Scan(&f.ID, &f.RunID, &f.AgentID, &f.Family, &f.Level, &f.State, &f.OpenedAt, &f.UpdatedAt, &f.Score, &f.ExpectedRate,
 			&f.Delay, &f.Exposure.Calls, &f.Exposure.Irreversible, &f.Summary, &evidence, &f.Exception, &f.ExpectedOf, &f.Verdict, &f.Judge,
-			&f.Because, &f.ExpectedRuns, &f.Tenant, &judgedAt); err != nil {
+			&f.Because, &f.ExpectedRuns, &f.Tenant, &judgedAt, &f.Acquaintance); err != nil {
 			return nil, err
 		}
 		if err := json.Unmarshal([]byte(evidence), &f.Evidence); err != nil {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"flyball/schema"
 )
 
 // AgentRow describes an agent with its calls in a time window.
@@ -30,6 +32,8 @@ type AgentRow struct {
 	Irreversible  uint64   `json:"irreversible"`
 	PrincipalKind string   `json:"-"`
 	CallerKind    string   `json:"caller_kind"`
+	// Learned is what the newest baseline knows of the agent; absent: that baseline is of an earlier release.
+	Learned *schema.Learned `json:"learned,omitempty"`
 }
 
 // Agents returns the agents with calls in the window, those with most calls first.
@@ -116,7 +120,8 @@ toInt8(reversibility), 0) DESC, n DESC, method, route LIMIT %d`, limit), w.param
 	return out, err
 }
 
-// StartRow is an agent's use of an irreversible route, with the protections it lacks.
+// StartRow is an agent's use of an irreversible route, with the protections it lacks; or a stranger that used none, and
+// then it has no route.
 type StartRow struct {
 	AgentID  string   `json:"agent_id"`
 	Trust    string   `json:"agent_trust"`
@@ -132,7 +137,17 @@ type StartRow struct {
 	Missing  []string `json:"missing"`  // some of: gate, manifest, owner, declaration, arming, check
 	// Unasked are the gateways that did not send calls of the agent to the check in the last 24 hours.
 	Unasked []string `json:"unasked_gateways,omitempty"`
+	// Learned is what the newest baseline knows of the agent; absent: that baseline is of an earlier release.
+	Learned *schema.Learned `json:"learned,omitempty"`
+	// GuardedBy and WouldGuard are set for a stranger: what bounds it already, and what would. AlertsOnly is what is found
+	// and does not stop it.
+	GuardedBy  []string `json:"guarded_by,omitempty"`
+	AlertsOnly []string `json:"alerts_only,omitempty"`
+	WouldGuard []string `json:"would_guard,omitempty"`
 }
+
+// HasRoute reports whether the row is about the use of a route.
+func (u *StartRow) HasRoute() bool { return u.Effect != "" }
 
 // StartHere returns pairs of an agent and an irreversible route, ordered by calls.
 func StartHere(ctx context.Context, db DB, since, until time.Time, limit int) ([]StartRow, error) {

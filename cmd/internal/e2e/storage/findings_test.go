@@ -29,7 +29,8 @@ func storedFindings(t *testing.T, c *clickhouse.Conn) (ids [4]string, runs [2]sc
 		runs[f.run-1] = id
 		at := time.Date(2026, 5, 4, 10, i, 0, 0, time.UTC).UnixNano()
 		one := schema.Finding{Tenant: "acme", RunID: id, AgentID: fmt.Sprintf("agent/%d", f.run), Family: f.family, Level: f.level,
-			State: f.state, OpenedAt: at, UpdatedAt: at, Summary: "test", Version: 1, ExpectedOf: "tail", ExpectedRuns: 340}
+			State: f.state, OpenedAt: at, UpdatedAt: at, Summary: "test", Version: 1, ExpectedOf: "tail", ExpectedRuns: 340,
+			Acquaintance: schema.NewPopulation}
 		one.ID = schema.FindingID(id, f.family)
 		ids[i] = one.ID
 		rows.Append(&one)
@@ -62,7 +63,7 @@ func TestFilterOfFindingsSelectsOthers(t *testing.T) {
 		var got, want []string
 		for _, f := range list {
 			got = append(got, f.ID)
-			if f.ExpectedRuns != 340 || f.Tenant != "acme" {
+			if f.ExpectedRuns != 340 || f.Tenant != "acme" || f.Acquaintance != "new_population" {
 				t.Errorf("%+v", f)
 			}
 		}

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,7 +54,12 @@ func TestMigrationFromAReleasedStateFails(t *testing.T) {
 			}
 			sql(t, c, "INSERT INTO {db}.dead_letters_store (at, dead_offset, reason) VALUES ('2026-03-04 05:06:07', 5, 'kept')")
 			insertBefore3(t, c, "")
+			insertBefore4(t, c, 1)
 			migrate(t, c, false)
+			insertBefore4(t, c, 2)
+			if got := sql(t, c, rowsBefore4); got != "f_1\tlater\t\nf_2\tlater\t\nname_1\t7\t\nname_2\t7\t" {
+				t.Errorf("findings and baselines after the migration:\n%s", got)
+			}
 			insertBefore3(t, c, "journal of the version before")
 			later := schema.Call{Source: schema.Source{Topic: "new"}, Start: 1e18, ObserverKind: schema.ObserverGate, AskedOnly: true}
 			insertCalls(t, c, later)
@@ -93,4 +99,15 @@ func insertBefore3(t *testing.T, c *clickhouse.Conn, key string) {
 	sql(t, c, "INSERT INTO {db}.calls_store (run_key, start_time, source_topic, source_offset, observer_kind, attrs) VALUES "+
 		strings.ReplaceAll("('K', 1, 'edge', length('K'), 'gateway', map()), ('K', 2, 'asked', length('K'), 'gate', map()), "+
 			"('K', 3, 'mesh', length('K'), 'sidecar', map('observation_of', 'edge/0/0/0'))", "K", key))
+}
+
+const rowsBefore4 = "SELECT finding_id, summary, acquaintance FROM {db}.findings UNION ALL " +
+	"SELECT name, toString(runs), acquaintance FROM {db}.baselines ORDER BY 1"
+
+// insertBefore4 inserts two versions of a finding and a row of a baseline, without the column acquaintance.
+func insertBefore4(t *testing.T, c *clickhouse.Conn, n int) {
+	t.Helper()
+	sql(t, c, fmt.Sprintf("INSERT INTO {db}.findings_store (tenant, finding_id, version, summary) VALUES ('t', 'f_%[1]d', 1, 'first'), "+
+		"('t', 'f_%[1]d', 2, 'later')", n))
+	sql(t, c, fmt.Sprintf("INSERT INTO {db}.baselines_store (tenant, name, version, runs) VALUES ('t', 'name_%d', 1, 7)", n))
 }

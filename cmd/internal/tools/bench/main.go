@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,12 +26,28 @@ import (
 )
 
 func main() {
+	serveHistoryEngine()
 	n := flag.Int("n", 1_000_000, "records")
 	agents := flag.Int("agents", 10_000, "agents")
 	runs := flag.Int("runs", 3, "runs; the medians are what counts")
 	peer := flag.Bool("peer", true, "run ClickHouse's own Kafka engine on the same topic, too")
 	scored := flag.Bool("scored", true, "learn a baseline from a tenth of the agents first, so that every call is scored")
 	binary := flag.String("flyball", "bin/flyball", "the binary to measure")
+	var past historyOptions
+	flag.IntVar(&past.calls, "history", 0, "fill an engine with so many calls, and measure every question, and nothing else")
+	flag.IntVar(&past.days, "days", 30, "with -history: days over which the calls are spread")
+	flag.StringVar(&past.dir, "data", "", "with -history: folder of the engine's data; default: a new one, which is removed")
+	flag.DurationVar(&past.patience, "patience", 20*time.Second, "with -history: longest time for one question")
+	const candidatesOnly = "with -history: measure the candidate tables whose names this expression matches, instead of today's"
+	flag.Func("prototype", candidatesOnly, func(s string) (err error) {
+		past.prototype, err = regexp.Compile(s)
+		return err
+	})
+	flag.BoolVar(&past.statements, "statements", false, "with -history: print the time of each statement, too")
+	flag.Func("only", "with -history: expression of the names of the questions to ask", func(s string) (err error) {
+		past.only, err = regexp.Compile(s)
+		return err
+	})
 	invented := flag.String("flood", "", "measure a flood of invented \"agents\" or \"runs\" beside ordinary traffic, and nothing else")
 	backlogs := flag.Bool("flat", false, "measure backlogs of 0.2, 0.8 and 4 million records, one long run an agent, and nothing else")
 	o := soakOptions{every: 10 * time.Second}
@@ -46,6 +63,9 @@ func main() {
 	flag.DurationVar(&o.past, "past", 150*time.Second, "-soak: how long the traffic is from which the baseline is learned; 0: none")
 	flag.Parse()
 	switch {
+	case past.calls > 0:
+		exitOn(measureHistory(past))
+		return
 	case *invented != "":
 		exitOn(flood(*binary, *invented, *n, *agents, max(*runs, 3)))
 		return

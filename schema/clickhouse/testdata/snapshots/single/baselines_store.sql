@@ -10,7 +10,8 @@ CREATE TABLE IF NOT EXISTS `flyball`.`baselines_store` (
     `until` DateTime64(9, 'UTC') CODEC(GCD, Delta, ZSTD(1)),
     `body` String CODEC(ZSTD(3)),
     `why` LowCardinality(String) CODEC(ZSTD(1)),
-    `baseline_version` String CODEC(ZSTD(1))
+    `baseline_version` String CODEC(ZSTD(1)),
+    `acquaintance` LowCardinality(String) CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (tenant, name, version);

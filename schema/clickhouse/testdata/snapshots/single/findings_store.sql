@@ -22,7 +22,8 @@ CREATE TABLE IF NOT EXISTS `flyball`.`findings_store` (
     `baseline_version` LowCardinality(String) CODEC(ZSTD(1)),
     `exception` LowCardinality(String) CODEC(ZSTD(1)),
     `expected_of` LowCardinality(String) CODEC(ZSTD(1)),
-    `expected_runs` UInt64 CODEC(T64, ZSTD(1))
+    `expected_runs` UInt64 CODEC(T64, ZSTD(1)),
+    `acquaintance` LowCardinality(String) CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (tenant, finding_id);
