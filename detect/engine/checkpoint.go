@@ -32,6 +32,7 @@ type checkpointer struct {
 	noted      func() logNote
 	age        prometheus.Gauge
 	written    stateWrites
+	entries    []byte // space for entries; nothing holds it between two writes
 
 	lookedAt    time.Time
 	currentAt   time.Time           // when the record was last written or found up to date
@@ -147,6 +148,9 @@ func (c *checkpointer) save(ctx context.Context, n int, next int64) error {
 // tens of thousands of dirty actors, and their entries together take as much memory as their runs.
 const maxEntriesBytes = 1 << 20
 
+// maxKeptEntries is the largest space for entries that is kept: one actor's entry can be larger than maxEntriesBytes.
+const maxKeptEntries = 16 << 20
+
 // writeEntries writes the entries of the first n dirty actors.
 func (c *checkpointer) writeEntries(ctx context.Context, n int) error {
 	for n > 0 {
@@ -162,15 +166,16 @@ func (c *checkpointer) writeEntries(ctx context.Context, n int) error {
 // writeSomeEntries writes entries of the first n dirty actors up to maxEntriesBytes, and returns how many.
 func (c *checkpointer) writeSomeEntries(ctx context.Context, n int) (int, error) {
 	var records, tombstones []*kgo.Record
-	size := 0
+	// write returns when its records are acknowledged: then the bytes are free for the next entries.
+	buf := c.entries[:0]
 	saved := c.state.Dirty()
 	for _, a := range saved[:n] {
-		if size >= maxEntriesBytes {
+		if len(buf) >= maxEntriesBytes {
 			break
 		}
-		r := c.record(actorKey(c.generation, a.Key), stitch.EncodeActor(nil, a, c.generation))
-		size += len(r.Value)
-		records = append(records, r)
+		from := len(buf)
+		buf = stitch.EncodeActor(buf, a, c.generation)
+		records = append(records, c.record(actorKey(c.generation, a.Key), buf[from:len(buf):len(buf)]))
 		for _, generation := range c.stale[a.Key] {
 			tombstones = append(tombstones, c.record([]byte("a/"+generation+"/"+a.Key), nil))
 		}
@@ -180,13 +185,17 @@ func (c *checkpointer) writeSomeEntries(ctx context.Context, n int) (int, error)
 		}
 	}
 	if err := c.out.write(ctx, records...); err != nil {
+		c.entries = nil // the client may still hold them
 		return 0, fmt.Errorf("write %d entries of partition %d to %s: %w", len(records), c.part, wire.StateTopic, err)
+	}
+	if c.entries = buf; cap(buf) > maxKeptEntries {
+		c.entries = nil
 	}
 	for i, r := range records {
 		c.state.NoteStored(saved[i], len(r.Value))
 	}
 	c.written.entries.Add(float64(len(records)))
-	c.written.bytes.Add(float64(size))
+	c.written.bytes.Add(float64(len(buf)))
 	c.state.Saved(len(records))
 	if len(tombstones) > 0 {
 		if err := c.out.write(ctx, tombstones...); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -31,7 +32,11 @@ func (p *tape) Produce(_ context.Context, r *kgo.Record, done func(*kgo.Record, 
 }
 
 func (p *tape) ProduceSync(_ context.Context, r ...*kgo.Record) kgo.ProduceResults {
-	p.records = append(p.records, r...)
+	for _, rec := range r {
+		kept := *rec
+		kept.Value = slices.Clone(rec.Value) // the caller may use its bytes again
+		p.records = append(p.records, &kept)
+	}
 	return nil
 }
 
