@@ -2,6 +2,7 @@ package score
 
 import (
 	"fmt"
+	"math"
 	"testing"
 
 	"flyball/detect/feature"
@@ -153,6 +154,27 @@ func TestLoopIsNotFoundAfterAChangeOfClass(t *testing.T) {
 		}
 		if found == 0 && name != "sweep" || found > 16 { // 30 items are usual
 			t.Errorf("%s trips %d calls after the change", name, found)
+		}
+	}
+}
+
+// Where nothing is counted of its group any more, every call of a frozen agent is one to a new API.
+func TestFrozenAgentWithoutItsGroupIsAStranger(t *testing.T) {
+	for name, calls := range shapes {
+		from, into := bank(4, 150, calls), acquainted(4)
+		into.CopyAgent(from, "bank/1")
+		own, frozen := NewModel(from), NewModel(into)
+		var a, b RunScore
+		for i, c := range calls(5) {
+			who := Reference{Agent: "bank/1", Group: "bank"}
+			a.Add(own, who, &c, int64(i), schema.ReversibilityUnknown)
+			b.Add(frozen, who, &c, int64(i), schema.ReversibilityUnknown)
+			if b.Acquaintance() != schema.KnownAgent || b.Stranger() || !frozen.knowsAPI(b.agent, c.API) {
+				t.Fatalf("%s: a %v", name, b.Acquaintance())
+			}
+		}
+		if a.Levels(.001) != b.Levels(.001) || math.Abs(a.Score-b.Score) > .5 || a.leading != b.leading {
+			t.Errorf("%s: score %v, of the frozen agent %v", name, a.Score, b.Score)
 		}
 	}
 }
