@@ -95,7 +95,8 @@ func (f *floor) partition() *stitch.Partition {
 	return p
 }
 
-func (f *floor) call(at time.Time, change ...func(*schema.Call)) {
+// call judges a call and returns its run.
+func (f *floor) call(at time.Time, change ...func(*schema.Call)) *stitch.Run {
 	f.t.Helper()
 	c := schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: f.offset}, Tenant: "default", RoutingKey: "g:g/3",
 		CredentialID: "k",
@@ -110,6 +111,7 @@ func (f *floor) call(at time.Time, change ...func(*schema.Call)) {
 		f.t.Fatal(err)
 	}
 	f.offset++
+	return r
 }
 
 // flood applies n calls at an interval.

@@ -20,7 +20,7 @@ type RunScore struct {
 	maxOnRoute    uint32 // largest count of calls on one route
 	startAt       int64  // event time of the first call, Unix ns
 
-	// Score is the maximum over the families. It never falls.
+	// Score is the maximum over the families. It never falls while the caller has one scale; see Bind.
 	Score    float64
 	Families [NumFamilies]float64   // maximum of each family's statistics, on the common scale
 	leading  [NumFamilies]statistic // statistic with that maximum
@@ -119,15 +119,27 @@ func (r *RunScore) addFeatures(m *Model, who Reference, s *feature.CallFeatures,
 	r.addUsage(spent)
 }
 
-// Bind selects the counts of a baseline with which the run is compared. Add does it with every call.
+// Bind selects the counts of a baseline with which the run is compared. Add does it with every call. When another baseline
+// puts the same caller on another scale, the score begins again: what was unusual for a stranger is not for a known agent.
 func (r *RunScore) Bind(m *Model, who Reference) {
 	if r.Reference != who {
 		r.Reference, r.model, r.agent = who, nil, nil
 	}
 	if r.model != m && m != nil {
 		key, _ := baseline.ComparisonKey(m.Baseline, who.Agent, who.Version, who.Task)
+		before := r.agent
 		r.model, r.agent = m, m.agent(key, who.Group)
+		if before != nil && before.specs != r.agent.specs {
+			r.restart()
+		}
 	}
+}
+
+// restart sets the score and its statistics to 0. The counts of the run, which the next call compares, stay.
+func (r *RunScore) restart() {
+	r.cusum, r.rareWrites, r.scatter = [numCusums]cusum{}, cusum{}, cusum{}
+	r.tails = [numStatistics - numCusums]float64{}
+	r.Score, r.Families, r.leading = 0, [NumFamilies]float64{}, [NumFamilies]statistic{}
 }
 
 // limit limits the CUSUM of a statistic that is evidence only.
