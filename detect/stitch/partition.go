@@ -20,6 +20,7 @@ type Partition struct {
 	activePools pools // those of actorPools that have runs
 	sharedCount int   // overflow actors
 	watermark   int64
+	words       words
 
 	newRunAttachment   func() Attachment // to runs
 	newActorAttachment func() Attachment // to actors
@@ -213,7 +214,7 @@ func (p *Partition) schedule(r *Run, reopened bool) {
 		heap.Push(&p.due, r)
 	case reopened:
 		r.dueAt = r.nextDue(&p.limits)
-		heap.Fix(&p.due, r.dueSlot)
+		heap.Fix(&p.due, int(r.dueSlot))
 	}
 	// A run whose end has moved keeps its place in the heap: it is moved when it becomes due, which
 	// is cheaper than moving it at every call.
@@ -225,7 +226,7 @@ func (p *Partition) evict(r *Run) {
 		p.countRun(r, -1)
 	}
 	if r.dueSlot >= 0 {
-		heap.Remove(&p.due, r.dueSlot)
+		heap.Remove(&p.due, int(r.dueSlot))
 	}
 	r.evicted = true
 	p.checkRows.countAll(r)
@@ -284,11 +285,11 @@ func (h dueHeap) Len() int           { return len(h) }
 func (h dueHeap) Less(i, j int) bool { return h[i].dueAt < h[j].dueAt }
 func (h dueHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
-	h[i].dueSlot, h[j].dueSlot = i, j
+	h[i].dueSlot, h[j].dueSlot = int32(i), int32(j)
 }
 func (h *dueHeap) Push(x any) {
 	r := x.(*Run)
-	r.dueSlot = len(*h)
+	r.dueSlot = int32(len(*h))
 	*h = append(*h, r)
 }
 func (h *dueHeap) Pop() any {

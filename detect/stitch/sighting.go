@@ -194,7 +194,7 @@ func (r *Run) remember(s sighting, bound int) {
 	if len(r.sightings) > 0 {
 		if oldest := &r.sightings[r.oldestSighting]; len(r.sightings) >= bound || s.start-oldest.start > sameCall {
 			*oldest = s
-			r.oldestSighting = (r.oldestSighting + 1) % len(r.sightings)
+			r.oldestSighting = uint16((int(r.oldestSighting) + 1) % len(r.sightings))
 			return
 		}
 	}
@@ -268,7 +268,7 @@ func codeSightings(c *wire.Coder, r *Run) {
 		codeSighting(c, &r.sightings[i])
 	}
 	wire.Num(c, &r.oldestSighting)
-	if r.oldestSighting < 0 || r.oldestSighting > 0 && r.oldestSighting >= n {
+	if r.oldestSighting > 0 && int(r.oldestSighting) >= n {
 		c.Refuse("an index beyond the remembered sightings")
 	}
 	if !c.Encoding && c.Version < 8 {

@@ -33,7 +33,7 @@ func (p *Partition) Restore(value []byte) (a *Actor, generation uint64, err erro
 	if err != nil {
 		return nil, 0, err
 	}
-	a = &Actor{SavedThrough: -1, DirtyFrom: -1}
+	a = &Actor{SavedThrough: -1, DirtyFrom: -1, words: &p.words}
 	codeActor(c, a, &generation, p.newRunAttachment, p.newActorAttachment)
 	if c.Err == nil && c.Rest() != 0 {
 		c.Err = fmt.Errorf("%w: bytes after the last run", wire.ErrMalformed)
@@ -41,7 +41,10 @@ func (p *Partition) Restore(value []byte) (a *Actor, generation uint64, err erro
 	if c.Err != nil {
 		return nil, 0, fmt.Errorf("state of actor %q: %w", a.Key, c.Err)
 	}
-	a.SavedThrough = a.Included
+	a.Key, a.SavedThrough = strings.Clone(a.Key), a.Included
+	for r := range a.runs.all {
+		r.Actor = a.Key
+	}
 	return a, generation, nil
 }
 
@@ -123,7 +126,6 @@ func codeActor(c *wire.Coder, a *Actor, generation *uint64, attach, attachTo fun
 			}
 			a.standing = max(a.standing, r.standing)
 			r.Actor = a.Key
-			r.routes.size, r.resources.size, r.refused.size = routeSketch, resourceSketch, overflowSketch
 			a.insert(r)
 		}
 	}
@@ -163,7 +165,17 @@ func codeRun(c *wire.Coder, r *Run) {
 	}
 	codeDistinct(c, &r.routes)
 	codeDistinct(c, &r.resources)
-	codeDistinct(c, &r.refused)
+	refused := r.refused
+	if refused == nil {
+		refused = &Distinct{}
+	}
+	codeDistinct(c, refused)
+	if !c.Encoding && len(refused.min) > 0 {
+		r.refused = refused
+	}
+	if !c.Encoding {
+		r.ownStrings()
+	}
 	n := len(r.traces)
 	c.Len(&n, 16)
 	if !c.Encoding && n > 0 {
@@ -177,6 +189,21 @@ func codeRun(c *wire.Coder, r *Run) {
 		if r.standing > schema.StandingEstablished {
 			c.Refuse("a standing that does not exist")
 		}
+	}
+}
+
+// ownStrings replaces the run's strings, which alias a stored entry.
+func (r *Run) ownStrings() {
+	w := r.actor.words
+	r.bind = w.key(r.bind)
+	for _, s := range [...]*string{&r.Tenant, &r.AgentID, &r.AgentName, &r.AgentVersion, &r.AgentSource, &r.AgentAsserted, &r.CredentialID,
+		&r.PrincipalID, &r.PrincipalSource} {
+		*s = w.of(*s)
+	}
+	for _, s := range [...]*string{&r.RunKey, &r.TaskID, &r.ConversationID} {
+		v := *s
+		*s = ""
+		r.setOwn(s, v)
 	}
 }
 
