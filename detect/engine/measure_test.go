@@ -35,7 +35,7 @@ func TestMeasureRestore(t *testing.T) {
 	for _, a := range p.Dirty() {
 		value := stitch.EncodeActor(nil, a, 1)
 		size += len(value)
-		l.client.Produce(context.Background(), &kgo.Record{Topic: wire.StateTopic, Partition: 0, Key: actorKey(1, a.Key), Value: value}, nil)
+		l.client.Produce(context.Background(), &kgo.Record{Topic: wire.StateTopic, Partition: 0, Key: deltaKey(1, 1, a.Key), Value: value}, nil)
 	}
 	if err := l.client.Flush(context.Background()); err != nil {
 		t.Fatal(err)

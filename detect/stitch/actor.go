@@ -27,6 +27,12 @@ type Actor struct {
 	proofs    []proof         // how often the API accepted credentials that are not established otherwise
 	standing  schema.Standing // the pool in which it is counted
 
+	unstored    []*Run         // runs that have changed since the last checkpoint of the actor
+	evictedRuns []schema.RunID // that are stored and were evicted since then
+	storedRuns  int            // versions of runs in its chain
+	firstDelta  uint64         // number of the first delta that is not void
+	nextDelta   uint64         // number of the next one; 0: this owner has stored none
+
 	runs   runIndex
 	traces map[uint64]*Run // by traceKey
 	words  *words          // of the partition

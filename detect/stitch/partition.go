@@ -24,6 +24,9 @@ type Partition struct {
 
 	newRunAttachment   func() Attachment // to runs
 	newActorAttachment func() Attachment // to actors
+	deltas             deltaWriter
+	round              uint32 // how often Freeze was called
+	cooling            []coolingRun
 	changed            []*Run
 	closed             []*Run
 	dirty              []*Actor
@@ -70,6 +73,7 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 	}
 	c.Late = c.Start < p.watermark
 	r, rule := p.bindCall(a, c, offset)
+	p.wake(r)
 	reopened := r.State == schema.RunClosed
 	if reopened {
 		r.State = schema.RunOpen
@@ -109,6 +113,7 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 	}
 
 	p.markChanged(r)
+	r.markUnstored()
 	a.Included = offset
 	p.markDirty(a, offset)
 	p.schedule(r, reopened)
@@ -176,6 +181,8 @@ func (p *Partition) Advance(watermark, offset int64) {
 			r.State, r.closedAt = schema.RunClosed, watermark
 			r.actor.open--
 			p.countRun(r, -1)
+			p.wake(r)
+			r.markUnstored()
 			r.sightings, r.oldestSighting = nil, 0
 			p.checkRows.countAll(r)
 			if r.Calls > 0 {
@@ -228,7 +235,10 @@ func (p *Partition) evict(r *Run) {
 	if r.dueSlot >= 0 {
 		heap.Remove(&p.due, int(r.dueSlot))
 	}
-	r.evicted = true
+	r.evicted, r.frozen = true, nil
+	if r.stored {
+		r.actor.evictedRuns = append(r.actor.evictedRuns, r.RunID)
+	}
 	p.checkRows.countAll(r)
 	r.actor.remove(r)
 	if r.actor.total == 0 {

@@ -21,6 +21,7 @@ type Run struct {
 	traces    [][16]byte
 	sightings []sighting // of calls that another observer may also log; a ring buffer when full
 	asked     []askedRow // rows of the check that no line has answered, oldest first
+	frozen    []byte     // while the run is frozen: Attached and sightings, encoded
 	lastEnd   int64      // latest end of a call: silence is measured from it
 	closedAt  int64      // watermark at which it was closed
 
@@ -29,6 +30,9 @@ type Run struct {
 	oldestSighting uint16 // index of the oldest sighting in the ring buffer
 	asking         bool   // it is in checkRows.asking
 	evicted        bool
+	unstored       bool            // it is in Actor.unstored
+	stored         bool            // the actor's chain has a version of it
+	storedRound    uint32          // of Partition.round, when it was stored last
 	changed        bool            // it is in Partition.changed
 	standing       schema.Standing // the pool in which it is counted while it is open
 
@@ -50,6 +54,14 @@ func (r *Run) version() uint64 {
 		v++
 	}
 	return v
+}
+
+// markUnstored notes that the run differs from its stored version.
+func (r *Run) markUnstored() {
+	if !r.unstored && !r.evicted {
+		r.unstored = true
+		r.actor.unstored = append(r.actor.unstored, r)
+	}
 }
 
 // OtherPrincipal reports whether the run is a second run of its key, because a call under the key
