@@ -74,50 +74,115 @@ func heapOf(build func() any) (bytes, objects int) {
 	return int(after.HeapAlloc) - int(before.HeapAlloc), int(after.HeapObjects) - int(before.HeapObjects)
 }
 
+// store stores the changes of all actors, as a checkpoint does.
+func (m *many) store() (bytes int) {
+	for _, a := range m.Dirty() {
+		deltas, _, _ := m.EncodeChanges(a, 1)
+		for _, d := range deltas {
+			bytes += len(d.Value)
+		}
+	}
+	m.Saved(len(m.Dirty()))
+	return bytes
+}
+
+// openRuns makes open runs of eight calls each. If they are quiet, nobody has called them for a while.
+func openRuns(runs int, body *baseline.Baseline, traced, quiet bool) *many {
+	m := newMany(100, body)
+	m.traced = traced
+	for n := range 8 {
+		for run := range runs {
+			m.calls(run, n, n+1)
+		}
+		m.store()
+	}
+	if quiet {
+		m.Freeze(0)
+	}
+	m.TakeChanged(nil)
+	return m
+}
+
 // BenchmarkOpenRuns measures the memory of a hundred thousand open runs of eight calls each.
 func BenchmarkOpenRuns(b *testing.B) {
 	body := readers()
-	for name, traced := range map[string]bool{"untraced": false, "traced": true} {
-		b.Run(name, func(b *testing.B) {
-			for range b.N {
-				const runs = 100_000
-				bytes, objects := heapOf(func() any {
-					m := newMany(100, body)
-					m.traced = traced
-					for n := range 8 {
-						for run := range runs {
-							m.calls(run, n, n+1)
-						}
-						m.Saved(len(m.Dirty()))
-					}
-					m.TakeChanged(nil)
-					return m
-				})
-				b.ReportMetric(float64(bytes)/runs, "B/run")
-				b.ReportMetric(float64(objects)/runs, "objects/run")
+	for _, traced := range []bool{false, true} {
+		for _, quiet := range []bool{false, true} {
+			b.Run(fmt.Sprintf("traced=%v/quiet=%v", traced, quiet), func(b *testing.B) {
+				for range b.N {
+					const runs = 100_000
+					bytes, objects := heapOf(func() any { return openRuns(runs, body, traced, quiet) })
+					b.ReportMetric(float64(bytes)/runs, "B/run")
+					b.ReportMetric(float64(objects)/runs, "objects/run")
+				}
+			})
+		}
+	}
+}
+
+// An open run of eight calls takes at most 2.5 KiB once it is quiet, and 4 KiB before.
+func TestOpenRunIsLarge(t *testing.T) {
+	body := readers()
+	for quiet, most := range map[bool]int{false: 4096, true: 2560} {
+		const runs = 4000
+		bytes, objects := heapOf(func() any { return openRuns(runs, body, true, quiet) })
+		t.Logf("quiet %v: %d bytes, %.1f objects a run", quiet, bytes/runs, float64(objects)/runs)
+		if bytes/runs > most {
+			t.Errorf("quiet %v: %d bytes a run, at most %d", quiet, bytes/runs, most)
+		}
+	}
+}
+
+// BenchmarkCheckpoint measures the checkpoint of an actor with a thousand open runs of eight calls of which one changes, as
+// a delta and with all runs of the actor.
+func BenchmarkCheckpoint(b *testing.B) {
+	for _, whole := range []bool{true, false} {
+		b.Run(fmt.Sprintf("whole=%v", whole), func(b *testing.B) {
+			m := newMany(1, readers())
+			for run := range 1000 {
+				m.calls(run, 0, 8)
 			}
+			m.store()
+			size := 0
+			b.ReportAllocs()
+			b.ResetTimer()
+			for n := range b.N {
+				b.StopTimer()
+				m.calls(n%1000, 8+n/1000, 9+n/1000)
+				b.StartTimer()
+				if !whole {
+					size += m.store()
+					continue
+				}
+				for _, a := range m.Dirty() {
+					size += len(stitch.EncodeActor(nil, a, 1))
+				}
+				m.Saved(len(m.Dirty()))
+			}
+			b.ReportMetric(float64(size)/float64(b.N), "bytes/op")
 		})
 	}
 }
 
-// BenchmarkCheckpoint measures the entries of an actor with a thousand open runs of eight calls of which one changes.
-func BenchmarkCheckpoint(b *testing.B) {
-	m := newMany(1, readers())
-	for run := range 1000 {
-		m.calls(run, 0, 8)
+// BenchmarkFrozenCall measures a call of a run that was frozen since its call before.
+func BenchmarkFrozenCall(b *testing.B) {
+	for _, frozen := range []bool{false, true} {
+		b.Run(fmt.Sprintf("frozen=%v", frozen), func(b *testing.B) {
+			m := openRuns(2000, readers(), true, false)
+			b.ReportAllocs()
+			b.ResetTimer()
+			for n := range b.N {
+				if n%2000 == 0 && n > 0 {
+					b.StopTimer()
+					m.store()
+					m.TakeChanged(nil)
+					if frozen {
+						m.Freeze(0)
+					}
+					b.StartTimer()
+				}
+				m.calls(n%2000, 8+n/2000, 9+n/2000)
+			}
+		})
 	}
-	m.Saved(len(m.Dirty()))
-	size := 0
-	b.ReportAllocs()
-	b.ResetTimer()
-	for n := range b.N {
-		b.StopTimer()
-		m.calls(n%1000, 8+n/1000, 9+n/1000)
-		b.StartTimer()
-		for _, a := range m.Dirty() {
-			size += len(stitch.EncodeActor(nil, a, 1))
-		}
-		m.Saved(len(m.Dirty()))
-	}
-	b.ReportMetric(float64(size)/float64(b.N), "bytes/op")
 }

@@ -178,14 +178,14 @@ func compareIDs(x, y *Run) int { return bytes.Compare(x.RunID[:], y.RunID[:]) }
 func (w *deltaWriter) codeStored(c *wire.Coder, r *Run, tail *[]byte) {
 	codeRun(c, r)
 	codeAlarm(c, r)
-	if c.Encoding {
-		value := r.frozen
-		if value == nil {
-			value = w.tail.encode(r)
-		}
-		c.Blob(&value)
-	} else {
+	switch {
+	case !c.Encoding:
 		c.Blob(tail)
+	case r.frozen != "":
+		c.Text(&r.frozen) // as Blob
+	default:
+		value := w.tail.encode(r)
+		c.Blob(&value)
 	}
 	codeAsked(c, r)
 }

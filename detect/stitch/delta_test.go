@@ -242,7 +242,7 @@ func TestFrozenRunForgets(t *testing.T) {
 		}
 		for r := range frozen.p.actors["c:k1"].runs.all {
 			frozen.p.freeze(r)
-			if r.frozen != nil {
+			if r.frozen != "" {
 				froze++
 			}
 		}

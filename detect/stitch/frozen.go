@@ -1,7 +1,6 @@
 package stitch
 
 import (
-	"bytes"
 	"fmt"
 
 	"flyball/schema/wire"
@@ -19,7 +18,7 @@ type coolingRun struct {
 
 // letCool notes that a run was stored.
 func (p *Partition) letCool(r *Run) {
-	if r.frozen != nil {
+	if r.frozen != "" {
 		return
 	}
 	r.storedRound = p.round
@@ -36,29 +35,31 @@ func (p *Partition) Freeze(rounds uint32) {
 		}
 		p.cooling[n].run = nil
 	}
-	p.cooling = p.cooling[n:]
+	if p.cooling = p.cooling[n:]; len(p.cooling) == 0 {
+		p.cooling = nil
+	}
 }
 
 func (p *Partition) freeze(r *Run) {
-	if r.frozen != nil || r.Attached == nil && len(r.sightings) == 0 {
+	if r.frozen != "" || r.Attached == nil && len(r.sightings) == 0 {
 		return
 	}
 	r.setFrozen(p.deltas.tail.encode(r))
 }
 
 func (r *Run) setFrozen(tail []byte) {
-	r.frozen = bytes.Clone(tail)
+	r.frozen = string(tail)
 	r.Attached, r.sightings, r.oldestSighting = nil, nil, 0
 }
 
 // wake decodes what is frozen of a run.
 func (p *Partition) wake(r *Run) {
-	if r.frozen == nil {
+	if r.frozen == "" {
 		return
 	}
 	tail := r.frozen
-	r.frozen = nil
-	if err := p.deltas.tail.decode(r, tail, p.newRunAttachment); err != nil {
+	r.frozen = ""
+	if err := p.deltas.tail.decode(r, []byte(tail), p.newRunAttachment); err != nil {
 		panic(fmt.Sprintf("run %s: what this process has encoded or checked cannot be read: %v", r.RunID, err))
 	}
 }

@@ -235,7 +235,7 @@ func (p *Partition) evict(r *Run) {
 	if r.dueSlot >= 0 {
 		heap.Remove(&p.due, int(r.dueSlot))
 	}
-	r.evicted, r.frozen = true, nil
+	r.evicted, r.frozen = true, ""
 	if r.stored {
 		r.actor.evictedRuns = append(r.actor.evictedRuns, r.RunID)
 	}

@@ -21,18 +21,18 @@ type Run struct {
 	traces    [][16]byte
 	sightings []sighting // of calls that another observer may also log; a ring buffer when full
 	asked     []askedRow // rows of the check that no line has answered, oldest first
-	frozen    []byte     // while the run is frozen: Attached and sightings, encoded
+	frozen    string     // while the run is frozen: Attached and sightings, encoded
 	lastEnd   int64      // latest end of a call: silence is measured from it
 	closedAt  int64      // watermark at which it was closed
 
 	dueAt          int64  // event time at which the run is due in the heap
 	dueSlot        int32  // index in the heap, -1 outside
+	storedRound    uint32 // Partition.round when it was stored last
 	oldestSighting uint16 // index of the oldest sighting in the ring buffer
 	asking         bool   // it is in checkRows.asking
 	evicted        bool
 	unstored       bool            // it is in Actor.unstored
 	stored         bool            // the actor's chain has a version of it
-	storedRound    uint32          // of Partition.round, when it was stored last
 	changed        bool            // it is in Partition.changed
 	standing       schema.Standing // the pool in which it is counted while it is open
 
