@@ -22,6 +22,8 @@ type many struct {
 	traced bool // each run has a trace of its own
 	offset int64
 	call   schema.Call
+	change func(run int, c *schema.Call) // nil: nothing
+	judged func(detector.Result)         // nil: results are dropped
 }
 
 func newMany(agents int, body *baseline.Baseline) *many {
@@ -54,8 +56,13 @@ func (m *many) calls(run, from, to int) {
 		if m.traced {
 			m.call.TraceID = [16]byte{1, byte(run), byte(run >> 8), byte(run >> 16), byte(n)}
 		}
+		if m.change != nil {
+			m.change(run, &m.call)
+		}
 		r := m.Apply(&m.call, m.offset)
-		m.set.Judge(r, &m.call, schema.CallRef{Offset: m.offset})
+		if result := m.set.Judge(r, &m.call, schema.CallRef{Offset: m.offset}); m.judged != nil {
+			m.judged(result)
+		}
 		m.offset++
 	}
 }

@@ -44,6 +44,9 @@ func (p *Partition) freeze(r *Run) {
 	if r.frozen != "" || r.Attached == nil && len(r.sightings) == 0 {
 		return
 	}
+	if f, ok := r.Attached.(Freezer); ok && !f.CanFreeze() {
+		return
+	}
 	r.setFrozen(p.deltas.tail.encode(r))
 }
 

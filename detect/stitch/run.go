@@ -88,6 +88,9 @@ type Attachment interface {
 	Code(c *wire.Coder)
 }
 
+// Freezer is an Attachment that may need what it does not encode. A run is frozen only while CanFreeze is true.
+type Freezer interface{ CanFreeze() bool }
+
 // longestCall bounds how far a logged duration can move the end of a run.
 const longestCall = int64(24 * time.Hour)
 
