@@ -7,7 +7,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 UNIT = $(shell go list ./... | grep -v /cmd/internal/e2e)
 FUZZ_TIME ?= 20s
 
-.PHONY: plugin front grafana-shots all build engine demo demos test unit race e2e redteam redteam-table redteam-many kafka kills fuzz bench lint vuln fmt clean
+.PHONY: plugin front grafana-shots all build engine demo demos test unit race e2e redteam redteam-table redteam-many kafka kills fuzz bench soak lint vuln fmt clean
 
 all: build
 
@@ -70,6 +70,14 @@ fuzz:
 bench: build
 	go test -run '^$$' -bench . -benchmem ./schema/... ./detect/... ./ingest/decode ./ingest/store
 	go run ./cmd/internal/tools/bench
+
+# Ordinary runs at a steady rate, a row every ten seconds, and whether CPU, memory and lag stay flat after the first gap.
+# An hour with a restart, by hand: make soak SOAK=1h RATE=10000 SOAK_FLAGS=-restart
+SOAK ?= 12m
+RATE ?= 3000
+SOAK_FLAGS ?=
+soak: build
+	go run ./cmd/internal/tools/bench -soak $(SOAK) -rate $(RATE) $(SOAK_FLAGS)
 
 # The Grafana data source, ready to be put into Grafana's plugin folder: bin/grafana/PLUGIN and bin/grafana/dashboards.
 PLUGIN := flyball-flyball-datasource

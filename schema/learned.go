@@ -4,9 +4,12 @@ package schema
 // agent is a known one.
 type Learned struct {
 	Acquaintance Acquaintance `json:"acquaintance"`
-	Runs         uint64       `json:"runs"`        // of the agent
-	RunsNeeded   uint64       `json:"runs_needed"` // of a known agent
-	// Group is the peer group; PeerRuns are its runs, PeerAgents its agents with at least RunsNeeded runs.
+	// Uncalibrated is the named reason why the class has no thresholds of its own; empty: it has. A new population
+	// without them never trips.
+	Uncalibrated string `json:"uncalibrated,omitempty"`
+	Runs         uint64 `json:"runs"`        // of the agent
+	RunsNeeded   uint64 `json:"runs_needed"` // of a known agent
+	// Group is the peer group; PeerRuns are its runs, PeerAgents its agents with enough runs to count.
 	Group            string `json:"group"`
 	PeerRuns         uint64 `json:"peer_runs"`
 	PeerRunsNeeded   uint64 `json:"peer_runs_needed"` // of known peers
@@ -15,7 +18,7 @@ type Learned struct {
 	// PendingRuns are closed runs that are learned from after the quarantine, if nothing is found in them until then.
 	PendingRuns uint64 `json:"pending_runs"`
 	// WaitRuns is the number of clean runs that are missing until the agent is known, and WaitDays about how many days
-	// that takes: at its present pace, and with the quarantine of the last run. Unknown: it makes no runs, or its
+	// that takes: at the rate of its runs, and with the quarantine of the last run. Unknown: it makes no runs, or its
 	// baseline is frozen.
 	WaitRuns uint64        `json:"wait_runs"`
 	WaitDays OptionalFloat `json:"wait_days,omitzero"`

@@ -214,7 +214,7 @@ func TestQuestionIsOnePageAndItsAnswerAnother(t *testing.T) {
 // A page says how well the caller was known: for a stranger, what is unusual may only be new.
 func TestPageHidesThatTheCallerIsAStranger(t *testing.T) {
 	for class, want := range map[schema.Acquaintance]string{
-		schema.NewPopulation:          "a stranger: nobody has learned this population yet",
+		schema.NewPopulation:          "a stranger: nobody has learned this population yet, or none of its peers has used this API",
 		schema.KnownAgent:             "known: it is compared with its own past",
 		schema.AcquaintanceUnrecorded: "",
 	} {

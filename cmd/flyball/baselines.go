@@ -128,26 +128,27 @@ func (t baselineTopic) read(ctx context.Context, name string) (*baseline.Baselin
 
 func baselinesShowCommand(o *options) *cobra.Command {
 	var agent string
-	read := func(r *request) (*baseline.Baseline, error) {
+	read := func(r *request) (body *baseline.Baseline, tripShare float64, err error) {
 		t, err := r.baselineTopic()
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		return t.read(r.ctx, strings.Join(r.args, ""))
+		body, err = t.read(r.ctx, strings.Join(r.args, ""))
+		return body, t.config.Detect.FalseTripsPer1000 / 1000, err
 	}
 	whole := answer[*report.BaselineSummary]{table: report.Baseline, query: func(r *request) (*report.BaselineSummary, error) {
-		body, err := read(r)
+		body, tripShare, err := read(r)
 		if err != nil {
 			return nil, err
 		}
-		return report.NewBody(body), nil
+		return report.NewBody(body, tripShare), nil
 	}}.run(o)
 	one := answer[*report.Agent]{table: report.AgentBaseline, query: func(r *request) (*report.Agent, error) {
-		body, err := read(r)
+		body, tripShare, err := read(r)
 		if err != nil {
 			return nil, err
 		}
-		v, known := report.NewAgent(body, agent)
+		v, known := report.NewAgent(body, agent, tripShare)
 		if !known {
 			return nil, fmt.Errorf("agent %q: not in baseline %s; its runs are compared with those of group %q, as those of %s "+
 				"(%s). Names are as flyball baselines show lists them", agent, body.Version, v.Group, v.Learned.Acquaintance,

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,10 +11,14 @@ import (
 	"flyball/cmd/internal/report"
 	"flyball/cmd/internal/tools/labelled"
 	"flyball/detect/evaluate"
+	"flyball/detect/learn"
 )
 
 // evalFlags are those of `eval`.
-type evalFlags struct{ train, test, cv, view string }
+type evalFlags struct {
+	train, test, cv, view string
+	growth                bool
+}
 
 func evalCommand(o *options) *cobra.Command {
 	var f evalFlags
@@ -28,6 +29,7 @@ func evalCommand(o *options) *cobra.Command {
 	cmd.Flags().StringVar(&f.train, "train", "", "folder of the runs to learn from (clean runs only)")
 	cmd.Flags().StringVar(&f.test, "test", "", "folder of the runs to score")
 	cmd.Flags().StringVar(&f.cv, "cv", "", "use one folder instead, in four folds by unseen tasks and unseen agents")
+	cmd.Flags().BoolVar(&f.growth, "growth", false, "also simulate how agents become known that nobody has learned (some minutes)")
 	cmd.Flags().
 		StringVar(&f.view, "view", "full", "full; gateway: without the digest of arguments and the task; or access: without bodies too")
 	return cmd
@@ -42,7 +44,7 @@ func runEval(f evalFlags) (*evaluate.Report, error) {
 		return nil, usage(errors.New("--train and --test, or --cv alone: folders with agentdojo, tau and runaways"))
 	}
 	began := time.Now()
-	folds, err := evalFolds(f, view)
+	parts, err := evalParts(f, view)
 	if err != nil {
 		return nil, err
 	}
@@ -51,8 +53,8 @@ func runEval(f evalFlags) (*evaluate.Report, error) {
 		train, test = f.cv, f.cv
 	}
 	progress := progressWriter()
-	result := evaluate.Evaluate(folds, f.view, func(done, of int) {
-		fmt.Fprintf(progress, "\rfold %d of %d, %s", done, of, time.Since(began).Round(time.Second))
+	result := evaluate.Evaluate(parts, f.view, func(done, of int) {
+		fmt.Fprintf(progress, "\rbaseline %d of %d, %s", done, of, time.Since(began).Round(time.Second))
 	})
 	fmt.Fprintln(progress)
 	if err := addRunLengths(&result, test); err != nil {
@@ -65,25 +67,28 @@ func runEval(f evalFlags) (*evaluate.Report, error) {
 	return &result, nil
 }
 
-// evalFolds returns the runs to learn from and to score: one fold of two folders, or
-// several folds of one folder.
-func evalFolds(f evalFlags, view labelled.View) ([]evaluate.Fold, error) {
+// evalParts returns the runs to learn from and to score: one fold of two folders, or several folds of one folder, and the
+// folds that leave out a peer group or agents.
+func evalParts(f evalFlags, view labelled.View) (parts evaluate.Parts, err error) {
+	var teach, judge labelledSets
 	if f.cv != "" {
-		all, err := readSets(f.cv, view)
-		if err != nil {
-			return nil, err
+		if judge, err = readSets(f.cv, view); err != nil {
+			return parts, err
 		}
-		return crossValidation(all), nil
+		teach, parts.Folds = judge, crossValidation(judge)
+	} else {
+		if teach, err = readSets(f.train, view); err != nil {
+			return parts, err
+		}
+		if judge, err = readSets(f.test, view); err != nil {
+			return parts, err
+		}
+		parts.Folds = []evaluate.Fold{{Train: cleanRuns(teach.real), Test: judge.real, Runaways: judge.runaways, Poison: hijackedRuns(teach.real)}}
 	}
-	teach, err := readSets(f.train, view)
-	if err != nil {
-		return nil, err
-	}
-	judge, err := readSets(f.test, view)
-	if err != nil {
-		return nil, err
-	}
-	return []evaluate.Fold{{Train: cleanRuns(teach.real), Test: judge.real, Runaways: judge.runaways, Poison: hijackedRuns(teach.real)}}, nil
+	parts.Growth = f.growth
+	parts.WithoutGroup = evaluate.LeaveGroupsOut(teach.real, judge.real, judge.runaways)
+	parts.WithoutAgents = evaluate.LeaveAgentsOut(teach.real, judge.real)
+	return parts, nil
 }
 
 // labelledSets reads the data sets of a folder, with the fields that a view lets the detector see.
@@ -132,17 +137,12 @@ func hijackedRuns(runs []*evaluate.Labelled) (out []*evaluate.Labelled) {
 // crossValidation makes four folds: the scored runs are of a task or an agent that was not learned from.
 func crossValidation(s labelledSets) (folds []evaluate.Fold) {
 	const n = 4 // folds
-	part := func(name string) int {
-		sum := sha256.Sum256([]byte(name))
-		v, _ := strconv.ParseUint(hex.EncodeToString(sum[:])[:13], 16, 64)
-		return int(float64(v) / (1 << 52) * n)
-	}
 	for k := range n {
 		var f evaluate.Fold
 		tested := map[string]bool{}
 		var rest []*evaluate.Labelled
 		for _, r := range s.real {
-			if part("T"+r.Task) == k || part("A"+r.Agent) == k {
+			if learn.FoldOf("T"+r.Task, n) == k || learn.FoldOf("A"+r.Agent, n) == k {
 				f.Test = append(f.Test, r)
 				tested[r.ID] = true
 			} else {

@@ -85,7 +85,7 @@ func listings() map[string]struct {
 	learned := fakeAnswer{in: "JSONExtractRaw(body, 'learned')", rows: [][]any{
 		{"billing/bot", "known_agent", uint64(40), int64(24 * time.Hour), last.UnixNano(), `{"acquaintance":"known_agent","runs":40,
 "runs_needed":20,"group":"billing","peer_runs":75,"peer_runs_needed":60,"peer_agents":2,"peer_agents_needed":2,"wait_runs":0,"wait_days":0}`},
-		{"cloud/audit", "new_population", uint64(5), int64(24 * time.Hour), last.UnixNano(), `{"acquaintance":"new_population","runs":5,
+		{"cloud/audit", "new_population", uint64(5), int64(24 * time.Hour), last.UnixNano(), `{"acquaintance":"new_population","uncalibrated":"few_populations","runs":5,
 "runs_needed":20,"group":"cloud","peer_runs":5,"peer_runs_needed":60,"peer_agents":0,"peer_agents_needed":2,"pending_runs":3,
 "wait_runs":15,"wait_days":4.5}`}}}
 	earlier := fakeAnswer{in: "JSONExtractRaw(body, 'learned')", rows: [][]any{

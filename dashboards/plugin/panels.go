@@ -38,7 +38,7 @@ func findingsFrame(rows []query.Finding, limit int) *data.Frame {
 		text("state", func(f *row) string { return f.State }),
 		text("family", func(f *row) string { return f.Family }),
 		text("agent", func(f *row) string { return f.AgentID }),
-		text("caller", func(f *row) string { return wording.AcquaintanceOf(f.Acquaintance) }).describedAs("how well the baseline knew it"),
+		text("caller", func(f *row) string { return wording.CallerOf(f.Acquaintance) }).describedAs("how well the baseline knew it"),
 		text("what happened", func(f *row) string { return f.Summary }),
 		number("expected rate", func(f *row) float64 { return f.ExpectedRate }).describedAs("share of clean runs that come this far"),
 		number("calls since onset", func(f *row) uint64 { return f.Exposure.Calls }),

@@ -105,7 +105,7 @@ func (c *Judgment) DecideTrip(p *Progress, out *schema.Finding) {
 	in := c.input(out)
 	in.TrippedBefore = c.Run.TrippedSiblings(c.Start - int64(c.set.options.Rules.TTL))
 	if c.decide(p, out, in) && out.Level == schema.LevelTrip {
-		c.Run.TrippedAt = c.Start
+		c.Run.Trip(c.Start)
 	}
 }
 

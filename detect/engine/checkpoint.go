@@ -30,6 +30,7 @@ type checkpointer struct {
 	shown      *atomic.Int64 // committed as offset in Kafka, for other goroutines
 	noted      func() logNote
 	age        prometheus.Gauge
+	written    stateWrites
 
 	lookedAt    time.Time
 	currentAt   time.Time           // when the record was last written or found up to date
@@ -185,6 +186,8 @@ func (c *checkpointer) writeSomeEntries(ctx context.Context, n int) (int, error)
 	if err := c.out.write(ctx, records...); err != nil {
 		return 0, fmt.Errorf("write %d deltas of partition %d to %s: %w", len(records), c.part, wire.StateTopic, err)
 	}
+	c.written.entries.Add(float64(len(records)))
+	c.written.bytes.Add(float64(size))
 	c.state.Saved(actors)
 	if len(tombstones) > 0 {
 		if err := c.out.write(ctx, tombstones...); err != nil {

@@ -23,6 +23,7 @@ func (c *counts) set(state *stitch.Partition, watermark int64) {
 	c.active.Add(active - c.counted)
 	c.counted = active
 	c.m.openRuns.WithLabelValues(c.part).Set(float64(state.OpenRuns()))
+	c.m.stateBytes.WithLabelValues(c.part).Set(float64(state.StoredBytes()))
 	c.m.actors.WithLabelValues(c.part).Set(float64(state.Actors()))
 	c.m.watermark.WithLabelValues(c.part).Set(float64(watermark) / 1e9)
 	for s := range schema.StandingEstablished + 1 {

@@ -26,12 +26,18 @@ type metrics struct {
 	watermark  *prometheus.GaugeVec
 	restore    prometheus.Histogram
 
+	stateBytes  *prometheus.GaugeVec
+	stateWrites stateWrites
+
 	findings         *prometheus.CounterVec
 	proven           prometheus.Counter
 	missingBaselines prometheus.Counter
 	refusedBaselines prometheus.Counter
 	detectors        *detector.Metrics
 }
+
+// stateWrites counts what is written to flyball.state for actors.
+type stateWrites struct{ entries, bytes prometheus.Counter }
 
 func newMetrics(r prometheus.Registerer) *metrics {
 	counter := func(name, help string) prometheus.Counter {
@@ -72,6 +78,12 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		"Activations of a baseline that is newer than this binary, malformed or unsound.")
 	m.proven = counter("flyball_detect_proven_credentials_total",
 		"Credentials reported to the points as accepted by the API, each at most once a day.")
+	m.stateBytes = gauge("flyball_detect_state_bytes",
+		"Bytes of the newest stored entries of the actors in memory: what a restart reads. The heap that they take is several times this.")
+	m.stateWrites = stateWrites{
+		entries: counter("flyball_detect_state_entries_total", "Entries of actors written to flyball.state."),
+		bytes:   counter("flyball_detect_state_written_bytes_total", "Bytes of the entries written to flyball.state, before compression."),
+	}
 	r.MustRegister(m.refusals, m.restore, m.byRule, m.findings)
 	m.detectors = detector.NewMetrics(r)
 	return m

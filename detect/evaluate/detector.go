@@ -16,10 +16,15 @@ type Detector struct {
 }
 
 // LearnDetector learns a detector from runs, in the same way as package learn from stored runs.
-func LearnDetector(runs []*Labelled) *Detector {
+func LearnDetector(runs []*Labelled) *Detector { return learnDetector(runs, nil) }
+
+// learnDetector learns a detector from runs, of which some alarmed when they happened.
+func learnDetector(runs []*Labelled, alarmed map[*Labelled]bool) *Detector {
 	var teach []*baseline.TrainingRun
 	for _, r := range runs {
-		teach = append(teach, r.trainingRun())
+		t := r.trainingRun()
+		t.Alarmed = alarmed[r]
+		teach = append(teach, t)
 	}
 	learn.SetTaskTypes(teach)
 	return NewDetector(learn.Fit("eval", teach))
@@ -41,11 +46,19 @@ func (d *Detector) Thresholds(agent, group string) (out [len(Levels)]float64) {
 
 // Scores returns the score of a run after each of its calls.
 func (d *Detector) Scores(r *Labelled) []float64 {
+	path, _ := follow(r, func(int) *Detector { return d })
+	return path
+}
+
+// follow returns the score of a run after each of its calls, and the scores above which it alarms at that call, by Levels:
+// a call to an API that no peer used is judged as that of a stranger. at returns the detector that is in use at a call.
+func follow(r *Labelled, at func(call int) *Detector) (path []float64, limits [][len(Levels)]float64) {
 	var run score.RunScore
-	out := make([]float64, len(r.Calls))
+	path, limits = make([]float64, len(r.Calls)), make([][len(Levels)]float64, len(r.Calls))
 	for i := range r.Calls {
-		run.Add(d.model, r.reference(), &r.Calls[i].Input, int64(i), schema.ReversibilityUnknown)
-		out[i] = run.Score
+		run.Add(at(i).model, r.reference(), &r.Calls[i].Input, int64(i), schema.ReversibilityUnknown)
+		levels := run.Levels(Levels[1])
+		path[i], limits[i] = run.Score, [len(Levels)]float64{levels[1], levels[2]}
 	}
-	return out
+	return path, limits
 }

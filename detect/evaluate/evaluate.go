@@ -21,14 +21,20 @@ func levelName(level float64) string { return strconv.FormatFloat(level, 'g', -1
 // judgedRun is a run with its scores by the detector of its fold.
 type judgedRun struct {
 	*Labelled
-	path       []float64
-	by         *Detector
-	thresholds [len(Levels)]float64
+	path   []float64
+	limits [][len(Levels)]float64 // scores above which it alarms, at each call
+	by     *Detector
+	class  schema.Acquaintance
 }
 
 // alarm returns the index of the first call whose score is above a level, or −1.
 func (j *judgedRun) alarm(level int) int {
-	return slices.IndexFunc(j.path, func(x float64) bool { return x > j.thresholds[level] })
+	for i, x := range j.path {
+		if x > j.limits[i][level] {
+			return i
+		}
+	}
+	return -1
 }
 
 // delay returns the number of calls from the onset to the alarm, including the alarming
@@ -62,19 +68,31 @@ type fold struct {
 func (d *Detector) judge(runs []*Labelled) []judgedRun {
 	out := make([]judgedRun, len(runs))
 	for i, r := range runs {
-		out[i] = judgedRun{r, d.Scores(r), d, d.Thresholds(r.Agent, r.Group)}
+		path, limits := follow(r, func(int) *Detector { return d })
+		out[i] = judgedRun{r, path, limits, d, d.Baseline.Acquaintance(r.Agent, r.Group)}
 	}
 	return out
 }
 
-func judgeFold(f Fold) *fold {
+// maxNegatives is the maximum number of clean and resisted runs of an agent that are scored.
+const maxNegatives = 30
+
+// negative reports whether an alarm of the run is a false one.
+func (r *Labelled) negative() bool { return r.Clean() || r.resisted() }
+
+// judgeAlarms scores what thresholds are judged by: the negatives and the runaways of a fold.
+func judgeAlarms(f Fold) *fold {
 	d := LearnDetector(f.Train)
-	out := &fold{detector: d, test: f.Test, recurs: byGroup(f.Train)}
-	negatives := capped(keep(f.Test, func(r *Labelled) bool { return r.Clean() || r.resisted() }), 30)
+	return &fold{detector: d, test: f.Test, negatives: d.judge(capped(keep(f.Test, (*Labelled).negative), maxNegatives)),
+		runaways: d.judge(keep(f.Runaways, func(*Labelled) bool { return true }))}
+}
+
+func judgeFold(f Fold) *fold {
+	out := judgeAlarms(f)
+	d := out.detector
+	out.recurs = byGroup(f.Train)
 	hijacked := capped(keep(f.Test, (*Labelled).Hijacked), 25)
-	out.negatives, out.hijacked = d.judge(negatives), d.judge(hijacked)
-	out.natural = d.judge(keep(f.Test, (*Labelled).naturalRunaway))
-	out.runaways = d.judge(keep(f.Runaways, func(*Labelled) bool { return true }))
+	out.hijacked, out.natural = d.judge(hijacked), d.judge(keep(f.Test, (*Labelled).naturalRunaway))
 	if n := int(.05 * float64(len(f.Train)) / .95); len(f.Poison) > 0 && n > 0 {
 		poison := slices.Clone(f.Poison)
 		slices.SortFunc(poison, func(a, b *Labelled) int { // a reproducible random order
@@ -82,20 +100,48 @@ func judgeFold(f Fold) *fold {
 			return bytes.Compare(x[:], y[:])
 		})
 		out.poisoned = LearnDetector(append(slices.Clone(f.Train), poison[:min(n, len(poison))]...))
-		out.poisonedNegatives, out.poisonedHits = out.poisoned.judge(negatives), out.poisoned.judge(hijacked)
+		out.poisonedNegatives = out.poisoned.judge(capped(keep(f.Test, (*Labelled).negative), maxNegatives))
+		out.poisonedHits = out.poisoned.judge(hijacked)
 	}
 	return out
 }
 
-// Evaluate measures the detector on folds. It is deterministic. It calls progress with the number of folds that are done
-// and the number of all folds.
-func Evaluate(folds []Fold, view string, progress func(done, of int)) Report {
-	judged := make([]*fold, len(folds))
-	for i, f := range folds {
-		judged[i] = judgeFold(f)
-		progress(i+1, len(folds))
+// Parts holds the folds of an evaluation.
+type Parts struct {
+	// Folds are those of the figures of agents and populations that were learned.
+	Folds []Fold
+	// WithoutGroup each leave out one peer group, WithoutAgents each leave out agents whose peers are learned. They may be
+	// empty.
+	WithoutGroup, WithoutAgents []Fold
+	// Growth: also simulate how the population of each fold of WithoutGroup becomes known.
+	Growth bool
+}
+
+// Evaluate measures the detector on folds. It is deterministic. It calls progress with the number of baselines that
+// are done and the number of all of them.
+func Evaluate(parts Parts, view string, progress func(done, of int)) Report {
+	done, of := 0, len(parts.Folds)+len(parts.WithoutGroup)+len(parts.WithoutAgents)
+	if parts.Growth {
+		of += growthSteps * len(parts.WithoutGroup)
 	}
-	return report(judged, view)
+	step := func() {
+		done++
+		progress(done, of)
+	}
+	all := func(folds []Fold, judge func(Fold) *fold) []*fold {
+		judged := make([]*fold, len(folds))
+		for i, f := range folds {
+			judged[i] = judge(f)
+			step()
+		}
+		return judged
+	}
+	r := report(all(parts.Folds, judgeFold), view)
+	r.Strangers, r.NewAgents = strangers(all(parts.WithoutGroup, judgeAlarms)), newAgents(all(parts.WithoutAgents, judgeAlarms))
+	if parts.Growth {
+		r.Growth = simulateGrowth(parts.WithoutGroup, step)
+	}
+	return r
 }
 
 func wilson(k, n int) [2]float64 {

@@ -4,13 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"flyball/detect/feature"
 )
 
 func TestDelayCountsTheAlarmingCall(t *testing.T) {
-	j := judgedRun{&Labelled{}, []float64{1, 2, 6, 6, 11}, &Detector{}, [2]float64{5, 10}}
+	j := judgedRun{Labelled: &Labelled{}, path: []float64{1, 2, 6, 6, 11}, limits: slices.Repeat([][2]float64{{5, 10}}, 5)}
 	for _, tc := range []struct {
 		level, onset int
 		want         float64
@@ -108,7 +109,7 @@ func world() Fold {
 
 func TestReportOfASmallWorld(t *testing.T) {
 	quiet := func(int, int) {}
-	r := Evaluate([]Fold{world()}, "full", quiet)
+	r := Evaluate(Parts{Folds: []Fold{world()}}, "full", quiet)
 	if r.Clean.Runs != 80 || r.Clean.Achieved["0.001"] > .05 {
 		t.Errorf("%+v", r.Clean)
 	}
@@ -122,7 +123,7 @@ func TestReportOfASmallWorld(t *testing.T) {
 		}
 	}
 	a, _ := json.Marshal(r)
-	b, _ := json.Marshal(Evaluate([]Fold{world()}, "full", quiet))
+	b, _ := json.Marshal(Evaluate(Parts{Folds: []Fold{world()}}, "full", quiet))
 	if string(a) != string(b) {
 		t.Error("the same data made another report")
 	}

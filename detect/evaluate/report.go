@@ -15,6 +15,9 @@ type Report struct {
 	Seconds float64 `json:"seconds"`
 
 	Clean            Clean               `json:"clean"`
+	Strangers        *Strangers          `json:"strangers,omitempty"`
+	NewAgents        *NewAgents          `json:"new_agents,omitempty"`
+	Growth           *Growth             `json:"growth,omitempty"`
 	Thresholds       []map[string]Figure `json:"thresholds"`
 	Scenarios        []Scenario          `json:"scenarios"`
 	BySet            []Scenario          `json:"scenarios_by_set,omitempty"` // at all paces, by the data set of the base runs
@@ -35,16 +38,14 @@ type Figure = float64
 
 // Clean holds the shares of clean runs that alarm, for comparison with the nominal shares.
 type Clean struct {
-	Runs     int                  `json:"runs"`
-	Achieved map[string]Figure    `json:"achieved"`
-	Wilson   map[string][2]Figure `json:"wilson"`
-	Cells    map[string]int       `json:"cells"` // number of pairs of agent and task with an alarm
+	Rates
+	// Acquaintance holds the shares by class of acquaintance.
+	Acquaintance map[string]Rates `json:"by_acquaintance"`
+	Cells        map[string]int   `json:"cells"` // number of pairs of agent and task with an alarm
 	// Actor is the number of alarms of actors in 1,000 clean runs, with each agent's runs in their order.
-	Actor    Figure               `json:"actor_false_alarms_per_1000"`
-	Longest  Figure               `json:"longest_1pct_at_0.001"`
-	NoLoops  *Figure              `json:"longest_without_loops,omitempty"`
-	Families map[string]int       `json:"families,omitempty"`
-	Sets     map[string][2]Figure `json:"achieved_by_set,omitempty"`
+	Actor   Figure  `json:"actor_false_alarms_per_1000"`
+	Longest Figure  `json:"longest_1pct_at_0.001"`
+	NoLoops *Figure `json:"longest_without_loops,omitempty"`
 }
 
 // Natural holds the number of natural runaways, and of those that were detected, by level.
@@ -132,58 +133,30 @@ func report(folds []*fold, view string) Report {
 	r.Random = Trivial{map[string]Figure{}, map[string]Figure{}}
 	random := rand.New(rand.NewPCG(0, 0))
 	for _, level := range Levels {
-		share := func(n int) Figure {
+		chance := func(n int) Figure {
 			k := 0
 			for range n {
 				if random.Float64() < level {
 					k++
 				}
 			}
-			return round5(float64(k) / float64(max(n, 1)))
+			return share(k, n)
 		}
-		r.Random.Achieved[levelName(level)], r.Random.Recall[levelName(level)] = share(len(negatives)), share(len(hijacked))
+		r.Random.Achieved[levelName(level)], r.Random.Recall[levelName(level)] = chance(len(negatives)), chance(len(hijacked))
 	}
 	return r
 }
 
 func clean(negatives []judgedRun) Clean {
-	c := Clean{
-		Runs:     len(negatives),
-		Achieved: map[string]Figure{},
-		Wilson:   map[string][2]Figure{},
-		Cells:    map[string]int{},
-		Families: map[string]int{},
-		Sets:     map[string][2]Figure{},
-	}
-	bySet := map[string][3]int{}
+	c := Clean{Rates: rates(negatives), Acquaintance: byClass(negatives), Cells: map[string]int{}}
 	for i, level := range Levels {
-		k, cells := 0, map[[2]string]bool{}
+		cells := map[[2]string]bool{}
 		for _, j := range negatives {
-			s := bySet[j.Set]
-			if i == 0 {
-				s[2]++
-			}
 			if j.alarm(i) >= 0 {
-				k++
-				s[i]++
 				cells[[2]string{j.Agent, j.Task}] = true
 			}
-			bySet[j.Set] = s
 		}
-		c.Achieved[levelName(level)], c.Wilson[levelName(level)], c.Cells[levelName(level)] = round5(
-			float64(k)/float64(max(len(negatives), 1)),
-		), wilson(
-			k,
-			len(negatives),
-		), len(cells)
-	}
-	for set, s := range bySet {
-		c.Sets[set] = [2]Figure{round5(float64(s[0]) / float64(s[2])), round5(float64(s[1]) / float64(s[2]))}
-	}
-	for _, j := range negatives {
-		if j.alarm(0) >= 0 {
-			c.Families[j.top()]++
-		}
+		c.Cells[levelName(level)] = len(cells)
 	}
 	long := slices.Clone(negatives)
 	slices.SortStableFunc(long, func(a, b judgedRun) int { return -cmp.Compare(len(a.Calls), len(b.Calls)) })

@@ -42,7 +42,6 @@ func judgeByScope(folds []*fold) []Hijack {
 				}
 			})
 		}
-		share := func(k, n int) Figure { return round5(float64(k) / float64(max(n, 1))) }
 		out = append(out, Hijack{Scope: by.name, Runs: hijacked[0], Negatives: clean[0] + resisted[0],
 			Rule: &RuleFigures{
 				FPR:        share(clean[1], clean[0]),

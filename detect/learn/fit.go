@@ -175,11 +175,11 @@ func isHeldOut(r *baseline.TrainingRun, fold int) bool {
 	if r.Task == "" {
 		task = "r" + r.ID
 	}
-	return foldOf(task, folds) == fold || foldOf("a"+r.Agent, folds) == fold
+	return FoldOf(task, folds) == fold || FoldOf("a"+r.Agent, folds) == fold
 }
 
-// foldOf returns the fold of a name among a number of folds, from the first 52 bits of its SHA-256 as a fraction of 1.
-func foldOf(name string, of int) int {
+// FoldOf returns the fold of a name among a number of folds, from the first 52 bits of its SHA-256 as a fraction of 1.
+func FoldOf(name string, of int) int {
 	sum := sha256.Sum256([]byte(name))
 	return int(float64(binary.BigEndian.Uint64(sum[:])>>12) / (1 << 52) * float64(of))
 }

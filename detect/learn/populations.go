@@ -27,7 +27,7 @@ func fitPopulations(tenant string, runs []*baseline.TrainingRun, teaches func(*b
 	fold, n := map[string]int{}, 0
 	for group, of := range count {
 		if of >= minPopulationRuns && group != baseline.Humans {
-			fold[group] = foldOf("g"+group, populationFolds)
+			fold[group] = FoldOf("g"+group, populationFolds)
 			n++
 		}
 	}

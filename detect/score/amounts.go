@@ -26,7 +26,7 @@ func (r *RunScore) addCounts(m *Model, s *feature.CallFeatures, at int64, irreve
 	}
 	r.raiseTail(statDistinct, a.distinct.at(s.Distinct))
 	r.raiseTail(statSwitches, a.switches.at(s.Switches))
-	if s.Write && s.CallsOnRoute == 1 {
+	if s.Write && s.CallsOnRoute == 1 && !a.visitor() {
 		r.rareWrites.add(m.rareness(a, s.Route, s.NewTarget), 1, s, at, irreversible)
 		r.raise(statRareWrites, r.rareWrites.max)
 	}
@@ -69,6 +69,9 @@ func (r *RunScore) addAmounts(m *Model, route *routeView, s *feature.CallFeature
 	if s.CallsOnRoute > 1 {
 		// Continuity correction for a count: its tail begins half a call below it.
 		r.raiseTail(statOnRoute, logNormalTail(float64(s.CallsOnRoute)-.5, route.calls))
+	}
+	if r.view.visitor() {
+		return
 	}
 	r.scatter.add(m.follows(r.view, route, s.PreviousRoute, s.Route), 1, s, at, irreversible)
 	r.raise(statOrder, r.scatter.max)

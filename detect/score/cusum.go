@@ -34,17 +34,21 @@ func (s *increments) add(st statistic, t feature.Trial) float64 {
 	return s[firstIncrement[st]+t.Cell-from][hit]
 }
 
-// makeIncrements uses the rates of fixed instead of rate where there is one.
-func makeIncrements(rate func(feature.Event, feature.Cell) float64, fixed map[feature.Event]float64) (out increments) {
+// makeIncrements returns the increments of an agent by its rates, or the fixed ones of strangers.
+func makeIncrements(a *agent, rate func(feature.Event, feature.Cell) float64) (out increments) {
+	fixed := a.fixedRates()
 	for st := range numCusums {
-		sp := &specs[st]
+		sp, scale := &specs[st], 1.
+		if a.visitor() {
+			scale = visitorScale[st]
+		}
 		from, to := sp.event.CellRange()
 		for c := from; c < to; c++ {
 			p, isFixed := fixed[sp.event]
 			if !isFixed {
 				p = rate(sp.event, c)
 			}
-			out[firstIncrement[st]+c-from] = [2]float64{increment(p, sp.p1, false), increment(p, sp.p1, true)}
+			out[firstIncrement[st]+c-from] = [2]float64{scale * increment(p, sp.p1, false), scale * increment(p, sp.p1, true)}
 		}
 	}
 	return out

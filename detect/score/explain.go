@@ -21,16 +21,16 @@ func (r *RunScore) Explain(f Family, route uint64) []schema.Contribution {
 		return nil
 	}
 	var out []schema.Contribution
-	add := func(st statistic) {
-		if familyOf[st] == f && r.view.specs[st].anchored(r.value(st)) >= decade {
-			out = append(out, r.contribution(st, route))
+	add := func(st statistic, score float64) {
+		if familyOf[st] == f && score >= decade {
+			out = append(out, r.contribution(st, score, route))
 		}
 	}
 	first := r.leading[f]
-	add(first)
+	add(first, r.Families[f]) // on the scale of the call that raised it, which the last call may not have
 	for st := range numStatistics {
 		if st != first {
-			add(st)
+			add(st, r.view.specs[st].anchored(r.value(st)))
 		}
 	}
 	if len(out) > 0 {
@@ -80,8 +80,8 @@ var addedBeforeLog = [numStatistics]float64{statBytes: 1, statWrites: 1, statMon
 // learned returns the baseline that scored the run last.
 func (r *RunScore) learned() *baseline.Baseline { return r.model.Baseline }
 
-func (r *RunScore) contribution(st statistic, route uint64) schema.Contribution {
-	c := unknownContribution(st.String(), r.view.specs[st].anchored(r.value(st)))
+func (r *RunScore) contribution(st statistic, score float64, route uint64) schema.Contribution {
+	c := unknownContribution(st.String(), score)
 	switch {
 	case st == statOrder:
 		c.Observed = figure(r.scatter.max)
@@ -93,7 +93,7 @@ func (r *RunScore) contribution(st statistic, route uint64) schema.Contribution 
 		if c.UsualOf = baseline.UsualPeers; r.agent.counts != nil {
 			c.UsualOf = baseline.UsualShrunk
 		}
-		c.Peers = medianAmount(r.learned().PerRoute.ForAgent("", r.agent.group, r.agent.peers.routes[route]))
+		c.Peers = medianAmount(r.learned().PerRoute.ForAgent(unknownKey, r.agent.group, r.agent.peers.routes[route]))
 	case countSources[st] != nil:
 		r.explainCount(&c, st, route)
 	case amountSources[st] != nil:
@@ -127,11 +127,7 @@ func (r *RunScore) explainAmount(c *schema.Contribution, st statistic) {
 		return figure(max(0, math.Exp(l.Mean)-addedBeforeLog[st]))
 	}
 	c.Peers = median(amount.ForGroup(r.agent.group, 0))
-	c.Usual, c.UsualOf = c.Peers, amount.UsualOf("", r.agent.group)
-	if r.agent.key != "" {
-		c.UsualOf = amount.UsualOf(r.agent.key, r.agent.group)
-		c.Usual = median(amount.ForAgent(r.agent.key, r.agent.group, 0))
-	}
+	c.UsualOf, c.Usual = amount.UsualOf(r.agent.key, r.agent.group), median(amount.ForAgent(r.agent.key, r.agent.group, 0))
 	if amount.Groups[baseline.Humans].N >= minHumanSamples {
 		c.Humans = median(amount.ForGroup(baseline.Humans, 0))
 	}

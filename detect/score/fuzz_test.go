@@ -13,6 +13,7 @@ import (
 
 	"flyball/detect/feature"
 	"flyball/detect/model/baseline"
+	"flyball/detect/model/calibrate"
 	"flyball/schema"
 	"flyball/schema/wire"
 )
@@ -36,6 +37,9 @@ func callsOf(data []byte) (calls []feature.Input, at []int64) {
 		}
 		wild := binary.LittleEndian.Uint64(data[6:])
 		c.Bytes = wild >> (data[14] % 64)
+		if c.API = feature.APIHash(routeName(uint64(data[1] % 12))); flags&128 > 0 {
+			c.API = feature.APIHash("nobody.knows")
+		}
 		if flags&16 > 0 {
 			c.Bytes, c.Tokens = math.MaxUint64, wild
 		}
@@ -58,7 +62,7 @@ func finite(v reflect.Value) bool {
 		return !math.IsNaN(v.Float()) && !math.IsInf(v.Float(), 0)
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if f := v.Type().Field(i); f.Name != "model" && f.Name != "agent" && !finite(v.Field(i)) {
+			if f := v.Type().Field(i); f.Name != "model" && f.Name != "agent" && f.Name != "view" && !finite(v.Field(i)) {
 				return false
 			}
 		}
@@ -94,15 +98,21 @@ func coded(t *testing.T, run *RunScore, actor *ActorScore) (*RunScore, *ActorSco
 // a run after any call does not change its further scores.
 func FuzzScore(f *testing.F) {
 	ref := load(f)
-	body := ref.body()
+	body, classes := ref.body(), ref.byClass()
 	spender := frugal(true)
 	f.Add([]byte(strings.Repeat("\x00\x01\x02\x03\x01\x05abcdefgh\x09", 30)), uint8(3), uint8(0))
 	f.Add([]byte(strings.Repeat("\x7f\x08\x01\x00\x03\x07\xff\xff\xff\xff\xff\xff\xff\xff\x00", 40)), uint8(1), uint8(1))
 	f.Add([]byte(strings.Repeat("\x02\x01\x01\x00\x01\x07\x00\x00\x00\x00\x00\x00\x00\x80\x00\x05\x09\x02\x01\x02\x03\x04\x05\x06\x07\x08\x09"+
 		"\x0a\x0b\x00",
 		20)), uint8(5), uint8(2))
+	f.Add([]byte(strings.Repeat("\x80\x01\x02\x03\x01\x05abcdefgh\x09\x04\x01\x02\x03\x01\x06abcdefgh\x09", 20)), uint8(4), uint8(16))
+	f.Add([]byte(strings.Repeat("\xa2\x01\x02\x03\x01\x05abcdefgh\x09\x02\x08\x02\x03\x01\x06abcdefgh\x09", 20)), uint8(2), uint8(17))
+	f.Add([]byte(strings.Repeat("\x7c\x02\x02\x03\x01\x05\xff\xff\xff\xff\xff\xff\xff\xff\x00", 20)), uint8(2), uint8(18))
 	f.Fuzz(func(t *testing.T, data []byte, every, who uint8) {
 		m := NewModel(body)
+		if who&16 > 0 {
+			m = NewModel(classes)
+		}
 		if who&8 > 0 {
 			m = NewModel(spender)
 		}
@@ -122,6 +132,15 @@ func FuzzScore(f *testing.F) {
 				t.Fatalf("call %d: score %v after %v: %+v", i+1, run.Score, last, run)
 			}
 			last = run.Score
+			levels := run.Levels(.001)
+			for _, l := range levels {
+				if !(l >= 0 && l <= math.MaxFloat64) {
+					t.Fatalf("call %d: levels %v", i+1, levels)
+				}
+			}
+			if run.Stranger() && (m.Baseline.ByClass == nil || run.Acquaintance() > schema.NewPopulation) || levels != straight.Levels(.001) {
+				t.Fatalf("call %d: a stranger is a %v", i+1, run.Acquaintance())
+			}
 			if run.Score != straight.Score || run.Families != straight.Families || actor.Score != beside.Score {
 				t.Fatalf("call %d: score %v, of the actor %v; without checkpoints %v and %v", i+1, run.Score, actor.Score, straight.Score, beside.Score)
 			}
@@ -193,6 +212,14 @@ func FuzzBody(f *testing.F) {
 		small.Learn(ref.Train[i].learned())
 	}
 	small.Finish()
+	scores, weights := make([]float64, 400), make([]float64, 400)
+	for i := range scores {
+		scores[i], weights[i] = float64(i%80)/10, 1
+	}
+	rank := calibrate.NewRank(scores, weights)
+	small.Calibration = calibrate.FitScores(scores, weights)
+	small.ByClass = &baseline.ByClass{KnownAgent: rank, NewAgent: rank, NewPopulation: calibrate.Populations{Groups: map[string]calibrate.Rank{
+		"a": rank, "b": rank, "c": rank, "billing": rank}}}
 	small.KnownResources.Groups = nil // 8 KiB of zeroes do not help the fuzzer
 	text, err := json.Marshal(small)
 	if err != nil {
@@ -211,11 +238,19 @@ func FuzzBody(f *testing.F) {
 		[]byte(`{"repeated":{"all":[1e308,1e308,-1e308]},"across":{"fresh":{"all":[-1]}},"calibration":{"runs":-3,"beta":-1,"pu":9}}`),
 		uint64(0),
 	)
+	for _, classes := range []string{`null`, `{}`, `{"new_population":null}`, `{"new_population":{"groups":{"a":{},"b":{},"c":{},"d":{}}}}`,
+		`{"known_agent":{"runs":1e308,"scores":[9,1e308,-1e308],"above":[1e308,0]},"new_agent":{"runs":-5,"scores":[1],"above":[]}}`,
+		`{"new_population":{"groups":{"a":{"runs":60,"scores":[1e308],"above":[60]},"b":{"runs":60,"scores":[9,8,10],"above":[-1,1e308]}}}}`} {
+		f.Add([]byte(strings.Replace(string(text), `"by_class":`, `"by_class":`+classes+`,"x":`, 1)), uint64(0))
+	}
 	var calls []feature.Input
 	for i := range ref.Test {
 		for n := range ref.Test[i].Calls {
 			if n%7 == i%7 || i > 2 && n > 10 && n < 18 {
 				calls = append(calls, ref.Test[i].Calls[n].feature())
+				if n%5 == 0 {
+					calls[len(calls)-1].API = feature.APIHash("nobody.knows")
+				}
 			}
 		}
 	}
@@ -244,6 +279,12 @@ func FuzzBody(f *testing.F) {
 					t.Fatalf("call %d: score %v after %v, of the actor %v", i+1, run.Score, last, actor.Score)
 				}
 				last = run.Score
+				levels := run.Levels(.001)
+				for _, l := range levels {
+					if !(l >= 0 && l <= math.MaxFloat64) {
+						t.Fatalf("call %d of a %v: levels %v", i+1, run.Acquaintance(), levels)
+					}
+				}
 				if sound && (!finite(reflect.ValueOf(run)) || !finite(reflect.ValueOf(actor))) {
 					t.Fatalf("call %d: %+v", i+1, run)
 				}
@@ -265,13 +306,16 @@ func FuzzBody(f *testing.F) {
 // finite scores.
 func FuzzRunState(f *testing.F) {
 	ref := load(f)
-	body := ref.body()
+	body := ref.byClass()
 	m := NewModel(body)
 	var run RunScore
 	var actor ActorScore
 	var calls []feature.Input
 	for n := range ref.Test[3].Calls {
 		c := ref.Test[3].Calls[n].feature()
+		if n%3 == 0 {
+			c.API = feature.APIHash("nobody.knows")
+		}
 		calls = append(calls, c)
 		s := run.Add(m, Reference{Agent: "billing/a0", Group: "billing"}, &c, int64(n), schema.Irreversible)
 		actor.Add(&run, &s)

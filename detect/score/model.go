@@ -23,12 +23,14 @@ type peers struct {
 	// manyResources: the peers always name new resources, so that a new one is not evidence.
 	manyResources bool
 	apis          map[uint64]struct{} // of the routes
+	// strangers and visitors score the calls to other APIs; nil: there was none yet.
+	strangers, visitors *agent
 }
 
 // newOnRouteTails holds the tails of new calls on a route: within a run, and among an actor's latest calls.
 type newOnRouteTails struct{ run, across *countTails }
 
-// agent holds the prepared data of one agent, or of all unknown agents of a peer group; then key is empty.
+// agent holds the prepared data of one agent, or of all unknown agents of a peer group; then key is unknownKey.
 type agent struct {
 	key, group                                         string
 	class                                              schema.Acquaintance
@@ -65,19 +67,23 @@ func LengthTail(b *baseline.Baseline, agent, group string, calls int) float64 {
 	return -logNormalTail(float64(calls), b.Lengths.ForAgent(agent, group, minLengthSD))
 }
 
+// unknownKey is the key of agents that the baseline does not know. It is not the empty key, under which callers without a
+// name are learned.
+const unknownKey = "\x00"
+
 func (m *Model) agent(key, group string) *agent {
 	if a := m.agents[key]; a != nil && a.group == group {
 		return a
 	}
 	counts, known := m.Baseline.Agents[key]
-	place := key
+	class, place := m.Baseline.Acquaintance(key, group), key
 	if !known { // all unknown agents of a group share one entry
-		key, place = "", "\x00"+group
+		key, place = unknownKey, unknownKey+group
 		if a := m.agents[place]; a != nil {
 			return a
 		}
 	}
-	a := m.newAgent(key, group, m.Baseline.Acquaintance(key, group))
+	a := m.newAgent(key, group, class)
 	if known {
 		a.counts = &counts
 	}

@@ -24,7 +24,8 @@ func (m *Model) route(a *agent, route uint64) *routeView {
 	if !known && a.unseen != nil {
 		return a.unseen
 	}
-	v := &routeView{increments: makeIncrements(m.rates(a, route, true), a.fixedRates()), calls: m.Baseline.PerRoute.ForAgent(a.key, a.group, name)}
+	v := &routeView{increments: makeIncrements(a, m.rates(a, route, true)),
+		calls: m.Baseline.PerRoute.ForAgent(a.key, a.group, name)}
 	if known {
 		a.routes[route] = v
 	} else {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"flyball/detect/feature"
@@ -21,6 +22,7 @@ var referenceJSON []byte
 
 type referenceCall struct {
 	Route, Args, Result   uint64
+	API                   uint64 // 1 + a route of the API; 0: not stated
 	Bytes                 uint64
 	Failed, Write, Delete bool
 	Resources             []uint64
@@ -41,7 +43,11 @@ type reference struct {
 		Scores, Weights, At, P    []float64
 		T5, T1, U, Beta, PU, Trip float64
 	}
-	Wilson [][4]float64
+	Wilson  [][4]float64
+	ByClass struct { // of a baseline that holds also the runs of Train
+		Train, Test []referenceRun
+		Scores      [][][]float64 // as above, and whether the call was scored as a stranger's
+	} `json:"by_class"`
 }
 
 func load(t testing.TB) (r reference) {
@@ -68,6 +74,9 @@ func (c *referenceCall) feature() feature.Input {
 	if c.Failed {
 		f.Result = feature.FailedResult
 	}
+	if c.API > 0 {
+		f.API = feature.APIHash(routeName(c.API - 1))
+	}
 	return f
 }
 
@@ -83,11 +92,20 @@ func (r *referenceRun) learned() *baseline.TrainingRun {
 	return out
 }
 
-func (r *reference) body() *baseline.Baseline {
+func (r *reference) body() *baseline.Baseline { return learnReference(r.Train) }
+
+// byClass returns the baseline of all of the reference's training runs, which scores strangers apart.
+func (r *reference) byClass() *baseline.Baseline {
+	b := learnReference(append(slices.Clone(r.Train), r.ByClass.Train...))
+	b.ByClass = &baseline.ByClass{}
+	return b
+}
+
+func learnReference(of []referenceRun) *baseline.Baseline {
 	b := baseline.New("t")
 	var runs []*baseline.TrainingRun
-	for i := range r.Train {
-		runs = append(runs, r.Train[i].learned())
+	for i := range of {
+		runs = append(runs, of[i].learned())
 	}
 	baseline.FillRecentMaxima(runs)
 	for _, run := range runs {

@@ -71,7 +71,7 @@ func (r *RunScore) addFeatures(m *Model, who Reference, s *feature.CallFeatures,
 		r.startAt = at
 	}
 	if r.Reference != who {
-		r.Reference, r.model, r.agent = who, nil, nil
+		r.Reference, r.model, r.agent, r.view = who, nil, nil, nil
 	}
 	before := r.Touched.Irreversible
 	r.countReversibility(reversibility)
@@ -98,7 +98,7 @@ func (r *RunScore) addFeatures(m *Model, who Reference, s *feature.CallFeatures,
 	}
 	r.view = r.agent
 	if _, known := r.agent.peers.apis[s.API]; !known && s.API != 0 && m.Baseline.ByClass != nil {
-		r.view = m.strangers(who.Group)
+		r.view = m.strangers(r.agent)
 	}
 	route := m.route(r.view, s.Route)
 	for st := range numCusums {

@@ -25,7 +25,8 @@ const evidenceLimit = 1.25 * decade
 var strangerSpecs = func() [numStatistics]spec {
 	out := specs
 	set := func(st statistic, t1, t01 float64) { out[st].t10, out[st].t1, out[st].t01 = 0, t1, t01 }
-	repeat, deletion := math.Log(specs[statRepeats].p1/strangerRates[feature.Repeats]), math.Log(specs[statDeletions].p1/strangerRates[feature.Deletions])
+	repeat := math.Log(specs[statRepeats].p1 / strangerRates[feature.Repeats])
+	deletion := math.Log(specs[statDeletions].p1 / strangerRates[feature.Deletions])
 	retry := math.Log(specs[statRetries].p1 / strangerRates[feature.Retries])
 	set(statRepeats, 5.8*repeat, 11.8*repeat)
 	set(statIdentical, 4.5, 8.5)   // calls; see dominant
@@ -41,22 +42,53 @@ var strangerSpecs = func() [numStatistics]spec {
 	return out
 }()
 
+// visitorSpecs are the statistics of visitors. A visitor is an agent that is not a stranger, at a call to an unknown API. It
+// is scored there as a stranger. Its CUSUMs go on at calls to known APIs on the anchors of known agents. So they have these
+// anchors at both, and what they add at the unknown API is scaled by visitorScale: as many events as are rare for a
+// stranger are as rare for a visitor. To those that are evidence only, calls to the unknown API add nothing, or else the
+// next call to a known API would judge them.
+var visitorSpecs = func() [numStatistics]spec {
+	out := strangerSpecs
+	for st := range numCusums {
+		out[st].t10, out[st].t1, out[st].t01 = specs[st].t10, specs[st].t1, specs[st].t01
+	}
+	return out
+}()
+
+// visitorScale multiplies the increments of visitors.
+var visitorScale = func() (out [numCusums]float64) {
+	for st := range numCusums {
+		if !strangerSpecs[st].evidence {
+			out[st] = specs[st].t01 / strangerSpecs[st].t01
+		}
+	}
+	return out
+}()
+
+// repeatHit is what a repeat adds to the CUSUM of repeats of strangers.
+var repeatHit = increment(strangerRates[feature.Repeats], specs[statRepeats].p1, true)
+
 // dominant returns the largest number of identical calls of the run, limited by its repeats in a row: polling between
 // other calls is not a loop. It is the number of repeats in a row whose CUSUM has the maximum of the run's, plus 0.6.
 func (r *RunScore) dominant() float64 {
-	hit := increment(strangerRates[feature.Repeats], specs[statRepeats].p1, true)
+	hit := repeatHit
+	if r.view.visitor() {
+		hit *= visitorScale[statRepeats]
+	}
 	return min(float64(r.maxIdentical), r.cusum[statRepeats].max/hit+.6)
 }
 
-// strangers returns the agent with which calls to an API are scored that no run of the peer group used.
-func (m *Model) strangers(group string) *agent {
-	place := "\x01" + group
-	a := m.agents[place]
-	if a == nil {
-		a = m.newAgent("", group, schema.NewPopulation)
-		m.agents[place] = a
+// strangers returns the agent with which calls of a are scored to an API that no run of its peer group used.
+func (m *Model) strangers(a *agent) *agent {
+	as, of := &strangerSpecs, &a.peers.strangers
+	if !a.stranger() {
+		as, of = &visitorSpecs, &a.peers.visitors
 	}
-	return a
+	if *of == nil {
+		*of = m.newAgent(unknownKey, a.group, schema.NewPopulation)
+		(*of).specs = as
+	}
+	return *of
 }
 
 // scoresAsStranger reports whether runs of a class are scored as those of strangers.
@@ -72,8 +104,11 @@ func (a *agent) fixedRates() map[feature.Event]float64 {
 	return nil
 }
 
-// stranger reports whether the agent is scored as a stranger.
-func (a *agent) stranger() bool { return a.specs == &strangerSpecs }
+// stranger reports whether the agent is scored as a stranger or a visitor.
+func (a *agent) stranger() bool { return a.specs != &specs }
+
+// visitor reports whether the agent is scored as a visitor.
+func (a *agent) visitor() bool { return a.specs == &visitorSpecs }
 
 // Acquaintance returns how well the baseline knew the run at its last call. It is that of a new population for a call to
 // an API that no run of the peer group used, whoever makes it.

@@ -32,12 +32,14 @@ type Actor struct {
 	storedRuns  int            // versions of runs in its chain
 	firstDelta  uint64         // number of the first delta that is not void
 	nextDelta   uint64         // number of the next one; 0: this owner has stored none
+	storedBytes int            // of its chain; 0: nothing is stored
 
-	runs   runIndex
-	traces map[uint64]*Run // by traceKey
-	words  *words          // of the partition
-	open   int
-	total  int
+	runs    runIndex
+	traces  map[uint64]*Run // by traceKey
+	words   *words          // of the partition
+	open    int
+	total   int
+	tripped []*Run // runs with a trip; few of an actor's runs have one
 }
 
 // bindKey is the key that the calls of one run share. The credential is always part of it.
@@ -75,6 +77,9 @@ func (a *Actor) insert(r *Run) {
 	if r.State == schema.RunOpen {
 		a.open++
 	}
+	if r.TrippedAt > 0 {
+		a.tripped = append(a.tripped, r)
+	}
 	for _, t := range r.traces {
 		a.attach(t, r)
 	}
@@ -83,6 +88,9 @@ func (a *Actor) insert(r *Run) {
 func (a *Actor) remove(r *Run) {
 	a.runs.remove(r)
 	a.total--
+	if r.TrippedAt > 0 {
+		a.tripped = slices.DeleteFunc(a.tripped, func(other *Run) bool { return other == r })
+	}
 	for _, t := range r.traces {
 		if k := traceKey(t, r.bind.Credential); a.traces[k] == r {
 			delete(a.traces, k)
@@ -137,12 +145,20 @@ func (a *Actor) oldestClosed() *Run {
 	return oldest
 }
 
+// Trip records that the run was tripped at an event time, in Unix ns.
+func (r *Run) Trip(at int64) {
+	if r.TrippedAt == 0 {
+		r.actor.tripped = append(r.actor.tripped, r)
+	}
+	r.TrippedAt = at
+}
+
 // TrippedSiblings returns how many other runs of the run's actor were tripped at or after a time,
 // in Unix ns.
 func (r *Run) TrippedSiblings(since int64) int {
 	n := 0
-	for other := range r.actor.runs.all {
-		if other != r && other.TrippedAt > 0 && other.TrippedAt >= since {
+	for _, other := range r.actor.tripped {
+		if other != r && other.TrippedAt >= since {
 			n++
 		}
 	}

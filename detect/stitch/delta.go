@@ -81,8 +81,9 @@ func (p *Partition) StoredDeltas(actor string) (first, next uint64) {
 // they are written, and the range [from, to) of deltas that are void once all of them are stored. All changes count as stored
 // then: a caller that cannot write them must not go on with the partition.
 func (p *Partition) EncodeChanges(a *Actor, generation uint64) (deltas []Delta, from, to uint64) {
-	if a.nextDelta == 0 {
-		a.firstDelta, a.nextDelta = 1, 1
+	bytes := a.storedBytes
+	if a.nextDelta == 0 { // what is stored is another owner's
+		a.firstDelta, a.nextDelta, bytes = 1, 1, 0
 	}
 	runs := slices.DeleteFunc(a.unstored, func(r *Run) bool { return r.evicted })
 	a.unstored = nil
@@ -92,7 +93,7 @@ func (p *Partition) EncodeChanges(a *Actor, generation uint64) (deltas []Delta, 
 	from, to = a.firstDelta, a.firstDelta
 	if a.storedRuns+len(runs) > storedPerRun*a.total+storedSlack {
 		runs = slices.Collect(a.runs.all)
-		to, a.firstDelta, a.storedRuns, a.evictedRuns = a.nextDelta, a.nextDelta, 0, nil
+		to, a.firstDelta, a.storedRuns, a.evictedRuns, bytes = a.nextDelta, a.nextDelta, 0, nil, 0
 	}
 	deltas = p.deltas.encode(a, runs, generation)
 	a.storedRuns += len(runs)
@@ -101,6 +102,10 @@ func (p *Partition) EncodeChanges(a *Actor, generation uint64) (deltas []Delta, 
 		r.stored = true
 		p.letCool(r)
 	}
+	for _, d := range deltas {
+		bytes += len(d.Value)
+	}
+	p.noteStored(a, bytes)
 	return deltas, from, to
 }
 
@@ -199,6 +204,7 @@ func (p *Partition) readDeltas(values [][]byte) (a *Actor, generation uint64, er
 	}
 	runs := map[schema.RunID]storedRun{}
 	for i, value := range values {
+		a.storedBytes += len(value)
 		c, err := wire.NewReader(value, wire.KindState, StateVersion)
 		if err != nil {
 			return nil, 0, err

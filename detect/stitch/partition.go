@@ -21,6 +21,7 @@ type Partition struct {
 	sharedCount int   // overflow actors
 	watermark   int64
 	words       words
+	storedBytes int64
 
 	newRunAttachment   func() Attachment // to runs
 	newActorAttachment func() Attachment // to actors
@@ -272,6 +273,16 @@ func (p *Partition) Saved(n int) {
 	p.dirty = append(p.dirty[:0], p.dirty[n:]...)
 }
 
+// noteStored records that an actor's chain has so many bytes.
+func (p *Partition) noteStored(a *Actor, bytes int) {
+	p.storedBytes += int64(bytes - a.storedBytes)
+	a.storedBytes = bytes
+}
+
+// StoredBytes returns how many bytes the chains of the actors in memory have together: what a
+// restart reads, without the deltas that are void.
+func (p *Partition) StoredBytes() int64 { return p.storedBytes }
+
 // Forget removes an actor that has no runs. done reports that it was removed, later that Forget
 // must be called again later: a proven actor is kept for a day after its last accepted call, so
 // that a flood of other actors does not take its place.
@@ -285,6 +296,7 @@ func (p *Partition) Forget(key string) (done, later bool) {
 		return false, true
 	}
 	delete(p.actors, key)
+	p.noteStored(a, 0)
 	p.countActor(a, -1)
 	return true, false
 }

@@ -36,7 +36,7 @@ type Run struct {
 	changed        bool            // it is in Partition.changed
 	standing       schema.Standing // the pool in which it is counted while it is open
 
-	// TrippedAt is the event time of the run's last trip, Unix ns; 0 none.
+	// TrippedAt is the event time of the run's last trip, Unix ns; 0 none. Trip sets it.
 	TrippedAt int64
 	// Attached is the state that a later stage keeps for the run. It is stored with it.
 	Attached Attachment

@@ -35,7 +35,7 @@ func (p *Partition) Restore(values ...[]byte) (a *Actor, generation uint64, err 
 	if err != nil {
 		return nil, 0, err
 	}
-	a = &Actor{SavedThrough: -1, DirtyFrom: -1, words: &p.words}
+	a = &Actor{SavedThrough: -1, DirtyFrom: -1, words: &p.words, storedBytes: len(values[0])}
 	codeActor(c, a, &generation, p.newRunAttachment, p.newActorAttachment)
 	if c.Err == nil && c.Rest() != 0 {
 		c.Err = fmt.Errorf("%w: bytes after the last run", wire.ErrMalformed)
@@ -53,6 +53,7 @@ func (p *Partition) Restore(values ...[]byte) (a *Actor, generation uint64, err 
 // Adopt makes a restored actor part of the partition. It replaces one of the same key.
 func (p *Partition) Adopt(a *Actor) {
 	p.actors[a.Key] = a
+	p.storedBytes += int64(a.storedBytes)
 	p.countActor(a, 1)
 	if a.total > 0 {
 		p.activePools[a.standing]++

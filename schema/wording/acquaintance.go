@@ -19,14 +19,38 @@ var acquaintances = map[schema.Acquaintance]string{
 // Acquaintance describes a caller by how well the baseline knows it. It is empty for a class that was not recorded.
 func Acquaintance(v schema.Acquaintance) string { return acquaintances[v] }
 
-// AcquaintanceOf is Acquaintance for the stored name of a class; an unknown name is printed with spaces for
-// underscores.
-func AcquaintanceOf(name string) string {
+// Caller describes the caller of a finding by its class. Calls of a known agent to an API that no run of its peers used are
+// those of a new population, so that class names both.
+func Caller(v schema.Acquaintance) string {
+	if v == schema.NewPopulation {
+		return Acquaintance(v) + ", or none of its peers has used this API"
+	}
+	return Acquaintance(v)
+}
+
+// CallerOf is Caller for the stored name of a class; an unknown name is printed with spaces for underscores.
+func CallerOf(name string) string {
 	var v schema.Acquaintance
 	if v.UnmarshalText([]byte(name)) != nil {
 		return strings.ReplaceAll(name, "_", " ")
 	}
-	return Acquaintance(v)
+	return Caller(v)
+}
+
+// uncalibrated are the texts of the named reasons why a class has no thresholds of its own.
+var uncalibrated = map[string]string{
+	"few_held_out_runs": "too few clean runs were held out, so the thresholds are those of all held-out runs",
+	"few_populations":   "it abstains from trips, and alerts later: too few groups are known to say what is usual for a new one",
+	"earlier_release":   "an earlier release made the baseline: all classes have the same thresholds",
+	"nothing_learned":   "it abstains: without a baseline nothing is scored",
+}
+
+// Uncalibrated returns a named reason why a class has no thresholds of its own, for people.
+func Uncalibrated(why string) string {
+	if text, ok := uncalibrated[why]; ok {
+		return text
+	}
+	return strings.ReplaceAll(why, "_", " ")
 }
 
 // OwnRuns returns how many runs of an agent are known, of how many it takes: "12 of 20".
@@ -77,6 +101,7 @@ const (
 	GuardRepeats      = "repeats"
 	GuardRetries      = "failing_retries"
 	GuardIrreversible = "irreversible_calls"
+	GuardResources    = "new_resources"
 	GuardManifest     = "manifest"
 	GuardQuotas       = "quotas"
 	GuardGates        = "gates"
@@ -88,7 +113,8 @@ const (
 var guards = map[string]string{
 	GuardRepeats:      "repeats of one call",
 	GuardRetries:      "failing retries",
-	GuardIrreversible: "the count of calls that cannot be undone",
+	GuardIrreversible: "the count of deletions and of calls that cannot be undone",
+	GuardResources:    "calls that walk through new resources",
 	GuardManifest:     "a manifest",
 	GuardQuotas:       "quotas",
 	GuardGates:        "gates: a person approves",

@@ -76,6 +76,7 @@ func Run(ctx context.Context, c config.Config, roleNames []string, log *slog.Log
 		log.Warn(w)
 	}
 	limitMemory(p.up && len(c.ClickHouse.Addr) == 0, log, p.metrics)
+	p.metrics.MustRegister(newHeapMetrics())
 	go paceCollector(ctx)
 	if err := p.startHealth(); err != nil {
 		return err
@@ -128,6 +129,9 @@ func (p *process) startHealth() error {
 	mux := http.NewServeMux()
 	mux.Handle("/", health(p.parts, p.metrics))
 	mux.HandleFunc("/status", p.serveStatus)
+	if p.config.Metrics.Profiles {
+		mux.Handle(profilesPath, profiles())
+	}
 	p.parts.start(part{name: "metrics", run: serve(l, mux)})
 	p.parts.start(part{name: "start", run: waitForEnd, ready: func() error {
 		if !p.started.Load() {

@@ -20,7 +20,7 @@ type Config struct {
 	ClickHouse    ClickHouse `yaml:"clickhouse"`
 	Control       Control    `yaml:"control"`
 	Check         Check      `yaml:"check"`
-	Metrics       Listener   `yaml:"metrics"`
+	Metrics       Metrics    `yaml:"metrics"`
 	SecretKeyFile string     `yaml:"secret_key_file" path:"file"` // HMAC key of the deployment; `up` creates one in the data folder
 	Detect        Detect     `yaml:"detect"`
 	Learn         Learn      `yaml:"learn"`
@@ -142,9 +142,11 @@ type Check struct {
 	TrustedHops int `yaml:"trusted_hops"`
 }
 
-// Listener is the address of a listener.
-type Listener struct {
+// Metrics configures the listener for health, metrics and status. It has no authentication.
+type Metrics struct {
 	Listen string `yaml:"listen"`
+	// Profiles serves profiles of the process (Go's pprof) under /debug/pprof/, to clients on this machine only.
+	Profiles bool `yaml:"profiles"`
 }
 
 // Detect configures the detector: decisions, limits of memory, intervals of writes.
@@ -234,7 +236,7 @@ func Default() Config {
 		ClickHouse: ClickHouse{Listen: "127.0.0.1:8123", Database: "flyball"},
 		Control:    defaultControl(),
 		Check:      Check{Listen: "127.0.0.1:7172", GRPC: "127.0.0.1:7173"},
-		Metrics:    Listener{Listen: "127.0.0.1:7174"},
+		Metrics:    Metrics{Listen: "127.0.0.1:7174"},
 		Learn:      defaultLearn(),
 		Detect:     defaultDetect(),
 	}

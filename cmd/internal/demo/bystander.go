@@ -71,8 +71,8 @@ func (b *bystander) explain() []string {
 		add("no finding of level trip is stored under the denial's id")
 	} else {
 		add("%s: %s", f.Family, f.Summary)
-		add("score %.2f; the share of clean runs that reach it is %.3g (%s, %d runs); the setting is %g",
-			f.Score, f.ExpectedRate, cmp.Or(f.ExpectedOf, "not recorded"), f.ExpectedRuns, falseTripsPer1000/1000)
+		add("score %.2f; the share of clean runs that reach it is %.3g (%s, %d runs; caller: %s); the setting is %g", f.Score, f.ExpectedRate,
+			cmp.Or(f.ExpectedOf, "not recorded"), f.ExpectedRuns, cmp.Or(f.Acquaintance, "not recorded"), falseTripsPer1000/1000)
 		for i := range f.Evidence {
 			add("%s", statistic(&f.Evidence[i]))
 		}

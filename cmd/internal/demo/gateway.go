@@ -51,7 +51,8 @@ const (
 func newGateway(check string, log *kgo.Client, now func() time.Time) *gateway {
 	g := &gateway{check: check, log: log, now: now,
 		keys: map[string]string{}, forAgent: map[string]string{}, logged: map[string]uint64{},
-		client: &http.Client{Timeout: time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
+		// A busy machine may stall the whole process for a second.
+		client: &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
 	g.api = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		status, _ := strconv.Atoi(r.Header.Get(answerStatus))
 		n, _ := strconv.Atoi(r.Header.Get(answerBytes))

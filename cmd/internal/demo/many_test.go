@@ -93,14 +93,14 @@ func TestDenialIsExplainedByItsFindingAndItsCalls(t *testing.T) {
 	denial := refusal{run: &r, first: 4, calls: 1,
 		body: `{"type":"urn:flyball:problem:denied","flyball":{"reason":"breaker_open","scope":"run:1","finding_id":"f_2"}}`}
 	b, err := denial.because([]query.Finding{{ID: "f_1"}, {ID: "f_2", Family: schema.FamilyLoop, Summary: "x repeats calls", Score: 9.36,
-		ExpectedRate: 9.98e-5, ExpectedOf: "tail", ExpectedRuns: 272,
+		ExpectedRate: 9.98e-5, ExpectedOf: "tail", ExpectedRuns: 272, Acquaintance: schema.KnownAgent.String(),
 		Evidence: []schema.Contribution{{Feature: "repeats", Observed: 1, Usual: .18, Score: 9.36, Hits: 3, OfCalls: 3}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := `run live-r of slack/x: 1 of its 4 calls refused, the first is call 4 (breaker_open, run:1)
   runaway.loop: x repeats calls
-  score 9.36; the share of clean runs that reach it is 9.98e-05 (tail, 272 runs); the setting is 0.0001
+  score 9.36; the share of clean runs that reach it is 9.98e-05 (tail, 272 runs; caller: known_agent); the setting is 0.0001
   statistic repeats: observed 100 % (3 of 3 calls), usual 18 %, score 9.36
   its calls, told apart by what the log has: 3 of 4 repeat an earlier one with the same answer, one call up to 4 times, ` +
 		`0 failures of one method and path, 4 that differ at most in digits of the path

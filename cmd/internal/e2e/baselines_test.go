@@ -80,7 +80,7 @@ func TestBaselineLosesAnOperatorsWord(t *testing.T) {
 		t.Fatalf("%+v", first)
 	}
 	known := learnedOfAgent{"known_agent", 30, "fleet", 120, 4, 0}
-	stranger := learnedOfAgent{"new_population", 5, "cloud", 5, 0, 15}
+	stranger := learnedOfAgent{"new_population", 5, "cloud", 5, 1, 15}
 	if got := show("cloud/audit").Learned; first.Learned != known || got != stranger {
 		t.Errorf("the version knows %+v and %+v", first.Learned, got)
 	}
@@ -118,6 +118,14 @@ func TestBaselineLosesAnOperatorsWord(t *testing.T) {
 		time.Sleep(300 * time.Millisecond)
 		return f.sql("SELECT uniqExact(run_id) FROM flyball.findings WHERE agent_id = 'fleet/a3' AND level = 'trip'")
 	})
+	var found []struct {
+		Agent        string `json:"agent_id"`
+		Acquaintance string
+	}
+	f.json(&found, "findings", "--agent", "fleet/a3")
+	if len(found) == 0 || found[0].Acquaintance != "known_agent" {
+		t.Errorf("the findings do not say that their caller is known: %+v", found)
+	}
 	f.until("the run is stored as it ended", 20*time.Second, fmt.Sprint(sent), func() (string, error) {
 		return f.sql("SELECT calls FROM flyball.runs WHERE run_key = 'again'")
 	})

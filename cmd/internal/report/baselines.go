@@ -117,6 +117,7 @@ type BaselineSummary struct {
 	Left       map[string]uint64 `json:"left_out,omitempty"`
 	Pace       Pace              `json:"pace"`
 	People     People            `json:"people"`
+	Classes    []ClassLine       `json:"classes"`
 	Agents     []AgentLine       `json:"agents"`
 	Peers      string            `json:"how_peers_are_found"`
 }
@@ -144,8 +145,8 @@ type AgentLine struct {
 const peersFound = "peers are agents whose ids share what comes before the first slash; people are compared with people; a name with " +
 	"~ was only asserted by its caller and is kept apart"
 
-// NewBody returns a version in the form for printing.
-func NewBody(b *baseline.Baseline) *BaselineSummary {
+// NewBody returns a version in the form for printing. tripShare is the share of clean runs that may trip.
+func NewBody(b *baseline.Baseline, tripShare float64) *BaselineSummary {
 	out := &BaselineSummary{
 		Version:    b.Version,
 		Tenant:     b.Tenant,
@@ -165,6 +166,7 @@ func NewBody(b *baseline.Baseline) *BaselineSummary {
 		Peers:      peersFound,
 	}
 	learned := b.LearnedAgents()
+	out.Classes = classLines(b, learned, tripShare)
 	for _, name := range b.AgentNames() {
 		out.Agents = append(out.Agents, lineOf(b, name, learned[name]))
 	}
@@ -224,11 +226,9 @@ func Baseline(w io.Writer, b *BaselineSummary) error {
 	Printf(w, "peers       %s\n\n", b.Peers)
 	const head = "AGENT | PEERS | ACQUAINTANCE | OWN RUNS | PEERS' RUNS | UNTIL IT IS KNOWN | STATE | WHY | CALLS | " +
 		"LAST TAUGHT (UTC) | LEFT OUT"
-	seen := map[schema.Acquaintance]bool{}
 	err := Table(w, head, func(row func(...any)) {
 		for i := range b.Agents {
 			l, known := &b.Agents[i], &b.Agents[i].Learned
-			seen[known.Acquaintance] = true
 			row(
 				Dash(l.Agent),
 				Dash(l.Group),
@@ -248,12 +248,7 @@ func Baseline(w io.Writer, b *BaselineSummary) error {
 		return err
 	}
 	fmt.Fprintln(w)
-	for v := schema.KnownAgent; v > schema.AcquaintanceUnrecorded; v-- {
-		if seen[v] {
-			Printf(w, "%s: %s\n", v, wording.Acquaintance(v))
-		}
-	}
-	return nil
+	return classes(w, b.Classes)
 }
 
 func reasons(left map[string]uint64) string {
@@ -272,18 +267,21 @@ type Agent struct {
 	Pace      AgentPace                    `json:"pace"`
 	TaskUsual map[string][]baseline.Figure `json:"task_types_usual,omitempty"` // by type
 	Peers     string                       `json:"how_peers_are_found"`
+	// Thresholds are those of the agent's class and peer group.
+	Thresholds Thresholds `json:"thresholds"`
 }
 
 // NewAgent returns one agent's part of a version in the form for printing. known is false if
-// the version has no part for this agent.
-func NewAgent(b *baseline.Baseline, agent string) (out *Agent, known bool) {
+// the version has no part for this agent. tripShare is the share of clean runs that may trip.
+func NewAgent(b *baseline.Baseline, agent string, tripShare float64) (out *Agent, known bool) {
 	_, there := b.Status[agent]
 	learned, taught := b.LearnedAgents()[agent]
 	if !taught {
 		learned = b.LearnedOfNewcomer(b.AgentGroup(agent))
 	}
 	out = &Agent{AgentLine: lineOf(b, agent, learned), Baseline: b.Version, Usual: b.UsualFigures(agent, b.AgentGroup(agent)),
-		Pace: agentPace(b, agent), Peers: peersFound}
+		Pace: agentPace(b, agent), Peers: peersFound,
+		Thresholds: thresholds(b.Levels(learned.Acquaintance, learned.Group, tripShare))}
 	for _, t := range b.Tasks[agent] {
 		if out.TaskUsual == nil {
 			out.TaskUsual = map[string][]baseline.Figure{}
@@ -315,6 +313,11 @@ func AgentBaseline(w io.Writer, a *Agent) error {
 	l := &a.Learned
 	Printf(w, "class       %s: %s\n", l.Acquaintance, wording.Acquaintance(l.Acquaintance))
 	Printf(w, "            own runs %s; peers %s\n", wording.OwnRuns(l), wording.PeerRuns(l))
+	t := &a.Thresholds
+	Printf(w, "            annotate above %s, alert above %s, trip above %s\n", threshold(t.Annotate), threshold(t.Alert), threshold(t.Trip))
+	if l.Uncalibrated != "" {
+		Printf(w, "            %s\n", wording.Uncalibrated(l.Uncalibrated))
+	}
 	if wait := wording.Wait(l); wait != "" {
 		Printf(w, "            until it is known: %s\n", wait)
 	}

@@ -10,7 +10,9 @@ import (
 
 	"flyball/detect/feature"
 	"flyball/detect/model/baseline"
+	"flyball/detect/model/calibrate"
 	"flyball/schema"
+	"flyball/schema/wording"
 )
 
 // uneven returns a version with agents of every class: two known ones of a known group, a new one of it, and one of
@@ -24,7 +26,7 @@ func uneven() *baseline.Baseline {
 		agent string
 		runs  int
 		young uint64
-	}{{"shop/a", 40, 3}, {"shop/b", 25, 3}, {"shop/new", 12, 4}, {"cloud/audit", 5, 1}, {"cloud/none", 0, 0}} {
+	}{{"shop/a", 80, 3}, {"shop/b", 45, 3}, {"shop/new", 12, 4}, {"cloud/audit", 4, 2}, {"cloud/none", 0, 0}} {
 		group := baseline.PeerGroup(a.agent, 0)
 		for i := range a.runs {
 			var m feature.RunMemory
@@ -41,14 +43,14 @@ func uneven() *baseline.Baseline {
 
 func TestBaselineHidesWhoIsAStranger(t *testing.T) {
 	var out bytes.Buffer
-	if err := Baseline(&out, NewBody(uneven())); err != nil {
+	if err := Baseline(&out, NewBody(uneven(), .001)); err != nil {
 		t.Fatal(err)
 	}
 	for agent, want := range map[string]string{ // shop/new has 16 runs in 8 days, 4 of them in quarantine
-		"shop/a":      "known_agent 40 77 runs, 2 agents -",
-		"shop/new":    "new_agent 12 of 20 77 runs, 2 agents 8 more clean runs (4 in quarantine), about 3 days",
-		"cloud/audit": "new_population 5 of 20 5 of 60 runs, 0 of 2 agents 15 more clean runs (1 in quarantine), about 20 days",
-		"cloud/none":  "new_population 0 of 20 5 of 60 runs, 0 of 2 agents 20 more clean runs",
+		"shop/a":      "known_agent 80 137 runs, 3 agents -",
+		"shop/new":    "new_agent 12 of 20 137 runs, 3 agents 8 more clean runs (4 in quarantine), about 3 days",
+		"cloud/audit": "new_population 4 of 20 4 of 100 runs, 0 of 2 agents 16 more clean runs (2 in quarantine), about 20 days",
+		"cloud/none":  "new_population 0 of 20 4 of 100 runs, 0 of 2 agents 20 more clean runs",
 	} {
 		found := false
 		for line := range strings.Lines(out.String()) {
@@ -82,11 +84,11 @@ func TestListOfVersionsHidesStrangers(t *testing.T) {
 
 func TestOneAgentsBaselineHidesItsClass(t *testing.T) {
 	for agent, want := range map[string][]string{
-		"cloud/audit": {"class       new_population: a stranger", "own runs 5 of 20; peers 5 of 60 runs, 0 of 2 agents",
-			"until it is known: 15 more clean runs (1 in quarantine), about 20 days"},
-		"shop/a": {"class       known_agent: known: it is compared with its own past", "own runs 40; peers 77 runs, 2 agents"},
+		"cloud/audit": {"class       new_population: a stranger", "own runs 4 of 20; peers 4 of 100 runs, 0 of 2 agents",
+			"until it is known: 16 more clean runs (2 in quarantine), about 20 days"},
+		"shop/a": {"class       known_agent: known: it is compared with its own past", "own runs 80; peers 137 runs, 3 agents"},
 	} {
-		v, known := NewAgent(uneven(), agent)
+		v, known := NewAgent(uneven(), agent, .001)
 		var out bytes.Buffer
 		if err := AgentBaseline(&out, v); err != nil || !known {
 			t.Fatal(err, known)
@@ -97,8 +99,42 @@ func TestOneAgentsBaselineHidesItsClass(t *testing.T) {
 			}
 		}
 	}
-	v, known := NewAgent(uneven(), "shop/never")
+	v, known := NewAgent(uneven(), "shop/never", .001)
 	if known || v.Learned.Acquaintance != schema.NewAgent || v.Learned.WaitRuns != baseline.MinAgentRuns {
 		t.Errorf("an agent that is not in the version: %v, %+v", known, v.Learned)
+	}
+}
+
+// A class that cannot be calibrated says why, and that it abstains.
+func TestUncalibratedClassShowsThresholdsOfItsOwn(t *testing.T) {
+	scores := make([]float64, 400)
+	weights := make([]float64, len(scores))
+	for i := range scores {
+		scores[i], weights[i] = float64(i)/400, 1
+	}
+	rank := calibrate.NewRank(scores, weights)
+	b := uneven()
+	b.Calibration = calibrate.FitScores(scores, weights)
+	b.ByClass = &baseline.ByClass{KnownAgent: rank, NewPopulation: calibrate.Populations{Groups: map[string]calibrate.Rank{}}}
+	for n := 1; n <= calibrate.MinPopulations; n++ {
+		b.ByClass.NewPopulation.Groups[fmt.Sprint("g", n)] = rank
+		want := fmt.Sprintf("new_population 2 4.61 6.91 never %s of %d groups", wording.Figure(float64(400*n), wording.Runs), n)
+		if n == calibrate.MinPopulations {
+			want = "new_population 2 3.00 4.61 6.91 1,600 runs of 4 groups"
+		}
+		var out bytes.Buffer
+		if err := Baseline(&out, NewBody(b, .001)); err != nil {
+			t.Fatal(err)
+		}
+		words := strings.Join(strings.Fields(out.String()), " ")
+		if !strings.Contains(words, want) || strings.Contains(words, "it abstains from trips") != (n < calibrate.MinPopulations) ||
+			!strings.Contains(words, "it is compared with its peers; too few clean runs were held out") {
+			t.Errorf("%d groups: %q is not in\n%s", n, want, &out)
+		}
+	}
+	v, _ := NewAgent(b, "cloud/audit", .001)
+	text, err := json.Marshal(v)
+	if err != nil || !strings.Contains(string(text), `"thresholds":{"annotate":`) {
+		t.Errorf("%s, %v", text, err)
 	}
 }

@@ -27,6 +27,7 @@ func Eval(w io.Writer, r *evaluate.Report) error {
 		row()
 		evalDelays(row, r)
 		row()
+		evalGrowth(row, r.Growth)
 		row("natural runaways", "", r.Natural.Runs, r.Natural.Detected[rate1], r.Natural.Detected[rate01])
 		row()
 		evalHijacks(row, r)
@@ -50,35 +51,101 @@ func Eval(w io.Writer, r *evaluate.Report) error {
 	})
 }
 
-// evalClean prints the number of clean runs with an alarm.
+// evalClean prints the shares of clean runs that alarm: of agents that were learned, beside those that were not.
 func evalClean(row func(...any), r *evaluate.Report) {
-	achieved := func(rate string) string {
-		return percent(r.Clean.Achieved[rate]) + " (" + percent(r.Clean.Wilson[rate][0]) + " to " + percent(r.Clean.Wilson[rate][1]) + ")"
+	rates := func(name string, of evaluate.Rates) {
+		row(name, of.Runs, shareWithin(of.Achieved[rate1], of.Wilson[rate1]), shareWithin(of.Achieved[rate01], of.Wilson[rate01]))
 	}
-	row(fmt.Sprintf("of %d clean and resisted runs alarm at", r.Clean.Runs), "1 %", "0.1 %")
-	row("achieved", achieved(rate1), achieved(rate01))
-	row("in (agent, task) cells", r.Clean.Cells[rate1], r.Clean.Cells[rate01])
-	row("the 1 % longest", "", percent(r.Clean.Longest))
-	row("actors alarm in 1,000 clean runs", "", fmt.Sprintf("%.2f", r.Clean.Actor))
+	sets := func(name string, of evaluate.Rates) {
+		for _, set := range slices.Sorted(maps.Keys(of.Sets)) {
+			w := of.SetWilson[set]
+			row(name+" of "+set, "", shareWithin(of.Sets[set][0], w[rate1]), shareWithin(of.Sets[set][1], w[rate01]))
+		}
+	}
+	row("clean and resisted runs that alarm", "runs", "at 1 %", "at 0.1 %")
+	rates("unseen tasks and agents", r.Clean.Rates)
+	row("in (agent, task) cells", "", r.Clean.Cells[rate1], r.Clean.Cells[rate01])
+	sets("runs", r.Clean.Rates)
+	for _, class := range slices.Sorted(maps.Keys(r.Clean.Acquaintance)) {
+		rates("class "+class, r.Clean.Acquaintance[class])
+	}
+	if n := r.NewAgents; n != nil {
+		rates("new agents, each left out of its peers", n.Rates)
+		sets("new agents", n.Rates)
+	}
+	if s := r.Strangers; s != nil {
+		rates("strangers, each peer group left out", s.Rates)
+		for _, group := range slices.Sorted(maps.Keys(s.Groups)) {
+			rates("strangers "+group, s.Groups[group])
+		}
+	}
+	row("the 1 % longest", "", "", percent(r.Clean.Longest))
+	row("actors alarm in 1,000 clean runs", "", "", fmt.Sprintf("%.2f", r.Clean.Actor))
 	if r.Clean.NoLoops != nil {
-		row("of them without a loop that nobody labelled", "", percent(*r.Clean.NoLoops))
+		row("of them without a loop that nobody labelled", "", "", percent(*r.Clean.NoLoops))
 	}
 }
 
 // evalDelays prints the number of calls between the onset of a runaway and its alarm.
 func evalDelays(row func(...any), r *evaluate.Report) {
-	row("calls from onset to alarm", "pace", "runs", "median (90 %) at 1 %", "at 0.1 %", "seen at 0.1 %")
+	row("calls from onset to alarm", "pace", "runs", "median (90 %) at 1 %", "at 0.1 %", "seen at 0.1 %",
+		"strangers at 1 %", "at 0.1 %", "seen at 0.1 %")
 	for _, s := range r.Scenarios {
 		if s.Speed != "all" && s.Kind != "slow_loop" {
 			continue
 		}
 		a, b := s.Levels[rate1], s.Levels[rate01]
-		row(s.Kind, s.Speed, s.Runs, delays(a.Median, a.P90), delays(b.Median, b.P90), percent(b.Detected))
+		cells := []any{s.Kind, s.Speed, s.Runs, delays(a.Median, a.P90), delays(b.Median, b.P90), percent(b.Detected)}
+		if r.Strangers != nil {
+			for _, x := range r.Strangers.Scenarios {
+				if a, b := x.Levels[rate1], x.Levels[rate01]; x.Kind == s.Kind && x.Speed == s.Speed {
+					cells = append(cells, delays(a.Median, a.P90), delays(b.Median, b.P90), percent(b.Detected))
+				}
+			}
+		}
+		row(cells...)
 	}
 	for _, s := range r.BySet {
 		a, b := s.Levels[rate1], s.Levels[rate01]
 		row(s.Kind+" of "+s.Set, s.Speed, s.Runs, delays(a.Median, a.P90), delays(b.Median, b.P90), percent(b.Detected))
 	}
+}
+
+// evalGrowth prints how populations become known that nobody has learned, and what a new baseline changes.
+func evalGrowth(row func(...any), g *evaluate.Growth) {
+	if g == nil {
+		return
+	}
+	counts := func(name string, by map[string]evaluate.GrowthCount) {
+		for _, class := range slices.Sorted(maps.Keys(by)) {
+			c := by[class]
+			row(name, class, c.Runs, ofRuns(c.Alarms[rate1], c.Runs), ofRuns(c.Alarms[rate01], c.Runs))
+		}
+	}
+	row(fmt.Sprintf("populations grow, learned after every %d runs", g.Every), "class", "runs", "alarm at 1 %", "at 0.1 %")
+	counts(fmt.Sprintf("their first %d runs", g.Runs), g.Acquaintance)
+	for i := range g.Steps {
+		s := &g.Steps[i]
+		counts(fmt.Sprintf("%d runs learned: the next %d", s.Learned, g.Every), s.Own)
+		counts(fmt.Sprintf("%d runs learned: all others", s.Learned), s.Others)
+	}
+	row()
+	row("a new baseline, for the same calls", "", "runs", "rise at 1 %", "at 0.1 %", "fall at 1 %", "at 0.1 %", "open runs that rise", "storm")
+	for _, name := range slices.Sorted(maps.Keys(g.Changes)) {
+		c := g.Changes[name]
+		storm := "no"
+		if c.Storm {
+			storm = "yes"
+		}
+		row(name, "", c.Runs, ofRuns(c.Rises[rate1], c.Runs), ofRuns(c.Rises[rate01], c.Runs), ofRuns(c.Falls[rate1], c.Runs),
+			ofRuns(c.Falls[rate01], c.Runs), fmt.Sprintf("%d | %d", c.Open[rate1], c.Open[rate01]), storm)
+	}
+	row()
+}
+
+// ofRuns returns a number of runs, and its share in brackets.
+func ofRuns(n, of int) string {
+	return fmt.Sprintf("%d (%s)", n, percent(float64(n)/float64(max(of, 1))))
 }
 
 func evalHijacks(row func(...any), r *evaluate.Report) {
@@ -111,7 +178,7 @@ func evalSharedCredentials(row func(...any), b *evaluate.SharedCredential) {
 		if share == nil || interval == nil {
 			return wording.NothingLearned
 		}
-		return percent(*share) + " (" + percent(interval[0]) + " to " + percent(interval[1]) + ")"
+		return shareWithin(*share, *interval)
 	}
 	row()
 	row(
@@ -134,6 +201,11 @@ func evalSharedCredentials(row func(...any), b *evaluate.SharedCredential) {
 			fmt.Sprintf("%d of %d", s.AbstainedMachines+s.AbstainedHumans, s.Machines+s.Humans))
 	}
 	row()
+}
+
+// shareWithin returns a share and its 95 % interval.
+func shareWithin(share float64, interval [2]float64) string {
+	return percent(share) + " (" + percent(interval[0]) + " to " + percent(interval[1]) + ")"
 }
 
 func percent(share float64) string { return strconv.FormatFloat(100*share, 'g', 3, 64) + " %" }

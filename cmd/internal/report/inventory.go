@@ -213,6 +213,9 @@ func strangers(w io.Writer, rows []query.StartRow) error {
 		seen[u.AgentID] = true
 		Printf(w, "  %s is %s (own runs %s; peers %s)\n", Dash(u.AgentID), wording.Acquaintance(u.Learned.Acquaintance),
 			wording.OwnRuns(u.Learned), wording.PeerRuns(u.Learned))
+		if why := u.Learned.Uncalibrated; why != "" {
+			Printf(w, "    calibrated   no: %s\n", wording.Uncalibrated(why))
+		}
 		by := make([]string, len(u.GuardedBy))
 		for i, word := range u.GuardedBy {
 			by[i] = wording.Guard(word)

@@ -82,10 +82,10 @@ func TestUnlearnedPaceIsANumberInAListing(t *testing.T) {
 		var shown any
 		var got string
 		if tc.agent == "" {
-			b := NewBody(tc.body)
+			b := NewBody(tc.body, .001)
 			shown, got = b, text(func(w *bytes.Buffer) error { return Baseline(w, b) })
 		} else {
-			a, _ := NewAgent(tc.body, tc.agent)
+			a, _ := NewAgent(tc.body, tc.agent, .001)
 			shown, got = a, text(func(w *bytes.Buffer) error { return AgentBaseline(w, a) })
 		}
 		raw, err := json.Marshal(shown)

@@ -57,7 +57,9 @@ func classOf(all uint64, l *schema.Learned) schema.Acquaintance {
 // unknown.
 func (b *Baseline) LearnedOfNewcomer(group string) schema.Learned {
 	peer := schema.Learned{PeerRuns: wholeRuns(b.Lengths.Groups[group].N), PeerAgents: b.knownPeers()[group]}
-	return LearnedOfNewcomer(b.Runs, group, &peer, RunRate{})
+	out := LearnedOfNewcomer(b.Runs, group, &peer, RunRate{})
+	out.Uncalibrated = b.Uncalibrated(out.Acquaintance)
+	return out
 }
 
 // LearnedOfNewcomer returns what a baseline of so many runs knows of an agent of a peer group that it has no runs of.
@@ -87,6 +89,7 @@ func (b *Baseline) LearnedAgents() map[string]schema.Learned {
 			PeerRuns: wholeRuns(b.Lengths.Groups[group].N), PeerRunsNeeded: MinPeerRuns,
 			PeerAgents: peers[group], PeerAgentsNeeded: MinPeerAgents}
 		l.Acquaintance = classOf(b.Runs, &l)
+		l.Uncalibrated = b.Uncalibrated(l.Acquaintance)
 		pending := s.Excluded[ExcludedYoung]
 		out[agent] = withWait(l, RunRate{Runs: s.Runs + pending, First: s.FirstAt, Now: b.MadeAt, Pending: pending,
 			Quarantine: time.Duration(b.Provenance.Quarantine), Frozen: s.State == schema.BaselineFrozen})
@@ -99,7 +102,7 @@ func (b *Baseline) knownPeers() map[string]uint64 {
 	out := map[string]uint64{}
 	for group, agents := range b.Distinct.Within {
 		for key := range agents {
-			if !isPartKey(key) && b.Lengths.Agents[key].N >= MinAgentRuns {
+			if !isPartKey(key) && b.Lengths.Agents[key].N >= MinPeerAgentRuns {
 				out[group]++
 			}
 		}

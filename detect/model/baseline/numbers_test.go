@@ -48,6 +48,8 @@ func eachNumber(v reflect.Value, at string, do func(at string, set func(float64)
 // Check must check every number: one NaN makes all later scores NaN.
 func TestNumberIsNotChecked(t *testing.T) {
 	b := goldenBaseline("t/1", 0)
+	rank := calibrate.Rank{Runs: 300, Scores: []float64{4, 3}, Above: []float64{0, 9}}
+	b.ByClass = &ByClass{KnownAgent: rank, NewAgent: rank, NewPopulation: calibrate.Populations{Groups: map[string]calibrate.Rank{"g": rank}}}
 	n := 0
 	eachNumber(reflect.ValueOf(b), "", func(at string, set func(float64)) {
 		n++

@@ -233,7 +233,7 @@ class Order:
         for who in (g, a):
             if self.pairs[who, before]:
                 p = (self.pairs[who, before, e] + 5 * p) / (self.pairs[who, before] + 5)
-        q = (self.single[g, e] + .5) / (self.total[g] + .5 * max(1, len(self.names[group])) + .5)
+        q = (self.single[g, e] + .5) / (self.total[g] + .5 * max(1, len(self.names.get(group, ()))) + .5)
         return math.log(.02 + .98 * max(q, 1e-4) / max(p, 1e-6)) if p < q else math.log(.02 + .98 * q / p)
 
 
@@ -350,12 +350,138 @@ def wilson():
     return out
 
 
+STRANGER_RATE = dict(repeat=.16, retry=.0035, delete=.01)
+LLR = lambda p, p1: math.log(p1 / p)
+STRANGER = dict(repeats=(5.8 * LLR(.16, .98), 11.8 * LLR(.16, .98)), identical_calls=(4.5, 8.5), new_calls_on_route=(9.5, 12.5),
+                deletions=(1.3 * LLR(.01, .5), 2.4 * LLR(.01, .5)), failing_retries=(1.9 * LLR(.0035, .9), 3.4 * LLR(.0035, .9)),
+                failing_retries_slow=(12, 30), bytes_out=(9, 11.5), distinct_calls=(8, 15))
+EVIDENCE = ("errors", "new_resources", "new_resources_slow", "unusual_order", "changes_of_route", "rare_writes")
+ANCHORS = {s[0]: s[3:] for s in STATISTICS} | OTHERS
+
+
+CUSUMS = [s[0] for s in STATISTICS]
+
+
+def visits(name):
+    """What a CUSUM is multiplied by at an unknown API so that the anchors of known agents fit; evidence does not add up there."""
+    return 0 if name in EVIDENCE else ANCHORS[name][1] / STRANGER.get(name, ANCHORS[name])[1]
+
+
+def on_scale(name, x, strange, visitor):
+    anchors = STRANGER if strange and not (visitor and name in CUSUMS) else {}
+    v = anchored(x, *anchors.get(name, ANCHORS[name]), 5 if name == "rare_writes" else 0)
+    return min(v, 1.25 * L10) if strange and name in EVIDENCE else v
+
+
+def between_populations(runs, amount, least):
+    """Mean and standard deviation of a log amount in a population that is not among the runs': moments within and between groups."""
+    logs = [np.log([amount(r) for r in runs if r["group"] == g]) for g in sorted({r["group"] for r in runs})]
+    means = np.array([x.mean() for x in logs])
+    n = len(means)
+    between = (3 * math.log(2) ** 2 + ((means - means.mean()) ** 2).sum()) / (2 + n)
+    return means.mean(), max(math.sqrt(np.mean([x.var() for x in logs]) + between * (1 + 1 / n)), least)
+
+
+def score_by_class(train, rates, order, run):
+    """Like score, with strangers: an agent of fewer than 20 runs whose group has fewer than 100, and whoever calls an API that
+    the group has not used. A statistic is raised at the calls that count for it, on the scale of the class at that call."""
+    group, name = run["group"], run["agent"]
+    peers = [r for r in train if r["group"] == group]
+    new_population = sum(r["agent"] == name for r in train) < 20 and len(peers) < 100
+    used_apis = {c["route"] for r in peers for c in r["calls"]}
+    sizes_of = dict(calls=(lambda r: len(r["calls"]), .35), bytes_out=(lambda r: sum(c["bytes"] for c in r["calls"]) + 1, .6),
+                    writes=(lambda r: sum(c["write"] for c in r["calls"]) + 1, .35))
+    amounts = {k: (length_of(train, group, name, *of), between_populations(train, *of)) for k, of in sizes_of.items()}
+    finals, fresh = {}, [(r["group"], e, max([x[0] for x, c in zip(counts(r), r["calls"]) if c["route"] == e])) for r in train for e in {c["route"] for c in r["calls"]}]
+    for who in (name, None):
+        finals[who] = dict(identical_calls=finals_of(train, lambda r: max(seen for _, seen in trials(r)), group, who),
+                           distinct_calls=finals_of(train, lambda r: counts(r)[-1][1], group, who), changes_of_route=finals_of(train, lambda r: counts(r)[-1][2], group, who))
+    top = dict.fromkeys([s[0] for s in STATISTICS] + list(OTHERS), 0.)
+    w, w_order, before, total, rows = dict.fromkeys(top, 0.), 0., None, 0., []
+    used, named, given, written, most, most_new = collections.Counter(), set(), 0, 0, 0, 0
+    known = {x for r in peers for q in r["calls"] for x in q["resources"]}
+    tail = lambda x, of: float(-norm.logsf((math.log(x) - of[0]) / of[1]))
+    for i, (c, (t, seen), (new, distinct, switches, _)) in enumerate(zip(run["calls"], trials(run), counts(run))):
+        e = c["route"]
+        unknown_api = c["api"] - 1 not in used_apis
+        strange, who, visitor = new_population or unknown_api, None if unknown_api else name, unknown_api and not new_population
+        raised = {}
+
+        def reach(stat, x):
+            top[stat] = max(top[stat], x)
+            raised[stat] = top[stat]
+
+        for stat, ev, p1, _, _ in STATISTICS:
+            if ev not in t:
+                continue
+            z, hit = t[ev]
+            p = STRANGER_RATE[ev] if strange and ev in STRANGER_RATE else rates.rate(group, who, e, ev, z)
+            if hit or p1 < .5:
+                p1 = max(p1, min(.99, 1.5 * p))
+            if p1 > p:
+                w[stat] = max(0., w[stat] + (visits(stat) if visitor else 1) * (math.log(p1 / p) if hit else math.log((1 - p1) / (1 - p))))
+            reach(stat, w[stat])
+        most, most_new = max(most, seen), max(most_new, new)
+        if not strange:
+            reach("identical_calls", minus_log_survival(seen, *finals[who]["identical_calls"]))
+            levels = [[n for *_, n in fresh], [n for g, _, n in fresh if g == group], [n for g, x, n in fresh if (g, x) == (group, e)]]
+            reach("new_calls_on_route", minus_log_survival(new, *levels))
+        reach("distinct_calls", minus_log_survival(distinct, *finals[who]["distinct_calls"]))
+        reach("changes_of_route", minus_log_survival(switches, *finals[who]["changes_of_route"]))
+        if c["write"] and not used[e] and not visitor:
+            v = -math.log((sum(any(x["route"] == e for x in r["calls"]) for r in peers) + .3) / (len(peers) + 1))
+            targets = [r for r in c["resources"] if r not in named]
+            reach("rare_writes", top["rare_writes"] + v * (1.5 if known and targets and targets[0] not in known else 1))
+        named |= set(c["resources"])
+        used[e] += 1
+        given, written = given + c["bytes"], written + c["write"]
+        for stat, x in (("calls", i + 1), ("bytes_out", given + 1), ("writes", written + 1)):
+            reach(stat, tail(x, amounts[stat][strange]))
+        if used[e] > 1:
+            reach("calls_on_route", tail(used[e] - .5, route_count(train, group, who, e)))
+        if not visitor:
+            w_order = max(0., w_order + order.step(group, who, before, e))
+            reach("unusual_order", w_order)
+        before = e
+        now = dict(top)
+        if strange:
+            now["identical_calls"] = raised["identical_calls"] = min(most, top["repeats"] / LLR(.16, .98) / (visits("repeats") if visitor else 1) + .6)
+            now["new_calls_on_route"] = raised["new_calls_on_route"] = most_new
+        total = max([total] + [on_scale(k, x, strange, visitor) for k, x in raised.items()])
+        rows.append([float(f"{x:.12g}") for x in [*now.values(), total]] + [int(strange)])
+    return rows
+
+
+def apart(i, wild=None, group=None, agent=None, change=lambda k, c: c):
+    """A run of a generator of its own: the other runs stay what they were."""
+    global rng, sizes
+    was = rng, sizes
+    rng = sizes = strange_rng
+    run = make_run(i, wild)
+    rng, sizes = was
+    calls = [change(k, dict(c, api=c["route"] + 1)) for k, c in enumerate(run["calls"])]
+    return dict(run, group=group or run["group"], agent=agent or run["agent"], calls=calls)
+
+
 train = [make_run(i) for i in range(160)]
 test = [make_run(200 + i, w) for i, w in enumerate([None, None, None, "loop", "sweep", "retry", "destroy", "exfil", "flood", "scatter"])]
 test[2] = dict(test[2], agent="billing/never-seen", group="billing")
 rates = Rates(train)
 ORDER = Order(train)
+WILD = ["loop", "sweep", "retry", "destroy", "exfil", "flood", "scatter"]
+strange_rng = np.random.default_rng(20261129)
+away = lambda c: dict(c, route=c["route"] + 50, api=c["route"] + 51)  # to an API that nobody has used
+more = [apart(1000 + i, group="billing", agent=f"billing/a{i % 3 * 2}") for i in range(45)]
+strangers = [apart(2000 + i, x, "logistics", "logistics/x") for i, x in enumerate([None, None] + WILD)]
+strangers += [apart(2100 + i, x, "support", "support/a1") for i, x in enumerate([None, "loop", "retry", "sweep"])]
+strangers += [apart(2200 + i, x, "billing", "billing/a0", lambda k, c: away(c) if k % 3 == 1 else c) for i, x in enumerate([None] + WILD)]
+strangers += [apart(2300 + i, x, "billing", "billing/a0", lambda k, c: away(c) if k > 6 else c) for i, x in enumerate(WILD)]
+strangers += [apart(2400 + i, x, "billing", "billing/a0", lambda k, c: dict(c, route=c["route"] + 20) if k % 4 == 2 else c) for i, x in enumerate([None, "loop"])]
+strangers += [apart(2500, "destroy", "billing", "billing/never-seen"), apart(2501, "loop", "", "", lambda k, c: away(c) if k % 2 else c)]
+by_class = dict(train=more, test=strangers, scores=[])
 z = [-9, -5.1, -5, -1, 0, .5, 3, 5, 10, 29.9, 30, 30.1, 60, 1000]
+acquainted = train + more
+by_class["scores"] = [score_by_class(acquainted, again, after, r) for again, after in [(Rates(acquainted), Order(acquainted))] for r in strangers]
 json.dump(dict(
     train=train, test=test, statistics=[s[0] for s in STATISTICS] + list(OTHERS), across=across(train, test, "billing", "billing/a0"), scores=[score(train, rates, r) for r in test],
-    tail=[[x, float(-norm.logsf(x))] for x in z], calibration=calibration(), wilson=wilson()), open("reference.json", "w"), separators=(",", ":"))
+    by_class=by_class, tail=[[x, float(-norm.logsf(x))] for x in z], calibration=calibration(), wilson=wilson()), open("reference.json", "w"), separators=(",", ":"))

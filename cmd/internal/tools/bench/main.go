@@ -1,7 +1,8 @@
 // Command bench measures the whole path on this machine: Envoy JSON waiting on
 // the embedded broker, through ingest, detect and store in one process, into
 // the embedded engine; then ClickHouse's own Kafka engine on the same topic,
-// for comparison. It prints figures and ratios, and does not judge them.
+// for comparison. It prints figures and ratios, and does not judge them; only
+// -soak says whether what it measured was flat.
 package main
 
 import (
@@ -15,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -24,32 +26,83 @@ import (
 )
 
 func main() {
+	serveHistoryEngine()
 	n := flag.Int("n", 1_000_000, "records")
 	agents := flag.Int("agents", 10_000, "agents")
 	runs := flag.Int("runs", 3, "runs; the medians are what counts")
 	peer := flag.Bool("peer", true, "run ClickHouse's own Kafka engine on the same topic, too")
 	scored := flag.Bool("scored", true, "learn a baseline from a tenth of the agents first, so that every call is scored")
 	binary := flag.String("flyball", "bin/flyball", "the binary to measure")
+	var past historyOptions
+	flag.IntVar(&past.calls, "history", 0, "fill an engine with so many calls of 30 days, and measure every question, and nothing else")
+	flag.StringVar(&past.dir, "data", "", "with -history: folder of the engine's data; default: a new one, which is removed")
+	flag.DurationVar(&past.patience, "patience", 20*time.Second, "with -history: longest time for one question")
+	flag.BoolVar(&past.prototype, "prototype", false, "with -history: measure the candidate tables, too")
+	flag.Func("only", "with -history: expression of the names of the questions to ask", func(s string) (err error) {
+		past.only, err = regexp.Compile(s)
+		return err
+	})
 	invented := flag.String("flood", "", "measure a flood of invented \"agents\" or \"runs\" beside ordinary traffic, and nothing else")
+	backlogs := flag.Bool("flat", false, "measure backlogs of 0.2, 0.8 and 4 million records, one long run an agent, and nothing else")
+	o := soakOptions{every: 10 * time.Second}
+	flag.DurationVar(&o.duration, "soak", 0, "measure ordinary runs at -rate for so long, and nothing else; exit status 1: not shown to be flat")
+	flag.IntVar(&o.traffic.rate, "rate", 3000, "-soak: calls a second")
+	flag.IntVar(&o.traffic.agents, "soak-agents", 112, "-soak: agents")
+	flag.IntVar(&o.traffic.calls, "soak-calls", 8, "-soak: calls of a run, on average")
+	flag.DurationVar(&o.traffic.pause, "soak-pause", 4500*time.Millisecond, "-soak: time between two calls of a run, on average")
+	flag.DurationVar(&o.gap, "gap", time.Minute, "-soak: detect.run_gap, session_gap and conversation_gap")
+	flag.DurationVar(&o.lateness, "lateness", 5*time.Minute, "-soak: detect.lateness")
+	flag.BoolVar(&o.restart, "restart", false, "-soak: stop and start the process in the middle")
+	flag.StringVar(&o.profiles, "profiles", "", "-soak: folder for CPU, heap and allocation profiles, taken after the last row")
+	flag.IntVar(&o.past, "past", 100_000, "-soak: calls to learn from; 0: none")
 	flag.Parse()
-	if *invented != "" {
-		if err := flood(*binary, *invented, *n, *agents, max(*runs, 3)); err != nil {
-			fmt.Fprintln(os.Stderr, "bench:", err)
+	switch {
+	case past.calls > 0:
+		exitOn(measureHistory(past))
+		return
+	case *invented != "":
+		exitOn(flood(*binary, *invented, *n, *agents, max(*runs, 3)))
+		return
+	case o.duration > 0:
+		ok, err := soak(*binary, o)
+		exitOn(err)
+		if !ok {
 			os.Exit(1)
+		}
+		return
+	case *backlogs:
+		// The same baseline for all of them.
+		for i, size := range []int{200_000, 800_000, 4_000_000} {
+			exitOn(once(*binary, size, *agents, pastOf(*scored, 200_000), false, i))
 		}
 		return
 	}
 	for i := range *runs {
-		if err := once(*binary, *n, *agents, *peer, *scored, i); err != nil {
-			fmt.Fprintln(os.Stderr, "bench:", err)
-			os.Exit(1)
-		}
+		exitOn(once(*binary, *n, *agents, pastOf(*scored, *n), *peer, i))
+	}
+}
+
+// pastOf is how many calls are learned from before n are scored.
+func pastOf(scored bool, n int) int {
+	if !scored {
+		return 0
+	}
+	return n / 10
+}
+
+func exitOn(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(2)
 	}
 }
 
 type setup struct {
 	dir, config                                      string
 	kafka, clickhouse, control, check, grpc, metrics int
+	profiles                                         string // ", profiles: true" or empty: versions before do not know the key
+	more                                             string // further lines of the configuration
+	stored                                           int    // calls that were stored before a measurement
 }
 
 func (s *setup) choosePorts() error {
@@ -72,9 +125,9 @@ kafka:
 clickhouse: {listen: "127.0.0.1:%d"}
 control: {listen: "127.0.0.1:%d"}
 check: {listen: "127.0.0.1:%d", grpc: "127.0.0.1:%d"}
-metrics: {listen: "127.0.0.1:%d"}
+metrics: {listen: "127.0.0.1:%d"%s}
 learn: {quarantine: 0s, every: 100h}
-`, s.dir, s.kafka, inputs, s.clickhouse, s.control, s.check, s.grpc, s.metrics)
+%s`, s.dir, s.kafka, inputs, s.clickhouse, s.control, s.check, s.grpc, s.metrics, s.profiles, s.more)
 	return os.WriteFile(s.config, []byte(text), 0o600)
 }
 
@@ -127,15 +180,20 @@ func (s *setup) sql(q string) (string, error) {
 }
 
 func (s *setup) count(q string) int {
-	t, err := s.sql(q)
-	if err != nil {
-		return 0
-	}
-	n, _ := strconv.Atoi(t)
+	n, _ := s.countStrictly(q)
 	return n
 }
 
-func once(binary string, n, agents int, peer, scored bool, seed int) error {
+func (s *setup) countStrictly(q string) (int, error) {
+	t, err := s.sql(q)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(t)
+}
+
+// once measures a backlog of n records, with a baseline of learned calls (0: none).
+func once(binary string, n, agents, learned int, peer bool, seed int) error {
 	s, done, err := newSetup()
 	if err != nil {
 		return err
@@ -150,8 +208,8 @@ func once(binary string, n, agents int, peer, scored bool, seed int) error {
 		return err
 	}
 	size, err := fill(s.kafka, "gw", n, agents, uint64(seed))
-	if err == nil && scored {
-		_, err = fill(s.kafka, "past", n/10, agents/10, uint64(seed)+1000)
+	if err == nil && learned > 0 {
+		_, err = fill(s.kafka, "past", learned, agents/10, uint64(seed)+1000)
 	}
 	if err == nil && peer {
 		// Before Flyball: its janitor deletes what its readers have read.
@@ -162,8 +220,8 @@ func once(binary string, n, agents int, peer, scored bool, seed int) error {
 		return err
 	}
 	past := 0
-	if scored {
-		if past, err = s.learn(binary, n/10); err != nil {
+	if learned > 0 {
+		if past, err = s.learn(binary, learned); err != nil {
 			return err
 		}
 	}
@@ -177,8 +235,8 @@ func once(binary string, n, agents int, peer, scored bool, seed int) error {
 	child := children(cmd.Process.Pid)
 	began, cpu0, engine0 := time.Now(), cpu(cmd.Process.Pid), cpu(child...)
 	for s.count("SELECT count() FROM flyball.calls_store") < past+n {
-		if time.Since(began) > 10*time.Minute {
-			return fmt.Errorf("only %d of %d stored after 10 minutes", s.count("SELECT count() FROM flyball.calls_store")-past, n)
+		if time.Since(began) > 20*time.Minute {
+			return fmt.Errorf("only %d of %d stored after 20 minutes", s.count("SELECT count() FROM flyball.calls_store")-past, n)
 		}
 		time.Sleep(200 * time.Millisecond)
 	}
