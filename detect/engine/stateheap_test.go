@@ -131,7 +131,7 @@ func BenchmarkOpenRuns(b *testing.B) {
 func TestOpenRunIsLarge(t *testing.T) {
 	body := readers()
 	for quiet, most := range map[bool]int{false: 4096, true: 2560} {
-		const runs = 4000
+		const runs = 5000
 		bytes, objects := heapOf(func() any { return openRuns(runs, body, true, quiet) })
 		t.Logf("quiet %v: %d bytes, %.1f objects a run", quiet, bytes/runs, float64(objects)/runs)
 		if bytes/runs > most {
