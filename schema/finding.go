@@ -174,9 +174,10 @@ type Finding struct {
 
 	// Score is the run's score. ExpectedRate is the share of clean runs that reach it (a
 	// calibrated tail probability). ExpectedOf names the runs from which the rate is computed:
-	// own (the agent's), peers, everybody, people (sessions of the tenant's people), or tail (the
-	// fitted tail, if none of them reached the score). nothing_learned: there are none, and the rate
-	// is 0 without a meaning.
+	// own (the agent's), peers, everybody, people (sessions of the tenant's people), populations
+	// (for a stranger: groups that were left out, each scored by a baseline that did not know it), or
+	// tail (the fitted tail, if none of them reached the score). nothing_learned: there are none, or too
+	// few groups, and the rate is 0 without a meaning.
 	Score        float64 `json:"score"`
 	ExpectedRate float64 `json:"expected_rate"`
 	ExpectedOf   string  `json:"expected_of,omitempty"`

@@ -4,8 +4,8 @@ package schema
 // agent is a known one.
 type Learned struct {
 	Acquaintance Acquaintance `json:"acquaintance"`
-	// Uncalibrated is the named reason why the class has no thresholds of its own; empty: it has. A new population
-	// without them never trips.
+	// Uncalibrated is the named reason why the class has no thresholds of its own; empty: it has. A stranger without
+	// them never trips, unless the baseline is of an earlier release.
 	Uncalibrated string `json:"uncalibrated,omitempty"`
 	Runs         uint64 `json:"runs"`        // of the agent
 	RunsNeeded   uint64 `json:"runs_needed"` // of a known agent

@@ -214,7 +214,7 @@ func TestQuestionIsOnePageAndItsAnswerAnother(t *testing.T) {
 // A page says how well the caller was known: for a stranger, what is unusual may only be new.
 func TestPageHidesThatTheCallerIsAStranger(t *testing.T) {
 	for class, want := range map[schema.Acquaintance]string{
-		schema.NewPopulation:          "a stranger: nobody has learned this population yet, or none of its peers has used this API",
+		schema.NewPopulation:          "a stranger: nobody has learned this population yet",
 		schema.KnownAgent:             "known: it is compared with its own past",
 		schema.AcquaintanceUnrecorded: "",
 	} {
@@ -227,6 +227,20 @@ func TestPageHidesThatTheCallerIsAStranger(t *testing.T) {
 		text, err := json.Marshal(p)
 		if err != nil || strings.Contains(string(text), `"acquaintance":"`+class.String()+`"`) != (want != "") {
 			t.Errorf("%s, %v", text, err)
+		}
+	}
+}
+
+// The rate of a stranger's finding is that of other populations, and where nothing was learned there is none.
+func TestPageClaimsARateOfAStrangersOwnRuns(t *testing.T) {
+	for of, want := range map[string]string{
+		"populations":     "rarer than 1 in 750 clean runs of groups that were left out of learning",
+		"nothing_learned": "how rare it is in clean runs is not known: nothing learned",
+	} {
+		e := found(1, schema.LevelTrip, schema.FindingOpen)
+		e.Finding.ExpectedRate, e.Finding.ExpectedOf, e.Finding.ExpectedRuns = 0, of, 750
+		if p, ok := NewFold(everything).Apply(e, 10*second); !ok || p.Rarity != want {
+			t.Errorf("%s: %v %q, want %q", of, ok, p.Rarity, want)
 		}
 	}
 }

@@ -100,7 +100,7 @@ func (i *open) page(kind Kind, because, cause string, at int64) Page {
 		Family: f.Family, Level: f.Level, Was: i.paged, Mode: i.mode, Summary: schema.Chat(f.Summary),
 		RunID: f.RunID, RunKey: f.RunKey, AgentID: f.AgentID, CredentialID: f.CredentialID,
 		ExpectedRate: f.ExpectedRate, ExpectedOf: f.ExpectedOf, ExpectedRuns: f.ExpectedRuns,
-		Acquaintance: f.Acquaintance, Caller: wording.Caller(f.Acquaintance),
+		Acquaintance: f.Acquaintance, Caller: wording.Acquaintance(f.Acquaintance),
 		Contributions: f.Evidence[:min(len(f.Evidence), 3)], Exposure: f.Exposure, Touched: f.Touched,
 		ResolveRule: resolveRule, OpenedAt: utc(f.OpenedAt), At: utc(at)}
 	if f.ExpectedOf != "" || f.ExpectedRate != 0 {

@@ -19,9 +19,7 @@ import (
 type acquaintances struct {
 	learned *query.LearnedAgents
 	peers   map[string]*schema.Learned // any agent of each peer group
-	// uncalibrated is why classes have no thresholds of their own, for the classes that have agents.
-	uncalibrated map[schema.Acquaintance]string
-	now          time.Time // end of the period in which runs are counted
+	now     time.Time                  // end of the period in which runs are counted
 }
 
 // knownAgents reads how well the newest baseline knows agents. If that is not known, it prints why and returns nil.
@@ -46,8 +44,7 @@ func readAcquaintances(r *request) (*acquaintances, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &acquaintances{peers: map[string]*schema.Learned{}, now: r.now,
-		uncalibrated: map[schema.Acquaintance]string{schema.NothingLearned: baseline.WhyNothingLearned}}
+	out := &acquaintances{peers: map[string]*schema.Learned{}, now: r.now}
 	if !r.until.IsZero() && r.until.Before(r.now) {
 		out.now = r.until
 	}
@@ -55,7 +52,7 @@ func readAcquaintances(r *request) (*acquaintances, error) {
 		return nil, err
 	}
 	for _, l := range out.learned.Agents {
-		out.peers[l.Group], out.uncalibrated[l.Acquaintance] = &l.Learned, l.Uncalibrated
+		out.peers[l.Group] = &l.Learned
 	}
 	if len(out.learned.Agents) == 0 {
 		out.learned.Quarantine = time.Duration(c.Learn.Quarantine)
@@ -86,7 +83,10 @@ func (a *acquaintances) of(s *sighting) *schema.Learned {
 		rate.Runs, rate.Pending, rate.First = s.runs, s.runs, s.first.UnixNano()
 	}
 	l := baseline.LearnedOfNewcomer(a.learned.Runs, group, a.peers[group], rate)
-	l.Uncalibrated = a.uncalibrated[l.Acquaintance]
+	l.Uncalibrated = a.learned.Uncalibrated[l.Acquaintance]
+	if l.Acquaintance == schema.NothingLearned { // there is no version that could say it
+		l.Uncalibrated = baseline.WhyNothingLearned
+	}
 	return &l
 }
 
@@ -132,8 +132,12 @@ func guardStranger(u *query.StartRow, c config.Config, manifests *manifest.Store
 		}
 		*list = append(*list, word)
 	}
-	if u.Learned.Acquaintance != schema.NothingLearned { // without a baseline no run is scored
-		u.GuardedBy = append(u.GuardedBy, wording.GuardRepeats, wording.GuardRetries, wording.GuardIrreversible, wording.GuardResources)
+	if u.Learned.Acquaintance != schema.NothingLearned { // without a baseline no score reaches a level
+		list := &u.GuardedBy
+		if baseline.NeverTrips(u.Learned) {
+			list = &u.AlertsOnly
+		}
+		*list = append(*list, wording.GuardRepeats, wording.GuardRetries, wording.GuardIrreversible, wording.GuardResources)
 	}
 	if manifests != nil {
 		m, _ := manifests.ForAgent("", u.AgentID, schema.TrustVerified)

@@ -82,14 +82,17 @@ func listings() map[string]struct {
 		},
 		{"~stranger", "asserted", "header", "", uint64(0), []string{}, uint64(0), last, last, uint64(1), uint64(3), uint64(0), "agent"}}}
 	baselines := fakeAnswer{in: "argMax(state, version)", rows: [][]any{{"billing/bot", "active"}}}
+	uncalibrated := `{"new_population":"few_populations","nothing_learned":"nothing_learned"}`
 	learned := fakeAnswer{in: "JSONExtractRaw(body, 'learned')", rows: [][]any{
 		{"billing/bot", "known_agent", uint64(40), int64(24 * time.Hour), last.UnixNano(), `{"acquaintance":"known_agent","runs":40,
-"runs_needed":20,"group":"billing","peer_runs":75,"peer_runs_needed":60,"peer_agents":2,"peer_agents_needed":2,"wait_runs":0,"wait_days":0}`},
+"runs_needed":20,"group":"billing","peer_runs":75,"peer_runs_needed":60,"peer_agents":2,"peer_agents_needed":2,"wait_runs":0,"wait_days":0}`,
+			uncalibrated},
 		{"cloud/audit", "new_population", uint64(5), int64(24 * time.Hour), last.UnixNano(), `{"acquaintance":"new_population","uncalibrated":"few_populations","runs":5,
 "runs_needed":20,"group":"cloud","peer_runs":5,"peer_runs_needed":60,"peer_agents":0,"peer_agents_needed":2,"pending_runs":3,
-"wait_runs":15,"wait_days":4.5}`}}}
+"wait_runs":15,"wait_days":4.5}`, uncalibrated}}}
+	onlyKnown := fakeAnswer{in: learned.in, rows: learned.rows[:1]}
 	earlier := fakeAnswer{in: "JSONExtractRaw(body, 'learned')", rows: [][]any{
-		{"billing/bot", "", uint64(40), int64(24 * time.Hour), last.UnixNano(), ``}}}
+		{"billing/bot", "", uint64(40), int64(24 * time.Hour), last.UnixNano(), ``, ``}}}
 	shared := fakeAnswer{
 		in:   "agent_source != 'credential'",
 		rows: [][]any{{"key-1", uint64(40), last, []string{"billing/bot", "other/bot", "third/bot", "fourth/bot"}}},
@@ -97,6 +100,8 @@ func listings() map[string]struct {
 	start := fakeAnswer{in: "reversibility_source IN ('operator', 'openapi')) = n", rows: [][]any{
 		{"billing/bot", "verified", "POST", "/refunds", "", "pay", uint64(30), uint64(4), last, false},
 		{"billing/bot", "verified", "", "", "delete_customer", "delete", uint64(2), uint64(1), last, true}}}
+	newcomer := fakeAnswer{in: start.in, rows: [][]any{
+		{"cloud/audit", "verified", "DELETE", "/pods/{id}", "", "delete", uint64(9), uint64(2), last, true}}}
 	coverage := fakeAnswer{in: "AS never,", rows: [][]any{
 		{"billing/bot", "envoy-1", uint64(10), uint64(4), uint64(1), uint64(5), last, last},
 		{"", "nginx-1", uint64(2), uint64(0), uint64(2), uint64(0), last, at("1970-01-01 00:00:00")}}}
@@ -347,7 +352,8 @@ func listings() map[string]struct {
 				last,
 				false,
 			}}}}},
-		"start-here": {args: []string{"start-here"}, db: fakeDB{start, coverage, learned}, api: armed},
+		"start-here":          {args: []string{"start-here"}, db: fakeDB{start, coverage, learned}, api: armed},
+		"start-here-newcomer": {args: []string{"start-here"}, db: fakeDB{newcomer, coverage, onlyKnown}, api: armed},
 		"start-here-nothing-learned": {args: []string{"start-here", "--until", "2026-11-20T10:10:00Z"}, db: fakeDB{start, coverage, agents},
 			api: armed},
 		"start-here-earlier-release": {args: []string{"start-here"}, db: fakeDB{start, coverage, earlier}, api: armed},

@@ -38,13 +38,27 @@ func findingsFrame(rows []query.Finding, limit int) *data.Frame {
 		text("state", func(f *row) string { return f.State }),
 		text("family", func(f *row) string { return f.Family }),
 		text("agent", func(f *row) string { return f.AgentID }),
-		text("caller", func(f *row) string { return wording.CallerOf(f.Acquaintance) }).describedAs("how well the baseline knew it"),
+		text("caller", func(f *row) string { return wording.AcquaintanceOf(f.Acquaintance) }).describedAs("how well the baseline knew it"),
 		text("what happened", func(f *row) string { return f.Summary }),
-		number("expected rate", func(f *row) float64 { return f.ExpectedRate }).describedAs("share of clean runs that come this far"),
+		optional("expected rate", expectedRate).describedAs("share of clean runs that come this far; empty: not known"),
+		text("clean runs", func(f *row) string { return wording.ShortRate(f.ExpectedRate, cleanOf(f)) }).describedAs(
+			"the expected rate as far as clean runs can show it"),
 		number("calls since onset", func(f *row) uint64 { return f.Exposure.Calls }),
 		number("irreversible", func(f *row) uint64 { return f.Exposure.Irreversible }),
 		text("run", func(f *row) string { return f.RunID }),
 	)
+}
+
+func cleanOf(f *query.Finding) wording.Clean {
+	return wording.Clean{Of: f.ExpectedOf, Runs: f.ExpectedRuns}
+}
+
+// expectedRate returns the expected rate of a finding; nil: it has none.
+func expectedRate(f *query.Finding) *float64 {
+	if !wording.RateKnown(f.ExpectedRate, cleanOf(f)) {
+		return nil
+	}
+	return &f.ExpectedRate
 }
 
 func breakersFrame(rows []query.BreakerChange, limit int) *data.Frame {

@@ -180,7 +180,23 @@ func TestFindingHidesThatTheCallerIsAStranger(t *testing.T) {
 	f := findingsFrame([]query.Finding{{Acquaintance: "new_population"}, {}}, 5)
 	caller, _ := f.FieldByName("caller")
 	if caller == nil ||
-		caller.At(0) != "a stranger: nobody has learned this population yet, or none of its peers has used this API" || caller.At(1) != "" {
+		caller.At(0) != "a stranger: nobody has learned this population yet" || caller.At(1) != "" {
 		t.Errorf("%v", caller)
+	}
+}
+
+// A rate of 0 is the rarest possible. Where nothing was learned, and for findings of a rule, there is none.
+func TestFindingWithoutARateIsTheRarest(t *testing.T) {
+	f := findingsFrame([]query.Finding{{ExpectedOf: "nothing_learned"}, {}, {ExpectedOf: "populations", ExpectedRuns: 750},
+		{ExpectedOf: "own", ExpectedRuns: 2500, ExpectedRate: .004}}, 5)
+	rate, _ := f.FieldByName("expected rate")
+	clean, _ := f.FieldByName("clean runs")
+	if rate == nil || clean == nil {
+		t.Fatal("a field is missing")
+	}
+	for i, want := range []string{"nothing learned", "-", "< 1 in 750", "1 in 250"} {
+		if got := rate.At(i).(*float64); (got == nil) != (i < 2) || clean.At(i) != want {
+			t.Errorf("row %d: rate %v, %q, want %q", i, got, clean.At(i), want)
+		}
 	}
 }

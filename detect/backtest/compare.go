@@ -13,19 +13,23 @@ import (
 
 // Trip is the first decision that a configuration would have made on a run.
 type Trip struct {
-	RunID   string       `json:"run_id"`
-	AgentID string       `json:"agent_id,omitempty"`
-	Family  string       `json:"family"`
-	Level   string       `json:"level"` // alert, trip
-	At      time.Time    `json:"at"`    // event time of the call
-	Call    uint64       `json:"call"`  // number of the call in the run, from 1
-	Score   float64      `json:"score"`
-	Action  string       `json:"action"`
-	Scope   schema.Scope `json:"scope"`
-	Mode    string       `json:"mode"` // armed, observe
-	Why     string       `json:"why"`  // the named reason for scope and mode
-	Rule    string       `json:"rule"`
-	Verdict string       `json:"verdict,omitempty"` // a person's label: true, benign, test; absent: none
+	RunID   string    `json:"run_id"`
+	AgentID string    `json:"agent_id,omitempty"`
+	Family  string    `json:"family"`
+	Level   string    `json:"level"` // alert, trip
+	At      time.Time `json:"at"`    // event time of the call
+	Call    uint64    `json:"call"`  // number of the call in the run, from 1
+	Score   float64   `json:"score"`
+	// Acquaintance is the class of the run's agent, and Threshold the score above which the run trips by the thresholds
+	// of that class and of its peer group; absent: it never trips.
+	Acquaintance schema.Acquaintance  `json:"acquaintance"`
+	Threshold    schema.OptionalFloat `json:"trip_threshold,omitzero"`
+	Action       string               `json:"action"`
+	Scope        schema.Scope         `json:"scope"`
+	Mode         string               `json:"mode"` // armed, observe
+	Why          string               `json:"why"`  // the named reason for scope and mode
+	Rule         string               `json:"rule"`
+	Verdict      string               `json:"verdict,omitempty"` // a person's label: true, benign, test; absent: none
 	// Decisions is the number of decisions on the run, and Hardest the most severe action among them.
 	Decisions int    `json:"decisions"`
 	Hardest   string `json:"hardest_action"`
@@ -104,8 +108,11 @@ func (v *VerdictCounts) add(w schema.VerdictLabel) {
 type Side struct {
 	Configuration     string  `json:"configuration"`
 	FalseTripsPer1000 float64 `json:"false_trips_per_1000"`
-	Threshold         float64 `json:"trip_threshold"` // of the score
-	Trips             []*Trip `json:"trips"`
+	// Threshold is the score above which a run of an agent of the class ThresholdOf trips, if its peer group does not
+	// raise it. Trips of other classes have other thresholds.
+	Threshold   float64             `json:"trip_threshold"`
+	ThresholdOf schema.Acquaintance `json:"trip_threshold_of"`
+	Trips       []*Trip             `json:"trips"`
 	// Share is the share of runs with a decision, Low and High its 95 % interval.
 	Share    float64       `json:"share"`
 	Low      float64       `json:"share_low"`
@@ -213,6 +220,7 @@ func (s *side) report(runs int) Side {
 		Configuration:     s.Name,
 		FalseTripsPer1000: s.TripShare * 1000,
 		Threshold:         s.level,
+		ThresholdOf:       thresholdOf,
 		Trips:             s.trips,
 		Prevented:         s.armed,
 		IfArmed:           s.would,

@@ -209,6 +209,30 @@ func TestWhatATripWouldHavePrevented(t *testing.T) {
 	}
 }
 
+// The threshold of the report is that of one class, and a run is judged by that of its own.
+func TestThresholdOfABacktestIsOfNoClass(t *testing.T) {
+	bad := loop("bad", 7, time.Hour)
+	stranger := loop("stranger", 3, time.Hour)
+	stranger.agent = "nobody/knows"
+	body := taught(t)
+	c := newComparison(body, 1, configuration("present", func(r *policy.Rules) {
+		r.Graded = []policy.Rule{{Name: "alerts", Level: schema.LevelAlert, Action: schema.ActionThrottle}}
+	}))
+	read([]invented{bad, stranger}, c.judge)
+	c.decide()
+	s := c.reports()[0]
+	if s.ThresholdOf != schema.KnownAgent || s.Threshold != float64(tripThreshold(body.Levels(schema.KnownAgent, "", .001))) {
+		t.Errorf("the report has the threshold %v of %v", s.Threshold, s.ThresholdOf)
+	}
+	if len(s.Trips) != 2 || s.Trips[0].Acquaintance != schema.NewAgent || s.Trips[1].Acquaintance != schema.NewPopulation ||
+		!s.Trips[1].Threshold.IsZero() {
+		t.Fatalf("%+v", s.Trips)
+	}
+	if got, want := s.Trips[0].Threshold, tripThreshold(body.Levels(schema.NewAgent, "fleet", .001)); got != want {
+		t.Errorf("a run of a new agent trips above %v, and not %v", got, want)
+	}
+}
+
 func TestWhatEachActionStops(t *testing.T) {
 	bad := loop("bad", 7, time.Hour)
 	for action, want := range map[schema.Action]func(trip *Trip) uint64{

@@ -2,11 +2,13 @@ package backtest
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
 	"flyball/detect/learn"
 	"flyball/detect/model/baseline"
+	"flyball/detect/model/calibrate"
 	"flyball/detect/policy"
 	"flyball/detect/score"
 	"flyball/schema"
@@ -26,9 +28,14 @@ type moment struct {
 	in       policy.Input
 	call     uint64 // number of the call in the run, from 1
 	score    float64
+	class    schema.Acquaintance
+	trip     schema.OptionalFloat // score above which the run trips
 	verdict  schema.VerdictLabel
 	decision schema.Decision
 }
+
+// thresholdOf is the class of agents whose threshold a report has.
+const thresholdOf = schema.KnownAgent
 
 // side applies one configuration to the history. It reads the calls run by run, and decides after all calls were
 // read, because the scope of a decision depends on earlier trips of the actor's other runs.
@@ -54,7 +61,7 @@ func newSide(c Configuration, body *baseline.Baseline, p throttleRate) *side {
 		Configuration: c,
 		pace:          p,
 		held:          newHolds(),
-		level:         body.Threshold(schema.KnownAgent, "", c.TripShare),
+		level:         body.Levels(schema.KnownAgent, "", c.TripShare)[schema.LevelTrip-1],
 		uses:          policy.NewUsage(&c.Rules, score.Families[:]),
 		of:            map[string]*Trip{},
 	}
@@ -94,7 +101,8 @@ func (s *side) decide(run *score.RunScore, f score.Family, level schema.Level, c
 	d, ok := course.Decide(s.Rules, in)
 	switch {
 	case ok:
-		s.moments = append(s.moments, &moment{in: in, call: run.Calls(), score: run.Families[f], verdict: c.Verdict})
+		s.moments = append(s.moments, &moment{in: in, call: run.Calls(), score: run.Families[f], class: run.Acquaintance(),
+			trip: tripThreshold(run.Levels(s.TripShare)), verdict: c.Verdict})
 	case d.Why == policy.WhyException:
 		s.except(
 			Excepted{
@@ -109,6 +117,14 @@ func (s *side) decide(run *score.RunScore, f score.Family, level schema.Level, c
 			},
 		)
 	}
+}
+
+// tripThreshold returns the threshold of the level trip; unknown: no score reaches it.
+func tripThreshold(l calibrate.Levels) schema.OptionalFloat {
+	if t := l[schema.LevelTrip-1]; t < math.MaxFloat64 {
+		return schema.OptionalFloat(t)
+	}
+	return schema.Unknown
 }
 
 // except stores a finding that an exception covers: each finding once, with its latest level.
@@ -166,6 +182,10 @@ func (s *side) trip(m *moment) {
 			At:      time.Unix(0, d.At).UTC(),
 			Call:    m.call,
 			Score:   m.score,
+
+			Acquaintance: m.class,
+			Threshold:    m.trip,
+
 			Action:  d.Action.String(),
 			Scope:   d.Scope,
 			Mode:    d.Mode.String(),

@@ -5,7 +5,6 @@ import (
 
 	"flyball/detect/feature"
 	"flyball/detect/model/baseline"
-	"flyball/detect/model/scope"
 	"flyball/detect/score"
 	"flyball/detect/stitch"
 	"flyball/schema"
@@ -122,8 +121,7 @@ func (s *Set) Judge(r *stitch.Run, c *schema.Call, at schema.CallRef) (out Resul
 
 // score adds the call to the run's score and returns the row to be written, or nil.
 func (s *Set) score(r *stitch.Run, run *RunState, c *schema.Call, at schema.CallRef) *schema.Score {
-	who := run.comparedAs(r)
-	who.Task = scope.TrustedTaskType(run.declaredType(), r.TaskID, r.TaskTrust)
+	who := run.reference(r)
 	feature.Extract(c, &s.features)
 	before := run.Score
 	s.call.Step = run.Add(s.model, who, &s.features, c.Start, c.Reversibility)
@@ -149,6 +147,7 @@ func (s *Set) Close(r *stitch.Run, at schema.CallRef) []*schema.Finding {
 		return nil
 	}
 	s.closed = schema.Call{Start: r.LastAt}
+	run.Bind(s.model, run.reference(r)) // it was not since a restart
 	s.call.begin(s, r, run, &s.closed, at)
 	for _, d := range s.closing {
 		s.call.slot = d.slot

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"flyball/detect/model/baseline"
+	"flyball/detect/model/scope"
 	"flyball/detect/score"
 	"flyball/detect/stitch"
 	"flyball/schema"
@@ -71,6 +72,13 @@ func (r *RunState) comparedAs(run *stitch.Run) score.Reference {
 	r.agent, r.trust, r.kind = run.AgentID, run.AgentTrust, run.CallerKind
 	return score.Reference{Agent: baseline.AgentKey(run.AgentID, run.AgentTrust),
 		Group: baseline.PeerGroup(run.AgentID, run.CallerKind), Version: run.AgentVersion}
+}
+
+// reference returns what the run is compared as.
+func (r *RunState) reference(run *stitch.Run) score.Reference {
+	who := r.comparedAs(run)
+	who.Task = scope.TrustedTaskType(r.declaredType(), run.TaskID, run.TaskTrust)
+	return who
 }
 
 // Code implements stitch.Attachment.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ func populations(n int) *baseline.Baseline {
 			reader(random, func(route string, args uint64, write bool) {
 				method, path, _ := cutRoute(route)
 				route = method + " /" + group + path
-				c := feature.Input{Route: feature.RouteHash(route), API: feature.APIHash(route), Args: args, Result: args, Write: write, Bytes: 100}
+				c := feature.Input{Route: feature.RouteHash(route), API: apiOf(route), Args: args, Result: args, Write: write, Bytes: 100}
 				run.Features, run.Routes = append(run.Features, f.Add(&c)), append(run.Routes, route)
 			})
 			runs = append(runs, run)
@@ -45,6 +46,14 @@ func populations(n int) *baseline.Baseline {
 	body.Version = fmt.Sprint("default/", n)
 	made.of[n] = body
 	return body
+}
+
+// apiOf returns the API of a route by its name.
+func apiOf(route string) uint64 {
+	var in feature.Input
+	method, path, _ := strings.Cut(route, " ")
+	feature.Extract(&schema.Call{Method: method, RouteKey: path}, &in)
+	return in.API
 }
 
 var made struct {

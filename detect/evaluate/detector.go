@@ -37,11 +37,8 @@ func NewDetector(b *baseline.Baseline) *Detector {
 
 // Thresholds returns the scores above which a run of an agent alarms, by Levels.
 func (d *Detector) Thresholds(agent, group string) (out [len(Levels)]float64) {
-	class := d.Baseline.Acquaintance(agent, group)
-	for i, level := range Levels {
-		out[i] = d.Baseline.Threshold(class, group, level)
-	}
-	return out
+	levels := d.Baseline.Levels(d.Baseline.Acquaintance(agent, group), group, Levels[1])
+	return [len(Levels)]float64{levels[schema.LevelAlert-1], levels[schema.LevelTrip-1]}
 }
 
 // Scores returns the score of a run after each of its calls.

@@ -2,6 +2,7 @@ package evaluate
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ func populations(runs int) (out []*Labelled) {
 }
 
 func apiCall(route string, arg uint64, write bool) LabelledCall {
-	return LabelledCall{Route: route, Read: !write, Input: feature.Input{Route: feature.RouteHash(route), API: feature.APIHash(route),
+	return LabelledCall{Route: route, Read: !write, Input: feature.Input{Route: feature.RouteHash(route), API: apiOf(route),
 		Args: arg, Result: 300 + arg%50, Write: write, Resources: []uint64{feature.ResourceHash("", fmt.Sprint("order:", arg))}}}
 }
 
@@ -136,6 +137,14 @@ func TestNewVersionOfAKnownAgentIsAStranger(t *testing.T) {
 	if class := b.Acquaintance(baseline.VersionKey("g0/a9", "1"), "g0"); class != schema.NewAgent {
 		t.Errorf("a version of an agent that nobody knows: %v", class)
 	}
+}
+
+// apiOf returns the API of a route by its name.
+func apiOf(route string) uint64 {
+	var in feature.Input
+	method, path, _ := strings.Cut(route, " ")
+	feature.Extract(&schema.Call{Method: method, RouteKey: path}, &in)
+	return in.API
 }
 
 func TestNewApiBehindAKnownAgentIsKnown(t *testing.T) {

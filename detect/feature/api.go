@@ -1,6 +1,7 @@
 package feature
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
@@ -8,34 +9,18 @@ import (
 	"flyball/schema"
 )
 
-// APIHash returns the hash of the API to which a route's name (RouteName) belongs: of the first segment of the path of a
-// method and a path, or of the part of an operation before its first dot, slash or double underscore; a slash at its
-// beginning does not count. Gateways and tool servers put the services behind them under such names.
-func APIHash(name string) uint64 {
-	if _, path, ok := strings.Cut(name, " "); ok && strings.HasPrefix(path, "/") {
-		return hashFirstSegment(path)
+// APIName returns the API of a call: the API, MCP server or host that the source logs, else the first part of the route.
+// Callers behave differently on different APIs, and their calls to one say nothing about another.
+func APIName(c *schema.Call) string {
+	if name := cmp.Or(c.API, c.MCPServer, c.Host); name != "" {
+		return name
 	}
-	return hashOperation(name)
+	path := strings.TrimPrefix(cmp.Or(c.RouteKey, c.Route), "/")
+	if first, _, more := strings.Cut(path, "/"); more {
+		return first
+	}
+	return "/"
 }
 
-// apiHash returns APIHash of the name of a call's route.
-func apiHash(c *schema.Call) uint64 {
-	if c.Method != "" && strings.HasPrefix(c.RouteKey, "/") && !strings.Contains(c.Method, " ") {
-		return hashFirstSegment(c.RouteKey)
-	}
-	return APIHash(RouteName(c.Method, c.RouteKey, c.Operation))
-}
-
-func hashFirstSegment(path string) uint64 {
-	first, _, _ := strings.Cut(path[1:], "/")
-	return xxhash.Sum64String(first)
-}
-
-func hashOperation(name string) uint64 {
-	name = strings.TrimPrefix(name, "/")
-	if i := strings.IndexAny(name, "./"); i > 0 {
-		return xxhash.Sum64String(name[:i])
-	}
-	first, _, _ := strings.Cut(name, "__")
-	return xxhash.Sum64String(first)
-}
+// apiHash returns the hash of a call's API, which is never 0.
+func apiHash(c *schema.Call) uint64 { return max(xxhash.Sum64String(APIName(c)), 1) }

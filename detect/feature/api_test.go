@@ -6,46 +6,46 @@ import (
 	"flyball/schema"
 )
 
-// A baseline knows the APIs of its routes' names, and a call has fields. If the two differed, every call of a known agent
-// would be one to an unknown API.
-func TestAPIOfACallIsNotThatOfItsRoute(t *testing.T) {
-	for _, c := range []schema.Call{
-		{Method: "GET", RouteKey: "/shop/orders/{}"}, {Method: "GET", RouteKey: "/"}, {Method: "GET"}, {Method: "CONNECT", RouteKey: "host:443"},
-		{Method: "A B", RouteKey: "/shop"}, {Method: " ", RouteKey: "/shop"}, {Method: "R", RouteKey: "1"}, {},
-		{Operation: "get order"}, {Operation: "GET /shop/orders"}, {Operation: "shop.orders.get"}, {Operation: "shop__get"}, {Operation: "__x"},
-		{Operation: "/shop.v1.Orders/Get"}, {Operation: "/"}, {Operation: "."}, {Operation: " "}, {Operation: "search"},
-		{Method: "POST", RouteKey: "/shop.v1.Orders/Get", Operation: "ignored"},
+// A group of tools without a server is one API, or else every new tool would be an API that nobody knows.
+func TestEveryToolIsAnAPI(t *testing.T) {
+	for _, same := range [][2]schema.Call{
+		{{Operation: "send_money"}, {Operation: "get_balance"}},
+		{{Operation: "shop.orders.get"}, {Operation: "bank/accounts"}},
+		{{MCPServer: "bank", Operation: "send_money"}, {MCPServer: "bank", Operation: "get_balance"}},
+		{{Method: "GET", RouteKey: "/shop/orders/{}"}, {Method: "DELETE", RouteKey: "/shop/items"}},
+		{{Method: "GET", RouteKey: "/orders"}, {Method: "POST", RouteKey: "/admin"}},
+		{{Method: "GET", RouteKey: "/a/b", Host: "shop"}, {Method: "GET", RouteKey: "/c/d", Host: "shop"}},
+		{{API: "shop", Host: "one"}, {API: "shop", Host: "two"}},
+		{{Method: "GET", RouteKey: "/shop/{}"}, {Method: "GET", Route: "/shop/{id}"}},
 	} {
-		if got, want := apiHash(&c), APIHash(RouteName(c.Method, c.RouteKey, c.Operation)); got != want || got == 0 {
-			t.Errorf("%+v: %x, its route's %x", RouteName(c.Method, c.RouteKey, c.Operation), got, want)
+		if a, b := APIName(&same[0]), APIName(&same[1]); a != b || apiHash(&same[0]) != apiHash(&same[1]) {
+			t.Errorf("%+v and %+v are of two APIs, %q and %q", same[0], same[1], a, b)
 		}
 	}
 }
 
-func TestOneAPIIsTwo(t *testing.T) {
-	for _, same := range [][2]string{
-		{"GET /shop/orders/{}", "DELETE /shop"}, {"shop.orders.get", "shop/orders"}, {"shop__get", "shop__delete"},
-		{"/shop.v1.Orders/Get", "/shop.v1.Orders/Delete"},
+// Services behind one gateway often have the same paths.
+func TestOnePathOnTwoHostsIsOneAPI(t *testing.T) {
+	for _, other := range [][2]schema.Call{
+		{{Method: "GET", RouteKey: "/v1/orders", Host: "shop"}, {Method: "GET", RouteKey: "/v1/orders", Host: "bank"}},
+		{{MCPServer: "shop", Operation: "get"}, {MCPServer: "bank", Operation: "get"}},
+		{{Method: "GET", RouteKey: "/shop/orders"}, {Method: "GET", RouteKey: "/shops/orders"}},
+		{{API: "shop", Host: "one"}, {API: "bank", Host: "one"}},
 	} {
-		if APIHash(same[0]) != APIHash(same[1]) {
-			t.Errorf("%q and %q are of two APIs", same[0], same[1])
-		}
-	}
-	for _, other := range [][2]string{{"GET /shop/orders", "GET /shops/orders"}, {"shop.get", "bank.get"}, {"shop__get", "bank__get"},
-		{"get order", "delete order"}} {
-		if APIHash(other[0]) == APIHash(other[1]) {
-			t.Errorf("%q and %q are of one API", other[0], other[1])
+		if a, b := APIName(&other[0]), APIName(&other[1]); a == b || apiHash(&other[0]) == apiHash(&other[1]) {
+			t.Errorf("%+v and %+v are of one API, %q and %q", other[0], other[1], a, b)
 		}
 	}
 }
 
-func FuzzAPIOfACallIsThatOfItsRoute(f *testing.F) {
-	f.Add("GET", "/a/{}", "")
-	f.Add("", "", "/a.b/c d")
-	f.Fuzz(func(t *testing.T, method, key, operation string) {
-		c := schema.Call{Method: method, RouteKey: key, Operation: operation}
-		if got, want := apiHash(&c), APIHash(RouteName(method, key, operation)); got != want {
-			t.Fatalf("%x, its route's %x", got, want)
+// An API of 0 is one that is not recorded.
+func FuzzAPIOfACallIsNotRecorded(f *testing.F) {
+	f.Add("", "", "/a/{}")
+	f.Add("", "h", "")
+	f.Fuzz(func(t *testing.T, api, host, key string) {
+		var in Input
+		if Extract(&schema.Call{API: api, Host: host, RouteKey: key}, &in); in.API == 0 {
+			t.Fatal("the API is 0")
 		}
 	})
 }

@@ -19,7 +19,7 @@ const (
 // CallFeatures describes one call within its run. Keys and routes are hashes.
 type CallFeatures struct {
 	Route  uint64
-	API    uint64 // APIHash of the route; 0: unknown
+	API    uint64 // Input.API
 	Number uint64 // number of the call in its run, from 1
 
 	Repeat        bool    // same route, arguments and result as an earlier call of the run

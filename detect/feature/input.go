@@ -10,7 +10,7 @@ import (
 // resources are hashes, which are only compared.
 type Input struct {
 	Route     uint64
-	API       uint64 // APIHash of the route's name; 0: unknown
+	API       uint64 // of APIName; 0: not recorded
 	Args      uint64 // of the arguments; when no body is logged, of path, full query and size of the request
 	Result    uint64 // of the result; when it is not logged, the size of the answer in bytes
 	Resources []uint64

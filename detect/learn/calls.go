@@ -108,6 +108,7 @@ type callRow struct {
 	trust, kind, effect, reversibility              string
 	alarmed, argsFromURL, resultFromOutcome, failed bool
 	method, template, operation, amount, currency   string
+	api, server, host                               string
 	argsDigest, resultDigest, bytesIn, bytesOut     uint64
 	resources                                       []string
 	at                                              time.Time
@@ -120,6 +121,7 @@ func (r *callRow) columns() []column {
 		{"toString(c.run_id)", &r.run}, {"p.trust", &r.trust}, {"p.agent", &r.agentID}, {"p.kind", &r.kind}, {"p.task", &r.task},
 		{"p.alarmed", &r.alarmed},
 		{"c.method", &r.method}, {"c.route", &r.template}, {"c.operation", &r.operation},
+		{"c.api", &r.api}, {"c.mcp_server", &r.server}, {"c.host", &r.host},
 		{"c.args_digest", &r.argsDigest}, {"c.args_digest_basis = 'url'", &r.argsFromURL},
 		{"c.result_digest", &r.resultDigest},
 		{"c.result_digest_basis = 'outcome' OR c.result_digest_basis = 'none'", &r.resultFromOutcome},
@@ -134,6 +136,7 @@ func (r *callRow) columns() []column {
 func (r *callRow) call(tenant string) (c schema.Call, kind schema.CallerKind, err error) {
 	c = schema.Call{
 		Tenant: tenant, AgentID: r.agentID, Method: r.method, RouteKey: route.Key(r.template), Operation: r.operation,
+		API: r.api, MCPServer: r.server, Host: r.host,
 		ArgsDigest: r.argsDigest, ArgsDigestBasis: schema.DigestLogged, ResultDigest: r.resultDigest, ResultDigestBasis: schema.DigestLogged,
 		BytesIn: r.bytesIn, BytesOut: r.bytesOut, Outcome: schema.OutcomeOK, Start: r.at.UnixNano(), DurationNs: r.duration,
 		TokensIn: r.tokensIn, TokensOut: r.tokensOut,

@@ -22,7 +22,9 @@ const minPopulationRuns = 50
 func fitPopulations(tenant string, runs []*baseline.TrainingRun, teaches func(*baseline.TrainingRun) bool) calibrate.Populations {
 	count := map[string]int{}
 	for _, r := range runs {
-		count[r.Group]++
+		if !onlyAsserted(r.Agent) { // callers can invent any number of names and groups
+			count[r.Group]++
+		}
 	}
 	fold, n := map[string]int{}, 0
 	for group, of := range count {
@@ -44,6 +46,7 @@ func fitPopulations(tenant string, runs []*baseline.TrainingRun, teaches func(*b
 		var teach, tested []*baseline.TrainingRun
 		for _, r := range runs {
 			switch of, known := fold[r.Group]; {
+			case known && of == i && onlyAsserted(r.Agent):
 			case known && of == i:
 				tested = append(tested, r)
 			case teaches(r):

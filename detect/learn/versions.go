@@ -27,6 +27,8 @@ type RowWriter interface {
 type agentRow struct {
 	baseline.AgentStatus
 	Learned schema.Learned `json:"learned"`
+	// Uncalibrated has the reasons of all classes of the version: it is the same in each row.
+	Uncalibrated map[schema.Acquaintance]string `json:"uncalibrated"`
 }
 
 // insertBaselineRows writes the rows of the view baselines: one for each agent of the version.
@@ -34,10 +36,10 @@ func (l *Learner) insertBaselineRows(ctx context.Context, body *baseline.Baselin
 	if l.o.Rows == nil || len(body.Status) == 0 {
 		return nil
 	}
-	block, learned := tables.BaselinesTable.NewBlock(), body.LearnedAgents()
+	block, learned, uncalibrated := tables.BaselinesTable.NewBlock(), body.LearnedAgents(), body.UncalibratedClasses()
 	for _, agent := range slices.Sorted(maps.Keys(body.Status)) {
 		status, known := body.Status[agent], learned[agent]
-		text, err := json.Marshal(agentRow{status, known})
+		text, err := json.Marshal(agentRow{status, known, uncalibrated})
 		if err != nil {
 			return fmt.Errorf("baseline of %q: %w", agent, err)
 		}

@@ -57,7 +57,9 @@ func (a *ActorScore) Add(r *RunScore, s *feature.CallFeatures) {
 		return
 	}
 	m, of := r.model, r.agent
-	a.addEvidence(r, evidence(m, r.Score))
+	if !r.Stranger() { // the calibration is that of agents whose peers are known
+		a.addEvidence(r, evidence(m, r.Score))
+	}
 	a.Score = 0
 	a.raise(actorIdentical, of.across.identical.at(a.now.Identical))
 	a.raise(actorNewOnRoute, m.newOnRoute(of, s.Route).across.at(a.now.NewOnRoute))

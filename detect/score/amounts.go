@@ -10,13 +10,13 @@ import (
 // raiseTail raises a statistic that is not a CUSUM to x, if x is its highest value so far.
 func (r *RunScore) raiseTail(st statistic, x float64) {
 	most := &r.tails[st-numCusums]
-	*most = max(*most, x)
+	*most = r.agent.specs[st].limitEvidence(max(*most, x))
 	r.raise(st, *most)
 }
 
 // addCounts raises the statistics that are counts of the run.
 func (r *RunScore) addCounts(m *Model, s *feature.CallFeatures, at int64, irreversible uint64) {
-	a := r.view
+	a := r.agent
 	if a.stranger() {
 		r.raise(statIdentical, r.dominant())
 		r.raise(statNewOnRoute, float64(r.maxNewOnRoute))
@@ -26,10 +26,18 @@ func (r *RunScore) addCounts(m *Model, s *feature.CallFeatures, at int64, irreve
 	}
 	r.raiseTail(statDistinct, a.distinct.at(s.Distinct))
 	r.raiseTail(statSwitches, a.switches.at(s.Switches))
-	if s.Write && s.CallsOnRoute == 1 && !a.visitor() {
+	if s.Write && s.CallsOnRoute == 1 {
 		r.rareWrites.add(m.rareness(a, s.Route, s.NewTarget), 1, s, at, irreversible)
+		r.rareWrites.limit(&a.specs[statRareWrites])
 		r.raise(statRareWrites, r.rareWrites.max)
 	}
+}
+
+// addAtNewAPI raises the statistics that are counts at a call to an API that the peers do not use: identical calls as on
+// any API, and the new calls on the route by the fixed numbers of strangers. Those that need acquaintance with the API stay as they are.
+func (r *RunScore) addAtNewAPI(s *feature.CallFeatures) {
+	r.raiseTail(statIdentical, r.agent.identical.at(uint64(s.Identical)))
+	r.raiseTo(statNewOnRoute, strangerSpecs[statNewOnRoute].anchored(float64(s.NewOnRoute)))
 }
 
 // minLoggedRuns is the minimum number of runs with a logged amount before the amount is scored.
@@ -38,7 +46,7 @@ const minLoggedRuns = 20
 // addUsage raises the statistics of quantities that not every source logs. Tokens and money are scored only when enough
 // runs of the baseline have them.
 func (r *RunScore) addUsage(s *feature.Usage) {
-	a := r.view
+	a := r.agent
 	if s.Irreversible > 0 {
 		r.raiseTail(statIrreversible, a.irreversible.at(s.Irreversible))
 	}
@@ -64,15 +72,13 @@ func (r *RunScore) addAmounts(m *Model, route *routeView, s *feature.CallFeature
 	if m.Baseline.Bytes.All.N == 0 {
 		return
 	}
-	r.raiseTail(statBytes, logNormalTail(r.bytes+1, r.view.bytes))
-	r.raiseTail(statWrites, logNormalTail(r.writes+1, r.view.writes))
+	r.raiseTail(statBytes, logNormalTail(r.bytes+1, r.agent.bytes))
+	r.raiseTail(statWrites, logNormalTail(r.writes+1, r.agent.writes))
 	if s.CallsOnRoute > 1 {
 		// Continuity correction for a count: its tail begins half a call below it.
 		r.raiseTail(statOnRoute, logNormalTail(float64(s.CallsOnRoute)-.5, route.calls))
 	}
-	if r.view.visitor() {
-		return
-	}
-	r.scatter.add(m.follows(r.view, route, s.PreviousRoute, s.Route), 1, s, at, irreversible)
+	r.scatter.add(m.follows(r.agent, route, s.PreviousRoute, s.Route), 1, s, at, irreversible)
+	r.scatter.limit(&r.agent.specs[statOrder])
 	r.raise(statOrder, r.scatter.max)
 }

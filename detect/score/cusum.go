@@ -39,8 +39,8 @@ func makeIncrements(a *agent, rate func(feature.Event, feature.Cell) float64) (o
 	fixed := a.fixedRates()
 	for st := range numCusums {
 		sp, scale := &specs[st], 1.
-		if a.visitor() {
-			scale = visitorScale[st]
+		if a.stranger() {
+			scale = strangerScale[st]
 		}
 		from, to := sp.event.CellRange()
 		for c := from; c < to; c++ {

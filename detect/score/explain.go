@@ -30,7 +30,7 @@ func (r *RunScore) Explain(f Family, route uint64) []schema.Contribution {
 	add(first, r.Families[f]) // on the scale of the call that raised it, which the last call may not have
 	for st := range numStatistics {
 		if st != first {
-			add(st, r.view.specs[st].anchored(r.value(st)))
+			add(st, r.agent.specs[st].anchored(r.value(st)))
 		}
 	}
 	if len(out) > 0 {
@@ -138,6 +138,10 @@ func (r *RunScore) explainRate(c *schema.Contribution, st statistic, route uint6
 	if k.trials > 0 {
 		c.Observed = figure(float64(k.hits) / float64(k.trials))
 		c.Hits, c.OfCalls = uint64(k.hits), uint64(k.trials)
+	}
+	if _, fixed := strangerRates[event]; fixed && r.agent.stranger() { // compared with a fixed rate and with nobody's
+		c.UsualOf = baseline.WhyNothingLearned
+		return
 	}
 	c.Usual = figure(r.usualRate(event, r.model.rates(r.agent, route, true)))
 	c.UsualOf = r.learned().UsualOf(event, r.agent.key, r.agent.group)

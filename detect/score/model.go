@@ -14,6 +14,9 @@ type Model struct {
 	agents   map[string]*agent
 	groups   map[string]*peers
 	gained   [NumFamilies]float32 // increase of each family's score by the call that was added last
+
+	strangers   calibrate.Levels // thresholds of new populations, for the share strangersOf of trips
+	strangersOf float64
 }
 
 // peers holds the prepared data of a peer group.
@@ -22,9 +25,6 @@ type peers struct {
 	newOnRoute map[uint64]newOnRouteTails
 	// manyResources: the peers always name new resources, so that a new one is not evidence.
 	manyResources bool
-	apis          map[uint64]struct{} // of the routes
-	// strangers and visitors score the calls to other APIs; nil: there was none yet.
-	strangers, visitors *agent
 }
 
 // newOnRouteTails holds the tails of new calls on a route: within a run, and among an actor's latest calls.
@@ -127,12 +127,10 @@ func (m *Model) peers(group string) *peers {
 		p = &peers{
 			routes:        make(map[uint64]string, len(m.Baseline.Routes[group])),
 			newOnRoute:    map[uint64]newOnRouteTails{},
-			apis:          map[uint64]struct{}{},
 			manyResources: m.Baseline.KnownResources.Saturated(group),
 		}
 		for name := range m.Baseline.Routes[group] {
 			p.routes[feature.RouteHash(name)] = name
-			p.apis[feature.APIHash(name)] = struct{}{}
 		}
 		if len(m.groups) > len(m.Baseline.Groups)+maxStrangers {
 			clear(m.groups)

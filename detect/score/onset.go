@@ -52,9 +52,9 @@ func (r *RunScore) excursion(f Family) *cusum {
 // value returns the current maximum of a statistic.
 func (r *RunScore) value(st statistic) float64 {
 	switch {
-	case st == statIdentical && r.view.stranger():
+	case st == statIdentical && r.agent.stranger():
 		return r.dominant()
-	case st == statNewOnRoute && r.view.stranger():
+	case st == statNewOnRoute && r.agent.stranger():
 		return float64(r.maxNewOnRoute)
 	case st == statRareWrites:
 		return r.rareWrites.max

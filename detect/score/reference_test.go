@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"flyball/detect/feature"
@@ -75,7 +76,7 @@ func (c *referenceCall) feature() feature.Input {
 		f.Result = feature.FailedResult
 	}
 	if c.API > 0 {
-		f.API = feature.APIHash(routeName(c.API - 1))
+		f.API = c.API
 	}
 	return f
 }
@@ -93,6 +94,14 @@ func (r *referenceRun) learned() *baseline.TrainingRun {
 }
 
 func (r *reference) body() *baseline.Baseline { return learnReference(r.Train) }
+
+// apiOf returns the API of a route by its name.
+func apiOf(route string) uint64 {
+	var in feature.Input
+	method, path, _ := strings.Cut(route, " ")
+	feature.Extract(&schema.Call{Method: method, RouteKey: path}, &in)
+	return in.API
+}
 
 // byClass returns the baseline of all of the reference's training runs, which scores strangers apart.
 func (r *reference) byClass() *baseline.Baseline {

@@ -33,7 +33,6 @@ type RunScore struct {
 
 	Reference Reference // with whom it is compared; not stored
 	agent     *agent
-	view      *agent // with which the last call was scored: agent, or the strangers of its peer group
 	model     *Model
 }
 
@@ -70,9 +69,6 @@ func (r *RunScore) addFeatures(m *Model, who Reference, s *feature.CallFeatures,
 	if s.Number == 1 {
 		r.startAt = at
 	}
-	if r.Reference != who {
-		r.Reference, r.model, r.agent, r.view = who, nil, nil, nil
-	}
 	before := r.Touched.Irreversible
 	r.countReversibility(reversibility)
 	for e := range feature.NumEvents {
@@ -89,19 +85,16 @@ func (r *RunScore) addFeatures(m *Model, who Reference, s *feature.CallFeatures,
 		r.writes++
 	}
 	if m == nil {
+		r.Bind(nil, who)
 		return
 	}
 	m.gained = [NumFamilies]float32{}
-	if r.model != m {
-		key, _ := baseline.ComparisonKey(m.Baseline, who.Agent, who.Version, who.Task)
-		r.model, r.agent = m, m.agent(key, who.Group)
-	}
-	r.view = r.agent
-	if _, known := r.agent.peers.apis[s.API]; !known && s.API != 0 && m.Baseline.ByClass != nil {
-		r.view = m.strangers(r.agent)
-	}
-	route := m.route(r.view, s.Route)
+	r.Bind(m, who)
+	route, newAPI := m.route(r.agent, s.Route), !m.knowsAPI(r.agent, s.API)
 	for st := range numCusums {
+		if newAPI && strangerSpecs[st].evidence {
+			continue
+		}
 		event := specs[st].event
 		t, eligible := s.Trial(event)
 		if !eligible {
@@ -113,12 +106,35 @@ func (r *RunScore) addFeatures(m *Model, who Reference, s *feature.CallFeatures,
 			hit = 1
 		}
 		k.add(route.increments.add(st, t), hit, s, at, before)
+		k.limit(&r.agent.specs[st])
 		r.raise(st, k.max)
 	}
+	if newAPI {
+		r.addAtNewAPI(s)
+		return
+	}
 	r.addCounts(m, s, at, before)
-	r.raiseTail(statLength, logNormalTail(float64(s.Number), r.view.length))
+	r.raiseTail(statLength, logNormalTail(float64(s.Number), r.agent.length))
 	r.addAmounts(m, route, s, at, before)
 	r.addUsage(spent)
+}
+
+// Bind selects the counts of a baseline with which the run is compared. Add does it with every call.
+func (r *RunScore) Bind(m *Model, who Reference) {
+	if r.Reference != who {
+		r.Reference, r.model, r.agent = who, nil, nil
+	}
+	if r.model != m && m != nil {
+		key, _ := baseline.ComparisonKey(m.Baseline, who.Agent, who.Version, who.Task)
+		r.model, r.agent = m, m.agent(key, who.Group)
+	}
+}
+
+// limit limits the CUSUM of a statistic that is evidence only.
+func (k *cusum) limit(sp *spec) {
+	if sp.evidence {
+		k.w, k.max = sp.limitEvidence(k.w), sp.limitEvidence(k.max)
+	}
 }
 
 func (k *cusum) add(step float64, hit int, s *feature.CallFeatures, at int64, irreversible uint64) {
@@ -137,7 +153,11 @@ func (k *cusum) add(step float64, hit int, s *feature.CallFeatures, at int64, ir
 }
 
 func (r *RunScore) raise(st statistic, x float64) {
-	v := r.view.specs[st].anchored(x)
+	r.raiseTo(st, r.agent.specs[st].anchored(x))
+}
+
+// raiseTo raises a statistic's family to a value on the common scale.
+func (r *RunScore) raiseTo(st statistic, v float64) {
 	if f := familyOf[st]; v > r.Families[f] {
 		r.model.gained[f] += float32(min(v-r.Families[f], maxScore))
 		r.Families[f], r.leading[f] = v, st

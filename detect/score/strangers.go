@@ -21,10 +21,21 @@ var strangerRates = map[feature.Event]float64{feature.Repeats: .16, feature.Retr
 // reaches a level.
 const evidenceLimit = 1.25 * decade
 
-// strangerSpecs are the statistics of strangers. Those of calls are anchored by the number of calls.
-var strangerSpecs = func() [numStatistics]spec {
-	out := specs
-	set := func(st statistic, t1, t01 float64) { out[st].t10, out[st].t1, out[st].t01 = 0, t1, t01 }
+// strangerSpecs are the statistics of strangers. Those of calls are anchored by the number of calls. The CUSUMs of
+// strangers and of known agents have the same anchor t01, because a run keeps them when another baseline becomes active:
+// what they add is multiplied by strangerScale.
+var strangerSpecs, strangerScale = func() (out [numStatistics]spec, scale [numCusums]float64) {
+	out = specs
+	set := func(st statistic, t1, t01 float64) {
+		out[st].t10, out[st].t1, out[st].t01 = 0, t1, t01
+		if st < numCusums {
+			scale[st] = specs[st].t01 / t01
+			out[st].t1, out[st].t01 = t1*scale[st], specs[st].t01
+		}
+	}
+	for st := range numCusums {
+		scale[st] = 1
+	}
 	repeat := math.Log(specs[statRepeats].p1 / strangerRates[feature.Repeats])
 	deletion := math.Log(specs[statDeletions].p1 / strangerRates[feature.Deletions])
 	retry := math.Log(specs[statRetries].p1 / strangerRates[feature.Retries])
@@ -39,56 +50,35 @@ var strangerSpecs = func() [numStatistics]spec {
 	for _, st := range []statistic{statErrors, statSweep, statSweepSlow, statOrder, statSwitches, statRareWrites, statParallel} {
 		out[st].evidence = true
 	}
-	return out
+	return out, scale
 }()
 
-// visitorSpecs are the statistics of visitors. A visitor is an agent that is not a stranger, at a call to an unknown API. It
-// is scored there as a stranger. Its CUSUMs go on at calls to known APIs on the anchors of known agents. So they have these
-// anchors at both, and what they add at the unknown API is scaled by visitorScale: as many events as are rare for a
-// stranger are as rare for a visitor. To those that are evidence only, calls to the unknown API add nothing, or else the
-// next call to a known API would judge them.
-var visitorSpecs = func() [numStatistics]spec {
-	out := strangerSpecs
-	for st := range numCusums {
-		out[st].t10, out[st].t1, out[st].t01 = specs[st].t10, specs[st].t1, specs[st].t01
+// limitEvidence returns a value of a statistic, limited so that it stays below every level also on the anchors of known
+// agents: the run can become that of a known agent with the next baseline.
+func (sp *spec) limitEvidence(x float64) float64 {
+	switch {
+	case !sp.evidence:
+		return x
+	case sp.t10 > 0:
+		return min(x, sp.t10+(evidenceLimit/decade-1)*(sp.t1-sp.t10))
 	}
-	return out
-}()
-
-// visitorScale multiplies the increments of visitors.
-var visitorScale = func() (out [numCusums]float64) {
-	for st := range numCusums {
-		if !strangerSpecs[st].evidence {
-			out[st] = specs[st].t01 / strangerSpecs[st].t01
-		}
-	}
-	return out
-}()
-
-// repeatHit is what a repeat adds to the CUSUM of repeats of strangers.
-var repeatHit = increment(strangerRates[feature.Repeats], specs[statRepeats].p1, true)
-
-// dominant returns the largest number of identical calls of the run, limited by its repeats in a row: polling between
-// other calls is not a loop. It is the number of repeats in a row whose CUSUM has the maximum of the run's, plus 0.6.
-func (r *RunScore) dominant() float64 {
-	hit := repeatHit
-	if r.view.visitor() {
-		hit *= visitorScale[statRepeats]
-	}
-	return min(float64(r.maxIdentical), r.cusum[statRepeats].max/hit+.6)
+	return min(x, evidenceLimit/(2*decade)*sp.t1)
 }
 
-// strangers returns the agent with which calls of a are scored to an API that no run of its peer group used.
-func (m *Model) strangers(a *agent) *agent {
-	as, of := &strangerSpecs, &a.peers.strangers
-	if !a.stranger() {
-		as, of = &visitorSpecs, &a.peers.visitors
-	}
-	if *of == nil {
-		*of = m.newAgent(unknownKey, a.group, schema.NewPopulation)
-		(*of).specs = as
-	}
-	return *of
+// repeatHit is what a repeat adds to the CUSUM of repeats of strangers.
+var repeatHit = increment(strangerRates[feature.Repeats], specs[statRepeats].p1, true) * strangerScale[statRepeats]
+
+// dominant returns a number of calls: the largest number of identical calls of the run, limited by its repeats in a row,
+// because polling between other calls is not a loop. It is the number of repeats in a row whose CUSUM has the maximum of the
+// run's, plus 0.6.
+func (r *RunScore) dominant() float64 {
+	return min(float64(r.maxIdentical), r.cusum[statRepeats].max/repeatHit+.6)
+}
+
+// knowsAPI reports whether the peers of an agent use an API. At a call to another one, only what means the same for every
+// agent is counted, as for strangers, and by the agent's own rates.
+func (m *Model) knowsAPI(a *agent, api uint64) bool {
+	return m.Baseline.ByClass == nil || a.stranger() || m.Baseline.KnownAPIs.Knows(a.group, api)
 }
 
 // scoresAsStranger reports whether runs of a class are scored as those of strangers.
@@ -104,23 +94,19 @@ func (a *agent) fixedRates() map[feature.Event]float64 {
 	return nil
 }
 
-// stranger reports whether the agent is scored as a stranger or a visitor.
-func (a *agent) stranger() bool { return a.specs != &specs }
+// stranger reports whether the agent is scored as a stranger.
+func (a *agent) stranger() bool { return a.specs == &strangerSpecs }
 
-// visitor reports whether the agent is scored as a visitor.
-func (a *agent) visitor() bool { return a.specs == &visitorSpecs }
-
-// Acquaintance returns how well the baseline knew the run at its last call. It is that of a new population for a call to
-// an API that no run of the peer group used, whoever makes it.
+// Acquaintance returns how well the baseline that is bound knows the run's agent.
 func (r *RunScore) Acquaintance() schema.Acquaintance {
 	if r.agent == nil {
-		return schema.NothingLearned
+		return schema.AcquaintanceUnrecorded
 	}
-	return min(r.agent.class, r.view.class)
+	return r.agent.class
 }
 
-// Stranger reports whether the run was scored as that of a stranger at its last call.
-func (r *RunScore) Stranger() bool { return r.view != nil && r.view.stranger() }
+// Stranger reports whether the run is scored as that of a stranger.
+func (r *RunScore) Stranger() bool { return r.agent != nil && r.agent.stranger() }
 
 // Levels returns the thresholds of the run at its last call. tripShare is the share of clean runs that may trip. Without
 // a baseline no score reaches a level.
@@ -128,19 +114,21 @@ func (r *RunScore) Levels(tripShare float64) calibrate.Levels {
 	if r.agent == nil {
 		return calibrate.Levels{math.MaxFloat64, math.MaxFloat64, math.MaxFloat64}
 	}
-	out := r.agent.thresholds(r.model, tripShare)
-	if r.view != r.agent {
-		for i, t := range r.view.thresholds(r.model, tripShare) {
-			out[i] = max(out[i], t)
-		}
-	}
-	return out
+	return r.agent.thresholds(r.model, tripShare)
 }
 
 // thresholds returns the thresholds of the agent's class, which are computed once.
 func (a *agent) thresholds(m *Model, tripShare float64) calibrate.Levels {
-	if a.levelsOf != tripShare {
-		a.levels, a.levelsOf = m.Baseline.Levels(a.class, a.group, tripShare), tripShare
+	if a.levelsOf == tripShare {
+		return a.levels
 	}
+	if a.levelsOf = tripShare; a.class != schema.NewPopulation {
+		a.levels = m.Baseline.Levels(a.class, a.group, tripShare)
+		return a.levels
+	}
+	if m.strangersOf != tripShare { // the same for all groups, and slow with many populations
+		m.strangers, m.strangersOf = m.Baseline.Levels(a.class, a.group, tripShare), tripShare
+	}
+	a.levels = m.strangers
 	return a.levels
 }

@@ -19,30 +19,24 @@ var acquaintances = map[schema.Acquaintance]string{
 // Acquaintance describes a caller by how well the baseline knows it. It is empty for a class that was not recorded.
 func Acquaintance(v schema.Acquaintance) string { return acquaintances[v] }
 
-// Caller describes the caller of a finding by its class. Calls of a known agent to an API that no run of its peers used are
-// those of a new population, so that class names both.
-func Caller(v schema.Acquaintance) string {
-	if v == schema.NewPopulation {
-		return Acquaintance(v) + ", or none of its peers has used this API"
-	}
-	return Acquaintance(v)
-}
-
-// CallerOf is Caller for the stored name of a class; an unknown name is printed with spaces for underscores.
-func CallerOf(name string) string {
+// AcquaintanceOf is Acquaintance for the stored name of a class; an unknown name is printed with spaces for underscores.
+func AcquaintanceOf(name string) string {
 	var v schema.Acquaintance
 	if v.UnmarshalText([]byte(name)) != nil {
 		return strings.ReplaceAll(name, "_", " ")
 	}
-	return Caller(v)
+	return Acquaintance(v)
 }
 
 // uncalibrated are the texts of the named reasons why a class has no thresholds of its own.
 var uncalibrated = map[string]string{
-	"few_held_out_runs": "too few clean runs were held out, so the thresholds are those of all held-out runs",
-	"few_populations":   "it abstains from trips, and alerts later: too few groups are known to say what is usual for a new one",
-	"earlier_release":   "an earlier release made the baseline: all classes have the same thresholds",
-	"nothing_learned":   "it abstains: without a baseline nothing is scored",
+	"few_held_out_runs": "too few clean runs of the class were held out to raise its thresholds: they are the common ones of known " +
+		"agents and new agents, and a peer group can raise them",
+	"few_populations": "it abstains from trips, and alerts later: too few groups are known to say what is usual for a new one",
+	"populations_differ": "it abstains from trips, and alerts later: the known groups differ so much that too many of their runs " +
+		"exceed even a threshold that is ten times as rare",
+	"earlier_release": "an earlier release made the baseline: all classes have the same thresholds",
+	"nothing_learned": "it abstains: without runs in a baseline no score reaches a level",
 }
 
 // Uncalibrated returns a named reason why a class has no thresholds of its own, for people.

@@ -1,6 +1,8 @@
 package wording
 
 import (
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -12,15 +14,38 @@ func TestClassOfAcquaintanceWithoutAText(t *testing.T) {
 	for n, name := range schema.AcquaintanceWords {
 		v := schema.Acquaintance(n)
 		text := Acquaintance(v)
-		if (text == "") != (name == "") || seen[text] || CallerOf(name) != Caller(v) || !strings.HasPrefix(Caller(v), text) {
+		if (text == "") != (name == "") || seen[text] || AcquaintanceOf(name) != text {
 			t.Errorf("%q is %q", name, text)
 		}
 		if seen[text] = true; v.IsStranger() != strings.HasPrefix(text, "a stranger") {
 			t.Errorf("%q is a stranger: %v", text, v.IsStranger())
 		}
 	}
-	if got := CallerOf("of_a_newer_release"); got != "of a newer release" {
+	if got := AcquaintanceOf("of_a_newer_release"); got != "of a newer release" {
 		t.Errorf("a class of a newer release is %q", got)
+	}
+}
+
+// The reasons for which a class is uncalibrated, as constants of the package of baselines, and what each says about trips.
+func TestReasonOfAnUncalibratedClassHasNoText(t *testing.T) {
+	source, err := os.ReadFile("../../detect/model/baseline/thresholds.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent := map[string]string{"few_held_out_runs": "raise", "few_populations": "abstains from trips", "populations_differ": "abstains from trips",
+		"earlier_release": "the same thresholds", "nothing_learned": "no score reaches a level"}
+	for _, m := range regexp.MustCompile(`Why[A-Za-z]+ += "([a-z_]+)"`).FindAllStringSubmatch(string(source), -1) {
+		if silent[m[1]] == "" {
+			t.Errorf("%s has no text", m[1])
+		}
+	}
+	for why, want := range silent {
+		if got := Uncalibrated(why); !strings.Contains(got, want) {
+			t.Errorf("%s is %q, which does not say %q", why, got, want)
+		}
+	}
+	if got := Uncalibrated("of_a_newer_release"); got != "of a newer release" {
+		t.Errorf("a reason of a newer release is %q", got)
 	}
 }
 

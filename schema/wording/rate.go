@@ -9,7 +9,8 @@ import (
 
 // Clean is the clean runs that a rate is about.
 type Clean struct {
-	// Of names whose runs they are: own, peers, everybody, people (sessions of the tenant's people);
+	// Of names whose runs they are: own, peers, everybody, people (sessions of the tenant's people),
+	// populations (groups that were left out, each scored by a baseline that did not know it);
 	// tail: none of them reached the score, and the rate is an estimate; nothing_learned: none are
 	// known that the run may be compared with, and there is no rate. Empty: unknown.
 	Of string
@@ -19,6 +20,12 @@ type Clean struct {
 
 // rarest is the lowest rate that is printed as a number: one in a million runs.
 const rarest = 1_000_000
+
+// RateKnown reports whether a rate has a meaning. The 0 of a finding of a rule, and of one where
+// nothing was learned, has none.
+func RateKnown(rate float64, c Clean) bool {
+	return c.Of != ofNothing && rate >= 0 && rate <= 1 && (rate > 0 || c.Of != "")
+}
 
 // Rate returns how rare a score is among clean runs, as a sentence without its end. It never claims
 // more than the runs can show: what no run reached is "rarer than any of n", and the estimate of the
@@ -35,6 +42,8 @@ func Rate(rate float64, c Clean) string {
 		of = "sessions of the tenant's people"
 	}
 	switch {
+	case c.beyond(rate):
+		return "rarer than 1 in " + grouped(strconv.FormatUint(c.Runs, 10)) + " " + of
 	case c.Of == "tail" && c.Runs > 0:
 		return fmt.Sprintf("rarer than any of %s clean runs; %s", grouped(strconv.FormatUint(c.Runs, 10)), estimate(rate))
 	case c.Of == "tail":
@@ -55,14 +64,19 @@ func ShortRate(rate float64, c Clean) string {
 	switch {
 	case c.Of == ofNothing:
 		return NothingLearned
-	case math.IsNaN(rate) || rate < 0 || rate > 1 || rate == 0 && c.Of == "":
+	case !RateKnown(rate, c):
 		return "-"
-	case c.Of == "tail" && c.Runs > 0:
+	case c.Of == "tail" && c.Runs > 0 || c.beyond(rate):
 		return "< 1 in " + grouped(strconv.FormatUint(c.Runs, 10))
 	case rate*rarest < 1:
 		return "< 1 in a million"
 	}
 	return strings.TrimSuffix(oneIn(rate), " of")
+}
+
+// beyond reports whether groups that were left out have too few runs to show a rate. They have no fitted tail.
+func (c Clean) beyond(rate float64) bool {
+	return c.Of == ofPopulations && c.Runs > 0 && rate*float64(c.Runs) < 1
 }
 
 func estimate(rate float64) string {
@@ -96,6 +110,8 @@ func whose(of string) string {
 		return " of its peers"
 	case "everybody":
 		return " of all agents"
+	case ofPopulations:
+		return " of groups that were left out of learning"
 	}
 	return ""
 }

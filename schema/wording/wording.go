@@ -62,8 +62,9 @@ const NothingLearned = "nothing learned"
 
 // Names of the runs or sessions that a usual value or a rate is of.
 const (
-	ofNothing = "nothing_learned"
-	ofPeople  = "people"
+	ofNothing     = "nothing_learned"
+	ofPeople      = "people"
+	ofPopulations = "populations"
 )
 
 // Usual returns a usual value with its unit. If it is unknown because nothing was learned (of names

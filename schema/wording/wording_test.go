@@ -27,6 +27,9 @@ func TestRateClaimsMoreThanItsCleanRunsCanShow(t *testing.T) {
 		{math.Inf(1), Clean{}, "how rare it is in clean runs is not known", "-"},
 		{0, Clean{}, "rarer than 1 in a million clean runs", "-"},
 		{0, Clean{"nothing_learned", 0}, "how rare it is in clean runs is not known: nothing learned", "nothing learned"},
+		{0.005, Clean{"populations", 750}, "1 in 200 clean runs of groups that were left out of learning (750 are known)", "1 in 200"},
+		{0.0001, Clean{"populations", 750}, "rarer than 1 in 750 clean runs of groups that were left out of learning", "< 1 in 750"},
+		{0, Clean{"populations", 750}, "rarer than 1 in 750 clean runs of groups that were left out of learning", "< 1 in 750"},
 		{0.0066, Clean{"people", 150}, "1 in 150 sessions of the tenant's people (150 are known)", "1 in 150"},
 	} {
 		if got := Rate(tc.rate, tc.clean); got != tc.long {
@@ -34,6 +37,21 @@ func TestRateClaimsMoreThanItsCleanRunsCanShow(t *testing.T) {
 		}
 		if got := ShortRate(tc.rate, tc.clean); got != tc.short {
 			t.Errorf("%v of %+v is %q in a table, want %q", tc.rate, tc.clean, got, tc.short)
+		}
+	}
+}
+
+func TestRateWithoutAMeaningIsANumber(t *testing.T) {
+	for _, tc := range []struct {
+		rate  float64
+		of    string
+		known bool
+	}{
+		{0, "nothing_learned", false}, {0.01, "nothing_learned", false}, {0, "", false}, {math.NaN(), "own", false},
+		{math.Inf(1), "", false}, {0, "populations", true}, {1e-9, "tail", true}, {0.01, "", true}, {1, "own", true},
+	} {
+		if got := RateKnown(tc.rate, Clean{Of: tc.of}); got != tc.known {
+			t.Errorf("%v of %q has a meaning: %v", tc.rate, tc.of, got)
 		}
 	}
 }

@@ -40,6 +40,9 @@ func Backtest(w io.Writer, r *backtest.Report, learnedOf uint64) error {
 		}
 		line("configuration", func(s *backtest.Side) string { return s.Configuration })
 		line("detect.false_trips_per_1000", func(s *backtest.Side) string { return fmt.Sprintf("%g", s.FalseTripsPer1000) })
+		line("trip above, without a raise of peers", func(s *backtest.Side) string {
+			return threshold(reached(s.Threshold)) + " (" + s.ThresholdOf.String() + ")"
+		})
 		line("runs decided on", func(s *backtest.Side) string { return fmt.Sprint(len(s.Trips)) })
 		line("  in 1,000 (95 %)", func(s *backtest.Side) string {
 			return fmt.Sprintf("%.2f (%.2f to %.2f)", 1000*s.Share, 1000*s.Low, 1000*s.High)
@@ -147,7 +150,7 @@ func backtestTrips(w io.Writer, r *backtest.Report, sides []*backtest.Side) erro
 		}
 		return strings.Compare(a, b)
 	})
-	head := "AT (UTC) | FAMILY | AGENT | RUN | SCORE | VERDICT"
+	head := "AT (UTC) | FAMILY | AGENT | CLASS | RUN | SCORE | TRIP ABOVE | VERDICT"
 	if len(sides) == 1 {
 		head += " | CALL | DECISION | BECAUSE | PREVENTS"
 	} else {
@@ -157,7 +160,8 @@ func backtestTrips(w io.Writer, r *backtest.Report, sides []*backtest.Side) erro
 	return Table(w, head, func(row func(...any)) {
 		for _, id := range runs {
 			t := first(by[id])
-			cells := []any{t.At.UTC().Format(time.DateTime), t.Family, Dash(t.AgentID), id, fmt.Sprintf("%.1f", t.Score), Dash(t.Verdict)}
+			cells := []any{t.At.UTC().Format(time.DateTime), t.Family, Dash(t.AgentID), Dash(t.Acquaintance.String()), id,
+				fmt.Sprintf("%.1f", t.Score), threshold(t.Threshold), Dash(t.Verdict)}
 			if len(sides) == 1 {
 				row(append(cells, t.Call, decided(t), t.Rule+", "+wording.Reason(t.Why), prevents(t))...)
 				continue

@@ -118,9 +118,9 @@ func TestUncalibratedClassShowsThresholdsOfItsOwn(t *testing.T) {
 	b.ByClass = &baseline.ByClass{KnownAgent: rank, NewPopulation: calibrate.Populations{Groups: map[string]calibrate.Rank{}}}
 	for n := 1; n <= calibrate.MinPopulations; n++ {
 		b.ByClass.NewPopulation.Groups[fmt.Sprint("g", n)] = rank
-		want := fmt.Sprintf("new_population 2 4.61 6.91 never %s of %d groups", wording.Figure(float64(400*n), wording.Runs), n)
+		want := fmt.Sprintf("new_population 2 4.61 6.91 never %s of %d groups", wording.Figure(float64(400*n), wording.Plain), n)
 		if n == calibrate.MinPopulations {
-			want = "new_population 2 3.00 4.61 6.91 1,600 runs of 4 groups"
+			want = "new_population 2 3.00 4.61 6.91 1,600 of 4 groups"
 		}
 		var out bytes.Buffer
 		if err := Baseline(&out, NewBody(b, .001)); err != nil {
@@ -128,7 +128,8 @@ func TestUncalibratedClassShowsThresholdsOfItsOwn(t *testing.T) {
 		}
 		words := strings.Join(strings.Fields(out.String()), " ")
 		if !strings.Contains(words, want) || strings.Contains(words, "it abstains from trips") != (n < calibrate.MinPopulations) ||
-			!strings.Contains(words, "it is compared with its peers; too few clean runs were held out") {
+			!strings.Contains(words, "it is compared with its peers; too few clean runs of the class were held out") ||
+			!strings.Contains(words, "counts half in each class") {
 			t.Errorf("%d groups: %q is not in\n%s", n, want, &out)
 		}
 	}

@@ -16,8 +16,9 @@ type ClassLine struct {
 	Acquaintance schema.Acquaintance `json:"acquaintance"`
 	Agents       int                 `json:"agents"` // of the version, in this class
 	Thresholds   Thresholds          `json:"thresholds"`
-	// Runs is the number of clean runs that were scored by a baseline without their group or agent, and Groups the
-	// number of groups that were left out, for a class that is calibrated by groups.
+	// Runs is the weight of the clean runs that were scored by a baseline that knew as much of their agent as the class
+	// says: a run that was scored in two ways counts half in each. Groups is the number of groups that were left out, for
+	// a class that is calibrated by groups.
 	Runs   uint64 `json:"held_out_runs"`
 	Groups int    `json:"held_out_groups,omitempty"`
 	// Uncalibrated is the named reason why the class has no thresholds of its own; empty: it has.
@@ -31,13 +32,15 @@ type Thresholds struct {
 	Trip     schema.OptionalFloat `json:"trip,omitzero"`
 }
 
-func thresholds(l calibrate.Levels) Thresholds {
-	reached := func(score float64) schema.OptionalFloat {
-		if score >= math.MaxFloat64 {
-			return schema.Unknown
-		}
-		return schema.OptionalFloat(score)
+// reached returns a threshold; unknown: no score reaches it.
+func reached(score float64) schema.OptionalFloat {
+	if score >= math.MaxFloat64 {
+		return schema.Unknown
 	}
+	return schema.OptionalFloat(score)
+}
+
+func thresholds(l calibrate.Levels) Thresholds {
 	return Thresholds{reached(l[0]), reached(l[1]), reached(l[2])}
 }
 
@@ -71,10 +74,10 @@ func classLines(b *baseline.Baseline, learned map[string]schema.Learned, tripSha
 
 // classes prints the classes of a version.
 func classes(w io.Writer, lines []ClassLine) error {
-	err := Table(w, "CLASS | AGENTS | ANNOTATE ABOVE | ALERT ABOVE | TRIP ABOVE | HELD OUT", func(row func(...any)) {
+	err := Table(w, "CLASS | AGENTS | ANNOTATE ABOVE | ALERT ABOVE | TRIP ABOVE | WEIGHT OF HELD-OUT RUNS", func(row func(...any)) {
 		for i := range lines {
 			l := &lines[i]
-			out := wording.Figure(float64(l.Runs), wording.Runs)
+			out := wording.Figure(float64(l.Runs), wording.Plain)
 			if l.Groups > 0 {
 				out += fmt.Sprintf(" of %d groups", l.Groups)
 			}
@@ -85,6 +88,7 @@ func classes(w io.Writer, lines []ClassLine) error {
 	if err != nil {
 		return err
 	}
+	fmt.Fprintln(w, "A run that was held out in two ways counts half in each class.")
 	fmt.Fprintln(w)
 	for i := range lines {
 		l := &lines[i]

@@ -19,7 +19,7 @@ func Finding(w io.Writer, f *query.Finding, verdicts []query.Verdict, c *playboo
 		f.OpenedAt.UTC().Format(time.DateTime), f.UpdatedAt.UTC().Format(time.DateTime),
 		wording.Figure(float64(f.Exposure.Calls), wording.Calls), f.Exposure.Irreversible)
 	Printf(w, "%s\n", rarity(f))
-	if text := wording.CallerOf(f.Acquaintance); text != "" {
+	if text := wording.AcquaintanceOf(f.Acquaintance); text != "" {
 		Printf(w, "The caller was %s.\n", text)
 	}
 	fmt.Fprintln(w)

@@ -216,11 +216,10 @@ func strangers(w io.Writer, rows []query.StartRow) error {
 		if why := u.Learned.Uncalibrated; why != "" {
 			Printf(w, "    calibrated   no: %s\n", wording.Uncalibrated(why))
 		}
-		by := make([]string, len(u.GuardedBy))
-		for i, word := range u.GuardedBy {
-			by[i] = wording.Guard(word)
+		Printf(w, "    guarded by   %s\n", guardsText(u.GuardedBy))
+		if len(u.AlertsOnly) > 0 {
+			Printf(w, "    alerts only  %s\n", guardsText(u.AlertsOnly))
 		}
-		Printf(w, "    guarded by   %s\n", Dash(strings.Join(by, ", ")))
 		for i, word := range u.WouldGuard {
 			lead := "    would guard  "
 			if i > 0 {
@@ -230,6 +229,15 @@ func strangers(w io.Writer, rows []query.StartRow) error {
 		}
 	}
 	return nil
+}
+
+// guardsText returns what bounds an agent for people.
+func guardsText(words []string) string {
+	out := make([]string, len(words))
+	for i, word := range words {
+		out[i] = wording.Guard(word)
+	}
+	return Dash(strings.Join(out, ", "))
 }
 
 func irreversibleUses(w io.Writer, rows []query.StartRow) error {

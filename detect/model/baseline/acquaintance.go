@@ -33,7 +33,7 @@ func (b *Baseline) knowsPeers(group string) bool {
 	}
 	agents := 0
 	for key := range b.Distinct.Within[group] {
-		if !isPartKey(key) && b.Lengths.Agents[key].N >= MinPeerAgentRuns {
+		if !isPartKey(key) && !IsAsserted(key) && b.Lengths.Agents[key].N >= MinPeerAgentRuns {
 			agents++
 		}
 	}

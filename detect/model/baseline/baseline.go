@@ -38,6 +38,7 @@ type Baseline struct {
 	NewOnRoute     RunCountDistribution `json:"fresh"`    // calls of the route that are not repeats and name a new resource or none
 	Distinct       RunCountDistribution `json:"distinct"` // calls that are not repeats
 	KnownResources KnownResources       `json:"known"`
+	KnownAPIs      KnownAPIs            `json:"known_apis,omitempty"`
 	Switches       RunCountDistribution `json:"switches"` // calls on another route than the previous call
 
 	// Quantities that not every source logs. Tokens and Money count only runs with a value above 0.
@@ -82,7 +83,7 @@ func New(tenant string) *Baseline {
 		Lengths: newAmount(), Identical: newAmount(), Bytes: newAmount(), Writes: newAmount(), Tokens: newAmount(), Money: newAmount(),
 		IdenticalCalls: newDistribution(), NewOnRoute: newDistribution(), Distinct: newDistribution(), Switches: newDistribution(),
 		Irreversible: newDistribution(), Parallel: newDistribution(),
-		PerRoute: newCallsPerRoute(), Sequence: newSequence(), KnownResources: newKnownResources(), AcrossRuns: newAcrossRuns(),
+		PerRoute: newCallsPerRoute(), Sequence: newSequence(), KnownResources: newKnownResources(), KnownAPIs: KnownAPIs{}, AcrossRuns: newAcrossRuns(),
 	}
 }
 
@@ -90,6 +91,7 @@ func New(tenant string) *Baseline {
 func (b *Baseline) Finish() {
 	b.PerRoute.finish()
 	b.KnownResources.finish()
+	b.KnownAPIs.finish()
 	b.finishVersions()
 	b.finishTasks()
 }

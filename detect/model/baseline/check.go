@@ -60,6 +60,7 @@ func (b *Baseline) check() *unsound {
 		checkMap(b.Agents, checkCounts).at(".agents"),
 		checkMap(b.Routes, func(of map[string]Counts) *unsound { return checkMap(of, checkCounts) }).at(".routes"), b.checkAmounts(),
 		b.checkRunCounts(), b.PerRoute.check().at(".on_route"), b.Sequence.check().at(".sequence"), b.KnownResources.check().at(".known"),
+		checkMap(b.KnownAPIs, func(of map[uint64]float64) *unsound { return checkNumbers(slices.Collect(maps.Values(of))) }).at(".known_apis"),
 		b.AcrossRuns.check().at(".across"), checkFit(&b.Calibration).at(".calibration"), checkRanks(&b.Ranks).at(".ranks"),
 		checkByClass(b.ByClass).at(".by_class"),
 		checkPeople(b.People).at(".people"), checkCallRates(b.CallRates).at(".pace"), checkScopes(b.Scopes).at(".scopes"),

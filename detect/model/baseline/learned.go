@@ -97,12 +97,31 @@ func (b *Baseline) LearnedAgents() map[string]schema.Learned {
 	return out
 }
 
-// knownPeers returns the number of known agents of each peer group.
+// UncalibratedClasses returns the named reasons of all classes that have no thresholds of their own, those without
+// agents included: an agent that is not in the version yet can be of any class.
+func (b *Baseline) UncalibratedClasses() map[schema.Acquaintance]string {
+	out := map[schema.Acquaintance]string{}
+	for v := schema.NothingLearned; v <= schema.KnownAgent; v++ {
+		if why := b.Uncalibrated(v); why != "" {
+			out[v] = why
+		}
+	}
+	return out
+}
+
+// NeverTrips reports whether no score of an agent's runs can be a trip: it is a stranger of a class that has no
+// thresholds of its own. By a baseline of an earlier release all classes can trip.
+func NeverTrips(l *schema.Learned) bool {
+	return l.Acquaintance.IsStranger() && l.Uncalibrated != "" && l.Uncalibrated != WhyEarlierRelease
+}
+
+// knownPeers returns the number of known agents of each peer group. Names that were only claimed do not count: a caller
+// can invent them.
 func (b *Baseline) knownPeers() map[string]uint64 {
 	out := map[string]uint64{}
 	for group, agents := range b.Distinct.Within {
 		for key := range agents {
-			if !isPartKey(key) && b.Lengths.Agents[key].N >= MinPeerAgentRuns {
+			if !isPartKey(key) && !IsAsserted(key) && b.Lengths.Agents[key].N >= MinPeerAgentRuns {
 				out[group]++
 			}
 		}

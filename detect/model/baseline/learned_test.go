@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"flyball/detect/model/calibrate"
 	"flyball/schema"
 )
 
@@ -49,6 +50,61 @@ func TestShownClassDiffersFromTheOneThatJudges(t *testing.T) {
 	}
 	if got, want := LearnedOfNewcomer(0, "g", nil, RunRate{}).Acquaintance, (*Baseline)(nil).Acquaintance("g/a", "g"); got != want {
 		t.Errorf("without a baseline an agent is shown as %v, and judged as %v", got, want)
+	}
+}
+
+// A baseline has no runs if all that were selected are out of their scope. Its classes have scores of groups to be judged
+// by, and nothing was learned all the same.
+func TestBaselineWithoutRunsReachesALevel(t *testing.T) {
+	b := learned()
+	b.ByClass = &ByClass{NewPopulation: calibrate.Populations{Groups: map[string]calibrate.Rank{}}}
+	class := b.Acquaintance("g/a", "g")
+	if class != schema.NothingLearned || b.Uncalibrated(class) != WhyNothingLearned {
+		t.Errorf("%v, %s", class, b.Uncalibrated(class))
+	}
+	for i, level := range b.Levels(class, "g", .001) {
+		if level != math.MaxFloat64 {
+			t.Errorf("a score above %g reaches level %v", level, schema.Level(i+1))
+		}
+	}
+}
+
+// A caller can claim two names with many runs, and does not make its invented peer group a known one.
+func TestClaimedNamesAreKnownPeers(t *testing.T) {
+	b := learned(append(runsOf("~x/a", 60), append(runsOf("~x/b", 60), runsOf("x/c", 5)...)...)...)
+	for group, peers := range b.knownPeers() {
+		if want := map[string]uint64{PeerGroup("x/c", schema.CallerAgent): 1}[group]; peers != want {
+			t.Errorf("group %s: %d known peers, want %d", group, peers, want)
+		}
+	}
+}
+
+// A version without strangers has a reason for them too: the next agent that calls may be one.
+func TestClassWithoutAgentsSeemsCalibrated(t *testing.T) {
+	b := learned(runsOf("g/a", 40)...)
+	for name, tc := range map[string]struct {
+		of     *ByClass
+		why    string
+		silent bool
+	}{
+		"too few groups":     {&ByClass{}, WhyFewPopulations, true},
+		"an earlier release": {nil, WhyEarlierRelease, false},
+	} {
+		b.ByClass = tc.of
+		for v, why := range b.UncalibratedClasses() {
+			if why == "" || why != b.Uncalibrated(v) {
+				t.Errorf("%s: %v is uncalibrated because of %q", name, v, why)
+			}
+		}
+		l := schema.Learned{Acquaintance: schema.NewPopulation, Uncalibrated: b.UncalibratedClasses()[schema.NewPopulation]}
+		if l.Uncalibrated != tc.why || NeverTrips(&l) != tc.silent {
+			t.Errorf("%s: a stranger never trips: %v, because of %q", name, NeverTrips(&l), l.Uncalibrated)
+		}
+	}
+	for _, l := range []schema.Learned{{Acquaintance: schema.NewPopulation}, {Acquaintance: schema.KnownAgent, Uncalibrated: WhyFewClassRuns}} {
+		if NeverTrips(&l) {
+			t.Errorf("%+v never trips", l)
+		}
 	}
 }
 

@@ -166,11 +166,11 @@ func TestLevelsOfClasses(t *testing.T) {
 		if b.ByClass.NewPopulation.Groups == nil {
 			b.ByClass.NewPopulation.Groups = map[string]calibrate.Rank{}
 		}
-		for _, class := range []schema.Acquaintance{schema.NothingLearned, schema.NewPopulation} {
-			got := b.Levels(class, "g", .001)
-			if got != (calibrate.Levels{strange, -math.Log(.001), math.MaxFloat64}) || b.Threshold(class, "g", .001) != math.MaxFloat64 {
-				t.Errorf("%d populations, %v: %v", n, class, got)
-			}
+		if got := b.Levels(schema.NewPopulation, "g", .001); got != (calibrate.Levels{strange, -math.Log(.001), math.MaxFloat64}) {
+			t.Errorf("%d populations: %v", n, got)
+		}
+		if got := b.Levels(schema.NothingLearned, "g", .001); got != (calibrate.Levels{math.MaxFloat64, math.MaxFloat64, math.MaxFloat64}) {
+			t.Errorf("%d populations, nothing learned: %v", n, got)
 		}
 		if got := b.Uncalibrated(schema.NewPopulation); got != WhyFewPopulations {
 			t.Errorf("%d populations: %q", n, got)
@@ -201,7 +201,7 @@ func TestRaiseOfThresholdsIsLimited(t *testing.T) {
 	b.ByClass = &ByClass{KnownAgent: wild}
 	all, got := b.Calibration.Levels(.001), b.Levels(schema.KnownAgent, "", .001)
 	for i := range got {
-		if math.Abs(got[i]-all[i]-maxRaise) > 1e-12 {
+		if math.Abs(got[i]-all[i]-calibrate.MaxRaise) > 1e-12 {
 			t.Errorf("%v from %v", got, all)
 		}
 	}

@@ -27,6 +27,9 @@ const (
 	WhyFewPopulations = "few_populations"
 	// WhyEarlierRelease: an earlier release made the baseline; the thresholds are the same for all classes.
 	WhyEarlierRelease = "earlier_release"
+	// WhyPopulationsDiffer: the peer groups exceed the share of alerts also at the highest threshold; the consequence is
+	// that of WhyFewPopulations.
+	WhyPopulationsDiffer = "populations_differ"
 	// WhyNothingLearned: there is no baseline; nothing is scored.
 	WhyNothingLearned = "nothing_learned"
 )
@@ -46,8 +49,12 @@ func (b *Baseline) Uncalibrated(class schema.Acquaintance) string {
 			return WhyFewClassRuns
 		}
 	case schema.NewPopulation:
-		if !b.ByClass.NewPopulation.Calibrated() {
+		p := &b.ByClass.NewPopulation
+		if !p.Calibrated() {
 			return WhyFewPopulations
+		}
+		if !p.Holds(calibrate.AlertShare) {
+			return WhyPopulationsDiffer
 		}
 	default:
 		return WhyNothingLearned
@@ -62,6 +69,9 @@ func (b *Baseline) Levels(class schema.Acquaintance, group string, tripShare flo
 	if b.ByClass == nil {
 		return b.Calibration.Levels(tripShare)
 	}
+	if class <= schema.NothingLearned {
+		return calibrate.Levels{math.MaxFloat64, math.MaxFloat64, math.MaxFloat64}
+	}
 	for i, share := range [...]float64{calibrate.NoticeShare, calibrate.AlertShare, tripShare} {
 		out[i] = b.classThreshold(class, group, share)
 	}
@@ -71,18 +81,23 @@ func (b *Baseline) Levels(class schema.Acquaintance, group string, tripShare flo
 	return out
 }
 
-// Threshold returns the score above which a run of a class and a peer group reaches the level alert, for the share of
-// alerts, or trip, for a smaller share.
-func (b *Baseline) Threshold(class schema.Acquaintance, group string, share float64) float64 {
-	if share >= calibrate.AlertShare {
-		return b.Levels(class, group, calibrate.AlertShare/10)[1]
-	}
-	return b.Levels(class, group, share)[2]
-}
+// BasisPopulations names the runs of an expected rate of strangers: those of peer groups that were left out. Where the
+// class is uncalibrated, nothing is known (WhyNothingLearned).
+const BasisPopulations = "populations"
 
-// maxRaise is the most by which the thresholds of a class or a peer group are raised, on the common scale: a factor of ten
-// in rarity. Without a limit a few clean runs that are loops would make a whole group deaf.
-const maxRaise = math.Ln10
+// Expected returns the share of clean runs of a class that reach a score. For strangers it is the mean of the groups that
+// were left out, each with the same weight.
+func (b *Baseline) Expected(class schema.Acquaintance, agent, group string, score float64) calibrate.ExpectedRate {
+	if b.ByClass == nil || class > schema.NewPopulation {
+		return b.Ranks.Expected(&b.Calibration, agent, group, score)
+	}
+	if b.Uncalibrated(class) != "" {
+		return calibrate.ExpectedRate{Basis: WhyNothingLearned}
+	}
+	rate, runs := b.ByClass.NewPopulation.MeanRate(score)
+	least := 1 / (float64(runs) + 1)
+	return calibrate.ExpectedRate{Rate: max(rate, least), Basis: BasisPopulations, Beyond: rate < least, Runs: runs}
+}
 
 func (b *Baseline) classThreshold(class schema.Acquaintance, group string, share float64) float64 {
 	if class <= schema.NewPopulation {
@@ -107,5 +122,5 @@ func (b *Baseline) raise(of *calibrate.Rank) float64 {
 		return 0
 	}
 	all := b.Calibration.Threshold(calibrate.AlertShare)
-	return min(of.Raised(all, calibrate.AlertShare)-all, maxRaise)
+	return min(of.Raised(all, calibrate.AlertShare)-all, calibrate.MaxRaise)
 }

@@ -64,6 +64,7 @@ func (b *Baseline) Learn(r *TrainingRun) {
 		b.Money.Add(r.Agent, r.Group, r.Usage.Money+1)
 	}
 	b.KnownResources.add(r.Group, r.Resources)
+	b.KnownAPIs.add(r)
 	for route, n := range t.newOnRoute {
 		b.NewOnRoute.Add(r.Group, route, n)
 	}

@@ -25,36 +25,62 @@ func (p *Populations) Calibrated() bool { return len(p.Groups) >= MinPopulations
 // raised.
 const budgetConfidence = .95
 
+// MaxRaise is the most by which a threshold is raised above that of all runs, on the scale of scores: a factor of ten in
+// rarity. Without a limit a few clean runs that are loops would make a class deaf.
+const MaxRaise = math.Ln10
+
 // Threshold returns the score above which a run of a new population reaches a level that a share of clean runs may
 // reach. It is −ln(share), the threshold that the anchored scale of the statistics of strangers implies, and is raised
 // to the lowest score at which the mean rate of the groups is not above the share with 95 % confidence: the lower limit of
 // the one-sided t interval of the mean (Student 1908), with one rate for each group. Groups differ much more than runs
-// do, so that the runs alone would claim a confidence that few groups cannot give. For a share of 0 it is a number that no score
-// exceeds.
+// do, so that the runs alone would claim a confidence that few groups cannot give. It is raised by at most MaxRaise. For a
+// share of 0 it is a number that no score exceeds.
 func (p *Populations) Threshold(share float64) float64 {
+	threshold, _ := p.threshold(share)
+	return threshold
+}
+
+// Holds reports whether the groups keep the share at the threshold, or exceed it also at the highest one.
+func (p *Populations) Holds(share float64) bool {
+	_, holds := p.threshold(share)
+	return holds
+}
+
+func (p *Populations) threshold(share float64) (threshold float64, holds bool) {
 	if !(share > 0) {
-		return math.MaxFloat64
+		return math.MaxFloat64, true
 	}
-	threshold := max(-math.Log(share), 0)
+	threshold = max(-math.Log(share), 0)
 	if len(p.Groups) < 2 {
-		return threshold
+		return threshold, true
 	}
+	most := threshold + MaxRaise
 	var scores []float64
 	for _, r := range p.Groups {
 		for _, s := range r.Scores {
-			if s > threshold && !math.IsInf(s, 0) {
+			if s > threshold && s < most {
 				scores = append(scores, s)
 			}
 		}
 	}
 	slices.Sort(scores)
-	for _, next := range append(scores, math.MaxFloat64) {
+	for _, next := range append(slices.Compact(scores), most) {
 		if p.lowerMeanRate(threshold) <= share {
-			break
+			return threshold, true
 		}
 		threshold = next
 	}
-	return threshold
+	return threshold, p.lowerMeanRate(threshold) <= share
+}
+
+// MeanRate returns the mean share of a group's runs that exceed a score, and the number of runs of all groups.
+func (p *Populations) MeanRate(score float64) (rate float64, runs uint64) {
+	for _, name := range slices.Sorted(maps.Keys(p.Groups)) { // sorted, so that sums are reproducible
+		r := p.Groups[name]
+		rate += r.above(score) / float64(len(p.Groups))
+		runs += uint64(r.Runs)
+	}
+	return rate, runs
 }
 
 // lowerMeanRate returns the lower limit of the mean share of a group's runs above a score.

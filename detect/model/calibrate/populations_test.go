@@ -58,7 +58,11 @@ func TestThresholdsOfPopulationsAgreeWithSciPy(t *testing.T) {
 			check(fmt.Sprintf("populations %d: lower limit at %v", i, v.At[k]), p.lowerMeanRate(v.At[k]), want)
 		}
 		for k, want := range v.Thresholds {
-			check(fmt.Sprintf("populations %d: threshold of %v", i, v.Shares[k]), p.Threshold(v.Shares[k]), want)
+			most := MaxRaise - math.Log(v.Shares[k]) // the reference has no limit
+			check(fmt.Sprintf("populations %d: threshold of %v", i, v.Shares[k]), p.Threshold(v.Shares[k]), min(want, most))
+			if got := p.Holds(v.Shares[k]); got != (want <= most) {
+				t.Errorf("populations %d: the share %v holds: %v, with a threshold of %v", i, v.Shares[k], got, want)
+			}
 			if want > -math.Log(v.Shares[k]) {
 				aboveLeast++
 			}

@@ -123,6 +123,34 @@ func TestUsualValuesOfEvidenceAreOfPublicData(t *testing.T) {
 	}
 }
 
+// Calls in areas of too few sessions are not judged, so the pace between them, their assets and sessions of them are no
+// measure for what is judged.
+func TestPeopleAreLearnedFromCallsThatAreNotJudged(t *testing.T) {
+	alternating := func(s, i int) string {
+		if i%2 == 1 {
+			return fmt.Sprint("of ", s)
+		}
+		return "shop"
+	}
+	sessions := people(120, 12, alternating)
+	for s := range sessions {
+		for i := range sessions[s] {
+			sessions[s][i].Asset = alternating(s, i) != "shop"
+			sessions[s][i].At = int64(i) * 5e9
+		}
+	}
+	o := observePeople(sessions)
+	if o.Sessions != 120 || o.Pace.N != 120 || math.Abs(o.Pace.Mean-math.Log(10)) > 1e-9 {
+		t.Errorf("calls on the shop are 10 s apart, and %d sessions have %.3g s", o.Sessions, math.Exp(o.Pace.Mean))
+	}
+	if o.Assets != 0 {
+		t.Errorf("nobody loads assets of the shop, and a share of %g does", o.Assets)
+	}
+	if o := observePeople(people(120, 2*MinSessionCalls-2, alternating)); o.Sessions != 0 || o.Areas["shop"] != 120 {
+		t.Errorf("%d sessions have enough calls on the shop", o.Sessions)
+	}
+}
+
 // A caller cannot make the baseline large by many areas.
 func TestAreasGrowWithoutABound(t *testing.T) {
 	o := &TenantPeople{}

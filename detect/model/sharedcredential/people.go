@@ -24,10 +24,10 @@ func moments(x []float64) (m Moments) {
 
 // TenantPeople describes the sessions of a tenant's own people. The zero value has no sessions.
 type TenantPeople struct {
-	Model    string  `json:"model"` // version of the model of the tail
-	Sessions int     `json:"sessions"`
-	Pace     Moments `json:"pace"`   // of the mean ln s between a session's calls
-	Assets   float64 `json:"assets"` // share of sessions that load assets
+	Model    string  `json:"model"`    // version of the model of the tail
+	Sessions int     `json:"sessions"` // with enough calls in areas of enough sessions
+	Pace     Moments `json:"pace"`     // of the mean ln s between a session's calls
+	Assets   float64 `json:"assets"`   // share of sessions that load assets
 	Tail     Tail    `json:"tail"`
 	// Areas is the number of sessions by area: those in which people's sessions are known.
 	Areas map[string]int `json:"areas,omitempty"`
@@ -52,7 +52,7 @@ func (o *TenantPeople) loads() bool { return o.Assets >= .5 }
 // LearnTenantPeople learns from the calls of a tenant's human sessions, and calibrates a model on them. It returns nil
 // when there are too few sessions. A session is scored by a pace and a share of assets to which it contributed; with a
 // hundred sessions this has no visible effect (TestOwnPeopleKeepTheRate). Calls in areas that too few sessions used are
-// left out, as they are where sessions are judged.
+// left out of everything that is learned, as they are where sessions are judged.
 func LearnTenantPeople(m *Model, sessions [][]Input) *TenantPeople {
 	o := observePeople(sessions)
 	o.Model = m.Version
@@ -74,20 +74,30 @@ func LearnTenantPeople(m *Model, sessions [][]Input) *TenantPeople {
 	return o
 }
 
-// observePeople learns pace and assets from people's sessions. The result has no tail.
+// observePeople learns areas, and pace and assets from the calls in areas of enough sessions: only these are judged. The
+// result has no tail.
 func observePeople(sessions [][]Input) *TenantPeople {
 	o := &TenantPeople{}
+	for _, calls := range sessions {
+		if len(calls) >= MinSessionCalls {
+			o.countAreas(calls)
+		}
+	}
+	o.keepAreas()
 	var gaps []float64
 	for _, calls := range sessions {
-		if len(calls) < MinSessionCalls {
+		var s Session
+		n := 0
+		for i := range calls {
+			if o.Areas[calls[i].Area] > 0 {
+				s.Add(calls[i])
+				n++
+			}
+		}
+		if n < MinSessionCalls {
 			continue
 		}
-		var s Session
-		for _, c := range calls {
-			s.Add(c)
-		}
 		o.Sessions++
-		o.countAreas(calls)
 		if s.assets > 0 {
 			o.Assets++
 		}
@@ -95,7 +105,6 @@ func observePeople(sessions [][]Input) *TenantPeople {
 			gaps = append(gaps, math.Log(g))
 		}
 	}
-	o.keepAreas()
 	o.Assets /= float64(max(o.Sessions, 1))
 	if len(gaps) >= minHumanSessions {
 		o.Pace = moments(gaps)

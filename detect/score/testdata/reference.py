@@ -359,18 +359,27 @@ EVIDENCE = ("errors", "new_resources", "new_resources_slow", "unusual_order", "c
 ANCHORS = {s[0]: s[3:] for s in STATISTICS} | OTHERS
 
 
+def scale(name):
+    """What a stranger adds to a CUSUM is multiplied so that its second anchor is that of known agents."""
+    return ANCHORS[name][1] / STRANGER[name][1] if name in STRANGER else 1
+
+
 CUSUMS = [s[0] for s in STATISTICS]
 
 
-def visits(name):
-    """What a CUSUM is multiplied by at an unknown API so that the anchors of known agents fit; evidence does not add up there."""
-    return 0 if name in EVIDENCE else ANCHORS[name][1] / STRANGER.get(name, ANCHORS[name])[1]
-
-
-def on_scale(name, x, strange, visitor):
-    anchors = STRANGER if strange and not (visitor and name in CUSUMS) else {}
-    v = anchored(x, *anchors.get(name, ANCHORS[name]), 5 if name == "rare_writes" else 0)
+def on_scale(name, x, strange):
+    t1, t01 = STRANGER.get(name, ANCHORS[name]) if strange else ANCHORS[name]
+    by = scale(name) if strange and name in CUSUMS else 1
+    v = anchored(x, t1 * by, t01 * by, 5 if name == "rare_writes" else 0)
     return min(v, 1.25 * L10) if strange and name in EVIDENCE else v
+
+
+def limited(name, x, strange):
+    """Evidence of strangers stays at 1.25 decades on the scale of known agents, which the next baseline may put the run on."""
+    if not strange or name not in EVIDENCE:
+        return x
+    t1 = ANCHORS[name][0]
+    return min(x, 5 + .25 * (t1 - 5) if name == "rare_writes" else 1.25 / 2 * t1)
 
 
 def between_populations(runs, amount, least):
@@ -383,19 +392,20 @@ def between_populations(runs, amount, least):
 
 
 def score_by_class(train, rates, order, run):
-    """Like score, with strangers: an agent of fewer than 20 runs whose group has fewer than 100, and whoever calls an API that
-    the group has not used. A statistic is raised at the calls that count for it, on the scale of the class at that call."""
+    """Like score, with strangers: agents of fewer than 20 runs whose group has fewer than 100. At a call of others to an API that
+    fewer than 20 runs of their group used, only repeats, retries, deletions and identical calls count as on any API, and the
+    new calls on that route by the fixed anchors of strangers. A group of which no API is known knows them all."""
     group, name = run["group"], run["agent"]
     peers = [r for r in train if r["group"] == group]
-    new_population = sum(r["agent"] == name for r in train) < 20 and len(peers) < 100
-    used_apis = {c["route"] for r in peers for c in r["calls"]}
+    strange = sum(r["agent"] == name for r in train) < 20 and len(peers) < 100
+    callers = collections.Counter(a for r in peers for a in {c["api"] for c in r["calls"] if c.get("api")})
+    apis = {a for a, runs in callers.items() if runs >= 20}
     sizes_of = dict(calls=(lambda r: len(r["calls"]), .35), bytes_out=(lambda r: sum(c["bytes"] for c in r["calls"]) + 1, .6),
                     writes=(lambda r: sum(c["write"] for c in r["calls"]) + 1, .35))
     amounts = {k: (length_of(train, group, name, *of), between_populations(train, *of)) for k, of in sizes_of.items()}
-    finals, fresh = {}, [(r["group"], e, max([x[0] for x, c in zip(counts(r), r["calls"]) if c["route"] == e])) for r in train for e in {c["route"] for c in r["calls"]}]
-    for who in (name, None):
-        finals[who] = dict(identical_calls=finals_of(train, lambda r: max(seen for _, seen in trials(r)), group, who),
-                           distinct_calls=finals_of(train, lambda r: counts(r)[-1][1], group, who), changes_of_route=finals_of(train, lambda r: counts(r)[-1][2], group, who))
+    fresh = [(r["group"], e, max([x[0] for x, c in zip(counts(r), r["calls"]) if c["route"] == e])) for r in train for e in {c["route"] for c in r["calls"]}]
+    finals = dict(identical_calls=finals_of(train, lambda r: max(seen for _, seen in trials(r)), group, name),
+                  distinct_calls=finals_of(train, lambda r: counts(r)[-1][1], group, name), changes_of_route=finals_of(train, lambda r: counts(r)[-1][2], group, name))
     top = dict.fromkeys([s[0] for s in STATISTICS] + list(OTHERS), 0.)
     w, w_order, before, total, rows = dict.fromkeys(top, 0.), 0., None, 0., []
     used, named, given, written, most, most_new = collections.Counter(), set(), 0, 0, 0, 0
@@ -403,51 +413,54 @@ def score_by_class(train, rates, order, run):
     tail = lambda x, of: float(-norm.logsf((math.log(x) - of[0]) / of[1]))
     for i, (c, (t, seen), (new, distinct, switches, _)) in enumerate(zip(run["calls"], trials(run), counts(run))):
         e = c["route"]
-        unknown_api = c["api"] - 1 not in used_apis
-        strange, who, visitor = new_population or unknown_api, None if unknown_api else name, unknown_api and not new_population
-        raised = {}
+        new_api = not strange and bool(apis) and c["api"] not in apis
+        raised, fixed = {}, 0.
 
         def reach(stat, x):
-            top[stat] = max(top[stat], x)
-            raised[stat] = top[stat]
+            raised[stat] = top[stat] = limited(stat, max(top[stat], x), strange)
 
         for stat, ev, p1, _, _ in STATISTICS:
-            if ev not in t:
+            if ev not in t or new_api and stat in EVIDENCE:
                 continue
             z, hit = t[ev]
-            p = STRANGER_RATE[ev] if strange and ev in STRANGER_RATE else rates.rate(group, who, e, ev, z)
+            p = STRANGER_RATE[ev] if strange and ev in STRANGER_RATE else rates.rate(group, name, e, ev, z)
             if hit or p1 < .5:
                 p1 = max(p1, min(.99, 1.5 * p))
             if p1 > p:
-                w[stat] = max(0., w[stat] + (visits(stat) if visitor else 1) * (math.log(p1 / p) if hit else math.log((1 - p1) / (1 - p))))
+                step = math.log(p1 / p) if hit else math.log((1 - p1) / (1 - p))
+                w[stat] = limited(stat, max(0., w[stat] + (scale(stat) if strange else 1) * step), strange)
             reach(stat, w[stat])
         most, most_new = max(most, seen), max(most_new, new)
         if not strange:
-            reach("identical_calls", minus_log_survival(seen, *finals[who]["identical_calls"]))
+            reach("identical_calls", minus_log_survival(seen, *finals["identical_calls"]))
+        if not strange and not new_api:
             levels = [[n for *_, n in fresh], [n for g, _, n in fresh if g == group], [n for g, x, n in fresh if (g, x) == (group, e)]]
             reach("new_calls_on_route", minus_log_survival(new, *levels))
-        reach("distinct_calls", minus_log_survival(distinct, *finals[who]["distinct_calls"]))
-        reach("changes_of_route", minus_log_survival(switches, *finals[who]["changes_of_route"]))
-        if c["write"] and not used[e] and not visitor:
-            v = -math.log((sum(any(x["route"] == e for x in r["calls"]) for r in peers) + .3) / (len(peers) + 1))
-            targets = [r for r in c["resources"] if r not in named]
-            reach("rare_writes", top["rare_writes"] + v * (1.5 if known and targets and targets[0] not in known else 1))
+        first_write = c["write"] and not used[e]
+        targets = [r for r in c["resources"] if r not in named]
         named |= set(c["resources"])
         used[e] += 1
         given, written = given + c["bytes"], written + c["write"]
-        for stat, x in (("calls", i + 1), ("bytes_out", given + 1), ("writes", written + 1)):
-            reach(stat, tail(x, amounts[stat][strange]))
-        if used[e] > 1:
-            reach("calls_on_route", tail(used[e] - .5, route_count(train, group, who, e)))
-        if not visitor:
-            w_order = max(0., w_order + order.step(group, who, before, e))
+        if new_api:
+            fixed = anchored(new, *STRANGER["new_calls_on_route"])
+        else:
+            reach("distinct_calls", minus_log_survival(distinct, *finals["distinct_calls"]))
+            reach("changes_of_route", minus_log_survival(switches, *finals["changes_of_route"]))
+            if first_write:
+                v = -math.log((sum(any(x["route"] == e for x in r["calls"]) for r in peers) + .3) / (len(peers) + 1))
+                reach("rare_writes", top["rare_writes"] + v * (1.5 if known and targets and targets[0] not in known else 1))
+            for stat, x in (("calls", i + 1), ("bytes_out", given + 1), ("writes", written + 1)):
+                reach(stat, tail(x, amounts[stat][strange]))
+            if used[e] > 1:
+                reach("calls_on_route", tail(used[e] - .5, route_count(train, group, name, e)))
+            w_order = limited("unusual_order", max(0., w_order + order.step(group, name, before, e)), strange)
             reach("unusual_order", w_order)
         before = e
         now = dict(top)
         if strange:
-            now["identical_calls"] = raised["identical_calls"] = min(most, top["repeats"] / LLR(.16, .98) / (visits("repeats") if visitor else 1) + .6)
+            now["identical_calls"] = raised["identical_calls"] = min(most, top["repeats"] / (LLR(.16, .98) * scale("repeats")) + .6)
             now["new_calls_on_route"] = raised["new_calls_on_route"] = most_new
-        total = max([total] + [on_scale(k, x, strange, visitor) for k, x in raised.items()])
+        total = max([total, fixed] + [on_scale(k, x, strange) for k, x in raised.items()])
         rows.append([float(f"{x:.12g}") for x in [*now.values(), total]] + [int(strange)])
     return rows
 

@@ -25,7 +25,7 @@ type Finding struct {
 	UpdatedAt    time.Time             `json:"updated_at"`
 	Score        float64               `json:"score"`
 	ExpectedRate float64               `json:"expected_rate"`
-	ExpectedOf   string                `json:"expected_of,omitempty"`   // own, peers, everybody, tail; absent for families without a rate
+	ExpectedOf   string                `json:"expected_of,omitempty"`   // as in schema.Finding; absent for families without a rate
 	ExpectedRuns uint64                `json:"expected_runs,omitempty"` // clean runs that the score was compared with
 	Acquaintance string                `json:"acquaintance,omitempty"`  // how well the baseline knew the caller; absent: of an earlier release
 	Delay        uint32                `json:"delay_calls"`
@@ -120,7 +120,8 @@ func ResolveFinding(ctx context.Context, db DB, tenant, term string) (Finding, e
 		w.add("tenant = {tenant:String}", named("tenant", tenant))
 	}
 	w.add(`(finding_id = {term:String} OR length({term:String}) >= {min:UInt8} AND (startsWith(finding_id, {term:String})
-OR startsWith(toString(run_id), lower({term:String}))) OR run_id IN (SELECT run_id FROM runs WHERE run_key = {term:String}))`,
+OR startsWith(toString(run_id), lower({term:String}))) OR run_id IN (SELECT run_id FROM runs WHERE run_key = {term:String} AND `+
+		storedRuns("run_key = {term:String}")+`))`,
 		named("term", term), named("min", strconv.Itoa(schema.MinIDPrefix)))
 	list, err := findings(ctx, db, w.String(), maxFindingCandidates, w.params...)
 	if err != nil {

@@ -139,8 +139,10 @@ type StartRow struct {
 	Unasked []string `json:"unasked_gateways,omitempty"`
 	// Learned is what the newest baseline knows of the agent; absent: that baseline is of an earlier release.
 	Learned *schema.Learned `json:"learned,omitempty"`
-	// GuardedBy and WouldGuard are set for a stranger: what bounds it already, and what would.
+	// GuardedBy and WouldGuard are set for a stranger: what bounds it already, and what would. AlertsOnly is what is found
+	// and does not stop it.
 	GuardedBy  []string `json:"guarded_by,omitempty"`
+	AlertsOnly []string `json:"alerts_only,omitempty"`
 	WouldGuard []string `json:"would_guard,omitempty"`
 }
 

@@ -13,6 +13,7 @@ import (
 type source struct {
 	from   string
 	params []any
+	alone  bool // every row counts and none is of the check: no call has a second row
 }
 
 // keptRows selects the rows from which a report on calls is made:
@@ -58,7 +59,7 @@ GROUP BY %[1]s)`, columns, counted, subject.String())
 		}
 		from = withLateLines(from, counted)
 	}
-	return source{from, subject.params}, nil
+	return source{from, subject.params, beside == 0 && asked == 0}, nil
 }
 
 // withLateLines joins the rows of the check with the lines of the same runs that came after these had counted. counted is

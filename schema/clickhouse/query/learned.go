@@ -17,7 +17,10 @@ type LearnedAgents struct {
 	Agents     map[string]*LearnedAgent
 	Runs       uint64 // of all agents; 0: nothing was learned
 	Quarantine time.Duration
-	Recorded   bool // false: the version is of an earlier release, which did not record it
+	// Uncalibrated has the named reasons of the classes that have no thresholds of their own, those without agents
+	// included.
+	Uncalibrated map[schema.Acquaintance]string
+	Recorded     bool // false: the version is of an earlier release, which did not record it
 }
 
 // LearnedAgent is what a version knows of one agent.
@@ -31,13 +34,13 @@ type LearnedAgent struct {
 func ReadLearnedAgents(ctx context.Context, db DB, tenant string) (*LearnedAgents, error) {
 	out := &LearnedAgents{Agents: map[string]*LearnedAgent{}, Recorded: true}
 	err := each(ctx, db, "what the newest baseline knows", `SELECT name, acquaintance, runs,
-toUnixTimestamp64Nano(made_at) - toUnixTimestamp64Nano(until), JSONExtractInt(body, 'seen_at_ns'), JSONExtractRaw(body, 'learned')
+toUnixTimestamp64Nano(made_at) - toUnixTimestamp64Nano(until), JSONExtractInt(body, 'seen_at_ns'), JSONExtractRaw(body, 'learned'), JSONExtractRaw(body, 'uncalibrated')
 FROM baselines WHERE tenant = {tenant:String} AND version = (SELECT max(version) FROM baselines WHERE tenant = {tenant:String})`,
 		[]any{named("tenant", tenant)}, func(r driver.Rows) error {
-			var name, class, text string
+			var name, class, text, reasons string
 			var runs uint64
 			var quarantine, seen int64
-			if err := r.Scan(&name, &class, &runs, &quarantine, &seen, &text); err != nil {
+			if err := r.Scan(&name, &class, &runs, &quarantine, &seen, &text, &reasons); err != nil {
 				return err
 			}
 			out.Runs, out.Quarantine = out.Runs+runs, time.Duration(quarantine)
@@ -50,6 +53,11 @@ FROM baselines WHERE tenant = {tenant:String} AND version = (SELECT max(version)
 				return fmt.Errorf("what baselines know of %q: %w", name, err)
 			}
 			out.Agents[name] = l
+			if out.Uncalibrated == nil && reasons != "" { // the same in each row
+				if err := json.Unmarshal([]byte(reasons), &out.Uncalibrated); err != nil {
+					return fmt.Errorf("which classes baselines have no thresholds for: %w", err)
+				}
+			}
 			return nil
 		})
 	return out, err

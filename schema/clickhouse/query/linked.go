@@ -174,6 +174,7 @@ func readProven(ctx context.Context, db DB, tenant string, ids []string, proven 
 	}
 	return each(ctx, db, "proven credentials", `SELECT credential_id FROM runs WHERE tenant = {tenant:String}
 AND has(JSONExtract({ids:String}, 'Array(String)'), credential_id)
+AND `+storedRuns("has(JSONExtract({ids:String}, 'Array(String)'), credential_id)")+`
 GROUP BY credential_id HAVING sum(calls) - sum(errors) >= 20 AND max(last_at) >= min(started_at) + INTERVAL 10 MINUTE`,
 		[]any{named("tenant", tenant), named("ids", string(list))}, func(r driver.Rows) error {
 			var id string

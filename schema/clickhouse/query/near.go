@@ -63,7 +63,8 @@ func (t *Touched) explainNothing(ctx context.Context, db DB) error {
 
 // lastSeen reports whether the subject is stored, at any time, and when its last call was.
 func (t *Touched) lastSeen(ctx context.Context, db DB) (last Time, known bool, err error) {
-	sql := fmt.Sprintf("SELECT count() > 0, max(last_at) FROM runs WHERE %s_id = {value:String}", t.Subject.Kind)
+	condition := fmt.Sprintf("%s_id = {value:String}", t.Subject.Kind)
+	sql := "SELECT count() > 0, max(last_at) FROM runs WHERE " + condition + " AND " + storedRuns(condition)
 	switch t.Subject.Kind {
 	case "run":
 		return t.Run.LastAt, true, nil

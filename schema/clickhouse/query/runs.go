@@ -75,14 +75,14 @@ func scanRun(r driver.Rows) (Run, error) {
 func Runs(ctx context.Context, db DB, f RunFilter) ([]Run, error) {
 	var w where
 	if f.Agent != "" {
-		w.add("agent_id = {agent:String}", named("agent", f.Agent))
+		w.addRuns("agent_id = {agent:String}", named("agent", f.Agent))
 	}
-	w.between("started_at", "last_at", f.Since, f.Until)
+	w.overlappingRuns(&f)
 	if f.State != "" {
 		w.add("state = {state:String}", named("state", f.State))
 	}
 	if f.MinLevel != "" {
-		w.add("level >= {level:String}", named("level", f.MinLevel))
+		w.addRuns("level >= {level:String}", named("level", f.MinLevel))
 	}
 	if f.Limit <= 0 {
 		f.Limit = 100
@@ -92,10 +92,14 @@ func Runs(ctx context.Context, db DB, f RunFilter) ([]Run, error) {
 
 // selectRuns reads the runs of a condition; tail is ORDER BY and LIMIT. Each run has the state
 // of the breaker that it caused, or the mode of a trip that was not enforced. The query is one
-// statement, so that its text does not grow with the number of runs.
+// statement, so that its text does not grow with the number of runs. Runs are put together as a
+// whole only after they have been selected by the columns that the condition names.
 func selectRuns(ctx context.Context, db DB, w *where, tail string) ([]Run, error) {
 	out := []Run{}
-	sql := "SELECT " + runColumns + " FROM (SELECT * FROM runs " + w.String() + " " + tail + ") AS r LEFT JOIN (" + breakersOfRuns +
+	if !w.byRunID {
+		w = &where{conditions: []string{"(tenant, run_id) IN (" + ofRuns("tenant, run_id", w, tail) + ")"}, params: w.params}
+	}
+	sql := "SELECT " + runColumns + " FROM (SELECT * FROM runs " + w.String() + ") AS r LEFT JOIN (" + breakersOfRuns +
 		") AS b USING (run_id) " + tail
 	err := each(ctx, db, "runs", sql, w.params, func(r driver.Rows) error {
 		v, err := scanRun(r)
@@ -129,8 +133,9 @@ func ResolveRun(ctx context.Context, db DB, term string) (Run, error) {
 	var w where
 	if id, err := schema.ParseRunID(term); err == nil {
 		w.add("run_id = {id:UUID}", named("id", id.String()))
+		w.byRunID = true
 	} else {
-		w.add("(run_key = {key:String} OR length({key:String}) >= {min:UInt8} AND startsWith(toString(run_id), {key:String}))",
+		w.addRuns("(run_key = {key:String} OR length({key:String}) >= {min:UInt8} AND startsWith(toString(run_id), {key:String}))",
 			named("key", term), named("min", strconv.Itoa(schema.MinIDPrefix)))
 	}
 	runs, err := selectRuns(ctx, db, &w, "ORDER BY last_at DESC, run_id LIMIT 50")
@@ -154,7 +159,8 @@ func IsStoredName(ctx context.Context, db DB, field, name string) (bool, error) 
 		return false, fmt.Errorf("%q is no field of names", field)
 	}
 	found := false
-	err := each(ctx, db, "a name", "SELECT 1 FROM runs WHERE "+condition+" LIMIT 1", []any{named("name", name)}, func(driver.Rows) error {
+	sql := "SELECT 1 FROM runs WHERE " + condition + " AND " + storedRuns(condition) + " LIMIT 1"
+	err := each(ctx, db, "a name", sql, []any{named("name", name)}, func(driver.Rows) error {
 		found = true
 		return nil
 	})
@@ -267,7 +273,7 @@ FROM runs WHERE run_id = {id:UUID}`, id)
 	err = each(ctx, db, "linked runs", `SELECT toString(linked), how FROM (
 SELECT parent_run_id AS linked, 'parent' AS how FROM runs WHERE run_id = {id:UUID}
 AND parent_run_id != toUUID('00000000-0000-0000-0000-000000000000')
-UNION ALL SELECT run_id, 'child' FROM runs WHERE parent_run_id = {id:UUID}
+UNION ALL SELECT run_id, 'child' FROM runs WHERE parent_run_id = {id:UUID} AND `+storedRuns("parent_run_id = {id:UUID}")+`
 ) ORDER BY how, linked LIMIT 1000`, append(id, named("tenant", run.Tenant)), func(r driver.Rows) error {
 		var l LinkedRun
 		err := r.Scan(&l.RunID, &l.How)

@@ -48,6 +48,8 @@ type Touched struct {
 	// OtherCallers made calls in the run's traces under a different identity. Resources and
 	// totals do not include these calls.
 	OtherCallers []OtherCaller `json:"other_callers,omitempty"`
+
+	firstAt, lastAt time.Time // start of the first and of the last call
 }
 
 // TouchedResource counts the calls of one route that named one resource.
@@ -126,10 +128,30 @@ func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*To
 
 // callsOfName selects the calls of an agent, a credential or a principal: those whose row names
 // it, also in runs that another name ended up with, and those without a name in its runs, which
-// an observer that does not know the caller has logged.
-const callsOfName = `(tenant, run_id) IN (SELECT tenant, run_id FROM runs WHERE %[1]s_id = {value:String}
-UNION DISTINCT SELECT tenant, run_id FROM calls_store WHERE %[1]s_id = {value:String})
-AND (%[1]s_id = {value:String} OR %[1]s_id = '' AND (tenant, run_id) IN (SELECT tenant, run_id FROM runs WHERE %[1]s_id = {value:String}))`
+// an observer that does not know the caller has logged. The first line only bounds the runs that
+// are read: those that name it in a state, or in a row in the window.
+const callsOfName = `(tenant, run_id) IN (SELECT tenant, run_id FROM runs_store WHERE %[1]s_id = {value:String}%[2]s
+UNION DISTINCT SELECT tenant, run_id FROM calls_store WHERE %[1]s_id = {value:String}%[3]s)
+AND (%[1]s_id = {value:String} OR %[1]s_id = '' AND (tenant, run_id) IN (SELECT tenant, run_id FROM runs WHERE %[1]s_id = {value:String}
+AND (tenant, run_id) IN (SELECT tenant, run_id FROM runs_store WHERE %[1]s_id = {value:String}%[2]s)))`
+
+// snapshotMargin is how much older the stored state of a run may be than its last stored call.
+const snapshotMargin = time.Hour
+
+// namedBy returns the condition for the calls of a name in a window. The window's bounds are those that
+// where.between names.
+func namedBy(kind string, win Window) string {
+	var runs, rows string
+	if !win.Since.IsZero() {
+		runs += fmt.Sprintf(" AND last_at >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') - INTERVAL %d SECOND", snapshotMargin/time.Second)
+		rows += " AND start_time >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')"
+	}
+	if !win.Until.IsZero() {
+		runs += fmt.Sprintf(" AND started_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC') + INTERVAL %d SECOND", snapshotMargin/time.Second)
+		rows += " AND start_time <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')"
+	}
+	return fmt.Sprintf(callsOfName, kind, runs, rows)
+}
 
 func newTouched(s Subject, win Window) *Touched {
 	return &Touched{Subject: s, Since: Time{win.Since}, Until: Time{win.Until}, Caveats: []string{}, Resources: []TouchedResource{},
@@ -151,7 +173,7 @@ func (t *Touched) ownCalls(ctx context.Context, db DB, run *Run, win Window) (*w
 	case "run":
 		own.add("tenant = {tenant:String} AND run_id = {id:UUID}", named("tenant", run.Tenant), named("id", run.RunID))
 	case "agent", "credential", "principal":
-		own.add(fmt.Sprintf(callsOfName, s.Kind), named("value", s.Value))
+		own.add(namedBy(s.Kind, win), named("value", s.Value))
 	case "resource":
 		sql, params := newestRunsOf(s.Value, win)
 		var runs uint64
@@ -224,6 +246,12 @@ func (t *Touched) loadOwn(ctx context.Context, db DB, rows source) error {
 			return err
 		}
 		t.count(effect, undo, n)
+		if t.firstAt.IsZero() || first.Before(t.firstAt) {
+			t.firstAt = first
+		}
+		if last.After(t.lastAt) {
+			t.lastAt = last
+		}
 		if t.Since.IsZero() || first.Before(t.Since.Time) {
 			t.Since = Time{first}
 		}
@@ -317,12 +345,18 @@ FROM calls ` + w.String() + ` AND counted)`
 // run the calls of its traces are read.
 func (t *Touched) checkDownstream(ctx context.Context, db DB, own *where) error {
 	var n uint64
+	if t.Calls == 0 {
+		return nil
+	}
+	hours := where{params: own.params}
+	for name, at := range map[string]time.Time{"first_hour": t.firstAt.Add(-time.Hour), "last_hour": t.lastAt.Add(time.Hour)} {
+		hours.params = append(hours.params, named(name, fmt.Sprint(at.Unix()/3600*3600)))
+	}
 	sql := `SELECT uniqExact(run_id) FROM trace_calls
-WHERE hour >= (SELECT toStartOfHour(min(start_time)) - INTERVAL 1 HOUR FROM calls ` + own.String() + `)
-AND hour <= (SELECT toStartOfHour(max(start_time)) + INTERVAL 1 HOUR FROM calls ` + own.String() + `)
+WHERE hour >= toDateTime({first_hour:Int64}, 'UTC') AND hour <= toDateTime({last_hour:Int64}, 'UTC')
 AND trace_id IN (SELECT DISTINCT toFixedString(unhex(trace_id), 16) FROM calls ` + own.String() + ` AND trace_id != '' LIMIT 10000)
 AND run_id NOT IN (SELECT DISTINCT run_id FROM calls ` + own.String() + `)`
-	err := each(ctx, db, "runs of the same traces", sql, own.params, func(r driver.Rows) error { return r.Scan(&n) })
+	err := each(ctx, db, "runs of the same traces", sql, hours.params, func(r driver.Rows) error { return r.Scan(&n) })
 	if err == nil && n > 0 {
 		t.caveat("linked_runs: %d other runs share traces with these calls; what was called on its behalf is read for one run at a time: "+
 			"flyball touched RUN", n)

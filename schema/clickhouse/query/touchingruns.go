@@ -41,6 +41,7 @@ func (t *Touched) describeRuns(ctx context.Context, db DB) error {
 	}
 	var w where
 	w.add("run_id IN (" + uuids(ids) + ")")
+	w.byRunID = true
 	runs, err := selectRuns(ctx, db, &w, "ORDER BY run_id")
 	if err != nil {
 		return err
@@ -78,10 +79,13 @@ type GatewayCoverage struct {
 }
 
 // loadCoverage reads how many of the subject's logged calls were sent to the check.
-func (t *Touched) loadCoverage(ctx context.Context, db DB, own *where) error {
-	sql := `SELECT if(observer != '', observer, source_topic) AS gateway, count() AS n,
-countIf(` + byDecision + ` OR (run_id, method, path) IN (SELECT run_id, method, path FROM calls ` + own.String() + ` AND observer_kind = 'gate')
- OR record_id IN (SELECT attrs['observation_of'] FROM calls ` + own.String() + ` AND attrs['observation_of'] != '' AND ` + byDecision + `))
+func (t *Touched) loadCoverage(ctx context.Context, db DB, rows source, own *where) error {
+	asked := byDecision
+	if !rows.alone {
+		asked += ` OR (run_id, method, path) IN (SELECT run_id, method, path FROM calls ` + own.String() + ` AND observer_kind = 'gate')
+ OR record_id IN (SELECT attrs['observation_of'] FROM calls ` + own.String() + ` AND attrs['observation_of'] != '' AND ` + byDecision + `)`
+	}
+	sql := `SELECT if(observer != '', observer, source_topic) AS gateway, count() AS n, countIf(` + asked + `)
 FROM calls ` + own.String() + ` AND ` + countedLine + ` AND observer_kind NOT IN ('gate', 'client', 'agent_runtime', 'audit')
 GROUP BY gateway ORDER BY n DESC, gateway LIMIT 20`
 	return each(ctx, db, "calls that were asked", sql, own.params, func(r driver.Rows) error {

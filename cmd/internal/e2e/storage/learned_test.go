@@ -22,9 +22,9 @@ func TestOlderBaselineSaysWhoIsKnown(t *testing.T) {
 		{Tenant: "t", Agent: "gone", MadeAt: 1 * day, Runs: 7, Acquaintance: schema.KnownAgent, Body: `{"learned":{"runs":7}}`},
 		{Tenant: "t", Agent: "kept", MadeAt: 1 * day, Runs: 30, Acquaintance: schema.KnownAgent, Body: `{"learned":{"runs":30}}`},
 		{Tenant: "t", Agent: "kept", MadeAt: 9 * day, Runs: 31, Until: 8 * day, Acquaintance: schema.KnownAgent,
-			Body: `{"seen_at_ns":5,"learned":{"acquaintance":"known_agent","runs":31,"group":"g","peer_runs":61,"wait_days":0}}`},
+			Body: `{"seen_at_ns":5,"learned":{"acquaintance":"known_agent","runs":31,"group":"g","peer_runs":61,"wait_days":0},"uncalibrated":{"new_agent":"few_held_out_runs"}}`},
 		{Tenant: "t", Agent: "x/new", MadeAt: 9 * day, Runs: 2, Until: 8 * day, Acquaintance: schema.NewPopulation,
-			Body: `{"learned":{"acquaintance":"new_population","runs":2,"group":"x","wait_runs":18}}`},
+			Body: `{"learned":{"acquaintance":"new_population","runs":2,"group":"x","wait_runs":18},"uncalibrated":{"new_agent":"few_held_out_runs"}}`},
 		{Tenant: "other", Agent: "kept", MadeAt: 10 * day, Runs: 1, Acquaintance: schema.NewPopulation, Body: `{"learned":{}}`},
 		{Tenant: "earlier", Agent: "a", MadeAt: day, Runs: 5, Body: `{"runs":5}`},
 	} {
@@ -36,6 +36,9 @@ func TestOlderBaselineSaysWhoIsKnown(t *testing.T) {
 	got, err := query.ReadLearnedAgents(t.Context(), c, "t")
 	if err != nil || !got.Recorded || got.Runs != 33 || got.Quarantine != 24*time.Hour || len(got.Agents) != 2 {
 		t.Fatalf("%+v, %v", got, err)
+	}
+	if len(got.Uncalibrated) != 1 || got.Uncalibrated[schema.NewAgent] != "few_held_out_runs" {
+		t.Errorf("a class without agents has no reason: %v", got.Uncalibrated)
 	}
 	kept, stranger := got.Agents["kept"], got.Agents["x/new"]
 	if kept.Acquaintance != schema.KnownAgent || kept.Runs != 31 || kept.PeerRuns != 61 ||

@@ -22,11 +22,13 @@ import (
 
 // historyOptions are what -history measures.
 type historyOptions struct {
-	calls     int
-	dir       string         // data of the engine; empty: a new folder, which is removed
-	patience  time.Duration  // longest time for one question
-	prototype bool           // measure the candidate tables also
-	only      *regexp.Regexp // questions to ask; nil: all
+	calls      int
+	days       int            // over which the calls are spread
+	dir        string         // data of the engine; empty: a new folder, which is removed
+	patience   time.Duration  // longest time for one question
+	statements bool           // print each statement of a question
+	prototype  *regexp.Regexp // names of the candidates to measure also; nil: none
+	only       *regexp.Regexp // questions to ask; nil: all
 }
 
 const envHistoryEngine = "FLYBALL_BENCH_ENGINE" // set in the child: serve this directory
@@ -55,6 +57,8 @@ type measuredEngine struct {
 	child *engine.Child // holds the listener and the pipe whose end the engine notices
 	cmd   *exec.Cmd
 	dir   string
+
+	statements bool // print each statement of a question
 }
 
 // measureHistory fills an engine with the calls of 30 days and prints what a call costs there, and how long each question takes.
@@ -74,11 +78,12 @@ func measureHistory(o historyOptions) error {
 		return err
 	}
 	defer e.stop()
+	e.statements = o.statements
 	if _, err := clickhouse.Migrate(ctx, e.conn, clickhouse.MigrateOptions{}); err != nil {
 		return err
 	}
 	fmt.Printf("schema version %d\n", clickhouse.Version)
-	some, end, err := fillHistory(ctx, e.conn, o.calls)
+	some, end, err := fillHistory(ctx, e.conn, o.calls, o.days)
 	if err != nil {
 		return err
 	}
@@ -88,11 +93,11 @@ func measureHistory(o historyOptions) error {
 	if err := e.printSizes(ctx, o.calls); err != nil {
 		return err
 	}
-	all := slices.DeleteFunc(historyQuestions(some, end), func(q question) bool { return o.only != nil && !o.only.MatchString(q.name) })
-	if err := e.ask(ctx, all, o.patience); err != nil || !o.prototype {
-		return err
+	if o.prototype != nil {
+		return e.measureCandidates(ctx, o, some, end)
 	}
-	return e.measureCandidates(ctx, o, some, end)
+	all := slices.DeleteFunc(historyQuestions(some, end), func(q question) bool { return o.only != nil && !o.only.MatchString(q.name) })
+	return e.ask(ctx, all, o.patience)
 }
 
 func startMeasuredEngine(ctx context.Context, dir string) (*measuredEngine, error) {

@@ -117,9 +117,10 @@ func (f *filling) insert(ctx context.Context) error {
 	return nil
 }
 
-// fillHistory stores n calls, unless the engine has as many from an earlier measurement, and returns some of them, each equally likely, and the time of the last one.
-func fillHistory(ctx context.Context, conn *clickhouse.Conn, n int) (some []schema.Call, end time.Time, err error) {
-	h, f, r := newHistory(n), newFilling(conn), rand.New(rand.NewPCG(3, 3))
+// fillHistory stores n calls, unless the engine has as many from an earlier measurement. It returns some of them, each equally likely, and
+// the time of the last one.
+func fillHistory(ctx context.Context, conn *clickhouse.Conn, n, days int) (some []schema.Call, end time.Time, err error) {
+	h, f, r := newHistory(n, days), newFilling(conn), rand.New(rand.NewPCG(3, 3))
 	some = make([]schema.Call, 0, sampledCalls)
 	var c schema.Call
 	stored, err := conn.QueryText(ctx, "SELECT count() FROM flyball.calls_store")

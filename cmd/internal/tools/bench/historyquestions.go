@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"flyball/schema"
 	"flyball/schema/clickhouse/query"
@@ -25,7 +28,8 @@ const (
 
 // ask asks every question and prints a line for each.
 func (e *measuredEngine) ask(ctx context.Context, all []question, patience time.Duration) error {
-	fmt.Printf("\n| question | warm p50, s | p95 | cold p50 | p95 | engine CPU, s | rows read | MB read |\n|---|---|---|---|---|---|---|---|\n")
+	fmt.Printf("\n| question | warm p50, s | p95 | cold p50 | p95 | engine CPU, s | rows read | MB read |\n" +
+		"|---|---|---|---|---|---|---|---|\n")
 	for _, q := range all {
 		// Once for what the engine reads, which is the first cold time also.
 		if err := e.forget(ctx); err != nil {
@@ -59,7 +63,8 @@ func (e *measuredEngine) ask(ctx context.Context, all []question, patience time.
 				warm, used = append(warm, t), append(used, c)
 			}
 		}
-		fmt.Printf("| %s | %s | %s | %s | %s | %s | %.3g | %.3g |\n", q.name, share(warm, 0.5), share(warm, 0.95), share(cold, 0.5), share(cold, 0.95),
+		fmt.Printf("| %s | %s | %s | %s | %s | %s | %.3g | %.3g |\n", q.name, share(warm, 0.5), share(warm, 0.95), share(cold, 0.5),
+			share(cold, 0.95),
 			share(used, 0.5), rows2-rows, (bytes2-bytes)/1e6)
 	}
 	return nil
@@ -70,7 +75,11 @@ func (e *measuredEngine) time(ctx context.Context, q question, k int, patience t
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	began, before := time.Now(), cpu(e.cmd.Process.Pid)
-	err = q.ask(ctx, e.conn, k)
+	var db query.DB = e.conn
+	if e.statements {
+		db = statementLog{db, e}
+	}
+	err = q.ask(ctx, db, k)
 	return time.Since(began), cpu(e.cmd.Process.Pid) - before, err
 }
 
@@ -242,4 +251,18 @@ func keyed(some []schema.Call, k int) *schema.Call {
 		}
 	}
 	return &some[0]
+}
+
+// statementLog prints what each statement of a question takes.
+type statementLog struct {
+	query.DB
+	e *measuredEngine
+}
+
+func (l statementLog) Query(ctx context.Context, sql string, args ...any) (driver.Rows, error) {
+	began, before := time.Now(), cpu(l.e.cmd.Process.Pid)
+	rows, err := l.DB.Query(ctx, sql, args...)
+	fmt.Printf("    %.3f s, %.2f s of CPU: %s\n", time.Since(began).Seconds(), (cpu(l.e.cmd.Process.Pid) - before).Seconds(),
+		strings.Join(strings.Fields(sql), " ")[:min(len(strings.Join(strings.Fields(sql), " ")), 180)])
+	return rows, err
 }

@@ -14,7 +14,6 @@ import (
 
 // Sizes of the population of a history. Popularity is skewed: a tenth of the agents make most calls.
 const (
-	historyDays       = 30
 	historyAgents     = 2_000
 	historyPrincipals = 20_000
 	historyResources  = 2_000_000
@@ -63,12 +62,12 @@ func (h *openRuns) Pop() any {
 	return v
 }
 
-func newHistory(calls int) *history {
+func newHistory(calls, days int) *history {
 	r := rand.New(rand.NewPCG(21, 5))
-	from := time.Date(2026, 10, 26, 0, 0, 0, 0, time.UTC)
+	from := time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC).AddDate(0, 0, -days)
 	return &history{r: r, agents: rand.NewZipf(r, 1.1, 8, historyAgents-1), principals: rand.NewZipf(r, 1.05, 20, historyPrincipals-1),
 		resources: rand.NewZipf(r, 1.02, 1000, historyResources-1), routes: rand.NewZipf(r, 1.2, 3, historyRoutes-1),
-		perSecond: float64(calls) / callsPerRun / (historyDays * 24 * 3600), opens: from.UnixNano()}
+		perSecond: float64(calls) / callsPerRun / (float64(days) * 24 * 3600), opens: from.UnixNano()}
 }
 
 // next makes the next call and returns its run.
@@ -110,9 +109,11 @@ func (h *history) start() *historyRun {
 		rule = schema.RunSession
 	}
 	id := schema.RunIdentity{Tenant: "default", RoutingActor: "g:" + name, Credential: run.cred, Rule: rule, Key: key}
-	run.snap = schema.RunSnapshot{RunID: id.ID(), Segment: int64(h.n / 200), CallsPart: int32(agent % 8), Tenant: "default", Actor: "g:" + name,
-		Rule: rule, Confidence: 100, AgentID: name, AgentName: name, AgentVersion: fmt.Sprintf("1.%d", agent%9), AgentSource: "header:x-consumer",
-		AgentTrust: schema.TrustInfrastructure, CredentialID: run.cred, CredentialKind: schema.CredentialAPIKey, PrincipalID: run.human,
+	run.snap = schema.RunSnapshot{RunID: id.ID(), Segment: int64(h.n / 200), CallsPart: int32(agent % 8), Tenant: "default",
+		Actor: "g:" + name,
+		Rule:  rule, Confidence: 100, AgentID: name, AgentName: name, AgentVersion: fmt.Sprintf("1.%d", agent%9),
+		AgentSource: "header:x-consumer",
+		AgentTrust:  schema.TrustInfrastructure, CredentialID: run.cred, CredentialKind: schema.CredentialAPIKey, PrincipalID: run.human,
 		CallerKind: schema.CallerAgent, StartedAt: at}
 	if rule == schema.RunExplicit {
 		run.snap.RunKey = key
@@ -150,16 +151,18 @@ func (h *history) call(c *schema.Call, run *historyRun) {
 		Source: schema.Source{Topic: "gateway-logs", TopicID: schema.TopicID{7, 3, 1}, Partition: part},
 		Pos:    schema.Position{Offset: h.offsets[part]},
 		Format: "envoy_json/1", ObserverKind: schema.ObserverGateway, Observer: "edge", Tenant: "default",
-		Start: at, KafkaTime: at + took + int64(h.r.IntN(50))*1e6, DurationNs: took, TSPrecision: schema.PrecisionMilli, TSBasis: schema.BasisStart,
-		OpKind: schema.OpHTTP, Method: method, Host: host, Path: fmt.Sprintf("/v1/%s/%d/part%d", kind, id, route), Route: template,
+		Start: at, KafkaTime: at + took + int64(h.r.IntN(50))*1e6, DurationNs: took, TSPrecision: schema.PrecisionMilli,
+		TSBasis: schema.BasisStart,
+		OpKind:  schema.OpHTTP, Method: method, Host: host, Path: fmt.Sprintf("/v1/%s/%d/part%d", kind, id, route), Route: template,
 		RouteSource: schema.RouteHeuristic, API: "outbound|8080||" + kind, Operation: method + " " + template,
 		Status: 200, Outcome: schema.OutcomeOK, UpstreamNs: int64(h.r.IntN(100)) * 1e6, Attempts: 1,
 		BytesIn: uint64(h.r.IntN(500)), BytesOut: uint64(h.r.IntN(5000)),
 		ClientIP: run.address, UserAgent: "python-httpx/0.27.0", UAProduct: "python-httpx", TraceID: run.trace,
 		RequestID: fmt.Sprintf("%08x-%04x-4%03x-9%03x-%012x", h.r.Uint32(), h.r.IntN(1<<16), h.r.IntN(1<<12), h.r.IntN(1<<12), h.r.Uint64()>>16),
 		AgentID:   s.AgentID, AgentName: s.AgentName, AgentVersion: s.AgentVersion, AgentSource: s.AgentSource, AgentTrust: s.AgentTrust,
-		CredentialID: run.cred, CredentialKind: s.CredentialKind, CredentialSource: "header:x-api-key", CredentialTrust: schema.TrustInfrastructure,
-		PrincipalID: run.human, CallerKind: schema.CallerAgent, CallerConfidence: 50,
+		CredentialID: run.cred, CredentialKind: s.CredentialKind, CredentialSource: "header:x-api-key",
+		CredentialTrust: schema.TrustInfrastructure,
+		PrincipalID:     run.human, CallerKind: schema.CallerAgent, CallerConfidence: 50,
 		RunKey: s.RunKey, RunID: s.RunID, RunRule: s.Rule, RunConfidence: 100, RoutingKey: s.Actor, CallsPart: part,
 		CallsOffset: h.offsets[part] / 25, Segment: s.Segment,
 		ArgsDigest: h.r.Uint64(), ArgsDigestBasis: schema.DigestURL, ResultDigestBasis: schema.DigestOutcome,

@@ -34,10 +34,16 @@ func main() {
 	scored := flag.Bool("scored", true, "learn a baseline from a tenth of the agents first, so that every call is scored")
 	binary := flag.String("flyball", "bin/flyball", "the binary to measure")
 	var past historyOptions
-	flag.IntVar(&past.calls, "history", 0, "fill an engine with so many calls of 30 days, and measure every question, and nothing else")
+	flag.IntVar(&past.calls, "history", 0, "fill an engine with so many calls, and measure every question, and nothing else")
+	flag.IntVar(&past.days, "days", 30, "with -history: days over which the calls are spread")
 	flag.StringVar(&past.dir, "data", "", "with -history: folder of the engine's data; default: a new one, which is removed")
 	flag.DurationVar(&past.patience, "patience", 20*time.Second, "with -history: longest time for one question")
-	flag.BoolVar(&past.prototype, "prototype", false, "with -history: measure the candidate tables, too")
+	const candidatesOnly = "with -history: measure the candidate tables whose names this expression matches, instead of today's"
+	flag.Func("prototype", candidatesOnly, func(s string) (err error) {
+		past.prototype, err = regexp.Compile(s)
+		return err
+	})
+	flag.BoolVar(&past.statements, "statements", false, "with -history: print the time of each statement, too")
 	flag.Func("only", "with -history: expression of the names of the questions to ask", func(s string) (err error) {
 		past.only, err = regexp.Compile(s)
 		return err
@@ -54,7 +60,7 @@ func main() {
 	flag.DurationVar(&o.lateness, "lateness", 5*time.Minute, "-soak: detect.lateness")
 	flag.BoolVar(&o.restart, "restart", false, "-soak: stop and start the process in the middle")
 	flag.StringVar(&o.profiles, "profiles", "", "-soak: folder for CPU, heap and allocation profiles, taken after the last row")
-	flag.IntVar(&o.past, "past", 100_000, "-soak: calls to learn from; 0: none")
+	flag.DurationVar(&o.past, "past", 150*time.Second, "-soak: how long the traffic is from which the baseline is learned; 0: none")
 	flag.Parse()
 	switch {
 	case past.calls > 0:

@@ -23,7 +23,7 @@ type soakOptions struct {
 	restart       bool          // stop and start the process in the middle
 	every         time.Duration // between two rows
 	profiles      string        // folder for profiles after the last row; empty: none
-	past          int           // calls to learn from
+	past          time.Duration // traffic to learn from
 }
 
 // settles is when the number of open runs has stopped to grow: the first runs have made their calls and
@@ -105,15 +105,15 @@ func (s *setup) beginSoak(binary string, o *soakOptions) (cmd *exec.Cmd, load *s
 		if cmd, err = s.start(binary); err != nil {
 			return nil, nil, nil, err
 		}
-		err = writePast(s.kafka, "past", o.traffic, o.past, time.Now().Add(-2*(o.gap+o.lateness)))
+		past, err := writePast(s.kafka, "past", o.traffic, o.past, time.Now().Add(-2*(o.gap+o.lateness)))
 		stop(cmd)
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		if err := s.closePast(binary, o.past/o.traffic.calls/2); err != nil {
+		if err := s.closePast(binary, past/o.traffic.calls/2); err != nil {
 			return nil, nil, nil, err
 		}
-		if _, err := s.learn(binary, o.past); err != nil {
+		if _, err := s.learn(binary, past); err != nil {
 			return nil, nil, nil, err
 		}
 	}
@@ -238,18 +238,16 @@ func verdicts(rows []row, o *soakOptions) []verdict {
 			kept = append(kept, r)
 		}
 	}
-	var at []float64
-	for _, r := range kept {
-		at = append(at, r.seconds)
-	}
 	of := func(figure string, value func(*row) float64, tolerated func(mean float64) float64) verdict {
-		var y []float64
+		var x, y []float64
 		for i := range kept {
-			y = append(y, value(&kept[i]))
+			if v := value(&kept[i]); !math.IsNaN(v) {
+				x, y = append(x, kept[i].seconds), append(y, v)
+			}
 		}
-		t := fitTrend(at, y)
+		t := fitTrend(x, y)
 		v := verdict{figure: figure, trend: t, tolerated: tolerated(t.mean), judgement: undecided}
-		if len(y) >= 3 {
+		if len(y) >= 3 && 2*len(y) > len(kept) {
 			v.judgement = t.judge(v.tolerated)
 		}
 		return v
@@ -263,7 +261,13 @@ func verdicts(rows []row, o *soakOptions) []verdict {
 		of("calls behind, s", func(r *row) float64 { return float64(r.behind) / float64(o.traffic.rate) }, func(float64) float64 { return toleratedLag }),
 	}
 	for _, s := range stages {
-		out = append(out, of("lag of "+s.name+", s", func(r *row) float64 { return r.lag[s.group] }, func(float64) float64 { return toleratedLag }))
+		lag := func(r *row) float64 {
+			if v, known := r.lag[s.group]; known {
+				return v
+			}
+			return math.NaN()
+		}
+		out = append(out, of("lag of "+s.name+", s", lag, func(float64) float64 { return toleratedLag }))
 	}
 	return out
 }

@@ -9,7 +9,7 @@ func soakRows(n int, change func(i int, r *row)) []row {
 	rows := make([]row, n)
 	for i := range rows {
 		rows[i] = row{seconds: float64(10 * (i + 1)), in: 3000, stored: 3000, cpu: 50, engine: 10, live: 900, rss: 1500, openRuns: 147_000,
-			lag: map[string]float64{}}
+			lag: map[string]float64{"flyball-ingest": 0, "flyball-detect": 0, "flyball-store": 1}}
 		change(i, &rows[i])
 	}
 	return rows
@@ -58,6 +58,13 @@ func TestSoakIsJudgedByWhatHadToGrow(t *testing.T) {
 		if got := len(judged(list, flat)); got != len(list)-1 || list[4].judgement == flat {
 			t.Errorf("%s: %v", name, list)
 		}
+	}
+	unknown := verdicts(soakRows(120, func(i int, r *row) {
+		filling(i, r)
+		r.lag = nil
+	}), &o)
+	if got := len(judged(unknown, undecided)); got != len(stages) {
+		t.Errorf("lag that is not known is judged: %v", unknown)
 	}
 	if list := verdicts(soakRows(47, filling), &o); len(judged(list, undecided)) != len(list) {
 		t.Errorf("rows before the first gap are judged: %v", list)

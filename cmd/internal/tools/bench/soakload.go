@@ -96,13 +96,15 @@ func (l *soakLoad) run(ctx context.Context, client *kgo.Client, pool *runPool) {
 	}
 }
 
-// writePast writes n calls that lie before a time, at the rate of the traffic, and returns when all are acknowledged.
-func writePast(port int, topic string, t soakTraffic, n int, until time.Time) error {
+// writePast writes the calls of a time that ends at until, at the rate of the traffic: how many runs an agent has
+// at a time is learned, too. It returns how many calls it wrote, when all are acknowledged.
+func writePast(port int, topic string, t soakTraffic, past time.Duration, until time.Time) (int, error) {
 	client, err := soakProducer(port, topic)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer client.Close()
+	n := int(past.Seconds() * float64(t.rate))
 	pool := newRunPool(t, topic, 20)
 	var failed atomic.Pointer[error]
 	for k := range n {
@@ -114,10 +116,10 @@ func writePast(port int, topic string, t soakTraffic, n int, until time.Time) er
 		})
 	}
 	if err := client.Flush(context.Background()); err != nil {
-		return err
+		return n, err
 	}
 	if err := failed.Load(); err != nil {
-		return *err
+		return n, *err
 	}
-	return nil
+	return n, nil
 }

@@ -24,7 +24,7 @@ type counters struct {
 	live, limit, stateBytes float64
 	rss, engineRSS          int // MiB
 	openRuns                float64
-	lag                     map[string]float64 // seconds, by group
+	lag                     map[string]float64 // seconds, by group; empty: the process did not know it
 	topics, files           int64              // bytes of the broker's files; of the engine's
 }
 
@@ -158,7 +158,10 @@ const rowHead = "    s  in/s stored/s behind | µs/call engine cores GC% | live 
 func (r row) String() string {
 	lags := make([]string, len(stages))
 	for i, s := range stages {
-		lags[i] = fmt.Sprintf("%.0f", r.lag[s.group])
+		lags[i] = "?"
+		if lag, known := r.lag[s.group]; known {
+			lags[i] = fmt.Sprintf("%.0f", lag)
+		}
 	}
 	cpu := fmt.Sprintf("%7.1f %6.1f %5.2f %3.0f", r.cpu, r.engine, r.cores, 100*r.collector)
 	if r.cut {
