@@ -114,7 +114,7 @@ func TestAgentOfTwelveRoutesIsSmall(t *testing.T) {
 // A run that never ends, with calls that are all new, keeps no more memory than a run that has
 // reached all bounds. The same holds for its stored state.
 func TestRunOfAMillionCallsStaysBounded(t *testing.T) {
-	const most, mostStored = 192 << 10, 32 << 10
+	const most, mostStored = 96 << 10, 32 << 10
 	set := deployed()
 	m := score.NewModel(usual(3))
 	kept := func(calls int) (size, stored int) {

@@ -17,6 +17,9 @@ type Progress struct {
 	Closed   bool
 }
 
+// opened reports whether the finding was ever opened.
+func (p *Progress) opened() bool { return p.OpenedAt > 0 }
+
 // Open reports whether the finding has reached a level and is not closed.
 func (p *Progress) Open() bool { return p.Level > schema.LevelNone && !p.Closed }
 

@@ -41,6 +41,9 @@ type runawayState struct{ families [score.NumFamilies]Progress }
 // empty implements emptyState.
 func (s *runawayState) empty() bool { return s.families == [score.NumFamilies]Progress{} }
 
+// opened reports whether one of the findings was ever opened.
+func (s *runawayState) opened() bool { return !s.empty() }
+
 // Describe implements Detector.
 func (*runawayDetector) Describe() Description {
 	return Description{Name: runawayName, StateVersion: 9, NewRunState: func() State { return &runawayState{} }}

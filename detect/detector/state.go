@@ -85,12 +85,41 @@ func (r *RunState) reference(run *stitch.Run) score.Reference {
 func (r *RunState) Code(c *wire.Coder) {
 	r.RunScore.Code(c)
 	c.Float(&r.writtenScore)
+	if c.Version >= claimVersion {
+		r.codeClaim(c)
+	}
 	if c.Version < FirstStateVersion {
 		r.codeBeforeSections(c)
 		return
 	}
 	r.codeDeclared(c)
 	r.set.codeSections(c, &r.states, func(d *Description) func() State { return d.NewRunState })
+}
+
+// claimVersion is the version of stored state from which the name that the run's caller claimed is stored.
+const claimVersion = 11
+
+// codeClaim encodes or decodes what the detector of identities compares the next call with: the name, if it is only claimed.
+func (r *RunState) codeClaim(c *wire.Coder) {
+	wire.Small(c, &r.trust)
+	if r.trust != schema.TrustAsserted {
+		return
+	}
+	c.Text(&r.agent)
+	if !c.Encoding {
+		r.agent = strings.Clone(r.agent)
+	}
+}
+
+// CanFreeze implements stitch.Freezer. A run with a finding is not frozen: when the finding is closed, its evidence is explained
+// again with what is not stored of the run's score.
+func (r *RunState) CanFreeze() bool {
+	for _, k := range r.states {
+		if s, ok := k.state.(interface{ opened() bool }); ok && s.opened() {
+			return false
+		}
+	}
+	return true
 }
 
 func (r *RunState) codeDeclared(c *wire.Coder) {

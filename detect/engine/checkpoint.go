@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -16,7 +15,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// checkpointer writes a partition's state to flyball.state: the entries of actors, and the
+// checkpointer writes a partition's state to flyball.state: the deltas of actors, and the
 // partition's record with the offset that a restart replays from.
 type checkpointer struct {
 	cfg     *Config
@@ -32,13 +31,13 @@ type checkpointer struct {
 	noted      func() logNote
 	age        prometheus.Gauge
 	written    stateWrites
-	entries    []byte // space for entries; nothing holds it between two writes
 
 	lookedAt    time.Time
 	currentAt   time.Time           // when the record was last written or found up to date
 	samples     []sample            // offsets of the partition at recent checks, oldest first
-	emptyActors []emptyActor        // entries that are kept until no replay can need them
-	stale       map[string][]string // by actor: generations of earlier owners' entries
+	emptyActors []emptyActor        // actors that are kept until no replay can need them
+	passed      int64               // committed, one record ago
+	stale       map[string][]string // by actor: keys of earlier owners
 	oldRecords  []string            // generations of earlier owners' partition records
 	oldNotes    []string            // generations of earlier owners' notes
 }
@@ -48,26 +47,21 @@ type sample struct {
 	next int64
 }
 
-// emptyActor is the stored entry of an actor that has no runs.
+// emptyActor is a stored actor that has no runs.
 type emptyActor struct {
 	actor    string
 	included int64
 }
 
-// actorKey and partitionKey return the keys of flyball.state. Each owner writes under its own
-// generation, so that an earlier owner that still runs cannot overwrite anything.
-func actorKey(generation uint64, actor string) []byte {
-	return []byte("a/" + strconv.FormatUint(generation, 10) + "/" + actor)
+// deltaKey and partitionKey return the keys of flyball.state. Each owner writes under its own
+// generation, so that an earlier owner that still runs cannot overwrite anything. Up to version 10 of
+// stored state, an actor had one entry under "a/", its generation and its key.
+func deltaKey(generation, number uint64, actor string) []byte {
+	return []byte("d/" + strconv.FormatUint(generation, 10) + "/" + strconv.FormatUint(number, 10) + "/" + actor)
 }
 
 func partitionKey(generation uint64) []byte {
 	return []byte("p/" + strconv.FormatUint(generation, 10))
-}
-
-func splitKey(key []byte) (kind, generation, actor string) {
-	kind, rest, _ := strings.Cut(string(key), "/")
-	generation, actor, _ = strings.Cut(rest, "/")
-	return kind, generation, actor
 }
 
 func (c *checkpointer) record(key, value []byte) *kgo.Record {
@@ -81,6 +75,7 @@ func (c *checkpointer) saveIfDue(ctx context.Context, now time.Time, next int64)
 		return nil
 	}
 	c.lookedAt = now
+	c.state.Freeze(uint32(2 * c.cfg.CheckpointEvery / time.Second))
 	c.samples = append(c.samples, sample{now, next})
 	due := int64(-1)
 	for len(c.samples) > 1 && now.Sub(c.samples[0].at) >= c.cfg.CheckpointEvery {
@@ -131,27 +126,32 @@ func (c *checkpointer) save(ctx context.Context, n int, next int64) error {
 	}
 	c.log.moveBase(offset)
 	c.cfg.Stage("detect.entries|record")
-	rec := c.record(partitionKey(c.generation), encodeProgress(c.log.base, offset, c.generation))
 	note, err := c.noteRecord()
 	if err != nil {
 		return err
 	}
-	if err := c.out.write(ctx, note, rec); err != nil {
-		return fmt.Errorf("write record of partition %d to %s: %w", c.part, wire.StateTopic, err)
+	if err := c.writeRecord(ctx, offset, note); err != nil {
+		return err
 	}
-	c.committed = offset
+	c.passed, c.committed = c.committed, offset
 	c.shown.Store(schema.KafkaOffset(offset))
 	return c.writeTombstones(ctx)
 }
 
-// maxEntriesBytes is how many bytes of entries are encoded and written at a time: a partition can have
-// tens of thousands of dirty actors, and their entries together take as much memory as their runs.
+// writeRecord writes the partition's record, after other records.
+func (c *checkpointer) writeRecord(ctx context.Context, offset int64, before ...*kgo.Record) error {
+	rec := c.record(partitionKey(c.generation), encodeProgress(c.log.base, offset, c.generation))
+	if err := c.out.write(ctx, append(before, rec)...); err != nil {
+		return fmt.Errorf("write record of partition %d to %s: %w", c.part, wire.StateTopic, err)
+	}
+	return nil
+}
+
+// maxEntriesBytes is how many bytes of deltas are encoded and written at a time: a partition can have
+// tens of thousands of dirty actors.
 const maxEntriesBytes = 1 << 20
 
-// maxKeptEntries is the largest space for entries that is kept: one actor's entry can be larger than maxEntriesBytes.
-const maxKeptEntries = 16 << 20
-
-// writeEntries writes the entries of the first n dirty actors.
+// writeEntries writes the deltas of the first n dirty actors.
 func (c *checkpointer) writeEntries(ctx context.Context, n int) error {
 	for n > 0 {
 		written, err := c.writeSomeEntries(ctx, n)
@@ -163,65 +163,76 @@ func (c *checkpointer) writeEntries(ctx context.Context, n int) error {
 	return nil
 }
 
-// writeSomeEntries writes entries of the first n dirty actors up to maxEntriesBytes, and returns how many.
+// writeSomeEntries writes deltas of the first n dirty actors up to maxEntriesBytes, and returns of how many.
 func (c *checkpointer) writeSomeEntries(ctx context.Context, n int) (int, error) {
 	var records, tombstones []*kgo.Record
-	// write returns when its records are acknowledged: then the bytes are free for the next entries.
-	buf := c.entries[:0]
-	saved := c.state.Dirty()
-	for _, a := range saved[:n] {
-		if len(buf) >= maxEntriesBytes {
+	size, actors := 0, 0
+	for _, a := range c.state.Dirty()[:n] {
+		if size >= maxEntriesBytes {
 			break
 		}
-		from := len(buf)
-		buf = stitch.EncodeActor(buf, a, c.generation)
-		records = append(records, c.record(actorKey(c.generation, a.Key), buf[from:len(buf):len(buf)]))
-		for _, generation := range c.stale[a.Key] {
-			tombstones = append(tombstones, c.record([]byte("a/"+generation+"/"+a.Key), nil))
+		deltas, from, to := c.state.EncodeChanges(a, c.generation)
+		for _, d := range deltas {
+			size += len(d.Value)
+			records = append(records, c.record(deltaKey(c.generation, d.Number, a.Key), d.Value))
 		}
-		delete(c.stale, a.Key)
+		actors++
+		tombstones = c.clearDeltas(tombstones, a.Key, from, to)
+		tombstones = c.clearStale(tombstones, a.Key)
 		if a.Empty() {
 			c.emptyActors = append(c.emptyActors, emptyActor{a.Key, a.Included})
 		}
 	}
 	if err := c.out.write(ctx, records...); err != nil {
-		c.entries = nil // the client may still hold them
-		return 0, fmt.Errorf("write %d entries of partition %d to %s: %w", len(records), c.part, wire.StateTopic, err)
-	}
-	if c.entries = buf; cap(buf) > maxKeptEntries {
-		c.entries = nil
-	}
-	for i, r := range records {
-		c.state.NoteStored(saved[i], len(r.Value))
+		return 0, fmt.Errorf("write %d deltas of partition %d to %s: %w", len(records), c.part, wire.StateTopic, err)
 	}
 	c.written.entries.Add(float64(len(records)))
-	c.written.bytes.Add(float64(len(buf)))
-	c.state.Saved(len(records))
+	c.written.bytes.Add(float64(size))
+	c.state.Saved(actors)
 	if len(tombstones) > 0 {
 		if err := c.out.write(ctx, tombstones...); err != nil {
-			return 0, fmt.Errorf("clear entries of earlier owners: %w", err)
+			return 0, fmt.Errorf("clear what the deltas replace: %w", err)
 		}
 	}
-	return len(records), nil
+	return actors, nil
 }
 
-// writeTombstones deletes the entries of actors that have no runs, and the partition records of
-// earlier owners. The entries are kept until the committed offset has passed them: otherwise a
-// replay would apply their calls again.
+// clearDeltas adds to the tombstones those of this owner's deltas of an actor with the numbers [from, to).
+func (c *checkpointer) clearDeltas(tombstones []*kgo.Record, actor string, from, to uint64) []*kgo.Record {
+	for ; from < to; from++ {
+		tombstones = append(tombstones, c.record(deltaKey(c.generation, from, actor), nil))
+	}
+	return tombstones
+}
+
+// clearStale adds to the tombstones those of what earlier owners stored of an actor.
+func (c *checkpointer) clearStale(tombstones []*kgo.Record, actor string) []*kgo.Record {
+	for _, key := range c.stale[actor] {
+		tombstones = append(tombstones, c.record([]byte(key), nil))
+	}
+	delete(c.stale, actor)
+	return tombstones
+}
+
+// writeTombstones deletes the deltas of actors that have no runs, and the partition records of
+// earlier owners. The deltas are kept until the committed offset has passed them, otherwise a
+// replay would apply their calls again; and until the next record after that, so that a replaced owner
+// that does not know it yet deletes nothing in its first round.
 func (c *checkpointer) writeTombstones(ctx context.Context) error {
 	var tombstones []*kgo.Record
 	rest := c.emptyActors[:0]
 	for _, e := range c.emptyActors {
-		if e.included >= c.committed {
+		if e.included >= c.passed {
 			rest = append(rest, e)
 			continue
 		}
+		first, next := c.state.StoredDeltas(e.actor)
 		done, later := c.state.Forget(e.actor)
 		if later {
 			rest = append(rest, e)
 		}
 		if done {
-			tombstones = append(tombstones, c.record(actorKey(c.generation, e.actor), nil))
+			tombstones = c.clearStale(c.clearDeltas(tombstones, e.actor, first, next), e.actor)
 		}
 	}
 	c.emptyActors = rest

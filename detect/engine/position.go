@@ -73,8 +73,9 @@ func (p *progress) own(s schema.Source) schema.Source {
 	return s
 }
 
-// ProgressVersion is the newest version of a partition's record.
-const ProgressVersion = 1
+// ProgressVersion is the newest version of a partition's record. Version 2 has the fields of version 1: it stops a reader
+// that does not know that actors are chains of deltas.
+const ProgressVersion = 2
 
 // encodeProgress encodes the partition's record: progress as of offset, the first offset that a
 // restart reads.

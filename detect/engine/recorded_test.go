@@ -21,14 +21,16 @@ import (
 
 	"flyball/detect/model/scope"
 	"flyball/detect/policy"
+	"flyball/detect/stitch"
 	"flyball/schema"
 	"flyball/schema/wire"
 )
 
 var update = flag.Bool("update", false, "write the recorded output of this package anew")
 
-// recordedState is the state that the previous version had stored in the middle of the stream.
-const recordedState = "testdata/state-v9.gz"
+// recordedStates are the states that earlier versions had stored in the middle of the stream, by the version of their
+// entries.
+var recordedStates = map[byte]string{9: "testdata/state-v9.gz", 10: "testdata/state-v10.gz"}
 
 // recorded is a stream of calls in which every detector finds something. It is written to partition
 // 0 in blocks; both halves end with a run that has a finding at its first call, so that a test can
@@ -388,8 +390,9 @@ func TestRecordedStreamComesOutTheSame(t *testing.T) {
 	s.publish()
 	s.half(0)
 	s.apply(0)
-	if _, err := os.Stat(recordedState); *update && err != nil { // an existing file is of the version that wrote it
-		s.keepState()
+	path := fmt.Sprintf("testdata/state-v%d.gz", stitch.StateVersion)
+	if _, err := os.Stat(path); *update && err != nil { // an existing file is of the version that wrote it
+		s.keepState(path)
 	}
 	compareRecorded(t, 0, s.output())
 	s.half(1)
@@ -426,7 +429,7 @@ func at(lines []string, i int) string {
 }
 
 // keepState writes the state that the engine has stored: each key and value with its length.
-func (s *recorded) keepState() {
+func (s *recorded) keepState(path string) {
 	var out bytes.Buffer
 	z := gzip.NewWriter(&out)
 	s.each(wire.StateTopic, func(r *kgo.Record) {
@@ -441,15 +444,15 @@ func (s *recorded) keepState() {
 	if err := z.Close(); err != nil {
 		s.t.Fatal(err)
 	}
-	if err := os.WriteFile(recordedState, out.Bytes(), 0o644); err != nil {
+	if err := os.WriteFile(path, out.Bytes(), 0o644); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-// storedBefore returns the state that the previous version stored, by key.
-func storedBefore(t *testing.T) (keys, values [][]byte) {
+// storedBefore returns the state that an earlier version stored, by key.
+func storedBefore(t *testing.T, path string) (keys, values [][]byte) {
 	t.Helper()
-	f, err := os.Open(recordedState)
+	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -477,23 +480,36 @@ func storedBefore(t *testing.T) (keys, values [][]byte) {
 	return keys, values
 }
 
-// The state that the previous version stored is continued without a loss: the output of the second
-// half is the same as if this version had written the first.
+// The state that earlier versions stored is continued without a loss: the output of the second half is the same as if
+// this version had written the first.
 func TestStateOfTheVersionBeforeIsGoneOnFrom(t *testing.T) {
-	s := recording(t)
-	s.publish()
-	s.half(0)
-	keys, values := storedBefore(t)
-	if len(keys) < 10 || values[0][1] != 9 && values[1][1] != 9 {
-		t.Fatalf("%d entries: the test shows nothing", len(keys))
+	for version, path := range recordedStates {
+		t.Run(fmt.Sprint("version ", version), func(t *testing.T) {
+			s := recording(t)
+			s.publish()
+			s.half(0)
+			keys, values := storedBefore(t, path)
+			of := 0
+			for i := range keys {
+				if bytes.HasPrefix(keys[i], []byte("a/")) && values[i][1] == version {
+					of++
+				}
+			}
+			if of < 10 {
+				t.Fatalf("%d entries of the version: the test shows nothing", of)
+			}
+			for i := range keys {
+				if bytes.HasPrefix(keys[i], []byte(notePrefix)) {
+					continue // it names the topic that was recorded; flyball.calls of this test is another
+				}
+				r := &kgo.Record{Topic: wire.StateTopic, Partition: 0, Key: keys[i], Value: values[i]}
+				if err := s.client.ProduceSync(context.Background(), r).FirstErr(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.half(1)
+			s.apply(1)
+			compareRecorded(t, 1, s.output())
+		})
 	}
-	for i := range keys {
-		r := &kgo.Record{Topic: wire.StateTopic, Partition: 0, Key: keys[i], Value: values[i]}
-		if err := s.client.ProduceSync(context.Background(), r).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s.half(1)
-	s.apply(1)
-	compareRecorded(t, 1, s.output())
 }

@@ -1,9 +1,13 @@
 package engine
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -16,64 +20,168 @@ import (
 // restored holds what earlier owners of a partition stored, as far as it has been read.
 type restored struct {
 	limits  stitch.Limits
-	actors  map[string]storedActor
-	stale   map[string][]string // by actor: generations of its entries
-	records map[string]bool     // generations of the partition's records
-	notes   map[string]bool     // generations of the notes
-	note    logNote             // the newest
-	base    *progress
-	offset  int64 // position from which a restart reads flyball.calls
+	actors  map[string][]*storedActor // by key: one for each generation
+	records map[uint64]storedRecord   // the partition's records by generation
+	newest  uint64                    // highest generation that has stored a delta
+	notes   map[string]bool           // generations of the notes
+	note    logNote                   // the newest
+
+	// Of the newest record, once all have been read.
+	base   *progress
+	offset int64 // position from which a restart reads flyball.calls
 }
 
-// storedActor is an actor's newest entry and the generation of its key.
+// storedActor is what one owner has stored of an actor.
 type storedActor struct {
-	actor      *stitch.Actor
-	generation string
+	generation uint64
+	entry      []byte            // up to version 10; nil: none
+	deltas     map[uint64][]byte // by number
+	last       uint64            // highest number that ends a checkpoint; 0: none
+	first      uint64            // according to it
+}
+
+// storedRecord is a partition's record.
+type storedRecord struct {
+	base   *progress
+	offset int64
 }
 
 func newRestored(limits stitch.Limits) *restored {
-	return &restored{limits: limits, actors: map[string]storedActor{}, stale: map[string][]string{}, records: map[string]bool{},
-		notes: map[string]bool{}, base: newProgress(limits)}
+	return &restored{limits: limits, actors: map[string][]*storedActor{}, records: map[uint64]storedRecord{}, notes: map[string]bool{},
+		base: newProgress(limits)}
 }
 
-// add adds a record of flyball.state; state decodes actors.
-func (r *restored) add(state *stitch.Partition, key, value []byte) error {
-	switch kind, generation, actor := splitKey(key); {
-	case kind == "a" && value == nil:
-		// An owner deleted the entry: a later owner's entry has replaced it, or the actor has no
-		// runs.
-		if r.actors[actor].generation == generation {
-			delete(r.actors, actor)
-		}
-		r.stale[actor] = without(r.stale[actor], generation)
+// splitKey divides a key of flyball.state. number is that of a delta.
+func splitKey(key []byte) (kind, generation, number, actor string) {
+	kind, rest, _ := strings.Cut(string(key), "/")
+	generation, actor, _ = strings.Cut(rest, "/")
+	if kind == "d" {
+		number, actor, _ = strings.Cut(actor, "/")
+	}
+	return kind, generation, number, actor
+}
+
+// add adds a record of flyball.state.
+func (r *restored) add(key, value []byte) error {
+	kind, of, number, actor := splitKey(key)
+	switch kind {
+	case "a", "d", "p":
+	case "n":
+		return r.addNote(of, value)
+	default:
+		return nil
+	}
+	generation, err := strconv.ParseUint(of, 10, 64)
+	if err != nil {
+		return fmt.Errorf("key %q: its generation is no number", key)
+	}
+	switch {
 	case kind == "a":
-		a, _, err := state.Restore(value)
+		r.actor(actor, generation).entry = bytes.Clone(value)
+	case kind == "d":
+		n, err := strconv.ParseUint(number, 10, 64)
 		if err != nil {
-			return err
+			return fmt.Errorf("key %q: the number of its delta is none", key)
 		}
-		r.stale[actor] = append(without(r.stale[actor], generation), generation)
-		if have := r.actors[actor]; have.actor == nil || a.Included >= have.actor.Included {
-			r.actors[actor] = storedActor{a, generation}
-		}
-	case kind == "n":
-		return r.addNote(generation, value)
-	case kind == "p" && value == nil:
+		return r.addDelta(r.actor(actor, generation), n, value)
+	case value == nil:
 		delete(r.records, generation)
-	case kind == "p":
+	default:
 		p, at, _, err := decodeProgress(value, r.limits)
 		if err != nil {
 			return err
 		}
-		r.records[generation] = true
-		if at >= r.offset {
-			r.base, r.offset = p, at
+		r.records[generation] = storedRecord{p, at}
+	}
+	return nil
+}
+
+// actor returns what a generation has stored of an actor.
+func (r *restored) actor(key string, generation uint64) *storedActor {
+	for _, s := range r.actors[key] {
+		if s.generation == generation {
+			return s
+		}
+	}
+	s := &storedActor{generation: generation}
+	r.actors[key] = append(r.actors[key], s)
+	return s
+}
+
+func (r *restored) addDelta(s *storedActor, number uint64, value []byte) error {
+	if value == nil {
+		delete(s.deltas, number)
+		return nil
+	}
+	h, err := stitch.ReadDeltaHeader(value)
+	if err != nil {
+		return err
+	}
+	r.newest = max(r.newest, s.generation)
+	if s.deltas == nil {
+		s.deltas = map[uint64][]byte{}
+	}
+	s.deltas[number] = bytes.Clone(value)
+	if h.Last && number >= s.last {
+		s.last, s.first = number, h.First
+		for n := range s.deltas {
+			if n < h.First {
+				s.deltas[n] = nil // void; its key is still there
+			}
 		}
 	}
 	return nil
 }
 
-func without(list []string, s string) []string {
-	return slices.DeleteFunc(list, func(x string) bool { return x == s })
+// values returns the stored values of an actor, complete is false if there is no whole state.
+func (s *storedActor) values() (values [][]byte, complete bool) {
+	if s.entry != nil {
+		return [][]byte{s.entry}, true
+	}
+	for n := s.first; n <= s.last; n++ {
+		if s.deltas[n] == nil {
+			return nil, false
+		}
+		values = append(values, s.deltas[n])
+	}
+	return values, s.last > 0
+}
+
+// keys returns the keys that a generation has stored of an actor.
+func (s *storedActor) keys(actor string) (out []string) {
+	if s.entry != nil {
+		out = append(out, "a/"+strconv.FormatUint(s.generation, 10)+"/"+actor)
+	}
+	for n := range s.deltas {
+		out = append(out, string(deltaKey(s.generation, n, actor)))
+	}
+	return out
+}
+
+// choose sets base and offset to those of the newest owner's record. An owner writes a record before its first delta, if it
+// has found one: records of earlier generations than that of a delta, with none of its own, were written by a replaced owner.
+func (r *restored) choose() {
+	newest, found := uint64(0), false
+	for generation := range r.records {
+		if generation >= r.newest && (!found || generation > newest) {
+			newest, found = generation, true
+		}
+	}
+	if found {
+		r.base, r.offset = r.records[newest].base, r.records[newest].offset
+	}
+}
+
+// newestActor decodes the state of an actor by the newest owner that has stored it as a whole; nil: there is none.
+func (r *restored) newestActor(state *stitch.Partition, key string) (*stitch.Actor, error) {
+	slices.SortFunc(r.actors[key], func(x, y *storedActor) int { return cmp.Compare(y.generation, x.generation) })
+	for _, s := range r.actors[key] {
+		if values, complete := s.values(); complete {
+			a, _, err := state.Restore(values...)
+			return a, err
+		}
+	}
+	return nil, nil
 }
 
 // restore claims a partition and reads what earlier owners stored. It returns a worker that
@@ -86,10 +194,12 @@ func (e *Engine) restore(ctx context.Context, part int32) (*worker, error) {
 	}
 	w := newWorker(&e.cfg, e.m, part, e.callsID, e.out, e.baselines, &e.active)
 	r := newRestored(e.cfg.Limits)
-	if err := e.readState(ctx, part, generation, func(rec *kgo.Record) error { return r.add(w.state, rec.Key, rec.Value) }); err != nil {
+	if err := e.readState(ctx, part, generation, func(rec *kgo.Record) error { return r.add(rec.Key, rec.Value) }); err != nil {
 		return nil, err
 	}
-	w.takeOver(r, uint64(generation))
+	if err := w.takeOver(ctx, r, uint64(generation)); err != nil {
+		return nil, fmt.Errorf("restore partition %d: %w", part, err)
+	}
 	if err := e.findBegin(ctx, w, r); err != nil {
 		return nil, err
 	}
@@ -98,7 +208,7 @@ func (e *Engine) restore(ctx context.Context, part int32) (*worker, error) {
 	}
 	took := e.cfg.Now().Sub(began)
 	e.m.restore.Observe(took.Seconds())
-	e.cfg.Logger.Info("partition restored", "partition", part, "offset", w.begin, "actors", len(r.actors),
+	e.cfg.Logger.Info("partition restored", "partition", part, "offset", w.begin, "actors", w.state.Actors(),
 		"open_runs", w.state.OpenRuns(), "took", took.Round(time.Millisecond))
 	if unknown := w.detectors.UnknownStates(); len(unknown) > 0 {
 		e.cfg.Logger.Warn("keeping state of detectors that this version does not have", "reason", "unknown_detector_state",
@@ -134,25 +244,41 @@ func (e *Engine) readState(ctx context.Context, part int32, claim int64, each fu
 	return nil
 }
 
-// takeOver sets the worker's state to what was stored.
-func (w *worker) takeOver(r *restored, generation uint64) {
+// takeOver sets the worker's state to what was stored, and stores the partition's record under the worker's generation.
+func (w *worker) takeOver(ctx context.Context, r *restored, generation uint64) error {
+	r.choose()
 	w.log.base = r.base
 	w.log.base.water.Lateness = w.cfg.Limits.Lateness
 	w.log.now = w.log.base.clone()
 	w.next = r.offset
 	w.state.SetWatermark(w.log.base.watermark)
 	c := &w.checkpoint
-	c.generation, c.committed, c.stale = generation, r.offset, r.stale
-	for key, s := range r.actors {
-		w.state.Adopt(s.actor)
-		if s.actor.Empty() {
-			c.emptyActors = append(c.emptyActors, emptyActor{key, s.actor.Included})
+	c.generation, c.committed, c.passed = generation, r.offset, r.offset
+	for key, stored := range r.actors {
+		a, err := r.newestActor(w.state, key)
+		if err != nil {
+			return fmt.Errorf("%s: %w", wire.StateTopic, err)
+		}
+		for _, s := range stored {
+			c.stale[key] = append(c.stale[key], s.keys(key)...)
+		}
+		delete(r.actors, key) // its values are as large as its runs
+		if a == nil {
+			continue
+		}
+		w.state.Adopt(a)
+		if a.Empty() {
+			c.emptyActors = append(c.emptyActors, emptyActor{key, a.Included})
 		}
 	}
 	for generation := range r.records {
-		c.oldRecords = append(c.oldRecords, generation)
+		c.oldRecords = append(c.oldRecords, strconv.FormatUint(generation, 10))
 	}
 	for generation := range r.notes {
 		c.oldNotes = append(c.oldNotes, generation)
 	}
+	if len(r.records) == 0 {
+		return nil
+	}
+	return c.writeRecord(ctx, r.offset)
 }

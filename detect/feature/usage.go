@@ -2,6 +2,7 @@ package feature
 
 import (
 	"strconv"
+	"strings"
 
 	"flyball/schema"
 	"flyball/schema/route"
@@ -55,6 +56,9 @@ func (s *Usage) code(c *wire.Coder) {
 	}
 	c.Uint(&s.Parallel)
 	c.Text(&s.currency)
+	if !c.Encoding {
+		s.currency = strings.Clone(s.currency)
+	}
 	c.Int(&s.end)
 	c.Uint(&s.row)
 }

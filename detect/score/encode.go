@@ -14,6 +14,10 @@ func (k *cusum) code(c *wire.Coder) {
 	wire.Num(c, &k.trials)
 }
 
+// scaleVersion is the version of stored state from which the scale of a run's score is stored. Before, every run had that of
+// known agents.
+const scaleVersion = 11
+
 // Code encodes or decodes the run. Fields that can be computed from the others are not encoded.
 func (r *RunScore) Code(c *wire.Coder) {
 	r.feature.Code(c)
@@ -58,6 +62,9 @@ func (r *RunScore) Code(c *wire.Coder) {
 		r.rareWrites.code(c)
 		codeNumber(c, &r.actorEvidence)
 		r.codeEvidence(c)
+	}
+	if c.Version >= scaleVersion {
+		c.Fixed64(&r.scoredAs)
 	}
 	for f := range families {
 		codeNumber(c, &r.Families[f])

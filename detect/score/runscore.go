@@ -32,6 +32,7 @@ type RunScore struct {
 	actorEvidence float64 // the run's share of the actor's evidence
 
 	Reference Reference // with whom it is compared; not stored
+	scoredAs  uint64    // scale of the last call; 0: not recorded
 	agent     *agent
 	model     *Model
 }
@@ -127,10 +128,12 @@ func (r *RunScore) Bind(m *Model, who Reference) {
 	}
 	if r.model != m && m != nil {
 		key, _ := baseline.ComparisonKey(m.Baseline, who.Agent, who.Version, who.Task)
-		before := r.agent
 		r.model, r.agent = m, m.agent(key, who.Group)
-		if before != nil && before.specs != r.agent.specs {
-			r.restart()
+		if now := r.agent.scale(who); now != r.scoredAs {
+			if r.scoredAs != 0 && r.scoredAs>>1 == now>>1 {
+				r.restart()
+			}
+			r.scoredAs = now
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cespare/xxhash/v2"
+
 	"flyball/schema"
 )
 
@@ -25,12 +27,19 @@ type Actor struct {
 	proofs    []proof         // how often the API accepted credentials that are not established otherwise
 	standing  schema.Standing // the pool in which it is counted
 
+	unstored    []*Run         // runs that have changed since the last checkpoint of the actor
+	evictedRuns []schema.RunID // that are stored and were evicted since then
+	storedRuns  int            // versions of runs in its chain
+	firstDelta  uint64         // number of the first delta that is not void
+	nextDelta   uint64         // number of the next one; 0: this owner has stored none
+	storedBytes int            // of its chain; 0: nothing is stored
+
 	runs    runIndex
-	traces  map[traceKey]*Run
+	traces  map[uint64]*Run // by traceKey
+	words   *words          // of the partition
 	open    int
 	total   int
 	tripped []*Run // runs with a trip; few of an actor's runs have one
-	stored  int    // bytes of its stored entry; 0: none
 }
 
 // bindKey is the key that the calls of one run share. The credential is always part of it.
@@ -41,14 +50,19 @@ type bindKey struct {
 	Principal  string
 }
 
-func (k bindKey) clone() bindKey {
-	k.Credential, k.Key, k.Principal = strings.Clone(k.Credential), strings.Clone(k.Key), strings.Clone(k.Principal)
+// key returns a key with strings that alias no record.
+func (w *words) key(k bindKey) bindKey {
+	k.Credential, k.Key, k.Principal = w.of(k.Credential), strings.Clone(k.Key), w.of(k.Principal)
 	return k
 }
 
-type traceKey struct {
-	trace      [16]byte
-	credential string
+// traceKey returns the hash of a trace and the credential that used it.
+func traceKey(trace [16]byte, credential string) uint64 {
+	var d xxhash.Digest
+	d.Reset()
+	_, _ = d.Write(trace[:])
+	_, _ = d.WriteString(credential)
+	return d.Sum64()
 }
 
 // Owner returns the actor that the run belongs to.
@@ -78,7 +92,7 @@ func (a *Actor) remove(r *Run) {
 		a.tripped = slices.DeleteFunc(a.tripped, func(other *Run) bool { return other == r })
 	}
 	for _, t := range r.traces {
-		if k := (traceKey{t, r.bind.Credential}); a.traces[k] == r {
+		if k := traceKey(t, r.bind.Credential); a.traces[k] == r {
 			delete(a.traces, k)
 		}
 	}
@@ -86,9 +100,18 @@ func (a *Actor) remove(r *Run) {
 
 func (a *Actor) attach(trace [16]byte, r *Run) {
 	if a.traces == nil {
-		a.traces = make(map[traceKey]*Run, 1)
+		a.traces = make(map[uint64]*Run, 1)
 	}
-	a.traces[traceKey{trace, r.bind.Credential}] = r
+	a.traces[traceKey(trace, r.bind.Credential)] = r
+}
+
+// runOfTrace returns the run that a trace of a credential belongs to; nil: not known.
+func (a *Actor) runOfTrace(trace [16]byte, credential string) *Run {
+	r := a.traces[traceKey(trace, credential)]
+	if r == nil || r.bind.Credential != credential || !slices.Contains(r.traces, trace) {
+		return nil
+	}
+	return r
 }
 
 // noteTrace records that a trace belongs to a run. A run keeps its last few traces.
@@ -96,12 +119,11 @@ func (a *Actor) noteTrace(c *schema.Call, r *Run) {
 	if c.TraceID == [16]byte{} || slices.Contains(r.traces, c.TraceID) {
 		return
 	}
-	k := traceKey{c.TraceID, r.bind.Credential}
-	if a.traces[k] != nil {
+	if a.traces[traceKey(c.TraceID, r.bind.Credential)] != nil {
 		return // another run of the actor had it first
 	}
 	if len(r.traces) == tracesPerRun {
-		delete(a.traces, traceKey{r.traces[0], r.bind.Credential})
+		delete(a.traces, traceKey(r.traces[0], r.bind.Credential))
 		r.traces = append(r.traces[:0], r.traces[1:]...)
 	}
 	r.traces = append(r.traces, c.TraceID)

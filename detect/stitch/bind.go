@@ -3,7 +3,6 @@ package stitch
 import (
 	"encoding/hex"
 	"strconv"
-	"strings"
 
 	"flyball/schema"
 )
@@ -20,7 +19,7 @@ func (p *Partition) bindCall(a *Actor, c *schema.Call, offset int64) (*Run, sche
 		return p.runByKey(a, c, k, parent, offset), k.Rule
 	}
 	if c.TraceID != [16]byte{} && c.RunKeySource != schema.NoTraceKeySource {
-		if r := a.traces[traceKey{c.TraceID, cred}]; r != nil && !r.conflicts(c) {
+		if r := a.runOfTrace(c.TraceID, cred); r != nil && !r.conflicts(c) {
 			return r, schema.RunTrace
 		}
 		k := bindKey{Rule: schema.RunTrace, Credential: cred, Key: hex.EncodeToString(c.TraceID[:])}
@@ -123,13 +122,15 @@ func (p *Partition) openRun(a *Actor, c *schema.Call, k bindKey, id schema.RunId
 			ok.Key = s.String()
 		}
 		r := p.runByKey(a, c, ok, nil, offset)
-		r.refused.Add(schema.HashStrings(k.Key, k.Principal))
+		if r.refused == nil {
+			r.refused = &Distinct{}
+		}
+		r.refused.Add(schema.HashStrings(k.Key, k.Principal), overflowSketch)
 		return r
 	}
-	r := &Run{bind: k.clone(), actor: a, dueSlot: -1, standing: s}
-	r.routes.size, r.resources.size, r.refused.size = routeSketch, resourceSketch, overflowSketch
+	r := &Run{bind: a.words.key(k), actor: a, dueSlot: -1, standing: s}
 	r.RunID, r.Segment, r.CallsPart = id.ID(), offset, p.part
-	r.Tenant, r.Actor = strings.Clone(c.Tenant), a.Key
+	r.Tenant, r.Actor = a.words.of(c.Tenant), a.Key
 	r.Rule, r.Confidence, r.State = k.Rule, confidence[k.Rule], schema.RunOpen
 	if k.Rule == schema.RunOverflow {
 		r.RunKey = "overflow"

@@ -45,6 +45,7 @@ func (p *Partition) BindTrace(b *wire.TraceBinding, offset int64) {
 	if r.Calls > 0 {
 		p.markChanged(r)
 	}
+	r.markUnstored()
 	a.Included = offset
 	p.markDirty(a, offset)
 	p.schedule(r, false)

@@ -5,17 +5,16 @@ import (
 	"slices"
 )
 
-// Distinct counts distinct 64-bit hashes in bounded memory: exactly up to its
+// Distinct counts distinct 64-bit hashes in bounded memory: exactly up to a
 // size, by the k-minimum-values estimate (k-1)/U(k) beyond it (Bar-Yossef et
 // al. 2002; relative standard error about 1/sqrt(k-2)).
 type Distinct struct {
-	size int
 	min  []uint64 // the smallest hashes seen, ascending
 	full bool     // hashes were dropped: Count is an estimate
 }
 
-// Add adds a hash.
-func (d *Distinct) Add(h uint64) {
+// Add adds a hash. size is how many hashes are kept; it is the same at every call.
+func (d *Distinct) Add(h uint64, size int) {
 	if d.full && h >= d.min[len(d.min)-1] {
 		return
 	}
@@ -23,7 +22,7 @@ func (d *Distinct) Add(h uint64) {
 	if known {
 		return
 	}
-	if len(d.min) < d.size {
+	if len(d.min) < size {
 		d.min = slices.Insert(d.min, at, h)
 		return
 	}

@@ -20,10 +20,14 @@ type Partition struct {
 	activePools pools // those of actorPools that have runs
 	sharedCount int   // overflow actors
 	watermark   int64
+	words       words
 	storedBytes int64
 
 	newRunAttachment   func() Attachment // to runs
 	newActorAttachment func() Attachment // to actors
+	deltas             deltaWriter
+	round              uint32 // how often Freeze was called
+	cooling            []coolingRun
 	changed            []*Run
 	closed             []*Run
 	dirty              []*Actor
@@ -70,6 +74,7 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 	}
 	c.Late = c.Start < p.watermark
 	r, rule := p.bindCall(a, c, offset)
+	p.wake(r)
 	reopened := r.State == schema.RunClosed
 	if reopened {
 		r.State = schema.RunOpen
@@ -109,6 +114,7 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 	}
 
 	p.markChanged(r)
+	r.markUnstored()
 	a.Included = offset
 	p.markDirty(a, offset)
 	p.schedule(r, reopened)
@@ -176,6 +182,8 @@ func (p *Partition) Advance(watermark, offset int64) {
 			r.State, r.closedAt = schema.RunClosed, watermark
 			r.actor.open--
 			p.countRun(r, -1)
+			p.wake(r)
+			r.markUnstored()
 			r.sightings, r.oldestSighting = nil, 0
 			p.checkRows.countAll(r)
 			if r.Calls > 0 {
@@ -214,7 +222,7 @@ func (p *Partition) schedule(r *Run, reopened bool) {
 		heap.Push(&p.due, r)
 	case reopened:
 		r.dueAt = r.nextDue(&p.limits)
-		heap.Fix(&p.due, r.dueSlot)
+		heap.Fix(&p.due, int(r.dueSlot))
 	}
 	// A run whose end has moved keeps its place in the heap: it is moved when it becomes due, which
 	// is cheaper than moving it at every call.
@@ -226,9 +234,12 @@ func (p *Partition) evict(r *Run) {
 		p.countRun(r, -1)
 	}
 	if r.dueSlot >= 0 {
-		heap.Remove(&p.due, r.dueSlot)
+		heap.Remove(&p.due, int(r.dueSlot))
 	}
-	r.evicted = true
+	r.evicted, r.frozen = true, ""
+	if r.stored {
+		r.actor.evictedRuns = append(r.actor.evictedRuns, r.RunID)
+	}
 	p.checkRows.countAll(r)
 	r.actor.remove(r)
 	if r.actor.total == 0 {
@@ -262,14 +273,14 @@ func (p *Partition) Saved(n int) {
 	p.dirty = append(p.dirty[:0], p.dirty[n:]...)
 }
 
-// NoteStored records that an actor's stored entry has so many bytes.
-func (p *Partition) NoteStored(a *Actor, bytes int) {
-	p.storedBytes += int64(bytes - a.stored)
-	a.stored = bytes
+// noteStored records that an actor's chain has so many bytes.
+func (p *Partition) noteStored(a *Actor, bytes int) {
+	p.storedBytes += int64(bytes - a.storedBytes)
+	a.storedBytes = bytes
 }
 
-// StoredBytes returns how many bytes the stored entries of the actors in memory have together: what a
-// restart reads, without the entries that newer ones replaced.
+// StoredBytes returns how many bytes the chains of the actors in memory have together: what a
+// restart reads, without the deltas that are void.
 func (p *Partition) StoredBytes() int64 { return p.storedBytes }
 
 // Forget removes an actor that has no runs. done reports that it was removed, later that Forget
@@ -285,7 +296,7 @@ func (p *Partition) Forget(key string) (done, later bool) {
 		return false, true
 	}
 	delete(p.actors, key)
-	p.NoteStored(a, 0)
+	p.noteStored(a, 0)
 	p.countActor(a, -1)
 	return true, false
 }
@@ -296,11 +307,11 @@ func (h dueHeap) Len() int           { return len(h) }
 func (h dueHeap) Less(i, j int) bool { return h[i].dueAt < h[j].dueAt }
 func (h dueHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
-	h[i].dueSlot, h[j].dueSlot = i, j
+	h[i].dueSlot, h[j].dueSlot = int32(i), int32(j)
 }
 func (h *dueHeap) Push(x any) {
 	r := x.(*Run)
-	r.dueSlot = len(*h)
+	r.dueSlot = int32(len(*h))
 	*h = append(*h, r)
 }
 func (h *dueHeap) Pop() any {

@@ -186,12 +186,16 @@ func TestPoolsSurviveARestart(t *testing.T) {
 	at := time.Duration(last.Start - t0.UnixNano())
 	b.call(at, established(1))
 	b.call(at, invented(1))
-	for version, want := range map[uint8]pools{StateVersion: {1, 1, 1}, 7: {2, 0, 1}} {
+	for version, want := range map[uint8]pools{StateVersion: {1, 1, 1}, 10: {1, 1, 1}, 7: {2, 0, 1}} {
 		again := newBench(t)
 		for _, a := range b.p.actors {
-			w, generation := wire.NewWriter(nil, wire.KindState, version), uint64(1)
-			codeActor(w, a, &generation, nil, nil)
-			read, _, err := again.p.Restore(w.Bytes())
+			value := EncodeActor(nil, a, 1)
+			if version < StateVersion {
+				w, generation := wire.NewWriter(nil, wire.KindState, version), uint64(1)
+				codeActor(w, a, &generation, nil, nil)
+				value = w.Bytes()
+			}
+			read, _, err := again.p.Restore(value)
 			if err != nil {
 				t.Fatalf("version %d: %v", version, err)
 			}

@@ -12,24 +12,29 @@ import (
 type Run struct {
 	schema.RunSnapshot
 
-	actor          *Actor
-	bind           bindKey
-	routes         Distinct
-	resources      Distinct
-	refused        Distinct // of an overflow run: the keys of runs that were above the limit
-	traces         [][16]byte
-	sightings      []sighting // of calls that another observer may also log; a ring buffer when full
-	oldestSighting int
-	asked          []askedRow // rows of the check that no line has answered, oldest first
-	asking         bool       // it is in checkRows.asking
-	lastEnd        int64      // latest end of a call: silence is measured from it
-	closedAt       int64      // watermark at which it was closed
+	actor     *Actor
+	next      *Run // the next run of the same key in runIndex
+	bind      bindKey
+	routes    Distinct
+	resources Distinct
+	refused   *Distinct // of an overflow run: the keys of runs that were above the limit; nil: none
+	traces    [][16]byte
+	sightings []sighting // of calls that another observer may also log; a ring buffer when full
+	asked     []askedRow // rows of the check that no line has answered, oldest first
+	frozen    string     // while the run is frozen: Attached and sightings, encoded
+	lastEnd   int64      // latest end of a call: silence is measured from it
+	closedAt  int64      // watermark at which it was closed
 
-	standing schema.Standing // the pool in which it is counted while it is open
-
-	dueAt   int64 // event time at which the run is due in the heap
-	dueSlot int   // index in the heap, -1 outside
-	evicted bool
+	dueAt          int64  // event time at which the run is due in the heap
+	dueSlot        int32  // index in the heap, -1 outside
+	storedRound    uint32 // Partition.round when it was stored last
+	oldestSighting uint16 // index of the oldest sighting in the ring buffer
+	asking         bool   // it is in checkRows.asking
+	evicted        bool
+	unstored       bool            // it is in Actor.unstored
+	stored         bool            // the actor's chain has a version of it
+	changed        bool            // it is in Partition.changed
+	standing       schema.Standing // the pool in which it is counted while it is open
 
 	// TrippedAt is the event time of the run's last trip, Unix ns; 0 none. Trip sets it.
 	TrippedAt int64
@@ -38,7 +43,6 @@ type Run struct {
 
 	// Emitted is the Version of the snapshot that was written last.
 	Emitted uint64
-	changed bool // it is in Partition.changed
 }
 
 // Standing returns the standing of the run's caller: the highest that one of its calls had.
@@ -50,6 +54,14 @@ func (r *Run) version() uint64 {
 		v++
 	}
 	return v
+}
+
+// markUnstored notes that the run differs from its stored version.
+func (r *Run) markUnstored() {
+	if !r.unstored && !r.evicted {
+		r.unstored = true
+		r.actor.unstored = append(r.actor.unstored, r)
+	}
 }
 
 // OtherPrincipal reports whether the run is a second run of its key, because a call under the key
@@ -64,7 +76,9 @@ func (r *Run) Snapshot() schema.RunSnapshot {
 	s.Version = r.version()
 	s.DistinctRoutes = r.routes.Count()
 	s.DistinctResources = r.resources.Count()
-	s.OverflowKeys = uint64(r.refused.Count())
+	if r.refused != nil {
+		s.OverflowKeys = uint64(r.refused.Count())
+	}
 	return s
 }
 
@@ -73,6 +87,9 @@ type Attachment interface {
 	// Code encodes or decodes the state.
 	Code(c *wire.Coder)
 }
+
+// Freezer is an Attachment that may need what it does not encode. A run is frozen only while CanFreeze is true.
+type Freezer interface{ CanFreeze() bool }
 
 // longestCall bounds how far a logged duration can move the end of a run.
 const longestCall = int64(24 * time.Hour)
@@ -136,7 +153,7 @@ func (r *Run) count(c *schema.Call) {
 	if c.Late {
 		r.LateCalls++
 	}
-	r.routes.Add(schema.HashStrings(c.Method, c.RouteKey))
+	r.routes.Add(schema.HashStrings(c.Method, c.RouteKey), routeSketch)
 	r.addResources(c)
 }
 
@@ -156,7 +173,7 @@ func (r *Run) addOutcome(c *schema.Call) {
 func (r *Run) addResources(c *schema.Call) {
 	for i := range c.Resources {
 		if id := c.Resources[i].ID; id != "?" && id != "*" {
-			r.resources.Add(schema.HashStrings(c.Resources[i].Type, id))
+			r.resources.Add(schema.HashStrings(c.Resources[i].Type, id), resourceSketch)
 		}
 	}
 }
@@ -164,21 +181,22 @@ func (r *Run) addResources(c *schema.Call) {
 // identify keeps the most trusted value of each field of identity; among equally trusted values the
 // first.
 func (r *Run) identify(c *schema.Call) {
+	words := r.actor.words
 	if c.AgentID != "" && (r.AgentID == "" || c.AgentTrust > r.AgentTrust) {
 		if r.AgentID != c.AgentID {
-			r.AgentID = strings.Clone(c.AgentID)
+			r.AgentID = words.of(c.AgentID)
 		}
-		r.AgentSource, r.AgentTrust = strings.Clone(c.AgentSource), c.AgentTrust
+		r.AgentSource, r.AgentTrust = words.of(c.AgentSource), c.AgentTrust
 	}
-	setIfEmpty(&r.AgentName, c.AgentName)
-	setIfEmpty(&r.AgentVersion, c.AgentVersion)
-	setIfEmpty(&r.AgentAsserted, c.AgentAsserted)
+	words.setIfEmpty(&r.AgentName, c.AgentName)
+	words.setIfEmpty(&r.AgentVersion, c.AgentVersion)
+	words.setIfEmpty(&r.AgentAsserted, c.AgentAsserted)
 	if r.CredentialID == "" && c.CredentialID != "" {
-		r.CredentialID, r.CredentialKind = strings.Clone(c.CredentialID), c.CredentialKind
+		r.CredentialID, r.CredentialKind = words.of(c.CredentialID), c.CredentialKind
 	}
 	if c.PrincipalID != "" && (r.PrincipalID == "" || c.PrincipalTrust > r.PrincipalTrust) {
-		r.PrincipalID, r.PrincipalKind = strings.Clone(c.PrincipalID), c.PrincipalKind
-		r.PrincipalSource, r.PrincipalTrust = strings.Clone(c.PrincipalSource), c.PrincipalTrust
+		r.PrincipalID, r.PrincipalKind = words.of(c.PrincipalID), c.PrincipalKind
+		r.PrincipalSource, r.PrincipalTrust = words.of(c.PrincipalSource), c.PrincipalTrust
 	}
 	if r.CallerKind == schema.CallerUnknown {
 		r.CallerKind = c.CallerKind
@@ -186,8 +204,8 @@ func (r *Run) identify(c *schema.Call) {
 	if c.TaskID != "" && (r.TaskID == "" || c.TaskTrust > r.TaskTrust) {
 		r.TaskID, r.TaskTrust = strings.Clone(c.TaskID), c.TaskTrust
 	}
-	setIfEmpty(&r.ConversationID, c.ConversationID)
-	setIfEmpty(&r.RunKey, c.RunKey)
+	r.setOwn(&r.ConversationID, c.ConversationID)
+	r.setOwn(&r.RunKey, c.RunKey)
 	if r.TraceID == [16]byte{} {
 		r.TraceID = c.TraceID
 	}
@@ -198,8 +216,13 @@ func (r *Run) identify(c *schema.Call) {
 	}
 }
 
-func setIfEmpty(field *string, v string) {
-	if *field == "" && v != "" {
+// setOwn sets an empty field to a value that no other run has; the run's key may be the same string.
+func (r *Run) setOwn(field *string, v string) {
+	switch {
+	case *field != "" || v == "":
+	case v == r.bind.Key:
+		*field = r.bind.Key
+	default:
 		*field = strings.Clone(v)
 	}
 }

@@ -194,7 +194,7 @@ func (r *Run) remember(s sighting, bound int) {
 	if len(r.sightings) > 0 {
 		if oldest := &r.sightings[r.oldestSighting]; len(r.sightings) >= bound || s.start-oldest.start > sameCall {
 			*oldest = s
-			r.oldestSighting = (r.oldestSighting + 1) % len(r.sightings)
+			r.oldestSighting = uint16((int(r.oldestSighting) + 1) % len(r.sightings))
 			return
 		}
 	}
@@ -258,17 +258,74 @@ func codeSighting(c *wire.Coder, s *sighting) {
 	}
 }
 
+// hashes returns the hashes of a sighting in the order in which they are stored.
+func (s *sighting) hashes() [8]*uint64 {
+	return [...]*uint64{&s.request, &s.span, &s.content, &s.what, &s.tool, &s.host, &s.hostname, &s.args}
+}
+
+// codeAfter encodes or decodes a sighting as its difference from the one before in the list. The sightings of a run have most
+// in common, and are a third of what is stored of a short run.
+func (s *sighting) codeAfter(c *wire.Coder, before *sighting) {
+	var same uint8 // a bit for each hash that is equal
+	mine, its := s.hashes(), before.hashes()
+	if c.Encoding {
+		for i := range mine {
+			if *mine[i] == *its[i] {
+				same |= 1 << i
+			}
+		}
+	}
+	wire.Small(c, &same)
+	for i := range mine {
+		if same>>i&1 == 0 {
+			c.Fixed64(mine[i])
+		} else if !c.Encoding {
+			*mine[i] = *its[i]
+		}
+	}
+	wire.Small(c, &s.argsBasis)
+	c.Bool(&s.asked)
+	wire.Small(c, &s.observers)
+	later := s.start - before.start
+	c.Int(&later)
+	shared := 0
+	for shared < min(len(s.record), len(before.record)) && s.record[shared] == before.record[shared] {
+		shared++
+	}
+	rest := s.record[shared:]
+	wire.Num(c, &shared)
+	c.Text(&rest)
+	if c.Encoding {
+		return
+	}
+	if shared > len(before.record) {
+		c.Refuse("a record_id that shares more than there is")
+		return
+	}
+	s.start, s.record = before.start+later, strings.Clone(rest) // an empty string and another are not copied
+	if shared > 0 {
+		s.record = before.record[:shared] + rest
+	}
+}
+
 func codeSightings(c *wire.Coder, r *Run) {
 	n := len(r.sightings)
-	c.Len(&n, 12)
+	c.Len(&n, 6)
 	if !c.Encoding && n > 0 {
 		r.sightings = make([]sighting, n)
 	}
+	var before sighting
 	for i := range r.sightings {
-		codeSighting(c, &r.sightings[i])
+		s := &r.sightings[i]
+		if c.Version < deltaVersion {
+			codeSighting(c, s)
+			continue
+		}
+		s.codeAfter(c, &before)
+		before = *s
 	}
 	wire.Num(c, &r.oldestSighting)
-	if r.oldestSighting < 0 || r.oldestSighting > 0 && r.oldestSighting >= n {
+	if r.oldestSighting > 0 && int(r.oldestSighting) >= n {
 		c.Refuse("an index beyond the remembered sightings")
 	}
 	if !c.Encoding && c.Version < 8 {

@@ -15,25 +15,27 @@ import (
 // actor and the sightings, version 6 the state attached to the actor, version 8 the standing of
 // actors and runs and the proofs of credentials. The versions between changed the attached state;
 // since version 9 attached state has separate versions. Version 10 added the rows of the check that
-// no line has answered.
-const StateVersion = 10
+// no line has answered. Since version 11 an actor is a chain of deltas.
+const StateVersion = 11
 
-// EncodeActor appends an actor's entry to dst: the state that a restart needs. generation is that
-// of the partition's owner.
-func EncodeActor(dst []byte, a *Actor, generation uint64) []byte {
-	c := wire.NewWriter(dst, wire.KindState, StateVersion)
-	codeActor(c, a, &generation, nil, nil)
-	return c.Bytes()
-}
-
-// Restore decodes an actor's entry and returns the generation that wrote it. The actor is not
-// part of the partition until it is adopted.
-func (p *Partition) Restore(value []byte) (a *Actor, generation uint64, err error) {
-	c, err := wire.NewReader(value, wire.KindState, StateVersion)
+// Restore decodes an actor and returns the generation that wrote it: from its entry as it was written up to version 10, or
+// from the deltas of its chain that are not void, in the order of their numbers. The actor is not part of the partition until
+// it is adopted.
+func (p *Partition) Restore(values ...[]byte) (a *Actor, generation uint64, err error) {
+	if len(values) > 0 && len(values[0]) > 1 && values[0][1] >= deltaVersion {
+		if a, generation, err = p.readDeltas(values); err == nil {
+			a.SavedThrough = a.Included
+		}
+		return a, generation, err
+	}
+	if len(values) != 1 {
+		return nil, 0, fmt.Errorf("%w: an actor of %d entries", wire.ErrMalformed, len(values))
+	}
+	c, err := wire.NewReader(values[0], wire.KindState, StateVersion)
 	if err != nil {
 		return nil, 0, err
 	}
-	a = &Actor{SavedThrough: -1, DirtyFrom: -1, stored: len(value)}
+	a = &Actor{SavedThrough: -1, DirtyFrom: -1, words: &p.words, storedBytes: len(values[0])}
 	codeActor(c, a, &generation, p.newRunAttachment, p.newActorAttachment)
 	if c.Err == nil && c.Rest() != 0 {
 		c.Err = fmt.Errorf("%w: bytes after the last run", wire.ErrMalformed)
@@ -41,14 +43,17 @@ func (p *Partition) Restore(value []byte) (a *Actor, generation uint64, err erro
 	if c.Err != nil {
 		return nil, 0, fmt.Errorf("state of actor %q: %w", a.Key, c.Err)
 	}
-	a.SavedThrough = a.Included
+	a.Key, a.SavedThrough = strings.Clone(a.Key), a.Included
+	for r := range a.runs.all {
+		r.Actor = a.Key
+	}
 	return a, generation, nil
 }
 
 // Adopt makes a restored actor part of the partition. It replaces one of the same key.
 func (p *Partition) Adopt(a *Actor) {
 	p.actors[a.Key] = a
-	p.storedBytes += int64(a.stored)
+	p.storedBytes += int64(a.storedBytes)
 	p.countActor(a, 1)
 	if a.total > 0 {
 		p.activePools[a.standing]++
@@ -64,16 +69,15 @@ func (p *Partition) Adopt(a *Actor) {
 		if r.Calls > 0 && r.Emitted < r.version() {
 			p.markChanged(r)
 		}
+		r.markUnstored() // under this owner
 	}
 }
 
 // SetWatermark restores the watermark, in Unix ns. It closes no runs.
 func (p *Partition) SetWatermark(w int64) { p.watermark = w }
 
-func codeActor(c *wire.Coder, a *Actor, generation *uint64, attach, attachTo func() Attachment) {
-	c.Uint(generation)
-	c.Text(&a.Key)
-	c.Int(&a.Included)
+// codeOwn encodes or decodes an actor's own part: what belongs to none of its runs.
+func codeOwn(c *wire.Coder, a *Actor, attachTo func() Attachment) {
 	if c.Version >= 3 {
 		known := len(a.observers)
 		c.Len(&known, 8)
@@ -93,12 +97,17 @@ func codeActor(c *wire.Coder, a *Actor, generation *uint64, attach, attachTo fun
 	if c.Version >= 10 {
 		c.Bool(&a.asked)
 	}
+}
+
+// codeActor encodes or decodes an actor's entry as it was written up to version 10.
+func codeActor(c *wire.Coder, a *Actor, generation *uint64, attach, attachTo func() Attachment) {
+	c.Uint(generation)
+	c.Text(&a.Key)
+	c.Int(&a.Included)
+	codeOwn(c, a, attachTo)
 	var runs []*Run
 	if c.Encoding {
-		for r := range a.runs.all {
-			runs = append(runs, r)
-		}
-		slices.SortFunc(runs, func(x, y *Run) int { return strings.Compare(string(x.RunID[:]), string(y.RunID[:])) })
+		runs = slices.SortedFunc(a.runs.all, compareIDs)
 	}
 	n := len(runs)
 	c.Len(&n, 60)
@@ -126,7 +135,6 @@ func codeActor(c *wire.Coder, a *Actor, generation *uint64, attach, attachTo fun
 			}
 			a.standing = max(a.standing, r.standing)
 			r.Actor = a.Key
-			r.routes.size, r.resources.size, r.refused.size = routeSketch, resourceSketch, overflowSketch
 			a.insert(r)
 		}
 	}
@@ -166,7 +174,17 @@ func codeRun(c *wire.Coder, r *Run) {
 	}
 	codeDistinct(c, &r.routes)
 	codeDistinct(c, &r.resources)
-	codeDistinct(c, &r.refused)
+	refused := r.refused
+	if refused == nil {
+		refused = &Distinct{}
+	}
+	codeDistinct(c, refused)
+	if !c.Encoding && len(refused.min) > 0 {
+		r.refused = refused
+	}
+	if !c.Encoding {
+		r.ownStrings()
+	}
 	n := len(r.traces)
 	c.Len(&n, 16)
 	if !c.Encoding && n > 0 {
@@ -183,14 +201,33 @@ func codeRun(c *wire.Coder, r *Run) {
 	}
 }
 
+// ownStrings replaces the run's strings, which alias a stored entry.
+func (r *Run) ownStrings() {
+	w := r.actor.words
+	r.bind = w.key(r.bind)
+	for _, s := range [...]*string{&r.Tenant, &r.AgentID, &r.AgentName, &r.AgentVersion, &r.AgentSource, &r.AgentAsserted, &r.CredentialID,
+		&r.PrincipalID, &r.PrincipalSource} {
+		*s = w.of(*s)
+	}
+	for _, s := range [...]*string{&r.RunKey, &r.TaskID, &r.ConversationID} {
+		v := *s
+		*s = ""
+		r.setOwn(s, v)
+	}
+}
+
 func codeAttachment(c *wire.Coder, r *Run, attach func() Attachment) {
 	if c.Version < 2 {
 		return
 	}
+	codeAlarm(c, r)
+	codeAttached(c, &r.Attached, attach, "a run")
+}
+
+func codeAlarm(c *wire.Coder, r *Run) {
 	c.Int(&r.TrippedAt)
 	c.Float(&r.Score)
 	wire.Small(c, &r.Level)
-	codeAttached(c, &r.Attached, attach, "a run")
 }
 
 func codeAttached(c *wire.Coder, a *Attachment, attach func() Attachment, of string) {

@@ -61,7 +61,7 @@ var Specs = []Spec{
 	{Name: BreakersTopic, Partitions: 1, Compact: true, Doc: "breaker snapshots with the command offset they include"},
 	{Name: PointsTopic, Partitions: 1, Compact: true, Doc: "heartbeats of enforcement points"},
 	{Name: BaselinesTopic, Partitions: 1, Compact: true, MaxMessage: 16 << 20, Doc: "versioned baselines"},
-	{Name: StateTopic, Compact: true, MaxMessage: 16 << 20, Doc: "checkpoints: one entry an actor, one record a partition"},
+	{Name: StateTopic, Compact: true, MaxMessage: 16 << 20, Doc: "checkpoints: a chain of deltas an actor, one record a partition"},
 	{Name: DeadLettersTopic, Partitions: 1, Retention: 14 * 24 * time.Hour, MaxMessage: 16 << 20,
 		Doc: "the one bad item, with the reason in its headers"},
 }

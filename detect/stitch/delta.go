@@ -1,0 +1,260 @@
+package stitch
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"flyball/schema"
+	"flyball/schema/wire"
+)
+
+// An actor is stored as a chain of deltas, numbered from 1 under each owner of the partition. A checkpoint of the actor
+// appends one delta: the actor's own part, the runs that have changed since the checkpoint before, and the ids of the stored
+// runs that were evicted. A checkpoint above maxDelta is divided, and only its last delta has the own part: deltas after the
+// newest last one are void. So a checkpoint is stored as a whole or not at all, and the chain is the actor's state at one
+// offset, whatever happens between two writes.
+//
+// A chain that holds more than storedPerRun versions a run begins again: the next delta has all runs, and those before are
+// void. So a run is written at most half as often again as it changes, and a restart reads at most storedPerRun versions.
+const (
+	maxDelta     = 1 << 20 // bytes; a delta exceeds it by at most a run
+	storedPerRun = 3
+	storedSlack  = 32 // versions; so that a chain of few runs does not begin again at each checkpoint
+)
+
+// deltaVersion is the version of stored state from which an actor is a chain of deltas.
+const deltaVersion = 11
+
+// Delta is one record of an actor's chain.
+type Delta struct {
+	Number uint64
+	Value  []byte
+}
+
+// DeltaHeader is the beginning of a delta.
+type DeltaHeader struct {
+	Last       bool   // it ends a checkpoint
+	Generation uint64 // of the owner that wrote it
+	Number     uint64
+	First      uint64 // lowest number of the deltas that are not void
+}
+
+func (h *DeltaHeader) code(c *wire.Coder) {
+	c.Bool(&h.Last)
+	c.Uint(&h.Generation)
+	c.Uint(&h.Number)
+	c.Uint(&h.First)
+}
+
+// ReadDeltaHeader decodes the beginning of a delta. The errors are those of wire.NewReader.
+func ReadDeltaHeader(value []byte) (h DeltaHeader, err error) {
+	c, err := wire.NewReader(value[:min(len(value), 64)], wire.KindState, StateVersion)
+	if err != nil {
+		return h, err
+	}
+	if c.Version < deltaVersion {
+		return h, fmt.Errorf("%w: a delta of version %d", wire.ErrMalformed, c.Version)
+	}
+	h.code(c)
+	return h, c.Err
+}
+
+// deltaWriter encodes deltas. It reuses its memory.
+type deltaWriter struct {
+	coder wire.Coder
+	value []byte
+	tail  tailCoder
+}
+
+// StoredDeltas returns the range [first, next) of the deltas of an actor that are not void. It is empty if this owner has
+// stored none.
+func (p *Partition) StoredDeltas(actor string) (first, next uint64) {
+	if a := p.actors[actor]; a != nil {
+		return a.firstDelta, a.nextDelta
+	}
+	return 0, 0
+}
+
+// EncodeChanges returns the deltas that store what has changed of an actor since its last checkpoint, in the order in which
+// they are written, and the range [from, to) of deltas that are void once all of them are stored. All changes count as stored
+// then: a caller that cannot write them must not go on with the partition.
+func (p *Partition) EncodeChanges(a *Actor, generation uint64) (deltas []Delta, from, to uint64) {
+	bytes := a.storedBytes
+	if a.nextDelta == 0 { // what is stored is another owner's
+		a.firstDelta, a.nextDelta, bytes = 1, 1, 0
+	}
+	runs := slices.DeleteFunc(a.unstored, func(r *Run) bool { return r.evicted })
+	a.unstored = nil
+	for _, r := range runs {
+		r.unstored = false
+	}
+	from, to = a.firstDelta, a.firstDelta
+	if a.storedRuns+len(runs) > storedPerRun*a.total+storedSlack {
+		runs = slices.Collect(a.runs.all)
+		to, a.firstDelta, a.storedRuns, a.evictedRuns, bytes = a.nextDelta, a.nextDelta, 0, nil, 0
+	}
+	deltas = p.deltas.encode(a, runs, generation)
+	a.storedRuns += len(runs)
+	a.evictedRuns = nil
+	for _, r := range runs {
+		r.stored = true
+		p.letCool(r)
+	}
+	for _, d := range deltas {
+		bytes += len(d.Value)
+	}
+	p.noteStored(a, bytes)
+	return deltas, from, to
+}
+
+// encode encodes a checkpoint with the given runs, and moves the number of the next delta.
+func (w *deltaWriter) encode(a *Actor, runs []*Run, generation uint64) (out []Delta) {
+	evicted, more, c := a.evictedRuns, false, &w.coder
+	begin := func() {
+		c.StartWriting(w.value[:0], wire.KindState, StateVersion)
+		h := DeltaHeader{Generation: generation, Number: a.nextDelta, First: a.firstDelta}
+		h.code(c)
+		c.Text(&a.Key)
+		n := len(evicted)
+		c.Len(&n, len(schema.RunID{}))
+		for i := range evicted {
+			c.Array(evicted[i][:])
+		}
+		evicted = nil
+	}
+	end := func(last bool) {
+		more = false
+		c.Bool(&more)
+		if last {
+			c.Int(&a.Included)
+			codeOwn(c, a, nil)
+		}
+		w.value = c.Bytes()
+		value := bytes.Clone(w.value)
+		if last {
+			value[lastAt] = 1
+		}
+		out = append(out, Delta{a.nextDelta, value})
+		a.nextDelta++
+	}
+	begin()
+	for i, r := range runs {
+		if len(c.Bytes()) >= maxDelta && i > 0 {
+			end(false)
+			begin()
+		}
+		more = true
+		c.Bool(&more)
+		w.codeStored(c, r, nil)
+	}
+	end(true)
+	return out
+}
+
+// lastAt is the index of DeltaHeader.Last in a delta.
+const lastAt = 2
+
+// EncodeActor appends to dst a chain of one delta with the whole actor, as an owner of a generation would write it, with the
+// runs in the order of their ids. It changes nothing.
+func EncodeActor(dst []byte, a *Actor, generation uint64) []byte {
+	c := wire.NewWriter(dst, wire.KindState, StateVersion)
+	h := DeltaHeader{Last: true, Generation: generation, Number: 1, First: 1}
+	h.code(c)
+	c.Text(&a.Key)
+	more, none := true, 0
+	c.Len(&none, 1)
+	var w deltaWriter
+	for _, r := range slices.SortedFunc(a.runs.all, compareIDs) {
+		c.Bool(&more)
+		w.codeStored(c, r, nil)
+	}
+	more = false
+	c.Bool(&more)
+	c.Int(&a.Included)
+	codeOwn(c, a, nil)
+	return c.Bytes()
+}
+
+func compareIDs(x, y *Run) int { return bytes.Compare(x.RunID[:], y.RunID[:]) }
+
+// codeStored encodes or decodes a run of a delta. A decoded run keeps its tail as it is stored, in tail.
+func (w *deltaWriter) codeStored(c *wire.Coder, r *Run, tail *[]byte) {
+	codeRun(c, r)
+	codeAlarm(c, r)
+	switch {
+	case !c.Encoding:
+		c.Blob(tail)
+	case r.frozen != "":
+		c.Text(&r.frozen) // as Blob
+	default:
+		value := w.tail.encode(r)
+		c.Blob(&value)
+	}
+	codeAsked(c, r)
+}
+
+// readDeltas decodes the chain of an actor: all its deltas that are not void, in the order of their numbers.
+func (p *Partition) readDeltas(values [][]byte) (a *Actor, generation uint64, err error) {
+	a = &Actor{SavedThrough: -1, DirtyFrom: -1, words: &p.words}
+	type storedRun struct {
+		*Run
+		tail []byte
+	}
+	runs := map[schema.RunID]storedRun{}
+	for i, value := range values {
+		a.storedBytes += len(value)
+		c, err := wire.NewReader(value, wire.KindState, StateVersion)
+		if err != nil {
+			return nil, 0, err
+		}
+		var h DeltaHeader
+		h.code(c)
+		generation = h.Generation
+		c.Text(&a.Key)
+		n := 0
+		c.Len(&n, len(schema.RunID{}))
+		for range n {
+			var id schema.RunID
+			c.Array(id[:])
+			delete(runs, id)
+		}
+		for more := false; ; {
+			if c.Bool(&more); !more || c.Err != nil {
+				break
+			}
+			r := storedRun{Run: &Run{actor: a, dueSlot: -1}}
+			p.deltas.codeStored(c, r.Run, &r.tail)
+			runs[r.RunID] = r
+		}
+		if last := i == len(values)-1; last && c.Err == nil {
+			if !h.Last {
+				c.Refuse("a chain without the end of a checkpoint")
+			}
+			c.Int(&a.Included)
+			codeOwn(c, a, p.newActorAttachment)
+			if c.Err == nil && c.Rest() != 0 {
+				c.Refuse("bytes after the last field")
+			}
+		}
+		if c.Err != nil {
+			return nil, 0, fmt.Errorf("state of actor %q: %w", a.Key, c.Err)
+		}
+	}
+	a.Key = strings.Clone(a.Key)
+	sorted := make([]storedRun, 0, len(runs))
+	for _, r := range runs {
+		sorted = append(sorted, r)
+	}
+	slices.SortFunc(sorted, func(x, y storedRun) int { return compareIDs(x.Run, y.Run) })
+	for _, r := range sorted {
+		if err := p.deltas.tail.check(r.Run, r.tail, p.newRunAttachment); err != nil {
+			return nil, 0, fmt.Errorf("state of actor %q, run %s: %w", a.Key, r.RunID, err)
+		}
+		a.standing = max(a.standing, r.standing)
+		r.Actor = a.Key
+		a.insert(r.Run)
+	}
+	return a, generation, nil
+}

@@ -1,0 +1,110 @@
+package stitch
+
+import (
+	"fmt"
+
+	"flyball/schema/wire"
+)
+
+// A run that has been quiet for a while is frozen: what only its next call needs (the state that a later stage attached to it,
+// and its sightings) is kept as it is stored, in one allocation without pointers and about a third of the size. Its next
+// call decodes it again. Freezing loses nothing, so when a run is frozen has no effect on what comes out.
+
+// coolingRun is a run that is to be frozen if it does not change.
+type coolingRun struct {
+	run   *Run
+	round uint32 // in which it was stored
+}
+
+// letCool notes that a run was stored.
+func (p *Partition) letCool(r *Run) {
+	if r.frozen != "" {
+		return
+	}
+	r.storedRound = p.round
+	p.cooling = append(p.cooling, coolingRun{r, p.round})
+}
+
+// Freeze freezes the runs that have not changed since they were stored, at least the given number of calls of Freeze ago.
+func (p *Partition) Freeze(rounds uint32) {
+	p.round++
+	n := 0
+	for ; n < len(p.cooling) && p.cooling[n].round+rounds <= p.round; n++ {
+		if r := p.cooling[n].run; !r.unstored && !r.evicted && r.storedRound == p.cooling[n].round {
+			p.freeze(r)
+		}
+		p.cooling[n].run = nil
+	}
+	if p.cooling = p.cooling[n:]; len(p.cooling) == 0 {
+		p.cooling = nil
+	}
+}
+
+func (p *Partition) freeze(r *Run) {
+	if r.frozen != "" || r.Attached == nil && len(r.sightings) == 0 {
+		return
+	}
+	if f, ok := r.Attached.(Freezer); ok && !f.CanFreeze() {
+		return
+	}
+	r.setFrozen(p.deltas.tail.encode(r))
+}
+
+func (r *Run) setFrozen(tail []byte) {
+	r.frozen = string(tail)
+	r.Attached, r.sightings, r.oldestSighting = nil, nil, 0
+}
+
+// wake decodes what is frozen of a run.
+func (p *Partition) wake(r *Run) {
+	if r.frozen == "" {
+		return
+	}
+	tail := r.frozen
+	r.frozen = ""
+	if err := p.deltas.tail.decode(r, []byte(tail), p.newRunAttachment); err != nil {
+		panic(fmt.Sprintf("run %s: what this process has encoded or checked cannot be read: %v", r.RunID, err))
+	}
+}
+
+// tailCoder encodes and decodes the part of a run that can be frozen. It reuses its memory.
+type tailCoder struct {
+	coder wire.Coder
+	value []byte
+}
+
+// encode returns the encoded part; it is valid until the next use of the coder.
+func (t *tailCoder) encode(r *Run) []byte {
+	t.coder.StartWriting(t.value[:0], wire.KindState, StateVersion)
+	codeTail(&t.coder, r, nil)
+	t.value = t.coder.Bytes()
+	return t.value
+}
+
+func (t *tailCoder) decode(r *Run, tail []byte, attach func() Attachment) error {
+	c := &t.coder
+	if err := c.StartReading(tail, wire.KindState, StateVersion); err != nil {
+		return err
+	}
+	codeTail(c, r, attach)
+	if c.Err == nil && c.Rest() != 0 {
+		c.Refuse("bytes after the last field")
+	}
+	return c.Err
+}
+
+// check decodes the part of a restored run to find errors now, and freezes it.
+func (t *tailCoder) check(r *Run, tail []byte, attach func() Attachment) error {
+	if err := t.decode(r, tail, attach); err != nil {
+		return err
+	}
+	if r.Attached != nil || len(r.sightings) > 0 {
+		r.setFrozen(tail)
+	}
+	return nil
+}
+
+func codeTail(c *wire.Coder, r *Run, attach func() Attachment) {
+	codeAttached(c, &r.Attached, attach, "a run")
+	codeSightings(c, r)
+}
