@@ -34,7 +34,8 @@ func (r *RunScore) addCounts(m *Model, s *feature.CallFeatures, at int64, irreve
 }
 
 // addAtNewAPI raises the statistics that are counts at a call to an API that the peers do not use: identical calls as on
-// any API, and the new calls on the route by the fixed numbers of strangers. Those that need acquaintance with the API stay as they are.
+// any API, and the new calls on the route by the fixed numbers of strangers. Those that need acquaintance with the API
+// stay as they are.
 func (r *RunScore) addAtNewAPI(s *feature.CallFeatures) {
 	r.raiseTail(statIdentical, r.agent.identical.at(uint64(s.Identical)))
 	r.raiseTo(statNewOnRoute, strangerSpecs[statNewOnRoute].anchored(float64(s.NewOnRoute)))

@@ -128,7 +128,8 @@ func TestOpenRunTripsWhenItsAgentBecomesKnown(t *testing.T) {
 					continue // its agents are still strangers
 				}
 				if got := level(&run); got != schema.LevelNone || run.Acquaintance() != schema.KnownAgent || run.Score > whole.Score {
-					t.Errorf("%s, %d populations, %d runs: score %v, %v, by the new baseline alone %v", name, populations, runs, run.Score, got, whole.Score)
+					t.Errorf("%s, %d populations, %d runs: score %v, %v, by the new baseline alone %v", name, populations, runs,
+						run.Score, got, whole.Score)
 				}
 			}
 		}

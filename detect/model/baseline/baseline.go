@@ -83,7 +83,8 @@ func New(tenant string) *Baseline {
 		Lengths: newAmount(), Identical: newAmount(), Bytes: newAmount(), Writes: newAmount(), Tokens: newAmount(), Money: newAmount(),
 		IdenticalCalls: newDistribution(), NewOnRoute: newDistribution(), Distinct: newDistribution(), Switches: newDistribution(),
 		Irreversible: newDistribution(), Parallel: newDistribution(),
-		PerRoute: newCallsPerRoute(), Sequence: newSequence(), KnownResources: newKnownResources(), KnownAPIs: KnownAPIs{}, AcrossRuns: newAcrossRuns(),
+		PerRoute: newCallsPerRoute(), Sequence: newSequence(), KnownResources: newKnownResources(), KnownAPIs: KnownAPIs{},
+		AcrossRuns: newAcrossRuns(),
 	}
 }
 

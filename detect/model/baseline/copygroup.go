@@ -21,9 +21,10 @@ func (b *Baseline) copyGroup(from *Baseline, group string) {
 	for i, d := range b.distributionsByAgent() {
 		copyEntry(&d.of.Groups, byAgent[i].of.Groups, group)
 	}
-	for _, d := range [...][2]*RunCountDistribution{{&b.NewOnRoute, &from.NewOnRoute}, {&b.AcrossRuns.NewOnRoute, &from.AcrossRuns.NewOnRoute}} {
-		copyEntry(&d[0].Groups, d[1].Groups, group)
-		copyEntry(&d[0].Within, d[1].Within, group)
+	byRoute := [...]*RunCountDistribution{&from.NewOnRoute, &from.AcrossRuns.NewOnRoute}
+	for i, d := range [...]*RunCountDistribution{&b.NewOnRoute, &b.AcrossRuns.NewOnRoute} {
+		copyEntry(&d.Groups, byRoute[i].Groups, group)
+		copyEntry(&d.Within, byRoute[i].Within, group)
 	}
 }
 
