@@ -153,7 +153,8 @@ func listings() map[string]struct {
 			append(storedRun(runA, "nightly", "billing/bot")[:23], "open"), storedRun(runB, "", "")}}}},
 		"find": {args: []string{"find", "nightly"}, db: fakeDB{
 			{in: "WHERE run_key =", rows: [][]any{{runA, "nightly", "billing/bot", uint64(42), last, last}}},
-			{in: "calls WHERE trace_id =", rows: [][]any{{runB, "", "", uint64(1), last, last}}}}},
+			{in: "FROM calls_store WHERE host =", rows: [][]any{{runB}}},
+			{in: "AND host =", rows: [][]any{{runB, "", "", uint64(1), last, last}}}}},
 		"find-nothing": {
 			args: []string{"find", "nigtly"},
 			db:   fakeDB{{in: "SELECT kind, value", rows: [][]any{{"run", "nightly", "spelling", last}}}},

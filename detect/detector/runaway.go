@@ -77,7 +77,7 @@ func (s *runawayState) judge(c *Judgment, f score.Family) {
 	if p.Level == schema.LevelNone {
 		p.OpenedAt = c.Start
 	}
-	p.Level, p.Reported, p.Closed = max(p.Level, level), value, false // a call to an unknown API has higher thresholds
+	p.Level, p.Reported, p.Closed = max(p.Level, level), value, false // another caller or baseline has other thresholds
 	out := s.describe(c, f)
 	if due {
 		c.DecideTrip(p, out)

@@ -130,7 +130,7 @@ func (s *Set) score(r *stitch.Run, run *RunState, c *schema.Call, at schema.Call
 	}
 	run.NoteEvidence(at)
 	levels := run.Levels(s.options.FalseTrips)
-	r.Score, r.Level = run.Score, levels.For(run.Score)
+	r.Score, r.Level = run.Score, max(r.Level, levels.For(run.Score)) // another caller or baseline has other thresholds
 	if run.Score <= before || run.Score < minScore || run.Score < run.writtenScore+scoreChange {
 		return nil
 	}

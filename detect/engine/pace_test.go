@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -31,7 +32,11 @@ func (p *tape) Produce(_ context.Context, r *kgo.Record, done func(*kgo.Record, 
 }
 
 func (p *tape) ProduceSync(_ context.Context, r ...*kgo.Record) kgo.ProduceResults {
-	p.records = append(p.records, r...)
+	for _, rec := range r {
+		kept := *rec
+		kept.Value = slices.Clone(rec.Value) // the caller may use its bytes again
+		p.records = append(p.records, &kept)
+	}
 	return nil
 }
 
@@ -90,7 +95,8 @@ func (f *floor) partition() *stitch.Partition {
 	return p
 }
 
-func (f *floor) call(at time.Time, change ...func(*schema.Call)) {
+// call judges a call and returns its run.
+func (f *floor) call(at time.Time, change ...func(*schema.Call)) *stitch.Run {
 	f.t.Helper()
 	c := schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: f.offset}, Tenant: "default", RoutingKey: "g:g/3",
 		CredentialID: "k",
@@ -105,6 +111,7 @@ func (f *floor) call(at time.Time, change ...func(*schema.Call)) {
 		f.t.Fatal(err)
 	}
 	f.offset++
+	return r
 }
 
 // flood applies n calls at an interval.

@@ -132,8 +132,8 @@ func TestOpenRunIsLarge(t *testing.T) {
 	body := readers()
 	for quiet, most := range map[bool]int{false: 4096, true: 2560} {
 		const few, runs = 1000, 5000 // the difference leaves out what all runs share
-		bytes, objects := heapOf(func() any { return openRuns(runs, body, true, quiet) })
-		shared, sharedObjects := heapOf(func() any { return openRuns(few, body, true, quiet) })
+		bytes, objects := heapOf(func() any { return openRuns(runs, body, false, quiet) })
+		shared, sharedObjects := heapOf(func() any { return openRuns(few, body, false, quiet) })
 		bytes, objects = (bytes-shared)/(runs-few), (objects-sharedObjects)/(runs-few)
 		t.Logf("quiet %v: %d bytes, %d objects a run", quiet, bytes, objects)
 		if bytes > most {

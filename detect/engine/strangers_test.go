@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -267,8 +268,8 @@ func withoutDecisions(list []schema.Finding) (out []schema.Finding) {
 	return out
 }
 
-// A known agent whose calls go to a known and to an unknown API in turn has thresholds that rise and fall. Its finding keeps
-// the highest level, and it is not decided on again.
+// A known agent whose calls go to a known and to an unknown API in turn has the thresholds and the class of a known agent at
+// both. Its finding keeps the highest level, and it is not decided on again.
 func TestFindingFallsAtACallToAnUnknownAPI(t *testing.T) {
 	f := newFloor(t)
 	f.detectors.Activate(populations(3))
@@ -288,12 +289,12 @@ func TestFindingFallsAtACallToAnUnknownAPI(t *testing.T) {
 		if v.Family == schema.FamilyDestroy && v.Decision != nil && v.Level == schema.LevelTrip {
 			decisions++
 		}
-		if v.Acquaintance == schema.NewPopulation {
+		if v.Acquaintance != schema.KnownAgent {
 			unknown++
 		}
 	}
-	if levels[schema.FamilyDestroy] != schema.LevelTrip || decisions != 1 || unknown == 0 {
-		t.Errorf("%v, %d decisions of deletions that trip, %d findings at unknown APIs", levels, decisions, unknown)
+	if levels[schema.FamilyDestroy] != schema.LevelTrip || decisions != 1 || unknown > 0 {
+		t.Errorf("%v, %d decisions of deletions that trip, %d findings of strangers", levels, decisions, unknown)
 	}
 }
 
@@ -401,6 +402,96 @@ func TestNewAPIMeetsABaselineOfThreeAgents(t *testing.T) {
 		}
 		if earlier && atTrip < 65 {
 			t.Errorf("by a baseline of an earlier release only %d findings have the level trip: the runs are not the ones that failed", atTrip)
+		}
+	}
+}
+
+// A finding that closes after a restart, or after a last call to another API, says again who made the run, how rare it was
+// and by which calls.
+func TestClosedFindingLosesItsClassAndEvidence(t *testing.T) {
+	for _, agent := range []string{"shop0/1", "bank/1"} {
+		for _, restart := range []bool{false, true} {
+			for _, elsewhere := range []bool{false, true} {
+				f := newFloor(t)
+				f.detectors.Activate(populations(5))
+				who := by(agent, schema.TrustVerified, schema.CallerAgent)
+				_, trip, open := f.runAway(schema.FamilyLoop, "shop0", 20, who)
+				if trip == 0 || len(open.Evidence) == 0 || open.ExpectedRuns == 0 {
+					t.Fatalf("trips at %d: %+v", trip, open)
+				}
+				if elsewhere {
+					f.call(night.Add(time.Duration(f.offset)*time.Second), to("GET", "/healthz", 1), who)
+				}
+				if restart {
+					f.restart()
+				}
+				f.state.Advance(night.Add(5*time.Hour).UnixNano(), f.offset)
+				if err := f.closeRuns(context.Background(), f.offset); err != nil {
+					t.Fatal(err)
+				}
+				var last schema.Finding
+				list, _ := f.allFindings()
+				for _, v := range list {
+					if v.ID == open.ID {
+						last = v
+					}
+				}
+				if last.State != schema.FindingClosed {
+					t.Fatalf("the finding is not closed: %+v", last)
+				}
+				if last.Acquaintance != open.Acquaintance || last.Level != open.Level || last.ExpectedOf != open.ExpectedOf ||
+					last.ExpectedRate != open.ExpectedRate || last.ExpectedRuns != open.ExpectedRuns {
+					t.Errorf("%s, restart %v, elsewhere %v: closed as of a %v, %v, %g of %s of %d runs; was open as of a %v, %v, %g of %s of %d", agent,
+						restart, elsewhere, last.Acquaintance, last.Level, last.ExpectedRate, last.ExpectedOf, last.ExpectedRuns,
+						open.Acquaintance, open.Level, open.ExpectedRate, open.ExpectedOf, open.ExpectedRuns)
+				}
+				if len(last.Evidence) == 0 || last.Evidence[0].Feature != open.Evidence[0].Feature || last.Evidence[0].Score < open.Evidence[0].Score {
+					t.Errorf("%s, restart %v, elsewhere %v: evidence %+v, was %+v", agent, restart, elsewhere, last.Evidence, open.Evidence)
+				}
+			}
+		}
+	}
+}
+
+// The level of a run is the highest that it has reached: a call elsewhere, or a baseline with other thresholds, does not
+// take it back.
+func TestLevelOfARunFalls(t *testing.T) {
+	for _, n := range []int{3, 5} {
+		f := newFloor(t)
+		f.detectors.Activate(populations(n))
+		who := by("shop0/1", schema.TrustVerified, schema.CallerAgent)
+		level := schema.LevelNone
+		step := func(changes ...func(*schema.Call)) {
+			r := f.call(night.Add(time.Duration(f.offset)*time.Second), append(changes, who)...)
+			if r.Level < level {
+				t.Fatalf("%d populations, call %d: the level falls from %v to %v", n, f.offset, level, r.Level)
+			}
+			level = r.Level
+		}
+		for i := range 12 {
+			step(runaways[schema.FamilyLoop].change("shop0", i)...)
+		}
+		if level != schema.LevelTrip {
+			t.Fatalf("the loop has the level %v", level)
+		}
+		step(to("GET", "/healthz", 1))
+		f.detectors.Activate(populations(1)) // does not know the agent's peers by as many runs
+		step(to("GET", "/healthz", 1))
+		none := *populations(1)
+		none.Lengths.Agents = nil
+		f.detectors.Activate(&none)
+		step(to("GET", "/healthz", 1))
+	}
+}
+
+// The rate of a stranger's finding is that of groups that were left out, and unknown where there are too few.
+func TestStrangersRateIsThatOfKnownAgents(t *testing.T) {
+	for n, basis := range map[int]string{3: baseline.WhyNothingLearned, 5: baseline.BasisPopulations} {
+		f := newFloor(t)
+		f.detectors.Activate(populations(n))
+		_, _, last := f.runAway(schema.FamilyDestroy, "bank", 12, by("bank/1", schema.TrustVerified, schema.CallerAgent))
+		if last.ExpectedOf != basis || (last.ExpectedRate > 0) != (n == 5) || last.ExpectedRate > 0 && last.ExpectedRate < 1/751. {
+			t.Errorf("%d populations: %g of %q of %d runs", n, last.ExpectedRate, last.ExpectedOf, last.ExpectedRuns)
 		}
 	}
 }

@@ -154,21 +154,24 @@ func TestNewApiBehindAKnownAgentIsKnown(t *testing.T) {
 	known := d.Thresholds(r.Agent, r.Group)
 	for _, tc := range []struct {
 		route string
-		want  schema.Acquaintance
+		known bool
 	}{
-		{"GET /api0/orders/{id}", schema.KnownAgent},
-		{"GET /api0/refunds/{id}", schema.KnownAgent}, // a new route of a known API
-		{"GET /cluster/pods", schema.NewPopulation},
-		{"GET /api1/orders/{id}", schema.NewPopulation}, // only another population uses it
-		{"GET /api0/orders/{id}", schema.KnownAgent},
+		{"GET /api0/orders/{id}", true},
+		{"GET /api0/refunds/{id}", true}, // a new route of a known API
+		{"GET /cluster/pods", false},
+		{"GET /api1/orders/{id}", false}, // only another population uses it
+		{"GET /api0/orders/{id}", true},
 	} {
 		c := apiCall(tc.route, 5, false)
 		run.Add(d.model, r.reference(), &c.Input, 0, schema.ReadOnly)
-		if got := run.Acquaintance(); got != tc.want || run.Stranger() != (tc.want == schema.NewPopulation) {
-			t.Errorf("%s: %v, want %v", tc.route, got, tc.want)
+		if got := d.Baseline.KnownAPIs.Knows(r.Group, c.API); got != tc.known {
+			t.Errorf("%s: the API is known: %v", tc.route, got)
 		}
-		if levels := run.Levels(Levels[1]); levels[1] < known[0] || levels[2] < known[1] {
-			t.Errorf("%s: thresholds %v below those of the agent, %v", tc.route, levels, known)
+		if got := run.Acquaintance(); got != schema.KnownAgent || run.Stranger() {
+			t.Errorf("%s: the agent is a %v", tc.route, got)
+		}
+		if levels := run.Levels(Levels[1]); levels[1] != known[0] || levels[2] != known[1] {
+			t.Errorf("%s: thresholds %v, not those of the agent, %v", tc.route, levels, known)
 		}
 	}
 }

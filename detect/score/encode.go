@@ -59,12 +59,34 @@ func (r *RunScore) Code(c *wire.Coder) {
 		codeNumber(c, &r.actorEvidence)
 		r.codeEvidence(c)
 	}
+	if c.Version >= scaleVersion {
+		r.codeScale(c)
+	}
 	for f := range families {
 		codeNumber(c, &r.Families[f])
 		wire.Small(c, &r.leading[f])
 		if r.leading[f] >= numStatistics {
 			c.Refuse("a statistic that does not exist")
 		}
+	}
+}
+
+// scaleVersion is the version of stored state from which the scale of a run's score is stored.
+const scaleVersion = 11
+
+// codeScale encodes or decodes the scale of the score and for whom it is: see Bind.
+func (r *RunScore) codeScale(c *wire.Coder) {
+	wire.Small(c, &r.scale)
+	if r.scale == 0 {
+		return
+	}
+	h := r.bound
+	if r.Reference != (Reference{}) {
+		h = r.Reference.hash()
+	}
+	c.Fixed64(&h)
+	if !c.Encoding {
+		r.bound = h
 	}
 }
 

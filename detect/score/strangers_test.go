@@ -117,8 +117,8 @@ func TestEarlierBaselineScoresUnknownAPIsAsBefore(t *testing.T) {
 }
 
 // acquainted returns a baseline of one population, of two agents and of callers without a name, that calibrates a number
-// of populations.
-func acquainted(populations int) *baseline.Baseline {
+// of populations. more are further runs.
+func acquainted(populations int, more ...*baseline.TrainingRun) *baseline.Baseline {
 	b := baseline.New("t")
 	b.Version = "t/1"
 	scores, weights := make([]float64, 2000), make([]float64, 2000)
@@ -140,6 +140,7 @@ func acquainted(populations int) *baseline.Baseline {
 		}
 		runs = append(runs, r)
 	}
+	runs = append(runs, more...)
 	baseline.FillRecentMaxima(runs)
 	for _, r := range runs {
 		b.Learn(r)
@@ -395,11 +396,29 @@ func BenchmarkScoreStranger(b *testing.B) {
 	}
 }
 
-// BenchmarkLevelsOfPopulations measures the thresholds of a new group, which are computed at its first call.
+// manyPopulations returns a baseline of populations of which each has 60 different scores above the threshold.
+func manyPopulations(n int) *baseline.Baseline {
+	b := acquainted(4)
+	groups := map[string]calibrate.Rank{}
+	for g := range n {
+		scores, weights := make([]float64, 600), make([]float64, 600)
+		for i := range scores {
+			scores[i], weights[i] = 1, 1
+			if i < 60 {
+				scores[i] = 3 + 7*float64(i*n+g)/float64(60*n)
+			}
+		}
+		groups[fmt.Sprint(g)] = calibrate.NewRank(scores, weights)
+	}
+	b.ByClass.NewPopulation.Groups = groups
+	return b
+}
+
+// BenchmarkLevelsOfPopulations measures the thresholds of new populations, which are computed once for each model.
 func BenchmarkLevelsOfPopulations(b *testing.B) {
 	for _, n := range []int{4, 20, 200} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			body := acquainted(n)
+			body := manyPopulations(n)
 			for b.Loop() {
 				_ = body.Levels(schema.NewPopulation, "x", .001)
 			}

@@ -112,9 +112,11 @@ func codeActor(c *wire.Coder, a *Actor, generation *uint64, attach, attachTo fun
 	n := len(runs)
 	c.Len(&n, 60)
 	for i := range n {
-		r := &Run{actor: a, dueSlot: -1}
+		var r *Run
 		if c.Encoding {
 			r = runs[i]
+		} else {
+			r = &Run{actor: a, dueSlot: -1}
 		}
 		codeRun(c, r)
 		codeAttachment(c, r, attach)

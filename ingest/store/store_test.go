@@ -65,7 +65,7 @@ type running struct {
 // run starts a store that reads a journal with one record for each value.
 func run(t *testing.T, o Options, db Database, values ...string) *running {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, wire.JournalTopic, wire.DeadLettersTopic))
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, wire.JournalTopic, wire.DeadLettersTopic, wire.EventsTopic))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,5 +165,62 @@ func TestOptionsNonsenseIsAccepted(t *testing.T) {
 		if _, err := New(o, kafka.Config{}, nil, nil, nil); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// Each event was inserted as soon as it was read: with some events a second the engine was busy with inserts of one row.
+func TestEveryEventIsInsertedAlone(t *testing.T) {
+	now := time.Unix(1000, 0)
+	o := DefaultOptions()
+	o.Now = func() time.Time { return now }
+	b := &eventBatch{eventRows: newEventRows()}
+	due := func(name string, want time.Duration) {
+		t.Helper()
+		if got := b.untilDue(&o); got != want {
+			t.Errorf("%s: due in %s, want %s", name, got, want)
+		}
+	}
+	due("nothing to insert", maxIdle)
+	b.records = make([]*kgo.Record, 1)
+	due("the first event", 0)
+	b.inserted = now
+	now = now.Add(400 * time.Millisecond)
+	due("an event soon after others", 600*time.Millisecond)
+	b.records = make([]*kgo.Record, maxEvents)
+	due("as many as are inserted at once", 0)
+	b.records = b.records[:1]
+	now = now.Add(time.Minute)
+	due("an event after a quiet time", 0)
+}
+
+// What was read and is not inserted yet is stored at the end.
+func TestEndLosesEvents(t *testing.T) {
+	db := &memory{tables: map[string][]string{}}
+	o := DefaultOptions()
+	at := time.Unix(1000, 0)
+	o.Now = func() time.Time { return at } // no time passes after the first event
+	r := run(t, o, db)
+	write := func() {
+		value, err := wire.EncodeEvent(&schema.Event{Audit: &schema.AuditEntry{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.out.ProduceSync(context.Background(), &kgo.Record{Topic: wire.EventsTopic, Value: value}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	table := clickhouse.AuditTable.NewBlock().Table()
+	write()
+	await(t, "the first event", func() bool { return db.rows(table) == 1 })
+	write()
+	time.Sleep(300 * time.Millisecond) // longer than a fetch
+	if n := db.rows(table); n != 1 {
+		t.Errorf("%d inserts before the end", n)
+	}
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if n := db.rows(table); n != 2 {
+		t.Errorf("%d inserts after the end, want 2", n)
 	}
 }

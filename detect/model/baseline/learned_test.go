@@ -101,7 +101,8 @@ func TestClassWithoutAgentsSeemsCalibrated(t *testing.T) {
 			t.Errorf("%s: a stranger never trips: %v, because of %q", name, NeverTrips(&l), l.Uncalibrated)
 		}
 	}
-	for _, l := range []schema.Learned{{Acquaintance: schema.NewPopulation}, {Acquaintance: schema.KnownAgent, Uncalibrated: WhyFewClassRuns}} {
+	for _, l := range []schema.Learned{{Acquaintance: schema.NewPopulation},
+		{Acquaintance: schema.KnownAgent, Uncalibrated: WhyFewClassRuns}} {
 		if NeverTrips(&l) {
 			t.Errorf("%+v never trips", l)
 		}

@@ -175,6 +175,7 @@ func (b *Baseline) CopyAgent(from *Baseline, agent string) {
 		b.copyKey(from, key)
 	}
 	b.copyKey(from, agent)
+	b.copyGroup(from, from.AgentGroup(agent))
 	copyList(&b.Versions, from.Versions, agent)
 	copyList(&b.Tasks, from.Tasks, agent)
 }

@@ -64,13 +64,14 @@ func (p *Populations) threshold(share float64) (threshold float64, holds bool) {
 		}
 	}
 	slices.Sort(scores)
+	lower := p.newRateLimit()
 	for _, next := range append(slices.Compact(scores), most) {
-		if p.lowerMeanRate(threshold) <= share {
+		if lower.at(threshold) <= share {
 			return threshold, true
 		}
 		threshold = next
 	}
-	return threshold, p.lowerMeanRate(threshold) <= share
+	return threshold, lower.at(threshold) <= share
 }
 
 // MeanRate returns the mean share of a group's runs that exceed a score, and the number of runs of all groups.
@@ -83,23 +84,33 @@ func (p *Populations) MeanRate(score float64) (rate float64, runs uint64) {
 	return rate, runs
 }
 
-// lowerMeanRate returns the lower limit of the mean share of a group's runs above a score.
-func (p *Populations) lowerMeanRate(score float64) float64 {
-	n := float64(len(p.Groups))
-	mean, squares := 0.0, 0.0
-	rates := make([]float64, 0, len(p.Groups))
+// rateLimit computes lower limits of the mean share of a group's runs above a score.
+type rateLimit struct {
+	groups   []Rank
+	rates    []float64
+	quantile float64 // of Student's t
+}
+
+func (p *Populations) newRateLimit() *rateLimit {
+	l := &rateLimit{rates: make([]float64, len(p.Groups)),
+		quantile: distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(len(p.Groups)) - 1}.Quantile(budgetConfidence)}
 	for _, name := range slices.Sorted(maps.Keys(p.Groups)) { // sorted, so that sums are reproducible
-		r := p.Groups[name]
-		rates = append(rates, r.above(score))
+		l.groups = append(l.groups, p.Groups[name])
 	}
-	for _, x := range rates {
-		mean += x / n
+	return l
+}
+
+func (l *rateLimit) at(score float64) float64 {
+	n := float64(len(l.groups))
+	mean, squares := 0.0, 0.0
+	for i := range l.groups {
+		l.rates[i] = l.groups[i].above(score)
+		mean += l.rates[i] / n
 	}
-	for _, x := range rates {
+	for _, x := range l.rates {
 		squares += (x - mean) * (x - mean)
 	}
-	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 1}.Quantile(budgetConfidence)
-	return mean - t*math.Sqrt(squares/(n-1)/n)
+	return mean - l.quantile*math.Sqrt(squares/(n-1)/n)
 }
 
 // above returns the share of the runs with scores above a score.

@@ -55,7 +55,7 @@ func TestThresholdsOfPopulationsAgreeWithSciPy(t *testing.T) {
 			p.Groups[fmt.Sprint(k)] = wholeRank(scores)
 		}
 		for k, want := range v.Lower {
-			check(fmt.Sprintf("populations %d: lower limit at %v", i, v.At[k]), p.lowerMeanRate(v.At[k]), want)
+			check(fmt.Sprintf("populations %d: lower limit at %v", i, v.At[k]), p.newRateLimit().at(v.At[k]), want)
 		}
 		for k, want := range v.Thresholds {
 			most := MaxRaise - math.Log(v.Shares[k]) // the reference has no limit
