@@ -14,6 +14,10 @@ func (k *cusum) code(c *wire.Coder) {
 	wire.Num(c, &k.trials)
 }
 
+// scaleVersion is the version of stored state from which the scale of a run's score is stored. Before, every run had that of
+// known agents.
+const scaleVersion = 11
+
 // Code encodes or decodes the run. Fields that can be computed from the others are not encoded.
 func (r *RunScore) Code(c *wire.Coder) {
 	r.feature.Code(c)
@@ -60,7 +64,7 @@ func (r *RunScore) Code(c *wire.Coder) {
 		r.codeEvidence(c)
 	}
 	if c.Version >= scaleVersion {
-		r.codeScale(c)
+		c.Fixed64(&r.scoredAs)
 	}
 	for f := range families {
 		codeNumber(c, &r.Families[f])
@@ -68,25 +72,6 @@ func (r *RunScore) Code(c *wire.Coder) {
 		if r.leading[f] >= numStatistics {
 			c.Refuse("a statistic that does not exist")
 		}
-	}
-}
-
-// scaleVersion is the version of stored state from which the scale of a run's score is stored.
-const scaleVersion = 11
-
-// codeScale encodes or decodes the scale of the score and for whom it is: see Bind.
-func (r *RunScore) codeScale(c *wire.Coder) {
-	wire.Small(c, &r.scale)
-	if r.scale == 0 {
-		return
-	}
-	h := r.bound
-	if r.Reference != (Reference{}) {
-		h = r.Reference.hash()
-	}
-	c.Fixed64(&h)
-	if !c.Encoding {
-		r.bound = h
 	}
 }
 

@@ -18,7 +18,6 @@ type RunScore struct {
 	tails         [numStatistics - numCusums]float64 // maximum of each statistic that is not a CUSUM
 	scatter       cusum
 	maxOnRoute    uint32 // largest count of calls on one route
-	scale         uint8  // of the agent with which it was compared last: 0 none, 1 learned, 2 of strangers
 	startAt       int64  // event time of the first call, Unix ns
 
 	// Score is the maximum over the families. It never falls while the caller has one scale; see Bind.
@@ -32,8 +31,8 @@ type RunScore struct {
 
 	actorEvidence float64 // the run's share of the actor's evidence
 
-	Reference Reference // with whom it is compared; only its hash is stored
-	bound     uint64    // that hash, until the first call after the run was decoded
+	Reference Reference // with whom it is compared; not stored
+	scoredAs  uint64    // scale of the last call; 0: not recorded
 	agent     *agent
 	model     *Model
 }
@@ -125,31 +124,18 @@ func (r *RunScore) addFeatures(m *Model, who Reference, s *feature.CallFeatures,
 // puts the same caller on another scale, the score begins again: what was unusual for a stranger is not for a known agent.
 func (r *RunScore) Bind(m *Model, who Reference) {
 	if r.Reference != who {
-		if r.bound == 0 || r.bound != who.hash() {
-			r.scale = 0
-		}
-		r.Reference, r.model, r.agent, r.bound = who, nil, nil, 0
+		r.Reference, r.model, r.agent = who, nil, nil
 	}
 	if r.model != m && m != nil {
 		key, _ := baseline.ComparisonKey(m.Baseline, who.Agent, who.Version, who.Task)
-		before := r.scale
 		r.model, r.agent = m, m.agent(key, who.Group)
-		if r.scale = r.agent.scale(); before != 0 && before != r.scale {
-			r.restart()
+		if now := r.agent.scale(who); now != r.scoredAs {
+			if r.scoredAs != 0 && r.scoredAs>>1 == now>>1 {
+				r.restart()
+			}
+			r.scoredAs = now
 		}
 	}
-}
-
-// hash returns a number that is not 0 and that equal references have in common.
-func (r *Reference) hash() uint64 {
-	return schema.HashStrings(r.Agent+"\x00"+r.Group, r.Version+"\x00"+r.Task) | 1
-}
-
-func (a *agent) scale() uint8 {
-	if a.stranger() {
-		return 2
-	}
-	return 1
 }
 
 // restart sets the score and its statistics to 0. The counts of the run, which the next call compares, stay.

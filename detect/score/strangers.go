@@ -97,6 +97,16 @@ func (a *agent) fixedRates() map[feature.Event]float64 {
 // stranger reports whether the agent is scored as a stranger.
 func (a *agent) stranger() bool { return a.specs == &strangerSpecs }
 
+// scale identifies the caller and the scale on which it is scored: the hash of its key and peer group, and in the last
+// bit whether it is a stranger. A caller cannot begin its score again by a change of its name.
+func (a *agent) scale(who Reference) uint64 {
+	hash := schema.HashStrings(who.Agent, who.Group) &^ 1
+	if a.stranger() {
+		return hash | 1
+	}
+	return max(hash, 2)
+}
+
 // Acquaintance returns how well the baseline that is bound knows the run's agent.
 func (r *RunScore) Acquaintance() schema.Acquaintance {
 	if r.agent == nil {
