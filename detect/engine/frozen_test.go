@@ -52,7 +52,8 @@ func TestFrozenRunHasOtherFindings(t *testing.T) {
 				}
 			case run >= 8 && run < 11:
 				as := byMachine(number)
-				c.AgentID, c.AgentTrust, c.PrincipalID, c.PrincipalKind, c.CallerKind = "", schema.TrustNone, "ana", schema.PrincipalHuman, as.CallerKind
+				c.AgentID, c.AgentTrust, c.CallerKind = "", schema.TrustNone, as.CallerKind
+				c.PrincipalID, c.PrincipalKind = "ana", schema.PrincipalHuman
 				c.Path, c.BytesIn, c.BytesOut = as.Path, as.BytesIn, as.BytesOut
 			}
 		}

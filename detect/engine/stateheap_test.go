@@ -49,7 +49,8 @@ func (m *many) calls(run, from, to int) {
 			AgentID: agent, AgentName: agent, AgentVersion: "1.4.2", AgentSource: "x-agent-id", AgentTrust: schema.TrustVerified,
 			CallerKind: schema.CallerAgent, RunKey: fmt.Sprint("run-", run), RunKeySource: "x-agent-run-id",
 			Start: night.UnixNano() + int64(n)*1e9, DurationNs: 1e6, Observer: "edge", ObserverKind: schema.ObserverGateway, Format: "envoy",
-			Method: "GET", RouteKey: []string{"/orders/{}", "/users/{}", "/items/{}"}[((run*31+n)*2654435761>>7)%3], Path: fmt.Sprint("/orders/", id),
+			Method: "GET", RouteKey: []string{"/orders/{}", "/users/{}", "/items/{}"}[((run*31+n)*2654435761>>7)%3],
+			Path: fmt.Sprint("/orders/", id),
 			Host: "api.example.com", Status: 200, Outcome: schema.OutcomeOK, Effect: schema.EffectRead, Reversibility: schema.ReadOnly,
 			ArgsDigest: id, ArgsDigestBasis: schema.DigestLogged, ResultDigest: id, ResultDigestBasis: schema.DigestLogged, BytesOut: 100,
 			RequestID: fmt.Sprint("req-", id), Resources: []schema.Resource{{Type: "order", ID: fmt.Sprint(id)}}}
