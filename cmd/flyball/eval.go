@@ -83,7 +83,8 @@ func evalParts(f evalFlags, view labelled.View) (parts evaluate.Parts, err error
 		if judge, err = readSets(f.test, view); err != nil {
 			return parts, err
 		}
-		parts.Folds = []evaluate.Fold{{Train: cleanRuns(teach.real), Test: judge.real, Runaways: judge.runaways, Poison: hijackedRuns(teach.real)}}
+		parts.Folds = []evaluate.Fold{{Train: cleanRuns(teach.real), Test: judge.real, Runaways: judge.runaways,
+			Poison: hijackedRuns(teach.real)}}
 	}
 	parts.Growth = f.growth
 	parts.WithoutGroup = evaluate.LeaveGroupsOut(teach.real, judge.real, judge.runaways)
