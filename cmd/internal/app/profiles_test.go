@@ -81,7 +81,8 @@ func TestProfilesAreNotServedWithTheKey(t *testing.T) {
 			t.Errorf("%q: %d, %d bytes without %q", name, code, len(text), sample)
 		}
 	}
-	if code, body := get(t, "http://"+addr+profilesPath+"trace?seconds=0.1"); code != http.StatusOK || !bytes.HasPrefix(body, []byte("go 1.")) {
+	code, body := get(t, "http://"+addr+profilesPath+"trace?seconds=0.1")
+	if code != http.StatusOK || !bytes.HasPrefix(body, []byte("go 1.")) {
 		t.Errorf("trace: %d %.40q", code, body)
 	}
 	// The command line can name files and addresses that a profile does not need.

@@ -258,7 +258,8 @@ func verdicts(rows []row, o *soakOptions) []verdict {
 		of("live heap, MiB", func(r *row) float64 { return r.live }, share),
 		of("RSS without the engine, MiB", func(r *row) float64 { return r.rss }, share),
 		of("open runs", func(r *row) float64 { return r.openRuns }, share),
-		of("calls behind, s", func(r *row) float64 { return float64(r.behind) / float64(o.traffic.rate) }, func(float64) float64 { return toleratedLag }),
+		of("calls behind, s", func(r *row) float64 { return float64(r.behind) / float64(o.traffic.rate) },
+			func(float64) float64 { return toleratedLag }),
 	}
 	for _, s := range stages {
 		lag := func(r *row) float64 {

@@ -77,7 +77,8 @@ func TestRowCountsWhatAnotherProcessDid(t *testing.T) {
 	b := counters{at: began.Add(10 * time.Second), in: 31_000, stored: 30_500, cpu: 2500 * time.Millisecond, engine: 1300 * time.Millisecond,
 		collector: 1.3, used: 3.5, entries: 60, entryBytes: 3e6}
 	r := rowBetween(began, &a, &b, false)
-	if r.in != 3000 || r.stored != 2960 || r.behind != 500 || r.cpu != 50 || r.engine != 10 || r.cores != 0.18 || r.entries != 5 || r.entryKB != 200 {
+	if r.in != 3000 || r.stored != 2960 || r.behind != 500 || r.cpu != 50 || r.engine != 10 || r.cores != 0.18 || r.entries != 5 ||
+		r.entryKB != 200 {
 		t.Errorf("%+v", r)
 	}
 	if r.collector < 0.199 || r.collector > 0.201 {

@@ -51,7 +51,8 @@ func (s *setup) read(pid int, load *soakLoad) (counters, error) {
 	// Together, after what takes time.
 	c.at, c.in, c.cpu, c.engine = time.Now(), int(load.acknowledged.Load()), cpu(pid), cpu(child...)
 	c.collector, c.used = total(families, "flyball_collector_cpu_seconds_total"), total(families, "flyball_runtime_cpu_seconds_total")
-	c.entries, c.entryBytes = total(families, "flyball_detect_state_entries_total"), total(families, "flyball_detect_state_written_bytes_total")
+	c.entries = total(families, "flyball_detect_state_entries_total")
+	c.entryBytes = total(families, "flyball_detect_state_written_bytes_total")
 	c.live, c.limit = total(families, "flyball_heap_live_bytes"), total(families, "flyball_memory_limit_bytes")
 	c.stateBytes, c.openRuns = total(families, "flyball_detect_state_bytes"), total(families, "flyball_detect_open_runs")
 	for _, m := range families["flyball_lag_seconds"].GetMetric() {
@@ -152,8 +153,8 @@ func rowBetween(began time.Time, a, b *counters, cut bool) row {
 	return r
 }
 
-const rowHead = "    s  in/s stored/s behind | µs/call engine cores GC% | live   RSS engine MiB | lag s i/d/s | open runs entries/s  kB/s state MB | " +
-	"topics files MB"
+const rowHead = "    s  in/s stored/s behind | µs/call engine cores GC% | live   RSS engine MiB | lag s i/d/s | " +
+	"open runs entries/s  kB/s state MB | topics files MB"
 
 func (r row) String() string {
 	lags := make([]string, len(stages))
@@ -167,6 +168,7 @@ func (r row) String() string {
 	if r.cut {
 		cpu = fmt.Sprintf("%7s %6s %5s %3s", "-", "-", "-", "-")
 	}
-	return fmt.Sprintf("%5.0f %5.0f %8.0f %6d | %s | %4.0f %5.0f %6d     | %-11s | %9.0f %9.0f %5.0f %8.1f | %6.0f %5.0f", r.seconds, r.in, r.stored,
-		r.behind, cpu, r.live, r.rss, r.engineRSS, strings.Join(lags, "/"), r.openRuns, r.entries, r.entryKB, r.state, r.topics, r.files)
+	return fmt.Sprintf("%5.0f %5.0f %8.0f %6d | %s | %4.0f %5.0f %6d     | %-11s | %9.0f %9.0f %5.0f %8.1f | %6.0f %5.0f",
+		r.seconds, r.in, r.stored, r.behind, cpu, r.live, r.rss, r.engineRSS, strings.Join(lags, "/"), r.openRuns,
+		r.entries, r.entryKB, r.state, r.topics, r.files)
 }
