@@ -49,7 +49,8 @@ func main() {
 		return err
 	})
 	invented := flag.String("flood", "", "measure a flood of invented \"agents\" or \"runs\" beside ordinary traffic, and nothing else")
-	backlogs := flag.Bool("flat", false, "measure backlogs of 0.2, 0.8 and 4 million records, one long run an agent, and nothing else")
+	backlogs := flag.Bool("flat", false,
+		"measure backlogs of 0.2, 0.8 and 4 million records, one long run an agent, and nothing else")
 	o := soakOptions{every: 10 * time.Second}
 	flag.DurationVar(&o.duration, "soak", 0,
 		"measure ordinary runs at -rate for so long, and nothing else; exit status 1: not shown to be flat")
