@@ -23,10 +23,11 @@ func TestHeapIsNotMeasured(t *testing.T) {
 		return out
 	}
 	before := read()
-	held := make([]byte, 64<<20)
+	const size, others = 256 << 20, 64 << 20 // others: what other tests leave and the collector frees meanwhile
+	held := make([]byte, size)
 	after := read()
 	runtime.KeepAlive(held)
-	if grown := after["flyball_heap_live_bytes"] - before["flyball_heap_live_bytes"]; grown < 60<<20 || grown > 80<<20 {
+	if grown := after["flyball_heap_live_bytes"] - before["flyball_heap_live_bytes"]; grown < size-others || grown > size+others {
 		t.Errorf("the live heap grew by %.0f bytes with %d more", grown, len(held))
 	}
 	gc, all := after["flyball_collector_cpu_seconds_total"], after["flyball_runtime_cpu_seconds_total"]
