@@ -115,6 +115,10 @@ func runsByField(ctx context.Context, db DB, f termField, term string, limit int
 	})
 }
 
+// maxListedRuns is the maximum number of runs whose ids a statement lists. More are selected by looking for the term again: the
+// engine refuses statements above 256 KiB.
+const maxListedRuns = 1000
+
 // runsOfCalls returns the newest runs with calls of which a field is the term, with their keys and agents. Only calls that
 // count are counted; a run with other rows only has one call at least. The runs are looked for in the table, without the
 // merging of repeats by the view, which then reads their calls only.
@@ -134,9 +138,13 @@ func runsOfCalls(ctx context.Context, db DB, f termField, term string, limit int
 		}); err != nil || len(ids) == 0 {
 		return nil, err
 	}
+	found := fmt.Sprintf("SELECT run_id FROM (%s LIMIT %d)", newest, limit)
+	if len(ids) <= maxListedRuns {
+		found = uuids(ids)
+	}
 	type caller struct{ key, agent string }
 	callers := map[string]caller{}
-	if err := each(ctx, db, "runs", "SELECT toString(run_id), run_key, agent_id FROM runs WHERE run_id IN ("+uuids(ids)+")", nil,
+	if err := each(ctx, db, "runs", "SELECT toString(run_id), run_key, agent_id FROM runs WHERE run_id IN ("+found+")", params,
 		func(r driver.Rows) error {
 			var id string
 			var c caller
@@ -148,7 +156,7 @@ func runsOfCalls(ctx context.Context, db DB, f termField, term string, limit int
 	}
 	var out []Hit
 	err := each(ctx, db, "calls by "+f.name, `SELECT toString(run_id), anyIf(run_key, run_key != ''), anyIf(agent_id, agent_id != ''),
-greatest(countIf(counted), 1), min(start_time), max(start_time) AS at FROM calls WHERE run_id IN (`+uuids(ids)+") AND "+f.inView()+
+greatest(countIf(counted), 1), min(start_time), max(start_time) AS at FROM calls WHERE run_id IN (`+found+") AND "+f.inView()+
 		" GROUP BY run_id ORDER BY at DESC, run_id", params, func(r driver.Rows) error {
 		h := Hit{Field: f.name}
 		err := r.Scan(&h.RunID, &h.RunKey, &h.AgentID, &h.Calls, &h.FirstAt.Time, &h.LastAt.Time)
