@@ -38,7 +38,11 @@ func (r *RunScore) addCounts(m *Model, s *feature.CallFeatures, at int64, irreve
 // stay as they are.
 func (r *RunScore) addAtNewAPI(s *feature.CallFeatures) {
 	r.raiseTail(statIdentical, r.agent.identical.at(uint64(s.Identical)))
-	r.raiseTo(statNewOnRoute, strangerSpecs[statNewOnRoute].anchored(float64(s.NewOnRoute)))
+	// A smaller number is usual at an API of which nothing is known. It would be rare by the calibration, which is of calls to
+	// known APIs, and many runs of it would be evidence against their actor.
+	if v := strangerSpecs[statNewOnRoute].anchored(float64(s.NewOnRoute)); v >= 2*decade {
+		r.raiseTo(statNewOnRoute, v)
+	}
 }
 
 // minLoggedRuns is the minimum number of runs with a logged amount before the amount is scored.

@@ -17,6 +17,8 @@ type Model struct {
 
 	strangers   calibrate.Levels // thresholds of new populations, for the share strangersOf of trips
 	strangersOf float64
+	claimed     calibrate.Levels // the same for callers for whom nobody vouches
+	claimedOf   float64
 }
 
 // peers holds the prepared data of a peer group.

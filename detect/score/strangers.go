@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
 	"flyball/detect/model/calibrate"
 	"flyball/schema"
 )
@@ -124,7 +125,21 @@ func (r *RunScore) Levels(tripShare float64) calibrate.Levels {
 	if r.agent == nil {
 		return calibrate.Levels{math.MaxFloat64, math.MaxFloat64, math.MaxFloat64}
 	}
+	if r.agent.stranger() && isClaimed(r.Reference.Agent) {
+		return r.model.claimedLevels(tripShare)
+	}
 	return r.agent.thresholds(r.model, tripShare)
+}
+
+// isClaimed reports whether nobody vouches for the caller with a key: its name is only claimed, or it has none.
+func isClaimed(key string) bool { return key == "" || baseline.IsAsserted(key) }
+
+// claimedLevels returns the thresholds of strangers for whom nobody vouches, which are computed once.
+func (m *Model) claimedLevels(tripShare float64) calibrate.Levels {
+	if m.claimedOf != tripShare {
+		m.claimed, m.claimedOf = m.Baseline.LevelsOfClaimed(tripShare), tripShare
+	}
+	return m.claimed
 }
 
 // thresholds returns the thresholds of the agent's class, which are computed once.

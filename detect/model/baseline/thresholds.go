@@ -81,6 +81,16 @@ func (b *Baseline) Levels(class schema.Acquaintance, group string, tripShare flo
 	return out
 }
 
+// LevelsOfClaimed returns the thresholds of the levels for runs of a new population whose caller nobody vouches for: those of
+// the fixed counts, also where the class is uncalibrated. A caller could else choose a name that nobody knows, and never trip.
+func (b *Baseline) LevelsOfClaimed(tripShare float64) calibrate.Levels {
+	var out calibrate.Levels
+	for i, share := range [...]float64{calibrate.NoticeShare, calibrate.AlertShare, tripShare} {
+		out[i] = b.classThreshold(schema.NewPopulation, "", share)
+	}
+	return out
+}
+
 // BasisPopulations names the runs of an expected rate of strangers: those of peer groups that were left out. Where the
 // class is uncalibrated, nothing is known (WhyNothingLearned).
 const BasisPopulations = "populations"

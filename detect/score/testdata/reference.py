@@ -443,6 +443,7 @@ def score_by_class(train, rates, order, run):
         given, written = given + c["bytes"], written + c["write"]
         if new_api:
             fixed = anchored(new, *STRANGER["new_calls_on_route"])
+            fixed = fixed if fixed >= 2 * L10 else 0.
         else:
             reach("distinct_calls", minus_log_survival(distinct, *finals["distinct_calls"]))
             reach("changes_of_route", minus_log_survival(switches, *finals["changes_of_route"]))
