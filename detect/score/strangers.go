@@ -125,7 +125,7 @@ func (r *RunScore) Levels(tripShare float64) calibrate.Levels {
 	if r.agent == nil {
 		return calibrate.Levels{math.MaxFloat64, math.MaxFloat64, math.MaxFloat64}
 	}
-	if r.agent.stranger() && isClaimed(r.Reference.Agent) {
+	if r.agent.stranger() && r.agent.class == schema.NewPopulation && isClaimed(r.Reference.Agent) {
 		return r.model.claimedLevels(tripShare)
 	}
 	return r.agent.thresholds(r.model, tripShare)

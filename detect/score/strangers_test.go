@@ -533,3 +533,14 @@ func TestKnownAgentHidesBetweenHarmlessCalls(t *testing.T) {
 		}
 	}
 }
+
+func TestBaselineWithoutRunsTripsWhoeverClaimsAName(t *testing.T) {
+	b := baseline.New("t")
+	b.ByClass = &baseline.ByClass{}
+	b.Finish()
+	for _, agent := range []string{"bank/1", "~bank/1", ""} {
+		if trip, alert := callsToTrip(NewModel(b), Reference{Agent: agent, Group: "bank"}, loop("GET /bank/x")); trip != 0 || alert != 0 {
+			t.Errorf("%q: alert at call %d, trip at call %d, though nothing was learned", agent, alert, trip)
+		}
+	}
+}
