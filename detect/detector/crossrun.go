@@ -62,8 +62,8 @@ func (d *crossRunDetector) Judge(c *Judgment) {
 	}
 	level := schema.LevelAlert
 	if run.Stranger() { // how often a new population does this is not calibrated: it never trips
-		if c.Baseline.Baseline.Uncalibrated(schema.NewPopulation) != "" {
-			return
+		if c.Baseline.Baseline.Uncalibrated(schema.NewPopulation) != "" && !run.Claimed() {
+			return // a caller who could choose its name is at least alerted on
 		}
 		a.alarmedAt = 0
 	}

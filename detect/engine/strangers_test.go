@@ -327,6 +327,21 @@ func TestStrangerTripsOverItsRuns(t *testing.T) {
 	}
 }
 
+// A caller that claims a name which nobody knows does not hide a runaway by cutting it into runs: it is alerted on.
+func TestClaimedNameHidesARunawayThatIsCutIntoRuns(t *testing.T) {
+	f := newFloor(t)
+	f.detectors.Activate(populations(3))
+	for i := range 240 {
+		piece := func(c *schema.Call) { c.RunKey, c.RunKeySource = fmt.Sprint("piece-", i/2), "x-agent-run-id" }
+		f.call(night.Add(time.Duration(f.offset)*time.Second), append(runaways[schema.FamilyDestroy].change("bank", i),
+			by("bank/1", schema.TrustAsserted, schema.CallerAgent), piece)...)
+	}
+	splits, commands := f.splits()
+	if len(splits) == 0 || len(commands) > 0 {
+		t.Errorf("%d findings over runs, %d commands", len(splits), len(commands))
+	}
+}
+
 // controllers returns the calls of runs of service accounts of a cluster, one run after another: most poll a lease or a
 // queue again and again, some list the objects of a kind one by one, some delete what is left over, and some call what
 // fails.

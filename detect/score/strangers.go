@@ -131,6 +131,9 @@ func (r *RunScore) Levels(tripShare float64) calibrate.Levels {
 	return r.agent.thresholds(r.model, tripShare)
 }
 
+// Claimed reports whether nobody vouches for the run's caller.
+func (r *RunScore) Claimed() bool { return isClaimed(r.Reference.Agent) }
+
 // isClaimed reports whether nobody vouches for the caller with a key: its name is only claimed, or it has none.
 func isClaimed(key string) bool { return key == "" || baseline.IsAsserted(key) }
 

@@ -109,8 +109,8 @@ func (b *Baseline) UncalibratedClasses() map[schema.Acquaintance]string {
 	return out
 }
 
-// NeverTrips reports whether no score of the runs of an agent with an established name can be a trip: it is a stranger of a class that has no
-// thresholds of its own. By a baseline of an earlier release all classes can trip.
+// NeverTrips reports whether no score of the runs of an agent with an established name can be a trip: it is a stranger of
+// a class that has no thresholds of its own. By a baseline of an earlier release all classes can trip.
 func NeverTrips(l *schema.Learned) bool {
 	return l.Acquaintance.IsStranger() && l.Uncalibrated != "" && l.Uncalibrated != WhyEarlierRelease
 }
