@@ -138,9 +138,10 @@ type Call struct {
 	// The following fields are set by stitching.
 	RunID         RunID
 	RunRule       RunRule
-	RunConfidence uint8 // 0-100
-	Segment       int64 // calls offset of the run's first call since it was last evicted
-	CallsPart     int32 // partition and offset of the record in flyball.calls
+	RunConfidence uint8  // 0-100
+	Segment       int64  // calls offset of the run's first call since it was last evicted
+	ActorHash     uint32 // HashActor of the run's actor
+	CallsPart     int32  // partition and offset of the record in flyball.calls
 	CallsOffset   int64
 	Late          bool // arrived after the watermark had passed the start of the call
 	// Duplicate marks a record of a call that already counts by another observer's record, or, of

@@ -130,6 +130,7 @@ func (r RunIdentity) ID() RunID {
 // newest and sums segments.
 type RunSnapshot struct {
 	RunID      RunID
+	OpenedDay  uint16 // day of the first call of the segment that was processed (DayOf); 0: opened by schema version 4
 	Segment    int64
 	Version    uint64 // 2 × calls applied, + 1 when closed
 	CallsPart  int32
@@ -186,6 +187,7 @@ type Touch struct {
 	Tenant        string
 	Resource      Resource
 	RunID         RunID
+	Actor         uint32 // HashActor of the run's actor
 	Effect        Effect
 	Reversibility Reversibility
 	First, Last   int64
@@ -199,7 +201,11 @@ type StitchingCount struct {
 	Format    string
 	Rule      RunRule
 	CallsPart int32
-	// From and To are the covered offsets of flyball.calls; they identify a repeat.
+	// Segment is the calls offset of the first call since the counter was last given up. Counts of one
+	// segment replace each other: the one with the most calls applies. Segments are added.
+	Segment int64
+	Calls   uint64
+
+	// From and To are, in rows of schema version 4, the covered offsets of flyball.calls; they identify a repeat.
 	From, To int64
-	Calls    uint64
 }

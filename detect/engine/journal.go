@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"strings"
 	"time"
 
 	"flyball/schema"
@@ -16,7 +17,8 @@ type journal struct {
 	calls   *clickhouse.Block[schema.Call]
 	runs    *clickhouse.Block[schema.RunSnapshot]
 	touches *clickhouse.Block[schema.Touch]
-	traces  *clickhouse.Block[schema.Call]
+	posted  *clickhouse.Block[schema.Posting]
+	ids     *clickhouse.Block[schema.CallID]
 	counts  *clickhouse.Block[schema.StitchingCount]
 	scores  *clickhouse.Block[schema.Score]
 
@@ -24,8 +26,9 @@ type journal struct {
 	min, max int64
 	seen     map[touchKey]int // rows of touched below, merged within the record
 	touched  []schema.Touch
-	traced   map[traceKey]struct{}
-	bound    map[countKey]uint64 // calls of the record that is being applied, by tenant, observer, format, hour and rule
+	posts    map[schema.Posting]struct{} // written lately
+	calledID map[schema.CallID]struct{}  // of the record
+	bound    map[countKey]uint64         // calls of the record that is being applied, by tenant, observer, format, hour and rule
 	buf      []byte
 }
 
@@ -41,20 +44,15 @@ type touchKey struct {
 	effect   schema.Effect
 }
 
-type traceKey struct {
-	run   schema.RunID
-	trace [16]byte
-	hour  int64
-}
-
 func newJournal(part int32) *journal {
 	return &journal{
 		part:  part,
 		calls: clickhouse.CallsTable.NewBlock(), runs: clickhouse.RunsTable.NewBlock(),
-		touches: clickhouse.TouchesTable.NewBlock(), traces: clickhouse.TraceCallsTable.NewBlock(), counts: clickhouse.StitchingTable.NewBlock(),
+		touches: clickhouse.TouchesTable.NewBlock(), posted: clickhouse.PostingsTable.NewBlock(),
+		ids: clickhouse.CallIDsTable.NewBlock(), counts: clickhouse.StitchingTable.NewBlock(),
 		scores: clickhouse.ScoresTable.NewBlock(),
 		bound:  map[countKey]uint64{},
-		from:   -1, seen: map[touchKey]int{}, traced: map[traceKey]struct{}{},
+		from:   -1, seen: map[touchKey]int{}, posts: map[schema.Posting]struct{}{}, calledID: map[schema.CallID]struct{}{},
 	}
 }
 
@@ -85,14 +83,54 @@ func (j *journal) add(c *schema.Call) {
 		}
 		j.seen[k] = len(j.touched)
 		j.touched = append(j.touched, schema.Touch{Tenant: c.Tenant, Resource: *r, RunID: c.RunID, Effect: c.Effect,
+			Actor:         c.ActorHash,
 			Reversibility: c.Reversibility, First: c.Start, Last: c.Start})
 	}
-	if c.TraceID != [16]byte{} && !fromCheck {
-		k := traceKey{c.RunID, c.TraceID, c.Start / int64(time.Hour)}
-		if _, ok := j.traced[k]; !ok {
-			j.traced[k] = struct{}{}
-			j.traces.Append(c)
+	j.index(c)
+}
+
+// maxPosts is how many postings of a partition are remembered, so that they are not written again.
+const maxPosts = 1 << 14
+
+// index adds the rows by which a call is found: its names, addresses and ids.
+func (j *journal) index(c *schema.Call) {
+	day := schema.DayOf(c.Start)
+	post := func(kind schema.PostingKind, value string) {
+		if value == "" {
+			return
 		}
+		p := schema.Posting{Tenant: c.Tenant, Kind: kind, Value: value, Day: day, Actor: c.ActorHash}
+		if _, ok := j.posts[p]; ok {
+			return
+		}
+		if len(j.posts) >= maxPosts {
+			clear(j.posts)
+		}
+		p.Tenant, p.Value = strings.Clone(p.Tenant), strings.Clone(p.Value)
+		j.posts[p] = struct{}{}
+		j.posted.AppendValue(p)
+	}
+	post(schema.PostingAgent, c.AgentID)
+	post(schema.PostingAsserted, c.AgentAsserted)
+	post(schema.PostingCredential, c.CredentialID)
+	post(schema.PostingPrincipal, c.PrincipalID)
+	if c.ClientIP.IsValid() {
+		post(schema.PostingAddress, c.ClientIP.String())
+	}
+	post(schema.PostingHost, c.Host)
+	post(schema.PostingTool, c.ToolName)
+	id := func(kind schema.CallIDKind, hash uint32) {
+		k := schema.CallID{Tenant: c.Tenant, Day: day, Kind: kind, ID: hash, Actor: c.ActorHash}
+		if _, ok := j.calledID[k]; !ok {
+			j.calledID[k] = struct{}{}
+			j.ids.AppendValue(k)
+		}
+	}
+	if c.TraceID != [16]byte{} {
+		id(schema.CallIDTrace, schema.HashCallID(c.TraceID[:]))
+	}
+	if c.RequestID != "" {
+		id(schema.CallIDRequest, schema.HashCallID(c.RequestID))
 	}
 }
 
@@ -119,7 +157,7 @@ func (j *journal) covered(offset int64) {
 	// and the store keeps the larger count.
 	for k, n := range j.bound {
 		j.counts.AppendValue(schema.StitchingCount{Tenant: k.tenant, Hour: k.hour, Producer: k.producer, Format: k.format,
-			Rule: k.rule, CallsPart: j.part, From: offset, To: offset, Calls: n})
+			Rule: k.rule, CallsPart: j.part, Segment: offset, Calls: n})
 	}
 	clear(j.bound)
 }
@@ -137,15 +175,18 @@ func (j *journal) cut(id schema.TopicID) []byte {
 	}
 	rec := wire.Journal{CallsTopicID: id, CallsPart: j.part, From: j.from, To: j.to, MinStart: j.min, MaxStart: j.max}
 	j.buf = j.buf[:0]
-	rec.Sections = append(rec.Sections, j.section("calls_store", j.calls))
-	if j.traces.Rows() > 0 {
-		rec.Sections = append(rec.Sections, j.section("trace_calls", j.traces))
+	rec.Sections = append(rec.Sections, j.section("calls_v5", j.calls))
+	if j.posted.Rows() > 0 {
+		rec.Sections = append(rec.Sections, j.section("postings", j.posted))
+	}
+	if j.ids.Rows() > 0 {
+		rec.Sections = append(rec.Sections, j.section("call_ids", j.ids))
 	}
 	if j.touches.Rows() > 0 {
-		rec.Sections = append(rec.Sections, j.section("touches_store", j.touches))
+		rec.Sections = append(rec.Sections, j.section("touches_v5", j.touches))
 	}
 	if j.counts.Rows() > 0 {
-		rec.Sections = append(rec.Sections, j.section("stitching_store", j.counts))
+		rec.Sections = append(rec.Sections, j.section("stitching_v5", j.counts))
 	}
 	if j.scores.Rows() > 0 {
 		rec.Sections = append(rec.Sections, j.section("scores_store", j.scores))
@@ -154,11 +195,12 @@ func (j *journal) cut(id schema.TopicID) []byte {
 	j.calls.Reset()
 	j.scores.Reset()
 	j.touches.Reset()
-	j.traces.Reset()
+	j.posted.Reset()
+	j.ids.Reset()
 	j.counts.Reset()
 	clear(j.seen)
 	clear(j.touched)
-	clear(j.traced)
+	clear(j.calledID)
 	j.touched, j.from, j.min, j.max = j.touched[:0], -1, 0, 0
 	return value
 }
@@ -173,7 +215,7 @@ func (j *journal) snapshots(runs []*stitch.Run, id schema.TopicID) []byte {
 		r.Emitted = s.Version
 	}
 	j.buf = j.buf[:0]
-	rec := wire.Journal{CallsTopicID: id, CallsPart: j.part, From: -1, To: -1, Sections: []wire.Section{j.section("runs_store", j.runs)}}
+	rec := wire.Journal{CallsTopicID: id, CallsPart: j.part, From: -1, To: -1, Sections: []wire.Section{j.section("runs_v5", j.runs)}}
 	value := wire.EncodeJournal(nil, &rec)
 	j.runs.Reset()
 	return value

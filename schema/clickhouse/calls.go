@@ -2,16 +2,24 @@ package clickhouse
 
 import (
 	"net/netip"
+	"slices"
 
 	"flyball/schema"
 )
 
 type call = schema.Call
 
-// callsColumns returns the columns of calls_store. The calls view computes the values that can
+// callsColumns returns the columns of calls_v5: those of calls_store and the actor, which is the first
+// column of the order after the tenant.
+func callsColumns() []column[call] {
+	actor := num("actor_hash", "UInt32", func(c *call) uint32 { return c.ActorHash }).with(constant)
+	return slices.Insert(legacyCallsColumns(), 1, actor)
+}
+
+// legacyCallsColumns returns the columns of calls_store, in which calls were written up to version 4. The calls view computes the values that can
 // be derived: record and call keys, route_key, the operation of a plain HTTP call, the result
 // digest of an outcome.
-func callsColumns() []column[call] {
+func legacyCallsColumns() []column[call] {
 	return []column[call]{
 		// Sorting key: identity of the call within its run.
 		word("tenant", func(c *call) string { return c.Tenant }),

@@ -71,7 +71,7 @@ func KnownDamage(ctx context.Context, c *Conn, t Target) (map[string]bool, error
 	if err != nil || len(has) == 0 {
 		return out, err
 	}
-	rows, err := ask(ctx, c, "SELECT DISTINCT name FROM "+rendering{t}.Name("migrations")+" WHERE startsWith(name, 'damage ')")
+	rows, err := ask(ctx, c, "SELECT DISTINCT name FROM "+rendering{Target: t}.Name("migrations")+" WHERE startsWith(name, 'damage ')")
 	for _, r := range rows {
 		out[r[0]] = true
 	}
@@ -94,7 +94,7 @@ func NoteDamage(ctx context.Context, c *Conn, t Target, d *Damage, whole bool) e
 	}
 	for _, m := range marks {
 		err := c.RunStatement(ctx, fmt.Sprintf("INSERT INTO %s (version, number, name, sum, why) SELECT %d, 0, %s, '', %s",
-			rendering{t}.Name("migrations"), Version, literal(m), literal(why)))
+			rendering{Target: t}.Name("migrations"), Version, literal(m), literal(why)))
 		if err != nil {
 			return err
 		}
@@ -108,7 +108,7 @@ func ForgetProgress(ctx context.Context, c *Conn, t Target) error {
 	if err != nil || len(has) == 0 {
 		return err
 	}
-	return c.RunStatement(ctx, "TRUNCATE TABLE "+rendering{t}.Name("progress"))
+	return c.RunStatement(ctx, "TRUNCATE TABLE "+rendering{Target: t}.Name("progress"))
 }
 
 // isTable reports whether an object of the schema holds rows that were read from Kafka.

@@ -40,8 +40,9 @@ type Target struct {
 	Cluster string
 }
 
-// steps returns the steps of the schema for a target, in order.
-func steps(t Target) ([]Migration, error) {
+// steps returns the steps of the schema for a target, in order. keeps are the tables of schema version 4 that the database
+// still has: only these have steps, and the views read them, too.
+func steps(t Target, keeps map[string]bool) ([]Migration, error) {
 	entries, err := sqlFiles.ReadDir("sql")
 	if err != nil {
 		return nil, err
@@ -52,9 +53,12 @@ func steps(t Target) ([]Migration, error) {
 		if err != nil {
 			return nil, err
 		}
-		s, err := renderStep(t, e.Name(), string(body))
+		s, err := renderStep(t, keeps, e.Name(), string(body))
 		if err != nil {
 			return nil, fmt.Errorf("sql/%s: %w", e.Name(), err)
+		}
+		if legacyTables[s.Name] && !keeps[s.Name] {
+			continue
 		}
 		out = append(out, s)
 	}
@@ -62,26 +66,26 @@ func steps(t Target) ([]Migration, error) {
 	return out, nil
 }
 
-var stepName = regexp.MustCompile(`^(\d{3})_([a-z_]+)\.sql$`)
+var stepName = regexp.MustCompile(`^(\d{3})_([a-z0-9_]+)\.sql$`)
 
-func renderStep(t Target, file, body string) (Migration, error) {
+func renderStep(t Target, keeps map[string]bool, file, body string) (Migration, error) {
 	m := stepName.FindStringSubmatch(file)
 	if m == nil {
 		return Migration{}, fmt.Errorf("name is not NNN_object.sql")
 	}
 	n, _ := strconv.Atoi(m[1])
-	s := Migration{Number: n, Name: m[2], Replaces: strings.HasPrefix(body, "CREATE OR REPLACE")}
+	s := Migration{Number: n, Name: m[2], Replaces: strings.Contains(body, "CREATE OR REPLACE")}
 	tpl, err := template.New(file).Option("missingkey=error").Parse(body)
 	if err != nil {
 		return s, err
 	}
 	var b strings.Builder
-	if err := tpl.Execute(&b, rendering{t}); err != nil {
+	if err := tpl.Execute(&b, rendering{Target: t, keeps: keeps}); err != nil {
 		return s, err
 	}
 	s.Statements = []string{strings.TrimSpace(b.String())}
 	if t.Cluster != "" && strings.HasPrefix(body, "CREATE TABLE") {
-		s.Statements = append(s.Statements, rendering{t}.distributed(s.Name))
+		s.Statements = append(s.Statements, rendering{Target: t}.distributed(s.Name))
 	}
 	sum := sha256.Sum256([]byte(strings.Join(s.Statements, ";\n")))
 	s.Sum = hex.EncodeToString(sum[:8])
@@ -89,7 +93,13 @@ func renderStep(t Target, file, body string) (Migration, error) {
 }
 
 // rendering has the methods that the templates call.
-type rendering struct{ Target }
+type rendering struct {
+	Target
+	keeps map[string]bool
+}
+
+// Keeps reports whether the database has a table of schema version 4.
+func (r rendering) Keeps(table string) bool { return r.keeps[table] }
 
 // Name returns the name of an object in queries.
 func (r rendering) Name(object string) string { return quote(r.Database) + "." + quote(object) }

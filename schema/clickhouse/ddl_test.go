@@ -11,7 +11,7 @@ import (
 // difference to a released version needs a new Version.
 func TestSQLChangedUnseen(t *testing.T) {
 	for name, target := range map[string]Target{"single": {Database: "flyball"}, "cluster": {Database: "flyball", Cluster: "prod"}} {
-		all, err := steps(target)
+		all, err := steps(target, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +46,7 @@ func TestSQLChangedUnseen(t *testing.T) {
 }
 
 func TestClusterStatementMissesTheCluster(t *testing.T) {
-	all, err := steps(Target{Database: "flyball", Cluster: "prod"})
+	all, err := steps(Target{Database: "flyball", Cluster: "prod"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ func (l *liveSchema) withColumns(todo, all []Migration, t Target) ([]Migration, 
 		if live == nil {
 			continue
 		}
-		r := rendering{t}
+		r := rendering{Target: t}
 		for i, s := range tb.Columns {
 			var change, why string
 			switch have, ok := live[s.Name]; {

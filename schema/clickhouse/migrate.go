@@ -10,7 +10,7 @@ import (
 
 // Version is the version of the schema. It grows with every released change of sql/ or of a
 // list of columns. A database with a higher version is not changed.
-const Version = 4
+const Version = 5
 
 // ErrNewerSchema means that a newer version of Flyball has migrated the database.
 var ErrNewerSchema = errors.New("the database was migrated by a newer version of Flyball: upgrade this binary before it can go on")
@@ -36,7 +36,7 @@ func Migrate(ctx context.Context, c *Conn, o MigrateOptions) ([]Migration, error
 	if live.version > Version {
 		return nil, fmt.Errorf("database %s has schema version %d, this binary knows %d: %w", o.Database, live.version, Version, ErrNewerSchema)
 	}
-	all, err := steps(o.Target)
+	all, err := steps(o.Target, live.kept())
 	if err != nil {
 		return nil, err
 	}
@@ -64,13 +64,13 @@ func apply(ctx context.Context, c *Conn, t Target, s Migration) error {
 		}
 	}
 	return c.RunStatement(ctx, fmt.Sprintf("INSERT INTO %s (version, number, name, sum, why) SELECT %d, %d, %s, %s, %s",
-		rendering{t}.Name("migrations"), Version, s.Number, literal(s.Name), literal(s.Sum), literal(s.Why)))
+		rendering{Target: t}.Name("migrations"), Version, s.Number, literal(s.Name), literal(s.Sum), literal(s.Why)))
 }
 
 // foundation returns the statements for the objects that must exist before the first step can
 // be recorded.
 func foundation(t Target) []string {
-	r := rendering{t}
+	r := rendering{Target: t}
 	database := "CREATE DATABASE IF NOT EXISTS " + quote(t.Database) + r.onCluster()
 	if t.Cluster == "" {
 		database += " ENGINE = Atomic"
@@ -114,7 +114,7 @@ func look(ctx context.Context, c *Conn, t Target) (*liveSchema, error) {
 	if l.columns["migrations"] == nil {
 		return l, nil
 	}
-	rows, err = ask(ctx, c, "SELECT name, argMax(sum, applied_at), max(version) FROM "+rendering{t}.Name("migrations")+" GROUP BY name")
+	rows, err = ask(ctx, c, "SELECT name, argMax(sum, applied_at), max(version) FROM "+rendering{Target: t}.Name("migrations")+" GROUP BY name")
 	if err != nil {
 		return nil, fmt.Errorf("read %s.migrations: %w", t.Database, err)
 	}
@@ -127,6 +127,17 @@ func look(ctx context.Context, c *Conn, t Target) (*liveSchema, error) {
 		l.version = max(l.version, v)
 	}
 	return l, nil
+}
+
+// kept returns the tables of schema version 4 that the database has.
+func (l *liveSchema) kept() map[string]bool {
+	out := map[string]bool{}
+	for name := range legacyTables {
+		if l.columns[name] != nil {
+			out[name] = true
+		}
+	}
+	return out
 }
 
 func ask(ctx context.Context, c *Conn, sql string) ([][]string, error) {

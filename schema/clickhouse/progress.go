@@ -12,7 +12,7 @@ import (
 // inserted calls.
 func (c *Conn) Progress(ctx context.Context) ([]Progress, error) {
 	rows, err := ask(ctx, c, "SELECT toString(calls_topic_id), calls_partition, max(next_offset), toUnixTimestamp64Nano(max(max_start)) FROM "+
-		rendering{Target{Database: c.o.Database}}.Name("progress")+" GROUP BY calls_topic_id, calls_partition")
+		rendering{Target: Target{Database: c.o.Database}}.Name("progress")+" GROUP BY calls_topic_id, calls_partition")
 	if err != nil {
 		return nil, fmt.Errorf("read the store's progress: %w", err)
 	}

@@ -1,10 +1,23 @@
 package clickhouse
 
-import "flyball/schema"
+import (
+	"slices"
+
+	"flyball/schema"
+)
 
 type snapshot = schema.RunSnapshot
 
+// runsColumns returns the columns of runs_v5: those of runs_store, the hash of the actor, which is the first
+// column of the order after the tenant, and the day, which is the partition.
 func runsColumns() []column[snapshot] {
+	return slices.Insert(legacyRunsColumns(), 1,
+		num("actor_hash", "UInt32", func(r *snapshot) uint32 { return schema.HashActor(r.Actor) }).with(constant),
+		num("opened_day", "Date", func(r *snapshot) uint16 { return r.OpenedDay }).with(constant))
+}
+
+// legacyRunsColumns returns the columns of runs_store, in which runs were written up to version 4.
+func legacyRunsColumns() []column[snapshot] {
 	count := func(name string, get func(*snapshot) uint64) column[snapshot] {
 		return num(name, "UInt64", get).with(amount)
 	}

@@ -16,16 +16,31 @@ type Table[T any] struct {
 
 // The tables. Rows that replace each other or are merged are on the same shard.
 var (
-	CallsTable = &Table[schema.Call]{name: "calls_store", shard: "sipHash64(run_id)", columns: callsColumns}
-	RunsTable  = &Table[schema.RunSnapshot]{name: "runs_store", shard: "sipHash64(run_id)", columns: runsColumns}
+	CallsTable = &Table[schema.Call]{name: "calls_v5", shard: "sipHash64(run_id)", columns: callsColumns}
+	RunsTable  = &Table[schema.RunSnapshot]{name: "runs_v5", shard: "sipHash64(run_id)", columns: runsColumns}
 	// TouchesTable is the index from resources to runs.
-	TouchesTable = &Table[schema.Touch]{name: "touches_store", shard: "sipHash64(resource)", columns: touchesColumns}
-	// TraceCallsTable is the index from traces to the runs with calls of a trace, by hour.
-	TraceCallsTable = &Table[schema.Call]{name: "trace_calls", shard: "sipHash64(trace_id)", columns: traceCallsColumns, takes: hasTrace}
-	// StitchingTable counts calls by the rule that bound them. Counts of the same key and
-	// offsets replace each other, so a repeat after a crash must cover the same offsets (those
-	// of one record of flyball.calls); otherwise calls are counted twice.
-	StitchingTable   = &Table[schema.StitchingCount]{name: "stitching_store", shard: "sipHash64(producer)", columns: stitchingColumns}
+	TouchesTable = &Table[schema.Touch]{name: "touches_v5", shard: "sipHash64(resource)", columns: touchesColumns}
+	// PostingsTable is the index from the names and addresses of callers to days and actors.
+	PostingsTable = &Table[schema.Posting]{name: "postings", shard: "sipHash64(value)", columns: postingsColumns}
+	// CallIDsTable is the index from trace ids and request ids to days and actors.
+	CallIDsTable = &Table[schema.CallID]{name: "call_ids", shard: "sipHash64(id)", columns: callIDsColumns}
+	// MinutesTable counts calls by minute, HoursTable by agent and hour.
+	MinutesTable = &Table[schema.MinuteCount]{name: "minutes", shard: "calls_partition", columns: minutesColumns}
+	HoursTable   = &Table[schema.HourCount]{name: "hours", shard: "sipHash64(agent_id)", columns: hoursColumns}
+	// StitchingTable counts calls by the rule that bound them.
+	StitchingTable = &Table[schema.StitchingCount]{name: "stitching_v5", shard: "sipHash64(producer)", columns: stitchingColumns}
+
+	// The tables of schema version 4. A database that had them keeps them until their rows have expired: the
+	// rest of what version 4 had begun is written to them, so that a row and its repeat are in one table. The
+	// views read both.
+	LegacyCallsTable   = &Table[schema.Call]{name: "calls_store", shard: "sipHash64(run_id)", columns: legacyCallsColumns}
+	LegacyRunsTable    = &Table[schema.RunSnapshot]{name: "runs_store", shard: "sipHash64(run_id)", columns: legacyRunsColumns}
+	LegacyTouchesTable = &Table[schema.Touch]{name: "touches_store", shard: "sipHash64(resource)", columns: legacyTouchesColumns}
+	// LegacyTraceCallsTable is the index from traces to the runs with calls of a trace, by hour.
+	LegacyTraceCallsTable = &Table[schema.Call]{name: "trace_calls", shard: "sipHash64(trace_id)", columns: traceCallsColumns, takes: hasTrace}
+	// LegacyStitchingTable has counts that are identified by the offsets that they cover.
+	LegacyStitchingTable = &Table[schema.StitchingCount]{name: "stitching_store", shard: "sipHash64(producer)", columns: legacyStitchingColumns}
+
 	DeadLettersTable = &Table[DeadLetter]{name: "dead_letters_store", shard: "sipHash64(dead_offset)", columns: deadLettersColumns}
 	// ScoresTable has a row for each increase of a run's score.
 	ScoresTable = &Table[schema.Score]{name: "scores_store", shard: "sipHash64(run_id)", columns: scoresColumns}
@@ -63,7 +78,9 @@ type TableSpec struct {
 // Tables returns the specifications of all tables.
 func Tables() []TableSpec {
 	return []TableSpec{
-		CallsTable.spec(), RunsTable.spec(), TouchesTable.spec(), TraceCallsTable.spec(), StitchingTable.spec(), DeadLettersTable.spec(),
+		CallsTable.spec(), RunsTable.spec(), TouchesTable.spec(), PostingsTable.spec(), CallIDsTable.spec(), MinutesTable.spec(),
+		HoursTable.spec(), StitchingTable.spec(), LegacyCallsTable.spec(), LegacyRunsTable.spec(), LegacyTouchesTable.spec(),
+		LegacyTraceCallsTable.spec(), LegacyStitchingTable.spec(), DeadLettersTable.spec(),
 		ScoresTable.spec(), FindingsTable.spec(), DecisionsTable.spec(), BreakersTable.spec(), GatesTable.spec(), VerdictsTable.spec(),
 		VerdictHistoryTable.spec(), AuditTable.spec(), BaselinesTable.spec(), BaselineOrdersTable.spec(), LogLossesTable.spec(),
 		ProgressTable.spec(),
@@ -93,3 +110,6 @@ func tableNamed(name string) (TableSpec, error) {
 	}
 	return TableSpec{}, fmt.Errorf("no table %q", name)
 }
+
+// legacyTables are the tables that are no longer created.
+var legacyTables = map[string]bool{"calls_store": true, "runs_store": true, "touches_store": true, "trace_calls": true, "stitching_store": true}

@@ -1,10 +1,20 @@
 package clickhouse
 
-import "flyball/schema"
+import (
+	"slices"
+
+	"flyball/schema"
+)
 
 type touch = schema.Touch
 
+// touchesColumns returns the columns of touches_v5: those of touches_store and the actor of the run.
 func touchesColumns() []column[touch] {
+	return slices.Insert(legacyTouchesColumns(), 2, num("actor_hash", "UInt32", func(t *touch) uint32 { return t.Actor }).with(constant))
+}
+
+// legacyTouchesColumns returns the columns of touches_store, in which touches were written up to version 4.
+func legacyTouchesColumns() []column[touch] {
 	return []column[touch]{
 		word("tenant", func(t *touch) string { return t.Tenant }),
 		touchedResource("resource"),

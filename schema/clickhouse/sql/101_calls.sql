@@ -1,6 +1,4 @@
-CREATE OR REPLACE VIEW {{.View "calls"}} AS
-SELECT
-    tenant, run_id, start_time,
+{{define "columns"}}run_id, start_time,
     source_topic, source_topic_id, source_partition, source_offset, item,
     concat(source_topic, '/', toString(source_partition), '/', toString(source_offset), '/', toString(item)) AS record_id,
     segment, calls_partition, calls_offset, run_rule, run_confidence, run_key, run_key_source, agent_span, late,
@@ -31,6 +29,16 @@ SELECT
     result_digest_basis,
     effect, effect_source, reversibility, reversibility_source, resources, resource_sources, attrs,
     counted,
-    CAST(outcome = 'denied' AND denied_by IN ('flyball', 'ext_authz') AS Bool) AS denied_by_flyball
+    CAST(outcome = 'denied' AND denied_by IN ('flyball', 'ext_authz') AS Bool) AS denied_by_flyball{{end -}}
+CREATE OR REPLACE VIEW {{.View "calls"}} AS
+SELECT
+    tenant, actor_hash, {{template "columns"}}
+FROM {{.Name "calls_v5"}} FINAL
+SETTINGS do_not_merge_across_partitions_select_final = 1, use_skip_indexes_if_final_exact_mode = 0
+{{- if .Keeps "calls_store"}}
+UNION ALL
+SELECT
+    tenant, toUInt32(0) AS actor_hash, {{template "columns"}}
 FROM {{.Name "calls_store"}} FINAL
 SETTINGS do_not_merge_across_partitions_select_final = 1
+{{- end}}

@@ -44,5 +44,17 @@ SELECT
     nullIf(max(s.score), 0) AS score,
     max(s.level) AS level,
     '' AS breaker
-FROM {{.Name "runs_store"}} AS s FINAL
+FROM {{if .Keeps "runs_store" -}}
+(
+    SELECT * EXCEPT (actor_hash, opened_day) FROM {{.Name "runs_v5"}} FINAL
+    SETTINGS do_not_merge_across_partitions_select_final = 1, use_skip_indexes_if_final_exact_mode = 0
+    UNION ALL
+    SELECT * FROM {{.Name "runs_store"}} FINAL
+) AS s
+{{- else -}}
+{{.Name "runs_v5"}} AS s FINAL
+{{- end}}
 GROUP BY tenant, run_id
+{{- if not (.Keeps "runs_store")}}
+SETTINGS do_not_merge_across_partitions_select_final = 1, use_skip_indexes_if_final_exact_mode = 0
+{{- end}}

@@ -6,5 +6,13 @@ SELECT
     max(t.reversibility) AS reversibility,
     min(t.first_at) AS first_at,
     max(t.last_at) AS last_at
-FROM {{.Name "touches_store"}} AS t
+FROM {{if .Keeps "touches_store" -}}
+(
+    SELECT * EXCEPT (actor_hash) FROM {{.Name "touches_v5"}}
+    UNION ALL
+    SELECT * FROM {{.Name "touches_store"}}
+) AS t
+{{- else -}}
+{{.Name "touches_v5"}} AS t
+{{- end}}
 GROUP BY tenant, resource, run_id, effect

@@ -21,28 +21,22 @@ const (
 type filling struct {
 	conn    *clickhouse.Conn
 	calls   *clickhouse.Block[schema.Call]
-	traces  *clickhouse.Block[schema.Call]
+	ids     *clickhouse.Block[schema.CallID]
 	touches *clickhouse.Block[schema.Touch]
 	runs    *clickhouse.Block[schema.RunSnapshot]
 	counts  *clickhouse.Block[schema.StitchingCount]
 	touched map[touchKey]*schema.Touch
-	traced  map[traceKey]struct{}
-	bound   map[boundKey]uint64
-	out     map[string][]byte
-	rows    map[string]int
-	took    time.Duration // in the engine's inserts
+
+	bound map[boundKey]uint64
+	out   map[string][]byte
+	rows  map[string]int
+	took  time.Duration // in the engine's inserts
 }
 
 type touchKey struct {
 	resource schema.Resource
 	run      schema.RunID
 	effect   schema.Effect
-}
-
-type traceKey struct {
-	run   schema.RunID
-	trace [16]byte
-	hour  int64
 }
 
 type boundKey struct {
@@ -52,9 +46,9 @@ type boundKey struct {
 }
 
 func newFilling(c *clickhouse.Conn) *filling {
-	return &filling{conn: c, calls: clickhouse.CallsTable.NewBlock(), traces: clickhouse.TraceCallsTable.NewBlock(),
+	return &filling{conn: c, calls: clickhouse.CallsTable.NewBlock(), ids: clickhouse.CallIDsTable.NewBlock(),
 		touches: clickhouse.TouchesTable.NewBlock(), runs: clickhouse.RunsTable.NewBlock(), counts: clickhouse.StitchingTable.NewBlock(),
-		touched: map[touchKey]*schema.Touch{}, traced: map[traceKey]struct{}{}, bound: map[boundKey]uint64{}, out: map[string][]byte{},
+		touched: map[touchKey]*schema.Touch{}, bound: map[boundKey]uint64{}, out: map[string][]byte{},
 		rows: map[string]int{}}
 }
 
@@ -70,12 +64,8 @@ func (f *filling) add(c *schema.Call, run *historyRun) {
 			First: c.Start, Last: c.Start}
 	}
 	hour := c.Start / int64(time.Hour)
-	if k := (traceKey{c.RunID, c.TraceID, hour}); c.TraceID != [16]byte{} {
-		if _, ok := f.traced[k]; !ok {
-			f.traced[k] = struct{}{}
-			f.traces.Append(c)
-		}
-	}
+	f.ids.AppendValue(schema.CallID{Tenant: c.Tenant, Day: schema.DayOf(c.Start), Kind: schema.CallIDTrace, ID: schema.HashCallID(c.TraceID[:]),
+		Actor: c.ActorHash})
 	f.bound[boundKey{hour, c.CallsPart, c.RunRule}]++
 	// A snapshot at the first call and at the end: detect writes one at each checkpoint in which a run changed.
 	if run.snap.Calls == 1 || run.left == 0 {
@@ -93,12 +83,11 @@ func (f *filling) cut(offset int64) {
 	}
 	for k, n := range f.bound {
 		f.counts.AppendValue(schema.StitchingCount{Tenant: "default", Hour: k.hour * int64(time.Hour), Producer: "edge", Format: "envoy_json/1",
-			Rule: k.rule, CallsPart: k.part, From: offset, To: offset, Calls: n})
+			Rule: k.rule, CallsPart: k.part, Segment: offset, Calls: n})
 	}
 	clear(f.touched)
-	clear(f.traced)
 	clear(f.bound)
-	for _, b := range []clickhouse.Rows{f.calls, f.traces, f.touches, f.runs, f.counts} {
+	for _, b := range []clickhouse.Rows{f.calls, f.ids, f.touches, f.runs, f.counts} {
 		f.out[b.Table()] = b.AppendNative(f.out[b.Table()])
 		f.rows[b.Table()] += b.Rows()
 		b.Reset()
@@ -107,7 +96,7 @@ func (f *filling) cut(offset int64) {
 
 func (f *filling) insert(ctx context.Context) error {
 	began := time.Now()
-	for _, table := range []string{"calls_store", "trace_calls", "touches_store", "runs_store", "stitching_store"} {
+	for _, table := range []string{"calls_v5", "call_ids", "touches_v5", "runs_v5", "stitching_v5"} {
 		if err := f.conn.InsertNative(ctx, table, f.out[table]); err != nil {
 			return err
 		}
@@ -123,7 +112,7 @@ func fillHistory(ctx context.Context, conn *clickhouse.Conn, n, days int) (some 
 	h, f, r := newHistory(n, days), newFilling(conn), rand.New(rand.NewPCG(3, 3))
 	some = make([]schema.Call, 0, sampledCalls)
 	var c schema.Call
-	stored, err := conn.QueryText(ctx, "SELECT count() FROM flyball.calls_store")
+	stored, err := conn.QueryText(ctx, "SELECT count() FROM flyball.calls_v5")
 	if err != nil {
 		return nil, end, err
 	}
@@ -154,7 +143,7 @@ func fillHistory(ctx context.Context, conn *clickhouse.Conn, n, days int) (some 
 		return nil, end, err
 	}
 	all := time.Since(began)
-	fmt.Printf("%d calls in %d snapshots of runs: %.0f calls/s, of which the engine's inserts took %.1f µs a call\n", n, f.rows["runs_store"],
+	fmt.Printf("%d calls in %d snapshots of runs: %.0f calls/s, of which the engine's inserts took %.1f µs a call\n", n, f.rows["runs_v5"],
 		float64(n)/all.Seconds(), f.took.Seconds()*1e6/float64(n))
 	return some, end, writeFindings(ctx, conn, some)
 }

@@ -1,6 +1,6 @@
 CREATE OR REPLACE VIEW `flyball`.`calls` ON CLUSTER `prod` AS
 SELECT
-    tenant, run_id, start_time,
+    tenant, actor_hash, run_id, start_time,
     source_topic, source_topic_id, source_partition, source_offset, item,
     concat(source_topic, '/', toString(source_partition), '/', toString(source_offset), '/', toString(item)) AS record_id,
     segment, calls_partition, calls_offset, run_rule, run_confidence, run_key, run_key_source, agent_span, late,
@@ -32,5 +32,5 @@ SELECT
     effect, effect_source, reversibility, reversibility_source, resources, resource_sources, attrs,
     counted,
     CAST(outcome = 'denied' AND denied_by IN ('flyball', 'ext_authz') AS Bool) AS denied_by_flyball
-FROM `flyball`.`calls_store` FINAL
-SETTINGS do_not_merge_across_partitions_select_final = 1;
+FROM `flyball`.`calls_v5` FINAL
+SETTINGS do_not_merge_across_partitions_select_final = 1, use_skip_indexes_if_final_exact_mode = 0;

@@ -6,5 +6,5 @@ SELECT
     max(t.reversibility) AS reversibility,
     min(t.first_at) AS first_at,
     max(t.last_at) AS last_at
-FROM `flyball`.`touches_store` AS t
+FROM `flyball`.`touches_v5` AS t
 GROUP BY tenant, resource, run_id, effect;

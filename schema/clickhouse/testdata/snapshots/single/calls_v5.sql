@@ -1,5 +1,6 @@
-CREATE TABLE IF NOT EXISTS `flyball`.`calls_store_local` ON CLUSTER `prod` (
+CREATE TABLE IF NOT EXISTS `flyball`.`calls_v5` (
     `tenant` LowCardinality(String) CODEC(ZSTD(1)),
+    `actor_hash` UInt32 CODEC(ZSTD(1)),
     `run_id` UUID CODEC(ZSTD(1)),
     `start_time` DateTime64(9, 'UTC') CODEC(GCD, Delta, ZSTD(1)),
     `source_topic` LowCardinality(String) CODEC(ZSTD(1)),
@@ -98,17 +99,10 @@ CREATE TABLE IF NOT EXISTS `flyball`.`calls_store_local` ON CLUSTER `prod` (
     `resource_sources` Array(Enum8('none' = 0, 'operator' = 1, 'openapi' = 2, 'method' = 3, 'words' = 4, 'path' = 5, 'query' = 6, 'tool_arguments' = 7, 'mapped' = 8, 'not_logged' = 9)) CODEC(ZSTD(1)),
     `attrs` Map(LowCardinality(String), String) CODEC(ZSTD(3)),
     `counted` Bool DEFAULT (observer_kind != 'gate' AND attrs['observation_of'] = '') CODEC(ZSTD(1)),
-    INDEX ix_trace if(empty(trace_id), '', lower(hex(trace_id))) TYPE bloom_filter(0.025) GRANULARITY 1,
-    INDEX ix_request if(empty(request_uuid), request_text, toString(request_uuid)) TYPE bloom_filter(0.025) GRANULARITY 1,
-    INDEX ix_address client_ip TYPE bloom_filter(0.025) GRANULARITY 1,
-    INDEX ix_host host TYPE bloom_filter(0.025) GRANULARITY 1,
-    INDEX ix_credential credential_id TYPE bloom_filter(0.025) GRANULARITY 1,
-    INDEX ix_run_key run_key TYPE bloom_filter(0.025) GRANULARITY 1,
-    INDEX ix_position source_offset TYPE minmax GRANULARITY 1
+    INDEX ix_run run_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX ix_start start_time TYPE minmax GRANULARITY 1
 )
-ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
-PARTITION BY toYYYYMM(start_time)
-PRIMARY KEY (tenant, run_id, start_time)
-ORDER BY (tenant, run_id, start_time, source_topic, source_topic_id, source_partition, source_offset, item);
-CREATE TABLE IF NOT EXISTS `flyball`.`calls_store` ON CLUSTER `prod` AS `flyball`.`calls_store_local`
-ENGINE = Distributed('prod', 'flyball', 'calls_store_local', sipHash64(run_id));
+ENGINE = ReplacingMergeTree
+PARTITION BY toDate(start_time)
+PRIMARY KEY (tenant, actor_hash, run_id, start_time)
+ORDER BY (tenant, actor_hash, run_id, start_time, source_topic, source_topic_id, source_partition, source_offset, item);

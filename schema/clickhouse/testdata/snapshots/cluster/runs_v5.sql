@@ -1,5 +1,7 @@
-CREATE TABLE IF NOT EXISTS `flyball`.`runs_store_local` ON CLUSTER `prod` (
+CREATE TABLE IF NOT EXISTS `flyball`.`runs_v5_local` ON CLUSTER `prod` (
     `tenant` LowCardinality(String) CODEC(ZSTD(1)),
+    `actor_hash` UInt32 CODEC(ZSTD(1)),
+    `opened_day` Date CODEC(ZSTD(1)),
     `run_id` UUID CODEC(ZSTD(1)),
     `segment` Int64 CODEC(ZSTD(1)),
     `version` UInt64 CODEC(T64, ZSTD(1)),
@@ -44,9 +46,12 @@ CREATE TABLE IF NOT EXISTS `flyball`.`runs_store_local` ON CLUSTER `prod` (
     `sampled_calls` UInt64 CODEC(T64, ZSTD(1)),
     `score` Float64 CODEC(ZSTD(1)),
     `level` Enum8('none' = 0, 'annotate' = 1, 'alert' = 2, 'trip' = 3) CODEC(ZSTD(1)),
-    INDEX ix_run_key run_key TYPE bloom_filter(0.025) GRANULARITY 1
+    INDEX ix_run run_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX ix_run_key run_key TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX ix_last last_at TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version)
-ORDER BY (tenant, run_id, segment);
-CREATE TABLE IF NOT EXISTS `flyball`.`runs_store` ON CLUSTER `prod` AS `flyball`.`runs_store_local`
-ENGINE = Distributed('prod', 'flyball', 'runs_store_local', sipHash64(run_id));
+PARTITION BY opened_day
+ORDER BY (tenant, actor_hash, run_id, segment);
+CREATE TABLE IF NOT EXISTS `flyball`.`runs_v5` ON CLUSTER `prod` AS `flyball`.`runs_v5_local`
+ENGINE = Distributed('prod', 'flyball', 'runs_v5_local', sipHash64(run_id));

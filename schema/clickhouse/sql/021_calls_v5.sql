@@ -1,0 +1,9 @@
+CREATE TABLE IF NOT EXISTS {{.Table "calls_v5"}} (
+{{.Columns "calls_v5"}},
+    INDEX ix_run run_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX ix_start start_time TYPE minmax GRANULARITY 1
+)
+ENGINE = {{.Engine "ReplacingMergeTree"}}
+PARTITION BY toDate(start_time)
+PRIMARY KEY (tenant, actor_hash, run_id, start_time)
+ORDER BY (tenant, actor_hash, run_id, start_time, source_topic, source_topic_id, source_partition, source_offset, item)

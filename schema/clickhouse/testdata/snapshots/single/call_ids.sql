@@ -1,0 +1,10 @@
+CREATE TABLE IF NOT EXISTS `flyball`.`call_ids` (
+    `tenant` LowCardinality(String) CODEC(ZSTD(1)),
+    `day` Date CODEC(ZSTD(1)),
+    `kind` Enum8('trace_id' = 0, 'request_id' = 1) CODEC(ZSTD(1)),
+    `id` UInt32 CODEC(Delta, ZSTD(1)),
+    `actor_hash` UInt32 CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY day
+ORDER BY (tenant, kind, id, actor_hash);
