@@ -43,18 +43,21 @@ SELECT
     count() AS segments,
     nullIf(max(s.score), 0) AS score,
     max(s.level) AS level,
-    '' AS breaker
+    '' AS breaker,
+    actor_hash
 FROM {{if .Keeps "runs_store" -}}
 (
-    SELECT * EXCEPT (actor_hash, opened_day) FROM {{.Name "runs_v5"}} FINAL
+    SELECT actor_hash, {{.Names "runs_store"}}
+    FROM {{.Name "runs_v5"}} FINAL
     SETTINGS do_not_merge_across_partitions_select_final = 1, use_skip_indexes_if_final_exact_mode = 0
     UNION ALL
-    SELECT * FROM {{.Name "runs_store"}} FINAL
+    SELECT toUInt32(xxHash64(actor)) AS actor_hash, {{.Names "runs_store"}}
+    FROM {{.Name "runs_store"}} FINAL
 ) AS s
 {{- else -}}
 {{.Name "runs_v5"}} AS s FINAL
 {{- end}}
-GROUP BY tenant, run_id
+GROUP BY tenant, actor_hash, run_id
 {{- if not (.Keeps "runs_store")}}
 SETTINGS do_not_merge_across_partitions_select_final = 1, use_skip_indexes_if_final_exact_mode = 0
 {{- end}}

@@ -43,7 +43,8 @@ SELECT
     count() AS segments,
     nullIf(max(s.score), 0) AS score,
     max(s.level) AS level,
-    '' AS breaker
+    '' AS breaker,
+    actor_hash
 FROM `flyball`.`runs_v5` AS s FINAL
-GROUP BY tenant, run_id
+GROUP BY tenant, actor_hash, run_id
 SETTINGS do_not_merge_across_partitions_select_final = 1, use_skip_indexes_if_final_exact_mode = 0;

@@ -5,6 +5,7 @@ SELECT
     run_id, effect,
     max(t.reversibility) AS reversibility,
     min(t.first_at) AS first_at,
-    max(t.last_at) AS last_at
+    max(t.last_at) AS last_at,
+    max(t.actor_hash) AS actor_hash
 FROM `flyball`.`touches_v5` AS t
 GROUP BY tenant, resource, run_id, effect;
