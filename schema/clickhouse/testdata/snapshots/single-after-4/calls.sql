@@ -33,7 +33,7 @@ SELECT
     counted,
     CAST(outcome = 'denied' AND denied_by IN ('flyball', 'ext_authz') AS Bool) AS denied_by_flyball
 FROM `flyball`.`calls_v5` FINAL
-SETTINGS do_not_merge_across_partitions_select_final = 1, use_skip_indexes_if_final_exact_mode = 0
+SETTINGS do_not_merge_across_partitions_select_final = 1, use_skip_indexes_if_final_exact_mode = 0, optimize_move_to_prewhere_if_final = 1
 UNION ALL
 SELECT
     tenant, toUInt32(0) AS actor_hash, run_id, start_time,
@@ -69,4 +69,4 @@ SELECT
     counted,
     CAST(outcome = 'denied' AND denied_by IN ('flyball', 'ext_authz') AS Bool) AS denied_by_flyball
 FROM `flyball`.`calls_store` FINAL
-SETTINGS do_not_merge_across_partitions_select_final = 1;
+SETTINGS do_not_merge_across_partitions_select_final = 1, use_skip_indexes_if_final_exact_mode = 0, optimize_move_to_prewhere_if_final = 1;
