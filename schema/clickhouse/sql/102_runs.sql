@@ -43,7 +43,6 @@ SELECT
     count() AS segments,
     nullIf(max(s.score), 0) AS score,
     max(s.level) AS level,
-<<<<<<< HEAD
     '' AS breaker
 FROM (
     SELECT actor_hash, {{.Names "runs_store"}}

@@ -43,7 +43,6 @@ SELECT
     count() AS segments,
     nullIf(max(s.score), 0) AS score,
     max(s.level) AS level,
-<<<<<<< HEAD
     '' AS breaker
 FROM (
     SELECT actor_hash, tenant, run_id, segment, version, calls_partition, run_key, actor, run_rule, run_confidence, state, agent_id, agent_name, agent_version, agent_source, agent_trust, agent_asserted, credential_id, credential_kind, principal_id, principal_kind, principal_source, principal_trust, caller_kind, task_id, task_trust, conversation_id, parent_run_id, trace_id, started_at, last_at, calls, errors, denied, irreversible, unsafe, bytes_out, tokens_in, tokens_out, distinct_routes, distinct_resources, late_calls, overflow_keys, sampled_calls, score, level
