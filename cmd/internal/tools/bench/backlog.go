@@ -151,7 +151,8 @@ func (s *setup) printStored(n int) {
 	if got, err := s.sql(bytes); err == nil {
 		fmt.Printf("       bytes a call and rows: %s\n", strings.ReplaceAll(strings.ReplaceAll(got, "\t", " "), "\n", ", "))
 	}
-	parts := "SELECT table, count(), round(sum(rows) / count()) FROM system.part_log WHERE event_type = 'NewPart' GROUP BY table ORDER BY table"
+	parts := "SELECT table, count(), round(sum(rows) / count()) FROM system.part_log WHERE event_type = 'NewPart' GROUP BY table " +
+		"ORDER BY table"
 	if got, err := s.sql(parts); err == nil && got != "" {
 		fmt.Printf("       parts inserted, rows a part: %s\n", strings.ReplaceAll(strings.ReplaceAll(got, "\t", " "), "\n", ", "))
 	}
