@@ -336,7 +336,7 @@ func (s *recorded) output() string {
 		}
 		fmt.Fprintf(&out, "journal %d..%d\n", j.From, j.To)
 		for _, section := range j.Sections {
-			if section.Table == "stitching_store" || section.Table == "runs_store" { // in no order
+			if section.Table == "stitching_v5" || section.Table == "runs_v5" { // in no order
 				fmt.Fprintf(&out, "  %s %d rows\n", section.Table, section.Rows)
 				continue
 			}

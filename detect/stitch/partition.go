@@ -108,7 +108,7 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 	a.noteTrace(c, r)
 	r.inherit(c)
 	c.RunID, c.RunRule, c.RunConfidence, c.Segment = r.RunID, rule, confidence[rule], r.Segment
-	c.ActorHash = schema.HashActor(a.Key)
+	c.ActorHash = a.hash
 	c.CallsPart, c.CallsOffset = p.part, offset
 	if what == askedOf {
 		p.checkRows.keep(r, c)

@@ -76,7 +76,8 @@ func (p *Partition) sharedKey(c *schema.Call, s schema.Standing) string {
 
 // newActor adds an actor of a standing to the partition.
 func (p *Partition) newActor(key string, s schema.Standing) *Actor {
-	a := &Actor{Key: strings.Clone(key), Included: -1, SavedThrough: -1, DirtyFrom: -1, standing: s, words: &p.words}
+	a := &Actor{Included: -1, SavedThrough: -1, DirtyFrom: -1, standing: s, words: &p.words}
+	a.setKey(strings.Clone(key))
 	p.actors[a.Key] = a
 	p.countActor(a, 1)
 	return a

@@ -43,7 +43,8 @@ func (p *Partition) Restore(values ...[]byte) (a *Actor, generation uint64, err 
 	if c.Err != nil {
 		return nil, 0, fmt.Errorf("state of actor %q: %w", a.Key, c.Err)
 	}
-	a.Key, a.SavedThrough = strings.Clone(a.Key), a.Included
+	a.setKey(strings.Clone(a.Key))
+	a.SavedThrough = a.Included
 	for r := range a.runs.all {
 		r.Actor = a.Key
 	}

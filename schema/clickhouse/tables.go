@@ -37,7 +37,8 @@ var (
 	LegacyRunsTable    = &Table[schema.RunSnapshot]{name: "runs_store", shard: "sipHash64(run_id)", columns: legacyRunsColumns}
 	LegacyTouchesTable = &Table[schema.Touch]{name: "touches_store", shard: "sipHash64(resource)", columns: legacyTouchesColumns}
 	// LegacyTraceCallsTable is the index from traces to the runs with calls of a trace, by hour.
-	LegacyTraceCallsTable = &Table[schema.Call]{name: "trace_calls", shard: "sipHash64(trace_id)", columns: traceCallsColumns, takes: hasTrace}
+	LegacyTraceCallsTable = &Table[schema.Call]{name: "trace_calls", shard: "sipHash64(trace_id)", columns: traceCallsColumns,
+		takes: hasTrace}
 	// LegacyStitchingTable has counts that are identified by the offsets that they cover.
 	LegacyStitchingTable = &Table[schema.StitchingCount]{name: "stitching_store", shard: "sipHash64(producer)", columns: legacyStitchingColumns}
 
@@ -112,4 +113,5 @@ func tableNamed(name string) (TableSpec, error) {
 }
 
 // legacyTables are the tables that are no longer created.
-var legacyTables = map[string]bool{"calls_store": true, "runs_store": true, "touches_store": true, "trace_calls": true, "stitching_store": true}
+var legacyTables = map[string]bool{"calls_store": true, "runs_store": true, "touches_store": true, "trace_calls": true,
+	"stitching_store": true}
