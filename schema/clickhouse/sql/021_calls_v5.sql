@@ -8,3 +8,5 @@ ENGINE = {{.Engine "ReplacingMergeTree"}}
 PARTITION BY toDate(start_time)
 PRIMARY KEY (tenant, actor_hash, run_id, start_time)
 ORDER BY (tenant, actor_hash, run_id, start_time, source_topic, source_topic_id, source_partition, source_offset, item)
+{{- with .Storage "calls_v5"}}
+{{.}}{{end}}

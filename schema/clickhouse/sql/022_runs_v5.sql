@@ -11,3 +11,5 @@ CREATE TABLE IF NOT EXISTS {{.Table "runs_v5"}} (
 ENGINE = {{.Engine "ReplacingMergeTree" "version"}}
 PARTITION BY opened_day
 ORDER BY (tenant, actor_hash, run_id, segment)
+{{- with .Storage "runs_v5"}}
+{{.}}{{end}}

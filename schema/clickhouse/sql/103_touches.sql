@@ -9,9 +9,9 @@ SELECT
     max(t.last_at) AS last_at
 FROM {{if .Keeps "touches_store" -}}
 (
-    SELECT tenant, resource, actor_hash, run_id, effect, reversibility, first_at, last_at FROM {{.Name "touches_v5"}}
+    SELECT actor_hash, {{.Names "touches_store"}} FROM {{.Name "touches_v5"}}
     UNION ALL
-    SELECT tenant, resource, toUInt32(0) AS actor_hash, run_id, effect, reversibility, first_at, last_at FROM {{.Name "touches_store"}}
+    SELECT toUInt32(0) AS actor_hash, {{.Names "touches_store"}} FROM {{.Name "touches_store"}}
 ) AS t
 {{- else -}}
 {{.Name "touches_v5"}} AS t
