@@ -101,7 +101,7 @@ func codeOwn(c *wire.Coder, a *Actor, attachTo func() Attachment) {
 		c.Bool(&a.asked)
 	}
 	if c.Version >= 12 {
-		a.hours.Code(c, wordTenant, wordAgent, a.words.of)
+		a.hours.Code(c, wordTenant, wordAgent, a.part.words.of)
 	}
 }
 
