@@ -32,6 +32,7 @@ type Partition struct {
 	closed             []*Run
 	dirty              []*Actor
 	checkRows          checkRows
+	hours              hours
 	refusals           uint64
 	givenUp            uint64
 	refusalsByStanding [schema.StandingEstablished + 1]uint64
@@ -117,6 +118,7 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 	c.RunID, c.RunRule, c.RunConfidence, c.Segment = r.RunID, rule, confidence[rule], r.Segment
 	c.ActorHash = a.hash
 	c.CallsPart, c.CallsOffset = p.part, offset
+	p.count(r, c, offset)
 	if what == askedOf {
 		p.checkRows.keep(r, c)
 	}
