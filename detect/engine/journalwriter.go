@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"flyball/detect/journal"
 	"flyball/detect/stitch"
 	"flyball/schema"
 	"flyball/schema/wire"
@@ -19,7 +20,7 @@ const maxJournalBytes = 4 << 20
 // journalWriter writes the rows and snapshots of a partition to flyball.journal.
 type journalWriter struct {
 	cfg   *Config
-	rows  *journal
+	rows  *journal.Writer
 	state *stitch.Partition
 	out   *outbox
 	part  int32
@@ -32,19 +33,19 @@ type journalWriter struct {
 
 // began records the time of the first row of a record.
 func (w *journalWriter) began() {
-	if w.rows.rows() == 0 {
+	if w.rows.Rows() == 0 {
 		w.firstRow = w.cfg.Now()
 	}
 }
 
 // full reports whether the rows are enough for a record.
 func (w *journalWriter) full() bool {
-	return w.rows.rows() >= w.cfg.JournalRows || w.rows.calls.Bytes() >= maxJournalBytes
+	return w.rows.Rows() >= w.cfg.JournalRows || w.rows.Bytes() >= maxJournalBytes
 }
 
 // due reports whether rows have waited for JournalEvery.
 func (w *journalWriter) due(now time.Time) bool {
-	return w.rows.rows() > 0 && now.Sub(w.firstRow) >= w.cfg.JournalEvery
+	return w.rows.Rows() > 0 && now.Sub(w.firstRow) >= w.cfg.JournalEvery
 }
 
 // snapshotsDue reports whether changed runs have waited long enough; busy is when a record
@@ -56,7 +57,7 @@ func (w *journalWriter) snapshotsDue(now, busy time.Time) bool {
 
 // writeRows writes the rows gathered so far.
 func (w *journalWriter) writeRows(ctx context.Context) error {
-	if value := w.rows.cut(w.topic); value != nil {
+	if value := w.rows.Cut(w.topic); value != nil {
 		w.write(ctx, value)
 	}
 	return w.out.err()
@@ -69,7 +70,12 @@ const maxSnapshots = 4096
 func (w *journalWriter) writeSnapshots(ctx context.Context) {
 	w.changed = w.state.TakeChanged(w.changed[:0])
 	for some := range slices.Chunk(w.changed, maxSnapshots) {
-		w.write(ctx, w.rows.snapshots(some, w.topic))
+		for _, r := range some {
+			s := r.Snapshot()
+			w.rows.AddRun(&s)
+			r.Emitted = s.Version
+		}
+		w.write(ctx, w.rows.CutRuns(w.topic))
 	}
 	clear(w.changed)
 }

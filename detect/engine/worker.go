@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/detect/detector"
+	"flyball/detect/journal"
 	"flyball/detect/stitch"
 	"flyball/schema"
 	"flyball/schema/kafka"
@@ -62,7 +63,7 @@ func newWorker(cfg *Config, m *metrics, part int32, topic schema.TopicID, p kafk
 	w.out.producer = p
 	w.counts = counts{m: m, part: strconv.Itoa(int(part)), active: active}
 	w.publish = publisher{cfg: cfg, m: m, part: part, out: &w.out, active: active}
-	w.journal = journalWriter{cfg: cfg, rows: newJournal(part), state: w.state, out: &w.out, part: part, topic: topic, snapped: cfg.Now()}
+	w.journal = journalWriter{cfg: cfg, rows: journal.New(part), state: w.state, out: &w.out, part: part, topic: topic, snapped: cfg.Now()}
 	w.nextEpoch = -1
 	w.checkpoint = checkpointer{cfg: cfg, part: part, noted: w.noted, state: w.state, log: &w.log, journal: &w.journal, out: &w.out,
 		committed: -1, shown: &w.committed, currentAt: cfg.Now(), age: m.checkpoint.WithLabelValues(w.counts.part), written: m.stateWrites,
@@ -138,7 +139,7 @@ func (w *worker) applyRecord(ctx context.Context, r *kgo.Record) error {
 		return err
 	}
 	w.next, w.nextEpoch = at+1, r.LeaderEpoch
-	w.journal.rows.covered(at)
+	w.journal.rows.Covered(at)
 	w.state.AdvanceLogClock(w.log.now.water.LogClock())
 	w.state.Advance(w.log.now.watermark, at)
 	if err := w.rewriteCheckRows(at); err != nil {
@@ -243,7 +244,7 @@ func (w *worker) applyCall(ctx context.Context, c *schema.Call, at schema.CallRe
 	if c.Late {
 		w.m.late.Inc()
 	}
-	w.journal.rows.add(c)
+	w.journal.rows.Add(c, &run.RunSnapshot)
 	return nil
 }
 
@@ -251,7 +252,7 @@ func (w *worker) applyCall(ctx context.Context, c *schema.Call, at schema.CallRe
 func (w *worker) judge(ctx context.Context, run *stitch.Run, c *schema.Call, at schema.CallRef) error {
 	result := w.detectors.Judge(run, c, at)
 	if result.Score != nil {
-		w.journal.rows.score(result.Score)
+		w.journal.rows.Score(result.Score)
 	}
 	return w.publish.findings(ctx, run, result.Findings)
 }
@@ -261,7 +262,7 @@ func (w *worker) judge(ctx context.Context, run *stitch.Run, c *schema.Call, at 
 func (w *worker) rewriteCheckRows(offset int64) error {
 	err := w.state.EachAskedOnly(offset, func(_ *stitch.Run, c *schema.Call) {
 		w.journal.began()
-		w.journal.rows.replace(c)
+		w.journal.rows.Replace(c)
 	})
 	if err != nil {
 		return fmt.Errorf("rows of the check in partition %d: %w", w.part, err)

@@ -13,7 +13,8 @@ type Model struct {
 	Baseline *baseline.Baseline
 	agents   map[string]*agent
 	groups   map[string]*peers
-	gained   [NumFamilies]float32 // increase of each family's score by the call that was added last
+	amounts  map[*baseline.Amount]baseline.LogNormal // of strangers: the same for all of them
+	gained   [NumFamilies]float32                    // increase of each family's score by the call that was added last
 
 	strangers   calibrate.Levels // thresholds of new populations, for the share strangersOf of trips
 	strangersOf float64
@@ -55,7 +56,7 @@ const maxStrangers = 10_000
 
 // NewModel prepares a baseline for scoring.
 func NewModel(b *baseline.Baseline) *Model {
-	return &Model{Baseline: b, agents: map[string]*agent{}, groups: map[string]*peers{}}
+	return &Model{Baseline: b, agents: map[string]*agent{}, groups: map[string]*peers{}, amounts: map[*baseline.Amount]baseline.LogNormal{}}
 }
 
 // Minimum standard deviations of the logarithms of amounts.
@@ -100,7 +101,7 @@ func (m *Model) newAgent(key, group string, class schema.Acquaintance) *agent {
 	b := m.Baseline
 	amount := func(of *baseline.Amount, minSD float64) baseline.LogNormal {
 		if m.scoresAsStranger(class) {
-			return of.ForStranger(minSD)
+			return m.strangerAmount(of, minSD)
 		}
 		return of.ForAgent(key, group, minSD)
 	}
@@ -121,6 +122,17 @@ func (m *Model) newAgent(key, group string, class schema.Acquaintance) *agent {
 		a.specs = &strangerSpecs
 	}
 	return a
+}
+
+// strangerAmount returns the distribution of an amount for strangers. It is calculated once: that takes a pass over all groups of
+// the baseline, and anybody can invent strangers. An amount always has the same minSD.
+func (m *Model) strangerAmount(of *baseline.Amount, minSD float64) baseline.LogNormal {
+	d, ok := m.amounts[of]
+	if !ok {
+		d = of.ForStranger(minSD)
+		m.amounts[of] = d
+	}
+	return d
 }
 
 func (m *Model) peers(group string) *peers {

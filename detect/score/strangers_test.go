@@ -3,6 +3,7 @@ package score
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -427,6 +428,36 @@ func BenchmarkLevelsOfPopulations(b *testing.B) {
 				_ = body.Levels(schema.NewPopulation, "x", .001)
 			}
 		})
+	}
+}
+
+// Callers invent names: what a new one costs must not grow with the number of groups of the baseline.
+func TestEachStrangerCostsAPassOverAllGroups(t *testing.T) {
+	const groups = 4000
+	body := acquainted(4)
+	for g := range groups {
+		for _, of := range []*baseline.Amount{&body.Lengths, &body.Bytes, &body.Writes, &body.Tokens, &body.Money} {
+			of.Groups[fmt.Sprint("more", g)] = baseline.Moments{N: 20, Sum: 40, Sum2: 100}
+		}
+	}
+	m := NewModel(body)
+	first := func(n int) {
+		in, run := call("GET /bank/1", 0), RunScore{}
+		run.Add(m, Reference{Agent: fmt.Sprint("new/", n), Group: fmt.Sprint("new", n)}, &in, 0, schema.ReadOnly)
+		if !run.Stranger() {
+			t.Fatal("not a stranger")
+		}
+	}
+	first(0)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	const strangers = 20
+	for n := range strangers {
+		first(n + 1)
+	}
+	runtime.ReadMemStats(&after)
+	if each := (after.TotalAlloc - before.TotalAlloc) / strangers; each > 5*16*groups/2 { // a name has 16 bytes in a list
+		t.Errorf("%d bytes are allocated for a stranger", each)
 	}
 }
 

@@ -11,7 +11,8 @@ import (
 
 // Actor holds what is known of one caller, identified by its routing key, with its runs.
 type Actor struct {
-	Key string
+	Key  string
+	hash uint32 // schema.HashActor of the key
 	// Included is the offset of the last record of flyball.calls that was applied; SavedThrough is
 	// the offset of the last one in the actor's stored entry: a replay skips the actor's calls up
 	// to it. -1: none.
@@ -66,6 +67,8 @@ func traceKey(trace [16]byte, credential string) uint64 {
 	_, _ = d.WriteString(credential)
 	return d.Sum64()
 }
+
+func (a *Actor) setKey(key string) { a.Key, a.hash = key, schema.HashActor(key) }
 
 // Owner returns the actor that the run belongs to.
 func (r *Run) Owner() *Actor { return r.actor }

@@ -213,7 +213,7 @@ func (p *Partition) EachAskedOnly(offset int64, f func(*Run, *schema.Call)) erro
 		}
 		c, r := &calls[0], q.run
 		c.RunID, c.RunRule, c.RunConfidence, c.Segment = r.RunID, q.rule, confidence[q.rule], r.Segment
-		c.ActorHash = schema.HashActor(r.Actor)
+		c.ActorHash = r.actor.hash
 		c.CallsPart, c.CallsOffset, c.Late, c.AskedOnly = p.part, q.offset, q.late, true
 		r.count(c)
 		p.markChanged(r)

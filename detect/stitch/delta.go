@@ -253,7 +253,7 @@ func (p *Partition) readDeltas(values [][]byte) (a *Actor, generation uint64, er
 			return nil, 0, fmt.Errorf("state of actor %q: %w", a.Key, c.Err)
 		}
 	}
-	a.Key = strings.Clone(a.Key)
+	a.setKey(strings.Clone(a.Key))
 	sorted := make([]storedRun, 0, len(runs))
 	for _, r := range runs {
 		sorted = append(sorted, r)

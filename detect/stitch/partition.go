@@ -18,6 +18,7 @@ type Partition struct {
 	activePools pools // those of actorPools that have runs
 	sharedCount int   // overflow actors
 	watermark   int64
+	legacyTo    int64 // see SetLegacyTo
 	words       words
 	storedBytes int64
 
@@ -38,8 +39,12 @@ type Partition struct {
 
 // NewPartition returns an empty partition.
 func NewPartition(part int32, limits Limits) *Partition {
-	return &Partition{part: part, limits: limits, actors: make(map[string]*Actor)}
+	return &Partition{part: part, limits: limits, actors: make(map[string]*Actor), legacyTo: -1}
 }
+
+// SetLegacyTo sets the highest offset of flyball.calls that a process of schema version 4 may have applied; -1: none. Runs
+// that are opened up to there have the opened day 0: rows of them are in the tables of that version.
+func (p *Partition) SetLegacyTo(offset int64) { p.legacyTo = offset }
 
 // SetRunAttachment sets the function that makes the empty state of a later stage when a run is
 // restored.
@@ -110,7 +115,7 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 	a.noteTrace(c, r)
 	r.inherit(c)
 	c.RunID, c.RunRule, c.RunConfidence, c.Segment = r.RunID, rule, confidence[rule], r.Segment
-	c.ActorHash = schema.HashActor(a.Key)
+	c.ActorHash = a.hash
 	c.CallsPart, c.CallsOffset = p.part, offset
 	if what == askedOf {
 		p.checkRows.keep(r, c)

@@ -82,7 +82,8 @@ func (p *Partition) emptyActor() *Actor {
 // newActor adds an actor of a standing to the partition.
 func (p *Partition) newActor(key string, s schema.Standing) *Actor {
 	a := p.emptyActor()
-	a.Key, a.Included, a.standing = strings.Clone(key), -1, s
+	a.Included, a.standing = -1, s
+	a.setKey(strings.Clone(key))
 	p.actors[a.Key] = a
 	p.countActor(a, 1)
 	return a

@@ -14,8 +14,8 @@ import (
 // actor and the sightings, version 6 the state attached to the actor, version 8 the standing of
 // actors and runs and the proofs of credentials. The versions between changed the attached state;
 // since version 9 attached state has separate versions. Version 10 added the rows of the check that
-// no line has answered. Since version 11 an actor is a chain of deltas.
-const StateVersion = 11
+// no line has answered. Since version 11 an actor is a chain of deltas. Version 12 added the day on which a run was opened.
+const StateVersion = 12
 
 // Restore decodes an actor and returns the generation that wrote it: from its entry as it was written up to version 10, or
 // from the deltas of its chain that are not void, in the order of their numbers. The actor is not part of the partition until
@@ -43,7 +43,8 @@ func (p *Partition) Restore(values ...[]byte) (a *Actor, generation uint64, err 
 	if c.Err != nil {
 		return nil, 0, fmt.Errorf("state of actor %q: %w", a.Key, c.Err)
 	}
-	a.Key, a.SavedThrough = strings.Clone(a.Key), a.Included
+	a.setKey(strings.Clone(a.Key))
+	a.SavedThrough = a.Included
 	for r := range a.runs.all {
 		r.Actor = a.Key
 	}
@@ -199,6 +200,9 @@ func codeRun(c *wire.Coder, r *Run) {
 		if r.standing > schema.StandingEstablished {
 			c.Refuse("a standing that does not exist")
 		}
+	}
+	if c.Version >= 12 {
+		wire.Num(c, &r.OpenedDay)
 	}
 }
 

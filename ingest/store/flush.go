@@ -46,7 +46,7 @@ func (s *Store) insert(ctx context.Context, table string, blocks []block) error 
 	for i, b := range blocks {
 		native[i] = b.native
 	}
-	err := s.retry(ctx, "insert into "+table, func(ctx context.Context) error { return s.db.InsertNative(ctx, table, native...) })
+	err := s.insertNative(ctx, table, native...)
 	if clickhouse.IsBadData(err) {
 		return s.insertOneByOne(ctx, table, blocks)
 	}
@@ -60,10 +60,26 @@ func (s *Store) insert(ctx context.Context, table string, blocks []block) error 
 	return nil
 }
 
+// insertNative inserts blocks into a table. It first makes a table of schema version 4 that does not exist: the journal may hold rows that
+// were written before an upgrade, or that belong to a run which version 4 opened.
+func (s *Store) insertNative(ctx context.Context, table string, native ...[]byte) error {
+	insert := func(ctx context.Context) error { return s.db.InsertNative(ctx, table, native...) }
+	err := s.retry(ctx, "insert into "+table, insert)
+	if s.o.MakeTable == nil || !clickhouse.IsLegacy(table) || !clickhouse.IsNotMigrated(err) {
+		return err
+	}
+	s.log.Info("making a table of schema version 4, for rows of the journal that belong to it", "table", table)
+	err = s.retry(ctx, "make table "+table, func(ctx context.Context) error { return s.o.MakeTable(ctx, table) })
+	if err != nil {
+		return err
+	}
+	return s.retry(ctx, "insert into "+table, insert)
+}
+
 // insertOneByOne inserts the blocks of a batch one by one and sends those that ClickHouse cannot read to the dead letters.
 func (s *Store) insertOneByOne(ctx context.Context, table string, blocks []block) error {
 	for _, b := range blocks {
-		err := s.retry(ctx, "insert into "+table, func(ctx context.Context) error { return s.db.InsertNative(ctx, table, b.native) })
+		err := s.insertNative(ctx, table, b.native)
 		switch {
 		case clickhouse.IsBadData(err):
 			s.m.skipped.WithLabelValues(skippedBlock).Inc()

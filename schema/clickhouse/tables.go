@@ -2,6 +2,7 @@ package clickhouse
 
 import (
 	"fmt"
+	"sync"
 
 	"flyball/schema"
 )
@@ -37,7 +38,8 @@ var (
 	LegacyRunsTable    = &Table[schema.RunSnapshot]{name: "runs_store", shard: "sipHash64(run_id)", columns: legacyRunsColumns}
 	LegacyTouchesTable = &Table[schema.Touch]{name: "touches_store", shard: "sipHash64(resource)", columns: legacyTouchesColumns}
 	// LegacyTraceCallsTable is the index from traces to the runs with calls of a trace, by hour.
-	LegacyTraceCallsTable = &Table[schema.Call]{name: "trace_calls", shard: "sipHash64(trace_id)", columns: traceCallsColumns, takes: hasTrace}
+	LegacyTraceCallsTable = &Table[schema.Call]{name: "trace_calls", shard: "sipHash64(trace_id)", columns: traceCallsColumns,
+		takes: hasTrace}
 	// LegacyStitchingTable has counts that are identified by the offsets that they cover.
 	LegacyStitchingTable = &Table[schema.StitchingCount]{name: "stitching_store", shard: "sipHash64(producer)", columns: legacyStitchingColumns}
 
@@ -102,14 +104,24 @@ func (t *Table[T]) spec() TableSpec {
 	return s
 }
 
-func tableNamed(name string) (TableSpec, error) {
-	for _, t := range Tables() {
-		if t.Name == name {
-			return t, nil
-		}
-	}
-	return TableSpec{}, fmt.Errorf("no table %q", name)
+// IsKnown reports whether this version has a table of that name.
+func IsKnown(table string) bool {
+	_, ok := tablesByName()[table]
+	return ok
 }
 
-// legacyTables are the tables that are no longer created.
-var legacyTables = map[string]bool{"calls_store": true, "runs_store": true, "touches_store": true, "trace_calls": true, "stitching_store": true}
+var tablesByName = sync.OnceValue(func() map[string]TableSpec {
+	out := map[string]TableSpec{}
+	for _, t := range Tables() {
+		out[t.Name] = t
+	}
+	return out
+})
+
+func tableNamed(name string) (TableSpec, error) {
+	t, ok := tablesByName()[name]
+	if !ok {
+		return t, fmt.Errorf("no table %q", name)
+	}
+	return t, nil
+}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 )
@@ -17,20 +19,29 @@ const (
 	rowsPerInsert = 90_000
 )
 
-// filling writes the rows of calls as detect does: in records of the journal, within which touches and traces of a run are written once.
+// filling writes the rows of calls as detect does: in records of the journal, within which the touches and ids of a run are
+// written once. A posting is written once for each day, and curves at the end of each INSERT.
 type filling struct {
 	conn    *clickhouse.Conn
 	calls   *clickhouse.Block[schema.Call]
 	ids     *clickhouse.Block[schema.CallID]
+	posted  *clickhouse.Block[schema.Posting]
 	touches *clickhouse.Block[schema.Touch]
 	runs    *clickhouse.Block[schema.RunSnapshot]
 	counts  *clickhouse.Block[schema.StitchingCount]
-	touched map[touchKey]*schema.Touch
+	minutes *clickhouse.Block[schema.MinuteCount]
+	hours   *clickhouse.Block[schema.HourCount]
 
-	bound map[boundKey]uint64
-	out   map[string][]byte
-	rows  map[string]int
-	took  time.Duration // in the engine's inserts
+	touched map[touchKey]*schema.Touch
+	called  map[schema.CallID]struct{}
+	posts   map[schema.Posting]struct{}
+	bound   map[boundKey]uint64
+	minute  map[minuteKey]*schema.MinuteCount
+	hour    map[hourKey]*schema.HourCount
+
+	out  map[string][]byte
+	rows map[string]int
+	took time.Duration // in the engine's inserts
 }
 
 type touchKey struct {
@@ -45,11 +56,24 @@ type boundKey struct {
 	rule schema.RunRule
 }
 
+type minuteKey struct {
+	minute int64
+	part   int32
+}
+
+type hourKey struct {
+	hour  int64
+	agent string
+	part  int32
+}
+
 func newFilling(c *clickhouse.Conn) *filling {
 	return &filling{conn: c, calls: clickhouse.CallsTable.NewBlock(), ids: clickhouse.CallIDsTable.NewBlock(),
-		touches: clickhouse.TouchesTable.NewBlock(), runs: clickhouse.RunsTable.NewBlock(), counts: clickhouse.StitchingTable.NewBlock(),
-		touched: map[touchKey]*schema.Touch{}, bound: map[boundKey]uint64{}, out: map[string][]byte{},
-		rows: map[string]int{}}
+		posted: clickhouse.PostingsTable.NewBlock(), touches: clickhouse.TouchesTable.NewBlock(), runs: clickhouse.RunsTable.NewBlock(),
+		counts: clickhouse.StitchingTable.NewBlock(), minutes: clickhouse.MinutesTable.NewBlock(), hours: clickhouse.HoursTable.NewBlock(),
+		touched: map[touchKey]*schema.Touch{}, called: map[schema.CallID]struct{}{}, posts: map[schema.Posting]struct{}{},
+		bound: map[boundKey]uint64{}, minute: map[minuteKey]*schema.MinuteCount{}, hour: map[hourKey]*schema.HourCount{},
+		out: map[string][]byte{}, rows: map[string]int{}}
 }
 
 func (f *filling) add(c *schema.Call, run *historyRun) {
@@ -60,19 +84,59 @@ func (f *filling) add(c *schema.Call, run *historyRun) {
 			t.Last = max(t.Last, c.Start)
 			continue
 		}
-		f.touched[k] = &schema.Touch{Tenant: c.Tenant, Resource: r, RunID: c.RunID, Effect: c.Effect, Reversibility: c.Reversibility,
-			First: c.Start, Last: c.Start}
+		f.touched[k] = &schema.Touch{Tenant: c.Tenant, Resource: r, RunID: c.RunID, Actor: c.ActorHash, Effect: c.Effect,
+			Reversibility: c.Reversibility, First: c.Start, Last: c.Start}
 	}
-	hour := c.Start / int64(time.Hour)
-	f.ids.AppendValue(schema.CallID{Tenant: c.Tenant, Day: schema.DayOf(c.Start), Kind: schema.CallIDTrace, ID: schema.HashCallID(c.TraceID[:]),
-		Actor: c.ActorHash})
-	f.bound[boundKey{hour, c.CallsPart, c.RunRule}]++
+	f.index(c)
+	f.bound[boundKey{c.Start / int64(time.Hour), c.CallsPart, c.RunRule}]++
+	f.count(c, run)
 	// A snapshot at the first call and at the end: detect writes one at each checkpoint in which a run changed.
 	if run.snap.Calls == 1 || run.left == 0 {
 		f.runs.Append(&run.snap)
 	}
 	if f.calls.Rows() == rowsPerRecord {
 		f.cut(c.CallsOffset)
+	}
+}
+
+// index adds the rows by which the call is found.
+func (f *filling) index(c *schema.Call) {
+	day := schema.DayOf(c.Start)
+	for _, id := range []schema.CallID{{Kind: schema.CallIDTrace, ID: schema.HashCallID(c.TraceID[:])},
+		{Kind: schema.CallIDRequest, ID: schema.HashCallID(c.RequestID)}} {
+		id.Tenant, id.Day, id.Actor = c.Tenant, day, c.ActorHash
+		if _, there := f.called[id]; !there {
+			f.called[id] = struct{}{}
+			f.ids.Append(&id)
+		}
+	}
+	for _, p := range []schema.Posting{{Kind: schema.PostingAgent, Value: c.AgentID}, {Kind: schema.PostingCredential, Value: c.CredentialID},
+		{Kind: schema.PostingPrincipal, Value: c.PrincipalID}, {Kind: schema.PostingAddress, Value: c.ClientIP.String()},
+		{Kind: schema.PostingHost, Value: c.Host}} {
+		if p.Tenant, p.Day, p.Actor = c.Tenant, day, c.ActorHash; p.Value == "" {
+			continue
+		}
+		if _, there := f.posts[p]; !there {
+			f.posts[p] = struct{}{}
+			f.posted.Append(&p)
+		}
+	}
+}
+
+// count adds the call to the curves.
+func (f *filling) count(c *schema.Call, run *historyRun) {
+	m := minuteKey{c.Start / int64(time.Minute), c.CallsPart}
+	if f.minute[m] == nil {
+		f.minute[m] = &schema.MinuteCount{Tenant: c.Tenant, Minute: m.minute * int64(time.Minute), CallsPart: c.CallsPart, Segment: c.CallsOffset}
+	}
+	f.minute[m].Add(c)
+	h := hourKey{c.Start / int64(time.Hour), c.AgentID, c.CallsPart}
+	if f.hour[h] == nil {
+		f.hour[h] = &schema.HourCount{Tenant: c.Tenant, Hour: h.hour * int64(time.Hour), AgentID: c.AgentID, Actor: c.ActorHash,
+			CallsPart: c.CallsPart, Segment: c.CallsOffset}
+	}
+	if f.hour[h].Add(c); run.snap.Calls == 1 {
+		f.hour[h].Runs++
 	}
 }
 
@@ -86,21 +150,53 @@ func (f *filling) cut(offset int64) {
 			Rule: k.rule, CallsPart: k.part, Segment: offset, Calls: n})
 	}
 	clear(f.touched)
+	clear(f.called)
 	clear(f.bound)
-	for _, b := range []clickhouse.Rows{f.calls, f.ids, f.touches, f.runs, f.counts} {
+	for _, b := range f.blocks() {
 		f.out[b.Table()] = b.AppendNative(f.out[b.Table()])
 		f.rows[b.Table()] += b.Rows()
 		b.Reset()
 	}
 }
 
-func (f *filling) insert(ctx context.Context) error {
+func (f *filling) blocks() []clickhouse.Rows {
+	return []clickhouse.Rows{f.calls, f.ids, f.posted, f.touches, f.runs, f.counts, f.minutes, f.hours}
+}
+
+// flush ends a record and returns the rows since the last time. A curve is written as often as it changed since then, and given
+// up after its hour, as are the postings of a day.
+func (f *filling) flush(c *schema.Call) map[string][]byte {
+	past := c.Start - int64(time.Hour)
+	for k, m := range f.minute {
+		if f.minutes.Append(m); m.Minute < past {
+			delete(f.minute, k)
+		}
+	}
+	for k, h := range f.hour {
+		if f.hours.Append(h); h.Hour < past {
+			delete(f.hour, k)
+		}
+	}
+	for p := range f.posts {
+		if p.Day < schema.DayOf(past) {
+			delete(f.posts, p)
+		}
+	}
+	f.cut(c.CallsOffset)
+	out := f.out
+	f.out = map[string][]byte{}
+	return out
+}
+
+func (f *filling) insert(ctx context.Context, rows map[string][]byte) error {
 	began := time.Now()
-	for _, table := range []string{"calls_v5", "call_ids", "touches_v5", "runs_v5", "stitching_v5"} {
-		if err := f.conn.InsertNative(ctx, table, f.out[table]); err != nil {
+	for table, native := range rows {
+		if len(native) == 0 {
+			continue
+		}
+		if err := f.conn.InsertNative(ctx, table, native); err != nil {
 			return err
 		}
-		f.out[table] = f.out[table][:0]
 	}
 	f.took += time.Since(began)
 	return nil
@@ -118,6 +214,7 @@ func fillHistory(ctx context.Context, conn *clickhouse.Conn, n, days int) (some 
 	}
 	there := strings.TrimSpace(stored) == fmt.Sprint(n)
 	began := time.Now()
+	var inserts errgroup.Group // at most one, beside the making of the next rows
 	for i := 1; i <= n; i++ {
 		run := h.next(&c)
 		if !there {
@@ -128,18 +225,19 @@ func fillHistory(ctx context.Context, conn *clickhouse.Conn, n, days int) (some 
 		} else if k := r.IntN(i); k < sampledCalls {
 			some[k] = c
 		}
-		if i%rowsPerInsert == 0 && !there {
-			if err := f.insert(ctx); err != nil {
+		if (i%rowsPerInsert == 0 || i == n) && !there {
+			if err := inserts.Wait(); err != nil {
 				return nil, end, err
 			}
+			rows := f.flush(&c)
+			inserts.Go(func() error { return f.insert(ctx, rows) })
 		}
 	}
 	end = time.Unix(0, c.Start).UTC()
 	if there {
 		return some, end, nil
 	}
-	f.cut(c.CallsOffset)
-	if err := f.insert(ctx); err != nil {
+	if err := inserts.Wait(); err != nil {
 		return nil, end, err
 	}
 	all := time.Since(began)

@@ -114,7 +114,7 @@ func (h *history) start() *historyRun {
 		Rule:  rule, Confidence: 100, AgentID: name, AgentName: name, AgentVersion: fmt.Sprintf("1.%d", agent%9),
 		AgentSource: "header:x-consumer",
 		AgentTrust:  schema.TrustInfrastructure, CredentialID: run.cred, CredentialKind: schema.CredentialAPIKey, PrincipalID: run.human,
-		CallerKind: schema.CallerAgent, StartedAt: at}
+		CallerKind: schema.CallerAgent, StartedAt: at, OpenedDay: schema.DayOf(at)}
 	if rule == schema.RunExplicit {
 		run.snap.RunKey = key
 	}
@@ -163,7 +163,7 @@ func (h *history) call(c *schema.Call, run *historyRun) {
 		CredentialID: run.cred, CredentialKind: s.CredentialKind, CredentialSource: "header:x-api-key",
 		CredentialTrust: schema.TrustInfrastructure,
 		PrincipalID:     run.human, CallerKind: schema.CallerAgent, CallerConfidence: 50,
-		RunKey: s.RunKey, RunID: s.RunID, RunRule: s.Rule, RunConfidence: 100, RoutingKey: s.Actor, CallsPart: part,
+		RunKey: s.RunKey, RunID: s.RunID, RunRule: s.Rule, RunConfidence: 100, RoutingKey: s.Actor, ActorHash: schema.HashActor(s.Actor), CallsPart: part,
 		CallsOffset: h.offsets[part] / 25, Segment: s.Segment,
 		ArgsDigest: h.r.Uint64(), ArgsDigestBasis: schema.DigestURL, ResultDigestBasis: schema.DigestOutcome,
 		Effect: effect, EffectSource: schema.ProvenanceMethod, Reversibility: undo, ReversibilitySource: schema.ProvenanceMethod,

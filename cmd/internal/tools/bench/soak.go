@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -76,7 +77,7 @@ func soak(binary string, o soakOptions) (bool, error) {
 		rows, before, cut = append(rows, r), after, false
 	}
 	if o.profiles != "" {
-		if err := s.saveProfiles(o.profiles); err != nil {
+		if err := s.saveProfiles(o.profiles, 30); err != nil {
 			return false, err
 		}
 	}
@@ -129,7 +130,7 @@ func (s *setup) beginSoak(binary string, o *soakOptions) (cmd *exec.Cmd, load *s
 		stop(cmd)
 		return nil, nil, nil, err
 	}
-	s.stored = s.count("SELECT count() FROM flyball.calls_store")
+	s.stored = s.countStored()
 	load = &soakLoad{}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -164,7 +165,7 @@ func (s *setup) closePast(binary string, runs int) error {
 func (s *setup) printLost(load *soakLoad) error {
 	in, began := int(load.acknowledged.Load()), time.Now()
 	for time.Since(began) < 2*time.Minute {
-		if got, err := s.countStrictly("SELECT count() FROM flyball.calls_store"); err != nil || got-s.stored >= in {
+		if got, err := s.storedCalls(); err != nil || got-s.stored >= in {
 			if err != nil {
 				return err
 			}
@@ -182,12 +183,15 @@ func (s *setup) printLost(load *soakLoad) error {
 	return nil
 }
 
-// saveProfiles writes the heap, what was allocated since the start, and 30 seconds of CPU into a folder.
-func (s *setup) saveProfiles(dir string) error {
+// saveProfiles writes so many seconds of CPU, the heap, and what was allocated since the start into a folder; dir empty: nothing.
+func (s *setup) saveProfiles(dir string, seconds int) error {
+	if dir == "" {
+		return nil
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	for _, name := range []string{"profile?seconds=30", "heap", "allocs"} {
+	for _, name := range []string{"profile?seconds=" + strconv.Itoa(seconds), "heap", "allocs"} {
 		r, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/debug/pprof/%s", s.metrics, name))
 		if err != nil {
 			return err

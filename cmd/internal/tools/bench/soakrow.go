@@ -43,7 +43,7 @@ func (s *setup) read(pid int, load *soakLoad) (counters, error) {
 	for _, p := range child {
 		c.engineRSS += statusMiB(p, "VmRSS:")
 	}
-	stored, err := s.countStrictly("SELECT count() FROM flyball.calls_store")
+	stored, err := s.storedCalls()
 	if err != nil {
 		return counters{}, err
 	}

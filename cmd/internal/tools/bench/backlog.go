@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// backlog is what waits in a topic before it is measured.
+type backlog struct {
+	n, agents int
+	learned   int    // calls of the baseline; 0: none
+	peer      bool   // measure ClickHouse's own Kafka engine on the same topic first
+	profiles  string // folder for profiles; empty: none
+}
+
+// measured is what one backlog took.
+type measured struct {
+	rate        float64 // calls stored a second
+	own, engine float64 // microseconds of CPU a call: Flyball with its broker, engine
+	memory      int     // MiB, the peak without the engine
+	peer        peerMeasured
+}
+
+// cost is the CPU of a call in all processes, in microseconds.
+func (m *measured) cost() float64 { return m.own + m.engine }
+
+// ratio is the CPU of a call over that of a record of the peer; 0: the peer was not measured.
+func (m *measured) ratio() float64 {
+	if m.peer.cost() == 0 {
+		return 0
+	}
+	return m.cost() / m.peer.cost()
+}
+
+// repeat measures the backlog several times and prints the medians.
+func (b *backlog) repeat(binary string, runs int) error {
+	var all []measured
+	for i := range runs {
+		m, err := b.measure(binary, i)
+		if err != nil {
+			return err
+		}
+		all = append(all, m)
+	}
+	of := func(value func(*measured) float64) float64 {
+		var v []float64
+		for i := range all {
+			v = append(v, value(&all[i]))
+		}
+		return median(v)
+	}
+	fmt.Printf("medians of %d runs, %d records: %.0f calls/s; CPU a call: %.1f µs = %.1f Flyball and broker + %.1f engine; memory %.0f MiB",
+		runs, b.n, of(func(m *measured) float64 { return m.rate }), of((*measured).cost), of(func(m *measured) float64 { return m.own }),
+		of(func(m *measured) float64 { return m.engine }), of(func(m *measured) float64 { return float64(m.memory) }))
+	if b.peer {
+		fmt.Printf("; peer %.1f µs, ratio %.2f", of(func(m *measured) float64 { return m.peer.cost() }), of((*measured).ratio))
+	}
+	fmt.Println()
+	return nil
+}
+
+// measure measures the backlog once.
+func (b *backlog) measure(binary string, seed int) (m measured, err error) {
+	s, done, err := newSetup()
+	if err != nil {
+		return m, err
+	}
+	defer done()
+	if b.profiles != "" {
+		s.profiles = ", profiles: true"
+	}
+	size, err := b.prepare(s, binary, seed, &m)
+	if err != nil {
+		return m, err
+	}
+	past := 0
+	if b.learned > 0 {
+		if past, err = s.learn(binary, b.learned); err != nil {
+			return m, err
+		}
+	}
+	if err := s.write("{topic: gw, format: envoy_json}"); err != nil {
+		return m, err
+	}
+	cmd, err := s.start(binary)
+	if err != nil {
+		return m, err
+	}
+	defer stop(cmd)
+	child := children(cmd.Process.Pid)
+	// What is stored before the first reading does not count.
+	early := s.countStored()
+	began, cpu0, engine0 := time.Now(), cpu(cmd.Process.Pid), cpu(child...)
+	profiled := make(chan error, 1)
+	go func() { profiled <- s.saveProfiles(b.profiles, max(2, b.n/100_000)) }()
+	for s.countStored() < past+b.n {
+		if time.Since(began) > 20*time.Minute {
+			return m, fmt.Errorf("only %d of %d stored after 20 minutes", s.countStored()-past, b.n)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	took, n := time.Since(began), past+b.n-early
+	per := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(n) }
+	m.rate, m.own, m.engine = float64(n)/took.Seconds(), per(cpu(cmd.Process.Pid)-cpu0), per(cpu(child...)-engine0)
+	m.memory = peakMiB(cmd.Process.Pid)
+	fmt.Printf("run %d: %d records of %d bytes, %d agents: %.0f calls/s end to end; CPU a call: %.1f µs Flyball and broker, %.1f µs engine; "+
+		"peak memory without the engine %d MiB", seed+1, b.n, size, b.agents, m.rate, m.own, m.engine, m.memory)
+	if b.peer {
+		fmt.Printf("; ratio to the peer %.2f", m.ratio())
+	}
+	fmt.Println()
+	s.printStored(b.n)
+	return m, <-profiled
+}
+
+// prepare fills the topic before any reader starts, and measures the peer. It returns the size of a record.
+func (b *backlog) prepare(s *setup, binary string, seed int, m *measured) (size int, err error) {
+	if err := s.write("{topic: other, format: auto}"); err != nil {
+		return 0, err
+	}
+	cmd, err := s.start(binary)
+	if err != nil {
+		return 0, err
+	}
+	defer stop(cmd)
+	size, err = fill(s.kafka, "gw", b.n, b.agents, uint64(seed))
+	if err == nil && b.learned > 0 {
+		_, err = fill(s.kafka, "past", b.learned, b.agents/10, uint64(seed)+1000)
+	}
+	if err == nil && b.peer {
+		// Before Flyball: its janitor deletes what its readers have read.
+		m.peer, err = s.peer(b.n, cmd.Process.Pid, children(cmd.Process.Pid))
+	}
+	return size, err
+}
+
+// printStored prints how many calls are stored and how many bytes each takes by table.
+func (s *setup) printStored(n int) {
+	if got, err := s.sql("SELECT count(), uniqExact(source_partition, source_offset, item) FROM flyball.calls"); err == nil {
+		fmt.Printf("       stored, distinct: %s\n", strings.ReplaceAll(got, "\t", ", "))
+	}
+	bytes := "SELECT table, round(sum(data_compressed_bytes) / " + strconv.Itoa(n) + ", 1), sum(rows) FROM system.parts WHERE database " +
+		"= 'flyball' AND active GROUP BY table HAVING sum(rows) > 1000 ORDER BY table"
+	if got, err := s.sql(bytes); err == nil {
+		fmt.Printf("       bytes a call and rows: %s\n", strings.ReplaceAll(strings.ReplaceAll(got, "\t", " "), "\n", ", "))
+	}
+	parts := "SELECT table, count(), round(sum(rows) / count()) FROM system.part_log WHERE event_type = 'NewPart' GROUP BY table ORDER BY table"
+	if got, err := s.sql(parts); err == nil && got != "" {
+		fmt.Printf("       parts inserted, rows a part: %s\n", strings.ReplaceAll(strings.ReplaceAll(got, "\t", " "), "\n", ", "))
+	}
+}
+
+// learn stores the past and makes a baseline of it.
+func (s *setup) learn(binary string, n int) (int, error) {
+	if err := s.write("{topic: past, format: envoy_json}"); err != nil {
+		return 0, err
+	}
+	cmd, err := s.start(binary)
+	if err != nil {
+		return 0, err
+	}
+	defer stop(cmd)
+	for end := time.Now().Add(2 * time.Minute); s.count("SELECT sum(calls) FROM flyball.runs") < n; time.Sleep(200 * time.Millisecond) {
+		if time.Now().After(end) {
+			return 0, fmt.Errorf("the past is not stored after two minutes")
+		}
+	}
+	out, err := exec.Command(binary, "learn", "--once", "--config", s.config).CombinedOutput()
+	if err != nil {
+		return 0, fmt.Errorf("learn: %w: %s", err, out)
+	}
+	fmt.Printf("       %s", out)
+	return n, nil
+}
+
+// The routes of the traffic, and the method of each.
+var (
+	benchRoutes  = []string{"/orders/%d", "/orders/%d/items", "/customers/%d", "/refunds/%d", "/search?q=%d", "/files/%d/content"}
+	benchMethods = []string{"GET", "GET", "GET", "POST", "GET", "DELETE"}
+)
+
+// fill writes what a gateway would have: about 655 bytes a record.
+func fill(port int, topic string, n, agents int, seed uint64) (size int, err error) {
+	client, err := kgo.NewClient(
+		kgo.SeedBrokers(fmt.Sprintf("127.0.0.1:%d", port)),
+		kgo.AllowAutoTopicCreation(),
+		kgo.DefaultProduceTopic(topic),
+		kgo.MaxBufferedRecords(50_000),
+		kgo.ProducerBatchCompression(kgo.NoCompression()),
+	)
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close()
+	r := rand.New(rand.NewPCG(seed, 9))
+	routes, methods := benchRoutes, benchMethods
+	base := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	var failed error
+	for i := range n {
+		k, a := r.IntN(len(routes)), r.IntN(agents)
+		v := fmt.Sprintf(
+			`{"start_time":"%s","method":"%s","path":"%s","protocol":"HTTP/1.1","response_code":200,"response_flags":"-",`+
+				`"response_code_details":"via_upstream","connection_termination_details":null,"bytes_received":%d,"bytes_sent":%d,"duration":%d,`+
+				`"upstream_service_time":"%d","x_forwarded_for":"10.0.%d.%d","user_agent":"python-httpx/0.27.0","request_id":"%08x-6d84-429d-98bd-%012x",`+
+				`"authority":"orders.internal","upstream_host":"10.1.2.3:8080","upstream_cluster":"outbound|8080||orders","x_agent_id":"agent-%d",`+
+				`"x_agent_run_id":"`+topic+`-%d-%d","traceparent":"00-%016x%016x-%016x-01"}`,
+			base.Add(time.Duration(i)*time.Millisecond).
+				Format(time.RFC3339Nano),
+			methods[k],
+			fmt.Sprintf(routes[k], r.IntN(100_000)),
+			r.IntN(500),
+			r.IntN(5000),
+			r.IntN(100),
+			r.IntN(100),
+			a/256,
+			a%256,
+			r.Uint32(),
+			r.Int64N(1<<47),
+			a,
+			a,
+			i/1_000_000,
+			r.Uint64(),
+			r.Uint64()|1,
+			r.Uint64()|1,
+		)
+		size = len(v)
+		client.Produce(context.Background(), &kgo.Record{Value: []byte(v)}, func(_ *kgo.Record, err error) {
+			if err != nil {
+				failed = err
+			}
+		})
+	}
+	if err := client.Flush(context.Background()); err != nil {
+		return size, err
+	}
+	return size, failed
+}

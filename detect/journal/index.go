@@ -1,0 +1,108 @@
+package journal
+
+import (
+	"hash/maphash"
+	"net/netip"
+
+	"flyball/schema"
+	"flyball/schema/clickhouse"
+)
+
+const (
+	// maxPostings is how many postings of a partition a generation remembers: both generations take 1 MiB.
+	maxPostings = 1 << 15
+	// maxIDs is the same of ids, which are seldom seen again after the calls of a trace: 256 KiB.
+	maxIDs = 1 << 13
+)
+
+// index gathers the rows by which calls and runs are found: postings of their names, addresses, hosts and tools, and the ids of
+// calls.
+type index struct {
+	postings *clickhouse.Block[schema.Posting]
+	ids      *clickhouse.Block[schema.CallID]
+	posted   memory
+	known    memory // ids
+	text     []byte // an address
+}
+
+func newIndex() index {
+	return index{postings: clickhouse.PostingsTable.NewBlock(), ids: clickhouse.CallIDsTable.NewBlock(),
+		posted: newMemory(maxPostings), known: newMemory(maxIDs)}
+}
+
+// add adds the rows of a call that were not written lately, and those of its run: the row of a run is on the day on which it
+// was opened, and may have names that none of its calls of a day has.
+func (x *index) add(c *schema.Call, run *schema.RunSnapshot) {
+	day := schema.DayOf(c.Start)
+	to := place{tenant: c.Tenant, actor: c.ActorHash, hash: mix(x.posted.hash(c.Tenant), uint64(c.ActorHash))}
+	to.day = day
+	x.post(&to, schema.PostingAgent, c.AgentID)
+	x.post(&to, schema.PostingAsserted, c.AgentAsserted)
+	x.post(&to, schema.PostingCredential, c.CredentialID)
+	x.post(&to, schema.PostingPrincipal, c.PrincipalID)
+	x.postAddress(&to, c.ClientIP)
+	x.post(&to, schema.PostingHost, c.Host)
+	x.post(&to, schema.PostingTool, c.ToolName)
+	if run.AgentID != c.AgentID {
+		x.post(&to, schema.PostingAgent, run.AgentID)
+	}
+	if run.AgentAsserted != c.AgentAsserted {
+		x.post(&to, schema.PostingAsserted, run.AgentAsserted)
+	}
+	if run.CredentialID != c.CredentialID {
+		x.post(&to, schema.PostingCredential, run.CredentialID)
+	}
+	if run.PrincipalID != c.PrincipalID {
+		x.post(&to, schema.PostingPrincipal, run.PrincipalID)
+	}
+	if opened := run.OpenedDay; opened != day && opened != 0 {
+		to.day = opened
+		x.post(&to, schema.PostingAgent, run.AgentID)
+		x.post(&to, schema.PostingAsserted, run.AgentAsserted)
+		x.post(&to, schema.PostingCredential, run.CredentialID)
+		x.post(&to, schema.PostingPrincipal, run.PrincipalID)
+		to.day = day
+	}
+	if c.TraceID != [16]byte{} {
+		x.identify(&to, schema.CallIDTrace, schema.HashCallID(c.TraceID[:]))
+	}
+	if c.RequestID != "" {
+		x.identify(&to, schema.CallIDRequest, schema.HashCallID(c.RequestID))
+	}
+}
+
+// place is where rows are: the day and the actor of a tenant.
+type place struct {
+	tenant string
+	day    uint16
+	actor  uint32
+	hash   uint64 // of tenant and actor
+}
+
+func (p *place) hashOf(kind uint8, value uint64) uint64 {
+	return mix(mix(p.hash, value), uint64(kind)<<16|uint64(p.day))
+}
+
+func (x *index) post(to *place, kind schema.PostingKind, value string) {
+	if value != "" && x.posted.add(to.hashOf(uint8(kind), x.posted.hash(value))) {
+		x.postings.AppendValue(schema.Posting{Tenant: to.tenant, Kind: kind, Value: value, Day: to.day, Actor: to.actor})
+	}
+}
+
+func (x *index) identify(to *place, kind schema.CallIDKind, id uint32) {
+	if x.known.add(to.hashOf(uint8(kind), uint64(id))) {
+		x.ids.AppendValue(schema.CallID{Tenant: to.tenant, Day: to.day, Kind: kind, ID: id, Actor: to.actor})
+	}
+}
+
+// postAddress adds the posting of an address, in the form of the column client_ip of calls.
+func (x *index) postAddress(to *place, a netip.Addr) {
+	if !a.IsValid() {
+		return
+	}
+	x.text = a.Unmap().AppendTo(x.text[:0])
+	if x.posted.add(to.hashOf(uint8(schema.PostingAddress), maphash.Bytes(x.posted.seed, x.text))) {
+		x.postings.AppendValue(schema.Posting{Tenant: to.tenant, Kind: schema.PostingAddress, Value: string(x.text), Day: to.day,
+			Actor: to.actor})
+	}
+}

@@ -1,0 +1,148 @@
+package journal
+
+import (
+	"time"
+
+	"flyball/schema"
+	"flyball/schema/clickhouse"
+	"flyball/schema/wire"
+)
+
+// Writer gathers the rows of one partition of flyball.calls, in the format of the store, until a record is cut.
+type Writer struct {
+	part   int32
+	calls  *clickhouse.Block[schema.Call]
+	scores *clickhouse.Block[schema.Score]
+	counts *clickhouse.Block[schema.StitchingCount]
+	runs   *clickhouse.Block[schema.RunSnapshot]
+	touches
+	index
+	legacy *legacy // nil: no process of schema version 4 has written the partition
+
+	from, to int64 // covered offsets of flyball.calls; from is -1 while empty
+	min, max int64 // event times of the calls
+	bound    map[countKey]uint64
+	buf      []byte
+}
+
+// New returns a writer without rows.
+func New(part int32) *Writer {
+	return &Writer{part: part, calls: clickhouse.CallsTable.NewBlock(), scores: clickhouse.ScoresTable.NewBlock(),
+		counts: clickhouse.StitchingTable.NewBlock(), runs: clickhouse.RunsTable.NewBlock(), touches: newTouches(clickhouse.TouchesTable), index: newIndex(),
+		bound: map[countKey]uint64{}, from: -1}
+}
+
+// Add adds the rows of a stitched call of a run. Their strings may alias a record of flyball.calls: the writer holds them only
+// until Cut.
+func (w *Writer) Add(c *schema.Call, run *schema.RunSnapshot) {
+	w.Replace(c)
+	w.index.add(c, run)
+	if w.legacy.has(c.CallsOffset) {
+		w.legacy.add(c)
+		return
+	}
+	w.bound[countKey{c.Tenant, c.Observer, c.Format, c.Start - c.Start%int64(time.Hour), c.RunRule}]++
+	w.touches.add(c)
+}
+
+// Replace adds a newer version of a row that was added before. What the other tables have of the call does not change.
+func (w *Writer) Replace(c *schema.Call) {
+	if w.legacy.has(c.CallsOffset) {
+		w.legacy.calls.Append(c)
+	} else {
+		w.calls.Append(c)
+	}
+	if w.min == 0 || c.Start < w.min {
+		w.min = c.Start
+	}
+	w.max = max(w.max, c.Start)
+}
+
+// Score adds a row of scores. Its call is added to the same record.
+func (w *Writer) Score(s *schema.Score) { w.scores.Append(s) }
+
+// Covered records that the rows of all calls of the record of flyball.calls at an offset were added. It is called for each
+// record, also for one without calls.
+func (w *Writer) Covered(offset int64) {
+	if w.from < 0 {
+		w.from = offset
+	}
+	w.to = offset
+	// A count covers one record of flyball.calls: a repeat after a crash covers the same record, and the store keeps the larger
+	// count.
+	for k, n := range w.bound {
+		w.counts.AppendValue(schema.StitchingCount{Tenant: k.tenant, Hour: k.hour, Producer: k.producer, Format: k.format,
+			Rule: k.rule, CallsPart: w.part, Segment: offset, Calls: n})
+	}
+	clear(w.bound)
+	if w.legacy.has(offset) {
+		w.legacy.covered(w.part, offset)
+	}
+}
+
+// Rows returns the number of rows of calls.
+func (w *Writer) Rows() int {
+	if w.legacy != nil {
+		return w.calls.Rows() + w.legacy.calls.Rows()
+	}
+	return w.calls.Rows()
+}
+
+// Bytes returns the approximate size of the rows of calls.
+func (w *Writer) Bytes() int {
+	if w.legacy != nil {
+		return w.calls.Bytes() + w.legacy.calls.Bytes()
+	}
+	return w.calls.Bytes()
+}
+
+// Cut returns the gathered rows as a record, and empties the writer. nil: there were none. id is that of flyball.calls.
+func (w *Writer) Cut(id schema.TopicID) []byte {
+	if w.Rows() == 0 {
+		w.from = -1
+		return nil
+	}
+	w.touches.write()
+	rec := wire.Journal{CallsTopicID: id, CallsPart: w.part, From: w.from, To: w.to, MinStart: w.min, MaxStart: w.max}
+	blocks := []clickhouse.Rows{w.calls, w.postings, w.ids, w.touches.rows, w.counts}
+	if w.legacy != nil {
+		blocks = append(blocks, w.legacy.blocks()...)
+	}
+	value := w.encode(&rec, append(blocks, w.scores)...)
+	w.from, w.min, w.max = -1, 0, 0
+	return value
+}
+
+// AddRun adds a snapshot of a run.
+func (w *Writer) AddRun(s *schema.RunSnapshot) {
+	if s.OpenedDay == 0 && w.legacy != nil {
+		w.legacy.runs.Append(s)
+		return
+	}
+	w.runs.Append(s)
+}
+
+// CutRuns returns the gathered snapshots as a record. It covers no offsets of flyball.calls: snapshots replace each other by
+// version, and a store that already has the calls must not skip them.
+func (w *Writer) CutRuns(id schema.TopicID) []byte {
+	blocks := []clickhouse.Rows{w.runs}
+	if w.legacy != nil {
+		blocks = append(blocks, w.legacy.runs)
+	}
+	return w.encode(&wire.Journal{CallsTopicID: id, CallsPart: w.part, From: -1, To: -1}, blocks...)
+}
+
+// encode encodes a record with the rows of blocks, and empties them.
+func (w *Writer) encode(rec *wire.Journal, blocks ...clickhouse.Rows) []byte {
+	w.buf = w.buf[:0]
+	for _, b := range blocks {
+		if b.Rows() == 0 {
+			continue
+		}
+		from := len(w.buf)
+		w.buf = b.AppendNative(w.buf)
+		rec.Sections = append(rec.Sections, wire.Section{Table: b.Table(), Rows: b.Rows(), Native: w.buf[from:len(w.buf):len(w.buf)]})
+		b.Reset()
+	}
+	return wire.EncodeJournal(nil, rec)
+}
