@@ -37,6 +37,7 @@ type batch struct {
 	marks  map[source]clickhouse.Progress
 	commit map[int32]kgo.EpochOffset // of the journal, per partition
 	rows   int
+	calls  int // rows of tables of calls
 	bytes  int
 	first  time.Time // when the first record was added
 }
@@ -67,6 +68,9 @@ func (b *batch) add(r *kgo.Record, j *wire.Journal) {
 		b.tables[s.Table] = append(b.tables[s.Table], block{r.Partition, r.Offset, s.Rows, s.Native})
 		b.rows += s.Rows
 		b.bytes += len(s.Native)
+		if isOfCalls(s.Table) {
+			b.calls += s.Rows
+		}
 	}
 	if j.To < 0 {
 		return // a run snapshot covers no calls
@@ -74,6 +78,11 @@ func (b *batch) add(r *kgo.Record, j *wire.Journal) {
 	k := source{j.CallsTopicID, j.CallsPart}
 	m := b.marks[k]
 	b.marks[k] = clickhouse.Progress{CallsTopicID: k.id, CallsPartition: k.part, To: max(m.To, j.To), MaxStart: max(m.MaxStart, j.MaxStart)}
+}
+
+// isOfCalls reports whether a table has a row for each call.
+func isOfCalls(table string) bool {
+	return table == clickhouse.CallsTable.Name() || table == clickhouse.LegacyCallsTable.Name()
 }
 
 // tablesInOrder returns the batch's tables in the order of insertion.
@@ -104,6 +113,9 @@ func (b *batch) drop(partition int32) {
 			if p.partition == partition {
 				b.rows -= p.rows
 				b.bytes -= len(p.native)
+				if isOfCalls(n) {
+					b.calls -= p.rows
+				}
 				continue
 			}
 			kept = append(kept, p)

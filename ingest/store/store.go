@@ -119,7 +119,7 @@ func (s *Store) untilDue() time.Duration {
 	if s.cur.empty() {
 		return maxIdle
 	}
-	return max(0, s.o.MaxAge-s.o.Now().Sub(s.cur.first))
+	return max(0, s.o.age(s.cur.calls)-s.o.Now().Sub(s.cur.first))
 }
 
 // handleJournal adds the records of one poll to the batch and flushes it when it is due. work ends Options.Drain after ctx.
@@ -158,7 +158,7 @@ func (s *Store) isDue() bool {
 		s.full = true
 		return true
 	}
-	if s.o.Now().Sub(s.cur.first) >= s.o.MaxAge {
+	if s.o.Now().Sub(s.cur.first) >= s.o.age(s.cur.calls) {
 		s.full = s.cur.rows >= s.o.MaxRows || s.cur.bytes >= s.o.MaxBytes
 		return true
 	}

@@ -155,6 +155,8 @@ func TestOptionsNonsenseIsAccepted(t *testing.T) {
 		"MaxBytes":      func(o *Options) { o.MaxBytes = -1 },
 		"MaxAge":        func(o *Options) { o.MaxAge = 0 },
 		"BacklogFactor": func(o *Options) { o.BacklogFactor = 0 },
+		"MinCalls":      func(o *Options) { o.MinCalls = -1 },
+		"BusyAge":       func(o *Options) { o.BusyAge = -1 },
 		"Backoff":       func(o *Options) { o.MaxBackoff = 0 },
 		"DefaultOptions": func(o *Options) {
 			*o = Options{MaxRows: 1, MaxBytes: 1, MaxAge: 1, BacklogFactor: 1, Backoff: 1, MaxBackoff: 1}
