@@ -24,6 +24,8 @@ type Options struct {
 	BacklogFactor int
 	// Backoff is the first pause between attempts while ClickHouse is unavailable. It is doubled for each further attempt, up to MaxBackoff.
 	Backoff, MaxBackoff time.Duration
+	// Timeout bounds one request to ClickHouse. A request without an answer is repeated, an insert of several blocks in halves.
+	Timeout time.Duration
 	// Drain is the maximum time for the last batch after the context of Run has ended.
 	Drain time.Duration
 	// DeadLetters receives journal records that cannot be stored. If it is nil, they are only counted.
@@ -37,7 +39,7 @@ type Options struct {
 func DefaultOptions() Options {
 	return Options{
 		MaxRows: 100_000, MaxBytes: 32 << 20, MaxAge: time.Second, BacklogFactor: 3,
-		Backoff: 100 * time.Millisecond, MaxBackoff: 5 * time.Second, Drain: 10 * time.Second,
+		Backoff: 100 * time.Millisecond, MaxBackoff: 5 * time.Second, Timeout: attemptTimeout, Drain: 10 * time.Second,
 		Stage: func(string) {}, Now: time.Now,
 	}
 }
@@ -55,6 +57,8 @@ func (o Options) Validate() error {
 		return fmt.Errorf("store: BacklogFactor is %d, want at least 1", o.BacklogFactor)
 	case o.Backoff <= 0 || o.MaxBackoff < o.Backoff:
 		return fmt.Errorf("store: Backoff %s must be above 0 and at most MaxBackoff %s", o.Backoff, o.MaxBackoff)
+	case o.Timeout <= 0:
+		return fmt.Errorf("store: Timeout is %s, want more than 0", o.Timeout)
 	case o.Now == nil || o.Stage == nil:
 		return fmt.Errorf("store: start from DefaultOptions")
 	}
