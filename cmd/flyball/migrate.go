@@ -71,7 +71,8 @@ func migrateTables(ctx context.Context, c config.Config, plan bool, w io.Writer)
 		return err
 	}
 	defer db.Close()
-	steps, err := clickhouse.Migrate(ctx, db, clickhouse.MigrateOptions{Plan: plan,
+	days := c.ClickHouse.Retention.Days()
+	steps, err := clickhouse.Migrate(ctx, db, clickhouse.MigrateOptions{Plan: plan, Retention: &days,
 		Target: clickhouse.Target{Database: c.ClickHouse.Database, Cluster: c.ClickHouse.Cluster}})
 	for _, s := range steps {
 		fmt.Fprintf(w, "step %03d %s (%s)\n", s.Number, s.Name, s.Why)

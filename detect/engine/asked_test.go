@@ -42,7 +42,7 @@ func (l *log) callSections() (out []wire.Section) {
 				l.t.Fatal(err)
 			}
 			for _, s := range j.Sections {
-				if s.Table == "calls_v5" {
+				if s.Table == "calls_v5" || s.Table == "calls_store" {
 					s.Native = bytes.Clone(s.Native)
 					out = append(out, s)
 				}

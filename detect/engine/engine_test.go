@@ -142,7 +142,7 @@ func (l *log) rows(n int) int {
 				l.t.Fatal(err)
 			}
 			for _, s := range j.Sections {
-				if s.Table == "calls_v5" {
+				if s.Table == "calls_v5" || s.Table == "calls_store" {
 					got += s.Rows
 				}
 			}

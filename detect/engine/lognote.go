@@ -82,24 +82,26 @@ func (r *restored) kafkaNotes(part int32) (read, restart kafka.Noted, known bool
 }
 
 // findBegin compares the partition with what was stored about it, reports losses, and sets where the
-// worker begins to read and how it counts epochs.
-func (e *Engine) findBegin(ctx context.Context, w *worker, r *restored) error {
+// worker begins to read and how it counts epochs. It returns the end of the partition, with an epoch that no record before it
+// exceeds.
+func (e *Engine) findBegin(ctx context.Context, w *worker, r *restored) (end kafka.LogState, err error) {
 	read, restart, known := r.kafkaNotes(w.part)
 	var states [2]kafka.LogState
 	for i, n := range [...]kafka.Noted{read, restart} {
 		found, err := kafka.LogStates(ctx, e.out, []kafka.Noted{n})
 		if err != nil {
-			return fmt.Errorf("detect: %w", err)
+			return end, fmt.Errorf("detect: %w", err)
 		}
 		states[i] = found[0]
 	}
 	now := states[0]
+	end = kafka.LogState{TopicID: now.TopicID, LeaderEpoch: states[1].LeaderEpoch, Start: now.Start, End: now.End}
 	w.end.Store(now.End)
 	_, loss := kafka.Compare(read, now)
 	begin, gap := kafka.Compare(restart, states[1])
 	w.begin = begin
 	if read.Next < 0 {
-		return nil
+		return end, nil
 	}
 	if loss == nil && gap != nil && gap.Kind == schema.LossExpired {
 		loss = gap
@@ -108,7 +110,7 @@ func (e *Engine) findBegin(ctx context.Context, w *worker, r *restored) error {
 	used := max(schema.PositionEpoch(r.offset), int64(read.LeaderEpoch)+int64(before.Shift))
 	w.epochs, w.nextEpoch = kafka.EpochsAfter(before, known, used, now, loss), read.LeaderEpoch
 	if loss == nil && w.epochs == before {
-		return nil
+		return end, nil
 	}
 	if loss != nil {
 		w.nextEpoch = now.LeaderEpoch // up to here the log is the one that is read from now on
@@ -116,7 +118,7 @@ func (e *Engine) findBegin(ctx context.Context, w *worker, r *restored) error {
 	}
 	// The note is stored before a position in the new epoch is used.
 	position := max(w.epochs.Position(now.LeaderEpoch, begin), r.offset)
-	return w.checkpoint.writeNote(ctx, logNote{TopicID: hex.EncodeToString(now.TopicID[:]), Position: position, LeaderEpoch: w.nextEpoch,
+	return end, w.checkpoint.writeNote(ctx, logNote{TopicID: hex.EncodeToString(now.TopicID[:]), Position: position, LeaderEpoch: w.nextEpoch,
 		End: now.End, Shift: w.epochs.Shift})
 }
 

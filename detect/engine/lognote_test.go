@@ -3,14 +3,12 @@ package engine
 import (
 	"context"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -275,20 +273,7 @@ func TestCommittedOffsetStaysBeyondTheEndAfterRecreation(t *testing.T) {
 // findBeginOnly restores a partition as a process does that is killed before it reads a record.
 func (l *log) findBeginOnly() {
 	l.t.Helper()
-	cfg := DefaultConfig()
-	cfg.Kafka, cfg.Now = kafka.Config{Options: l.opts}, time.Now
-	cfg.Logger, cfg.Registerer = slog.New(slog.DiscardHandler), prometheus.NewRegistry()
-	e, err := New(cfg, "killed")
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	e.out = l.client
-	if e.callsID, err = topicID(context.Background(), e.out, wire.CallsTopic); err != nil {
-		l.t.Fatal(err)
-	}
-	if _, err := e.restore(context.Background(), 0); err != nil {
-		l.t.Fatal(err)
-	}
+	l.takenOver(3)
 }
 
 func TestRecreatedCallsTopicPassesForTheOldOne(t *testing.T) {

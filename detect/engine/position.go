@@ -2,6 +2,7 @@ package engine
 
 import (
 	"maps"
+	"math"
 	"strings"
 
 	"flyball/detect/stitch"
@@ -18,13 +19,20 @@ type progress struct {
 	watermark int64 // highest water.Time() so far
 	versions  map[string]string
 	topics    map[string]string // of the sources: strings that alias no record
+
+	// legacyTo is the highest offset of flyball.calls whose calls are rows of the tables of schema version 4: a process of that
+	// version may have written them. -1: none. It does not change.
+	legacyTo int64
 }
+
+// unknownLegacy is the legacyTo of a record that a process of schema version 4 has written.
+const unknownLegacy = math.MinInt64
 
 func newProgress(limits stitch.Limits) *progress {
 	return &progress{
 		positions: map[schema.Source]schema.Position{},
 		water:     stitch.Watermark{Lateness: limits.Lateness, Sources: map[schema.Source]stitch.SourceTime{}},
-		versions:  map[string]string{}, topics: map[string]string{},
+		versions:  map[string]string{}, topics: map[string]string{}, legacyTo: -1,
 	}
 }
 
@@ -74,8 +82,8 @@ func (p *progress) own(s schema.Source) schema.Source {
 }
 
 // ProgressVersion is the newest version of a partition's record. Version 2 has the fields of version 1: it stops a reader
-// that does not know that actors are chains of deltas.
-const ProgressVersion = 2
+// that does not know that actors are chains of deltas. Version 3 added legacyTo.
+const ProgressVersion = 3
 
 // encodeProgress encodes the partition's record: progress as of offset, the first offset that a
 // restart reads.
@@ -110,6 +118,12 @@ func (p *progress) code(c *wire.Coder, offset *int64, generation *uint64) {
 		c.Int(&v.HeardAt)
 	})
 	codeMap(c, p.versions, func(c *wire.Coder, k *string) { c.Text(k) }, func(v *string) { c.Text(v) })
+	switch {
+	case c.Version >= 3:
+		c.Int(&p.legacyTo)
+	case !c.Encoding:
+		p.legacyTo = unknownLegacy
+	}
 }
 
 // codeMap encodes or decodes a map's entries; their order does not matter.

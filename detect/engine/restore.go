@@ -25,6 +25,7 @@ type restored struct {
 	newest  uint64                    // highest generation that has stored a delta
 	notes   map[string]bool           // generations of the notes
 	note    logNote                   // the newest
+	older   bool                      // a process of schema version 4 has claimed the partition
 
 	// Of the newest record, once all have been read.
 	base   *progress
@@ -68,6 +69,9 @@ func (r *restored) add(key, value []byte) error {
 	case "a", "d", "p":
 	case "n":
 		return r.addNote(of, value)
+	case "claim":
+		r.older = r.older || of == ""
+		return nil
 	default:
 		return nil
 	}
@@ -197,10 +201,14 @@ func (e *Engine) restore(ctx context.Context, part int32) (*worker, error) {
 	if err := e.readState(ctx, part, generation, func(rec *kgo.Record) error { return r.add(rec.Key, rec.Value) }); err != nil {
 		return nil, err
 	}
-	if err := w.takeOver(ctx, r, uint64(generation)); err != nil {
+	if err := w.takeOver(r, uint64(generation)); err != nil {
 		return nil, fmt.Errorf("restore partition %d: %w", part, err)
 	}
-	if err := e.findBegin(ctx, w, r); err != nil {
+	end, err := e.findBegin(ctx, w, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.writeFirst(ctx, r, end); err != nil {
 		return nil, err
 	}
 	if err := w.activate(ctx); err != nil {
@@ -217,10 +225,13 @@ func (e *Engine) restore(ctx context.Context, part int32) (*worker, error) {
 	return w, nil
 }
 
+// claimKey is the key of a claim. Up to version 11 of stored state it was "claim".
+const claimKey = "claim/12"
+
 // claim writes a claim of a partition to flyball.state and returns its offset: the new owner's
 // generation. All entries that earlier owners stored are before this offset.
 func (e *Engine) claim(ctx context.Context, part int32) (int64, error) {
-	rec := &kgo.Record{Topic: wire.StateTopic, Partition: part, Key: []byte("claim"), Value: []byte(e.member)}
+	rec := &kgo.Record{Topic: wire.StateTopic, Partition: part, Key: []byte(claimKey), Value: []byte(e.member)}
 	if err := e.out.ProduceSync(ctx, rec).FirstErr(); err != nil {
 		return 0, fmt.Errorf("claim partition %d in %s: %w", part, wire.StateTopic, err)
 	}
@@ -242,43 +253,4 @@ func (e *Engine) readState(ctx context.Context, part int32, claim int64, each fu
 		return fmt.Errorf("restore partition %d: %w", part, err)
 	}
 	return nil
-}
-
-// takeOver sets the worker's state to what was stored, and stores the partition's record under the worker's generation.
-func (w *worker) takeOver(ctx context.Context, r *restored, generation uint64) error {
-	r.choose()
-	w.log.base = r.base
-	w.log.base.water.Lateness = w.cfg.Limits.Lateness
-	w.log.now = w.log.base.clone()
-	w.next = r.offset
-	w.state.SetWatermark(w.log.base.watermark)
-	c := &w.checkpoint
-	c.generation, c.committed, c.passed = generation, r.offset, r.offset
-	for key, stored := range r.actors {
-		a, err := r.newestActor(w.state, key)
-		if err != nil {
-			return fmt.Errorf("%s: %w", wire.StateTopic, err)
-		}
-		for _, s := range stored {
-			c.stale[key] = append(c.stale[key], s.keys(key)...)
-		}
-		delete(r.actors, key) // its values are as large as its runs
-		if a == nil {
-			continue
-		}
-		w.state.Adopt(a)
-		if a.Empty() {
-			c.emptyActors = append(c.emptyActors, emptyActor{key, a.Included})
-		}
-	}
-	for generation := range r.records {
-		c.oldRecords = append(c.oldRecords, strconv.FormatUint(generation, 10))
-	}
-	for generation := range r.notes {
-		c.oldNotes = append(c.oldNotes, generation)
-	}
-	if len(r.records) == 0 {
-		return nil
-	}
-	return c.writeRecord(ctx, r.offset)
 }

@@ -18,8 +18,8 @@ type touchKey struct {
 	effect   schema.Effect
 }
 
-func newTouches() touches {
-	return touches{rows: clickhouse.TouchesTable.NewBlock(), seen: map[touchKey]int{}}
+func newTouches(table *clickhouse.Table[schema.Touch]) touches {
+	return touches{rows: table.NewBlock(), seen: map[touchKey]int{}}
 }
 
 // add adds the resources of a call. The index lists every run that may have touched a resource. A further observation of a call

@@ -17,6 +17,7 @@ type Writer struct {
 	runs   *clickhouse.Block[schema.RunSnapshot]
 	touches
 	index
+	legacy *legacy // nil: no process of schema version 4 has written the partition
 
 	from, to int64 // covered offsets of flyball.calls; from is -1 while empty
 	min, max int64 // event times of the calls
@@ -24,16 +25,10 @@ type Writer struct {
 	buf      []byte
 }
 
-type countKey struct {
-	tenant, producer, format string
-	hour                     int64
-	rule                     schema.RunRule
-}
-
 // New returns a writer without rows.
 func New(part int32) *Writer {
 	return &Writer{part: part, calls: clickhouse.CallsTable.NewBlock(), scores: clickhouse.ScoresTable.NewBlock(),
-		counts: clickhouse.StitchingTable.NewBlock(), runs: clickhouse.RunsTable.NewBlock(), touches: newTouches(), index: newIndex(),
+		counts: clickhouse.StitchingTable.NewBlock(), runs: clickhouse.RunsTable.NewBlock(), touches: newTouches(clickhouse.TouchesTable), index: newIndex(),
 		bound: map[countKey]uint64{}, from: -1}
 }
 
@@ -41,14 +36,22 @@ func New(part int32) *Writer {
 // until Cut.
 func (w *Writer) Add(c *schema.Call, run *schema.RunSnapshot) {
 	w.Replace(c)
+	w.index.add(c, run)
+	if w.legacy.has(c.CallsOffset) {
+		w.legacy.add(c)
+		return
+	}
 	w.bound[countKey{c.Tenant, c.Observer, c.Format, c.Start - c.Start%int64(time.Hour), c.RunRule}]++
 	w.touches.add(c)
-	w.index.add(c, run)
 }
 
 // Replace adds a newer version of a row that was added before. What the other tables have of the call does not change.
 func (w *Writer) Replace(c *schema.Call) {
-	w.calls.Append(c)
+	if w.legacy.has(c.CallsOffset) {
+		w.legacy.calls.Append(c)
+	} else {
+		w.calls.Append(c)
+	}
 	if w.min == 0 || c.Start < w.min {
 		w.min = c.Start
 	}
@@ -72,34 +75,61 @@ func (w *Writer) Covered(offset int64) {
 			Rule: k.rule, CallsPart: w.part, Segment: offset, Calls: n})
 	}
 	clear(w.bound)
+	if w.legacy.has(offset) {
+		w.legacy.covered(w.part, offset)
+	}
 }
 
 // Rows returns the number of rows of calls.
-func (w *Writer) Rows() int { return w.calls.Rows() }
+func (w *Writer) Rows() int {
+	if w.legacy != nil {
+		return w.calls.Rows() + w.legacy.calls.Rows()
+	}
+	return w.calls.Rows()
+}
 
 // Bytes returns the approximate size of the rows of calls.
-func (w *Writer) Bytes() int { return w.calls.Bytes() }
+func (w *Writer) Bytes() int {
+	if w.legacy != nil {
+		return w.calls.Bytes() + w.legacy.calls.Bytes()
+	}
+	return w.calls.Bytes()
+}
 
 // Cut returns the gathered rows as a record, and empties the writer. nil: there were none. id is that of flyball.calls.
 func (w *Writer) Cut(id schema.TopicID) []byte {
-	if w.calls.Rows() == 0 {
+	if w.Rows() == 0 {
 		w.from = -1
 		return nil
 	}
 	w.touches.write()
 	rec := wire.Journal{CallsTopicID: id, CallsPart: w.part, From: w.from, To: w.to, MinStart: w.min, MaxStart: w.max}
-	value := w.encode(&rec, w.calls, w.postings, w.ids, w.touches.rows, w.counts, w.scores)
+	blocks := []clickhouse.Rows{w.calls, w.postings, w.ids, w.touches.rows, w.counts}
+	if w.legacy != nil {
+		blocks = append(blocks, w.legacy.blocks()...)
+	}
+	value := w.encode(&rec, append(blocks, w.scores)...)
 	w.from, w.min, w.max = -1, 0, 0
 	return value
 }
 
 // AddRun adds a snapshot of a run.
-func (w *Writer) AddRun(s *schema.RunSnapshot) { w.runs.Append(s) }
+func (w *Writer) AddRun(s *schema.RunSnapshot) {
+	if s.OpenedDay == 0 && w.legacy != nil {
+		w.legacy.runs.Append(s)
+		return
+	}
+	w.runs.Append(s)
+}
 
 // CutRuns returns the gathered snapshots as a record. It covers no offsets of flyball.calls: snapshots replace each other by
 // version, and a store that already has the calls must not skip them.
 func (w *Writer) CutRuns(id schema.TopicID) []byte {
-	return w.encode(&wire.Journal{CallsTopicID: id, CallsPart: w.part, From: -1, To: -1}, w.runs)
+	blocks := []clickhouse.Rows{w.runs}
+	if w.legacy != nil {
+		blocks = append(blocks, w.legacy.runs)
+	}
+	return w.encode(&wire.Journal{CallsTopicID: id, CallsPart: w.part, From: -1, To: -1}, blocks...)
 }
 
 // encode encodes a record with the rows of blocks, and empties them.

@@ -33,7 +33,7 @@ func (p *Partition) BindTrace(b *wire.TraceBinding, offset int64) {
 		return
 	}
 	k := bindKey{Rule: schema.RunTrace, Key: hex.EncodeToString(b.Trace[:])}
-	r := p.runByKey(a, &schema.Call{Tenant: b.Tenant, TraceID: b.Trace}, k, nil, offset)
+	r := p.runByKey(a, &schema.Call{Tenant: b.Tenant, TraceID: b.Trace, Start: b.At}, k, nil, offset)
 	if r.ParentRunID.IsZero() && r.RunID != b.RunID {
 		r.ParentRunID = b.RunID
 	}
@@ -48,7 +48,7 @@ func (p *Partition) BindTrace(b *wire.TraceBinding, offset int64) {
 	r.markUnstored()
 	a.Included = offset
 	p.markDirty(a, offset)
-	p.schedule(r, false)
+	p.schedule(r)
 }
 
 // inherit sets the agent of a span without a caller to the agent that its trace belongs to.

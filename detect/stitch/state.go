@@ -1,7 +1,6 @@
 package stitch
 
 import (
-	"container/heap"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,8 +14,8 @@ import (
 // actor and the sightings, version 6 the state attached to the actor, version 8 the standing of
 // actors and runs and the proofs of credentials. The versions between changed the attached state;
 // since version 9 attached state has separate versions. Version 10 added the rows of the check that
-// no line has answered. Since version 11 an actor is a chain of deltas.
-const StateVersion = 11
+// no line has answered. Since version 11 an actor is a chain of deltas. Version 12 added the day on which a run was opened.
+const StateVersion = 12
 
 // Restore decodes an actor and returns the generation that wrote it: from its entry as it was written up to version 10, or
 // from the deltas of its chain that are not void, in the order of their numbers. The actor is not part of the partition until
@@ -35,7 +34,8 @@ func (p *Partition) Restore(values ...[]byte) (a *Actor, generation uint64, err 
 	if err != nil {
 		return nil, 0, err
 	}
-	a = &Actor{SavedThrough: -1, DirtyFrom: -1, words: &p.words, storedBytes: len(values[0])}
+	a = p.emptyActor()
+	a.storedBytes = len(values[0])
 	codeActor(c, a, &generation, p.newRunAttachment, p.newActorAttachment)
 	if c.Err == nil && c.Rest() != 0 {
 		c.Err = fmt.Errorf("%w: bytes after the last run", wire.ErrMalformed)
@@ -64,13 +64,14 @@ func (p *Partition) Adopt(a *Actor) {
 		if r.State == schema.RunOpen {
 			p.countRun(r, 1)
 		}
-		r.dueAt = r.nextDue(&p.limits)
-		heap.Push(&p.due, r)
+		p.enqueue(r)
 		p.checkRows.adopt(r)
 		if r.Calls > 0 && r.Emitted < r.version() {
 			p.markChanged(r)
 		}
-		r.markUnstored() // under this owner
+		if r.frozen != "" {
+			p.pack(r)
+		}
 	}
 }
 
@@ -117,7 +118,7 @@ func codeActor(c *wire.Coder, a *Actor, generation *uint64, attach, attachTo fun
 		if c.Encoding {
 			r = runs[i]
 		} else {
-			r = &Run{actor: a, dueSlot: -1}
+			r = a.newRun()
 		}
 		codeRun(c, r)
 		codeAttachment(c, r, attach)
@@ -136,7 +137,7 @@ func codeActor(c *wire.Coder, a *Actor, generation *uint64, attach, attachTo fun
 			}
 			a.standing = max(a.standing, r.standing)
 			r.Actor = a.Key
-			a.insert(r)
+			a.addRun(r)
 		}
 	}
 }
@@ -200,11 +201,14 @@ func codeRun(c *wire.Coder, r *Run) {
 			c.Refuse("a standing that does not exist")
 		}
 	}
+	if c.Version >= 12 {
+		wire.Num(c, &r.OpenedDay)
+	}
 }
 
 // ownStrings replaces the run's strings, which alias a stored entry.
 func (r *Run) ownStrings() {
-	w := r.actor.words
+	w := &r.actor.part.words
 	r.bind = w.key(r.bind)
 	for _, s := range [...]*string{&r.Tenant, &r.AgentID, &r.AgentName, &r.AgentVersion, &r.AgentSource, &r.AgentAsserted, &r.CredentialID,
 		&r.PrincipalID, &r.PrincipalSource} {

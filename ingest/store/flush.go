@@ -74,9 +74,8 @@ func (s *Store) insert(ctx context.Context, table string, blocks []block) error 
 	for i, b := range blocks {
 		native[i] = b.native
 	}
-	what := "insert into " + table
 	divide := func(err error) bool { return len(blocks) > 1 && clickhouse.IsTooLarge(err) }
-	err := s.retryUnless(ctx, journalClient, what, divide, func(ctx context.Context) error { return s.db.InsertNative(ctx, table, native...) })
+	err := s.insertNative(ctx, divide, table, native...)
 	switch {
 	case clickhouse.IsBadData(err):
 		return s.insertOneByOne(ctx, table, blocks)
@@ -97,10 +96,27 @@ func (s *Store) insert(ctx context.Context, table string, blocks []block) error 
 	return nil
 }
 
+// insertNative inserts blocks into a table. It first makes a table of schema version 4 that does not exist: the journal may hold rows that
+// were written before an upgrade, or that belong to a run which version 4 opened. An error for which giveUp returns true is returned at
+// once.
+func (s *Store) insertNative(ctx context.Context, giveUp func(error) bool, table string, native ...[]byte) error {
+	insert := func(ctx context.Context) error { return s.db.InsertNative(ctx, table, native...) }
+	err := s.retryUnless(ctx, journalClient, "insert into "+table, giveUp, insert)
+	if s.o.MakeTable == nil || !clickhouse.IsLegacy(table) || !clickhouse.IsNotMigrated(err) {
+		return err
+	}
+	s.log.Info("making a table of schema version 4, for rows of the journal that belong to it", "table", table)
+	err = s.retry(ctx, journalClient, "make table "+table, func(ctx context.Context) error { return s.o.MakeTable(ctx, table) })
+	if err != nil {
+		return err
+	}
+	return s.retryUnless(ctx, journalClient, "insert into "+table, giveUp, insert)
+}
+
 // insertOneByOne inserts the blocks of a batch one by one and sends those that ClickHouse cannot read to the dead letters.
 func (s *Store) insertOneByOne(ctx context.Context, table string, blocks []block) error {
 	for _, b := range blocks {
-		err := s.retry(ctx, journalClient, "insert into "+table, func(ctx context.Context) error { return s.db.InsertNative(ctx, table, b.native) })
+		err := s.insertNative(ctx, never, table, b.native)
 		switch {
 		case clickhouse.IsBadData(err):
 			s.m.skipped.WithLabelValues(skippedBlock).Inc()

@@ -30,6 +30,8 @@ type Options struct {
 	Drain time.Duration
 	// DeadLetters receives journal records that cannot be stored. If it is nil, they are only counted.
 	DeadLetters DeadLetterSink
+	// MakeTable makes a table of schema version 4 that does not exist. nil: such a table is an error.
+	MakeTable func(ctx context.Context, table string) error
 	// Stage is called between two durable writes with a name of the step. Tests use it.
 	Stage func(stage string)
 	Now   func() time.Time

@@ -19,6 +19,9 @@ func (s *Store) addRecord(ctx context.Context, client *kgo.Client, r *kgo.Record
 		return nil
 	}
 	j, err := wire.DecodeJournal(r.Value)
+	if err == nil {
+		err = unknownTable(&j)
+	}
 	switch {
 	case errors.Is(err, wire.ErrNewerVersion):
 		s.refuse(client, r, err)
@@ -43,6 +46,16 @@ func (s *Store) addRecord(ctx context.Context, client *kgo.Client, r *kgo.Record
 	s.cur.add(r, &j)
 	if j.To >= 0 {
 		s.stored[k] = j.To
+	}
+	return nil
+}
+
+// unknownTable returns an error that wraps wire.ErrNewerVersion if a record has rows for a table that this binary does not know.
+func unknownTable(j *wire.Journal) error {
+	for i := range j.Sections {
+		if t := j.Sections[i].Table; !clickhouse.IsKnown(t) {
+			return fmt.Errorf("it has rows for table %q, which is not known: %w", t, wire.ErrNewerVersion)
+		}
 	}
 	return nil
 }

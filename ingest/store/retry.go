@@ -16,8 +16,11 @@ const attemptTimeout = 2 * time.Minute
 // retry calls do until it succeeds, ctx ends, or the error is permanent. reader is the name of the client whose records are stored, what
 // describes the operation; both appear in errors and logs.
 func (s *Store) retry(ctx context.Context, reader, what string, do func(context.Context) error) error {
-	return s.retryUnless(ctx, reader, what, func(error) bool { return false }, do)
+	return s.retryUnless(ctx, reader, what, never, do)
 }
+
+// never is the condition of retry: no error that may pass is returned.
+func never(error) bool { return false }
 
 // retryUnless is retry, except that an error for which giveUp returns true is returned at once.
 func (s *Store) retryUnless(ctx context.Context, reader, what string, giveUp func(error) bool, do func(context.Context) error) error {

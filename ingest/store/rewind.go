@@ -18,7 +18,8 @@ func OriginOf(table string) (o Origin, ok bool) {
 	switch table {
 	case "dead_letters_store":
 		return Origin{wire.DeadLettersTopic, wire.StoreDeadGroup}, true
-	case "calls_store", "runs_store", "touches_store", "trace_calls", "stitching_store", "scores_store":
+	case "calls_v5", "runs_v5", "touches_v5", "postings", "call_ids", "minutes", "hours", "stitching_v5", "scores_store",
+		"calls_store", "runs_store", "touches_store", "trace_calls", "stitching_store":
 		return Origin{wire.JournalTopic, wire.StoreGroup}, true
 	case "baselines_store":
 		return Origin{}, false

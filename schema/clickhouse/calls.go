@@ -16,9 +16,9 @@ func callsColumns() []column[call] {
 	return slices.Insert(legacyCallsColumns(), 1, actor)
 }
 
-// legacyCallsColumns returns the columns of calls_store, in which calls were written up to version 4. The calls view computes the values that can
-// be derived: record and call keys, route_key, the operation of a plain HTTP call, the result
-// digest of an outcome.
+// legacyCallsColumns returns the columns of calls_store, in which calls were written up to version 4. The calls view
+// computes the values that can be derived: record and call keys, route_key, the operation of a plain HTTP call, the
+// result digest of an outcome.
 func legacyCallsColumns() []column[call] {
 	return []column[call]{
 		// Sorting key: identity of the call within its run.

@@ -40,9 +40,17 @@ type Target struct {
 	Cluster string
 }
 
-// steps returns the steps of the schema for a target, in order. keeps are the tables of schema version 4 that the database
-// still has: only these have steps, and the views read them, too.
-func steps(t Target, keeps map[string]bool) ([]Migration, error) {
+// rendering has the methods that the templates call.
+type rendering struct {
+	Target
+	keeps     map[string]bool // tables of schema version 4 that the database has
+	retention Retention
+	since     string // day before which no row's retention begins
+}
+
+// steps returns the steps of the schema, in order. Of the tables of schema version 4 only those have steps that the
+// database keeps; the views read these, too.
+func (r rendering) steps() ([]Migration, error) {
 	entries, err := sqlFiles.ReadDir("sql")
 	if err != nil {
 		return nil, err
@@ -53,11 +61,11 @@ func steps(t Target, keeps map[string]bool) ([]Migration, error) {
 		if err != nil {
 			return nil, err
 		}
-		s, err := renderStep(t, keeps, e.Name(), string(body))
+		s, err := r.step(e.Name(), string(body))
 		if err != nil {
 			return nil, fmt.Errorf("sql/%s: %w", e.Name(), err)
 		}
-		if legacyTables[s.Name] && !keeps[s.Name] {
+		if legacyTables[s.Name] && !r.keeps[s.Name] {
 			continue
 		}
 		out = append(out, s)
@@ -68,7 +76,7 @@ func steps(t Target, keeps map[string]bool) ([]Migration, error) {
 
 var stepName = regexp.MustCompile(`^(\d{3})_([a-z0-9_]+)\.sql$`)
 
-func renderStep(t Target, keeps map[string]bool, file, body string) (Migration, error) {
+func (r rendering) step(file, body string) (Migration, error) {
 	m := stepName.FindStringSubmatch(file)
 	if m == nil {
 		return Migration{}, fmt.Errorf("name is not NNN_object.sql")
@@ -80,22 +88,16 @@ func renderStep(t Target, keeps map[string]bool, file, body string) (Migration, 
 		return s, err
 	}
 	var b strings.Builder
-	if err := tpl.Execute(&b, rendering{Target: t, keeps: keeps}); err != nil {
+	if err := tpl.Execute(&b, r); err != nil {
 		return s, err
 	}
 	s.Statements = []string{strings.TrimSpace(b.String())}
-	if t.Cluster != "" && strings.HasPrefix(body, "CREATE TABLE") {
-		s.Statements = append(s.Statements, rendering{Target: t}.distributed(s.Name))
+	if r.Cluster != "" && strings.HasPrefix(body, "CREATE TABLE") {
+		s.Statements = append(s.Statements, r.distributed(s.Name))
 	}
 	sum := sha256.Sum256([]byte(strings.Join(s.Statements, ";\n")))
 	s.Sum = hex.EncodeToString(sum[:8])
 	return s, nil
-}
-
-// rendering has the methods that the templates call.
-type rendering struct {
-	Target
-	keeps map[string]bool
 }
 
 // Keeps reports whether the database has a table of schema version 4.
@@ -107,6 +109,9 @@ func (r rendering) Name(object string) string { return quote(r.Database) + "." +
 // View returns the name under which a view is created.
 func (r rendering) View(object string) string { return r.Name(object) + r.onCluster() }
 
+// localSuffix ends the name of the part of a table on a shard of a cluster.
+const localSuffix = "_local"
+
 // Table returns the name under which a table is created: in a cluster, that of the part on
 // each shard.
 func (r rendering) Table(object string) string { return r.Name(r.local(object)) + r.onCluster() }
@@ -115,7 +120,7 @@ func (r rendering) local(object string) string {
 	if r.Cluster == "" {
 		return object
 	}
-	return object + "_local"
+	return object + localSuffix
 }
 
 func (r rendering) onCluster() string {
@@ -149,6 +154,20 @@ func (r rendering) Columns(object string) (string, error) {
 		lines[i] = "    " + definition(s)
 	}
 	return strings.Join(lines, ",\n"), nil
+}
+
+// Names returns the names of the columns of a table, in order: columns of both sides of a UNION are matched by
+// their place, which a table that older versions made and changed may have otherwise.
+func (r rendering) Names(object string) (string, error) {
+	t, err := tableNamed(object)
+	if err != nil {
+		return "", err
+	}
+	names := make([]string, len(t.Columns))
+	for i, s := range t.Columns {
+		names[i] = s.Name
+	}
+	return strings.Join(names, ", "), nil
 }
 
 func (r rendering) distributed(object string) string {

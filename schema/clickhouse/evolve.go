@@ -15,8 +15,9 @@ func (l *liveSchema) withColumns(todo, all []Migration, t Target) ([]Migration, 
 	var alter []Migration
 	for _, tb := range Tables() {
 		live := l.columns[tb.Name]
-		if live == nil {
-			continue
+		n := slices.IndexFunc(all, func(s Migration) bool { return s.Name == tb.Name })
+		if live == nil || n < 0 {
+			continue // n < 0: it is dropped
 		}
 		r := rendering{Target: t}
 		for i, s := range tb.Columns {
@@ -36,7 +37,6 @@ func (l *liveSchema) withColumns(todo, all []Migration, t Target) ([]Migration, 
 					"the change needs a step of its own in schema/clickhouse/sql",
 					t.Database, tb.Name, s.Name, have, s.Type)
 			}
-			n := slices.IndexFunc(all, func(s Migration) bool { return s.Name == tb.Name })
 			st := Migration{Number: all[n].Number, Name: tb.Name + "." + s.Name, Why: why}
 			st.Statements = append(st.Statements, "ALTER TABLE "+r.Table(tb.Name)+" "+change)
 			if t.Cluster != "" {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Version is the version of the schema. It grows with every released change of sql/ or of a
@@ -19,6 +20,11 @@ var ErrNewerSchema = errors.New("the database was migrated by a newer version of
 type MigrateOptions struct {
 	Target
 	Plan bool // only return the steps
+	// Retention is for how long rows are kept. nil: it does not change, and tables that are made keep rows for ever.
+	Retention *Retention
+	// Make is a table of schema version 4 that rows have arrived for; empty: none. It is made if it does not exist.
+	Make string
+	Now  time.Time // zero: the time of the server
 }
 
 // Migrate changes the live schema to that of this binary and returns the steps that it
@@ -29,18 +35,7 @@ func Migrate(ctx context.Context, c *Conn, o MigrateOptions) ([]Migration, error
 	if o.Database == "" {
 		o.Database = c.Database()
 	}
-	live, err := look(ctx, c, o.Target)
-	if err != nil {
-		return nil, err
-	}
-	if live.version > Version {
-		return nil, fmt.Errorf("database %s has schema version %d, this binary knows %d: %w", o.Database, live.version, Version, ErrNewerSchema)
-	}
-	all, err := steps(o.Target, live.kept())
-	if err != nil {
-		return nil, err
-	}
-	todo, err := live.missing(all, o.Target)
+	todo, err := plan(ctx, c, o)
 	if err != nil || o.Plan || len(todo) == 0 {
 		return todo, err
 	}
@@ -55,6 +50,43 @@ func Migrate(ctx context.Context, c *Conn, o MigrateOptions) ([]Migration, error
 		}
 	}
 	return todo, nil
+}
+
+// plan returns the steps from the live schema to that of this binary.
+func plan(ctx context.Context, c *Conn, o MigrateOptions) ([]Migration, error) {
+	live, err := look(ctx, c, o.Target)
+	if err != nil {
+		return nil, err
+	}
+	if live.version > Version {
+		return nil, fmt.Errorf("database %s has schema version %d, this binary knows %d: %w", o.Database, live.version, Version, ErrNewerSchema)
+	}
+	r := rendering{Target: o.Target, keeps: live.kept(), since: live.since}
+	if o.Retention != nil {
+		r.retention = *o.Retention
+	}
+	if o.Now.IsZero() {
+		o.Now = live.now
+	}
+	if r.since == "" {
+		r.since = dayOf(o.Now)
+	}
+	if legacyTables[o.Make] {
+		r.keeps[o.Make] = true
+	}
+	drops, err := live.withoutLegacy(ctx, c, o, &r)
+	if err != nil {
+		return nil, err
+	}
+	all, err := r.steps()
+	if err != nil {
+		return nil, err
+	}
+	todo, err := live.missing(all, o.Target)
+	if err != nil {
+		return nil, err
+	}
+	return append(live.withRetention(todo, all, o, r.since), drops...), nil
 }
 
 func apply(ctx context.Context, c *Conn, t Target, s Migration) error {
@@ -94,13 +126,27 @@ ORDER BY (number, applied_at)`
 
 // liveSchema is the schema that the database has at present.
 type liveSchema struct {
+	now     time.Time // time of the server
 	version int
 	sums    map[string]string            // hash of the last executed step of an object
+	whys    map[string]string            // reason of that step
 	columns map[string]map[string]string // table or view → column → type
+	days    map[string]int               // table → days for which it keeps rows; 0: for ever
+	since   string                       // day of the first step of version 5; empty: there was none
+	made    time.Time                    // time of the last step that changed which tables of version 4 there are
 }
 
 func look(ctx context.Context, c *Conn, t Target) (*liveSchema, error) {
-	l := &liveSchema{sums: map[string]string{}, columns: map[string]map[string]string{}}
+	l := &liveSchema{sums: map[string]string{}, whys: map[string]string{}, columns: map[string]map[string]string{}, days: map[string]int{}}
+	now, err := c.QueryText(ctx, "SELECT toUnixTimestamp(now())")
+	if err != nil {
+		return nil, fmt.Errorf("look at database %s: %w", t.Database, err)
+	}
+	seconds, err := strconv.ParseInt(strings.TrimSpace(now), 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("look at database %s: time of the server: %w", t.Database, err)
+	}
+	l.now = time.Unix(seconds, 0)
 	rows, err := ask(ctx, c, "SELECT table, name, type FROM system.columns WHERE database = "+literal(t.Database))
 	if err != nil {
 		return nil, fmt.Errorf("look at database %s: %w", t.Database, err)
@@ -111,33 +157,58 @@ func look(ctx context.Context, c *Conn, t Target) (*liveSchema, error) {
 		}
 		l.columns[r[0]][r[1]] = r[2]
 	}
+	rows, err = ask(ctx, c, `SELECT name, toUInt32(extract(engine_full, ' TTL .*toIntervalDay\\((\\d+)\\)')) FROM system.tables
+WHERE database = `+literal(t.Database)+" AND engine_full LIKE '% TTL %toIntervalDay(%'")
+	if err != nil {
+		return nil, fmt.Errorf("look at database %s: %w", t.Database, err)
+	}
+	for _, r := range rows {
+		name := r[0]
+		if t.Cluster != "" {
+			name = strings.TrimSuffix(name, localSuffix)
+		}
+		l.days[name], _ = strconv.Atoi(r[1])
+	}
 	if l.columns["migrations"] == nil {
 		return l, nil
 	}
-	rows, err = ask(ctx, c, "SELECT name, argMax(sum, applied_at), max(version) FROM "+rendering{Target: t}.Name("migrations")+" GROUP BY name")
-	if err != nil {
-		return nil, fmt.Errorf("read %s.migrations: %w", t.Database, err)
-	}
-	for _, r := range rows {
-		l.sums[r[0]] = r[1]
-		v, err := strconv.Atoi(r[2])
-		if err != nil {
-			return nil, fmt.Errorf("read %s.migrations: version %q", t.Database, r[2])
-		}
-		l.version = max(l.version, v)
-	}
-	return l, nil
+	return l, l.readRecord(ctx, c, t)
 }
 
-// kept returns the tables of schema version 4 that the database has.
-func (l *liveSchema) kept() map[string]bool {
-	out := map[string]bool{}
-	for name := range legacyTables {
-		if l.columns[name] != nil {
-			out[name] = true
+// readRecord reads the steps that earlier migrations executed.
+func (l *liveSchema) readRecord(ctx context.Context, c *Conn, t Target) error {
+	rows, err := ask(ctx, c, `SELECT name, argMax(sum, applied_at), max(version), argMax(why, applied_at), toUnixTimestamp(max(applied_at)),
+toDate(minIf(applied_at, version >= 5)), countIf(version >= 5) FROM `+rendering{Target: t}.Name("migrations")+" GROUP BY name")
+	if err != nil {
+		return fmt.Errorf("read %s.migrations: %w", t.Database, err)
+	}
+	for _, r := range rows {
+		if len(r) != 7 {
+			return fmt.Errorf("read %s.migrations: %q", t.Database, r)
+		}
+		name := r[0]
+		l.sums[name], l.whys[name] = r[1], r[3]
+		v, err := strconv.Atoi(r[2])
+		at, err2 := strconv.ParseInt(r[4], 10, 64)
+		if err != nil || err2 != nil {
+			return fmt.Errorf("read %s.migrations: version %q, time %q", t.Database, r[2], r[4])
+		}
+		l.version = max(l.version, v)
+		if r[6] != "0" && (l.since == "" || r[5] < l.since) {
+			l.since = r[5]
+		}
+		if legacyTables[name] || name == CallsTable.name {
+			l.made = later(l.made, time.Unix(at, 0))
 		}
 	}
-	return out
+	return nil
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 func ask(ctx context.Context, c *Conn, sql string) ([][]string, error) {
@@ -161,10 +232,10 @@ func (l *liveSchema) missing(all []Migration, t Target) ([]Migration, error) {
 	for _, s := range all {
 		sum, taken := l.sums[s.Name]
 		switch {
-		case l.columns[s.Name] == nil && taken:
-			s.Why = missingStep
-		case !taken:
+		case !taken, l.columns[s.Name] == nil && l.whys[s.Name] == expiredStep:
 			s.Why = "new"
+		case l.columns[s.Name] == nil:
+			s.Why = missingStep
 		case s.Replaces && sum != s.Sum:
 			s.Why = "changed"
 		default:

@@ -2,6 +2,7 @@ package clickhouse
 
 import (
 	"fmt"
+	"sync"
 
 	"flyball/schema"
 )
@@ -103,15 +104,24 @@ func (t *Table[T]) spec() TableSpec {
 	return s
 }
 
-func tableNamed(name string) (TableSpec, error) {
-	for _, t := range Tables() {
-		if t.Name == name {
-			return t, nil
-		}
-	}
-	return TableSpec{}, fmt.Errorf("no table %q", name)
+// IsKnown reports whether this version has a table of that name.
+func IsKnown(table string) bool {
+	_, ok := tablesByName()[table]
+	return ok
 }
 
-// legacyTables are the tables that are no longer created.
-var legacyTables = map[string]bool{"calls_store": true, "runs_store": true, "touches_store": true, "trace_calls": true,
-	"stitching_store": true}
+var tablesByName = sync.OnceValue(func() map[string]TableSpec {
+	out := map[string]TableSpec{}
+	for _, t := range Tables() {
+		out[t.Name] = t
+	}
+	return out
+})
+
+func tableNamed(name string) (TableSpec, error) {
+	t, ok := tablesByName()[name]
+	if !ok {
+		return t, fmt.Errorf("no table %q", name)
+	}
+	return t, nil
+}

@@ -2,8 +2,10 @@ package wire
 
 import "flyball/schema"
 
-// JournalVersion is the newest version of a journal record.
-const JournalVersion = 1
+// JournalVersion is the newest version of a journal record. It grows with every table that sections may be for: a
+// store that does not know a table must not read beyond a record with rows for it. Version 2 has the tables of
+// schema version 5; its form is that of version 1.
+const JournalVersion = 2
 
 // Journal is one record of flyball.journal: column blocks for ClickHouse, for the calls at the
 // offsets From to To of one partition of flyball.calls.

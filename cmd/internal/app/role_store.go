@@ -24,6 +24,12 @@ func (p *process) startStore() error {
 	}
 	p.closers = append(p.closers, unreadable.Close)
 	o.DeadLetters = store.KafkaSink{Out: unreadable}
+	o.MakeTable = func(ctx context.Context, table string) error {
+		migration := p.migration()
+		migration.Make = table
+		_, err := clickhouse.Migrate(ctx, p.database, migration)
+		return err
+	}
 	s, err := store.New(o, p.kafka, p.database, p.log, p.metrics)
 	if err != nil {
 		return err
@@ -37,22 +43,31 @@ func (p *process) startStore() error {
 	return nil
 }
 
+// migration returns what the schema is migrated to.
+func (p *process) migration() clickhouse.MigrateOptions {
+	c := p.config.ClickHouse
+	days := c.Retention.Days()
+	return clickhouse.MigrateOptions{Target: clickhouse.Target{Database: c.Database, Cluster: c.Cluster}, Retention: &days}
+}
+
 // migrate migrates ClickHouse's schema to that of this binary. It retries while ClickHouse is
 // not reachable; no other role waits for it.
 func (p *process) migrate(ctx context.Context) error {
-	target := clickhouse.Target{Database: p.config.ClickHouse.Database, Cluster: p.config.ClickHouse.Cluster}
+	migration := p.migration()
 	log := p.log.With("component", "store")
 	attempts := kafka.Backoff{First: 200 * time.Millisecond, Max: 5 * time.Second, Timeout: time.Minute}
 	return kafka.Retry(ctx, attempts, func(ctx context.Context) error {
-		if err := p.repair(ctx, target); err != nil {
+		if err := p.repair(ctx, migration.Target); err != nil {
 			return err
 		}
-		steps, err := clickhouse.Migrate(ctx, p.database, clickhouse.MigrateOptions{Target: target})
+		steps, err := clickhouse.Migrate(ctx, p.database, migration)
 		switch {
 		case clickhouse.IsPermanent(err):
 			return kafka.Permanent(err)
 		case err == nil && len(steps) > 0:
 			log.Info("schema migrated", "steps", len(steps))
+			log.Info("retention: "+migration.Retention.String()+" (clickhouse.retention), counted at the earliest from the day on which the "+
+				"database got this schema", "calls_days", migration.Retention.Calls, "runs_days", migration.Retention.Runs)
 		}
 		return err
 	}, func(err error, wait time.Duration) {

@@ -87,6 +87,8 @@ type ClickHouse struct {
 	PasswordFile string `yaml:"password_file" path:"file"`
 	TLS          TLS    `yaml:"tls"`
 	Cluster      string `yaml:"cluster"`
+	// Retention is for how long rows are kept; a change applies at the next start of the role store.
+	Retention Retention `yaml:"retention"`
 }
 
 // Control configures the listener for operators and tools.
@@ -233,7 +235,7 @@ func Default() Config {
 			{Topic: "otlp_spans", Format: "otlp_proto", Signal: "traces"},
 			{Topic: "otlp_logs", Format: "otlp_proto", Signal: "logs"},
 		}},
-		ClickHouse: ClickHouse{Listen: "127.0.0.1:8123", Database: "flyball"},
+		ClickHouse: ClickHouse{Listen: "127.0.0.1:8123", Database: "flyball", Retention: defaultRetention()},
 		Control:    defaultControl(),
 		Check:      Check{Listen: "127.0.0.1:7172", GRPC: "127.0.0.1:7173"},
 		Metrics:    Metrics{Listen: "127.0.0.1:7174"},

@@ -87,7 +87,7 @@ func TestEveryValueHasItsVariable(t *testing.T) {
 	var environ []string
 	for name, v := range settings {
 		value := map[reflect.Kind]string{reflect.Bool: "true", reflect.Int: "7", reflect.Float64: "7.5", reflect.Slice: "a,b",
-			reflect.Int64: "7s"}[v.Kind()]
+			reflect.Int64: "7s", reflect.Uint16: "7d"}[v.Kind()]
 		if value == "" {
 			value = "seven"
 		}

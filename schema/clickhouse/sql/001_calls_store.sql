@@ -12,3 +12,5 @@ ENGINE = {{.Engine "ReplacingMergeTree"}}
 PARTITION BY toYYYYMM(start_time)
 PRIMARY KEY (tenant, run_id, start_time)
 ORDER BY (tenant, run_id, start_time, source_topic, source_topic_id, source_partition, source_offset, item)
+{{- with .Storage "calls_store"}}
+{{.}}{{end}}

@@ -4,3 +4,5 @@ CREATE TABLE IF NOT EXISTS {{.Table "runs_store"}} (
 )
 ENGINE = {{.Engine "ReplacingMergeTree" "version"}}
 ORDER BY (tenant, run_id, segment)
+{{- with .Storage "runs_store"}}
+{{.}}{{end}}

@@ -4,3 +4,5 @@ CREATE TABLE IF NOT EXISTS {{.Table "touches_store"}} (
 ENGINE = {{.Engine "AggregatingMergeTree"}}
 PRIMARY KEY (tenant, resource)
 ORDER BY (tenant, resource, run_id, effect)
+{{- with .Storage "touches_store"}}
+{{.}}{{end}}

@@ -3,3 +3,5 @@ CREATE TABLE IF NOT EXISTS {{.Table "decisions_store"}} (
 )
 ENGINE = {{.Engine "ReplacingMergeTree"}}
 ORDER BY (tenant, decision_id)
+{{- with .Storage "decisions_store"}}
+{{.}}{{end}}

@@ -1,9 +1,12 @@
 CREATE TABLE IF NOT EXISTS {{.Table "calls_v5"}} (
 {{.Columns "calls_v5"}},
     INDEX ix_run run_id TYPE bloom_filter(0.01) GRANULARITY 1,
-    INDEX ix_start start_time TYPE minmax GRANULARITY 1
+    INDEX ix_start start_time TYPE minmax GRANULARITY 1,
+    INDEX ix_record calls_offset TYPE minmax GRANULARITY 1
 )
 ENGINE = {{.Engine "ReplacingMergeTree"}}
 PARTITION BY toDate(start_time)
 PRIMARY KEY (tenant, actor_hash, run_id, start_time)
 ORDER BY (tenant, actor_hash, run_id, start_time, source_topic, source_topic_id, source_partition, source_offset, item)
+{{- with .Storage "calls_v5"}}
+{{.}}{{end}}

@@ -4,3 +4,5 @@ CREATE TABLE IF NOT EXISTS {{.Table "postings"}} (
 ENGINE = {{.Engine "ReplacingMergeTree"}}
 PARTITION BY toYYYYMM(day)
 ORDER BY (tenant, kind, value, day, actor_hash)
+{{- with .Storage "postings"}}
+{{.}}{{end}}

@@ -4,3 +4,5 @@ CREATE TABLE IF NOT EXISTS {{.Table "call_ids"}} (
 ENGINE = {{.Engine "ReplacingMergeTree"}}
 PARTITION BY day
 ORDER BY (tenant, kind, id, actor_hash)
+{{- with .Storage "call_ids"}}
+{{.}}{{end}}

@@ -4,3 +4,5 @@ CREATE TABLE IF NOT EXISTS {{.Table "minutes"}} (
 ENGINE = {{.Engine "ReplacingMergeTree" "calls"}}
 PARTITION BY toYYYYMM(minute)
 ORDER BY (tenant, minute, calls_partition, segment)
+{{- with .Storage "minutes"}}
+{{.}}{{end}}

@@ -1,6 +1,6 @@
 CREATE OR REPLACE VIEW {{.View "runs"}} AS
 SELECT
-    tenant, run_id,
+    tenant, actor_hash, run_id,
     argMax(s.run_key, s.segment) AS run_key,
     argMax(s.actor, s.segment) AS actor,
     argMax(s.run_rule, s.segment) AS run_rule,
@@ -44,17 +44,15 @@ SELECT
     nullIf(max(s.score), 0) AS score,
     max(s.level) AS level,
     '' AS breaker
-FROM {{if .Keeps "runs_store" -}}
-(
-    SELECT * EXCEPT (actor_hash, opened_day) FROM {{.Name "runs_v5"}} FINAL
-    SETTINGS do_not_merge_across_partitions_select_final = 1, use_skip_indexes_if_final_exact_mode = 0
+FROM (
+    SELECT actor_hash, {{.Names "runs_store"}}
+    FROM {{.Name "runs_v5"}} FINAL
+    SETTINGS do_not_merge_across_partitions_select_final = 1, use_skip_indexes_if_final_exact_mode = 0, optimize_move_to_prewhere_if_final = 1
+{{- if .Keeps "runs_store"}}
     UNION ALL
-    SELECT * FROM {{.Name "runs_store"}} FINAL
+    SELECT toUInt32(xxHash64(actor)) AS actor_hash, {{.Names "runs_store"}}
+    FROM {{.Name "runs_store"}} FINAL
+    SETTINGS optimize_move_to_prewhere_if_final = 1
+{{- end}}
 ) AS s
-{{- else -}}
-{{.Name "runs_v5"}} AS s FINAL
-{{- end}}
-GROUP BY tenant, run_id
-{{- if not (.Keeps "runs_store")}}
-SETTINGS do_not_merge_across_partitions_select_final = 1, use_skip_indexes_if_final_exact_mode = 0
-{{- end}}
+GROUP BY tenant, actor_hash, run_id

@@ -7,6 +7,8 @@ CREATE TABLE IF NOT EXISTS `flyball`.`call_ids_local` ON CLUSTER `prod` (
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
 PARTITION BY day
-ORDER BY (tenant, kind, id, actor_hash);
+ORDER BY (tenant, kind, id, actor_hash)
+TTL greatest(toDate(day), toDate('2026-12-01')) + toIntervalDay(90)
+SETTINGS materialize_ttl_recalculate_only = 1, ttl_only_drop_parts = 1;
 CREATE TABLE IF NOT EXISTS `flyball`.`call_ids` ON CLUSTER `prod` AS `flyball`.`call_ids_local`
 ENGINE = Distributed('prod', 'flyball', 'call_ids_local', sipHash64(id));

@@ -33,4 +33,4 @@ SELECT
     counted,
     CAST(outcome = 'denied' AND denied_by IN ('flyball', 'ext_authz') AS Bool) AS denied_by_flyball
 FROM `flyball`.`calls_v5` FINAL
-SETTINGS do_not_merge_across_partitions_select_final = 1, use_skip_indexes_if_final_exact_mode = 0;
+SETTINGS do_not_merge_across_partitions_select_final = 1, use_skip_indexes_if_final_exact_mode = 0, optimize_move_to_prewhere_if_final = 1;

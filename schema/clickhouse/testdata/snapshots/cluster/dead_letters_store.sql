@@ -12,6 +12,8 @@ CREATE TABLE IF NOT EXISTS `flyball`.`dead_letters_store_local` ON CLUSTER `prod
     `size` UInt64 CODEC(T64, ZSTD(1))
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
-ORDER BY (at, dead_partition, dead_offset);
+ORDER BY (at, dead_partition, dead_offset)
+TTL greatest(toDate(at), toDate('2026-12-01')) + toIntervalDay(400)
+SETTINGS materialize_ttl_recalculate_only = 1, merge_with_ttl_timeout = 86400;
 CREATE TABLE IF NOT EXISTS `flyball`.`dead_letters_store` ON CLUSTER `prod` AS `flyball`.`dead_letters_store_local`
 ENGINE = Distributed('prod', 'flyball', 'dead_letters_store_local', sipHash64(dead_offset));

@@ -17,6 +17,8 @@ CREATE TABLE IF NOT EXISTS `flyball`.`decisions_store_local` ON CLUSTER `prod` (
     `agent_id` String CODEC(ZSTD(1))
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
-ORDER BY (tenant, decision_id);
+ORDER BY (tenant, decision_id)
+TTL greatest(toDate(at), toDate('2026-12-01')) + toIntervalDay(400)
+SETTINGS materialize_ttl_recalculate_only = 1, merge_with_ttl_timeout = 86400;
 CREATE TABLE IF NOT EXISTS `flyball`.`decisions_store` ON CLUSTER `prod` AS `flyball`.`decisions_store_local`
 ENGINE = Distributed('prod', 'flyball', 'decisions_store_local', sipHash64(decision_id));

@@ -26,6 +26,8 @@ CREATE TABLE IF NOT EXISTS `flyball`.`findings_store_local` ON CLUSTER `prod` (
     `acquaintance` LowCardinality(String) CODEC(ZSTD(1))
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version)
-ORDER BY (tenant, finding_id);
+ORDER BY (tenant, finding_id)
+TTL greatest(toDate(updated_at), toDate('2026-12-01')) + toIntervalDay(400)
+SETTINGS materialize_ttl_recalculate_only = 1, merge_with_ttl_timeout = 86400;
 CREATE TABLE IF NOT EXISTS `flyball`.`findings_store` ON CLUSTER `prod` AS `flyball`.`findings_store_local`
 ENGINE = Distributed('prod', 'flyball', 'findings_store_local', sipHash64(finding_id));

@@ -27,6 +27,8 @@ CREATE TABLE IF NOT EXISTS `flyball`.`hours_local` ON CLUSTER `prod` (
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', calls)
 PARTITION BY toYYYYMM(hour)
-ORDER BY (tenant, agent_id, hour, actor_hash, calls_partition, segment);
+ORDER BY (tenant, agent_id, hour, actor_hash, calls_partition, segment)
+TTL greatest(toDate(hour), toDate('2026-12-01')) + toIntervalDay(400)
+SETTINGS materialize_ttl_recalculate_only = 1, ttl_only_drop_parts = 1;
 CREATE TABLE IF NOT EXISTS `flyball`.`hours` ON CLUSTER `prod` AS `flyball`.`hours_local`
 ENGINE = Distributed('prod', 'flyball', 'hours_local', sipHash64(agent_id));

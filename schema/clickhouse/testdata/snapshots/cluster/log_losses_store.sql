@@ -12,6 +12,8 @@ CREATE TABLE IF NOT EXISTS `flyball`.`log_losses_store_local` ON CLUSTER `prod` 
     `component` LowCardinality(String) CODEC(ZSTD(1))
 )
 ENGINE = ReplicatedReplacingMergeTree(noticed_at)('/clickhouse/tables/{uuid}/{shard}', '{replica}')
-ORDER BY (topic, partition, component, epoch, from_offset, kind);
+ORDER BY (topic, partition, component, epoch, from_offset, kind)
+TTL greatest(toDate(noticed_at), toDate('2026-12-01')) + toIntervalDay(400)
+SETTINGS materialize_ttl_recalculate_only = 1, merge_with_ttl_timeout = 86400;
 CREATE TABLE IF NOT EXISTS `flyball`.`log_losses_store` ON CLUSTER `prod` AS `flyball`.`log_losses_store_local`
 ENGINE = Distributed('prod', 'flyball', 'log_losses_store_local', sipHash64(topic));

@@ -24,6 +24,8 @@ CREATE TABLE IF NOT EXISTS `flyball`.`minutes_local` ON CLUSTER `prod` (
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', calls)
 PARTITION BY toYYYYMM(minute)
-ORDER BY (tenant, minute, calls_partition, segment);
+ORDER BY (tenant, minute, calls_partition, segment)
+TTL greatest(toDate(minute), toDate('2026-12-01')) + toIntervalDay(400)
+SETTINGS materialize_ttl_recalculate_only = 1, ttl_only_drop_parts = 1;
 CREATE TABLE IF NOT EXISTS `flyball`.`minutes` ON CLUSTER `prod` AS `flyball`.`minutes_local`
 ENGINE = Distributed('prod', 'flyball', 'minutes_local', calls_partition);

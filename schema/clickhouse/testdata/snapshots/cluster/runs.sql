@@ -1,6 +1,6 @@
 CREATE OR REPLACE VIEW `flyball`.`runs` ON CLUSTER `prod` AS
 SELECT
-    tenant, run_id,
+    tenant, actor_hash, run_id,
     argMax(s.run_key, s.segment) AS run_key,
     argMax(s.actor, s.segment) AS actor,
     argMax(s.run_rule, s.segment) AS run_rule,
@@ -44,6 +44,9 @@ SELECT
     nullIf(max(s.score), 0) AS score,
     max(s.level) AS level,
     '' AS breaker
-FROM `flyball`.`runs_v5` AS s FINAL
-GROUP BY tenant, run_id
-SETTINGS do_not_merge_across_partitions_select_final = 1, use_skip_indexes_if_final_exact_mode = 0;
+FROM (
+    SELECT actor_hash, tenant, run_id, segment, version, calls_partition, run_key, actor, run_rule, run_confidence, state, agent_id, agent_name, agent_version, agent_source, agent_trust, agent_asserted, credential_id, credential_kind, principal_id, principal_kind, principal_source, principal_trust, caller_kind, task_id, task_trust, conversation_id, parent_run_id, trace_id, started_at, last_at, calls, errors, denied, irreversible, unsafe, bytes_out, tokens_in, tokens_out, distinct_routes, distinct_resources, late_calls, overflow_keys, sampled_calls, score, level
+    FROM `flyball`.`runs_v5` FINAL
+    SETTINGS do_not_merge_across_partitions_select_final = 1, use_skip_indexes_if_final_exact_mode = 0, optimize_move_to_prewhere_if_final = 1
+) AS s
+GROUP BY tenant, actor_hash, run_id;

@@ -16,6 +16,8 @@ CREATE TABLE IF NOT EXISTS `flyball`.`scores_store_local` ON CLUSTER `prod` (
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
 PARTITION BY toYYYYMM(at)
-ORDER BY (tenant, run_id, at, calls_partition, calls_offset, item);
+ORDER BY (tenant, run_id, at, calls_partition, calls_offset, item)
+TTL greatest(toDate(at), toDate('2026-12-01')) + toIntervalDay(400)
+SETTINGS materialize_ttl_recalculate_only = 1, ttl_only_drop_parts = 1;
 CREATE TABLE IF NOT EXISTS `flyball`.`scores_store` ON CLUSTER `prod` AS `flyball`.`scores_store_local`
 ENGINE = Distributed('prod', 'flyball', 'scores_store_local', sipHash64(run_id));

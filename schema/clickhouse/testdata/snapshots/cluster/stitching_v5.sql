@@ -10,6 +10,8 @@ CREATE TABLE IF NOT EXISTS `flyball`.`stitching_v5_local` ON CLUSTER `prod` (
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', calls)
 PARTITION BY toYYYYMM(hour)
-ORDER BY (tenant, hour, producer, format, run_rule, calls_partition, segment);
+ORDER BY (tenant, hour, producer, format, run_rule, calls_partition, segment)
+TTL greatest(toDate(hour), toDate('2026-12-01')) + toIntervalDay(400)
+SETTINGS materialize_ttl_recalculate_only = 1, ttl_only_drop_parts = 1;
 CREATE TABLE IF NOT EXISTS `flyball`.`stitching_v5` ON CLUSTER `prod` AS `flyball`.`stitching_v5_local`
 ENGINE = Distributed('prod', 'flyball', 'stitching_v5_local', sipHash64(producer));

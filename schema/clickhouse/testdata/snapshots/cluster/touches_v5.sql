@@ -11,6 +11,8 @@ CREATE TABLE IF NOT EXISTS `flyball`.`touches_v5_local` ON CLUSTER `prod` (
 ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
 PARTITION BY toYYYYMM(first_at)
 PRIMARY KEY (tenant, resource)
-ORDER BY (tenant, resource, actor_hash, run_id, effect);
+ORDER BY (tenant, resource, actor_hash, run_id, effect)
+TTL greatest(toDate(last_at), toDate('2026-12-01')) + toIntervalDay(90)
+SETTINGS materialize_ttl_recalculate_only = 1, ttl_only_drop_parts = 1;
 CREATE TABLE IF NOT EXISTS `flyball`.`touches_v5` ON CLUSTER `prod` AS `flyball`.`touches_v5_local`
 ENGINE = Distributed('prod', 'flyball', 'touches_v5_local', sipHash64(resource));

@@ -7,4 +7,6 @@ CREATE TABLE IF NOT EXISTS `flyball`.`call_ids` (
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY day
-ORDER BY (tenant, kind, id, actor_hash);
+ORDER BY (tenant, kind, id, actor_hash)
+TTL greatest(toDate(day), toDate('2026-12-01')) + toIntervalDay(90)
+SETTINGS materialize_ttl_recalculate_only = 1, ttl_only_drop_parts = 1;

@@ -100,9 +100,12 @@ CREATE TABLE IF NOT EXISTS `flyball`.`calls_v5` (
     `attrs` Map(LowCardinality(String), String) CODEC(ZSTD(3)),
     `counted` Bool DEFAULT (observer_kind != 'gate' AND attrs['observation_of'] = '') CODEC(ZSTD(1)),
     INDEX ix_run run_id TYPE bloom_filter(0.01) GRANULARITY 1,
-    INDEX ix_start start_time TYPE minmax GRANULARITY 1
+    INDEX ix_start start_time TYPE minmax GRANULARITY 1,
+    INDEX ix_record calls_offset TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toDate(start_time)
 PRIMARY KEY (tenant, actor_hash, run_id, start_time)
-ORDER BY (tenant, actor_hash, run_id, start_time, source_topic, source_topic_id, source_partition, source_offset, item);
+ORDER BY (tenant, actor_hash, run_id, start_time, source_topic, source_topic_id, source_partition, source_offset, item)
+TTL greatest(toDate(start_time), toDate('2026-12-01')) + toIntervalDay(90)
+SETTINGS min_bytes_for_wide_part = 268435456, materialize_ttl_recalculate_only = 1, ttl_only_drop_parts = 1;

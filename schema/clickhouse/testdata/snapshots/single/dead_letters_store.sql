@@ -12,4 +12,6 @@ CREATE TABLE IF NOT EXISTS `flyball`.`dead_letters_store` (
     `size` UInt64 CODEC(T64, ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (at, dead_partition, dead_offset);
+ORDER BY (at, dead_partition, dead_offset)
+TTL greatest(toDate(at), toDate('2026-12-01')) + toIntervalDay(400)
+SETTINGS materialize_ttl_recalculate_only = 1, merge_with_ttl_timeout = 86400;

@@ -17,4 +17,6 @@ CREATE TABLE IF NOT EXISTS `flyball`.`decisions_store` (
     `agent_id` String CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (tenant, decision_id);
+ORDER BY (tenant, decision_id)
+TTL greatest(toDate(at), toDate('2026-12-01')) + toIntervalDay(400)
+SETTINGS materialize_ttl_recalculate_only = 1, merge_with_ttl_timeout = 86400;

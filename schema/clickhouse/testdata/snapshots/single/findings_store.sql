@@ -26,4 +26,6 @@ CREATE TABLE IF NOT EXISTS `flyball`.`findings_store` (
     `acquaintance` LowCardinality(String) CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(version)
-ORDER BY (tenant, finding_id);
+ORDER BY (tenant, finding_id)
+TTL greatest(toDate(updated_at), toDate('2026-12-01')) + toIntervalDay(400)
+SETTINGS materialize_ttl_recalculate_only = 1, merge_with_ttl_timeout = 86400;

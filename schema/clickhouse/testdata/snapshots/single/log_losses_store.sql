@@ -12,4 +12,6 @@ CREATE TABLE IF NOT EXISTS `flyball`.`log_losses_store` (
     `component` LowCardinality(String) CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(noticed_at)
-ORDER BY (topic, partition, component, epoch, from_offset, kind);
+ORDER BY (topic, partition, component, epoch, from_offset, kind)
+TTL greatest(toDate(noticed_at), toDate('2026-12-01')) + toIntervalDay(400)
+SETTINGS materialize_ttl_recalculate_only = 1, merge_with_ttl_timeout = 86400;

@@ -24,4 +24,6 @@ CREATE TABLE IF NOT EXISTS `flyball`.`minutes` (
 )
 ENGINE = ReplacingMergeTree(calls)
 PARTITION BY toYYYYMM(minute)
-ORDER BY (tenant, minute, calls_partition, segment);
+ORDER BY (tenant, minute, calls_partition, segment)
+TTL greatest(toDate(minute), toDate('2026-12-01')) + toIntervalDay(400)
+SETTINGS materialize_ttl_recalculate_only = 1, ttl_only_drop_parts = 1;

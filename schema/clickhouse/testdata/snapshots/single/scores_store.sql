@@ -16,4 +16,6 @@ CREATE TABLE IF NOT EXISTS `flyball`.`scores_store` (
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(at)
-ORDER BY (tenant, run_id, at, calls_partition, calls_offset, item);
+ORDER BY (tenant, run_id, at, calls_partition, calls_offset, item)
+TTL greatest(toDate(at), toDate('2026-12-01')) + toIntervalDay(400)
+SETTINGS materialize_ttl_recalculate_only = 1, ttl_only_drop_parts = 1;

@@ -10,4 +10,6 @@ CREATE TABLE IF NOT EXISTS `flyball`.`stitching_v5` (
 )
 ENGINE = ReplacingMergeTree(calls)
 PARTITION BY toYYYYMM(hour)
-ORDER BY (tenant, hour, producer, format, run_rule, calls_partition, segment);
+ORDER BY (tenant, hour, producer, format, run_rule, calls_partition, segment)
+TTL greatest(toDate(hour), toDate('2026-12-01')) + toIntervalDay(400)
+SETTINGS materialize_ttl_recalculate_only = 1, ttl_only_drop_parts = 1;

@@ -11,4 +11,6 @@ CREATE TABLE IF NOT EXISTS `flyball`.`touches_v5` (
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(first_at)
 PRIMARY KEY (tenant, resource)
-ORDER BY (tenant, resource, actor_hash, run_id, effect);
+ORDER BY (tenant, resource, actor_hash, run_id, effect)
+TTL greatest(toDate(last_at), toDate('2026-12-01')) + toIntervalDay(90)
+SETTINGS materialize_ttl_recalculate_only = 1, ttl_only_drop_parts = 1;

@@ -1,0 +1,61 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"flyball/schema/clickhouse"
+)
+
+// Retention is for how long ClickHouse keeps rows. Breakers, gates, verdicts, baselines and the audit trail are kept
+// for ever.
+type Retention struct {
+	Calls Days `yaml:"calls"` // also touches and the indexes of calls; at least learn.window
+	Runs  Days `yaml:"runs"`  // also scores, findings, decisions, dead letters and the counts of calls; at least calls
+}
+
+// Days returns the retention in the form of the schema.
+func (r Retention) Days() clickhouse.Retention {
+	return clickhouse.Retention{Calls: int(r.Calls), Runs: int(r.Runs)}
+}
+
+// defaultRetention is a quarter of calls, three times what learn reads, and a year of runs with a month to compare
+// it with the year before.
+func defaultRetention() Retention { return Retention{Calls: 90, Runs: 400} }
+
+func (r Retention) validate(p *problems, window Duration) {
+	if err := r.Days().Validate(); err != nil {
+		p.add("clickhouse.retention: calls %s, runs %s: %w", r.Calls, r.Runs, err)
+		return
+	}
+	if kept := time.Duration(r.Calls) * 24 * time.Hour; r.Calls > 0 && kept < time.Duration(window) {
+		p.add("clickhouse.retention.calls is %s and learn.window is %s: learn would read less than its window; keep calls longer, "+
+			"or shorten the window", r.Calls, window)
+	}
+}
+
+// Days is a number of days: 90d. 0 means without an end.
+type Days uint16
+
+func (d Days) String() string {
+	if d == 0 {
+		return "0"
+	}
+	return strconv.Itoa(int(d)) + "d"
+}
+
+// MarshalText writes the number of days.
+func (d Days) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText reads a number of days.
+func (d *Days) UnmarshalText(b []byte) error {
+	text, ok := strings.CutSuffix(string(b), "d")
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || ok != (n > 0) {
+		return fmt.Errorf("%q is not a number of whole days such as 90d, or 0 for ever", b)
+	}
+	*d = Days(n)
+	return nil
+}
