@@ -24,7 +24,7 @@ type Pin map[int32]int64
 
 // stored selects up to which offset calls are in the table, complete or not.
 const stored = `SELECT calls_partition, max(next) FROM (SELECT calls_partition, toInt64(next_offset) AS next FROM progress
-  UNION ALL SELECT calls_partition, max(calls_offset) + 1 AS next FROM calls_store GROUP BY calls_partition) GROUP BY calls_partition`
+  UNION ALL SELECT calls_partition, max(calls_offset) + 1 AS next FROM calls_v5 GROUP BY calls_partition) GROUP BY calls_partition`
 
 // minStoredAge is the quarantine from which on the store has recorded its progress for all calls that are learned from;
 // it records progress after it has inserted the rows. With a shorter quarantine, ReadPin uses the stored rows as well.
