@@ -20,12 +20,25 @@ type DecisionFacts struct {
 	Verdict  schema.VerdictLabel // of people on the run's findings: true before benign before test
 }
 
-// allRuns selects the runs of a slice whose last call is in the window, with and without findings. %s is the slice.
-const allRuns = `SELECT toString(run_id), toString(agent_trust), agent_id, toString(caller_kind), task_id, toString(task_trust), ` + alarmed + `,
-  toString(run_rule), credential_id, actor, toString(agent_version), toUnixTimestamp64Nano(started_at), toUnixTimestamp64Nano(last_at),
-  multiIf(run_id IN (` + judgedAs + `= 'true')), 'true', run_id IN (` + judgedAs + `= 'benign')), 'benign',
-    run_id IN (` + judgedAs + `= 'test')), 'test', 'unknown') AS verdict
-FROM %s WHERE ` + inWindow
+// factsRow is a row of a run in the window of a backtest.
+type factsRow struct {
+	id, trust, agent, kind, task, taskTrust, rule, credential, actor, version, verdict string
+	alarmed                                                                            bool
+	started, last                                                                      int64
+}
+
+func (r *factsRow) columns() []column {
+	return []column{
+		{"toString(run_id)", &r.id}, {"toString(agent_trust)", &r.trust}, {"agent_id", &r.agent}, {"toString(caller_kind)", &r.kind},
+		{"task_id", &r.task}, {"toString(task_trust)", &r.taskTrust}, {alarmed, &r.alarmed}, {"toString(run_rule)", &r.rule},
+		{"credential_id", &r.credential}, {"actor", &r.actor}, {"toString(agent_version)", &r.version},
+		{"toUnixTimestamp64Nano(started_at)", &r.started}, {"toUnixTimestamp64Nano(last_at)", &r.last}, {verdictOf, &r.verdict},
+	}
+}
+
+// verdictOf is an SQL expression: the label of people on the run's findings.
+const verdictOf = `multiIf(run_id IN (` + judgedAs + `= 'true')), 'true', run_id IN (` + judgedAs + `= 'benign')), 'benign',
+    run_id IN (` + judgedAs + `= 'test')), 'test', 'unknown') AS verdict`
 
 // inWindow is an SQL condition on runs: one that a backtest reads.
 const inWindow = `run_rule != 'overflow' AND sampled_calls = 0 AND calls > 0
@@ -60,9 +73,15 @@ func ReadAll(ctx context.Context, db DB, w Window, each func(*StoredCall)) error
 func readWhole(ctx context.Context, db DB, w Window, s *Slice, do func(*StoredCall)) error {
 	of, first, last := map[string]*runFacts{}, int64(math.MaxInt64), int64(0)
 	params := w.params()
-	err := each(ctx, db, "stored runs", fmt.Sprintf(allRuns, s.runs()), params, func(scan func(...any) error) error {
-		id, f, from, to, err := scanFacts(scan, w.Tenant)
-		of[id], first, last = f, min(first, from), max(last, to)
+	var row factsRow
+	columns := row.columns()
+	sql := "SELECT " + selectList(columns) + " FROM " + s.runs() + " WHERE " + inWindow
+	err := each(ctx, db, "stored runs", sql, params, func(scan func(...any) error) error {
+		if err := scan(destinations(columns)...); err != nil {
+			return err
+		}
+		f, err := row.facts(w.Tenant)
+		of[row.id], first, last = f, min(first, row.started), max(last, row.last)
 		return err
 	})
 	if err != nil || len(of) == 0 {
@@ -82,23 +101,21 @@ func readWhole(ctx context.Context, db DB, w Window, s *Slice, do func(*StoredCa
 	if err != nil {
 		return err
 	}
-	return calls(ctx, db, w, source{only: only + " AND " + taught, more: &decisionColumns{}, of: func(run string) *runFacts { return of[run] }}, do)
+	from := source{only: only + " AND " + taught, more: &decisionColumns{}, of: func(run string) *runFacts { return of[run] }}
+	return calls(ctx, db, w, from, do)
 }
 
-// scanFacts reads a row of allRuns: the run's id, what is known about it, and when its first and last calls were.
-func scanFacts(scan func(...any) error, tenant string) (id string, f *runFacts, first, last int64, err error) {
-	var trust, kind, taskTrust, rule, verdict string
-	of := &schema.RunSnapshot{Tenant: tenant}
-	f = &runFacts{decision: &DecisionFacts{Of: of}}
-	err = scan(&id, &trust, &f.agentID, &kind, &f.task, &taskTrust, &f.alarmed, &rule, &of.CredentialID, &of.Actor, &of.AgentVersion, &first,
-		&last, &verdict)
-	if err == nil {
-		err = errors.Join(f.trust.UnmarshalText([]byte(trust)), f.kind.UnmarshalText([]byte(kind)), f.taskTrust.UnmarshalText([]byte(taskTrust)),
-			of.Rule.UnmarshalText([]byte(rule)), f.decision.Verdict.UnmarshalText([]byte(verdict)), of.RunID.UnmarshalText([]byte(id)))
-	}
-	of.AgentID, of.AgentTrust, of.StartedAt = f.agentID, f.trust, first
+// facts returns what the row says about its run.
+func (r *factsRow) facts(tenant string) (*runFacts, error) {
+	of := &schema.RunSnapshot{Tenant: tenant, Actor: r.actor, AgentID: r.agent, AgentVersion: r.version, CredentialID: r.credential,
+		StartedAt: r.started}
+	f := &runFacts{agentID: r.agent, task: r.task, alarmed: r.alarmed, decision: &DecisionFacts{Of: of}}
+	err := errors.Join(f.trust.UnmarshalText([]byte(r.trust)), f.kind.UnmarshalText([]byte(r.kind)),
+		f.taskTrust.UnmarshalText([]byte(r.taskTrust)), of.Rule.UnmarshalText([]byte(r.rule)),
+		f.decision.Verdict.UnmarshalText([]byte(r.verdict)), of.RunID.UnmarshalText([]byte(r.id)))
+	of.AgentTrust = f.trust
 	f.decision.TaskType = scope.TrustedTaskType("", f.task, f.taskTrust)
-	return id, f, first, last, err
+	return f, err
 }
 
 // decisionColumns are read for DecisionFacts.

@@ -131,7 +131,8 @@ func readPeople(ctx context.Context, db DB, w Window, parts []Slice) (*sharedcre
 
 // readTheirCalls adds the calls of the sessions that only selects.
 func readTheirCalls(ctx context.Context, db DB, w Window, only string, sessions map[string][]sharedcredential.Input) error {
-	rows, err := db.Query(ctx, theirColumns+only+" AND "+taught+w.only+theirsInOrder, w.params(clickhouse.Named("calls", fmt.Sprint(callsOfSession)))...)
+	rows, err := db.Query(ctx, theirColumns+only+" AND "+taught+w.only+theirsInOrder,
+		w.params(clickhouse.Named("calls", fmt.Sprint(callsOfSession)))...)
 	if err != nil {
 		return fmt.Errorf("read people's sessions: %w", err)
 	}

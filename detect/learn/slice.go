@@ -141,25 +141,10 @@ func (s *Slice) sameActors(o *Slice) bool {
 	return s.from == o.from && s.to == o.to && s.legacy == o.legacy
 }
 
-// runs returns a subquery for the runs of the slice, with the columns that learning and backtests use. Rows of a run are
-// its segments, as in the view runs.
+// runs returns a subquery for the runs of the slice.
 func (s *Slice) runs() string {
-	if s.legacy { // the view reads the tables of both versions
-		return "(SELECT *, toUInt32(bitAnd(xxHash64(actor), 4294967295)) AS actor_hash FROM runs WHERE tenant = {tenant:String} AND " +
-			s.condition("") + ")"
-	}
-	return "(SELECT " + runsColumns + " FROM runs_v5 AS s FINAL WHERE tenant = {tenant:String} AND " + s.condition("s.") +
-		" GROUP BY tenant, actor_hash, run_id)"
+	return "(SELECT * FROM runs WHERE tenant = {tenant:String} AND " + s.condition("") + ")"
 }
-
-// runsColumns are columns of the view runs, for statements about a range of actors: the view cannot be limited to one.
-const runsColumns = `tenant, actor_hash, run_id, argMax(s.run_rule, s.segment) AS run_rule, argMax(s.actor, s.segment) AS actor,
-  argMax(s.state, s.segment) AS state, argMax(s.agent_id, s.segment) AS agent_id, argMax(s.agent_version, s.segment) AS agent_version,
-  argMax(s.agent_trust, s.segment) AS agent_trust, argMax(s.credential_id, s.segment) AS credential_id,
-  argMax(s.principal_id, s.segment) AS principal_id, argMax(s.principal_kind, s.segment) AS principal_kind,
-  argMax(s.caller_kind, s.segment) AS caller_kind, argMax(s.task_id, s.segment) AS task_id, argMax(s.task_trust, s.segment) AS task_trust,
-  min(s.started_at) AS started_at, max(s.last_at) AS last_at, sum(s.calls) AS calls, sum(s.sampled_calls) AS sampled_calls,
-  max(s.level) AS level`
 
 // each runs a statement and calls row for each of its rows; what names the rows in errors.
 func each(ctx context.Context, db DB, what, sql string, params []any, row func(scan func(...any) error) error) error {

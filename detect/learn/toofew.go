@@ -26,7 +26,8 @@ func (l *Learner) tooFew(ctx context.Context, chosen *Selection, since, until ti
 	db, w := Quietly(l.o.DB), Window{Tenant: l.o.Tenant, Since: since}
 	parts, err := PlanSlices(ctx, db, Window{Tenant: l.o.Tenant, Since: time.Unix(0, 0)}, callsPerSlice)
 	for i := range parts {
-		err = errors.Join(err, each(ctx, db, "older runs", fmt.Sprintf(olderRuns, parts[i].runs()), w.params(), func(scan func(...any) error) error {
+		sql := fmt.Sprintf(olderRuns, parts[i].runs())
+		err = errors.Join(err, each(ctx, db, "older runs", sql, w.params(), func(scan func(...any) error) error {
 			var n, of uint64
 			var end int64
 			err := scan(&n, &of, &end)

@@ -72,7 +72,8 @@ func measureLearning(o historyOptions) error {
 	}
 	took, own, inEngine := time.Since(began), cpuOf(os.Getpid())-cpu, cpuOf(e.cmd.Process.Pid)-engineCPU
 	engineMiB := peak()
-	fmt.Printf("\nlearned from %d runs with %d calls of %d agents, of %d stored calls\n", body.Runs, body.Calls, len(body.AgentNames()), o.calls)
+	fmt.Printf("\nlearned from %d runs with %d calls of %d agents, of %d stored calls\n", body.Runs, body.Calls, len(body.AgentNames()),
+		o.calls)
 	fmt.Printf("%.1f s, of which statements %.1f s; CPU: %.1f s of this process, %.1f s of the engine\n", took.Seconds(), db.total().Seconds(),
 		own.Seconds(), inEngine.Seconds())
 	fmt.Printf("peak memory %d MiB of this process, %d MiB of one statement in the engine\n", peakMiB(os.Getpid()), engineMiB)
@@ -164,9 +165,10 @@ func (r *measuredRows) Close() error {
 
 // kindOf names a statement by a word that only statements of its kind have.
 func kindOf(query string) string {
-	for _, k := range [...][2]string{{"groupArraySorted", "runs of a window"}, {"quarters", "calls of each hour"}, {"principal_kind = 'human'", "people's sessions"},
-		{"c.duration_ns", "calls of selected runs"}, {"result_digest_basis", "calls of people's sessions"}, {"AS cell", "sizes of runs"}, {"progress", "pin"},
-		{"baseline_orders", "orders"}, {"state = 'open'", "incidents"}} {
+	for _, k := range [...][2]string{{"groupArraySorted", "runs of a window"}, {"quarters", "calls of each hour"},
+		{"principal_kind = 'human'", "people's sessions"}, {"c.duration_ns", "calls of selected runs"},
+		{"result_digest_basis", "calls of people's sessions"}, {"AS cell", "sizes of runs"}, {"progress", "pin"}, {"baseline_orders", "orders"},
+		{"state = 'open'", "incidents"}} {
 		if strings.Contains(query, k[0]) {
 			return k[1]
 		}
