@@ -108,7 +108,8 @@ func (p *Pager) run(ctx context.Context) error {
 	var group *kgo.Client
 	made := make(chan struct{}) // closed when group is set: the group may assign partitions before
 	client, err := p.o.Kafka.NewClient(name,
-		kgo.ConsumerGroup(Group(p.o.Name)), kgo.ConsumeTopics(wire.EventsTopic), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
+		kgo.ConsumerGroup(Group(p.o.Name)), kgo.SessionTimeout(kafka.SessionTimeout),
+		kgo.ConsumeTopics(wire.EventsTopic), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(200*time.Millisecond),
 		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { p.setJoined() }),
 		kgo.AdjustFetchOffsetsFn(func(ctx context.Context, offsets topicOffsets) (topicOffsets, error) {

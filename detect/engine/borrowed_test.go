@@ -134,7 +134,7 @@ func (l *log) settle(e *Engine) {
 	l.t.Helper()
 	end := l.ends(wire.CallsTopic)
 	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
-		if w := e.worker(0); w != nil && w.committed.Load() >= end {
+		if w := e.worker(0); w != nil && w.committed.Load().Offset >= end {
 			return
 		}
 	}

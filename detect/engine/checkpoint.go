@@ -26,8 +26,8 @@ type checkpointer struct {
 	out     *outbox
 
 	generation uint64
-	committed  int64         // the offset in the partition's record
-	shown      *atomic.Int64 // committed as offset in Kafka, for other goroutines
+	committed  int64                            // the offset in the partition's record
+	shown      *atomic.Pointer[kgo.EpochOffset] // committed as offset in Kafka, for other goroutines
 	noted      func() logNote
 	age        prometheus.Gauge
 	written    stateWrites
@@ -134,7 +134,7 @@ func (c *checkpointer) save(ctx context.Context, n int, next int64) error {
 		return err
 	}
 	c.passed, c.committed = c.committed, offset
-	c.shown.Store(schema.KafkaOffset(offset))
+	c.shown.Store(&kgo.EpochOffset{Epoch: max(int32(schema.PositionEpoch(offset))-c.noted().Shift, -1), Offset: schema.KafkaOffset(offset)})
 	return c.writeTombstones(ctx)
 }
 

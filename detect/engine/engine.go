@@ -74,7 +74,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		return err
 	}
 	e.client, err = e.cfg.Kafka.NewClient(consumerName,
-		kgo.ConsumerGroup(e.cfg.Group), kgo.ConsumeTopics(wire.CallsTopic),
+		kgo.ConsumerGroup(e.cfg.Group), kgo.SessionTimeout(kafka.SessionTimeout), kgo.ConsumeTopics(wire.CallsTopic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.FetchMaxWait(100*time.Millisecond), kgo.FetchMaxPartitionBytes(1<<20),
 		kgo.FetchMaxBytes(8<<20),
@@ -162,8 +162,8 @@ func (e *Engine) offsets() map[string]map[int32]kgo.EpochOffset {
 	defer e.mu.Unlock()
 	out := map[int32]kgo.EpochOffset{}
 	for p, w := range e.workers {
-		if at := w.committed.Load(); at >= 0 {
-			out[p] = kgo.EpochOffset{Epoch: -1, Offset: at}
+		if at := w.committed.Load(); at.Offset >= 0 {
+			out[p] = *at
 		}
 	}
 	return map[string]map[int32]kgo.EpochOffset{wire.CallsTopic: out}
@@ -228,7 +228,7 @@ func (e *Engine) assign(ctx context.Context, offsets map[string]map[int32]kgo.Of
 func (e *Engine) start(w *worker) {
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel, w.done = cancel, make(chan struct{})
-	w.committed.Store(w.begin)
+	w.committed.Store(&kgo.EpochOffset{Epoch: -1, Offset: w.begin})
 	w.handled.Store(w.begin)
 	e.mu.Lock()
 	e.workers[w.part] = w

@@ -104,10 +104,10 @@ func openRuns(runs int, body *baseline.Baseline, traced, quiet bool) *many {
 		}
 		m.store()
 	}
+	m.TakeChanged(nil) // as before each checkpoint
 	if quiet {
 		m.Freeze(0)
 	}
-	m.TakeChanged(nil)
 	return m
 }
 

@@ -46,9 +46,9 @@ type worker struct {
 	in        chan []*kgo.Record
 	done      chan struct{} // closed when run has returned
 	cancel    context.CancelFunc
-	err       error        // of run, after done
-	committed atomic.Int64 // the offset in the partition's record, as offset in Kafka
-	handled   atomic.Int64 // next as offset in Kafka, for other goroutines
+	err       error                           // of run, after done
+	committed atomic.Pointer[kgo.EpochOffset] // the offset in the partition's record, as offset in Kafka
+	handled   atomic.Int64                    // next as offset in Kafka, for other goroutines
 }
 
 // newWorker returns a worker of a partition without any state.

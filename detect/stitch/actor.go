@@ -35,9 +35,11 @@ type Actor struct {
 	nextDelta   uint64         // number of the next one; 0: this owner has stored none
 	storedBytes int            // of its chain; 0: nothing is stored
 
+	part    *Partition
 	runs    runIndex
-	traces  map[uint64]*Run // by traceKey
-	words   *words          // of the partition
+	traces  map[uint64]*slot // by traceKey
+	idle    slotHeap         // open runs, without the overflow runs
+	closed  slotHeap
 	open    int
 	total   int
 	tripped []*Run // runs with a trip; few of an actor's runs have one
@@ -74,8 +76,10 @@ func (r *Run) Owner() *Actor { return r.actor }
 // Empty reports whether the actor has no runs.
 func (a *Actor) Empty() bool { return a.total == 0 }
 
-func (a *Actor) insert(r *Run) {
-	a.runs.insert(r)
+// addRun makes the slot of a run of the actor.
+func (a *Actor) addRun(r *Run) {
+	r.slot.id, r.slot.hash = r.RunID, r.bind.hash()
+	a.runs.insert(r.slot)
 	a.total++
 	if r.State == schema.RunOpen {
 		a.open++
@@ -88,14 +92,26 @@ func (a *Actor) insert(r *Run) {
 	}
 }
 
-func (a *Actor) remove(r *Run) {
-	a.runs.remove(r)
+// newRun returns an empty run of the actor, which addRun adds.
+func (a *Actor) newRun() *Run {
+	s := &slot{actor: a, inPartition: -1, inActor: -1}
+	s.run = &Run{slot: s}
+	return s.run
+}
+
+// removeRun removes a run that is evicted.
+func (a *Actor) removeRun(s *slot) {
+	a.runs.remove(s)
 	a.total--
+	if s.run == nil && len(a.traces) == 0 {
+		return // a packed run has no trip
+	}
+	r := s.live()
 	if r.TrippedAt > 0 {
 		a.tripped = slices.DeleteFunc(a.tripped, func(other *Run) bool { return other == r })
 	}
 	for _, t := range r.traces {
-		if k := traceKey(t, r.bind.Credential); a.traces[k] == r {
+		if k := traceKey(t, r.bind.Credential); a.traces[k] == s {
 			delete(a.traces, k)
 		}
 	}
@@ -103,15 +119,19 @@ func (a *Actor) remove(r *Run) {
 
 func (a *Actor) attach(trace [16]byte, r *Run) {
 	if a.traces == nil {
-		a.traces = make(map[uint64]*Run, 1)
+		a.traces = make(map[uint64]*slot, 1)
 	}
-	a.traces[traceKey(trace, r.bind.Credential)] = r
+	a.traces[traceKey(trace, r.bind.Credential)] = r.slot
 }
 
 // runOfTrace returns the run that a trace of a credential belongs to; nil: not known.
 func (a *Actor) runOfTrace(trace [16]byte, credential string) *Run {
-	r := a.traces[traceKey(trace, credential)]
-	if r == nil || r.bind.Credential != credential || !slices.Contains(r.traces, trace) {
+	s := a.traces[traceKey(trace, credential)]
+	if s == nil {
+		return nil
+	}
+	r := s.live()
+	if r.bind.Credential != credential || !slices.Contains(r.traces, trace) {
 		return nil
 	}
 	return r
@@ -131,21 +151,6 @@ func (a *Actor) noteTrace(c *schema.Call, r *Run) {
 	}
 	r.traces = append(r.traces, c.TraceID)
 	a.attach(c.TraceID, r)
-}
-
-// oldestClosed returns the run that was closed first; among several, the one with the lowest id.
-func (a *Actor) oldestClosed() *Run {
-	var oldest *Run
-	for r := range a.runs.all {
-		if r.State != schema.RunClosed {
-			continue
-		}
-		if oldest == nil || r.closedAt < oldest.closedAt ||
-			r.closedAt == oldest.closedAt && strings.Compare(string(r.RunID[:]), string(oldest.RunID[:])) < 0 {
-			oldest = r
-		}
-	}
-	return oldest
 }
 
 // Trip records that the run was tripped at an event time, in Unix ns.

@@ -1,6 +1,8 @@
 package stitch
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/hex"
 	"strconv"
 
@@ -85,7 +87,7 @@ func (p *Partition) runByIdleGap(a *Actor, c *schema.Call, k bindKey, offset int
 	}
 	var best *Run
 	for r := range a.runs.of(k) {
-		if r.withinGap(c.Start, gap) && (best == nil || r.distance(c.Start) < best.distance(c.Start)) {
+		if r.withinGap(c.Start, gap) && (best == nil || r.nearer(best, c.Start)) {
 			best = r
 		}
 	}
@@ -98,6 +100,12 @@ func (p *Partition) runByIdleGap(a *Actor, c *schema.Call, k bindKey, offset int
 	id := schema.RunIdentity{Tenant: c.Tenant, RoutingActor: a.Key, Credential: k.Credential, Rule: k.Rule,
 		Key: k.Key + "@" + first, Principal: k.Principal}
 	return p.openRun(a, c, k, id, nil, offset)
+}
+
+// nearer reports whether a run is nearer to a time than another run; of two that are equally near, the one that was opened first.
+func (r *Run) nearer(other *Run, start int64) bool {
+	return cmp.Or(cmp.Compare(r.distance(start), other.distance(start)), cmp.Compare(r.Segment, other.Segment),
+		bytes.Compare(r.RunID[:], other.RunID[:])) < 0
 }
 
 func (r *Run) distance(start int64) int64 {
@@ -113,9 +121,7 @@ func (r *Run) distance(start int64) int64 {
 // openRun opens a run. If a limit is reached, it finds or opens the actor's overflow run.
 func (p *Partition) openRun(a *Actor, c *schema.Call, k bindKey, id schema.RunIdentity, parent *Run, offset int64) *Run {
 	s := a.callerStanding(c)
-	overflow := k.Rule != schema.RunOverflow &&
-		(a.open >= p.limits.OpenRunsPerActor || !p.openPools.room(s, p.limits.OpenRuns, p.limits.claimedRuns()))
-	if overflow {
+	if k.Rule != schema.RunOverflow && !p.makeRoom(a, s, offset) {
 		p.countRefusal(s)
 		ok := bindKey{Rule: schema.RunOverflow} // one for each actor and standing, because a caller can also invent credentials
 		if s > schema.StandingClaimed {
@@ -128,12 +134,13 @@ func (p *Partition) openRun(a *Actor, c *schema.Call, k bindKey, id schema.RunId
 		r.refused.Add(schema.HashStrings(k.Key, k.Principal), overflowSketch)
 		return r
 	}
-	r := &Run{bind: a.words.key(k), actor: a, dueSlot: -1, standing: s}
+	r := a.newRun()
+	r.bind, r.standing = p.words.key(k), s
 	r.RunID, r.Segment, r.CallsPart = id.ID(), offset, p.part
 	if offset > p.legacyTo {
 		r.OpenedDay = max(schema.DayOf(c.Start), 1)
 	}
-	r.Tenant, r.Actor = a.words.of(c.Tenant), a.Key
+	r.Tenant, r.Actor = p.words.of(c.Tenant), a.Key
 	r.Rule, r.Confidence, r.State = k.Rule, confidence[k.Rule], schema.RunOpen
 	if k.Rule == schema.RunOverflow {
 		r.RunKey = "overflow"
@@ -141,13 +148,13 @@ func (p *Partition) openRun(a *Actor, c *schema.Call, k bindKey, id schema.RunId
 	if parent != nil {
 		r.ParentRunID = parent.RunID
 	}
-	a.insert(r)
+	a.addRun(r)
 	if a.total == 1 {
 		p.activePools[a.standing]++
 	}
 	p.countRun(r, 1)
 	for a.total-a.open > p.limits.ClosedRunsPerActor {
-		p.evict(a.oldestClosed())
+		p.evict(a.closed.first())
 	}
 	return r
 }

@@ -48,7 +48,7 @@ func (p *Partition) BindTrace(b *wire.TraceBinding, offset int64) {
 	r.markUnstored()
 	a.Included = offset
 	p.markDirty(a, offset)
-	p.schedule(r, false)
+	p.schedule(r)
 }
 
 // inherit sets the agent of a span without a caller to the agent that its trace belongs to.

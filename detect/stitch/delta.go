@@ -81,9 +81,9 @@ func (p *Partition) StoredDeltas(actor string) (first, next uint64) {
 // they are written, and the range [from, to) of deltas that are void once all of them are stored. All changes count as stored
 // then: a caller that cannot write them must not go on with the partition.
 func (p *Partition) EncodeChanges(a *Actor, generation uint64) (deltas []Delta, from, to uint64) {
-	bytes := a.storedBytes
-	if a.nextDelta == 0 { // what is stored is another owner's
-		a.firstDelta, a.nextDelta, bytes = 1, 1, 0
+	bytes, whole := a.storedBytes, a.nextDelta == 0
+	if whole { // what is stored is another owner's
+		a.firstDelta, a.nextDelta = 1, 1
 	}
 	runs := slices.DeleteFunc(a.unstored, func(r *Run) bool { return r.evicted })
 	a.unstored = nil
@@ -91,12 +91,16 @@ func (p *Partition) EncodeChanges(a *Actor, generation uint64) (deltas []Delta, 
 		r.unstored = false
 	}
 	from, to = a.firstDelta, a.firstDelta
-	if a.storedRuns+len(runs) > storedPerRun*a.total+storedSlack {
-		runs = slices.Collect(a.runs.all)
-		to, a.firstDelta, a.storedRuns, a.evictedRuns, bytes = a.nextDelta, a.nextDelta, 0, nil, 0
+	if whole || a.storedRuns+len(runs) > storedPerRun*a.total+storedSlack {
+		to, a.firstDelta, a.storedRuns, a.evictedRuns, bytes = a.nextDelta, a.nextDelta, a.total, nil, 0
+		deltas = p.deltas.encode(a, a.each, generation)
+		for s := range a.runs.slots {
+			s.stored = true
+		}
+	} else {
+		a.storedRuns += len(runs)
+		deltas = p.deltas.encode(a, func(f func(*Run)) { forEach(runs, f) }, generation)
 	}
-	deltas = p.deltas.encode(a, runs, generation)
-	a.storedRuns += len(runs)
 	a.evictedRuns = nil
 	for _, r := range runs {
 		r.stored = true
@@ -109,8 +113,14 @@ func (p *Partition) EncodeChanges(a *Actor, generation uint64) (deltas []Delta, 
 	return deltas, from, to
 }
 
-// encode encodes a checkpoint with the given runs, and moves the number of the next delta.
-func (w *deltaWriter) encode(a *Actor, runs []*Run, generation uint64) (out []Delta) {
+func forEach(runs []*Run, f func(*Run)) {
+	for _, r := range runs {
+		f(r)
+	}
+}
+
+// encode encodes a checkpoint with the runs that each passes, and moves the number of the next delta.
+func (w *deltaWriter) encode(a *Actor, each func(func(*Run)), generation uint64) (out []Delta) {
 	evicted, more, c := a.evictedRuns, false, &w.coder
 	begin := func() {
 		c.StartWriting(w.value[:0], wire.KindState, StateVersion)
@@ -140,15 +150,16 @@ func (w *deltaWriter) encode(a *Actor, runs []*Run, generation uint64) (out []De
 		a.nextDelta++
 	}
 	begin()
-	for i, r := range runs {
-		if len(c.Bytes()) >= maxDelta && i > 0 {
+	first := true
+	each(func(r *Run) {
+		if len(c.Bytes()) >= maxDelta && !first {
 			end(false)
 			begin()
 		}
-		more = true
+		first, more = false, true
 		c.Bool(&more)
 		w.codeStored(c, r, nil)
-	}
+	})
 	end(true)
 	return out
 }
@@ -197,7 +208,7 @@ func (w *deltaWriter) codeStored(c *wire.Coder, r *Run, tail *[]byte) {
 
 // readDeltas decodes the chain of an actor: all its deltas that are not void, in the order of their numbers.
 func (p *Partition) readDeltas(values [][]byte) (a *Actor, generation uint64, err error) {
-	a = &Actor{SavedThrough: -1, DirtyFrom: -1, words: &p.words}
+	a = p.emptyActor()
 	type storedRun struct {
 		*Run
 		tail []byte
@@ -224,7 +235,7 @@ func (p *Partition) readDeltas(values [][]byte) (a *Actor, generation uint64, er
 			if c.Bool(&more); !more || c.Err != nil {
 				break
 			}
-			r := storedRun{Run: &Run{actor: a, dueSlot: -1}}
+			r := storedRun{Run: a.newRun()}
 			p.deltas.codeStored(c, r.Run, &r.tail)
 			runs[r.RunID] = r
 		}
@@ -254,7 +265,7 @@ func (p *Partition) readDeltas(values [][]byte) (a *Actor, generation uint64, er
 		}
 		a.standing = max(a.standing, r.standing)
 		r.Actor = a.Key
-		a.insert(r.Run)
+		a.addRun(r.Run)
 	}
 	return a, generation, nil
 }

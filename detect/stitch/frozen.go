@@ -6,7 +6,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// A run that has been quiet for a while is frozen: what only its next call needs (the state that a later stage attached to it,
+// A run that has been quiet for some seconds is frozen: what only its next call needs (the state that a later stage attached to it,
 // and its sightings) is kept as it is stored, in one allocation without pointers and about a third of the size. Its next
 // call decodes it again. Freezing loses nothing, so when a run is frozen has no effect on what comes out.
 
@@ -18,9 +18,6 @@ type coolingRun struct {
 
 // letCool notes that a run was stored.
 func (p *Partition) letCool(r *Run) {
-	if r.frozen != "" {
-		return
-	}
 	r.storedRound = p.round
 	p.cooling = append(p.cooling, coolingRun{r, p.round})
 }
@@ -30,7 +27,7 @@ func (p *Partition) Freeze(rounds uint32) {
 	p.round++
 	n := 0
 	for ; n < len(p.cooling) && p.cooling[n].round+rounds <= p.round; n++ {
-		if r := p.cooling[n].run; !r.unstored && !r.evicted && r.storedRound == p.cooling[n].round {
+		if r := p.cooling[n].run; !r.unstored && !r.evicted && r.slot.run == r && r.storedRound == p.cooling[n].round {
 			p.freeze(r)
 		}
 		p.cooling[n].run = nil
@@ -40,14 +37,15 @@ func (p *Partition) Freeze(rounds uint32) {
 	}
 }
 
+// freeze freezes a run and packs it, if it can be. The run must not be used afterwards.
 func (p *Partition) freeze(r *Run) {
-	if r.frozen != "" || r.Attached == nil && len(r.sightings) == 0 {
-		return
+	if r.frozen == "" && (r.Attached != nil || len(r.sightings) > 0) {
+		if f, ok := r.Attached.(Freezer); ok && !f.CanFreeze() {
+			return
+		}
+		r.setFrozen(p.deltas.tail.encode(r))
 	}
-	if f, ok := r.Attached.(Freezer); ok && !f.CanFreeze() {
-		return
-	}
-	r.setFrozen(p.deltas.tail.encode(r))
+	p.pack(r)
 }
 
 func (r *Run) setFrozen(tail []byte) {
@@ -62,7 +60,7 @@ func (p *Partition) wake(r *Run) {
 	}
 	tail := r.frozen
 	r.frozen = ""
-	if err := p.deltas.tail.decode(r, []byte(tail), p.newRunAttachment); err != nil {
+	if err := p.deltas.tail.decode(r, tail, p.newRunAttachment); err != nil {
 		panic(fmt.Sprintf("run %s: what this process has encoded or checked cannot be read: %v", r.RunID, err))
 	}
 }
@@ -81,9 +79,9 @@ func (t *tailCoder) encode(r *Run) []byte {
 	return t.value
 }
 
-func (t *tailCoder) decode(r *Run, tail []byte, attach func() Attachment) error {
+func (t *tailCoder) decode(r *Run, tail string, attach func() Attachment) error {
 	c := &t.coder
-	if err := c.StartReading(tail, wire.KindState, StateVersion); err != nil {
+	if err := c.StartReadingString(tail, wire.KindState, StateVersion); err != nil {
 		return err
 	}
 	codeTail(c, r, attach)
@@ -95,7 +93,7 @@ func (t *tailCoder) decode(r *Run, tail []byte, attach func() Attachment) error 
 
 // check decodes the part of a restored run to find errors now, and freezes it.
 func (t *tailCoder) check(r *Run, tail []byte, attach func() Attachment) error {
-	if err := t.decode(r, tail, attach); err != nil {
+	if err := t.decode(r, string(tail), attach); err != nil {
 		return err
 	}
 	if r.Attached != nil || len(r.sightings) > 0 {

@@ -1,8 +1,6 @@
 package stitch
 
 import (
-	"container/heap"
-
 	"github.com/cespare/xxhash/v2"
 
 	"flyball/schema"
@@ -13,7 +11,7 @@ type Partition struct {
 	part        int32
 	limits      Limits
 	actors      map[string]*Actor
-	due         dueHeap
+	due         [numPools]slotHeap
 	openRuns    int   // all, the overflow runs included
 	openPools   pools // open runs, without the overflow runs
 	actorPools  pools // actors of one caller each
@@ -27,6 +25,7 @@ type Partition struct {
 	newRunAttachment   func() Attachment // to runs
 	newActorAttachment func() Attachment // to actors
 	deltas             deltaWriter
+	packer             packer
 	round              uint32 // how often Freeze was called
 	cooling            []coolingRun
 	changed            []*Run
@@ -34,6 +33,7 @@ type Partition struct {
 	dirty              []*Actor
 	checkRows          checkRows
 	refusals           uint64
+	givenUp            uint64
 	refusalsByStanding [schema.StandingEstablished + 1]uint64
 }
 
@@ -54,10 +54,14 @@ func (p *Partition) SetRunAttachment(attach func() Attachment) { p.newRunAttachm
 // restored.
 func (p *Partition) SetActorAttachment(attach func() Attachment) { p.newActorAttachment = attach }
 
-// TakeClosed appends to into the runs that were closed by silence since the last call of
-// TakeClosed.
+// TakeClosed appends to into the runs that were closed since the last call of TakeClosed and have had no
+// call since.
 func (p *Partition) TakeClosed(into []*Run) []*Run {
-	into = append(into, p.closed...)
+	for _, r := range p.closed {
+		if r.State == schema.RunClosed {
+			into = append(into, r)
+		}
+	}
 	clear(p.closed)
 	p.closed = p.closed[:0]
 	return into
@@ -82,9 +86,7 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 	p.wake(r)
 	reopened := r.State == schema.RunClosed
 	if reopened {
-		r.State = schema.RunOpen
-		a.open++
-		p.countRun(r, 1)
+		p.reopen(r, offset)
 	}
 	of, what := p.relate(a, r, c)
 	switch what {
@@ -123,7 +125,7 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 	r.markUnstored()
 	a.Included = offset
 	p.markDirty(a, offset)
-	p.schedule(r, reopened)
+	p.schedule(r)
 	return r
 }
 
@@ -178,32 +180,40 @@ func (p *Partition) Advance(watermark, offset int64) {
 		return
 	}
 	p.watermark = watermark
-	for len(p.due) > 0 && p.due[0].dueAt <= watermark {
-		r := p.due[0]
-		switch next := r.nextDue(&p.limits); {
-		case next > watermark:
-			r.dueAt = next
-			heap.Fix(&p.due, 0)
-		case r.State == schema.RunOpen:
-			r.State, r.closedAt = schema.RunClosed, watermark
-			r.actor.open--
-			p.countRun(r, -1)
-			p.wake(r)
-			r.markUnstored()
-			r.sightings, r.oldestSighting = nil, 0
-			p.checkRows.countAll(r)
-			if r.Calls > 0 {
-				p.markChanged(r) // a bound trace without any span is not a run
-			}
-			p.closed = append(p.closed, r)
-			p.markApplied(r.actor, offset)
-			r.dueAt = r.nextDue(&p.limits)
-			heap.Fix(&p.due, 0)
+	for s := p.firstDue(); s != nil; s = p.firstDue() {
+		switch {
+		case p.updateDue(s):
+		case s.pool != closedPool:
+			p.close(s.live(), offset)
 		default:
-			a := r.actor
-			p.evict(r)
+			a := s.actor
+			p.evict(s)
 			p.markApplied(a, offset)
 		}
+	}
+}
+
+// close closes an open run at the watermark, at an offset of flyball.calls.
+func (p *Partition) close(r *Run, offset int64) {
+	p.dequeue(r.slot)
+	r.State, r.closedAt = schema.RunClosed, p.watermark
+	r.actor.open--
+	p.countRun(r, -1)
+	p.wake(r)
+	r.markUnstored()
+	r.sightings, r.oldestSighting = nil, 0
+	p.checkRows.countAll(r)
+	if r.Calls > 0 {
+		p.markChanged(r) // a bound trace without any span is not a run
+	}
+	p.closed = append(p.closed, r)
+	p.enqueue(r)
+	p.markApplied(r.actor, offset)
+	if p.due[closedPool].Len() > p.limits.OpenRuns {
+		oldest := p.due[closedPool].first()
+		a := oldest.actor
+		p.evict(oldest)
+		p.markApplied(a, offset)
 	}
 }
 
@@ -221,35 +231,30 @@ func (r *Run) nextDue(l *Limits) int64 {
 	return r.closedAt + int64(l.EvictAfter)
 }
 
-func (p *Partition) schedule(r *Run, reopened bool) {
-	switch {
-	case r.dueSlot < 0:
-		r.dueAt = r.nextDue(&p.limits)
-		heap.Push(&p.due, r)
-	case reopened:
-		r.dueAt = r.nextDue(&p.limits)
-		heap.Fix(&p.due, int(r.dueSlot))
+// schedule adds an open run to the heaps if it is in none.
+func (p *Partition) schedule(r *Run) {
+	if r.inPartition < 0 {
+		p.enqueue(r)
 	}
-	// A run whose end has moved keeps its place in the heap: it is moved when it becomes due, which
-	// is cheaper than moving it at every call.
 }
 
-func (p *Partition) evict(r *Run) {
-	if r.State == schema.RunOpen {
-		r.actor.open--
-		p.countRun(r, -1)
+func (p *Partition) evict(s *slot) {
+	if s.pool != closedPool && s.inPartition >= 0 {
+		s.actor.open--
+		p.countRun(s.live(), -1)
 	}
-	if r.dueSlot >= 0 {
-		heap.Remove(&p.due, int(r.dueSlot))
+	p.dequeue(s)
+	s.actor.removeRun(s)
+	s.evicted = true
+	if s.stored {
+		s.actor.evictedRuns = append(s.actor.evictedRuns, s.id)
 	}
-	r.evicted, r.frozen = true, ""
-	if r.stored {
-		r.actor.evictedRuns = append(r.actor.evictedRuns, r.RunID)
+	if r := s.run; r != nil {
+		r.frozen = ""
+		p.checkRows.countAll(r)
 	}
-	p.checkRows.countAll(r)
-	r.actor.remove(r)
-	if r.actor.total == 0 {
-		p.activePools[r.actor.standing]--
+	if s.actor.total == 0 {
+		p.activePools[s.actor.standing]--
 	}
 }
 
@@ -305,26 +310,4 @@ func (p *Partition) Forget(key string) (done, later bool) {
 	p.noteStored(a, 0)
 	p.countActor(a, -1)
 	return true, false
-}
-
-type dueHeap []*Run
-
-func (h dueHeap) Len() int           { return len(h) }
-func (h dueHeap) Less(i, j int) bool { return h[i].dueAt < h[j].dueAt }
-func (h dueHeap) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].dueSlot, h[j].dueSlot = int32(i), int32(j)
-}
-func (h *dueHeap) Push(x any) {
-	r := x.(*Run)
-	r.dueSlot = int32(len(*h))
-	*h = append(*h, r)
-}
-func (h *dueHeap) Pop() any {
-	old := *h
-	r := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
-	r.dueSlot = -1
-	return r
 }

@@ -74,9 +74,15 @@ func (p *Partition) sharedKey(c *schema.Call, s schema.Standing) string {
 	return key
 }
 
+// emptyActor returns an actor that is not part of the partition yet.
+func (p *Partition) emptyActor() *Actor {
+	return &Actor{part: p, SavedThrough: -1, DirtyFrom: -1, idle: slotHeap{ofActor: true}, closed: slotHeap{ofActor: true}}
+}
+
 // newActor adds an actor of a standing to the partition.
 func (p *Partition) newActor(key string, s schema.Standing) *Actor {
-	a := &Actor{Included: -1, SavedThrough: -1, DirtyFrom: -1, standing: s, words: &p.words}
+	a := p.emptyActor()
+	a.Included, a.standing = -1, s
 	a.setKey(strings.Clone(key))
 	p.actors[a.Key] = a
 	p.countActor(a, 1)
@@ -121,11 +127,20 @@ func (p *Partition) raiseStanding(r *Run, s schema.Standing) {
 	if s <= r.standing || r.Rule == schema.RunOverflow {
 		return
 	}
-	if r.State == schema.RunOpen {
-		p.countRun(r, -1)
-		defer p.countRun(r, 1)
+	if r.State != schema.RunOpen {
+		r.standing = s
+		return
+	}
+	p.countRun(r, -1)
+	queued := r.inPartition >= 0
+	if queued {
+		p.dequeue(r.slot)
 	}
 	r.standing = s
+	p.countRun(r, 1)
+	if queued {
+		p.enqueue(r)
+	}
 }
 
 // ActiveAgents returns how many established or proven actors have runs in memory.

@@ -12,8 +12,7 @@ import (
 type Run struct {
 	schema.RunSnapshot
 
-	actor     *Actor
-	next      *Run // the next run of the same key in runIndex
+	*slot
 	bind      bindKey
 	routes    Distinct
 	resources Distinct
@@ -25,14 +24,10 @@ type Run struct {
 	lastEnd   int64      // latest end of a call: silence is measured from it
 	closedAt  int64      // watermark at which it was closed
 
-	dueAt          int64  // event time at which the run is due in the heap
-	dueSlot        int32  // index in the heap, -1 outside
-	storedRound    uint32 // Partition.round when it was stored last
-	oldestSighting uint16 // index of the oldest sighting in the ring buffer
-	asking         bool   // it is in checkRows.asking
-	evicted        bool
+	storedRound    uint32          // Partition.round when it was stored last
+	oldestSighting uint16          // index of the oldest sighting in the ring buffer
+	asking         bool            // it is in checkRows.asking
 	unstored       bool            // it is in Actor.unstored
-	stored         bool            // the actor's chain has a version of it
 	changed        bool            // it is in Partition.changed
 	standing       schema.Standing // the pool in which it is counted while it is open
 
@@ -181,7 +176,7 @@ func (r *Run) addResources(c *schema.Call) {
 // identify keeps the most trusted value of each field of identity; among equally trusted values the
 // first.
 func (r *Run) identify(c *schema.Call) {
-	words := r.actor.words
+	words := &r.actor.part.words
 	if c.AgentID != "" && (r.AgentID == "" || c.AgentTrust > r.AgentTrust) {
 		if r.AgentID != c.AgentID {
 			r.AgentID = words.of(c.AgentID)

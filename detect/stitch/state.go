@@ -1,7 +1,6 @@
 package stitch
 
 import (
-	"container/heap"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,7 +34,8 @@ func (p *Partition) Restore(values ...[]byte) (a *Actor, generation uint64, err 
 	if err != nil {
 		return nil, 0, err
 	}
-	a = &Actor{SavedThrough: -1, DirtyFrom: -1, words: &p.words, storedBytes: len(values[0])}
+	a = p.emptyActor()
+	a.storedBytes = len(values[0])
 	codeActor(c, a, &generation, p.newRunAttachment, p.newActorAttachment)
 	if c.Err == nil && c.Rest() != 0 {
 		c.Err = fmt.Errorf("%w: bytes after the last run", wire.ErrMalformed)
@@ -64,13 +64,14 @@ func (p *Partition) Adopt(a *Actor) {
 		if r.State == schema.RunOpen {
 			p.countRun(r, 1)
 		}
-		r.dueAt = r.nextDue(&p.limits)
-		heap.Push(&p.due, r)
+		p.enqueue(r)
 		p.checkRows.adopt(r)
 		if r.Calls > 0 && r.Emitted < r.version() {
 			p.markChanged(r)
 		}
-		r.markUnstored() // under this owner
+		if r.frozen != "" {
+			p.pack(r)
+		}
 	}
 }
 
@@ -117,7 +118,7 @@ func codeActor(c *wire.Coder, a *Actor, generation *uint64, attach, attachTo fun
 		if c.Encoding {
 			r = runs[i]
 		} else {
-			r = &Run{actor: a, dueSlot: -1}
+			r = a.newRun()
 		}
 		codeRun(c, r)
 		codeAttachment(c, r, attach)
@@ -136,7 +137,7 @@ func codeActor(c *wire.Coder, a *Actor, generation *uint64, attach, attachTo fun
 			}
 			a.standing = max(a.standing, r.standing)
 			r.Actor = a.Key
-			a.insert(r)
+			a.addRun(r)
 		}
 	}
 }
@@ -207,7 +208,7 @@ func codeRun(c *wire.Coder, r *Run) {
 
 // ownStrings replaces the run's strings, which alias a stored entry.
 func (r *Run) ownStrings() {
-	w := r.actor.words
+	w := &r.actor.part.words
 	r.bind = w.key(r.bind)
 	for _, s := range [...]*string{&r.Tenant, &r.AgentID, &r.AgentName, &r.AgentVersion, &r.AgentSource, &r.AgentAsserted, &r.CredentialID,
 		&r.PrincipalID, &r.PrincipalSource} {

@@ -133,7 +133,7 @@ func (s *Source) session(ctx context.Context) error {
 		return err
 	}
 	client, err := s.cfg.Kafka.NewClient(clientName,
-		kgo.ConsumerGroup(s.cfg.Group), kgo.ConsumeTopics(s.cfg.Topics...),
+		kgo.ConsumerGroup(s.cfg.Group), kgo.SessionTimeout(kafka.SessionTimeout), kgo.ConsumeTopics(s.cfg.Topics...),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.FetchMaxWait(100*time.Millisecond),
 		kgo.MaxDecompressBatchBytes(maxBatchBytes), kgo.FetchMaxPartitionBytes(1<<20), kgo.FetchMaxBytes(8<<20),

@@ -22,7 +22,8 @@ const deadLettersClient = "store-dead-letters"
 // storeDeadLetters stores the headers of flyball.dead-letters until ctx ends. The bytes of an item stay in Kafka, because they were not
 // redacted.
 func (s *Store) storeDeadLetters(ctx context.Context) error {
-	client, closeAll, err := s.newReader(deadLettersClient, kgo.ConsumerGroup(wire.StoreDeadGroup), kgo.ConsumeTopics(wire.DeadLettersTopic),
+	client, closeAll, err := s.newReader(deadLettersClient, kgo.ConsumerGroup(wire.StoreDeadGroup), kgo.SessionTimeout(kafka.SessionTimeout),
+		kgo.ConsumeTopics(wire.DeadLettersTopic),
 		kgo.FetchMaxBytes(16<<20), kgo.FetchMaxWait(time.Second))
 	if err != nil {
 		return err

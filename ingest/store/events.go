@@ -20,7 +20,8 @@ const eventsClient = "store-events"
 // storeEvents stores flyball.events: findings, decisions, breakers, gates, verdicts, baseline orders and audit entries. A repeated event
 // gives the same row again; the views merge such rows.
 func (s *Store) storeEvents(ctx context.Context) error {
-	client, closeAll, err := s.newReader(eventsClient, kgo.ConsumerGroup(wire.StoreEventsGroup), kgo.ConsumeTopics(wire.EventsTopic),
+	client, closeAll, err := s.newReader(eventsClient, kgo.ConsumerGroup(wire.StoreEventsGroup), kgo.SessionTimeout(kafka.SessionTimeout),
+		kgo.ConsumeTopics(wire.EventsTopic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(200*time.Millisecond))
 	if err != nil {
 		return err

@@ -62,7 +62,8 @@ const journalClient = "store-journal"
 
 // storeJournal stores flyball.journal until ctx ends.
 func (s *Store) storeJournal(ctx context.Context) error {
-	client, closeAll, err := s.newReader(journalClient, kgo.ConsumerGroup(wire.StoreGroup), kgo.ConsumeTopics(wire.JournalTopic),
+	client, closeAll, err := s.newReader(journalClient, kgo.ConsumerGroup(wire.StoreGroup), kgo.SessionTimeout(kafka.SessionTimeout),
+		kgo.ConsumeTopics(wire.JournalTopic),
 		kgo.FetchMaxBytes(16<<20), kgo.FetchMaxPartitionBytes(4<<20), kgo.FetchMaxWait(500*time.Millisecond),
 		kgo.OnPartitionsAssigned(s.onAssigned), kgo.OnPartitionsRevoked(s.onRevoked), kgo.OnPartitionsLost(s.onRevoked))
 	if err != nil {

@@ -76,6 +76,15 @@ func NewReader(value []byte, kind byte, newest uint8) (*Coder, error) {
 // reuses the memory of c.
 func (c *Coder) StartReading(value []byte, kind byte, newest uint8) error {
 	c.Encoding, c.Err, c.words = false, nil, c.words[:0]
+	if err := checkHeader(value, kind, newest); err != nil {
+		return err
+	}
+	c.read(string(value[2:]), value[1])
+	return nil
+}
+
+// checkHeader checks the kind and the version of a value.
+func checkHeader(value []byte, kind byte, newest uint8) error {
 	switch {
 	case len(value) < 2 || value[0] != kind:
 		return fmt.Errorf("%w: want kind %q", ErrMalformed, kind)
@@ -84,10 +93,23 @@ func (c *Coder) StartReading(value []byte, kind byte, newest uint8) error {
 	case value[1] > newest:
 		return fmt.Errorf("kind %q version %d, this binary knows up to %d: %w", kind, value[1], newest, ErrNewerVersion)
 	}
-	c.Version = value[1]
-	c.src = string(value[2:])
-	c.buf = unsafe.Slice(unsafe.StringData(c.src), len(c.src))
 	return nil
+}
+
+// StartReadingString is StartReading of a value that is a string already: it is not copied, and strings that are read are parts
+// of it.
+func (c *Coder) StartReadingString(value string, kind byte, newest uint8) error {
+	c.Encoding, c.Err, c.words = false, nil, c.words[:0]
+	if err := checkHeader(unsafe.Slice(unsafe.StringData(value), min(len(value), 2)), kind, newest); err != nil {
+		return err
+	}
+	c.read(value[2:], value[1])
+	return nil
+}
+
+func (c *Coder) read(src string, version uint8) {
+	c.Version, c.src = version, src
+	c.buf = unsafe.Slice(unsafe.StringData(src), len(src))
 }
 
 // Bytes returns the value written so far.

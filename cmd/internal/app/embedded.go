@@ -7,12 +7,14 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/embedded/broker"
 	engine "flyball/cmd/internal/embedded/clickhouse"
 )
 
-// startBroker starts the embedded Kafka broker.
+// startBroker starts the embedded Kafka broker, and lets the clients of this process connect to it through memory.
 func (p *process) startBroker() error {
 	o, err := brokerOptions(p.config)
 	if err != nil {
@@ -22,6 +24,7 @@ func (p *process) startBroker() error {
 	if err != nil {
 		return err
 	}
+	p.kafka.Options = append(p.kafka.Options, kgo.Dialer(b.Dial))
 	p.parts.start(part{name: "broker", run: func(ctx context.Context) error {
 		defer b.Close()
 		return b.Run(ctx)

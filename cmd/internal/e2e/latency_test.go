@@ -167,12 +167,12 @@ func measuring(t *testing.T) {
 	runtime.GOMAXPROCS(max(4, runtime.GOMAXPROCS(0)))
 }
 
-// Time from the acknowledged produce to the first denial, with 5,000 other calls a second.
+// Time from the acknowledged produce to the first denial, with 10,000 other calls a second.
 func TestMeasureTripLatency(t *testing.T) {
 	measuring(t)
 	f := withLoop(t)
 	histogram("idle", f.trips("idle", 200))
-	l := f.load(5000, func(n int) (string, string) {
+	l := f.load(10_000, func(n int) (string, string) {
 		agent := fmt.Sprintf("fleet/a%d", n%20)
 		return agent, record(time.Now(), agent, fmt.Sprintf("load-%d", n/120*20+n%20), fmt.Sprintf("/v1/orders/%d", n), "GET", 200, 300+n%400)
 	})
@@ -180,7 +180,7 @@ func TestMeasureTripLatency(t *testing.T) {
 	at := time.Now()
 	v := f.trips("busy", 250)
 	sent := l.end()
-	histogram("5,000 calls/s", v)
+	histogram("10,000 calls/s", v)
 	t.Logf("%d calls of load in %s", sent, time.Since(at).Round(time.Second))
 }
 

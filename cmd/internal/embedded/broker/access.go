@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"sync"
 	"syscall"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -129,53 +128,6 @@ func restrict(ctx context.Context, client *kgo.Client, o Options) error {
 		}
 	}
 	return nil
-}
-
-// gatedListener is the broker's listener. Until it is opened, it accepts only connections of this process: other clients
-// wait in the queue of the operating system and are not rejected.
-type gatedListener struct {
-	net.Listener
-	inside chan net.Conn
-	opened chan struct{}
-	closed chan struct{}
-	once   sync.Once
-}
-
-func newGatedListener(l net.Listener) *gatedListener {
-	return &gatedListener{Listener: l, inside: make(chan net.Conn), opened: make(chan struct{}), closed: make(chan struct{})}
-}
-
-func (d *gatedListener) open() { close(d.opened) }
-
-// Accept returns the next connection. Before open, it returns only connections of dial.
-func (d *gatedListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-d.inside:
-		return c, nil
-	case <-d.closed:
-		return nil, net.ErrClosed
-	case <-d.opened:
-		return d.Listener.Accept()
-	}
-}
-
-// Close ends Accept and closes the listener.
-func (d *gatedListener) Close() error {
-	d.once.Do(func() { close(d.closed) })
-	return d.Listener.Close()
-}
-
-// dial connects through a pipe and ignores the address.
-func (d *gatedListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	here, there := net.Pipe()
-	select {
-	case d.inside <- there:
-		return here, nil
-	case <-d.closed:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 // Running reports whether a broker of another process serves the directory now.

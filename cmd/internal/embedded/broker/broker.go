@@ -49,6 +49,7 @@ type Broker struct {
 	m       *metrics
 	void    map[reading]int64 // committed offsets that the logs no longer contain
 	space   *spaceGuard
+	door    *gatedListener
 }
 
 // lockWait is how long Start waits for a former process to unlock the directory.
@@ -80,14 +81,13 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 	began := time.Now()
 	b := &Broker{opt: opt, log: log, lock: lock, m: newMetrics(reg)}
 	b.space = &spaceGuard{dir: opt.Dir, minFree: opt.MinFree, log: log, free: b.m.free, refused: b.m.noRoom}
-	var door *gatedListener
 	b.cluster, err = openCluster(opt.cluster(port, func(network, address string) (net.Listener, error) {
 		l, err := listen(network, host, address, opt.Listen)
 		if err != nil {
 			return nil, err
 		}
-		door = newGatedListener(newGuardedListener(l, maxConnections, log, b.m.refused))
-		return door, nil
+		b.door = newGatedListener(newGuardedListener(l, maxConnections, log, b.m.refused))
+		return b.door, nil
 	}))
 	if err != nil {
 		_ = lock.Close()
@@ -95,19 +95,19 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 	}
 	b.cluster.Compact()
 	b.void = b.voidCommits()
-	if err := b.prepare(door); err != nil {
+	if err := b.prepare(); err != nil {
 		b.Close()
 		return nil, fmt.Errorf("embedded broker: %w", err)
 	}
 	b.space.watch(b.cluster)
-	door.open()
+	b.door.open()
 	b.logStarted(time.Since(began))
 	return b, nil
 }
 
 // prepare creates the access rules and raises the leader epochs, before other clients are accepted.
-func (b *Broker) prepare(door *gatedListener) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers("embedded:1"), kgo.Dialer(door.dial), kgo.SASL(Mechanism(b.opt.Password)),
+func (b *Broker) prepare() error {
+	client, err := kgo.NewClient(kgo.SeedBrokers("embedded:1"), kgo.Dialer(b.Dial), kgo.SASL(Mechanism(b.opt.Password)),
 		kgo.RequestRetries(0))
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os/exec"
@@ -98,8 +99,12 @@ func (b *backlog) measure(binary string, seed int) (m measured, err error) {
 	// What is stored before the first reading does not count.
 	early := s.countStored()
 	began, cpu0, engine0 := time.Now(), cpu(cmd.Process.Pid), cpu(child...)
+	before, err := s.scrape()
+	if err != nil {
+		return m, err
+	}
 	profiled := make(chan error, 1)
-	go func() { profiled <- s.saveProfiles(b.profiles, max(2, b.n/100_000)) }()
+	go func() { profiled <- s.saveProfiles(b.profiles, "profile?seconds="+strconv.Itoa(max(2, b.n/100_000))) }()
 	for s.countStored() < past+b.n {
 		if time.Since(began) > 20*time.Minute {
 			return m, fmt.Errorf("only %d of %d stored after 20 minutes", s.countStored()-past, b.n)
@@ -110,14 +115,20 @@ func (b *backlog) measure(binary string, seed int) (m measured, err error) {
 	per := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(n) }
 	m.rate, m.own, m.engine = float64(n)/took.Seconds(), per(cpu(cmd.Process.Pid)-cpu0), per(cpu(child...)-engine0)
 	m.memory = peakMiB(cmd.Process.Pid)
+	after, err := s.scrape()
+	if err != nil {
+		return m, err
+	}
+	of := func(name string) float64 { return (total(after, name) - total(before, name)) / float64(n) }
 	fmt.Printf("run %d: %d records of %d bytes, %d agents: %.0f calls/s end to end; CPU a call: %.1f µs Flyball and broker, %.1f µs engine; "+
 		"peak memory without the engine %d MiB", seed+1, b.n, size, b.agents, m.rate, m.own, m.engine, m.memory)
 	if b.peer {
 		fmt.Printf("; ratio to the peer %.2f", m.ratio())
 	}
-	fmt.Println()
+	fmt.Printf("\n       allocated a call: %.1f kB in %.1f objects\n", of("go_memstats_alloc_bytes_total")/1e3,
+		of("go_memstats_mallocs_total"))
 	s.printStored(b.n)
-	return m, <-profiled
+	return m, errors.Join(<-profiled, s.saveProfiles(b.profiles, "heap", "allocs"))
 }
 
 // prepare fills the topic before any reader starts, and measures the peer. It returns the size of a record.
@@ -151,7 +162,8 @@ func (s *setup) printStored(n int) {
 	if got, err := s.sql(bytes); err == nil {
 		fmt.Printf("       bytes a call and rows: %s\n", strings.ReplaceAll(strings.ReplaceAll(got, "\t", " "), "\n", ", "))
 	}
-	parts := "SELECT table, count(), round(sum(rows) / count()) FROM system.part_log WHERE event_type = 'NewPart' GROUP BY table ORDER BY table"
+	parts := "SELECT table, count(), round(sum(rows) / count()) FROM system.part_log WHERE event_type = 'NewPart' GROUP BY table " +
+		"ORDER BY table"
 	if got, err := s.sql(parts); err == nil && got != "" {
 		fmt.Printf("       parts inserted, rows a part: %s\n", strings.ReplaceAll(strings.ReplaceAll(got, "\t", " "), "\n", ", "))
 	}

@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -77,7 +76,7 @@ func soak(binary string, o soakOptions) (bool, error) {
 		rows, before, cut = append(rows, r), after, false
 	}
 	if o.profiles != "" {
-		if err := s.saveProfiles(o.profiles, 30); err != nil {
+		if err := s.saveProfiles(o.profiles, "profile?seconds=30", "heap", "allocs"); err != nil {
 			return false, err
 		}
 	}
@@ -183,15 +182,15 @@ func (s *setup) printLost(load *soakLoad) error {
 	return nil
 }
 
-// saveProfiles writes so many seconds of CPU, the heap, and what was allocated since the start into a folder; dir empty: nothing.
-func (s *setup) saveProfiles(dir string, seconds int) error {
+// saveProfiles writes profiles of the process into a folder, by their names below /debug/pprof: "profile?seconds=30" is CPU.
+func (s *setup) saveProfiles(dir string, names ...string) error {
 	if dir == "" {
 		return nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	for _, name := range []string{"profile?seconds=" + strconv.Itoa(seconds), "heap", "allocs"} {
+	for _, name := range names {
 		r, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/debug/pprof/%s", s.metrics, name))
 		if err != nil {
 			return err
