@@ -34,7 +34,7 @@ func (l *Learner) Learn(ctx context.Context, now time.Time, parent *baseline.Bas
 	window := Window{Tenant: l.o.Tenant, Since: since, Until: until, CallsPerRun: l.o.PerRun, only: pin.only("")}
 	db := Quietly(l.o.DB)
 	p := l.startProgress()
-	parts, err := PlanSlices(ctx, db, window, callsPerSlice)
+	parts, err := PlanSlices(ctx, db, window, l.o.CallsPerSlice)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ import (
 
 // Limits of one statement that reads the calls of selected runs.
 const (
-	runsPerStatement  = 2000
+	runsPerStatement  = 10_000
 	callsPerStatement = 400_000 // stored calls, of which a run may have more than are read
 )
 
