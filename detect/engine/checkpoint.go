@@ -74,6 +74,10 @@ func (c *checkpointer) record(key, value []byte) *kgo.Record {
 	return &kgo.Record{Topic: wire.StateTopic, Partition: c.part, Key: key, Value: value}
 }
 
+// freezeAfter is how many seconds after a checkpoint the runs are frozen that have not changed since. A run whose calls are further
+// apart is decoded at most once in a checkpoint's interval.
+const freezeAfter = 5
+
 // saveIfDue does its work at most once a second: it writes the actors that have been dirty for
 // CheckpointEvery, and then moves the committed offset. next is the offset of the next record.
 func (c *checkpointer) saveIfDue(ctx context.Context, now time.Time, next int64) error {
@@ -81,7 +85,7 @@ func (c *checkpointer) saveIfDue(ctx context.Context, now time.Time, next int64)
 		return nil
 	}
 	c.lookedAt = now
-	c.state.Freeze(uint32(2 * c.cfg.CheckpointEvery / time.Second))
+	c.state.Freeze(freezeAfter)
 	c.samples = append(c.samples, sample{now, next})
 	due := int64(-1)
 	for len(c.samples) > 1 && now.Sub(c.samples[0].at) >= c.cfg.CheckpointEvery {

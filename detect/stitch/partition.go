@@ -18,6 +18,7 @@ type Partition struct {
 	activePools pools // those of actorPools that have runs
 	sharedCount int   // overflow actors
 	watermark   int64
+	newest      int64 // latest start of a call
 	legacyTo    int64 // see SetLegacyTo
 	words       words
 	storedBytes int64
@@ -83,6 +84,7 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 		return nil
 	}
 	c.Late = c.Start < p.watermark
+	p.newest = max(p.newest, c.Start)
 	r, rule := p.bindCall(a, c, offset)
 	p.wake(r)
 	reopened := r.State == schema.RunClosed
@@ -195,10 +197,12 @@ func (p *Partition) Advance(watermark, offset int64) {
 	}
 }
 
-// close closes an open run at the watermark, at an offset of flyball.calls.
+// close closes an open run, at an offset of flyball.calls. A run that is closed before silence would have closed it is evicted when
+// it would have been.
 func (p *Partition) close(r *Run, offset int64) {
 	p.dequeue(r.slot)
-	r.State, r.closedAt = schema.RunClosed, p.watermark
+	r.closedAt = max(p.watermark, r.nextDue(&p.limits))
+	r.State = schema.RunClosed
 	r.actor.open--
 	p.countRun(r, -1)
 	p.wake(r)
