@@ -33,27 +33,65 @@ func Find(ctx context.Context, db DB, term string, limit int) ([]Hit, error) {
 		return runsOfRecord(ctx, db, partition, offset)
 	}
 	out := []Hit{}
+	indexed, err := lookUp(ctx, db, term)
+	if err != nil {
+		return nil, err
+	}
 	for _, f := range runFields {
-		if !f.fits(term) {
+		if !f.fits(term) || !indexed.mayHave(f) {
 			continue
 		}
-		hits, err := runsByField(ctx, db, f, term, limit)
+		hits, err := runsByField(ctx, db, f, term, limit, indexed.newest[f.name])
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, hits...)
 	}
 	for _, f := range callFields {
-		if !f.fits(term) {
+		if !f.fits(term) || !indexed.mayHave(f) {
 			continue
 		}
-		hits, err := runsOfCalls(ctx, db, f, term, limit)
+		hits, err := runsOfCalls(ctx, db, f, term, limit, indexed.newest[f.name])
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, hits...)
 	}
 	return out, nil
+}
+
+// indexedTerm is what the indexes have of a term.
+type indexedTerm struct {
+	newest map[string]time.Time // by field: the end of the newest day on which it has the term
+	more   bool                 // there are rows that no index names
+}
+
+// mayHave reports whether rows have the term in a field.
+func (x *indexedTerm) mayHave(f termField) bool {
+	_, found := x.newest[f.name]
+	return found || x.more || f.index == byFilter || f.index == byTouch
+}
+
+// lookUp looks a term up in postings and call_ids.
+func lookUp(ctx context.Context, db DB, term string) (*indexedTerm, error) {
+	x := &indexedTerm{newest: map[string]time.Time{}}
+	trace := schema.HashCallID(term)
+	if id, err := hex.DecodeString(term); err == nil {
+		trace = schema.HashCallID(id)
+	}
+	sql := fmt.Sprintf(`SELECT toString(kind), toDateTime(max(day) + 1, 'UTC') FROM postings WHERE value = {term:String} GROUP BY kind
+UNION ALL SELECT toString(kind), toDateTime(max(day) + 1, 'UTC') FROM call_ids WHERE kind = 'trace_id' AND id = %d GROUP BY kind
+UNION ALL SELECT toString(kind), toDateTime(max(day) + 1, 'UTC') FROM call_ids WHERE kind = 'request_id' AND id = %d GROUP BY kind
+UNION ALL SELECT '', max(last_at) FROM stored_spans WHERE rows > 0 AND NOT posted HAVING count() > 0`, trace, schema.HashCallID(term))
+	return x, each(ctx, db, "indexes", sql, []any{named("term", term)}, func(r driver.Rows) error {
+		var kind string
+		var at time.Time
+		err := r.Scan(&kind, &at)
+		if x.newest[kind] = at; kind == "" {
+			x.more = true
+		}
+		return err
+	})
 }
 
 // termField is a field in which Find looks for a term.
@@ -109,8 +147,8 @@ var callFields = []termField{
 func anyTerm(string) bool { return true }
 
 // runsByField returns the newest runs of which a field of their own is the term.
-func runsByField(ctx context.Context, db DB, f termField, term string, limit int) ([]Hit, error) {
-	s := selection{run: f.condition, found: f.index == byFilter, limit: limit}
+func runsByField(ctx context.Context, db DB, f termField, term string, limit int, newest time.Time) ([]Hit, error) {
+	s := selection{run: f.condition, found: f.index == byFilter, limit: limit, until: newest}
 	s.states.add(f.condition, named("term", term))
 	if f.index == byPosting {
 		s.states.add(actorsPosted("posted_actor", f.name, "term", Window{}))
@@ -129,8 +167,8 @@ func runsByField(ctx context.Context, db DB, f termField, term string, limit int
 
 // runsOfCalls returns the newest runs with calls of which a field is the term, with their keys and agents. Only calls that
 // count are counted; a run with other rows only has one call at least.
-func runsOfCalls(ctx context.Context, db DB, f termField, term string, limit int) ([]Hit, error) {
-	set, err := runsWithTerm(ctx, db, f, term, limit)
+func runsOfCalls(ctx context.Context, db DB, f termField, term string, limit int, newest time.Time) ([]Hit, error) {
+	set, err := runsWithTerm(ctx, db, f, term, limit, newest)
 	if err != nil || len(set.refs) == 0 {
 		return nil, err
 	}
@@ -138,7 +176,7 @@ func runsOfCalls(ctx context.Context, db DB, f termField, term string, limit int
 }
 
 // runsWithTerm returns the places of the newest runs with calls of which a field is the term.
-func runsWithTerm(ctx context.Context, db DB, f termField, term string, limit int) (set runSet, err error) {
+func runsWithTerm(ctx context.Context, db DB, f termField, term string, limit int, newest time.Time) (set runSet, err error) {
 	params := []any{named("term", term)}
 	tail := fmt.Sprintf(" GROUP BY tenant, run_id ORDER BY at DESC, run_id LIMIT %d", limit)
 	const columns = "SELECT tenant, max(actor_hash) AS actor, run_id, "
@@ -147,10 +185,6 @@ func runsWithTerm(ctx context.Context, db DB, f termField, term string, limit in
 		return readRunSet(ctx, db, "runs by "+f.name, columns+"max(last_at) AS at FROM touches WHERE resource = {term:String}"+tail, params)
 	case byCallID:
 		return readRunSet(ctx, db, "runs by "+f.name, columns+"max(start_time) AS at FROM "+callsWithID(f.name, term)+tail, params)
-	}
-	newest, err := newestPosted(ctx, db, f.name, term)
-	if err != nil {
-		return set, err
 	}
 	return set, backwards(newest, time.Time{}, func(from time.Time) (bool, error) {
 		w := where{params: slices.Clone(params)}
@@ -175,12 +209,6 @@ func callsWithID(field, term string) string {
 	return fmt.Sprintf(`(SELECT %[1]s FROM calls WHERE actor_hash != 0 AND actor_hash IN (SELECT actor_hash %[2]s)
 AND toDate(start_time) IN (SELECT day %[2]s) AND %[3]s = {term:String}
 UNION ALL SELECT %[1]s FROM calls WHERE actor_hash = 0 AND %[3]s = {term:String})`, columns, known, field)
-}
-
-// newestPosted returns the end of the newest day on which a value of a field was posted; zero: on no day.
-func newestPosted(ctx context.Context, db DB, kind, term string) (at time.Time, err error) {
-	sql := fmt.Sprintf("SELECT toDateTime(max(day) + 1, 'UTC') FROM postings WHERE kind = '%s' AND value = {term:String} HAVING count() > 0", kind)
-	return at, each(ctx, db, "postings", sql, []any{named("term", term)}, func(r driver.Rows) error { return r.Scan(&at) })
 }
 
 // hitsOf reads the calls of some runs of which a field is the term.
