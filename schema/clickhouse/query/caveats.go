@@ -47,7 +47,7 @@ countIf(observer_kind = 'gate' AND outcome != 'denied') FROM `+rows.from, rows.p
 			return err
 		}
 	}
-	return t.loadCoverage(ctx, db, rows, own)
+	return t.unlessExceeded("how many calls were sent to the check", t.loadCoverage(ctx, db, rows, own))
 }
 
 // caveats returns a sentence for each count that is not zero. A sentence begins with its key.
