@@ -131,7 +131,9 @@ func TestEventsHideThatCallsAreNotStored(t *testing.T) {
 		return nil
 	})
 	r := run(t, DefaultOptions(), db, "a")
-	await(t, "an outage", func() bool { return r.Ready() != nil && strings.Contains(r.Ready().Error(), "calls_store has failed since") })
+	await(t, "an outage", func() bool {
+		return r.Ready() != nil && strings.Contains(r.Ready().Error(), "calls_store has failed since")
+	})
 	event, err := wire.EncodeEvent(&schema.Event{Audit: &schema.AuditEntry{}})
 	if err != nil {
 		t.Fatal(err)
