@@ -147,8 +147,59 @@ func kills() int {
 	return 10
 }
 
-// The process with its broker, and the engine alone, are killed at random times under load. A kill of the process counts only if there
-// were records that were read and not yet stored. Every table and every answer is then the same as without kills.
+// rolesBeside starts a process for each of the roles on the path of a call, which share the partitions with those of another installation.
+func rolesBeside(t *testing.T, one *flyball, key string) (out []*flyball) {
+	t.Helper()
+	for _, role := range []string{"ingest", "detect", "store"} {
+		f := install(t, one.brokers(), fmt.Sprintf("127.0.0.1:%d", one.ports["clickhouse"]), "secret_key_file: "+key,
+			"detect: {mode: armed, checkpoint_every: 1s}")
+		f.role = role
+		f.beside(one)
+		f.launch()
+		out = append(out, f)
+	}
+	for _, f := range out {
+		f.ready(time.Minute)
+	}
+	return out
+}
+
+// revive starts a process again that has ended because the broker did, and reports whether it had.
+func (f *flyball) revive() bool {
+	select {
+	case <-f.exited:
+		f.launch()
+		return true
+	default:
+		return false
+	}
+}
+
+// victim is what a test kills, and starts again.
+type victim struct {
+	name string
+	kill func()
+}
+
+// victims are the process with its broker, most often, the engine, and with roles, too, their processes.
+func (f *flyball) victims(roles []*flyball) []victim {
+	process := victim{"process", func() {
+		f.kill9()
+		f.start()
+	}}
+	out := []victim{process, process, process, {"engine", f.killChild}}
+	for _, r := range roles {
+		out = append(out, victim{"role " + r.role, func() {
+			r.kill9()
+			r.launch()
+		}})
+	}
+	return out
+}
+
+// The process with its broker, and the engine alone, are killed at random times under load; with FLYBALL_TEST_KILL_ROLES processes of
+// single roles run beside it, and are killed, too. A kill counts only if there were records that were read and not yet stored. Every
+// table and every answer is then the same as without kills.
 func TestKilledUnderLoad(t *testing.T) {
 	n := kills()
 	tr := makeKillTraffic(3, max(2000, 60*n), 9)
@@ -167,6 +218,11 @@ func TestKilledUnderLoad(t *testing.T) {
 
 	f := withKillPast(t, tr, key)
 	r := rand.New(rand.NewPCG(uint64(os.Getpid()), 5))
+	var roles []*flyball
+	if os.Getenv("FLYBALL_TEST_KILL_ROLES") != "" {
+		roles = rolesBeside(t, f, key)
+	}
+	victims := f.victims(roles)
 	counted, sent := 0, 0
 	for i := 0; counted < n && i < 3*n; i++ {
 		if i < n {
@@ -175,19 +231,19 @@ func TestKilledUnderLoad(t *testing.T) {
 		// Short times end ingest and detect in the middle, longer ones the store and what follows a saved state.
 		time.Sleep(time.Duration(r.IntN(300+900*(i%2))) * time.Millisecond)
 		doubt := pastCalls + sent - f.sqlInt("SELECT count() FROM flyball.calls")
-		what := "process"
-		if i%4 == 3 {
-			what = "engine"
-			f.killChild()
-		} else {
-			f.kill9()
-			f.start()
+		v := victims[i%len(victims)]
+		v.kill()
+		for _, r := range roles {
+			r.revive()
 		}
 		if doubt > 0 {
 			counted++
 		}
-		fmt.Printf("kill %d, of the %s: %d sent, %d in doubt; after it %.0f repeats dropped, %.0f calls replayed\n", i+1, what, sent, doubt,
+		fmt.Printf("kill %d, of the %s: %d sent, %d in doubt; after it %.0f repeats dropped, %.0f calls replayed\n", i+1, v.name, sent, doubt,
 			f.metric("flyball_detect_duplicates_total"), f.metric("flyball_detect_replayed_total"))
+	}
+	for _, r := range roles {
+		r.revive()
 	}
 	if counted < n {
 		t.Errorf("only %d of %d kills found records in doubt", counted, n)
