@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"flyball/schema"
 )
@@ -24,7 +25,11 @@ func BenchmarkDetectCall(b *testing.B) {
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
+	began, least := time.Now(), time.Hour
 	for n := range b.N {
+		if n%agents == 0 && n > 0 {
+			least, began = min(least, time.Since(began)), time.Now()
+		}
 		i, k := n%agents, n/agents
 		if k%40 == 0 {
 			runs[i] = fmt.Sprint("r", k/40)
@@ -40,5 +45,7 @@ func BenchmarkDetectCall(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	// The shortest turn of all agents is what other load of the machine disturbs least.
+	b.ReportMetric(float64(least.Nanoseconds())/agents, "least-ns/op")
 	b.ReportMetric(float64(len(f.tape.records))/float64(b.N), "records/op")
 }

@@ -23,6 +23,7 @@ type restored struct {
 	actors  map[string][]*storedActor // by key: one for each generation
 	records map[uint64]storedRecord   // the partition's records by generation
 	newest  uint64                    // highest generation that has stored a delta
+	counts  []*storedActor            // the partition's counters, one for each generation
 	notes   map[string]bool           // generations of the notes
 	note    logNote                   // the newest
 	older   bool                      // a process of schema version 4 has claimed the partition
@@ -66,7 +67,7 @@ func splitKey(key []byte) (kind, generation, number, actor string) {
 func (r *restored) add(key, value []byte) error {
 	kind, of, number, actor := splitKey(key)
 	switch kind {
-	case "a", "d", "p":
+	case "a", "d", "p", "c":
 	case "n":
 		return r.addNote(of, value)
 	case "claim":
@@ -82,6 +83,8 @@ func (r *restored) add(key, value []byte) error {
 	switch {
 	case kind == "a":
 		r.actor(actor, generation).entry = bytes.Clone(value)
+	case kind == "c":
+		return r.addCounts(generation, actor, value)
 	case kind == "d":
 		n, err := strconv.ParseUint(number, 10, 64)
 		if err != nil {
@@ -122,19 +125,25 @@ func (r *restored) addDelta(s *storedActor, number uint64, value []byte) error {
 		return err
 	}
 	r.newest = max(r.newest, s.generation)
+	s.add(number, value, h.Last, h.First)
+	return nil
+}
+
+// add adds a delta; first is the lowest number of those that are not void if it is the last of a checkpoint.
+func (s *storedActor) add(number uint64, value []byte, last bool, first uint64) {
 	if s.deltas == nil {
 		s.deltas = map[uint64][]byte{}
 	}
 	s.deltas[number] = bytes.Clone(value)
-	if h.Last && number >= s.last {
-		s.last, s.first = number, h.First
-		for n := range s.deltas {
-			if n < h.First {
-				s.deltas[n] = nil // void; its key is still there
-			}
+	if !last || number < s.last {
+		return
+	}
+	s.last, s.first = number, first
+	for n := range s.deltas {
+		if n < first {
+			s.deltas[n] = nil // void; its key is still there
 		}
 	}
-	return nil
 }
 
 // values returns the stored values of an actor, complete is false if there is no whole state.

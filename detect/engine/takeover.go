@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"flyball/detect/curve"
 	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
@@ -36,6 +37,13 @@ func (w *worker) takeOver(r *restored, generation uint64) error {
 			c.emptyActors = append(c.emptyActors, emptyActor{key, a.Included})
 		}
 	}
+	counts, keys, err := r.newestCounts(w.part)
+	if err != nil {
+		return fmt.Errorf("%s: %w", wire.StateTopic, err)
+	}
+	if c.oldCounts = keys; counts != nil {
+		w.journal.counts = counts
+	}
 	for generation := range r.records {
 		c.oldRecords = append(c.oldRecords, strconv.FormatUint(generation, 10))
 	}
@@ -58,6 +66,9 @@ func (w *worker) writeFirst(ctx context.Context, r *restored, end kafka.LogState
 	w.log.base.legacyTo, w.log.now.legacyTo = legacyTo, legacyTo
 	w.state.SetLegacyTo(legacyTo)
 	w.journal.rows.SetLegacyTo(legacyTo)
+	if w.journal.counts.Included() < legacyTo {
+		w.journal.counts = curve.New(w.part, legacyTo)
+	}
 	if len(r.records) == 0 {
 		if legacyTo < 0 {
 			return nil

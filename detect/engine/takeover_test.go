@@ -126,7 +126,7 @@ func TestCallIsInBothTablesAfterUpgrade(t *testing.T) {
 				l.named(12, 20)
 				l.rows(15)
 				if step == 5 {
-					for w := l.assigned(e); w.committed.Load() < 20; time.Sleep(10 * time.Millisecond) {
+					for w := l.assigned(e); w.committed.Load().Offset < 20; time.Sleep(10 * time.Millisecond) {
 					}
 				}
 				e.release(context.Background(), nil, false)

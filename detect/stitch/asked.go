@@ -216,6 +216,7 @@ func (p *Partition) EachAskedOnly(offset int64, f func(*Run, *schema.Call)) erro
 		c.ActorHash = r.actor.hash
 		c.CallsPart, c.CallsOffset, c.Late, c.AskedOnly = p.part, q.offset, q.late, true
 		r.count(c)
+		p.count(r, c, offset)
 		p.markChanged(r)
 		r.markUnstored()
 		p.markApplied(r.actor, offset)

@@ -69,7 +69,7 @@ func (p *Partition) pack(r *Run) {
 	}
 	s, k := r.slot, &p.packer
 	p.updateDue(s)
-	s.names, s.openedDay = k.names(r.takeNames()), r.OpenedDay
+	s.names = k.names(r.takeNames())
 	k.coder.StartWriting(k.value[:0], wire.KindState, StateVersion)
 	codePacked(&k.coder, r)
 	k.value = k.coder.Bytes()
@@ -96,7 +96,7 @@ func (k *packer) decode(s *slot) *Run {
 		panic(fmt.Sprintf("run %s: what this process has encoded cannot be read: %v", s.id, err))
 	}
 	r.setNames(s.names)
-	r.Actor, r.CallsPart, r.OpenedDay = s.actor.Key, s.actor.part.part, s.openedDay
+	r.Actor, r.CallsPart = s.actor.Key, s.actor.part.part
 	return r
 }
 

@@ -165,7 +165,7 @@ func marksAt(s string, i int) uint8 {
 			return markNamed
 		}
 	case ' ', '\t', '\n', '\r', '\f', '\v', '+':
-		if i >= 4 && schemeEnd(s[i-2:i]) {
+		if i >= 4 && schemeEnd(s[i-4:i]) {
 			return markScheme
 		}
 	case '%':
@@ -208,7 +208,7 @@ func dashMarks(s string, i int) (m uint8) {
 
 // escapeMarks returns the marks of a '%' at i: an escaped space or an escaped equals sign.
 func escapeMarks(s string, i int) (m uint8) {
-	if i >= 4 && schemeEnd(s[i-2:i]) {
+	if i >= 4 && schemeEnd(s[i-4:i]) {
 		m = markScheme
 	}
 	if i+2 < len(s) && s[i+1] == '3' && s[i+2]|0x20 == 'd' && nameEnd(s[:i]) {
@@ -230,11 +230,18 @@ func vendorMark(a, b byte) bool {
 	return b == 'k' && (a == 's' || a == 'p' || a == 'r' || a == 'k') || a == 'a' && b == 't'
 }
 
-// schemeEnd reports whether s ends as bearer, basic, dpop or negotiate does.
+// schemeEnd reports whether s, four bytes, ends as bearer, basic, dpop or negotiate does. It does not look at the s of basic: the pattern
+// accepts the long s of Unicode for it, which has two bytes.
 func schemeEnd(s string) bool {
-	switch a, b := s[0]|0x20, s[1]|0x20; {
-	case a == 'e' && b == 'r', a == 'i' && b == 'c', a == 'o' && b == 'p', a == 't' && b == 'e':
+	switch a, b := s[2]|0x20, s[3]|0x20; {
+	case a == 'i' && b == 'c':
 		return true
+	case a == 'e' && b == 'r':
+		return s[0]|0x20 == 'a' && s[1]|0x20 == 'r'
+	case a == 'o' && b == 'p':
+		return s[0]|0x20 == 'd' && s[1]|0x20 == 'p'
+	case a == 't' && b == 'e':
+		return s[0]|0x20 == 'i' && s[1]|0x20 == 'a'
 	}
 	return false
 }

@@ -29,11 +29,12 @@ type partitionReader struct {
 	now       func() time.Time
 	fail      func(error) // ends the ingest of this process
 
-	in        chan []*kgo.Record
+	in        *kafka.Queue
 	done      chan struct{} // closed when run has returned
 	committed atomic.Int64  // last offset that was committed for the group, -1: none yet
 
-	calls []schema.Call // reused
+	calls  []schema.Call // reused
+	record decode.Record // reused
 
 	mu        sync.Mutex
 	inflight  []*inflightBatch // not durable yet, oldest first
@@ -53,11 +54,12 @@ type inflightBatch struct {
 
 func (b *inflightBatch) durable() bool { return b.closed && b.sent == b.acked }
 
-// run handles the records of p.in until that channel is closed.
+// run handles the records of p.in until it is closed.
 func (p *partitionReader) run(ctx context.Context) {
 	defer close(p.done)
-	for records := range p.in {
+	for records := range p.in.Records() {
 		p.handle(ctx, records)
+		p.in.Taken(records)
 	}
 }
 
@@ -99,10 +101,11 @@ func (p *partitionReader) handle(ctx context.Context, records []*kgo.Record) {
 
 // decode appends the calls of a record to p.calls and sends items that cannot be read to the dead letters.
 func (p *partitionReader) decode(ctx context.Context, b *inflightBatch, r *kgo.Record, now int64) {
-	in := decode.Record{Topic: p.source.Topic, TopicID: p.source.TopicID, Partition: r.Partition, Offset: r.Offset,
-		Timestamp: recordTime(r, now), Key: r.Key, Value: r.Value}
+	in := &p.record
+	*in = decode.Record{Topic: p.source.Topic, TopicID: p.source.TopicID, Partition: r.Partition, Offset: r.Offset,
+		Timestamp: recordTime(r, now), Key: r.Key, Value: r.Value, Headers: in.Headers[:0]}
 	if why, ok := oversized(r); ok {
-		p.sendToDeadLetters(ctx, b, r, &in, decode.Rejected{Reason: decode.TooLarge, Detail: why})
+		p.sendToDeadLetters(ctx, b, r, in, decode.Rejected{Reason: decode.TooLarge, Detail: why})
 		return
 	}
 	for _, h := range r.Headers {
@@ -110,13 +113,13 @@ func (p *partitionReader) decode(ctx context.Context, b *inflightBatch, r *kgo.R
 	}
 	from := len(p.calls)
 	var dead []decode.Rejected
-	p.calls, dead = p.decoder.Decode(&in, p.calls)
+	p.calls, dead = p.decoder.Decode(in, p.calls)
 	position := p.epochs.Of(r)
 	for i := from; i < len(p.calls); i++ {
 		p.calls[i].Pos.Offset = position
 	}
 	for _, d := range dead {
-		p.sendToDeadLetters(ctx, b, r, &in, d)
+		p.sendToDeadLetters(ctx, b, r, in, d)
 	}
 	if len(p.calls) == from && len(dead) == 0 {
 		p.m.empty.Inc()

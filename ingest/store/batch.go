@@ -13,8 +13,11 @@ import (
 
 // insertOrder is the order in which the tables of a batch are inserted: a call is inserted before rows that refer to it. Tables that are
 // not in the list are inserted last.
-var insertOrder = []string{"calls_v5", "call_ids", "postings", "touches_v5", "runs_v5",
-	"calls_store", "trace_calls", "touches_store", "runs_store", "stitching_v5", "stitching_store"}
+var insertOrder = []string{"calls_v5", "calls_store", "call_ids", "postings", "touches_v5", "runs_v5",
+	"trace_calls", "touches_store", "runs_store", "stitching_v5", "stitching_store"}
+
+// callTables are the tables with calls, which are inserted before the others.
+var callTables = map[string]bool{"calls_v5": true, "calls_store": true}
 
 // block is one section of one journal record. It does not keep the record, because a batch would then need twice the memory.
 type block struct {
@@ -37,6 +40,7 @@ type batch struct {
 	marks  map[source]clickhouse.Progress
 	commit map[int32]kgo.EpochOffset // of the journal, per partition
 	rows   int
+	calls  int // rows of tables of calls
 	bytes  int
 	first  time.Time // when the first record was added
 }
@@ -67,6 +71,9 @@ func (b *batch) add(r *kgo.Record, j *wire.Journal) {
 		b.tables[s.Table] = append(b.tables[s.Table], block{r.Partition, r.Offset, s.Rows, s.Native})
 		b.rows += s.Rows
 		b.bytes += len(s.Native)
+		if isOfCalls(s.Table) {
+			b.calls += s.Rows
+		}
 	}
 	if j.To < 0 {
 		return // a run snapshot covers no calls
@@ -74,6 +81,11 @@ func (b *batch) add(r *kgo.Record, j *wire.Journal) {
 	k := source{j.CallsTopicID, j.CallsPart}
 	m := b.marks[k]
 	b.marks[k] = clickhouse.Progress{CallsTopicID: k.id, CallsPartition: k.part, To: max(m.To, j.To), MaxStart: max(m.MaxStart, j.MaxStart)}
+}
+
+// isOfCalls reports whether a table has a row for each call.
+func isOfCalls(table string) bool {
+	return table == clickhouse.CallsTable.Name() || table == clickhouse.LegacyCallsTable.Name()
 }
 
 // tablesInOrder returns the batch's tables in the order of insertion.
@@ -104,6 +116,9 @@ func (b *batch) drop(partition int32) {
 			if p.partition == partition {
 				b.rows -= p.rows
 				b.bytes -= len(p.native)
+				if isOfCalls(n) {
+					b.calls -= p.rows
+				}
 				continue
 			}
 			kept = append(kept, p)

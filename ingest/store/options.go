@@ -22,8 +22,14 @@ type Options struct {
 	MaxBytes      int
 	MaxAge        time.Duration
 	BacklogFactor int
+	// A batch that will have MinCalls calls before it is BusyAge old, as fast as its calls arrive, waits for them: an insert costs the engine
+	// much the same for a thousand calls as for ten thousand. 0: it does not wait.
+	MinCalls int
+	BusyAge  time.Duration
 	// Backoff is the first pause between attempts while ClickHouse is unavailable. It is doubled for each further attempt, up to MaxBackoff.
 	Backoff, MaxBackoff time.Duration
+	// Timeout bounds one request to ClickHouse. A request without an answer is repeated, an insert of several blocks in halves.
+	Timeout time.Duration
 	// Drain is the maximum time for the last batch after the context of Run has ended.
 	Drain time.Duration
 	// DeadLetters receives journal records that cannot be stored. If it is nil, they are only counted.
@@ -38,8 +44,8 @@ type Options struct {
 // DefaultOptions returns the documented defaults.
 func DefaultOptions() Options {
 	return Options{
-		MaxRows: 100_000, MaxBytes: 32 << 20, MaxAge: time.Second, BacklogFactor: 3,
-		Backoff: 100 * time.Millisecond, MaxBackoff: 5 * time.Second, Drain: 10 * time.Second,
+		MaxRows: 100_000, MaxBytes: 32 << 20, MaxAge: time.Second, BacklogFactor: 3, MinCalls: 5_000, BusyAge: 5 * time.Second,
+		Backoff: 100 * time.Millisecond, MaxBackoff: 5 * time.Second, Timeout: attemptTimeout, Drain: 10 * time.Second,
 		Stage: func(string) {}, Now: time.Now,
 	}
 }
@@ -55,10 +61,23 @@ func (o Options) Validate() error {
 		return fmt.Errorf("store: MaxAge is %s, want more than 0", o.MaxAge)
 	case o.BacklogFactor < 1:
 		return fmt.Errorf("store: BacklogFactor is %d, want at least 1", o.BacklogFactor)
+	case o.MinCalls < 0 || o.BusyAge < 0:
+		return fmt.Errorf("store: MinCalls %d and BusyAge %s must be at least 0", o.MinCalls, o.BusyAge)
 	case o.Backoff <= 0 || o.MaxBackoff < o.Backoff:
 		return fmt.Errorf("store: Backoff %s must be above 0 and at most MaxBackoff %s", o.Backoff, o.MaxBackoff)
+	case o.Timeout <= 0:
+		return fmt.Errorf("store: Timeout is %s, want more than 0", o.Timeout)
 	case o.Now == nil || o.Stage == nil:
 		return fmt.Errorf("store: start from DefaultOptions")
 	}
 	return nil
+}
+
+// age returns how old a batch with so many calls is when it is inserted, if it does not reach a size before.
+func (o Options) age(calls int) time.Duration {
+	if calls >= o.MinCalls {
+		return o.MaxAge
+	}
+	// The age at which calls that arrive more slowly than MinCalls in BusyAge are overdue.
+	return max(o.MaxAge, time.Duration(calls)*o.BusyAge/time.Duration(o.MinCalls))
 }

@@ -169,7 +169,8 @@ func (t *Touched) checkUnnamed(ctx context.Context, db DB, win Window) error {
 
 // readStoredSince reads the time of the oldest stored call.
 func (t *Touched) readStoredSince(ctx context.Context, db DB, _ Window) error {
-	return each(ctx, db, "the oldest call", "SELECT min(start_time), count() > 0 FROM calls_store", nil, func(r driver.Rows) error {
+	const oldest = "SELECT min(first_at), count() > 0 FROM stored_spans WHERE rows > 0"
+	return each(ctx, db, "the oldest call", oldest, nil, func(r driver.Rows) error {
 		var at time.Time
 		var some uint8
 		err := r.Scan(&at, &some)

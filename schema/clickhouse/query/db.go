@@ -21,7 +21,6 @@ type DB interface {
 type where struct {
 	conditions []string
 	params     []any
-	byRunID    bool // a condition names the run ids
 }
 
 func (w *where) add(condition string, params ...any) {

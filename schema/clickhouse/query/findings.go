@@ -120,8 +120,7 @@ func ResolveFinding(ctx context.Context, db DB, tenant, term string) (Finding, e
 		w.add("tenant = {tenant:String}", named("tenant", tenant))
 	}
 	w.add(`(finding_id = {term:String} OR length({term:String}) >= {min:UInt8} AND (startsWith(finding_id, {term:String})
-OR startsWith(toString(run_id), lower({term:String}))) OR run_id IN (SELECT run_id FROM runs WHERE run_key = {term:String} AND `+
-		storedRuns("run_key = {term:String}")+`))`,
+OR startsWith(toString(run_id), lower({term:String}))) OR run_id IN (SELECT run_id FROM run_states WHERE run_key = {term:String}))`,
 		named("term", term), named("min", strconv.Itoa(schema.MinIDPrefix)))
 	list, err := findings(ctx, db, w.String(), maxFindingCandidates, w.params...)
 	if err != nil {
@@ -219,15 +218,14 @@ type Judged struct {
 // AchievedRates returns the measured rates of findings, to compare with the operator's
 // budget, by level; each run counts once.
 func AchievedRates(ctx context.Context, db DB, since, until time.Time) ([]Judged, error) {
-	var w, r where
+	var w where
 	w.between("updated_at", "updated_at", since, until)
-	r.between("last_at", "last_at", since, until)
 	// Findings under an exception cause no trip; holds have their own budget, and identity conflicts none.
 	w.add("level >= 'alert' AND family NOT LIKE 'policy.%' AND family NOT IN ('scope', 'identity_conflict') AND exception = ''")
 	out := []Judged{}
 	err := each(ctx, db, "verdicts", `SELECT toString(l) AS level, count(), countIf(is_true), countIf(is_benign AND NOT is_true),
 countIf(is_test AND NOT is_true AND NOT is_benign), countIf(NOT is_true AND NOT is_benign AND NOT is_test),
-(SELECT count() FROM runs `+r.String()+`)
+(`+endedRuns(since, until)+`)
 FROM (SELECT f.run_id, max(f.level) AS l, max(v.by != '' AND v.verdict = 'true') AS is_true, max(v.by != ''
 AND v.verdict = 'benign') AS is_benign, max(v.by != '' AND v.verdict = 'test') AS is_test
 	FROM (SELECT * FROM findings `+w.String()+`) AS f LEFT JOIN verdicts AS v ON v.finding_id = f.finding_id AND v.tenant = f.tenant
@@ -242,4 +240,17 @@ GROUP BY l ORDER BY l DESC`, w.params, func(row driver.Rows) error {
 		return err
 	})
 	return out, err
+}
+
+// endedRuns counts the runs whose last call is in a window. The window's bounds are the parameters that where.between names.
+func endedRuns(since, until time.Time) string {
+	sql := "SELECT count() FROM (SELECT max(last_at) AS last FROM run_states"
+	if !since.IsZero() {
+		sql += " WHERE last_at >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')"
+	}
+	sql += " GROUP BY tenant, actor_hash, run_id"
+	if !until.IsZero() {
+		sql += " HAVING last <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')"
+	}
+	return sql + ")"
 }

@@ -1,0 +1,72 @@
+package store
+
+import (
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/schema/wire"
+)
+
+// calls is a journal record with the rows of n calls, each with three rows of indexes.
+func calls(n int) *wire.Journal {
+	return &wire.Journal{To: 1, Sections: []wire.Section{{Table: "calls_v5", Rows: n, Native: make([]byte, n)},
+		{Table: "call_ids", Rows: 3 * n, Native: make([]byte, n)}}}
+}
+
+// With 1,100 calls an insert into all tables cost the engine as much as with 6,800. Calls that arrive slowly are stored within a second;
+// others wait for company.
+func TestInsertsOfBusyTrafficAreSmall(t *testing.T) {
+	for name, c := range map[string]struct {
+		each  int           // calls of each record
+		every time.Duration // between two records
+		after time.Duration // the batch is inserted
+		with  int           // calls in it
+	}{
+		"10 a second":      {5, 500 * time.Millisecond, time.Second, 15},
+		"900 a second":     {90, 100 * time.Millisecond, time.Second, 990},
+		"1,000 a second":   {100, 100 * time.Millisecond, 4900 * time.Millisecond, 5000},
+		"2,000 a second":   {200, 100 * time.Millisecond, 2400 * time.Millisecond, 5000},
+		"8,000 a second":   {800, 100 * time.Millisecond, time.Second, 8800},
+		"a burst, then 10": {2000, time.Hour, 2 * time.Second, 2000},
+	} {
+		now := time.Unix(1000, 0)
+		s := &Store{o: DefaultOptions(), cur: newBatch()}
+		s.o.Now = func() time.Time { return now }
+		began, offset := now, int64(0)
+		for next := now; ; {
+			if now.Equal(next) {
+				r := &kgo.Record{Offset: offset}
+				s.cur.markConsumed(r, now)
+				s.cur.add(r, calls(c.each))
+				offset, next = offset+1, next.Add(c.every)
+			}
+			if s.isDue() {
+				break
+			}
+			wait := s.untilDue()
+			if wait <= 0 {
+				t.Fatalf("%s: not due, and to be asked again in %s", name, wait)
+			}
+			now = now.Add(min(wait, next.Sub(now)))
+		}
+		if took := now.Sub(began); took != c.after || s.cur.calls != c.with {
+			t.Errorf("%s: %d calls are inserted after %s, want %d after %s", name, s.cur.calls, took, c.with, c.after)
+		}
+	}
+}
+
+// Rows of a partition that was revoked do not count.
+func TestRevokedCallsCount(t *testing.T) {
+	b := newBatch()
+	for part := range int32(2) {
+		r := &kgo.Record{Partition: part}
+		b.markConsumed(r, time.Unix(1, 0))
+		b.add(r, calls(10+int(part)))
+	}
+	b.drop(1)
+	if b.calls != 10 || b.rows != 40 {
+		t.Errorf("%d calls, %d rows", b.calls, b.rows)
+	}
+}
