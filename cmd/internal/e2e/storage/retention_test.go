@@ -118,7 +118,8 @@ func TestExpiredRowsAreKeptOrOthersExpire(t *testing.T) {
 	insertEverywhere(t, c, time.Now().Add(-15*24*time.Hour), 2) // too old for calls, not for runs
 	insertEverywhere(t, c, time.Now().Add(-time.Hour), 3)
 	want := map[string]int{"calls_v5": 1, "touches_v5": 1, "postings": 1, "call_ids": 1, "runs_v5": 2, "minutes": 2, "hours": 2,
-		"stitching_v5": 2, "scores_store": 2, "findings_store": 2, "decisions_store": 2, "dead_letters_store": 2, "log_losses_store": 2, "breakers_store": 3}
+		"stitching_v5": 2, "scores_store": 2, "findings_store": 2, "decisions_store": 2, "dead_letters_store": 2, "log_losses_store": 2,
+		"breakers_store": 3}
 	rowsAre(t, c, want)
 
 	// A changed retention counts at the earliest from the first migration, whose record has the time of the server.
