@@ -44,7 +44,7 @@ type worker struct {
 	checkpoint checkpointer
 	counts     counts
 
-	in        chan []*kgo.Record
+	in        *kafka.Queue
 	done      chan struct{} // closed when run has returned
 	cancel    context.CancelFunc
 	err       error                           // of run, after done
@@ -54,7 +54,7 @@ type worker struct {
 
 // newWorker returns a worker of a partition without any state.
 func newWorker(cfg *Config, m *metrics, part int32, topic schema.TopicID, p kafka.Producer, b *baselines, active *atomic.Int64) *worker {
-	w := &worker{cfg: cfg, m: m, part: part, baselines: b, in: make(chan []*kgo.Record, 2)}
+	w := &worker{cfg: cfg, m: m, part: part, baselines: b, in: kafka.NewQueue()}
 	w.state = stitch.NewPartition(part, cfg.Limits)
 	w.detectors = cfg.Detectors(cfg.Options, m.detectors)
 	w.state.SetRunAttachment(w.detectors.NewRunState)
@@ -83,7 +83,7 @@ func (w *worker) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case records, ok := <-w.in:
+		case records, ok := <-w.in.Records():
 			if !ok {
 				return w.drain(ctx)
 			}
@@ -92,6 +92,7 @@ func (w *worker) run(ctx context.Context) error {
 					return err
 				}
 			}
+			w.in.Taken(records)
 			w.handled.Store(schema.KafkaOffset(w.next))
 			w.busy = w.cfg.Now()
 		case <-tick.C:

@@ -35,7 +35,7 @@ func connect(t testing.TB) *clickhouse.Conn {
 func migrated(t testing.TB) *clickhouse.Conn {
 	t.Helper()
 	c := connect(t)
-	if _, err := clickhouse.Migrate(t.Context(), c, clickhouse.MigrateOptions{}); err != nil {
+	if _, err := clickhouse.Migrate(t.Context(), c, clickhouse.MigrateOptions{Target: target(c)}); err != nil {
 		t.Fatal(err)
 	}
 	return c

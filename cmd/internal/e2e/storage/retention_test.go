@@ -9,6 +9,7 @@ import (
 
 	"flyball/schema"
 	"flyball/schema/clickhouse"
+	"flyball/schema/clickhouse/query"
 )
 
 // keptForEver are the tables whose rows never expire.
@@ -190,5 +191,40 @@ func TestInsertAroundMidnightExceedsTheMemoryOfAStatement(t *testing.T) {
 		"FROM numbers(200000) SETTINGS max_memory_usage = 500000000")
 	if got := sql(t, c, "SELECT count() FROM {db}.calls"); got != "200000" {
 		t.Errorf("%s rows", got)
+	}
+}
+
+// A report on a time whose calls have expired says so, and one on a later time does not.
+func TestReportOnExpiredCallsIsComplete(t *testing.T) {
+	c := connect(t)
+	days := clickhouse.Retention{Calls: 10, Runs: 20}
+	migrateTo(t, c, clickhouse.MigrateOptions{Retention: &days, Now: time.Now().Add(-200 * 24 * time.Hour)})
+	today := time.Now().UTC().Truncate(24 * time.Hour)
+	calls, runs, err := query.KeptSince(t.Context(), c)
+	if err != nil || !calls.Equal(today.AddDate(0, 0, -9)) || !runs.Equal(today.AddDate(0, 0, -19)) {
+		t.Errorf("calls are kept since %s, runs since %s, %v", calls, runs, err)
+	}
+	insertCalls(t, c, schema.Call{Tenant: "default", Start: time.Now().Add(-time.Hour).UnixNano(), AgentID: "team/bot", RunID: schema.RunID{1}})
+	for since, expired := range map[time.Time]bool{today.AddDate(0, 0, -10): true, today.AddDate(0, 0, -9): false, {}: false} {
+		report, err := query.TouchedBy(t.Context(), c, query.Subject{Kind: "agent", Value: "team/bot"}, nil, query.Window{Since: since})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report.Calls != 1 || hasCaveat(report, "expired") != expired || expired && report.Complete {
+			t.Errorf("since %s: %d calls, caveats %q", since, report.Calls, report.Caveats)
+		}
+	}
+	// A run that began before is incomplete without a window, too.
+	run := query.Run{RunID: schema.RunID{1}.String(), Tenant: "default", StartedAt: query.Time{Time: today.AddDate(0, 0, -15)}}
+	report, err := query.TouchedBy(t.Context(), c, query.Subject{Kind: "run", Value: run.RunID}, &run, query.Window{})
+	if err != nil || !hasCaveat(report, "expired") {
+		t.Errorf("caveats %q, %v", report.Caveats, err)
+	}
+
+	// Nothing has expired of a database that is younger than its retention.
+	c = connect(t)
+	migrateTo(t, c, clickhouse.MigrateOptions{Retention: &days})
+	if calls, runs, err := query.KeptSince(t.Context(), c); err != nil || !calls.IsZero() || !runs.IsZero() {
+		t.Errorf("calls are kept since %s, runs since %s, %v", calls, runs, err)
 	}
 }

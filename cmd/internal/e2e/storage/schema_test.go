@@ -11,7 +11,7 @@ import (
 
 func migrate(t testing.TB, c *clickhouse.Conn, plan bool) []string {
 	t.Helper()
-	return migrateTo(t, c, clickhouse.MigrateOptions{Plan: plan})
+	return migrateTo(t, c, clickhouse.MigrateOptions{Target: target(c), Plan: plan})
 }
 
 // migrateTo migrates and returns the steps that were executed.
@@ -133,7 +133,7 @@ func TestDroppedPiecesStayDropped(t *testing.T) {
 func TestColumnOfAnotherTypeIsOverwritten(t *testing.T) {
 	c := migrated(t)
 	sql(t, c, "ALTER TABLE {db}.runs_v5 MODIFY COLUMN late_calls UInt32")
-	_, err := clickhouse.Migrate(t.Context(), c, clickhouse.MigrateOptions{})
+	_, err := clickhouse.Migrate(t.Context(), c, clickhouse.MigrateOptions{Target: target(c)})
 	if err == nil || !strings.Contains(err.Error(), "late_calls is UInt32") {
 		t.Fatalf("got %v", err)
 	}
