@@ -104,7 +104,7 @@ func (b *backlog) measure(binary string, seed int) (m measured, err error) {
 		return m, err
 	}
 	profiled := make(chan error, 1)
-	go func() { profiled <- s.saveProfiles(b.profiles, "profile?seconds="+strconv.Itoa(max(2, b.n/100_000))) }()
+	go func() { profiled <- s.saveProfiles(b.profiles, "profile?seconds="+strconv.Itoa(max(2, b.n/40_000))) }()
 	for s.countStored() < past+b.n {
 		if time.Since(began) > 20*time.Minute {
 			return m, fmt.Errorf("only %d of %d stored after 20 minutes", s.countStored()-past, b.n)
