@@ -66,7 +66,7 @@ func runBacktest(r *request, candidate string) (result backtest.Report, learnedO
 	if err := c.ValidateDetect(); err != nil {
 		return result, 0, usage(err)
 	}
-	opt := backtest.Options{Window: learn.Window{Tenant: c.Tenant, Since: r.since, Until: r.until, PerAgent: 1 << 30, CallsPerRun: 1 << 20},
+	opt := backtest.Options{Window: learn.Window{Tenant: c.Tenant, Since: r.since, Until: r.until, CallsPerRun: 1 << 20},
 		Present: decisionsBy(c.File, c), ThrottlePerSecond: c.Control.ThrottlePerSecond}
 	var notes []string
 	if candidate != "" {

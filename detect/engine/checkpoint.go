@@ -40,6 +40,7 @@ type checkpointer struct {
 	stale       map[string][]string // by actor: keys of earlier owners
 	oldRecords  []string            // generations of earlier owners' partition records
 	oldNotes    []string            // generations of earlier owners' notes
+	oldCounts   []string            // keys of earlier owners' counters
 }
 
 type sample struct {
@@ -60,6 +61,11 @@ func deltaKey(generation, number uint64, actor string) []byte {
 	return []byte("d/" + strconv.FormatUint(generation, 10) + "/" + strconv.FormatUint(number, 10) + "/" + actor)
 }
 
+// countsKey returns the key of a delta of the partition's counters.
+func countsKey(generation, number uint64) []byte {
+	return []byte("c/" + strconv.FormatUint(generation, 10) + "/" + strconv.FormatUint(number, 10))
+}
+
 func partitionKey(generation uint64) []byte {
 	return []byte("p/" + strconv.FormatUint(generation, 10))
 }
@@ -68,6 +74,10 @@ func (c *checkpointer) record(key, value []byte) *kgo.Record {
 	return &kgo.Record{Topic: wire.StateTopic, Partition: c.part, Key: key, Value: value}
 }
 
+// freezeAfter is how many seconds after a checkpoint the runs are frozen that have not changed since. A run whose calls are further
+// apart is decoded at most once in a checkpoint's interval.
+const freezeAfter = 5
+
 // saveIfDue does its work at most once a second: it writes the actors that have been dirty for
 // CheckpointEvery, and then moves the committed offset. next is the offset of the next record.
 func (c *checkpointer) saveIfDue(ctx context.Context, now time.Time, next int64) error {
@@ -75,7 +85,7 @@ func (c *checkpointer) saveIfDue(ctx context.Context, now time.Time, next int64)
 		return nil
 	}
 	c.lookedAt = now
-	c.state.Freeze(uint32(2 * c.cfg.CheckpointEvery / time.Second))
+	c.state.Freeze(freezeAfter)
 	c.samples = append(c.samples, sample{now, next})
 	due := int64(-1)
 	for len(c.samples) > 1 && now.Sub(c.samples[0].at) >= c.cfg.CheckpointEvery {
@@ -105,7 +115,7 @@ func (c *checkpointer) save(ctx context.Context, n int, next int64) error {
 			return err
 		}
 		// An entry records which snapshots were written: these must be durable, too.
-		c.journal.writeSnapshots(ctx)
+		c.journal.writeStates(ctx)
 		c.cfg.Stage("detect.output|checkpoint")
 		if err := c.out.wait(); err != nil {
 			return err
@@ -163,10 +173,23 @@ func (c *checkpointer) writeEntries(ctx context.Context, n int) error {
 	return nil
 }
 
-// writeSomeEntries writes deltas of the first n dirty actors up to maxEntriesBytes, and returns of how many.
+// writeSomeEntries writes deltas of the first n dirty actors up to maxEntriesBytes, and returns of how many. The delta of the
+// partition's counters is the first record: so they include every call that an actor's entry includes, and a replay counts all
+// others.
 func (c *checkpointer) writeSomeEntries(ctx context.Context, n int) (int, error) {
 	var records, tombstones []*kgo.Record
 	size, actors := 0, 0
+	if number, value, from, to := c.journal.counts.EncodeChanges(); value != nil {
+		size += len(value)
+		records = append(records, c.record(countsKey(c.generation, number), value))
+		for ; from < to; from++ {
+			tombstones = append(tombstones, c.record(countsKey(c.generation, from), nil))
+		}
+		for _, key := range c.oldCounts {
+			tombstones = append(tombstones, c.record([]byte(key), nil))
+		}
+		c.oldCounts = nil
+	}
 	for _, a := range c.state.Dirty()[:n] {
 		if size >= maxEntriesBytes {
 			break

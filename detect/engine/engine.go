@@ -126,11 +126,8 @@ func (e *Engine) handle(ctx context.Context, b kafka.Batch) error {
 			return
 		}
 		w.end.Store(p.HighWatermark)
-		select {
-		case w.in <- p.Records:
-		case <-w.done:
+		if !w.in.Put(ctx, w.done, p.Records) && ctx.Err() == nil {
 			stop = w.err
-		case <-ctx.Done():
 		}
 		e.m.setLag(&p, e.cfg.Now())
 	})
@@ -262,7 +259,7 @@ func (e *Engine) release(ctx context.Context, parts map[string][]int32, drain bo
 	e.mu.Unlock()
 	for _, w := range going {
 		if drain {
-			close(w.in)
+			w.in.Close()
 		} else {
 			w.cancel()
 		}

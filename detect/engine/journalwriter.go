@@ -2,11 +2,11 @@ package engine
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"flyball/detect/curve"
 	"flyball/detect/journal"
 	"flyball/detect/stitch"
 	"flyball/schema"
@@ -19,12 +19,13 @@ const maxJournalBytes = 4 << 20
 
 // journalWriter writes the rows and snapshots of a partition to flyball.journal.
 type journalWriter struct {
-	cfg   *Config
-	rows  *journal.Writer
-	state *stitch.Partition
-	out   *outbox
-	part  int32
-	topic schema.TopicID // of flyball.calls
+	cfg    *Config
+	rows   *journal.Writer
+	state  *stitch.Partition
+	counts *curve.Counts
+	out    *outbox
+	part   int32
+	topic  schema.TopicID // of flyball.calls
 
 	firstRow time.Time // when the oldest row that is not written yet was added
 	snapped  time.Time // when snapshots were last written
@@ -63,21 +64,48 @@ func (w *journalWriter) writeRows(ctx context.Context) error {
 	return w.out.err()
 }
 
-// maxSnapshots is how many snapshots are written as one record: about a megabyte.
-const maxSnapshots = 4096
+// maxStates is how many snapshots and counts are written as one record: about a megabyte.
+const maxStates = 4096
 
-// writeSnapshots writes a snapshot of each run that has changed.
-func (w *journalWriter) writeSnapshots(ctx context.Context) {
+// writeStates writes a snapshot of each run that has changed, and the counts that have changed.
+func (w *journalWriter) writeStates(ctx context.Context) {
 	w.changed = w.state.TakeChanged(w.changed[:0])
-	for some := range slices.Chunk(w.changed, maxSnapshots) {
-		for _, r := range some {
-			s := r.Snapshot()
-			w.rows.AddRun(&s)
-			r.Emitted = s.Version
-		}
-		w.write(ctx, w.rows.CutRuns(w.topic))
+	for _, r := range w.changed {
+		s := r.Snapshot()
+		w.rows.AddRun(&s)
+		r.Emitted = s.Version
+		w.writeFullStates(ctx, maxStates)
 	}
 	clear(w.changed)
+	w.writeCounts(ctx)
+	w.writeFullStates(ctx, 1)
+}
+
+// writeCounts adds the counts that have changed.
+func (w *journalWriter) writeCounts(ctx context.Context) {
+	w.counts.Write(func(n *schema.MinuteCount) {
+		w.rows.AddMinute(n)
+		w.writeFullStates(ctx, maxStates)
+	}, func(n *schema.StitchingCount) {
+		w.rows.AddBinding(n)
+		w.writeFullStates(ctx, maxStates)
+	})
+	w.state.WriteHours(func(n *schema.HourCount) {
+		w.rows.AddHour(n)
+		w.writeFullStates(ctx, maxStates)
+	})
+}
+
+// countsFull reports whether so many counters were given up that they must not wait to be written.
+func (w *journalWriter) countsFull() bool {
+	return w.counts.Waiting()+w.state.WaitingHours() >= maxStates
+}
+
+// writeFullStates writes the gathered snapshots and counts if there are so many.
+func (w *journalWriter) writeFullStates(ctx context.Context, atLeast int) {
+	if w.rows.States() >= atLeast {
+		w.write(ctx, w.rows.CutStates(w.topic))
+	}
 }
 
 func (w *journalWriter) write(ctx context.Context, value []byte) {

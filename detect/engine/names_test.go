@@ -58,7 +58,7 @@ func TestEngineNamesNoDetector(t *testing.T) {
 		t.Fatalf("%q: the test finds too few detectors to show anything", names)
 	}
 	known := []string{"Options", "DefaultOptions", "Metrics", "NewMetrics", "Set", "Deployed"}
-	imports := []string{"baselinestore", "detector", "journal", "stitch", "model/baseline"}
+	imports := []string{"baselinestore", "curve", "detector", "journal", "stitch", "model/baseline"}
 	for path, f := range sources(t, ".") {
 		for _, imp := range f.Imports {
 			p, _ := strconv.Unquote(imp.Path.Value)

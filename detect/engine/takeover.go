@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"flyball/detect/curve"
 	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
@@ -20,14 +21,14 @@ func (w *worker) takeOver(r *restored, generation uint64) error {
 	c := &w.checkpoint
 	c.generation, c.committed, c.passed = generation, r.offset, r.offset
 	for key, stored := range r.actors {
-		a, err := r.newestActor(w.state, key)
+		a, err := r.newestActor(key)
 		if err != nil {
 			return fmt.Errorf("%s: %w", wire.StateTopic, err)
 		}
 		for _, s := range stored {
 			c.stale[key] = append(c.stale[key], s.keys(key)...)
 		}
-		delete(r.actors, key) // its values are as large as its runs
+		delete(r.actors, key)
 		if a == nil {
 			continue
 		}
@@ -35,6 +36,13 @@ func (w *worker) takeOver(r *restored, generation uint64) error {
 		if a.Empty() {
 			c.emptyActors = append(c.emptyActors, emptyActor{key, a.Included})
 		}
+	}
+	counts, keys, err := r.newestCounts(w.part)
+	if err != nil {
+		return fmt.Errorf("%s: %w", wire.StateTopic, err)
+	}
+	if c.oldCounts = keys; counts != nil {
+		w.journal.counts = counts
 	}
 	for generation := range r.records {
 		c.oldRecords = append(c.oldRecords, strconv.FormatUint(generation, 10))
@@ -58,6 +66,9 @@ func (w *worker) writeFirst(ctx context.Context, r *restored, end kafka.LogState
 	w.log.base.legacyTo, w.log.now.legacyTo = legacyTo, legacyTo
 	w.state.SetLegacyTo(legacyTo)
 	w.journal.rows.SetLegacyTo(legacyTo)
+	if w.journal.counts.Included() < legacyTo {
+		w.journal.counts = curve.New(w.part, legacyTo)
+	}
 	if len(r.records) == 0 {
 		if legacyTo < 0 {
 			return nil

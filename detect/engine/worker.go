@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"flyball/detect/curve"
 	"flyball/detect/detector"
 	"flyball/detect/journal"
 	"flyball/detect/stitch"
@@ -43,7 +44,7 @@ type worker struct {
 	checkpoint checkpointer
 	counts     counts
 
-	in        chan []*kgo.Record
+	in        *kafka.Queue
 	done      chan struct{} // closed when run has returned
 	cancel    context.CancelFunc
 	err       error                           // of run, after done
@@ -53,7 +54,7 @@ type worker struct {
 
 // newWorker returns a worker of a partition without any state.
 func newWorker(cfg *Config, m *metrics, part int32, topic schema.TopicID, p kafka.Producer, b *baselines, active *atomic.Int64) *worker {
-	w := &worker{cfg: cfg, m: m, part: part, baselines: b, in: make(chan []*kgo.Record, 2)}
+	w := &worker{cfg: cfg, m: m, part: part, baselines: b, in: kafka.NewQueue()}
 	w.state = stitch.NewPartition(part, cfg.Limits)
 	w.detectors = cfg.Detectors(cfg.Options, m.detectors)
 	w.state.SetRunAttachment(w.detectors.NewRunState)
@@ -63,7 +64,8 @@ func newWorker(cfg *Config, m *metrics, part int32, topic schema.TopicID, p kafk
 	w.out.producer = p
 	w.counts = counts{m: m, part: strconv.Itoa(int(part)), active: active}
 	w.publish = publisher{cfg: cfg, m: m, part: part, out: &w.out, active: active}
-	w.journal = journalWriter{cfg: cfg, rows: journal.New(part), state: w.state, out: &w.out, part: part, topic: topic, snapped: cfg.Now()}
+	w.journal = journalWriter{cfg: cfg, rows: journal.New(part), state: w.state, counts: curve.New(part, -1), out: &w.out, part: part,
+		topic: topic, snapped: cfg.Now()}
 	w.nextEpoch = -1
 	w.checkpoint = checkpointer{cfg: cfg, part: part, noted: w.noted, state: w.state, log: &w.log, journal: &w.journal, out: &w.out,
 		committed: -1, shown: &w.committed, currentAt: cfg.Now(), age: m.checkpoint.WithLabelValues(w.counts.part), written: m.stateWrites,
@@ -81,7 +83,7 @@ func (w *worker) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case records, ok := <-w.in:
+		case records, ok := <-w.in.Records():
 			if !ok {
 				return w.drain(ctx)
 			}
@@ -90,6 +92,7 @@ func (w *worker) run(ctx context.Context) error {
 					return err
 				}
 			}
+			w.in.Taken(records)
 			w.handled.Store(schema.KafkaOffset(w.next))
 			w.busy = w.cfg.Now()
 		case <-tick.C:
@@ -109,7 +112,7 @@ func (w *worker) writeDue(ctx context.Context, now time.Time) error {
 	}
 	if w.journal.snapshotsDue(now, w.busy) {
 		w.journal.snapped = now
-		w.journal.writeSnapshots(ctx)
+		w.journal.writeStates(ctx)
 		w.counts.set(w.state, w.log.now.watermark)
 	}
 	return w.checkpoint.saveIfDue(ctx, now, w.next)
@@ -120,7 +123,7 @@ func (w *worker) drain(ctx context.Context) error {
 	if err := w.journal.writeRows(ctx); err != nil {
 		return err
 	}
-	w.journal.writeSnapshots(ctx)
+	w.journal.writeStates(ctx)
 	w.counts.set(w.state, w.log.now.watermark)
 	return w.checkpoint.save(ctx, len(w.state.Dirty()), w.next)
 }
@@ -145,8 +148,13 @@ func (w *worker) applyRecord(ctx context.Context, r *kgo.Record) error {
 	if err := w.rewriteCheckRows(at); err != nil {
 		return err
 	}
+	w.journal.counts.EndRecord(at)
+	w.state.EndRecord()
 	if err := w.closeRuns(ctx, at); err != nil {
 		return err
+	}
+	if w.journal.countsFull() {
+		w.journal.writeStates(ctx)
 	}
 	if w.journal.full() {
 		return w.journal.writeRows(ctx)
@@ -245,6 +253,7 @@ func (w *worker) applyCall(ctx context.Context, c *schema.Call, at schema.CallRe
 		w.m.late.Inc()
 	}
 	w.journal.rows.Add(c, &run.RunSnapshot)
+	w.journal.counts.Add(c, at.Offset)
 	return nil
 }
 
@@ -263,6 +272,9 @@ func (w *worker) rewriteCheckRows(offset int64) error {
 	err := w.state.EachAskedOnly(offset, func(_ *stitch.Run, c *schema.Call) {
 		w.journal.began()
 		w.journal.rows.Replace(c)
+		if c.CallsOffset > w.log.now.legacyTo {
+			w.journal.counts.Add(c, offset)
+		}
 	})
 	if err != nil {
 		return fmt.Errorf("rows of the check in partition %d: %w", w.part, err)

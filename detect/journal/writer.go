@@ -1,8 +1,6 @@
 package journal
 
 import (
-	"time"
-
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 	"flyball/schema/wire"
@@ -13,23 +11,20 @@ type Writer struct {
 	part   int32
 	calls  *clickhouse.Block[schema.Call]
 	scores *clickhouse.Block[schema.Score]
-	counts *clickhouse.Block[schema.StitchingCount]
-	runs   *clickhouse.Block[schema.RunSnapshot]
 	touches
 	index
 	legacy *legacy // nil: no process of schema version 4 has written the partition
+	states
 
 	from, to int64 // covered offsets of flyball.calls; from is -1 while empty
 	min, max int64 // event times of the calls
-	bound    map[countKey]uint64
 	buf      []byte
 }
 
 // New returns a writer without rows.
 func New(part int32) *Writer {
 	return &Writer{part: part, calls: clickhouse.CallsTable.NewBlock(), scores: clickhouse.ScoresTable.NewBlock(),
-		counts: clickhouse.StitchingTable.NewBlock(), runs: clickhouse.RunsTable.NewBlock(), touches: newTouches(clickhouse.TouchesTable), index: newIndex(),
-		bound: map[countKey]uint64{}, from: -1}
+		touches: newTouches(clickhouse.TouchesTable), index: newIndex(), states: newStates(), from: -1}
 }
 
 // Add adds the rows of a stitched call of a run. Their strings may alias a record of flyball.calls: the writer holds them only
@@ -41,7 +36,6 @@ func (w *Writer) Add(c *schema.Call, run *schema.RunSnapshot) {
 		w.legacy.add(c)
 		return
 	}
-	w.bound[countKey{c.Tenant, c.Observer, c.Format, c.Start - c.Start%int64(time.Hour), c.RunRule}]++
 	w.touches.add(c)
 }
 
@@ -68,13 +62,6 @@ func (w *Writer) Covered(offset int64) {
 		w.from = offset
 	}
 	w.to = offset
-	// A count covers one record of flyball.calls: a repeat after a crash covers the same record, and the store keeps the larger
-	// count.
-	for k, n := range w.bound {
-		w.counts.AppendValue(schema.StitchingCount{Tenant: k.tenant, Hour: k.hour, Producer: k.producer, Format: k.format,
-			Rule: k.rule, CallsPart: w.part, Segment: offset, Calls: n})
-	}
-	clear(w.bound)
 	if w.legacy.has(offset) {
 		w.legacy.covered(w.part, offset)
 	}
@@ -104,32 +91,13 @@ func (w *Writer) Cut(id schema.TopicID) []byte {
 	}
 	w.touches.write()
 	rec := wire.Journal{CallsTopicID: id, CallsPart: w.part, From: w.from, To: w.to, MinStart: w.min, MaxStart: w.max}
-	blocks := []clickhouse.Rows{w.calls, w.postings, w.ids, w.touches.rows, w.counts}
+	blocks := []clickhouse.Rows{w.calls, w.postings, w.ids, w.touches.rows}
 	if w.legacy != nil {
 		blocks = append(blocks, w.legacy.blocks()...)
 	}
 	value := w.encode(&rec, append(blocks, w.scores)...)
 	w.from, w.min, w.max = -1, 0, 0
 	return value
-}
-
-// AddRun adds a snapshot of a run.
-func (w *Writer) AddRun(s *schema.RunSnapshot) {
-	if s.OpenedDay == 0 && w.legacy != nil {
-		w.legacy.runs.Append(s)
-		return
-	}
-	w.runs.Append(s)
-}
-
-// CutRuns returns the gathered snapshots as a record. It covers no offsets of flyball.calls: snapshots replace each other by
-// version, and a store that already has the calls must not skip them.
-func (w *Writer) CutRuns(id schema.TopicID) []byte {
-	blocks := []clickhouse.Rows{w.runs}
-	if w.legacy != nil {
-		blocks = append(blocks, w.legacy.runs)
-	}
-	return w.encode(&wire.Journal{CallsTopicID: id, CallsPart: w.part, From: -1, To: -1}, blocks...)
 }
 
 // encode encodes a record with the rows of blocks, and empties them.

@@ -1,12 +1,14 @@
 package learn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
+	"slices"
 	"time"
-
-	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"flyball/detect/model/baseline"
 	"flyball/detect/model/callrate"
@@ -17,79 +19,182 @@ const (
 	week = callrate.HoursPerWeek * time.Hour
 	// maxWeeks is how many of the last weeks are read. Older ones are left out, because agents change.
 	maxWeeks = 8
-	// maxHours is how many hours with calls are read. Actors are read in the order of a hash of their names. Actors beyond
-	// the limit are compared with the rates of their peers.
+	// maxHours is how many hours with calls are learned from. Actors are read in the order of a hash of their names. Actors
+	// beyond the limit are compared with the rates of their peers.
 	maxHours = 4_000_000
 )
 
-// hoursOfActors selects the calls of every hour by agent and actor. It counts in quarters of an hour of event time, as
-// the engine does. Alarmed runs are counted: without them each alarm would make the next one likelier, and callrate
-// limits the influence of a single week. Runs with a finding that a person labelled true or test are left out.
-const hoursOfActors = `WITH quarters AS (
-  SELECT run_id, intDiv(toUnixTimestamp64Nano(start_time) - {since:Int64}, 900000000000) AS quarter, count() AS n
+// quartersOfActors selects the calls of every quarter of an hour by agent and actor, for the runs of a slice: the engine
+// counts in quarters of event time, too. Alarmed runs are counted: without them each alarm would make the next one
+// likelier, and callrate limits the influence of a single week. Runs with a finding that a person labelled true or test
+// are left out. The first %s is the slice of calls, the second that of runs.
+const quartersOfActors = `WITH quarters AS (
+  SELECT run_id, toUInt32(intDiv(toUnixTimestamp64Nano(start_time) - {since:Int64}, 900000000000)) AS quarter, count() AS n
   FROM calls
-  WHERE tenant = {tenant:String} AND start_time >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')
+  WHERE tenant = {tenant:String} AND %s AND start_time >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')
     AND start_time < fromUnixTimestamp64Nano({until:Int64}, 'UTC')
     AND ` + taught + `
   GROUP BY run_id, quarter),
 taught AS (
   SELECT run_id, actor, agent_id AS agent, toString(agent_trust) AS trust, toString(caller_kind) AS kind
-  FROM runs
-  WHERE tenant = {tenant:String} AND sampled_calls = 0
+  FROM %s
+  WHERE sampled_calls = 0 AND last_at >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')
     AND run_id NOT IN (` + judgedAs + `IN ('true', 'test')))),
 acted AS (
   SELECT t.actor AS actor, t.agent AS agent, t.trust AS trust, t.kind AS kind, q.quarter AS quarter, sum(q.n) AS n
   FROM quarters AS q INNER JOIN taught AS t ON q.run_id = t.run_id
   GROUP BY actor, agent, trust, kind, quarter)
-SELECT actor, agent, trust, kind, toInt32(intDiv(quarter, 4)) AS hour, toInt32(count()) AS seen, toFloat64(sum(n)), toFloat64(sum(n * n)),
-  toFloat64(max(n))
+SELECT actor, agent, trust, kind, sipHash64(actor), arraySort(groupArray((quarter, n))) AS counts, arrayMap(x -> x.1, counts),
+  arrayMap(x -> x.2, counts)
 FROM acted
-GROUP BY actor, agent, trust, kind, hour
-ORDER BY sipHash64(actor), actor, agent, trust, kind, hour
-LIMIT {hours:UInt32}`
+GROUP BY actor, agent, trust, kind`
 
 // ReadCallRates learns how many calls actors make from the whole weeks of a window. It returns nil when the window has
 // fewer than two whole weeks.
 func ReadCallRates(ctx context.Context, db DB, w Window) (*callrate.Model, error) {
+	db = Quietly(db)
+	parts, err := PlanSlices(ctx, db, w, callsPerSlice)
+	if err != nil {
+		return nil, err
+	}
+	return readCallRates(ctx, db, w, parts)
+}
+
+func readCallRates(ctx context.Context, db DB, w Window, parts []Slice) (*callrate.Model, error) {
 	until := w.Until.Truncate(time.Hour)
 	weeks := min(int(until.Sub(w.Since)/week), maxWeeks)
 	if weeks < 2 {
 		return nil, nil
 	}
-	since := until.Add(-time.Duration(weeks) * week)
-	rows, err := db.Query(ctx, hoursOfActors, clickhouse.Named("tenant", w.Tenant), clickhouse.Named("since", fmt.Sprint(since.UnixNano())),
-		clickhouse.Named("until", fmt.Sprint(until.UnixNano())), clickhouse.Named("hours", fmt.Sprint(maxHours)))
+	w.Until, w.Since = until, until.Add(-time.Duration(weeks)*week)
+	counts := &rateCounts{open: map[actorName][]quarterCount{}}
+	for i := range parts {
+		if err := counts.read(ctx, db, &w, &parts[i]); err != nil {
+			return nil, err
+		}
+		if i == len(parts)-1 || !parts[i].sameActors(&parts[i+1]) {
+			counts.end() // no later slice has one of these actors
+		}
+		if counts.cut {
+			break
+		}
+	}
+	series, err := counts.series()
 	if err != nil {
-		return nil, fmt.Errorf("read the calls of every hour: %w", err)
+		return nil, err
 	}
-	defer rows.Close()
-	var all []callrate.Series
-	var last [4]string
-	n := 0
-	for rows.Next() {
-		var who [4]string // actor, agent, trust, kind
-		var c callrate.HourCounts
-		if err := rows.Scan(&who[0], &who[1], &who[2], &who[3], &c.Hour, &c.ActiveQuarters, &c.Calls, &c.Squares, &c.Max); err != nil {
-			return nil, fmt.Errorf("read the calls of every hour: %w", err)
-		}
-		if n++; n == 1 || who != last {
-			var t schema.Trust
-			var k schema.CallerKind
-			if err := errors.Join(t.UnmarshalText([]byte(who[2])), k.UnmarshalText([]byte(who[3]))); err != nil {
-				return nil, err
-			}
-			all = append(all, callrate.Series{Agent: baseline.AgentKey(who[1], t), Group: baseline.PeerGroup(who[1], k)})
-			last = who
-		}
-		s := &all[len(all)-1]
-		s.Cells = append(s.Cells, c)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read the calls of every hour: %w", err)
-	}
-	body := callrate.Fit(all, weeks, callrate.HourOfWeek(callrate.QuarterAt(since.UnixNano())))
+	body := callrate.Fit(series, weeks, callrate.HourOfWeek(callrate.QuarterAt(w.Since.UnixNano())))
 	if body != nil {
-		body.Cut = n == maxHours
+		body.Cut = counts.cut
 	}
 	return body, nil
+}
+
+// actorName names whose calls are counted together. hash is that of the actor, by which actors are ordered.
+type actorName struct {
+	hash                      uint64
+	actor, agent, trust, kind string
+}
+
+func (a *actorName) compare(b *actorName) int {
+	return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.actor, b.actor), cmp.Compare(a.agent, b.agent), cmp.Compare(a.trust, b.trust),
+		cmp.Compare(a.kind, b.kind))
+}
+
+// quarterCount is the number of calls in a quarter of an hour. quarter counts from the beginning of the window.
+type quarterCount struct{ quarter, calls uint32 }
+
+// rateCounts collects the calls of actors by quarter, and then by hour.
+type rateCounts struct {
+	open  map[actorName][]quarterCount // of the actors of the slices under way, sorted by time
+	ended []actorSeries
+	hours int
+	cut   bool // there are more than maxHours
+}
+
+type actorSeries struct {
+	actorName
+	callrate.Series
+}
+
+// read adds the calls of a slice.
+func (r *rateCounts) read(ctx context.Context, db DB, w *Window, s *Slice) error {
+	sql := fmt.Sprintf(quartersOfActors, s.condition(""), s.runs())
+	return each(ctx, db, "the calls of every hour", sql, w.params(), func(scan func(...any) error) error {
+		var who actorName
+		var both any
+		var quarters []uint32
+		var calls []uint64
+		if err := scan(&who.actor, &who.agent, &who.trust, &who.kind, &who.hash, &both, &quarters, &calls); err != nil {
+			return err
+		}
+		list := make([]quarterCount, len(quarters))
+		for i := range quarters {
+			list[i] = quarterCount{quarters[i], uint32(min(calls[i], math.MaxUint32))}
+		}
+		r.open[who] = addQuarters(r.open[who], list)
+		return nil
+	})
+}
+
+// addQuarters adds two lists that are sorted by time.
+func addQuarters(a, b []quarterCount) []quarterCount {
+	if len(a) == 0 {
+		return b
+	}
+	out := make([]quarterCount, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0].quarter < b[0].quarter:
+			out, a = append(out, a[0]), a[1:]
+		case a[0].quarter > b[0].quarter:
+			out, b = append(out, b[0]), b[1:]
+		default:
+			out = append(out, quarterCount{a[0].quarter, a[0].calls + b[0].calls})
+			a, b = a[1:], b[1:]
+		}
+	}
+	return append(append(out, a...), b...)
+}
+
+// end counts the calls of the open actors by hour. Actors beyond maxHours are left out, those with the greatest hashes
+// of the last slices first.
+func (r *rateCounts) end() {
+	names := slices.SortedFunc(maps.Keys(r.open), func(a, b actorName) int { return a.compare(&b) })
+	for _, who := range names {
+		var cells []callrate.HourCounts
+		for _, q := range r.open[who] {
+			hour, n := int32(q.quarter/4), float64(q.calls)
+			if len(cells) == 0 || cells[len(cells)-1].Hour != hour {
+				cells = append(cells, callrate.HourCounts{Hour: hour})
+			}
+			c := &cells[len(cells)-1]
+			c.ActiveQuarters++
+			c.Calls, c.Squares, c.Max = c.Calls+n, c.Squares+n*n, max(c.Max, n)
+		}
+		if r.hours+len(cells) > maxHours {
+			r.cut = true
+			break
+		}
+		r.hours += len(cells)
+		r.ended = append(r.ended, actorSeries{who, callrate.Series{Cells: slices.Clip(cells)}})
+	}
+	clear(r.open)
+}
+
+// series returns the calls of all actors, in the order of the hashes of their names.
+func (r *rateCounts) series() ([]callrate.Series, error) {
+	slices.SortFunc(r.ended, func(a, b actorSeries) int { return a.compare(&b.actorName) })
+	out := make([]callrate.Series, len(r.ended))
+	for i := range r.ended {
+		s := &r.ended[i]
+		var t schema.Trust
+		var k schema.CallerKind
+		if err := errors.Join(t.UnmarshalText([]byte(s.trust)), k.UnmarshalText([]byte(s.kind))); err != nil {
+			return nil, err
+		}
+		s.Agent, s.Group = baseline.AgentKey(s.agent, t), baseline.PeerGroup(s.agent, k)
+		out[i] = s.Series
+	}
+	return out, nil
 }

@@ -25,9 +25,14 @@ type DB interface {
 type Window struct {
 	Tenant       string
 	Since, Until time.Time // the last call of a run lies between them
-	PerAgent     int       // maximum number of runs of an agent, the newest ones
 	CallsPerRun  int       // maximum number of calls of a run, the first ones
 	only         string    // a further condition on calls, in SQL
+}
+
+// params returns the parameters of a statement about the window.
+func (w *Window) params(more ...any) []any {
+	return append(more, clickhouse.Named("tenant", w.Tenant), clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())),
+		clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())))
 }
 
 // alarmed is an SQL condition: the run or one of its findings reached the level alert, and no person labelled it benign.
@@ -46,16 +51,14 @@ const logged = `counted AND observer_kind != 'gate'`
 // taught is an SQL condition: the row is learned from. Calls that Flyball denied are left out.
 const taught = logged + ` AND NOT denied_by_flyball`
 
-// fromPicked selects those calls of the picked runs that are learned from.
-const fromPicked = `
-FROM calls AS c INNER JOIN picked AS p ON c.run_id = p.run_id
-WHERE c.tenant = {tenant:String} AND ` + taught
+// declaresTask is an SQL condition: the row is a request to the check in which an orchestrator declared a task type.
+const declaresTask = `observer_kind = 'gate' AND attrs['` + schema.AttrTaskType + `'] != ''`
 
 // inOrder sorts calls in the order in which they were scored: the order of the log, in which calls are sorted by their
-// end and not by their start.
+// end and not by their start. Rows that are no calls do not take the place of calls.
 const inOrder = `
 ORDER BY c.run_id, c.calls_partition, c.calls_offset, c.source_offset, c.item
-LIMIT {calls:UInt32} BY c.run_id`
+LIMIT {calls:UInt32} BY c.run_id, c.observer_kind = 'gate'`
 
 // StoredCall is a stored call with the features that scoring uses. It is valid until the
 // next call is read.
@@ -102,24 +105,33 @@ type extraColumns interface {
 	take(out *StoredCall, c *schema.Call) error
 }
 
-// callRow is a row of a stored call. In its SQL, c is the table of calls and p the table of the picked runs.
+// runFacts holds what is known about the run of a call besides its stored calls.
+type runFacts struct {
+	agentID, task string
+	trust         schema.Trust
+	taskTrust     schema.Trust
+	kind          schema.CallerKind
+	alarmed       bool
+	decision      *DecisionFacts
+}
+
+// callRow is a row of a stored call. In its SQL, c is the table of calls.
 type callRow struct {
-	run, agentID, task                              string
-	trust, kind, effect, reversibility              string
-	alarmed, argsFromURL, resultFromOutcome, failed bool
-	method, template, operation, amount, currency   string
-	api, server, host                               string
-	argsDigest, resultDigest, bytesIn, bytesOut     uint64
-	resources                                       []string
-	at                                              time.Time
-	duration                                        int64
-	tokensIn, tokensOut                             uint32
+	run, effect, reversibility                  string
+	argsFromURL, resultFromOutcome, failed      bool
+	method, template, operation                 string
+	amount, currency                            string
+	api, server, host                           string
+	argsDigest, resultDigest, bytesIn, bytesOut uint64
+	resources                                   []string
+	at                                          time.Time
+	duration                                    int64
+	tokensIn, tokensOut                         uint32
 }
 
 func (r *callRow) columns() []column {
 	return []column{
-		{"toString(c.run_id)", &r.run}, {"p.trust", &r.trust}, {"p.agent", &r.agentID}, {"p.kind", &r.kind}, {"p.task", &r.task},
-		{"p.alarmed", &r.alarmed},
+		{"toString(c.run_id)", &r.run},
 		{"c.method", &r.method}, {"c.route", &r.template}, {"c.operation", &r.operation},
 		{"c.api", &r.api}, {"c.mcp_server", &r.server}, {"c.host", &r.host},
 		{"c.args_digest", &r.argsDigest}, {"c.args_digest_basis = 'url'", &r.argsFromURL},
@@ -133,18 +145,16 @@ func (r *callRow) columns() []column {
 }
 
 // call returns the row as a call, with the fields that features and decisions use.
-func (r *callRow) call(tenant string) (c schema.Call, kind schema.CallerKind, err error) {
+func (r *callRow) call(tenant string) (c schema.Call, err error) {
 	c = schema.Call{
-		Tenant: tenant, AgentID: r.agentID, Method: r.method, RouteKey: route.Key(r.template), Operation: r.operation,
+		Tenant: tenant, Method: r.method, RouteKey: route.Key(r.template), Operation: r.operation,
 		API: r.api, MCPServer: r.server, Host: r.host,
 		ArgsDigest: r.argsDigest, ArgsDigestBasis: schema.DigestLogged, ResultDigest: r.resultDigest, ResultDigestBasis: schema.DigestLogged,
 		BytesIn: r.bytesIn, BytesOut: r.bytesOut, Outcome: schema.OutcomeOK, Start: r.at.UnixNano(), DurationNs: r.duration,
 		TokensIn: r.tokensIn, TokensOut: r.tokensOut,
 	}
-	if err := errors.Join(c.AgentTrust.UnmarshalText([]byte(r.trust)), kind.UnmarshalText([]byte(r.kind)),
-		c.Effect.UnmarshalText([]byte(r.effect)),
-		c.Reversibility.UnmarshalText([]byte(r.reversibility))); err != nil {
-		return c, kind, err
+	if err := errors.Join(c.Effect.UnmarshalText([]byte(r.effect)), c.Reversibility.UnmarshalText([]byte(r.reversibility))); err != nil {
+		return c, err
 	}
 	if r.argsFromURL {
 		c.ArgsDigestBasis = schema.DigestURL
@@ -164,43 +174,57 @@ func (r *callRow) call(tenant string) (c schema.Call, kind schema.CallerKind, er
 	if r.currency != "" {
 		c.SetAttr(route.AttrCurrency, r.currency)
 	}
-	return c, kind, nil
+	return c, nil
 }
 
-// calls reads the calls of the runs that the SQL statement picked selects, and calls each with them, run by run.
-func calls(ctx context.Context, db DB, picked string, w Window, more extraColumns, each func(*StoredCall)) error {
+// source says which calls are read and what is read with them.
+type source struct {
+	only string                     // condition on the rows, in SQL
+	more extraColumns               // nil: none
+	of   func(run string) *runFacts // of the run of a call; nil: nothing is known about runs
+}
+
+// calls reads the calls of a source and calls each with them, run by run.
+func calls(ctx context.Context, db DB, w Window, from source, each func(*StoredCall)) error {
 	var row callRow
 	columns := row.columns()
-	if more != nil {
-		columns = append(columns, more.columns()...)
+	if from.more != nil {
+		columns = append(columns, from.more.columns()...)
 	}
-	rows, err := db.Query(ctx, "WITH picked AS ("+picked+") SELECT "+selectList(columns)+fromPicked+w.only+inOrder,
-		clickhouse.Named("tenant", w.Tenant),
-		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())), clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())),
-		clickhouse.Named("per", fmt.Sprint(w.PerAgent)), clickhouse.Named("calls", fmt.Sprint(w.CallsPerRun)))
+	rows, err := db.Query(ctx, "SELECT "+selectList(columns)+" FROM calls AS c WHERE c.tenant = {tenant:String} AND "+from.only+inOrder,
+		w.params(clickhouse.Named("calls", fmt.Sprint(w.CallsPerRun)))...)
 	if err != nil {
 		return fmt.Errorf("read stored runs: %w", err)
 	}
 	defer rows.Close()
 	into := destinations(columns)
+	facts := &runFacts{}
 	var out StoredCall
 	last := ""
 	for rows.Next() {
 		if err := rows.Scan(into...); err != nil {
 			return fmt.Errorf("read stored runs: %w", err)
 		}
-		c, kind, err := row.call(w.Tenant)
+		c, err := row.call(w.Tenant)
 		if err != nil {
 			return fmt.Errorf("read stored runs: %w", err)
 		}
-		out.Run, out.AgentID, out.Task, out.Alarmed, out.At, out.Reversibility = row.run, row.agentID, row.task, row.alarmed, row.at,
+		if out.First, last = row.run != last, row.run; out.First && from.of != nil {
+			if facts = from.of(row.run); facts == nil {
+				return fmt.Errorf("read stored runs: run %s was not asked for", row.run)
+			}
+		}
+		c.AgentID, c.AgentTrust = facts.agentID, facts.trust
+		out.Run, out.AgentID, out.Task, out.Alarmed, out.At, out.Reversibility = row.run, facts.agentID, facts.task, facts.alarmed, row.at,
 			c.Reversibility
-		out.First, last = out.Run != last, out.Run
-		out.Agent, out.Group = baseline.AgentKey(out.AgentID, c.AgentTrust), baseline.PeerGroup(out.AgentID, kind)
+		out.DecisionFacts = facts.decision
+		if out.First {
+			out.Agent, out.Group = baseline.AgentKey(out.AgentID, c.AgentTrust), baseline.PeerGroup(out.AgentID, facts.kind)
+		}
 		out.Route = feature.RouteName(c.Method, c.RouteKey, c.Operation)
 		feature.Extract(&c, &out.Input)
-		if more != nil {
-			if err := more.take(&out, &c); err != nil {
+		if from.more != nil {
+			if err := from.more.take(&out, &c); err != nil {
 				return fmt.Errorf("read stored runs: %w", err)
 			}
 		}

@@ -3,7 +3,6 @@ package learn
 import (
 	"context"
 	"reflect"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -13,14 +12,25 @@ import (
 	"flyball/schema"
 )
 
-// fakeDB returns one row for every query. It selects the values by the expressions of
-// the statement.
+// fakeDB returns one row for a query of runs and one for a query of calls, and none for others. It selects the values by
+// the expressions of the statement.
 type fakeDB struct{ values map[string]any }
 
 func (f fakeDB) Query(_ context.Context, query string, _ ...any) (driver.Rows, error) {
-	list := query[strings.LastIndex(query, "SELECT ")+len("SELECT "):]
-	list = list[:strings.Index(list, "\nFROM")]
-	return &fakeRows{values: f.values, columns: regexp.MustCompile(`, `).Split(list, -1)}, nil
+	var row factsRow
+	columns := row.columns()
+	if !strings.HasPrefix(query, "SELECT "+selectList(columns)+" FROM ") {
+		var call callRow
+		columns = append(call.columns(), (&decisionColumns{}).columns()...)
+		if !strings.HasPrefix(query, "SELECT "+selectList(columns)+" FROM calls AS c ") {
+			return &fakeRows{read: true}, nil
+		}
+	}
+	var names []string
+	for _, c := range columns {
+		names = append(names, c.sql)
+	}
+	return &fakeRows{values: f.values, columns: names}, nil
 }
 
 type fakeRows struct {
@@ -46,14 +56,15 @@ func (r *fakeRows) Scan(into ...any) error {
 func TestColumnIsReadIntoAnotherField(t *testing.T) {
 	at := time.Unix(1_700_000_000, 7).UTC()
 	db := fakeDB{map[string]any{
-		"toString(c.run_id)": "0190a000-0000-7000-8000-000000000001", "p.trust": "verified", "p.agent": "shop/a", "p.kind": "agent",
-		"p.task":    "refund",
-		"p.alarmed": true, "c.method": "POST", "c.route": "/orders/{id}", "c.args_digest": uint64(11), "c.result_digest": uint64(12),
+		"toString(c.run_id)": "0190a000-0000-7000-8000-000000000001", "toString(run_id)": "0190a000-0000-7000-8000-000000000001",
+		"toString(agent_trust)": "verified", "agent_id": "shop/a", "toString(caller_kind)": "agent", "task_id": "refund",
+		alarmed: true, "c.method": "POST", "c.route": "/orders/{id}", "c.args_digest": uint64(11), "c.result_digest": uint64(12),
 		"c.bytes_in": uint64(13), "c.bytes_out": uint64(14), "toString(c.effect)": "update", "toString(c.reversibility)": "irreversible",
 		"c.resources": []string{"order:7"}, "c.start_time": at, "c.duration_ns": int64(15), "c.tokens_in": uint32(16), "c.tokens_out": uint32(17),
 		"c.attrs['amount']": "18.5", "c.attrs['currency']": "EUR",
-		"p.rule": "explicit", "p.credential": "cred", "p.actor": "actor", "p.version": "2", "p.verdict": "benign", "p.task_by": "verified",
-		"p.declared": "", "p.started": at, "c.run_key": "key", "c.tool_name": "tool", "c.client_ip": "192.0.2.7", "c.calls_partition": int32(3),
+		"toString(run_rule)": "explicit", "credential_id": "cred", "actor": "actor", "toString(agent_version)": "2", verdictOf: "benign",
+		"toString(task_trust)": "verified", "toUnixTimestamp64Nano(started_at)": at.UnixNano(),
+		"toUnixTimestamp64Nano(last_at)": at.UnixNano(), "c.run_key": "key", "c.tool_name": "tool", "c.client_ip": "192.0.2.7", "c.calls_partition": int32(3),
 		"c.calls_offset": int64(19),
 	}}
 	n := 0

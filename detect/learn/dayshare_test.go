@@ -150,3 +150,11 @@ func TestPoisonerOfOneNightMovesMuch(t *testing.T) {
 		t.Error("without a share of days, or without the bound, as little moves: the test shows nothing")
 	}
 }
+
+func BenchmarkFit(b *testing.B) {
+	g := &traffic{r: rand.New(rand.NewPCG(7, 8))}
+	runs := g.runs(10_000)
+	for b.Loop() {
+		Fit("t", runs)
+	}
+}

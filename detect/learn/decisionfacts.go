@@ -2,11 +2,10 @@ package learn
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"net/netip"
-	"time"
-
-	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"flyball/detect/model/scope"
 	"flyball/schema"
@@ -21,80 +20,125 @@ type DecisionFacts struct {
 	Verdict  schema.VerdictLabel // of people on the run's findings: true before benign before test
 }
 
-// allRuns selects the runs whose last call is in the window, with and without findings.
-var allRuns = `SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind, task_id AS task,
-  toString(task_trust) AS task_by, d.task_type AS declared, ` + alarmed + `,
-       toString(run_rule) AS rule, credential_id AS credential, actor, toString(agent_version) AS version, started_at AS started,
-       multiIf(run_id IN (` + judgedAs + `= 'true')), 'true', run_id IN (` + judgedAs + `= 'benign')), 'benign',
-         run_id IN (` + judgedAs + `= 'test')),
-         'test', 'unknown') AS verdict
-FROM runs LEFT JOIN ` + DeclaredTasksSQL(
-	"SELECT run_id FROM runs WHERE tenant = {tenant:String} AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND last_at <= "+
-		"fromUnixTimestamp64Nano({until:Int64}, 'UTC')",
-) + ` AS d USING (run_id)
-WHERE tenant = {tenant:String} AND run_rule != 'overflow' AND sampled_calls = 0 AND calls > 0
-  AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND last_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')
-ORDER BY last_at DESC, run_id
-LIMIT {per:UInt32} BY agent, trust`
+// factsRow is a row of a run in the window of a backtest.
+type factsRow struct {
+	id, trust, agent, kind, task, taskTrust, rule, credential, actor, version, verdict string
+	alarmed                                                                            bool
+	started, last                                                                      int64
+}
+
+func (r *factsRow) columns() []column {
+	return []column{
+		{"toString(run_id)", &r.id}, {"toString(agent_trust)", &r.trust}, {"agent_id", &r.agent}, {"toString(caller_kind)", &r.kind},
+		{"task_id", &r.task}, {"toString(task_trust)", &r.taskTrust}, {alarmed, &r.alarmed}, {"toString(run_rule)", &r.rule},
+		{"credential_id", &r.credential}, {"actor", &r.actor}, {"toString(agent_version)", &r.version},
+		{"toUnixTimestamp64Nano(started_at)", &r.started}, {"toUnixTimestamp64Nano(last_at)", &r.last}, {verdictOf, &r.verdict},
+	}
+}
+
+// verdictOf is an SQL expression: the label of people on the run's findings.
+const verdictOf = `multiIf(run_id IN (` + judgedAs + `= 'true')), 'true', run_id IN (` + judgedAs + `= 'benign')), 'benign',
+    run_id IN (` + judgedAs + `= 'test')), 'test', 'unknown') AS verdict`
+
+// inWindow is an SQL condition on runs: one that a backtest reads.
+const inWindow = `run_rule != 'overflow' AND sampled_calls = 0 AND calls > 0
+  AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND last_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')`
+
+// declaredTasks selects the task types that requests to the check declared for runs of a slice.
+const declaredTasks = `SELECT toString(c.run_id), max(attrs['` + schema.AttrTaskType + `']) FROM calls AS c
+WHERE c.tenant = {tenant:String} AND %s AND ` + declaresTask + ` GROUP BY c.run_id`
 
 // judgedAs selects the runs with a finding that a person labelled. The text after it completes the condition on the
 // label.
 const judgedAs = `SELECT run_id FROM findings WHERE tenant = {tenant:String}
   AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict `
 
-// ReadAll reads the runs of a window and calls each with their calls, run by run, in the order in which they were scored.
+// ReadAll reads the runs of a window and calls each with their calls, run by run, each run in the order in which it was
+// scored. It reads the runs slice by slice; the order of the runs is the same each time.
 func ReadAll(ctx context.Context, db DB, w Window, each func(*StoredCall)) error {
-	return calls(ctx, db, allRuns, w, &decisionColumns{}, each)
+	db = Quietly(db)
+	slices, err := PlanSlices(ctx, db, w, callsPerStatement)
+	if err != nil {
+		return err
+	}
+	for i := range slices {
+		if err := readWhole(ctx, db, w, &slices[i], each); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readWhole reads the runs of a slice with their calls.
+func readWhole(ctx context.Context, db DB, w Window, s *Slice, do func(*StoredCall)) error {
+	of, first, last := map[string]*runFacts{}, int64(math.MaxInt64), int64(0)
+	params := w.params()
+	var row factsRow
+	columns := row.columns()
+	sql := "SELECT " + selectList(columns) + " FROM " + s.runs() + " WHERE " + inWindow
+	err := each(ctx, db, "stored runs", sql, params, func(scan func(...any) error) error {
+		if err := scan(destinations(columns)...); err != nil {
+			return err
+		}
+		f, err := row.facts(w.Tenant)
+		of[row.id], first, last = f, min(first, row.started), max(last, row.last)
+		return err
+	})
+	if err != nil || len(of) == 0 {
+		return err
+	}
+	only := fmt.Sprintf("%s AND c.run_id IN (SELECT run_id FROM %s WHERE "+inWindow+") AND "+
+		"c.start_time >= fromUnixTimestamp64Nano(toInt64(%d), 'UTC') AND c.start_time <= fromUnixTimestamp64Nano(toInt64(%d), 'UTC')",
+		s.condition("c."), s.runs(), first-int64(dayMargin), last+int64(dayMargin))
+	err = each(ctx, db, "declared task types", fmt.Sprintf(declaredTasks, only), params, func(scan func(...any) error) error {
+		var run, declared string
+		err := scan(&run, &declared)
+		if f := of[run]; f != nil {
+			f.decision.TaskType = scope.TrustedTaskType(declared, f.task, f.taskTrust)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	from := source{only: only + " AND " + taught, more: &decisionColumns{}, of: func(run string) *runFacts { return of[run] }}
+	return calls(ctx, db, w, from, do)
+}
+
+// facts returns what the row says about its run.
+func (r *factsRow) facts(tenant string) (*runFacts, error) {
+	of := &schema.RunSnapshot{Tenant: tenant, Actor: r.actor, AgentID: r.agent, AgentVersion: r.version, CredentialID: r.credential,
+		StartedAt: r.started}
+	f := &runFacts{agentID: r.agent, task: r.task, alarmed: r.alarmed, decision: &DecisionFacts{Of: of}}
+	err := errors.Join(f.trust.UnmarshalText([]byte(r.trust)), f.kind.UnmarshalText([]byte(r.kind)),
+		f.taskTrust.UnmarshalText([]byte(r.taskTrust)), of.Rule.UnmarshalText([]byte(r.rule)),
+		f.decision.Verdict.UnmarshalText([]byte(r.verdict)), of.RunID.UnmarshalText([]byte(r.id)))
+	of.AgentTrust = f.trust
+	f.decision.TaskType = scope.TrustedTaskType("", f.task, f.taskTrust)
+	return f, err
 }
 
 // decisionColumns are read for DecisionFacts.
 type decisionColumns struct {
-	rule, credential, actor, version, verdict, taskBy, declared string
-	started                                                     time.Time
-	runKey, keySource, tool, address, hops                      string
-	partition                                                   int32
-	offset                                                      int64
+	runKey, keySource, tool, address, hops string
+	partition                              int32
+	offset                                 int64
 }
 
 func (d *decisionColumns) columns() []column {
 	return []column{
-		{"p.rule", &d.rule}, {"p.credential", &d.credential}, {"p.actor", &d.actor}, {"p.version", &d.version}, {"p.verdict", &d.verdict},
-		{"p.task_by", &d.taskBy}, {"p.declared", &d.declared}, {"p.started", &d.started},
 		{"c.run_key", &d.runKey}, {"c.run_key_source", &d.keySource}, {"c.tool_name", &d.tool}, {"c.client_ip", &d.address},
 		{"c.attrs['" + schema.AttrForwardedHops + "']", &d.hops}, {"c.calls_partition", &d.partition}, {"c.calls_offset", &d.offset},
 	}
 }
 
 func (d *decisionColumns) take(out *StoredCall, c *schema.Call) error {
+	of := out.Of
 	if out.First {
-		of := &schema.RunSnapshot{
-			Tenant:       c.Tenant,
-			CallsPart:    d.partition,
-			Actor:        d.actor,
-			AgentID:      c.AgentID,
-			AgentVersion: d.version,
-			AgentTrust:   c.AgentTrust,
-			CredentialID: d.credential,
-			StartedAt:    d.started.UnixNano(),
-		}
-		out.DecisionFacts = &DecisionFacts{Of: of}
-		if err := of.RunID.UnmarshalText([]byte(out.Run)); err != nil {
-			return err
-		}
-		if err := of.Rule.UnmarshalText([]byte(d.rule)); err != nil {
-			return err
-		}
-		var by schema.Trust
-		if err := by.UnmarshalText([]byte(d.taskBy)); err != nil {
-			return err
-		}
-		out.TaskType = scope.TrustedTaskType(d.declared, out.Task, by)
-		if err := out.Verdict.UnmarshalText([]byte(d.verdict)); err != nil {
-			return err
-		}
+		of.CallsPart = d.partition
 	}
-	c.CredentialID, c.RunKey, c.RunKeySource, c.ToolName = d.credential, d.runKey, d.keySource, d.tool
-	c.RunID, c.RunRule, c.CallsPart, c.CallsOffset = out.Of.RunID, out.Of.Rule, d.partition, d.offset
+	c.CredentialID, c.RunKey, c.RunKeySource, c.ToolName = of.CredentialID, d.runKey, d.keySource, d.tool
+	c.RunID, c.RunRule, c.CallsPart, c.CallsOffset = of.RunID, of.Rule, d.partition, d.offset
 	if d.address != "" {
 		c.ClientIP, _ = netip.ParseAddr(d.address) // an unreadable address stays empty
 	}
@@ -107,24 +151,9 @@ func (d *decisionColumns) take(out *StoredCall, c *schema.Call) error {
 
 // CountDenied counts the calls in the time of a window that Flyball denied. ReadAll leaves these calls out.
 func CountDenied(ctx context.Context, db DB, w Window) (n uint64, err error) {
-	rows, err := db.Query(
-		ctx,
-		`SELECT count() FROM calls
+	const denied = `SELECT count() FROM calls
 WHERE tenant = {tenant:String} AND start_time > fromUnixTimestamp64Nano({since:Int64}, 'UTC')
   AND start_time <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')
-  AND `+logged+` AND denied_by_flyball`,
-		clickhouse.Named("tenant", w.Tenant),
-		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())),
-		clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())),
-	)
-	if err != nil {
-		return 0, fmt.Errorf("read denied calls: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := rows.Scan(&n); err != nil {
-			return 0, fmt.Errorf("read denied calls: %w", err)
-		}
-	}
-	return n, rows.Err()
+  AND ` + logged + ` AND denied_by_flyball`
+	return n, each(ctx, Quietly(db), "denied calls", denied, w.params(), func(scan func(...any) error) error { return scan(&n) })
 }

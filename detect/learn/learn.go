@@ -28,6 +28,9 @@ type Options struct {
 	MinRuns    int           // minimum number of clean runs of a baseline
 	PerAgent   int           // maximum number of runs of an agent
 	PerRun     int           // maximum number of calls of a run, the first ones
+	// CallsPerSlice is how many stored calls one statement groups or joins; it bounds the memory of ClickHouse and does not
+	// change the baseline. 0: the default.
+	CallsPerSlice uint64
 
 	Kafka      kafka.Config
 	DB         DB
@@ -61,6 +64,9 @@ const producerName = "learn-produce"
 
 // New makes a learner and registers its metrics. The learner does nothing before Run or LearnOnce.
 func New(o Options) *Learner {
+	if o.CallsPerSlice == 0 {
+		o.CallsPerSlice = callsPerSlice
+	}
 	l := &Learner{o: o,
 		publishedAt: prometheus.NewGauge(
 			prometheus.GaugeOpts{Name: "flyball_learn_published_seconds", Help: "When the last baseline was published, Unix seconds."},

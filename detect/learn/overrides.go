@@ -17,13 +17,16 @@ const ordersNow = `SELECT agent, kind, generation, toUnixTimestamp64Nano(at), to
 
 // unresolved selects incidents: findings of the level trip that have no label of a person, and that are open or changed a
 // short time ago. An incident freezes the agent from the time at which its finding was opened.
-const unresolved = `SELECT agent, toString(trust) AS trust, min(opened) FROM (
-  SELECT f.agent_id AS agent, r.agent_trust AS trust,
-    toUnixTimestamp64Nano(f.opened_at) AS opened FROM findings AS f INNER JOIN runs AS r ON f.run_id = r.run_id AND f.tenant = r.tenant
-  WHERE f.tenant = {tenant:String} AND f.agent_id != '' AND f.level = 'trip' AND f.updated_at > fromUnixTimestamp64Nano({since:Int64},
-    'UTC')
-    AND (f.state = 'open' OR f.updated_at > fromUnixTimestamp64Nano({recent:Int64}, 'UTC'))
-    AND f.finding_id NOT IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict IN ('true', 'benign', 'test')))
+const unresolved = `SELECT run_id, agent_id AS agent, toUnixTimestamp64Nano(opened_at) AS opened FROM findings
+  WHERE tenant = {tenant:String} AND agent_id != '' AND level = 'trip' AND updated_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC')
+    AND (state = 'open' OR updated_at > fromUnixTimestamp64Nano({recent:Int64}, 'UTC'))
+    AND finding_id NOT IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict IN ('true', 'benign', 'test'))`
+
+// incidents selects the first incident of each agent. Only the runs of incidents are looked up.
+const incidents = `SELECT agent, toString(trust) AS trust, min(opened) FROM (
+  SELECT f.agent AS agent, r.agent_trust AS trust, f.opened AS opened FROM (` + unresolved + `) AS f INNER JOIN (
+    SELECT run_id, agent_trust FROM runs WHERE tenant = {tenant:String} AND run_id IN (SELECT run_id FROM (` + unresolved + `))) AS r
+  ON f.run_id = r.run_id)
 GROUP BY agent, trust`
 
 // Overrides holds orders of operators and open incidents, by the keys of the agents.
@@ -71,7 +74,7 @@ func ReadOverrides(ctx context.Context, db DB, tenant string, since, now time.Ti
 }
 
 func (w *Overrides) incidents(ctx context.Context, db DB, tenant string, since, now time.Time) error {
-	rows, err := db.Query(ctx, unresolved, clickhouse.Named("tenant", tenant), clickhouse.Named("since", fmt.Sprint(since.UnixNano())),
+	rows, err := db.Query(ctx, incidents, clickhouse.Named("tenant", tenant), clickhouse.Named("since", fmt.Sprint(since.UnixNano())),
 		clickhouse.Named("recent", fmt.Sprint(now.Add(-baseline.IncidentFreeze).UnixNano())))
 	if err != nil {
 		return fmt.Errorf("read open incidents: %w", err)

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"flyball/detect/feature"
-	"flyball/detect/model/baseline"
 	"flyball/schema"
 )
 
@@ -22,9 +20,11 @@ const pinned = `SELECT calls_partition, toInt64(max(next_offset)) FROM progress 
 // version read the same calls: calls that are stored meanwhile have higher offsets. An empty Pin sets no limit.
 type Pin map[int32]int64
 
-// stored selects up to which offset calls are in the table, complete or not.
+// stored selects up to which offset calls are in the tables, complete or not. The tables are read without FINAL, which
+// does not change a maximum: it would read all keys.
 const stored = `SELECT calls_partition, max(next) FROM (SELECT calls_partition, toInt64(next_offset) AS next FROM progress
-  UNION ALL SELECT calls_partition, max(calls_offset) + 1 AS next FROM calls_store GROUP BY calls_partition) GROUP BY calls_partition`
+  UNION ALL SELECT calls_partition, max(calls_offset) + 1 AS next FROM merge(currentDatabase(), '^calls_(v5|store)$')
+    GROUP BY calls_partition) GROUP BY calls_partition`
 
 // minStoredAge is the quarantine from which on the store has recorded its progress for all calls that are learned from;
 // it records progress after it has inserted the rows. With a shorter quarantine, ReadPin uses the stored rows as well.
@@ -66,76 +66,11 @@ func (p Pin) only(calls string) string {
 		calls, calls, strings.Join(parts, ","), strings.Join(offsets, ","))
 }
 
-// runsPerStatement is the maximum number of runs whose calls one statement reads.
-const runsPerStatement = 2000
-
-// SelectedRun is a run whose calls ReadRuns reads.
-type SelectedRun struct {
-	StoredRun
-	Agent   string // key of the agent
-	Alarmed bool
-}
-
-// ReadRuns reads the calls of runs below a pin and computes the features that scoring uses. A run without stored calls is
-// returned without features. The result is sorted by run id.
-func ReadRuns(ctx context.Context, db DB, tenant string, callsPerRun int, pin Pin, runs []SelectedRun) ([]*baseline.TrainingRun, error) {
-	runs = slices.Clone(runs)
-	// Sorted as the table is, so that each statement reads one part of the table.
-	slices.SortFunc(runs, func(a, b SelectedRun) int { return strings.Compare(a.ID, b.ID) })
-	out := make([]*baseline.TrainingRun, 0, len(runs))
-	for chunk := range slices.Chunk(runs, runsPerStatement) {
-		ids, of := make([]string, len(chunk)), make(map[string]*baseline.TrainingRun, len(chunk))
-		for i := range chunk {
-			r := &chunk[i]
-			ids[i] = "'" + r.ID + "'"
-			of[r.ID] = &baseline.TrainingRun{
-				ID:        r.ID,
-				Agent:     r.Agent,
-				Group:     r.Group,
-				Task:      r.Task,
-				TaskTrust: r.TaskTrust,
-				Version:   r.Version,
-				LastAt:    r.At,
-				Alarmed:   r.Alarmed,
-				Benign:    r.Benign,
-			}
-			out = append(out, of[r.ID])
-		}
-		list := strings.Join(ids, ",")
-		picked := "SELECT r.run_id AS run_id, 'none' AS trust, '' AS agent, 'unknown' AS kind, '' AS task, false AS alarmed, " + scopeOf +
-			" FROM (SELECT toUUID(arrayJoin([" + list + "])) AS run_id) AS r LEFT JOIN " + DeclaredTasksSQL(list) + " AS d USING (run_id)"
-		w := Window{Tenant: tenant, CallsPerRun: callsPerRun, only: " AND c.run_id IN (" + list + ")" + pin.only("c.")}
-		var run *baseline.TrainingRun
-		var steps feature.RunMemory
-		finish := func() {
-			if run != nil {
-				run.Resources, run.Usage = steps.Resources(), steps.Usage
-			}
-		}
-		err := calls(ctx, db, picked, w, &scopeColumns{}, func(c *StoredCall) {
-			if c.First {
-				finish()
-				run, steps = of[c.Run], feature.RunMemory{}
-				run.Start = c.At.UnixNano()
-			}
-			run.Features = append(run.Features, steps.Add(&c.Input))
-			run.Routes = append(run.Routes, c.Route)
-			addToScope(run, c)
-		})
-		if err != nil {
-			return nil, err
-		}
-		finish()
-	}
-	SetTaskTypes(out)
-	return out, nil
-}
-
 // ReadCallsOfRun reads every stored call of one run, in the order in which they were scored.
 func ReadCallsOfRun(ctx context.Context, db DB, tenant, run string, each func(*StoredCall)) error {
 	if _, err := schema.ParseRunID(run); err != nil {
 		return err
 	}
-	picked := "SELECT toUUID('" + run + "') AS run_id, 'none' AS trust, '' AS agent, 'unknown' AS kind, '' AS task, false AS alarmed"
-	return calls(ctx, db, picked, Window{Tenant: tenant, CallsPerRun: math.MaxInt32, only: " AND c.run_id = '" + run + "'"}, nil, each)
+	only := "c.run_id = '" + run + "' AND " + taught
+	return calls(ctx, db, Window{Tenant: tenant, CallsPerRun: math.MaxInt32}, source{only: only}, each)
 }

@@ -15,14 +15,14 @@ import (
 // dayOfRoutes selects the route templates that the heuristic made of a day's calls, with the number of their calls.
 const dayOfRoutes = `SELECT method, route, countIf(counted) AS n FROM calls
 WHERE tenant = {tenant:String} AND route_source = 'heuristic' AND route != '' AND start_time > fromUnixTimestamp64Nano({since:Int64}, 'UTC')
-GROUP BY method, route ORDER BY n DESC LIMIT 200000`
+GROUP BY method, route ORDER BY n DESC, method, route LIMIT 200000`
 
 // collapseRoutes looks in the routes of the last day for positions with too many different values, and publishes a new
 // version of the learned routes when it finds more. What was found before is kept. It returns the version that is now
 // active.
 func (l *Learner) collapseRoutes(ctx context.Context) (route.Learned, error) {
 	before := l.learned
-	rows, err := l.o.DB.Query(ctx, dayOfRoutes, clickhouse.Named("tenant", l.o.Tenant),
+	rows, err := Quietly(l.o.DB).Query(ctx, dayOfRoutes, clickhouse.Named("tenant", l.o.Tenant),
 		clickhouse.Named("since", fmt.Sprint(l.o.Now().Add(-24*time.Hour).UnixNano())))
 	if err != nil {
 		return before, fmt.Errorf("read the routes of a day: %w", err)

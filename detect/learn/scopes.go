@@ -1,54 +1,63 @@
 package learn
 
 import (
+	"context"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+
 	"flyball/detect/model/baseline"
 	"flyball/detect/model/scope"
 	"flyball/schema"
 )
 
-// scopeOf is a list of columns of a run: whether a person labelled a finding of the family scope benign, and the task
-// type that an orchestrator declared in a request to the check.
-const scopeOf = `run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND family = 'scope'
-  AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign')) AS vouched,
-    d.task_type AS declared`
-
 // DeclaredTasksSQL returns a subquery for the task types that requests to the check declared. runs is an SQL list or
-// subquery of run ids.
+// subquery of run ids. Of several declared types of a run the greatest counts.
 func DeclaredTasksSQL(runs string) string {
-	return `(SELECT run_id, any(attrs['` + schema.AttrTaskType + `']) AS task_type FROM calls
-  WHERE tenant = {tenant:String} AND run_id IN (` + runs + `) AND observer_kind = 'gate'
-    AND attrs['` + schema.AttrTaskType + `'] != '' GROUP BY run_id)`
+	return `(SELECT run_id, max(attrs['` + schema.AttrTaskType + `']) AS task_type FROM calls
+  WHERE tenant = {tenant:String} AND run_id IN (` + runs + `) AND ` + declaresTask + ` GROUP BY run_id)`
 }
 
-// scopeColumns holds the values of the columns of scopeOf.
+// confirmedRuns selects the runs of which a person labelled a finding of the family scope benign.
+const confirmedRuns = `SELECT DISTINCT toString(run_id) FROM findings WHERE tenant = {tenant:String} AND family = 'scope'
+  AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign')`
+
+// confirmedScopes returns the runs whose accesses outside their scope a person found benign.
+func confirmedScopes(ctx context.Context, db DB, tenant string) (map[string]bool, error) {
+	out := map[string]bool{}
+	err := each(ctx, db, "confirmed scopes", confirmedRuns, []any{clickhouse.Named("tenant", tenant)}, func(scan func(...any) error) error {
+		var run string
+		err := scan(&run)
+		out[run] = true
+		return err
+	})
+	return out, err
+}
+
+// scopeColumns holds the columns for learning scopes.
 type scopeColumns struct {
 	declared string
-	vouched  bool
 }
 
 func (s *scopeColumns) columns() []column {
-	return []column{{"p.declared", &s.declared}, {"p.vouched", &s.vouched}}
+	return []column{{"if(" + declaresTask + ", attrs['" + schema.AttrTaskType + "'], '')", &s.declared}}
 }
 
 func (s *scopeColumns) take(out *StoredCall, c *schema.Call) error {
-	out.ScopeFacts = &ScopeFacts{s.declared, s.vouched, c.Resources}
+	out.ScopeFacts = &ScopeFacts{s.declared, c.Resources}
 	return nil
 }
 
 // ScopeFacts holds what scopes are learned from in addition to a call's features.
 type ScopeFacts struct {
-	Declared        string // task type that an orchestrator declared for the run
-	ConfirmedBenign bool   // a person labelled benign what the run did outside its scope
-	Named           []schema.Resource
+	// Declared is the task type that a request to the check declared for the run. The row is then no call.
+	Declared string
+	Named    []schema.Resource
 }
 
 // addToScope adds a call to the run's data for learning scopes.
-func addToScope(run *baseline.TrainingRun, c *StoredCall) {
-	if run.Scope == nil {
-		run.Scope = &scope.TrainingRun{ID: run.ID, Agent: run.Agent, Group: run.Group, Declared: c.Declared, ConfirmedBenign: c.ConfirmedBenign}
-	}
+func addToScope(run *baseline.TrainingRun, c *StoredCall, route string) {
 	s := run.Scope
-	s.Calls, s.Names = append(s.Calls, scope.NewAccess(c.Route, c.Write, c.Named)), append(s.Names, c.Route)
+	s.Calls, s.Names = append(s.Calls, scope.NewAccess(route, c.Write, c.Named)), append(s.Names, route)
 }
 
 // SetTaskTypes sets the task type of each run: the one for its scope, and the one for its comparison with other runs. It

@@ -13,48 +13,70 @@ import (
 	"flyball/schema/wire"
 )
 
-// learn makes the next version. It reads one consistent state of the stored runs, and takes the counts of frozen and
-// stale agents from the previous version. It returns ErrTooFewRuns when too few clean runs are selected.
+// learn makes the next version of a baseline.
 func (l *Learner) learn(ctx context.Context, now time.Time) (*baseline.Baseline, error) {
-	since, until := now.Add(-l.o.Window), now.Add(-l.o.Quarantine)
 	parent, err := l.parent(ctx)
 	if err != nil {
 		return nil, err
 	}
+	return l.Learn(ctx, now, parent)
+}
+
+// Learn makes a baseline of the stored runs below the pin, and publishes nothing. It takes the counts of frozen and stale
+// agents from the previous version, parent, which may be nil. The same stored rows, time and parent make the same
+// baseline. It returns ErrTooFewRuns when too few clean runs are selected.
+func (l *Learner) Learn(ctx context.Context, now time.Time, parent *baseline.Baseline) (*baseline.Baseline, error) {
+	since, until := now.Add(-l.o.Window), now.Add(-l.o.Quarantine)
 	pin, err := ReadPin(ctx, l.o.DB, l.o.Quarantine)
 	if err != nil {
 		return nil, err
 	}
-	history, err := ReadHistory(ctx, l.o.DB, Window{Tenant: l.o.Tenant, Since: since, Until: until})
+	window := Window{Tenant: l.o.Tenant, Since: since, Until: until, CallsPerRun: l.o.PerRun, only: pin.only("")}
+	db := Quietly(l.o.DB)
+	p := l.startProgress()
+	parts, err := PlanSlices(ctx, db, window, l.o.CallsPerSlice)
 	if err != nil {
 		return nil, err
 	}
-	overrides, err := ReadOverrides(ctx, l.o.DB, l.o.Tenant, since, now)
+	h := &history{db: db, window: window, agents: map[string]*AgentHistory{}}
+	limits := sampleLimits{perAgent: l.o.PerAgent, runs: maxTaughtRuns, calls: maxTaughtCalls}
+	perAgent, err := h.read(ctx, parts, limits, p.part("runs read"))
 	if err != nil {
 		return nil, err
 	}
-	chosen := SelectRuns(history, overrides, l.o.PerAgent)
+	overrides, err := ReadOverrides(ctx, db, l.o.Tenant, since, now)
+	if err != nil {
+		return nil, err
+	}
+	chosen := SelectRuns(h.agents, overrides, perAgent)
 	if chosen.Clean < l.o.MinRuns {
 		return nil, l.tooFew(ctx, chosen, since, until)
 	}
-	runs, err := ReadRuns(ctx, l.o.DB, l.o.Tenant, l.o.PerRun, pin, chosen.Runs)
+	h.agents = nil
+	p.log("runs selected", "runs", len(chosen.Runs), "of_agent_at_most", perAgent, "left_out", excludedText(chosen.Excluded))
+	runs, err := readRuns(ctx, db, window, pin, chosen.Runs, p.part("calls read"))
 	if err != nil {
 		return nil, err
 	}
 	markOutliers(parent, runs)
 	body := Fit(l.o.Tenant, runs)
-	window := Window{Tenant: l.o.Tenant, Since: since, Until: until, only: pin.only("")}
-	if body.People, err = ReadPeople(ctx, l.o.DB, window); err != nil {
+	p.log("counts and thresholds learned", "runs", body.Runs, "calls", body.Calls)
+	if body.People, err = readPeople(ctx, db, window, parts); err != nil {
 		return nil, err
 	}
-	if body.CallRates, err = ReadCallRates(ctx, l.o.DB, window); err != nil {
+	p.log("people's sessions learned")
+	if body.CallRates, err = readCallRates(ctx, db, window, parts); err != nil {
 		// Call rates are an additional detector: a failure must not delay the rest of the baseline.
 		l.noPace.Inc()
 		l.o.Logger.Warn("baseline without call rates: no finding of family pace until the next baseline", "error", err)
 	}
+	p.log("call rates learned")
 	body.MadeAt, body.Since, body.Until = now.UnixNano(), since.UnixNano(), until.UnixNano()
 	body.Version = baselinestore.VersionName(l.o.Tenant, now)
 	body.Provenance = baseline.Provenance{Quarantine: int64(l.o.Quarantine), Pin: pin, Excluded: chosen.Excluded, Code: l.o.Code}
+	if perAgent < l.o.PerAgent {
+		body.Provenance.RunsOfAgent = perAgent
+	}
 	if parent != nil {
 		body.Provenance.Parent = parent.Version
 	}

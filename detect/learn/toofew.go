@@ -2,18 +2,17 @@ package learn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/ClickHouse/clickhouse-go/v2"
 )
 
 // olderRuns counts the runs of a tenant that ended before a window, with the end of the latest.
 const olderRuns = `SELECT count(), sum(calls), toUnixTimestamp64Nano(max(last_at))
-FROM runs WHERE tenant = {tenant:String} AND last_at <= fromUnixTimestamp64Nano({since:Int64}, 'UTC')`
+FROM %s WHERE last_at <= fromUnixTimestamp64Nano({since:Int64}, 'UTC')`
 
 // tooFew returns ErrTooFewRuns with what is known about the reason: how many runs of the window were not
 // chosen, and whether the stored runs are older than the window.
@@ -22,17 +21,22 @@ func (l *Learner) tooFew(ctx context.Context, chosen *Selection, since, until ti
 	if left := excludedText(chosen.Excluded); left != "" {
 		text += "; not learned from: " + left
 	}
-	rows, err := l.o.DB.Query(ctx, olderRuns, clickhouse.Named("tenant", l.o.Tenant), clickhouse.Named("since", fmt.Sprint(since.UnixNano())))
-	if err != nil {
-		return fmt.Errorf("%w: %s; whether older runs are stored is not known: %w", ErrTooFewRuns, text, err)
-	}
-	defer rows.Close()
 	var runs, calls uint64
 	var last int64
-	for rows.Next() {
-		if err := rows.Scan(&runs, &calls, &last); err != nil {
-			return fmt.Errorf("%w: %s; whether older runs are stored is not known: %w", ErrTooFewRuns, text, err)
-		}
+	db, w := Quietly(l.o.DB), Window{Tenant: l.o.Tenant, Since: since}
+	parts, err := PlanSlices(ctx, db, Window{Tenant: l.o.Tenant, Since: time.Unix(0, 0)}, callsPerSlice)
+	for i := range parts {
+		sql := fmt.Sprintf(olderRuns, parts[i].runs())
+		err = errors.Join(err, each(ctx, db, "older runs", sql, w.params(), func(scan func(...any) error) error {
+			var n, of uint64
+			var end int64
+			err := scan(&n, &of, &end)
+			runs, calls, last = runs+n, calls+of, max(last, end)
+			return err
+		}))
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %s; whether older runs are stored is not known: %w", ErrTooFewRuns, text, err)
 	}
 	if runs > 0 {
 		text += fmt.Sprintf("; %d stored runs with %d calls are older than learn.window (%s), the latest ended %s: raise learn.window "+

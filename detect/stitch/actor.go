@@ -6,6 +6,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"flyball/detect/curve"
 	"flyball/schema"
 )
 
@@ -23,10 +24,13 @@ type Actor struct {
 	// Attached is the state that a later stage keeps for the actor; it is stored with it.
 	Attached Attachment
 
-	observers []uint64        // hashes of the observers of its calls, in the order of their first calls
-	asked     bool            // the check has recorded a request of it
-	proofs    []proof         // how often the API accepted credentials that are not established otherwise
-	standing  schema.Standing // the pool in which it is counted
+	observers    []uint64        // hashes of the observers of its calls, in the order of their first calls
+	asked        bool            // the check has recorded a request of it
+	proofs       []proof         // how often the API accepted credentials that are not established otherwise
+	standing     schema.Standing // the pool in which it is counted
+	hours        curve.Hours
+	hoursChanged bool // it is in Partition.hours.changed
+	hoursFull    bool // it is in Partition.hours.full
 
 	unstored    []*Run         // runs that have changed since the last checkpoint of the actor
 	evictedRuns []schema.RunID // that are stored and were evicted since then

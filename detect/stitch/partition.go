@@ -18,6 +18,7 @@ type Partition struct {
 	activePools pools // those of actorPools that have runs
 	sharedCount int   // overflow actors
 	watermark   int64
+	newest      int64 // latest start of a call
 	legacyTo    int64 // see SetLegacyTo
 	words       words
 	storedBytes int64
@@ -32,6 +33,7 @@ type Partition struct {
 	closed             []*Run
 	dirty              []*Actor
 	checkRows          checkRows
+	hours              hours
 	refusals           uint64
 	givenUp            uint64
 	refusalsByStanding [schema.StandingEstablished + 1]uint64
@@ -82,6 +84,7 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 		return nil
 	}
 	c.Late = c.Start < p.watermark
+	p.newest = max(p.newest, c.Start)
 	r, rule := p.bindCall(a, c, offset)
 	p.wake(r)
 	reopened := r.State == schema.RunClosed
@@ -117,6 +120,7 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 	c.RunID, c.RunRule, c.RunConfidence, c.Segment = r.RunID, rule, confidence[rule], r.Segment
 	c.ActorHash = a.hash
 	c.CallsPart, c.CallsOffset = p.part, offset
+	p.count(r, c, offset)
 	if what == askedOf {
 		p.checkRows.keep(r, c)
 	}
@@ -193,10 +197,12 @@ func (p *Partition) Advance(watermark, offset int64) {
 	}
 }
 
-// close closes an open run at the watermark, at an offset of flyball.calls.
+// close closes an open run, at an offset of flyball.calls. A run that is closed before silence would have closed it is evicted when
+// it would have been.
 func (p *Partition) close(r *Run, offset int64) {
 	p.dequeue(r.slot)
-	r.State, r.closedAt = schema.RunClosed, p.watermark
+	r.closedAt = max(p.watermark, r.nextDue(&p.limits))
+	r.State = schema.RunClosed
 	r.actor.open--
 	p.countRun(r, -1)
 	p.wake(r)

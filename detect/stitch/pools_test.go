@@ -225,6 +225,12 @@ func TestPoolsCountWhatIsThere(t *testing.T) {
 			}
 		}
 	}
+	checkPools(t, b)
+}
+
+// checkPools checks the counts and the heaps of a partition against its runs.
+func checkPools(t *testing.T, b *bench) {
+	t.Helper()
 	var open, actors, active pools
 	all := 0
 	for _, a := range b.p.actors {
@@ -240,6 +246,10 @@ func TestPoolsCountWhatIsThere(t *testing.T) {
 				if r.Rule != schema.RunOverflow {
 					open[r.standing]++
 				}
+			}
+			if int(r.inPartition) >= len(b.p.due[r.pool].slots) || b.p.due[r.pool].slots[r.inPartition] != r.slot ||
+				(r.State == schema.RunClosed) != (r.pool == closedPool) || r.slot.dueAt > r.nextDue(&b.p.limits) {
+				t.Errorf("run %s is not where it is due", r.RunID)
 			}
 		}
 	}

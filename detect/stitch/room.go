@@ -10,9 +10,18 @@ import (
 // place taken by one that nobody has called for a while. Such a run is closed as any other: its findings are closed, it waits
 // EvictAfter for late calls, and its next call opens it again with all its state.
 
-// idleAfter is the silence, on the watermark's clock, after which a run can be closed to make room. The watermark is Lateness
-// behind, so that at least idleAfter and Lateness lie between the run's last call and the newest one that was read.
-const idleAfter = int64(time.Minute)
+// A run is idle after a silence of idleAfter at the watermark, which is Lateness behind. A source that is behind holds the
+// watermark, and with it every run: so a run is also idle if it ended idleAfter, Lateness and heldAtMost before the newest call of
+// the partition. That is only about room: silence closes runs by the watermark alone.
+const (
+	idleAfter  = int64(time.Minute)
+	heldAtMost = int64(10 * time.Minute)
+)
+
+func (p *Partition) isIdle(r *Run) bool {
+	at := max(p.watermark, p.newest-int64(p.limits.Lateness)-heldAtMost)
+	return at-r.lastEnd >= idleAfter
+}
 
 // makeRoom makes room for an open run of an actor and a standing, at an offset of flyball.calls. It closes the quietest run of
 // the actor, if the actor is at its limit, and the quietest run of the same standing, if the partition is; each only if it is
@@ -40,7 +49,7 @@ func (p *Partition) closeIdle(h *slotHeap, most schema.Standing, offset int64) b
 	if s == nil || s.pool > pool(most) {
 		return false
 	}
-	if r := s.live(); p.watermark-r.lastEnd >= idleAfter {
+	if r := s.live(); p.isIdle(r) {
 		p.close(r, offset)
 		p.givenUp++
 		return true

@@ -21,8 +21,7 @@ type slot struct {
 
 	inPartition int32 // index in its heap of the partition, -1 outside
 	inActor     int32 // index in its heap of the actor, -1 outside
-	openedDay   uint16
-	pool        pool // its heap of the partition
+	pool        pool  // its heap of the partition
 	evicted     bool
 	stored      bool // the actor's chain has a version of it
 }

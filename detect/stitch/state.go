@@ -14,7 +14,8 @@ import (
 // actor and the sightings, version 6 the state attached to the actor, version 8 the standing of
 // actors and runs and the proofs of credentials. The versions between changed the attached state;
 // since version 9 attached state has separate versions. Version 10 added the rows of the check that
-// no line has answered. Since version 11 an actor is a chain of deltas. Version 12 added the day on which a run was opened.
+// no line has answered. Since version 11 an actor is a chain of deltas. Version 12 added the day on
+// which a run was opened and what is counted of an actor by hour.
 const StateVersion = 12
 
 // Restore decodes an actor and returns the generation that wrote it: from its entry as it was written up to version 10, or
@@ -59,20 +60,21 @@ func (p *Partition) Adopt(a *Actor) {
 	if a.total > 0 {
 		p.activePools[a.standing]++
 	}
-	for r := range a.runs.all {
+	a.each(func(r *Run) {
 		r.CallsPart = p.part
 		if r.State == schema.RunOpen {
 			p.countRun(r, 1)
 		}
 		p.enqueue(r)
+		p.newest = max(p.newest, r.LastAt)
 		p.checkRows.adopt(r)
 		if r.Calls > 0 && r.Emitted < r.version() {
-			p.markChanged(r)
+			p.markChanged(r.slot.live())
 		}
-		if r.frozen != "" {
+		if r.frozen != "" && r.slot.run == r {
 			p.pack(r)
 		}
-	}
+	})
 }
 
 // SetWatermark restores the watermark, in Unix ns. It closes no runs.
@@ -98,6 +100,9 @@ func codeOwn(c *wire.Coder, a *Actor, attachTo func() Attachment) {
 	}
 	if c.Version >= 10 {
 		c.Bool(&a.asked)
+	}
+	if c.Version >= 12 {
+		a.hours.Code(c, wordTenant, wordAgent, a.part.words.of)
 	}
 }
 
@@ -141,6 +146,12 @@ func codeActor(c *wire.Coder, a *Actor, generation *uint64, attach, attachTo fun
 		}
 	}
 }
+
+// Numbers of words in codeRun: see wire.Coder.Word.
+const (
+	wordTenant = 4
+	wordAgent  = 5
+)
 
 func codeRun(c *wire.Coder, r *Run) {
 	c.Array(r.RunID[:])

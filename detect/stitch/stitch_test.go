@@ -127,15 +127,43 @@ func TestIdlePartitionStillCloses(t *testing.T) {
 	}
 }
 
-func TestSourceNobodyMentionsForADayIsLeftOut(t *testing.T) {
+// An input that was removed is never reported again: runs close all the same, half an hour later.
+func TestRemovedInputHoldsTheWatermark(t *testing.T) {
 	b := newBench(t)
 	gone := schema.Source{Topic: "old", TopicID: schema.TopicID{7}}
 	b.current(b.source, 0)
 	b.w.Note(gone, t0.UnixNano(), 0)
 	c := b.call(0, key("a"))
-	b.current(b.source, 25*time.Hour)
-	if b.run(c.RunID) != nil && b.run(c.RunID).State != schema.RunClosed {
-		t.Fatal("a deleted topic holds the watermark for ever")
+	for at := time.Duration(0); at <= 29*time.Minute; at += 10 * time.Second {
+		b.current(b.source, at)
+	}
+	if b.p.watermark > t0.UnixNano() {
+		t.Fatal("a source counts as removed although its ingest may be starting")
+	}
+	for at := 29 * time.Minute; at <= 66*time.Minute; at += 10 * time.Second {
+		b.current(b.source, at)
+	}
+	if r := b.run(c.RunID); r != nil && r.State != schema.RunClosed {
+		t.Fatal("a removed input holds the watermark")
+	}
+}
+
+// While no ingest runs, no source is silent: the first one that is heard again does not move the watermark past the calls that the
+// others have still to read.
+func TestOutageOfAllIngestsMakesCallsLate(t *testing.T) {
+	b := newBench(t)
+	other := schema.Source{Topic: "gw", TopicID: schema.TopicID{1}, Partition: 1}
+	b.current(b.source, 0)
+	b.w.Note(other, t0.UnixNano(), 0)
+	b.current(b.source, 3*time.Hour)
+	if b.p.watermark > t0.UnixNano() {
+		t.Fatal("the watermark has passed what the other source has still to read")
+	}
+	for at := 3 * time.Hour; at <= 3*time.Hour+31*time.Minute; at += 10 * time.Second {
+		b.current(b.source, at)
+	}
+	if b.p.watermark < t0.UnixNano() {
+		t.Fatal("a source that was not heard since the outage holds the watermark")
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 // Watermark computes how far event time has come in one partition of flyball.calls: the lowest of
 // its sources' highest event times, minus the allowed lateness. A source whose ingest has caught up
-// counts as current. A source that no ingest has reported for a day, by the clock of the marks, is
+// counts as current. A source that no ingest has reported for sourceGoneAfter, by the clock of the marks, is
 // left out, and so is a topic that was deleted and created again with the same name.
 type Watermark struct {
 	Lateness time.Duration
@@ -26,7 +26,10 @@ type SourceTime struct {
 
 func (s SourceTime) time() int64 { return max(s.EventTime, s.CurrentAt) }
 
-const sourceGoneAfter = int64(24 * time.Hour)
+// sourceGoneAfter is how long a source that no ingest reports holds the watermark: one whose input was removed from the
+// configuration is never reported again. An ingest that ends is replaced within a minute, and one that reads a source reports it
+// also while the source's broker is away or its backlog is long.
+const sourceGoneAfter = int64(30 * time.Minute)
 
 // Note records the times of a source from a call or a mark. A new source is stored as given: the
 // caller clones its strings.
@@ -48,8 +51,20 @@ func (w *Watermark) Note(s schema.Source, eventTime, currentAt int64) {
 	w.Sources[s] = SourceTime{max(have.EventTime, eventTime), max(have.CurrentAt, currentAt), w.Clock}
 }
 
+// outageAfter is the time without any marks that is an outage of all ingests. It does not count as silence of a source: after it,
+// one ingest can be heard before another.
+const outageAfter = int64(2 * time.Minute)
+
 // Tick records the time, in Unix ns, at which an ingest wrote its marks.
-func (w *Watermark) Tick(at int64) { w.Clock = max(w.Clock, at) }
+func (w *Watermark) Tick(at int64) {
+	if outage := at - w.Clock; w.Clock > 0 && outage > outageAfter {
+		for s, t := range w.Sources {
+			t.HeardAt += outage
+			w.Sources[s] = t
+		}
+	}
+	w.Clock = max(w.Clock, at)
+}
 
 // Time returns the watermark in Unix ns; 0 while no source is known, or while no time of one of
 // them is known: its calls may be of any time.

@@ -29,7 +29,7 @@ type partitionReader struct {
 	now       func() time.Time
 	fail      func(error) // ends the ingest of this process
 
-	in        chan []*kgo.Record
+	in        *kafka.Queue
 	done      chan struct{} // closed when run has returned
 	committed atomic.Int64  // last offset that was committed for the group, -1: none yet
 
@@ -54,11 +54,12 @@ type inflightBatch struct {
 
 func (b *inflightBatch) durable() bool { return b.closed && b.sent == b.acked }
 
-// run handles the records of p.in until that channel is closed.
+// run handles the records of p.in until it is closed.
 func (p *partitionReader) run(ctx context.Context) {
 	defer close(p.done)
-	for records := range p.in {
+	for records := range p.in.Records() {
 		p.handle(ctx, records)
+		p.in.Taken(records)
 	}
 }
 

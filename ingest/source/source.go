@@ -194,11 +194,7 @@ func (s *Source) pass(ctx context.Context, topic string, part int32, records []*
 	if p == nil || len(records) == 0 {
 		return
 	}
-	select {
-	case p.in <- records:
-	case <-s.failed:
-	case <-ctx.Done():
-	}
+	p.in.Put(ctx, s.failed, records)
 }
 
 // fail ends the session with err. Only the first error is kept.

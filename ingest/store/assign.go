@@ -40,7 +40,7 @@ func (s *Store) applyRebalance(ctx context.Context, client *kgo.Client) error {
 	for _, p := range lost {
 		s.cur.drop(p)
 		s.m.lag.DeleteLabelValues(partitionLabel(p))
-		s.m.eventLag.DeleteLabelValues(partitionLabel(p))
+		s.m.eventAge.forget(p)
 	}
 	if len(lost) > 0 {
 		s.health.mu.Lock()

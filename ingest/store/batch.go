@@ -13,8 +13,11 @@ import (
 
 // insertOrder is the order in which the tables of a batch are inserted: a call is inserted before rows that refer to it. Tables that are
 // not in the list are inserted last.
-var insertOrder = []string{"calls_v5", "call_ids", "postings", "touches_v5", "runs_v5",
-	"calls_store", "trace_calls", "touches_store", "runs_store", "stitching_v5", "stitching_store"}
+var insertOrder = []string{"calls_v5", "calls_store", "call_ids", "postings", "touches_v5", "runs_v5",
+	"trace_calls", "touches_store", "runs_store", "stitching_v5", "stitching_store"}
+
+// callTables are the tables with calls, which are inserted before the others.
+var callTables = map[string]bool{"calls_v5": true, "calls_store": true}
 
 // block is one section of one journal record. It does not keep the record, because a batch would then need twice the memory.
 type block struct {

@@ -36,7 +36,7 @@ func (s *Store) storeDeadLetters(ctx context.Context) error {
 			d := readDeadLetter(r)
 			rows.Append(&d)
 		})
-		if err := s.insertRows(work, rows); err != nil {
+		if err := s.insertRows(work, deadLettersClient, rows); err != nil {
 			return err
 		}
 		return s.commitRecords(work, deadLettersClient, client, b.Records())

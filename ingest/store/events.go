@@ -81,7 +81,7 @@ func (b *eventBatch) untilDue(o *Options) time.Duration {
 // flushEvents inserts the rows of a batch and commits its records.
 func (s *Store) flushEvents(ctx context.Context, client *kgo.Client, b *eventBatch) error {
 	for _, t := range b.tables() {
-		if err := s.insertRows(ctx, t); err != nil {
+		if err := s.insertRows(ctx, eventsClient, t); err != nil {
 			return err
 		}
 	}
@@ -139,14 +139,14 @@ func (b *eventRows) tables() []clickhouse.Rows {
 }
 
 // insertRows inserts the rows collected for a table, if there are any, and clears them.
-func (s *Store) insertRows(ctx context.Context, rows clickhouse.Rows) error {
+func (s *Store) insertRows(ctx context.Context, reader string, rows clickhouse.Rows) error {
 	table, n := rows.Table(), rows.Rows()
 	if n == 0 {
 		return nil
 	}
 	native := rows.AppendNative(nil)
 	rows.Reset()
-	err := s.retry(ctx, "insert into "+table, func(ctx context.Context) error { return s.db.InsertNative(ctx, table, native) })
+	err := s.retry(ctx, reader, "insert into "+table, func(ctx context.Context) error { return s.db.InsertNative(ctx, table, native) })
 	if err == nil {
 		s.m.rows.WithLabelValues(table).Add(float64(n))
 	}

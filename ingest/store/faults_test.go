@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -104,6 +105,72 @@ func TestRecordOfANewerVersionIsSkipped(t *testing.T) {
 	}
 }
 
+// A record of this version can have rows for a table of a later one: its partition waits, too, and no insert is tried.
+func TestRowsOfAnUnknownTableAreTriedForEver(t *testing.T) {
+	db := &memory{tables: map[string][]string{}}
+	r := run(t, DefaultOptions(), db, "a")
+	await(t, "the record before", func() bool { return db.rows("calls_store") == 1 })
+	later := wire.Journal{CallsTopicID: schema.TopicID{1}, From: 1, To: 1, Sections: []wire.Section{{Table: "calls_v5", Rows: 1, Native: []byte("b")},
+		{Table: "calls_v9", Rows: 1, Native: []byte("c")}}}
+	r.write(t, wire.EncodeJournal(nil, &later))
+	await(t, "the store to say so", func() bool { err := r.Ready(); return err != nil && strings.Contains(err.Error(), `"calls_v9"`) })
+	if err := r.Ready(); !errors.Is(err, wire.ErrNewerVersion) || !strings.Contains(err.Error(), "offset 1 of partition 0") {
+		t.Error(err)
+	}
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if db.rows("calls_v5") != 0 || db.rows("calls_v9") != 0 {
+		t.Errorf("stored: %v", db.tables)
+	}
+}
+
+// without is a database without a table.
+type without struct {
+	*memory
+	table string
+	gone  atomic.Bool
+}
+
+func (w *without) InsertNative(ctx context.Context, table string, blocks ...[]byte) error {
+	if w.gone.Load() && table == w.table {
+		return &clickhouse.Error{What: "insert into " + table, Code: 60, Reason: clickhouse.NoTable, Cause: errors.New("unknown table")}
+	}
+	return w.memory.InsertNative(ctx, table, blocks...)
+}
+
+// Only a table of schema version 4 is made when rows arrive for it: any other that is missing is damage.
+func TestRowsOfADroppedTableStopTheStore(t *testing.T) {
+	for table, ends := range map[string]bool{"calls_store": false, "scores_store": true} {
+		db := &without{memory: &memory{tables: map[string][]string{}}, table: table}
+		db.gone.Store(true)
+		o := DefaultOptions()
+		o.MakeTable = func(_ context.Context, made string) error {
+			if made != table {
+				t.Errorf("%s is made for %s", made, table)
+			}
+			if db.gone.CompareAndSwap(true, false) {
+				return &clickhouse.Error{What: "make", Retry: true, Cause: errors.New("away for a moment")}
+			}
+			return nil
+		}
+		r := run(t, o, db)
+		j := wire.Journal{CallsTopicID: schema.TopicID{1}, Sections: []wire.Section{{Table: table, Rows: 1, Native: []byte("a")}}}
+		r.write(t, wire.EncodeJournal(nil, &j))
+		if ends {
+			<-r.done
+			if err := r.stop(); err == nil || !strings.Contains(err.Error(), "insert into "+table) || !db.gone.Load() {
+				t.Errorf("%s: %v", table, err)
+			}
+			continue
+		}
+		await(t, "the row", func() bool { return db.rows(table) == 1 })
+		if err := r.stop(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestDeadLetterOfAStrangerIsBelieved(t *testing.T) {
 	long := strings.Repeat("x", 4000) + "\xff"
 	header := func(k, v string) kgo.RecordHeader { return kgo.RecordHeader{Key: k, Value: []byte(v)} }
@@ -164,5 +231,20 @@ func TestInsertThatCanNeverSucceedIsRepeated(t *testing.T) {
 	}
 	if db.calls != 1 {
 		t.Errorf("%d attempts", db.calls)
+	}
+}
+
+// A store of an earlier version tells a table that it does not know by the version of the record.
+func TestTableIsNewInTheJournalAndTheVersionIsNot(t *testing.T) {
+	var got []string
+	for _, table := range clickhouse.Tables() {
+		if o, _ := OriginOf(table.Name); o.Topic == wire.JournalTopic {
+			got = append(got, table.Name)
+		}
+	}
+	want := map[int]string{2: "calls_v5 runs_v5 touches_v5 postings call_ids minutes hours stitching_v5 calls_store runs_store touches_store " +
+		"trace_calls stitching_store scores_store"}
+	if strings.Join(got, " ") != want[wire.JournalVersion] {
+		t.Errorf("version %d of the journal has rows for %s: raise wire.JournalVersion", wire.JournalVersion, got)
 	}
 }

@@ -5,9 +5,13 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
 
 	"flyball/schema/clickhouse"
 )
+
+// maxInserts is how many tables are inserted at the same time, after those whose rows others refer to.
+const maxInserts = 3
 
 // flush inserts the batch, then its marks, then commits. Each step is complete before the next one begins. If the process is killed
 // between two steps, the first one is repeated: repeated rows merge, or the records are skipped.
@@ -18,11 +22,8 @@ func (s *Store) flush(ctx context.Context, client *kgo.Client) error {
 	}
 	s.cur = newBatch()
 	began := s.o.Now()
-	for _, t := range b.tablesInOrder() {
-		if err := s.insert(ctx, t, b.tables[t]); err != nil {
-			return err
-		}
-		s.o.Stage("inserted " + t)
+	if err := s.insertTables(ctx, b); err != nil {
+		return err
 	}
 	if err := s.insertMarks(ctx, b); err != nil {
 		return err
@@ -32,12 +33,39 @@ func (s *Store) flush(ctx context.Context, client *kgo.Client) error {
 		return err
 	}
 	s.o.Stage("committed")
+	s.parts.flushed()
 	s.m.batches.Inc()
 	s.m.seconds.Observe(s.o.Now().Sub(began).Seconds())
 	return nil
 }
 
-// insert inserts the blocks of a table in one request, or one by one if ClickHouse cannot read one of them.
+// insertTables inserts the tables of a batch: those with calls alone and first, because the rows of others refer to them, then the others
+// at the same time, so that a slow ClickHouse delays a batch less.
+func (s *Store) insertTables(ctx context.Context, b *batch) error {
+	g, all := errgroup.WithContext(ctx)
+	g.SetLimit(maxInserts)
+	for _, t := range b.tablesInOrder() {
+		if !callTables[t] {
+			g.Go(func() error { return s.insertTable(all, b, t) })
+			continue
+		}
+		if err := s.insertTable(ctx, b, t); err != nil {
+			return err
+		}
+	}
+	return g.Wait()
+}
+
+func (s *Store) insertTable(ctx context.Context, b *batch, table string) error {
+	if err := s.insert(ctx, table, b.tables[table]); err != nil {
+		return err
+	}
+	s.o.Stage("inserted " + table)
+	return nil
+}
+
+// insert inserts the blocks of a table in one request. If ClickHouse has not enough memory or time for it, it inserts each half; if it
+// cannot read one of the blocks, it inserts them one by one.
 func (s *Store) insert(ctx context.Context, table string, blocks []block) error {
 	if len(blocks) == 0 {
 		return nil
@@ -46,11 +74,19 @@ func (s *Store) insert(ctx context.Context, table string, blocks []block) error 
 	for i, b := range blocks {
 		native[i] = b.native
 	}
-	err := s.insertNative(ctx, table, native...)
-	if clickhouse.IsBadData(err) {
+	divide := func(err error) bool { return len(blocks) > 1 && clickhouse.IsTooLarge(err) }
+	err := s.insertNative(ctx, divide, table, native...)
+	switch {
+	case clickhouse.IsBadData(err):
 		return s.insertOneByOne(ctx, table, blocks)
-	}
-	if err != nil {
+	case err != nil && divide(err) && ctx.Err() == nil:
+		s.m.retries.Inc()
+		s.log.Warn("insert needs too much memory or time, inserting its halves", "table", table, "blocks", len(blocks), "error", err)
+		if err := s.insert(ctx, table, blocks[:len(blocks)/2]); err != nil {
+			return err
+		}
+		return s.insert(ctx, table, blocks[len(blocks)/2:])
+	case err != nil:
 		return err
 	}
 	for _, b := range blocks {
@@ -61,25 +97,26 @@ func (s *Store) insert(ctx context.Context, table string, blocks []block) error 
 }
 
 // insertNative inserts blocks into a table. It first makes a table of schema version 4 that does not exist: the journal may hold rows that
-// were written before an upgrade, or that belong to a run which version 4 opened.
-func (s *Store) insertNative(ctx context.Context, table string, native ...[]byte) error {
+// were written before an upgrade, or that belong to a run which version 4 opened. An error for which giveUp returns true is returned at
+// once.
+func (s *Store) insertNative(ctx context.Context, giveUp func(error) bool, table string, native ...[]byte) error {
 	insert := func(ctx context.Context) error { return s.db.InsertNative(ctx, table, native...) }
-	err := s.retry(ctx, "insert into "+table, insert)
+	err := s.retryUnless(ctx, journalClient, "insert into "+table, giveUp, insert)
 	if s.o.MakeTable == nil || !clickhouse.IsLegacy(table) || !clickhouse.IsNotMigrated(err) {
 		return err
 	}
 	s.log.Info("making a table of schema version 4, for rows of the journal that belong to it", "table", table)
-	err = s.retry(ctx, "make table "+table, func(ctx context.Context) error { return s.o.MakeTable(ctx, table) })
+	err = s.retry(ctx, journalClient, "make table "+table, func(ctx context.Context) error { return s.o.MakeTable(ctx, table) })
 	if err != nil {
 		return err
 	}
-	return s.retry(ctx, "insert into "+table, insert)
+	return s.retryUnless(ctx, journalClient, "insert into "+table, giveUp, insert)
 }
 
 // insertOneByOne inserts the blocks of a batch one by one and sends those that ClickHouse cannot read to the dead letters.
 func (s *Store) insertOneByOne(ctx context.Context, table string, blocks []block) error {
 	for _, b := range blocks {
-		err := s.insertNative(ctx, table, b.native)
+		err := s.insertNative(ctx, never, table, b.native)
 		switch {
 		case clickhouse.IsBadData(err):
 			s.m.skipped.WithLabelValues(skippedBlock).Inc()
@@ -109,16 +146,12 @@ func (s *Store) insertMarks(ctx context.Context, b *batch) error {
 		rows.Append(&m)
 	}
 	native := rows.AppendNative(nil)
-	err := s.retry(ctx, "insert into progress", func(ctx context.Context) error { return s.db.InsertNative(ctx, "progress", native) })
+	err := s.retry(ctx, journalClient, "insert into progress", func(ctx context.Context) error { return s.db.InsertNative(ctx, "progress", native) })
 	if err != nil {
 		return err
 	}
 	for k, m := range b.marks {
-		lag := 0.0
-		if s.ends[k.part] > b.commit[k.part].Offset { // records are waiting, according to the last fetch
-			lag = max(0, now.Sub(time.Unix(0, m.MaxStart)).Seconds())
-		}
-		s.m.eventLag.WithLabelValues(partitionLabel(k.part)).Set(lag)
+		s.m.eventAge.stored(k.part, time.Unix(0, m.MaxStart), s.ends[k.part] > b.commit[k.part].Offset)
 	}
 	return nil
 }

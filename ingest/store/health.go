@@ -8,36 +8,89 @@ import (
 	"flyball/schema/kafka"
 )
 
-// health is the state that Ready reports.
+// slowAfter is how long a request to ClickHouse may have no answer before the store counts as not ready.
+const slowAfter = 30 * time.Second
+
+// health is the state that Ready reports. Each reader has its own outage: rows of events may be accepted while those of calls are not.
 type health struct {
 	mu        sync.Mutex
 	started   bool // the progress in ClickHouse was read
-	outage    error
-	doing     string // the operation that failed last in this outage
-	since     time.Time
+	outages   map[string]outage
+	requests  map[*request]struct{}
 	refused   map[int32]error // journal partitions with a record of a newer version
 	consumers []*kafka.Consumer
 }
 
-// setFailing records a failed attempt. first reports whether an outage begins with it.
-func (h *health) setFailing(doing string, err error, now time.Time) (first bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	first = h.outage == nil
-	if first {
-		h.since = now
-	}
-	h.outage, h.doing = err, doing
-	return first
+// outage is a series of failed attempts of one reader.
+type outage struct {
+	err   error
+	doing string // the operation that failed last
+	since time.Time
 }
 
-// setWorking records a success. was reports whether an outage ends with it, and since when that outage began.
-func (h *health) setWorking() (was bool, since time.Time) {
+// request is an operation that has no result yet, with all its attempts.
+type request struct {
+	reader, doing string
+	since         time.Time
+}
+
+func newHealth() health {
+	return health{refused: map[int32]error{}, outages: map[string]outage{}, requests: map[*request]struct{}{}}
+}
+
+// beginRequest records that an operation begins. The returned function records its end.
+func (h *health) beginRequest(reader, doing string, now time.Time) (done func()) {
+	r := &request{reader, doing, now}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	was, since = h.outage != nil, h.since
-	h.outage = nil
-	return was, since
+	h.requests[r] = struct{}{}
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.requests, r)
+	}
+}
+
+// setFailing records a failed attempt of a reader. first reports whether an outage begins with it.
+func (h *health) setFailing(reader, doing string, err error, now time.Time) (first bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	o, known := h.outages[reader]
+	if !known {
+		o.since = now
+	}
+	o.err, o.doing = err, doing
+	h.outages[reader] = o
+	return !known
+}
+
+// setWorking records a success of a reader. was reports whether an outage ends with it, and since when that outage began.
+func (h *health) setWorking(reader string) (was bool, since time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	o, was := h.outages[reader]
+	delete(h.outages, reader)
+	return was, o.since
+}
+
+// longestOutage returns the outage that began first.
+func (h *health) longestOutage() (first outage, ok bool) {
+	for _, o := range h.outages {
+		if !ok || o.since.Before(first.since) {
+			first, ok = o, true
+		}
+	}
+	return first, ok
+}
+
+// oldestRequest returns the operation that has had no result for the longest time.
+func (h *health) oldestRequest() (oldest *request) {
+	for r := range h.requests {
+		if oldest == nil || r.since.Before(oldest.since) {
+			oldest = r
+		}
+	}
+	return oldest
 }
 
 // addConsumer adds a consumer whose state Ready includes, and returns it.
@@ -53,10 +106,13 @@ func (s *Store) Ready() error {
 	h := &s.health
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	switch {
-	case h.outage != nil:
-		return fmt.Errorf("store: %s has failed since %s: %w", h.doing, h.since.UTC().Format(time.RFC3339), h.outage)
-	case !h.started:
+	if o, ok := h.longestOutage(); ok {
+		return fmt.Errorf("store: %s has failed since %s: %w", o.doing, o.since.UTC().Format(time.RFC3339), o.err)
+	}
+	if r := h.oldestRequest(); r != nil && s.o.Now().Sub(r.since) > slowAfter {
+		return fmt.Errorf("store: %s has had no answer for %s", r.doing, s.o.Now().Sub(r.since).Round(time.Second))
+	}
+	if !h.started {
 		return fmt.Errorf("store: starting: the progress in ClickHouse was not read yet")
 	}
 	for p, err := range h.refused {

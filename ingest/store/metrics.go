@@ -2,6 +2,7 @@ package store
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -15,7 +16,7 @@ type metrics struct {
 	skipped  *prometheus.CounterVec
 	refused  prometheus.Gauge
 	lag      *prometheus.GaugeVec
-	eventLag *prometheus.GaugeVec
+	eventAge *eventAges
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -38,11 +39,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_store_unfetched_records",
 			Help: "Journal records that this member has not read, as of its last fetch; " +
 				"flyball_lag_records counts what is not stored."}, []string{"partition"}),
-		eventLag: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_store_event_age_seconds",
-			Help: "Age of the latest event stored, while records wait; 0 when none does."}, []string{"partition"}),
+		eventAge: newEventAges(time.Now),
 	}
 	if r != nil {
-		r.MustRegister(m.rows, m.bytes, m.batches, m.seconds, m.retries, m.skipped, m.refused, m.lag, m.eventLag)
+		r.MustRegister(m.rows, m.bytes, m.batches, m.seconds, m.retries, m.skipped, m.refused, m.lag, m.eventAge)
 	}
 	for _, why := range []string{skippedStored, skippedMalformed, skippedBlock} {
 		m.skipped.WithLabelValues(why)

@@ -28,6 +28,8 @@ type Options struct {
 	BusyAge  time.Duration
 	// Backoff is the first pause between attempts while ClickHouse is unavailable. It is doubled for each further attempt, up to MaxBackoff.
 	Backoff, MaxBackoff time.Duration
+	// Timeout bounds one request to ClickHouse. A request without an answer is repeated, an insert of several blocks in halves.
+	Timeout time.Duration
 	// Drain is the maximum time for the last batch after the context of Run has ended.
 	Drain time.Duration
 	// DeadLetters receives journal records that cannot be stored. If it is nil, they are only counted.
@@ -43,7 +45,7 @@ type Options struct {
 func DefaultOptions() Options {
 	return Options{
 		MaxRows: 100_000, MaxBytes: 32 << 20, MaxAge: time.Second, BacklogFactor: 3, MinCalls: 5_000, BusyAge: 5 * time.Second,
-		Backoff: 100 * time.Millisecond, MaxBackoff: 5 * time.Second, Drain: 10 * time.Second,
+		Backoff: 100 * time.Millisecond, MaxBackoff: 5 * time.Second, Timeout: attemptTimeout, Drain: 10 * time.Second,
 		Stage: func(string) {}, Now: time.Now,
 	}
 }
@@ -63,6 +65,8 @@ func (o Options) Validate() error {
 		return fmt.Errorf("store: MinCalls %d and BusyAge %s must be at least 0", o.MinCalls, o.BusyAge)
 	case o.Backoff <= 0 || o.MaxBackoff < o.Backoff:
 		return fmt.Errorf("store: Backoff %s must be above 0 and at most MaxBackoff %s", o.Backoff, o.MaxBackoff)
+	case o.Timeout <= 0:
+		return fmt.Errorf("store: Timeout is %s, want more than 0", o.Timeout)
 	case o.Now == nil || o.Stage == nil:
 		return fmt.Errorf("store: start from DefaultOptions")
 	}

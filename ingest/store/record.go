@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -40,6 +41,7 @@ func (s *Store) addRecord(ctx context.Context, client *kgo.Client, r *kgo.Record
 		s.m.skipped.WithLabelValues(skippedStored).Inc()
 		return nil
 	}
+	s.m.eventAge.reading(r.Partition, s.latest[k])
 	// A record that is stored in part is inserted completely: its rows merge with the stored ones.
 	s.cur.add(r, &j)
 	if j.To >= 0 {
@@ -69,7 +71,7 @@ func (s *Store) writeDeadLetter(ctx context.Context, partition int32, offset int
 	if s.o.DeadLetters == nil {
 		return nil
 	}
-	return s.retry(ctx, "write a dead letter of the journal", func(ctx context.Context) error {
+	return s.retry(ctx, journalClient, "write a dead letter of the journal", func(ctx context.Context) error {
 		return s.o.DeadLetters.Write(ctx, partition, offset, reason, detail, value)
 	})
 }
@@ -96,7 +98,7 @@ func (s *Store) isRefused(p int32) bool {
 // readProgress reads from ClickHouse up to which offset of each source all rows are stored.
 func (s *Store) readProgress(ctx context.Context) error {
 	var marks []clickhouse.Progress
-	err := s.retry(ctx, "read the progress in ClickHouse", func(ctx context.Context) (err error) {
+	err := s.retry(ctx, journalClient, "read the progress in ClickHouse", func(ctx context.Context) (err error) {
 		marks, err = s.db.Progress(ctx)
 		return err
 	})
@@ -105,7 +107,8 @@ func (s *Store) readProgress(ctx context.Context) error {
 	}
 	clear(s.stored)
 	for _, p := range marks {
-		s.stored[source{p.CallsTopicID, p.CallsPartition}] = p.To
+		k := source{p.CallsTopicID, p.CallsPartition}
+		s.stored[k], s.latest[k] = p.To, time.Unix(0, p.MaxStart)
 	}
 	s.health.mu.Lock()
 	s.health.started = true

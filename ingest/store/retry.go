@@ -13,26 +13,40 @@ import (
 // on a dead connection would never end.
 const attemptTimeout = 2 * time.Minute
 
-// retry calls do until it succeeds, ctx ends, or the error is permanent. what describes the operation in errors and logs.
-func (s *Store) retry(ctx context.Context, what string, do func(context.Context) error) error {
-	b := kafka.Backoff{First: s.o.Backoff, Max: s.o.MaxBackoff, Timeout: attemptTimeout}
+// retry calls do until it succeeds, ctx ends, or the error is permanent. reader is the name of the client whose records are stored, what
+// describes the operation; both appear in errors and logs.
+func (s *Store) retry(ctx context.Context, reader, what string, do func(context.Context) error) error {
+	return s.retryUnless(ctx, reader, what, never, do)
+}
+
+// never is the condition of retry: no error that may pass is returned.
+func never(error) bool { return false }
+
+// retryUnless is retry, except that an error for which giveUp returns true is returned at once.
+func (s *Store) retryUnless(ctx context.Context, reader, what string, giveUp func(error) bool, do func(context.Context) error) error {
+	done := s.beginRequest(reader, what, s.o.Now())
+	defer done()
+	b := kafka.Backoff{First: s.o.Backoff, Max: s.o.MaxBackoff, Timeout: s.o.Timeout}
 	err := kafka.Retry(ctx, b, func(ctx context.Context) error {
 		err := do(ctx)
-		if clickhouse.IsPermanent(err) {
+		if clickhouse.IsPermanent(err) || err != nil && giveUp(err) {
 			return kafka.Permanent(err)
 		}
 		return err
 	}, func(err error, _ time.Duration) {
-		if s.setFailing(what, err, s.o.Now()) {
-			s.log.Warn("store unavailable, retrying; the journal is kept", "doing", what, "error", err)
+		if s.setFailing(reader, what, err, s.o.Now()) {
+			s.log.Warn("store unavailable, retrying; the journal is kept", "reader", reader, "doing", what, "error", err)
+		}
+		if clickhouse.HasTooManyParts(err) {
+			s.parts.exceeded.Store(true)
 		}
 		s.m.retries.Inc()
 	})
 	if err != nil {
 		return fmt.Errorf("store: %s: %w", what, err)
 	}
-	if was, since := s.setWorking(); was {
-		s.log.Info("store available again", "outage", s.o.Now().Sub(since).Round(time.Millisecond))
+	if was, since := s.setWorking(reader); was {
+		s.log.Info("store available again", "reader", reader, "outage", s.o.Now().Sub(since).Round(time.Millisecond))
 	}
 	return nil
 }

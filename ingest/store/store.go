@@ -27,9 +27,11 @@ type Store struct {
 
 	// The fields below are used only by the loop that reads the journal.
 	cur    *batch
-	stored map[source]int64 // highest calls offset handled, per source
-	full   bool             // the last batch was closed because of its size
-	ends   map[int32]int64  // end of each journal partition at the last fetch
+	stored map[source]int64     // highest calls offset handled, per source
+	latest map[source]time.Time // latest event stored before this process read the source
+	full   bool                 // the last batch was closed because of its size
+	parts  partsPace
+	ends   map[int32]int64 // end of each journal partition at the last fetch
 
 	mu     sync.Mutex // guards the fields below, which the group's callbacks change
 	owned  map[int32]bool
@@ -43,7 +45,7 @@ func New(o Options, cfg kafka.Config, db Database, log *slog.Logger, r prometheu
 		return nil, err
 	}
 	return &Store{o: o, kafka: cfg, db: db, log: log.With("component", "store"), m: newMetrics(r),
-		health: health{refused: map[int32]error{}}, owned: map[int32]bool{}, stored: map[source]int64{}, ends: map[int32]int64{},
+		health: newHealth(), owned: map[int32]bool{}, stored: map[source]int64{}, latest: map[source]time.Time{}, ends: map[int32]int64{},
 		cur: newBatch()}, nil
 }
 
@@ -119,7 +121,7 @@ func (s *Store) untilDue() time.Duration {
 	if s.cur.empty() {
 		return maxIdle
 	}
-	return max(0, s.o.age(s.cur.calls)-s.o.Now().Sub(s.cur.first))
+	return max(0, s.parts.age(s.o.age(s.cur.calls))-s.o.Now().Sub(s.cur.first))
 }
 
 // handleJournal adds the records of one poll to the batch and flushes it when it is due. work ends Options.Drain after ctx.
@@ -151,14 +153,14 @@ func (s *Store) isDue() bool {
 		return false
 	}
 	rows, bytes := s.o.MaxRows, s.o.MaxBytes
-	if s.full {
+	if s.full || s.parts.factor > 1 {
 		rows, bytes = rows*s.o.BacklogFactor, bytes*s.o.BacklogFactor
 	}
 	if s.cur.rows >= rows || s.cur.bytes >= bytes {
 		s.full = true
 		return true
 	}
-	if s.o.Now().Sub(s.cur.first) >= s.o.age(s.cur.calls) {
+	if s.o.Now().Sub(s.cur.first) >= s.parts.age(s.o.age(s.cur.calls)) {
 		s.full = s.cur.rows >= s.o.MaxRows || s.cur.bytes >= s.o.MaxBytes
 		return true
 	}

@@ -116,6 +116,14 @@ func (r *running) write(t *testing.T, values ...[]byte) {
 	}
 }
 
+// writeEvent appends a record to the events.
+func (r *running) writeEvent(t *testing.T, value []byte) {
+	t.Helper()
+	if err := r.out.ProduceSync(context.Background(), &kgo.Record{Topic: wire.EventsTopic, Value: value}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
@@ -157,9 +165,10 @@ func TestOptionsNonsenseIsAccepted(t *testing.T) {
 		"BacklogFactor": func(o *Options) { o.BacklogFactor = 0 },
 		"MinCalls":      func(o *Options) { o.MinCalls = -1 },
 		"BusyAge":       func(o *Options) { o.BusyAge = -1 },
+		"Timeout":       func(o *Options) { o.Timeout = 0 },
 		"Backoff":       func(o *Options) { o.MaxBackoff = 0 },
 		"DefaultOptions": func(o *Options) {
-			*o = Options{MaxRows: 1, MaxBytes: 1, MaxAge: 1, BacklogFactor: 1, Backoff: 1, MaxBackoff: 1}
+			*o = Options{MaxRows: 1, MaxBytes: 1, MaxAge: 1, BacklogFactor: 1, Backoff: 1, MaxBackoff: 1, Timeout: 1}
 		},
 	} {
 		o := DefaultOptions()

@@ -27,6 +27,7 @@ type Error struct {
 	User   string
 	What   string // "insert into calls_store"
 	Code   int    // error code of ClickHouse; 0 without an answer
+	Status int    // of the answer in HTTP; 0: none, or not known
 	Reason Reason // empty: none of the reasons
 	Retry  bool   // the same request may succeed later
 	// Data is true if the block was rejected for its content: another block may be
@@ -239,7 +240,7 @@ func refusal(r *http.Response, answer []byte) *Error {
 	if len(text) > 2000 {
 		text = text[:2000] + " …"
 	}
-	e := &Error{Code: code, Reason: reasons[code], Cause: fmt.Errorf("HTTP %d: %s", r.StatusCode, text)}
+	e := &Error{Code: code, Status: r.StatusCode, Reason: reasons[code], Cause: fmt.Errorf("HTTP %d: %s", r.StatusCode, text)}
 	if code == 0 && strings.Contains(text, "HTTP request to an HTTPS server") {
 		e.Reason = TLSRequired
 	}
@@ -249,7 +250,8 @@ func refusal(r *http.Response, answer []byte) *Error {
 	case code != 0:
 		e.Retry = !perm && !e.Data
 	default: // the answer is from a proxy or another server
-		e.Retry = r.StatusCode >= 500 || r.StatusCode == http.StatusTooManyRequests || r.StatusCode == http.StatusRequestTimeout
+		e.Retry = r.StatusCode >= 500 || r.StatusCode == http.StatusTooManyRequests || r.StatusCode == http.StatusRequestTimeout ||
+			r.StatusCode == http.StatusRequestEntityTooLarge
 	}
 	return e
 }

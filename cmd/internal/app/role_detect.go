@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"flyball/cmd/internal/config"
@@ -51,12 +53,35 @@ func detectConfig(c config.Config) engine.Config {
 // divided by the number of partitions.
 func stitchLimits(c config.Config) stitch.Limits {
 	l := stitch.DefaultLimits()
-	l.OpenRunsPerActor = c.Detect.MaxOpenRunsPerActor
-	l.OpenRuns = max(c.Detect.MaxOpenRuns/c.Kafka.Partitions, 1)
+	openRuns := c.Detect.MaxOpenRuns
+	if openRuns == 0 {
+		openRuns = openRunsOf(debug.SetMemoryLimit(-1))
+	}
+	l.OpenRuns = max(openRuns/c.Kafka.Partitions, 1)
+	if l.OpenRunsPerActor = c.Detect.MaxOpenRunsPerActor; l.OpenRunsPerActor == 0 {
+		l.OpenRunsPerActor = min(max(l.OpenRuns/8, stitch.DefaultLimits().OpenRunsPerActor), l.OpenRuns)
+	}
 	l.Actors = max(c.Detect.MaxActors/c.Kafka.Partitions, 1)
 	l.SessionGap, l.ConversationGap = time.Duration(c.Detect.SessionGap), time.Duration(c.Detect.ConversationGap)
 	l.RunGap, l.Lateness = time.Duration(c.Detect.RunGap), time.Duration(c.Detect.Lateness)
 	return l
+}
+
+// Limits of the open runs that follow the memory of the machine. A run that waits for silence takes about 1.6 KiB with its share of
+// the indexes; there can be as many closed runs that wait for late calls.
+const (
+	bytesOfRun   = 4 << 10
+	leastRuns    = 100_000
+	mostRuns     = 20_000_000
+	runsNoMemory = 400_000 // without a known memory
+)
+
+// openRunsOf returns how many open runs a process may have whose collector has a limit, in bytes.
+func openRunsOf(memoryLimit int64) int {
+	if memoryLimit == math.MaxInt64 {
+		return runsNoMemory
+	}
+	return int(min(max(memoryLimit/bytesOfRun, leastRuns), mostRuns))
 }
 
 // PolicyRules returns the configured rules of decisions. The configuration must be valid.

@@ -166,8 +166,10 @@ type Detect struct {
 	// enforce (armed as other families).
 	LearnedScope string `yaml:"learned_scope"`
 
+	// MaxOpenRunsPerActor is a limit of one actor; 0: an eighth of a partition's open runs, at least 2000.
 	MaxOpenRunsPerActor int `yaml:"max_open_runs_per_actor"`
-	// MaxOpenRuns and MaxActors are limits of the process, over all partitions. Established
+	// MaxOpenRuns and MaxActors are limits of the process, over all partitions. MaxOpenRuns 0 follows the
+	// memory limit of the collector: one run for each 4 KiB. Established
 	// callers may use the whole limit, independently of the others; proven callers at most half of
 	// it, claimed callers at most a quarter of the runs and an eighth of the actors, and both only
 	// while all together use less than the limit.
@@ -262,8 +264,7 @@ func defaultDetect() Detect {
 	return Detect{
 		Mode: ModeObserve, LearnedScope: LearnedScopeObserve, TripTTL: Duration(e.Rules.TTL),
 		FalseTripsPer1000: e.FalseTrips * 1000, FalseSuspicionsPer1000: e.FalseSuspicions * 1000,
-		MaxOpenRunsPerActor: l.OpenRunsPerActor,
-		MaxOpenRuns:         l.OpenRuns * defaultPartitions, MaxActors: l.Actors * defaultPartitions,
+		MaxActors:  l.Actors * defaultPartitions,
 		SessionGap: Duration(l.SessionGap), ConversationGap: Duration(l.ConversationGap),
 		RunGap: Duration(l.RunGap), Lateness: Duration(l.Lateness),
 		CheckpointEvery: Duration(e.CheckpointEvery),

@@ -63,6 +63,10 @@ func TestContradictionsNameBothKeys(t *testing.T) {
 		"detect: {policy: [{family: borrowed_credential, action: deny}]}": {"detect.policy[0].action", "borrowed_credential"},
 		"detect: {learned_scope: armed}":                                  {"detect.learned_scope", "armed"},
 		"detect: {session_gap: 0s}":                                       {"detect.session_gap"},
+		"clickhouse: {retention: {calls: 90d, runs: 60d}}":                {"clickhouse.retention", "calls 90d, runs 60d"},
+		"clickhouse: {retention: {calls: 0}}":                             {"clickhouse.retention", "calls 0, runs 400d"},
+		"clickhouse: {retention: {calls: 36501d, runs: 0}}":               {"clickhouse.retention", "36500"},
+		"clickhouse: {retention: {calls: 29d}}":                           {"clickhouse.retention.calls", "learn.window"},
 	} {
 		c, err := load(t, text)
 		if err != nil {
@@ -74,6 +78,28 @@ func TestContradictionsNameBothKeys(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), w) {
 				t.Errorf("%s: %v does not name %s", text, err, w)
 			}
+		}
+	}
+}
+
+func TestRetentionIsReadAsAnotherNumberOfDays(t *testing.T) {
+	for text, want := range map[string]Retention{
+		"":                       {Calls: 90, Runs: 400},
+		"calls: 30d":             {Calls: 30, Runs: 400},
+		"calls: 0, runs: 0":      {},
+		"calls: 365d, runs: '0'": {Calls: 365},
+	} {
+		c, err := load(t, "clickhouse: {retention: {"+text+"}}")
+		if err == nil {
+			err = c.Validate()
+		}
+		if err != nil || c.ClickHouse.Retention != want {
+			t.Errorf("%s: %+v, %v", text, c.ClickHouse.Retention, err)
+		}
+	}
+	for _, text := range []string{"90", "0d", "-1d", "1.5d", "90h", "d", "70000d", "soon"} {
+		if _, err := load(t, "clickhouse: {retention: {calls: '"+text+"'}}"); err == nil || !strings.Contains(err.Error(), "such as 90d, or 0 for ever") {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 }

@@ -62,6 +62,13 @@ func canOpen(file string) error {
 	return err
 }
 
+// atLeast0 adds a problem if a number is negative.
+func atLeast0(p *problems, key string, v int) {
+	if v < 0 {
+		p.add("%s: %d must be at least 0", key, v)
+	}
+}
+
 // above0 reports a duration or a number that is not above 0.
 func above0[T Duration | int](p *problems, key string, v T) {
 	switch v := any(v).(type) {

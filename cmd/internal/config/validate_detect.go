@@ -31,10 +31,10 @@ func (d Detect) validate(p *problems) {
 		}
 	}
 	within(p, "detect.trip_ttl", d.TripTTL, time.Second, maxTTL)
-	above0(p, "detect.max_open_runs_per_actor", d.MaxOpenRunsPerActor)
-	above0(p, "detect.max_open_runs", d.MaxOpenRuns)
+	atLeast0(p, "detect.max_open_runs_per_actor", d.MaxOpenRunsPerActor)
+	atLeast0(p, "detect.max_open_runs", d.MaxOpenRuns)
 	above0(p, "detect.max_actors", d.MaxActors)
-	if d.MaxOpenRunsPerActor > d.MaxOpenRuns {
+	if d.MaxOpenRuns > 0 && d.MaxOpenRunsPerActor > d.MaxOpenRuns {
 		p.add("detect.max_open_runs_per_actor is %d and detect.max_open_runs is %d: one actor may not have more than all",
 			d.MaxOpenRunsPerActor, d.MaxOpenRuns)
 	}

@@ -11,7 +11,7 @@ import (
 // Packages of detection and of enforcement communicate by commands in the log. They share
 // only the few packages that name agents, calls and scopes.
 var (
-	detection = []string{"baselinestore", "detector", "engine", "feature", "journal", "learn", "model", "policy", "score", "stitch"}
+	detection = []string{"baselinestore", "curve", "detector", "engine", "feature", "journal", "learn", "model", "policy", "score", "stitch"}
 	shared    = []string{"feature", "model/baseline", "model/scope"}
 )
 

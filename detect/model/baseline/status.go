@@ -53,6 +53,9 @@ type Provenance struct {
 	// Excluded is the number of runs of the window that were not learned from, by reason.
 	Excluded map[string]uint64 `json:"left_out,omitempty"`
 	Code     string            `json:"code,omitempty"` // version of the binary
+	// RunsOfAgent is the maximum number of runs of an agent that were learned from, if it was lower than usual because of
+	// the limits on all runs; 0: it was not.
+	RunsOfAgent int `json:"runs_of_agent,omitempty"`
 }
 
 // Reasons why a run was not learned from. The scores of some of these runs are used for thresholds.

@@ -41,12 +41,13 @@ countIf(observer_kind = 'gate' AND outcome != 'denied') FROM `+rows.from, rows.p
 		return err
 	}
 	t.Caveats = append(t.Caveats, n.caveats()...)
-	for _, look := range []func(context.Context, DB, Window) error{t.checkLosses, t.checkDamage, t.checkUnnamed, t.readStoredSince} {
+	for _, look := range []func(context.Context, DB, Window) error{t.checkLosses, t.checkDamage, t.checkRetention, t.checkUnnamed,
+		t.readStoredSince} {
 		if err := look(ctx, db, win); err != nil {
 			return err
 		}
 	}
-	return t.loadCoverage(ctx, db, rows, own)
+	return t.unlessExceeded("how many calls were sent to the check", t.loadCoverage(ctx, db, rows, own))
 }
 
 // caveats returns a sentence for each count that is not zero. A sentence begins with its key.
@@ -169,7 +170,8 @@ func (t *Touched) checkUnnamed(ctx context.Context, db DB, win Window) error {
 
 // readStoredSince reads the time of the oldest stored call.
 func (t *Touched) readStoredSince(ctx context.Context, db DB, _ Window) error {
-	return each(ctx, db, "the oldest call", "SELECT min(start_time), count() > 0 FROM calls_store", nil, func(r driver.Rows) error {
+	const oldest = "SELECT min(first_at), count() > 0 FROM stored_spans WHERE rows > 0"
+	return each(ctx, db, "the oldest call", oldest, nil, func(r driver.Rows) error {
 		var at time.Time
 		var some uint8
 		err := r.Scan(&at, &some)

@@ -5,7 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/netip"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -33,21 +33,25 @@ func Find(ctx context.Context, db DB, term string, limit int) ([]Hit, error) {
 		return runsOfRecord(ctx, db, partition, offset)
 	}
 	out := []Hit{}
+	indexed, err := lookUp(ctx, db, term)
+	if err != nil {
+		return nil, err
+	}
 	for _, f := range runFields {
-		if !f.fits(term) {
+		if !f.fits(term) || !indexed.mayHave(f) {
 			continue
 		}
-		hits, err := runsByField(ctx, db, f, term, limit)
+		hits, err := runsByField(ctx, db, f, term, limit, indexed.newest[f.name])
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, hits...)
 	}
 	for _, f := range callFields {
-		if !f.fits(term) {
+		if !f.fits(term) || !indexed.mayHave(f) {
 			continue
 		}
-		hits, err := runsOfCalls(ctx, db, f, term, limit)
+		hits, err := runsOfCalls(ctx, db, f, term, limit, indexed.newest[f.name])
 		if err != nil {
 			return nil, err
 		}
@@ -56,15 +60,58 @@ func Find(ctx context.Context, db DB, term string, limit int) ([]Hit, error) {
 	return out, nil
 }
 
+// indexedTerm is what the indexes have of a term.
+type indexedTerm struct {
+	newest map[string]time.Time // by field: the end of the newest day on which it has the term
+	more   bool                 // there are rows that no index names
+}
+
+// mayHave reports whether rows have the term in a field.
+func (x *indexedTerm) mayHave(f termField) bool {
+	_, found := x.newest[f.name]
+	return found || x.more || f.index == byFilter || f.index == byTouch
+}
+
+// lookUp looks a term up in postings and call_ids.
+func lookUp(ctx context.Context, db DB, term string) (*indexedTerm, error) {
+	x := &indexedTerm{newest: map[string]time.Time{}}
+	trace := schema.HashCallID(term)
+	if id, err := hex.DecodeString(term); err == nil {
+		trace = schema.HashCallID(id)
+	}
+	sql := fmt.Sprintf(`SELECT toString(kind), toDateTime(max(day) + 1, 'UTC') FROM postings WHERE value = {term:String} GROUP BY kind
+UNION ALL SELECT toString(kind), toDateTime(max(day) + 1, 'UTC') FROM call_ids WHERE kind = 'trace_id' AND id = %d GROUP BY kind
+UNION ALL SELECT toString(kind), toDateTime(max(day) + 1, 'UTC') FROM call_ids WHERE kind = 'request_id' AND id = %d GROUP BY kind
+UNION ALL SELECT '', max(last_at) FROM stored_spans WHERE rows > 0 AND NOT posted HAVING count() > 0`, trace, schema.HashCallID(term))
+	return x, each(ctx, db, "indexes", sql, []any{named("term", term)}, func(r driver.Rows) error {
+		var kind string
+		var at time.Time
+		err := r.Scan(&kind, &at)
+		if x.newest[kind] = at; kind == "" {
+			x.more = true
+		}
+		return err
+	})
+}
+
 // termField is a field in which Find looks for a term.
 type termField struct {
 	name string
-	// condition selects the rows of the view runs or calls, and of their tables alike.
+	// condition selects the rows of calls, or of run_states and runs alike.
 	condition string
-	// newest selects the runs with the term, the newest first; empty: by the condition in calls_store.
-	newest string
-	fits   func(term string) bool // reports whether the field may have the term as its value
+	index     fieldIndex
+	fits      func(term string) bool // reports whether the field may have the term as its value
 }
+
+// fieldIndex is how the rows with a term are found.
+type fieldIndex int
+
+const (
+	byFilter  fieldIndex = iota // a Bloom filter of the table
+	byPosting                   // postings
+	byCallID                    // call_ids
+	byTouch                     // touches
+)
 
 // runFields are the fields of a run itself.
 var runFields = []termField{
@@ -73,78 +120,106 @@ var runFields = []termField{
 		_, err := schema.ParseRunID(term)
 		return err == nil
 	}},
-	{name: "agent_id", condition: "agent_id = {term:String}", fits: anyTerm},
-	{name: "credential_id", condition: "credential_id = {term:String}", fits: anyTerm},
-	{name: "principal_id", condition: "principal_id = {term:String}", fits: anyTerm},
+	{name: "agent_id", condition: "agent_id = {term:String}", index: byPosting, fits: anyTerm},
+	{name: "credential_id", condition: "credential_id = {term:String}", index: byPosting, fits: anyTerm},
+	{name: "principal_id", condition: "principal_id = {term:String}", index: byPosting, fits: anyTerm},
 	{name: "task_id", condition: "task_id = {term:String}", fits: anyTerm},
 	{name: "conversation_id", condition: "conversation_id = {term:String}", fits: anyTerm},
 }
 
-// callFields are the fields of single calls. The conditions on ids are the expressions of their bloom filters, which are also
-// those of the view.
+// callFields are the fields of single calls.
 var callFields = []termField{
-	{name: "request_id", condition: "if(empty(request_uuid), request_text, toString(request_uuid)) = {term:String}", fits: anyTerm},
-	{name: "trace_id", condition: "if(empty(trace_id), '', lower(hex(trace_id))) = {term:String}", fits: func(term string) bool {
+	{name: "request_id", condition: "request_id = {term:String}", index: byCallID, fits: anyTerm},
+	{name: "trace_id", condition: "trace_id = {term:String}", index: byCallID, fits: func(term string) bool {
 		id, err := hex.DecodeString(term)
 		return err == nil && len(id) == 16
 	}},
-	{name: "client_ip", condition: "client_ip = {term:String}", fits: func(term string) bool {
+	{name: "client_ip", condition: "client_ip = {term:String}", index: byPosting, fits: func(term string) bool {
 		_, err := netip.ParseAddr(term)
 		return err == nil
 	}},
-	{name: "host", condition: "host = {term:String}", fits: anyTerm},
-	{name: "tool_name", condition: "tool_name = {term:String}", fits: anyTerm},
-	{name: "agent_asserted", condition: "agent_asserted = {term:String}", fits: anyTerm},
-	{name: "resource", condition: "has(resources, {term:String})",
-		newest: "SELECT run_id FROM touches WHERE resource = {term:String} GROUP BY run_id ORDER BY max(last_at) DESC, run_id", fits: anyTerm},
+	{name: "host", condition: "host = {term:String}", index: byPosting, fits: anyTerm},
+	{name: "tool_name", condition: "tool_name = {term:String}", index: byPosting, fits: anyTerm},
+	{name: "agent_asserted", condition: "agent_asserted = {term:String}", index: byPosting, fits: anyTerm},
+	{name: "resource", condition: "has(resources, {term:String})", index: byTouch, fits: anyTerm},
 }
 
 func anyTerm(string) bool { return true }
 
 // runsByField returns the newest runs of which a field of their own is the term.
-func runsByField(ctx context.Context, db DB, f termField, term string, limit int) (out []Hit, err error) {
-	var w where
-	w.addRuns(f.condition, named("term", term))
-	sql := fmt.Sprintf("SELECT toString(run_id), run_key, agent_id, calls, started_at, last_at FROM runs WHERE (tenant, run_id) IN (%s) "+
-		"ORDER BY last_at DESC", ofRuns("tenant, run_id", &w, fmt.Sprintf("ORDER BY last_at DESC LIMIT %d", limit)))
-	return out, each(ctx, db, "runs by "+f.name, sql, w.params, func(r driver.Rows) error {
-		h := Hit{Field: f.name}
-		err := r.Scan(&h.RunID, &h.RunKey, &h.AgentID, &h.Calls, &h.FirstAt.Time, &h.LastAt.Time)
-		out = append(out, h)
-		return err
+func runsByField(ctx context.Context, db DB, f termField, term string, limit int, newest time.Time) ([]Hit, error) {
+	s := selection{run: f.condition, found: f.index == byFilter, limit: limit, until: newest}
+	s.states.add(f.condition, named("term", term))
+	if f.index == byPosting {
+		s.states.add(actorsPosted("posted_actor", f.name, "term", Window{}))
+	}
+	runs, _, err := s.read(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Hit, len(runs))
+	for i := range runs {
+		r := &runs[i]
+		out[i] = Hit{RunID: r.RunID, RunKey: r.RunKey, AgentID: r.AgentID, Field: f.name, Calls: r.Calls, FirstAt: r.StartedAt, LastAt: r.LastAt}
+	}
+	return out, nil
+}
+
+// runsOfCalls returns the newest runs with calls of which a field is the term, with their keys and agents. Only calls that
+// count are counted; a run with other rows only has one call at least.
+func runsOfCalls(ctx context.Context, db DB, f termField, term string, limit int, newest time.Time) ([]Hit, error) {
+	set, err := runsWithTerm(ctx, db, f, term, limit, newest)
+	if err != nil || len(set.refs) == 0 {
+		return nil, err
+	}
+	return hitsOf(ctx, db, f, term, &set)
+}
+
+// runsWithTerm returns the places of the newest runs with calls of which a field is the term.
+func runsWithTerm(ctx context.Context, db DB, f termField, term string, limit int, newest time.Time) (set runSet, err error) {
+	params := []any{named("term", term)}
+	tail := fmt.Sprintf(" GROUP BY tenant, run_id ORDER BY at DESC, run_id LIMIT %d", limit)
+	const columns = "SELECT tenant, max(actor_hash) AS actor, run_id, "
+	switch f.index {
+	case byTouch:
+		return readRunSet(ctx, db, "runs by "+f.name, columns+"max(last_at) AS at FROM touches WHERE resource = {term:String}"+tail, params)
+	case byCallID:
+		return readRunSet(ctx, db, "runs by "+f.name, columns+"max(start_time) AS at FROM "+callsWithID(f.name, term)+tail, params)
+	}
+	return set, backwards(newest, time.Time{}, func(from time.Time) (bool, error) {
+		w := where{params: slices.Clone(params)}
+		w.add(f.condition)
+		w.between("start_time", "start_time", from, time.Time{})
+		w.add(actorsPosted("actor_hash", f.name, "term", Window{Since: from}))
+		var err error
+		set, err = readRunSet(ctx, db, "runs by "+f.name, columns+"max(start_time) AS at FROM calls "+w.String()+tail, w.params)
+		return len(set.refs) >= limit, err
 	})
 }
 
-// maxListedRuns is the maximum number of runs whose ids a statement lists. More are selected by looking for the term again: the
-// engine refuses statements above 256 KiB.
-const maxListedRuns = 1000
+// callsWithID selects the calls with a trace id or request id, of which the parameter term has the text. The second part is for
+// rows that no call_ids name.
+func callsWithID(field, term string) string {
+	hash := schema.HashCallID(term)
+	if id, err := hex.DecodeString(term); field == schema.CallIDTrace.String() && err == nil {
+		hash = schema.HashCallID(id)
+	}
+	const columns = "tenant, actor_hash, run_id, start_time"
+	known := fmt.Sprintf("FROM call_ids WHERE kind = '%s' AND id = %d", field, hash)
+	return fmt.Sprintf(`(SELECT %[1]s FROM calls WHERE actor_hash != 0 AND actor_hash IN (SELECT actor_hash %[2]s)
+AND toDate(start_time) IN (SELECT day %[2]s) AND %[3]s = {term:String}
+UNION ALL SELECT %[1]s FROM calls WHERE actor_hash = 0 AND %[3]s = {term:String})`, columns, known, field)
+}
 
-// runsOfCalls returns the newest runs with calls of which a field is the term, with their keys and agents. Only calls that
-// count are counted; a run with other rows only has one call at least. The runs are looked for in the table, without the
-// merging of repeats by the view, which then reads their calls only.
-func runsOfCalls(ctx context.Context, db DB, f termField, term string, limit int) ([]Hit, error) {
-	newest := f.newest
-	if newest == "" {
-		newest = "SELECT run_id FROM calls_store WHERE " + f.condition + " GROUP BY run_id ORDER BY max(start_time) DESC, run_id"
-	}
-	params := []any{named("term", term)}
-	var ids []string
-	if err := each(ctx, db, "runs of calls by "+f.name, fmt.Sprintf("SELECT toString(run_id) FROM (%s LIMIT %d)", newest, limit), params,
-		func(r driver.Rows) error {
-			var id string
-			err := r.Scan(&id)
-			ids = append(ids, id)
-			return err
-		}); err != nil || len(ids) == 0 {
-		return nil, err
-	}
-	found := fmt.Sprintf("SELECT run_id FROM (%s LIMIT %d)", newest, limit)
-	if len(ids) <= maxListedRuns {
-		found = uuids(ids)
-	}
+// hitsOf reads the calls of some runs of which a field is the term.
+func hitsOf(ctx context.Context, db DB, f termField, term string, set *runSet) ([]Hit, error) {
 	type caller struct{ key, agent string }
 	callers := map[string]caller{}
-	if err := each(ctx, db, "runs", "SELECT toString(run_id), run_key, agent_id FROM runs WHERE run_id IN ("+found+")", params,
+	of, params := set.ids()
+	if set.known() {
+		of, params = set.in()
+	}
+	if err := each(ctx, db, "runs", "SELECT toString(run_id), run_key, agent_id FROM runs WHERE "+of, params,
 		func(r driver.Rows) error {
 			var id string
 			var c caller
@@ -155,8 +230,12 @@ func runsOfCalls(ctx context.Context, db DB, f termField, term string, limit int
 		return nil, err
 	}
 	var out []Hit
+	in, params := set.calls()
+	if params == nil {
+		params = []any{named("term", term)}
+	}
 	err := each(ctx, db, "calls by "+f.name, `SELECT toString(run_id), anyIf(run_key, run_key != ''), anyIf(agent_id, agent_id != ''),
-greatest(countIf(counted), 1), min(start_time), max(start_time) AS at FROM calls WHERE run_id IN (`+found+") AND "+f.inView()+
+greatest(countIf(counted), 1), min(start_time), max(start_time) AS at FROM calls WHERE `+in+" AND "+f.condition+
 		" GROUP BY run_id ORDER BY at DESC, run_id", params, func(r driver.Rows) error {
 		h := Hit{Field: f.name}
 		err := r.Scan(&h.RunID, &h.RunKey, &h.AgentID, &h.Calls, &h.FirstAt.Time, &h.LastAt.Time)
@@ -169,58 +248,5 @@ greatest(countIf(counted), 1), min(start_time), max(start_time) AS at FROM calls
 		out = append(out, h)
 		return err
 	})
-	return out, err
-}
-
-// inView returns the condition for rows of the view calls.
-func (f termField) inView() string {
-	if strings.HasPrefix(f.condition, "if(") {
-		return f.name + " = {term:String}"
-	}
-	return f.condition
-}
-
-// StitchingRow is the number of calls of a producer that a rule bound.
-type StitchingRow struct {
-	At       *Time   `json:"at,omitempty"` // hour or day, if rows are by hour or day
-	Producer string  `json:"producer"`
-	Format   string  `json:"format"`
-	RunRule  string  `json:"run_rule"`
-	Calls    uint64  `json:"calls"`
-	Share    float64 `json:"share"`            // share of the producer's calls
-	Advice   string  `json:"advice,omitempty"` // how to make the rule exact
-}
-
-// askedProducer is the producer of the check's rows in Stitching: they record requests, whose calls
-// other producers log.
-const askedProducer = "the check: requests it was asked about"
-
-// Stitching counts calls by the producer and the rule that bound them to their runs; by
-// is hour, day, or empty for one row over the whole time.
-func Stitching(ctx context.Context, db DB, since, until time.Time, by string) ([]StitchingRow, error) {
-	var w where
-	w.between("hour", "hour", since, until)
-	at, ok := map[string]string{"": "toDateTime(0, 'UTC')", "hour": "toDateTime(hour, 'UTC')",
-		"day": "toStartOfDay(toDateTime(hour, 'UTC'), 'UTC')"}[by]
-	if !ok {
-		return nil, fmt.Errorf("%q is neither hour nor day", by)
-	}
-	out := []StitchingRow{}
-	err := each(ctx, db, "stitching", `SELECT `+at+` AS at, producer, format, toString(run_rule) AS rule, sum(calls) AS n,
-n / sum(n) OVER (PARTITION BY at, producer, format) AS share
-FROM stitching `+w.String()+` GROUP BY at, producer, format, rule ORDER BY producer, format, at, n DESC`, w.params,
-		func(r driver.Rows) error {
-			var v StitchingRow
-			var t time.Time
-			err := r.Scan(&t, &v.Producer, &v.Format, &v.RunRule, &v.Calls, &v.Share)
-			if by != "" {
-				v.At = &Time{t}
-			}
-			if strings.HasPrefix(v.Format, "check/") {
-				v.Producer = askedProducer
-			}
-			out = append(out, v)
-			return err
-		})
 	return out, err
 }

@@ -54,6 +54,7 @@ type FindingFilter struct {
 	Families     []string  // any of these
 	Since, Until time.Time // limits of the time of the last change
 	Limit        int
+	After        string // cursor of the page before; empty: the first page
 }
 
 // Findings returns the latest findings, the last changed first.
@@ -63,7 +64,23 @@ func Findings(ctx context.Context, db DB, limit int) ([]Finding, error) {
 
 // FindingsMatching returns the latest findings that a filter selects, the last changed first.
 func FindingsMatching(ctx context.Context, db DB, f FindingFilter) ([]Finding, error) {
+	page, err := FindingsPage(ctx, db, f)
+	return page.Rows, err
+}
+
+// FindingsPage returns a page of the findings that a filter selects, the last changed first: those after the cursor of the page
+// before.
+func FindingsPage(ctx context.Context, db DB, f FindingFilter) (Page[Finding], error) {
+	none := Page[Finding]{}
 	var w where
+	after, err := parseCursor("findings", f.After)
+	if err != nil {
+		return none, err
+	}
+	if after != nil {
+		w.add("(updated_at < fromUnixTimestamp64Nano({after:Int64}, 'UTC') OR updated_at = fromUnixTimestamp64Nano({after:Int64}, 'UTC') "+
+			"AND finding_id > {after_id:String})", named("after", fmt.Sprint(after.at.UnixNano())), named("after_id", after.id))
+	}
 	w.between("updated_at", "updated_at", f.Since, f.Until)
 	for _, c := range []struct{ condition, name, value string }{
 		{"agent_id = {agent:String}", "agent", f.Agent}, {"run_id = {run:UUID}", "run", f.RunID}, {"level = {level:String}", "level", f.Level},
@@ -79,14 +96,23 @@ func FindingsMatching(ctx context.Context, db DB, f FindingFilter) ([]Finding, e
 		}
 		text, err := json.Marshal(list)
 		if err != nil {
-			return nil, err
+			return none, err
 		}
 		w.add("has(JSONExtract({"+column+"_list:String}, 'Array(String)'), "+column+")", named(column+"_list", string(text)))
 	}
 	if f.Limit <= 0 {
 		f.Limit = 100
 	}
-	return findings(ctx, db, w.String(), f.Limit, w.params...)
+	rows, err := findings(ctx, db, w.String(), f.Limit+1, w.params...)
+	if err != nil {
+		return none, err
+	}
+	if len(rows) <= f.Limit {
+		return Page[Finding]{Rows: rows}, nil
+	}
+	rows = rows[:f.Limit]
+	last := place{rows[f.Limit-1].UpdatedAt, rows[f.Limit-1].ID}
+	return Page[Finding]{rows, last.cursor("findings")}, nil
 }
 
 // FindingsOfTenants returns the latest findings of the given tenants, the last changed
@@ -120,8 +146,7 @@ func ResolveFinding(ctx context.Context, db DB, tenant, term string) (Finding, e
 		w.add("tenant = {tenant:String}", named("tenant", tenant))
 	}
 	w.add(`(finding_id = {term:String} OR length({term:String}) >= {min:UInt8} AND (startsWith(finding_id, {term:String})
-OR startsWith(toString(run_id), lower({term:String}))) OR run_id IN (SELECT run_id FROM runs WHERE run_key = {term:String} AND `+
-		storedRuns("run_key = {term:String}")+`))`,
+OR startsWith(toString(run_id), lower({term:String}))) OR run_id IN (SELECT run_id FROM run_states WHERE run_key = {term:String}))`,
 		named("term", term), named("min", strconv.Itoa(schema.MinIDPrefix)))
 	list, err := findings(ctx, db, w.String(), maxFindingCandidates, w.params...)
 	if err != nil {
@@ -164,28 +189,23 @@ WHERE tenant = {tenant:String} AND finding_id = {id:String} ORDER BY generation 
 }
 
 func findings(ctx context.Context, db DB, where string, limit int, params ...any) ([]Finding, error) {
-	rows, err := db.Query(ctx, fmt.Sprintf(`SELECT finding_id, toString(run_id), agent_id, family, toString(level), state, opened_at,
+	out := []Finding{}
+	sql := fmt.Sprintf(`SELECT finding_id, toString(run_id), agent_id, family, toString(level), state, opened_at,
 updated_at, score, expected_rate,
 delay_calls, exposure_calls, exposure_irreversible, summary, evidence, exception, expected_of, toString(v.verdict), v.by, v.why,
 expected_runs, tenant, v.at, acquaintance
-FROM findings LEFT JOIN verdicts AS v USING (tenant, finding_id) %s ORDER BY updated_at DESC, finding_id LIMIT %d`, where, limit),
-		params...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	out := []Finding{}
-	for rows.Next() {
+FROM findings LEFT JOIN verdicts AS v USING (tenant, finding_id) %s ORDER BY updated_at DESC, finding_id LIMIT %d`, where, limit)
+	return out, each(ctx, db, "findings", sql, params, func(r driver.Rows) error {
 		var f Finding
 		var evidence string
 		var judgedAt time.Time
-		if err := rows.Scan(&f.ID, &f.RunID, &f.AgentID, &f.Family, &f.Level, &f.State, &f.OpenedAt, &f.UpdatedAt, &f.Score, &f.ExpectedRate,
+		if err := r.Scan(&f.ID, &f.RunID, &f.AgentID, &f.Family, &f.Level, &f.State, &f.OpenedAt, &f.UpdatedAt, &f.Score, &f.ExpectedRate,
 			&f.Delay, &f.Exposure.Calls, &f.Exposure.Irreversible, &f.Summary, &evidence, &f.Exception, &f.ExpectedOf, &f.Verdict, &f.Judge,
 			&f.Because, &f.ExpectedRuns, &f.Tenant, &judgedAt, &f.Acquaintance); err != nil {
-			return nil, err
+			return err
 		}
 		if err := json.Unmarshal([]byte(evidence), &f.Evidence); err != nil {
-			return nil, fmt.Errorf("evidence of %s: %w", f.ID, err)
+			return fmt.Errorf("evidence of %s: %w", f.ID, err)
 		}
 		if f.Judge == "" { // no verdict: the join returns the first value of the enum
 			f.Verdict = ""
@@ -193,8 +213,8 @@ FROM findings LEFT JOIN verdicts AS v USING (tenant, finding_id) %s ORDER BY upd
 			f.JudgedAt = &judgedAt
 		}
 		out = append(out, f)
-	}
-	return out, rows.Err()
+		return nil
+	})
 }
 
 // Judged counts the findings of a level by people's verdicts.
@@ -219,15 +239,14 @@ type Judged struct {
 // AchievedRates returns the measured rates of findings, to compare with the operator's
 // budget, by level; each run counts once.
 func AchievedRates(ctx context.Context, db DB, since, until time.Time) ([]Judged, error) {
-	var w, r where
+	var w where
 	w.between("updated_at", "updated_at", since, until)
-	r.between("last_at", "last_at", since, until)
 	// Findings under an exception cause no trip; holds have their own budget, and identity conflicts none.
 	w.add("level >= 'alert' AND family NOT LIKE 'policy.%' AND family NOT IN ('scope', 'identity_conflict') AND exception = ''")
 	out := []Judged{}
 	err := each(ctx, db, "verdicts", `SELECT toString(l) AS level, count(), countIf(is_true), countIf(is_benign AND NOT is_true),
 countIf(is_test AND NOT is_true AND NOT is_benign), countIf(NOT is_true AND NOT is_benign AND NOT is_test),
-(SELECT count() FROM runs `+r.String()+`)
+(`+endedRuns(since, until)+`)
 FROM (SELECT f.run_id, max(f.level) AS l, max(v.by != '' AND v.verdict = 'true') AS is_true, max(v.by != ''
 AND v.verdict = 'benign') AS is_benign, max(v.by != '' AND v.verdict = 'test') AS is_test
 	FROM (SELECT * FROM findings `+w.String()+`) AS f LEFT JOIN verdicts AS v ON v.finding_id = f.finding_id AND v.tenant = f.tenant
@@ -242,4 +261,17 @@ GROUP BY l ORDER BY l DESC`, w.params, func(row driver.Rows) error {
 		return err
 	})
 	return out, err
+}
+
+// endedRuns counts the runs whose last call is in a window. The window's bounds are the parameters that where.between names.
+func endedRuns(since, until time.Time) string {
+	sql := "SELECT count() FROM (SELECT max(last_at) AS last FROM run_states"
+	if !since.IsZero() {
+		sql += " WHERE last_at >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')"
+	}
+	sql += " GROUP BY tenant, actor_hash, run_id"
+	if !until.IsZero() {
+		sql += " HAVING last <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')"
+	}
+	return sql + ")"
 }

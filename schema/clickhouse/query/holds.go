@@ -11,13 +11,12 @@ import (
 // rule that did so: task is a write on a route outside the scope, targets on a target
 // outside it. Holds have their own budget and are not counted as alarms.
 func HoldRates(ctx context.Context, db DB, since, until time.Time) ([]Judged, error) {
-	var w, r where
+	var w where
 	w.between("updated_at", "updated_at", since, until)
-	r.between("last_at", "last_at", since, until)
 	w.add("family = 'scope'")
 	out := []Judged{}
 	err := each(ctx, db, "holds", `SELECT rule, count(), countIf(is_true), countIf(is_benign AND NOT is_true), countIf(is_test
-AND NOT is_true AND NOT is_benign), countIf(NOT is_true AND NOT is_benign AND NOT is_test), (SELECT count() FROM runs `+r.String()+`)
+AND NOT is_true AND NOT is_benign), countIf(NOT is_true AND NOT is_benign AND NOT is_test), (`+endedRuns(since, until)+`)
 FROM (SELECT f.run_id, any(if(position(f.evidence, 'scope.target_outside ') > 0, 'targets', 'task')) AS rule, max(v.by != ''
 AND v.verdict = 'true') AS is_true, max(v.by != '' AND v.verdict = 'benign') AS is_benign, max(v.by != '' AND v.verdict = 'test') AS is_test
 	FROM (SELECT * FROM findings `+w.String()+`) AS f LEFT JOIN verdicts AS v ON v.finding_id = f.finding_id AND v.tenant = f.tenant

@@ -73,7 +73,7 @@ FROM %[1]s AS c LEFT JOIN (
   argMin(observer_kind, rank) AS late_kind
  FROM (SELECT *, indexOf(['%[3]s'], toString(observer_kind)) AS known, (known = 0, known, record_id) AS rank FROM calls
   WHERE NOT counted AND observer_kind != 'gate' AND attrs['observation_of'] != ''
-  AND (tenant, run_id) IN (SELECT tenant, run_id FROM calls %[2]s AND observer_kind = 'gate'))
+  AND (tenant, actor_hash, run_id) IN (SELECT tenant, actor_hash, run_id FROM calls %[2]s AND observer_kind = 'gate'))
  GROUP BY late_of
 ) AS l ON c.record_id = l.late_of)`, from, counted, strings.Join(onAnswer, "', '"))
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
@@ -42,20 +43,31 @@ func namesOf(callers []OtherCaller, most int) []string {
 }
 
 // ownTraces selects the traces of a run.
-const ownTraces = `SELECT DISTINCT trace_id FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} AND trace_id != '' LIMIT 10000`
+func ownTraces(run *Run) string {
+	return "SELECT DISTINCT trace_id FROM calls WHERE " + callsOfRun(run) + " AND trace_id != '' LIMIT 10000"
+}
 
-// sameTraces is the condition for rows of trace_calls with the traces of a run, but of other
-// runs. The hours bound the rows that are read: the table is sorted by them.
-const sameTraces = `tenant = {tenant:String} AND run_id != {id:UUID}
-AND hour >= (SELECT toStartOfHour(min(start_time)) - INTERVAL 1 HOUR FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID})
-AND hour <= (SELECT toStartOfHour(max(start_time)) + INTERVAL 1 HOUR FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID})
-AND trace_id IN (SELECT DISTINCT toFixedString(unhex(trace_id), 16) FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID}
-AND trace_id != '' LIMIT 10000)`
+// withTraces is the condition for calls that have one of the traces that a statement selects as trace_id, between two hours,
+// which are the parameters first_hour and last_hour.
+func withTraces(traces string) string {
+	return `start_time >= toDateTime64({first_hour:Int64}, 9, 'UTC') AND start_time < toDateTime64({last_hour:Int64} + 3600, 9, 'UTC')
+AND actor_hash IN (SELECT toUInt32(0) UNION ALL SELECT actor_hash FROM call_ids WHERE kind = 'trace_id'
+ AND id IN (SELECT toUInt32(xxHash64(unhex(trace_id))) FROM (` + traces + `))
+ AND day >= toDate(toDateTime({first_hour:Int64}, 'UTC')) AND day <= toDate(toDateTime({last_hour:Int64}, 'UTC')))
+AND trace_id IN (` + traces + `)`
+}
+
+// hoursAround returns the parameters of withTraces for calls of other runs within an hour of calls between two times.
+func hoursAround(first, last time.Time) []any {
+	hour := func(at time.Time, by int64) string { return fmt.Sprint(max(at.Unix()/3600+by, 0) * 3600) }
+	return []any{named("first_hour", hour(first, -1)), named("last_hour", hour(last, 1))}
+}
 
 // linkedRuns are the other runs in a run's traces.
 type linkedRuns struct {
 	behalf []string      // runs with calls on behalf of the run, as far as known
 	others []OtherCaller // callers with a different identity that used its trace ids
+	refs   []runRef      // places of all of them
 	more   bool          // there are more linked runs than were read
 }
 
@@ -82,25 +94,32 @@ func (c *caller) other(run *Run) bool {
 func sharingTraces(ctx context.Context, db DB, run *Run) (linkedRuns, error) {
 	var out linkedRuns
 	params := []any{named("tenant", run.Tenant), named("id", run.RunID)}
-	var ids []string
-	if err := each(ctx, db, "runs of the same traces", fmt.Sprintf(
-		"SELECT DISTINCT toString(run_id) AS linked FROM trace_calls WHERE "+sameTraces+" ORDER BY linked LIMIT %d",
-		maxLinkedRuns+1), params, func(r driver.Rows) error {
-		var id string
-		err := r.Scan(&id)
-		ids = append(ids, id)
-		return err
-	}); err != nil || len(ids) == 0 {
+	var first, last time.Time
+	var n uint64
+	if err := each(ctx, db, "traces of the run", "SELECT min(start_time), max(start_time), countIf(trace_id != '') FROM calls WHERE "+
+		callsOfRun(run), params, func(r driver.Rows) error { return r.Scan(&first, &last, &n) }); err != nil || n == 0 {
 		return out, err
 	}
-	if len(ids) > maxLinkedRuns {
-		ids, out.more = ids[:maxLinkedRuns], true
+	params = append(params, hoursAround(first, last)...)
+	var refs []runRef
+	if err := each(ctx, db, "runs of the same traces", fmt.Sprintf(
+		"SELECT toString(run_id) AS linked, max(actor_hash) FROM calls WHERE tenant = {tenant:String} AND run_id != {id:UUID} AND %s "+
+			"GROUP BY linked ORDER BY linked LIMIT %d", withTraces(ownTraces(run)), maxLinkedRuns+1), params, func(r driver.Rows) error {
+		v := runRef{tenant: run.Tenant}
+		err := r.Scan(&v.id, &v.actor)
+		refs = append(refs, v)
+		return err
+	}); err != nil || len(refs) == 0 {
+		return out, err
+	}
+	if len(refs) > maxLinkedRuns {
+		refs, out.more = refs[:maxLinkedRuns], true
 	}
 	var callers []caller
 	err := each(ctx, db, "callers in the same traces", `SELECT toString(run_id) AS id, agent_id, credential_id,
 max(agent_trust) >= 'infrastructure', credential_id != '' AND max(credential_trust) >= 'infrastructure',
 countIf(counted), countIf(counted AND reversibility = 'irreversible')
-FROM calls WHERE tenant = {tenant:String} AND run_id IN (`+uuids(ids)+`) AND trace_id IN (`+ownTraces+`) GROUP BY id, agent_id,
+FROM calls WHERE tenant = {tenant:String} AND `+callsOf(refs)+` AND trace_id IN (`+ownTraces(run)+`) GROUP BY id, agent_id,
 credential_id ORDER BY id, agent_id, credential_id`, params, func(r driver.Rows) error {
 		var c caller
 		err := r.Scan(&c.RunID, &c.AgentID, &c.CredentialID, &c.agentEstablished, &c.credentialEstablished, &c.Calls, &c.Irreversible)
@@ -113,8 +132,14 @@ credential_id ORDER BY id, agent_id, credential_id`, params, func(r driver.Rows)
 	if err != nil {
 		return out, err
 	}
+	out.refs = refs
 	out.divide(run, callers)
 	return out, nil
+}
+
+// refsOfBehalf returns the places of the runs with calls on behalf of the run.
+func (l *linkedRuns) refsOfBehalf() []runRef {
+	return slices.DeleteFunc(slices.Clone(l.refs), func(r runRef) bool { return !slices.Contains(l.behalf, r.id) })
 }
 
 // divide separates linked runs into those on the run's behalf and those of other callers. A
@@ -172,9 +197,11 @@ func readProven(ctx context.Context, db DB, tenant string, ids []string, proven 
 	if err != nil {
 		return err
 	}
-	return each(ctx, db, "proven credentials", `SELECT credential_id FROM runs WHERE tenant = {tenant:String}
-AND has(JSONExtract({ids:String}, 'Array(String)'), credential_id)
-AND `+storedRuns("has(JSONExtract({ids:String}, 'Array(String)'), credential_id)")+`
+	const listed = "has(JSONExtract({ids:String}, 'Array(String)'), credential_id)"
+	return each(ctx, db, "proven credentials", `SELECT credential_id FROM runs WHERE tenant = {tenant:String} AND `+listed+`
+AND (tenant, actor_hash, run_id) IN (SELECT tenant, actor_hash, run_id FROM run_states WHERE tenant = {tenant:String} AND `+listed+`
+ AND posted_actor IN (SELECT toUInt32(0) UNION ALL SELECT actor_hash FROM postings WHERE tenant = {tenant:String} AND kind = 'credential_id'
+  AND value IN (SELECT arrayJoin(JSONExtract({ids:String}, 'Array(String)')))))
 GROUP BY credential_id HAVING sum(calls) - sum(errors) >= 20 AND max(last_at) >= min(started_at) + INTERVAL 10 MINUTE`,
 		[]any{named("tenant", tenant), named("ids", string(list))}, func(r driver.Rows) error {
 			var id string

@@ -33,6 +33,9 @@ var nearOrder = []string{nearPattern, nearOtherKind, nearOtherType, nearCase, ne
 // maxNear is the maximum number of near subjects.
 const maxNear = 10
 
+// nearRuns is how long before the newest call a run may have ended that is near.
+const nearRuns = 24 * time.Hour
+
 // nearTimeout is the longest time for a search for near subjects.
 const nearTimeout = 5 * time.Second
 
@@ -63,8 +66,9 @@ func (t *Touched) explainNothing(ctx context.Context, db DB) error {
 
 // lastSeen reports whether the subject is stored, at any time, and when its last call was.
 func (t *Touched) lastSeen(ctx context.Context, db DB) (last Time, known bool, err error) {
-	condition := fmt.Sprintf("%s_id = {value:String}", t.Subject.Kind)
-	sql := "SELECT count() > 0, max(last_at) FROM runs WHERE " + condition + " AND " + storedRuns(condition)
+	field := t.Subject.Kind + "_id"
+	sql := "SELECT count() > 0, max(last_at) FROM run_states WHERE " + actorsPosted("posted_actor", field, "value", Window{}) + " AND " +
+		field + " = {value:String}"
 	switch t.Subject.Kind {
 	case "run":
 		return t.Run.LastAt, true, nil
@@ -106,6 +110,11 @@ func NearTo(ctx context.Context, db DB, s Subject) ([]Near, error) {
 	}
 	params := []any{named("kind", s.Kind), named("name", s.Value), named("like", likePattern(s.Value)),
 		named("far", fmt.Sprint(farthest(s.Value)))}
+	newest, err := newestStored(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	params = append(params, named("recent", fmt.Sprint(newest.Add(-nearRuns).UnixNano())))
 	names, resources := nearNames, nearResources
 	if isPattern(s.Value) {
 		names, resources = matchingNames, matchingResources
@@ -129,7 +138,32 @@ func NearTo(ctx context.Context, db DB, s Subject) ([]Near, error) {
 		}
 		return strings.Compare(a.Kind+a.Value, b.Kind+b.Value)
 	})
-	return out[:min(len(out), maxNear)], nil
+	out = out[:min(len(out), maxNear)]
+	return out, lastCalls(ctx, db, out)
+}
+
+// lastCalls sets the times of the last calls of callers, of which the day is known.
+func lastCalls(ctx context.Context, db DB, near []Near) error {
+	for i := range near {
+		n := &near[i]
+		if n.Kind == "run" || n.Kind == "resource" {
+			continue
+		}
+		sql := fmt.Sprintf("SELECT count() > 0, max(last_at) FROM run_states WHERE %s AND %s_id = {name:String}",
+			actorsPosted("posted_actor", n.Kind+"_id", "name", Window{}), n.Kind)
+		if err := each(ctx, db, "the last call", sql, []any{named("name", n.Value)}, func(r driver.Rows) error {
+			var some uint8
+			var at time.Time
+			err := r.Scan(&some, &at)
+			if some > 0 {
+				n.LastAt = Time{at}
+			}
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // farthest is the largest number of letters in which a near name may differ.
@@ -140,9 +174,14 @@ func likePattern(name string) string {
 	return strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`, "*", "%").Replace(name)
 }
 
-// storedNames selects the names of runs, by kind.
-const storedNames = `SELECT arrayJoin(arrayFilter(n -> n.2 != '', [('agent', agent_id), ('credential', credential_id),
-('principal', principal_id), ('run', run_key), ('run', toString(run_id))])) AS pair, pair.1 AS kind, pair.2 AS value, last_at FROM runs_store`
+// storedNames selects the names of callers, the keys and ids of the runs since the time of the parameter recent, and the names of
+// runs that no posting names, each with the time of a last call: for a caller the end of the day of it.
+const storedNames = `SELECT replaceOne(toString(kind), '_id', '') AS kind, value, toDateTime64(toDateTime(day, 'UTC') + INTERVAL 1 DAY, 9, 'UTC') AS last_at
+FROM (SELECT kind, value, max(day) AS day FROM postings WHERE kind IN ('agent_id', 'credential_id', 'principal_id') GROUP BY kind, value)
+UNION ALL SELECT pair.1, pair.2, last_at FROM (SELECT arrayJoin([('run', run_key), ('run', toString(run_id))]) AS pair, last_at FROM run_states
+ WHERE last_at >= fromUnixTimestamp64Nano({recent:Int64}, 'UTC'))
+UNION ALL SELECT pair.1, pair.2, last_at FROM (SELECT arrayJoin(arrayFilter(n -> n.2 != '', [('agent', agent_id), ('credential', credential_id),
+('principal', principal_id)])) AS pair, last_at FROM run_states WHERE posted_actor = 0)`
 
 const nearNames = `SELECT kind, value, multiIf(lower(value) = lower({name:String}) AND {kind:String} NOT IN ('', kind), 'other_kind',
  lower(value) = lower({name:String}), 'case',
@@ -162,11 +201,11 @@ const nearResources = `SELECT 'resource', resource, multiIf(substring(resource, 
  lower(resource) = lower({name:String}), 'case',
  substring(resource, position(resource, ':') + 1) = substring({name:String}, position({name:String}, ':') + 1), 'other_type', 'spelling') AS how,
 max(last_at) AS at
-FROM touches_store
+FROM touches
 WHERE substring(lower(resource), position(resource, ':') + 1) = substring(lower({name:String}), position({name:String}, ':') + 1)
  OR {kind:String} IN ('', 'resource') AND abs(length(resource) - length({name:String})) <= {far:UInt8}
   AND editDistance(lower(resource), lower({name:String})) <= {far:UInt8}
 GROUP BY resource, how ORDER BY indexOf(['other_type', 'case', 'spelling'], how), at DESC LIMIT 20`
 
-const matchingResources = `SELECT 'resource', resource, 'pattern', max(last_at) AS at FROM touches_store
+const matchingResources = `SELECT 'resource', resource, 'pattern', max(last_at) AS at FROM touches
 WHERE resource LIKE {like:String} GROUP BY resource ORDER BY at DESC LIMIT 20`

@@ -17,31 +17,62 @@ type CallsPoint struct {
 	Irreversible uint64 // calls that were not denied
 }
 
-// CallsOverTime counts calls by intervals of at least a second, the earliest first. An empty
-// agent selects all agents.
+// CallsOverTime counts calls by intervals, the earliest first; an interval without calls is not returned. An empty agent selects
+// all agents. The counts of minutes and, for an agent, of hours answer intervals that are as long or longer: the interval is then
+// a multiple of them, and the first and the last one are those that contain since and until. Shorter intervals of at least a
+// second are counted from the calls.
 func CallsOverTime(ctx context.Context, db DB, agent string, since, until time.Time, step time.Duration, limit int) ([]CallsPoint, error) {
+	table, unit, at := "minute_counts", time.Minute, "minute"
+	if agent != "" {
+		table, unit, at = "hour_counts", time.Hour, "hour"
+	}
+	if step < unit {
+		return countedCalls(ctx, db, agent, Window{since, until}, step, limit)
+	}
 	var w where
-	w.add("counted")
-	w.between("start_time", "start_time", since, until)
+	if !since.IsZero() {
+		w.add(at+" > toDateTime({since:Int64}, 'UTC')", named("since", fmt.Sprint(since.Add(-unit).Unix())))
+	}
+	if !until.IsZero() {
+		w.add(at+" <= toDateTime({until:Int64}, 'UTC')", named("until", fmt.Sprint(until.Unix())))
+	}
 	if agent != "" {
 		w.add("agent_id = {agent:String}", named("agent", agent))
 	}
-	out := []CallsPoint{}
+	sql := fmt.Sprintf(`SELECT toDateTime64(toStartOfInterval(%s, INTERVAL %d SECOND), 3, 'UTC') AS t, sum(calls),
+toUInt64(sum(calls) - sum(outcome_ok) - sum(outcome_unknown) - sum(outcome_denied)), sum(outcome_denied), sum(done_irreversible)
+FROM %s %s GROUP BY t HAVING sum(calls) > 0 ORDER BY t LIMIT %d`, at, (step+unit-1)/unit*unit/time.Second, table, w.String(), limit)
+	return readPoints(ctx, db, sql, w.params)
+}
+
+// countedCalls counts the calls of a window by intervals.
+func countedCalls(ctx context.Context, db DB, agent string, win Window, step time.Duration, limit int) ([]CallsPoint, error) {
+	var w where
+	w.add("counted")
+	w.between("start_time", "start_time", win.Since, win.Until)
+	if agent != "" {
+		w.add("agent_id = {agent:String}", named("agent", agent))
+		w.add(actorsPosted("actor_hash", "agent_id", "agent", win))
+	}
 	sql := fmt.Sprintf(`SELECT toDateTime64(toStartOfInterval(start_time, INTERVAL %d SECOND), 3, 'UTC') AS t, count(),
 countIf(outcome NOT IN ('ok', 'unknown', 'denied')), countIf(outcome = 'denied'), countIf(reversibility = 'irreversible'
 AND outcome IN ('ok', 'unknown'))
 FROM calls %s GROUP BY t ORDER BY t LIMIT %d`, max(int64(step/time.Second), 1), w.String(), limit)
-	err := each(ctx, db, "calls over time", sql, w.params, func(r driver.Rows) error {
+	return readPoints(ctx, db, sql, w.params)
+}
+
+func readPoints(ctx context.Context, db DB, sql string, params []any) ([]CallsPoint, error) {
+	out := []CallsPoint{}
+	return out, each(ctx, db, "calls over time", sql, params, func(r driver.Rows) error {
 		var v CallsPoint
 		err := r.Scan(&v.At, &v.Calls, &v.Failed, &v.Denied, &v.Irreversible)
 		out = append(out, v)
 		return err
 	})
-	return out, err
 }
 
 // CountCalls returns the number of stored calls, each once whoever observed it.
 func CountCalls(ctx context.Context, db DB) (n uint64, err error) {
-	err = each(ctx, db, "stored calls", "SELECT countIf(counted) FROM calls", nil, func(r driver.Rows) error { return r.Scan(&n) })
+	err = each(ctx, db, "stored calls", "SELECT sum(calls) FROM minute_counts", nil, func(r driver.Rows) error { return r.Scan(&n) })
 	return n, err
 }

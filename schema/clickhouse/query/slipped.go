@@ -15,7 +15,7 @@ import (
 func CallsAfterTrip(ctx context.Context, db DB, run string, after time.Time) (e schema.Exposure, err error) {
 	var w where
 	w.between("start_time", "start_time", after.Add(1), time.Time{})
-	w.add("toString(run_id) = {run:String}", clickhouse.Named("run", run))
+	w.add("run_id = toUUIDOrZero({run:String})", clickhouse.Named("run", run))
 	w.add("counted AND outcome != 'denied'")
 	err = each(ctx, db, "calls that slipped through", `SELECT count(), countIf(reversibility = 'irreversible') FROM calls `+w.String(),
 		w.params, func(r driver.Rows) error {

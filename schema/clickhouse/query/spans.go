@@ -25,8 +25,8 @@ func RunSpans(ctx context.Context, db DB, run *Run, limit int) ([]Span, error) {
 	sql := fmt.Sprintf(`SELECT concat(toString(source_partition), '/', toString(source_offset), '/', toString(item)),
 if(method = '', operation, concat(method, ' ', route)), if(api = '', observer, api), start_time, greatest(duration_ns, 0),
 toString(outcome), status
-FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} AND counted
-ORDER BY start_time, source_topic, source_partition, source_offset, item LIMIT %d`, limit)
+FROM calls WHERE %s AND counted
+ORDER BY start_time, source_topic, source_partition, source_offset, item LIMIT %d`, callsOfRun(run), limit)
 	err := each(ctx, db, "spans of the run", sql, []any{named("tenant", run.Tenant), named("id", run.RunID)}, func(r driver.Rows) error {
 		var v Span
 		err := r.Scan(&v.ID, &v.Operation, &v.Service, &v.Start, &v.DurationNs, &v.Outcome, &v.Status)

@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -105,7 +106,7 @@ func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*To
 	if s.Kind == "run" {
 		err = t.loadDownstream(ctx, db, run, win)
 	} else {
-		err = t.checkDownstream(ctx, db, own)
+		err = t.unlessExceeded("whether other runs share traces with these calls", t.checkDownstream(ctx, db, own))
 	}
 	if err != nil {
 		return nil, err
@@ -114,7 +115,7 @@ func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*To
 		return nil, err
 	}
 	t.sortByDanger()
-	if err := t.describeRuns(ctx, db); err != nil {
+	if err := t.unlessExceeded("what the runs are", t.describeRuns(ctx, db)); err != nil {
 		return nil, err
 	}
 	if t.Calls == 0 {
@@ -126,31 +127,26 @@ func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*To
 	return t, nil
 }
 
-// callsOfName selects the calls of an agent, a credential or a principal: those whose row names
-// it, also in runs that another name ended up with, and those without a name in its runs, which
-// an observer that does not know the caller has logged. The first line only bounds the runs that
-// are read: those that name it in a state, or in a row in the window.
-const callsOfName = `(tenant, run_id) IN (SELECT tenant, run_id FROM runs_store WHERE %[1]s_id = {value:String}%[2]s
-UNION DISTINCT SELECT tenant, run_id FROM calls_store WHERE %[1]s_id = {value:String}%[3]s)
-AND (%[1]s_id = {value:String} OR %[1]s_id = '' AND (tenant, run_id) IN (SELECT tenant, run_id FROM runs WHERE %[1]s_id = {value:String}
-AND (tenant, run_id) IN (SELECT tenant, run_id FROM runs_store WHERE %[1]s_id = {value:String}%[2]s)))`
-
 // snapshotMargin is how much older the stored state of a run may be than its last stored call.
 const snapshotMargin = time.Hour
 
-// namedBy returns the condition for the calls of a name in a window. The window's bounds are those that
-// where.between names.
+// namedBy is the condition for the calls of an agent, a credential or a principal in a window: those whose row names it, also in
+// runs that another name ended up with, and those without a name in its runs, which an observer that does not know the caller
+// has logged. The name is the parameter value; the window's bounds are those that where.between names.
 func namedBy(kind string, win Window) string {
-	var runs, rows string
+	field := kind + "_id"
+	states := actorsPosted("posted_actor", field, "value", Window{}) + " AND " + field + " = {value:String}"
 	if !win.Since.IsZero() {
-		runs += fmt.Sprintf(" AND last_at >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') - INTERVAL %d SECOND", snapshotMargin/time.Second)
-		rows += " AND start_time >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')"
+		states += fmt.Sprintf(" AND last_at >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') - INTERVAL %d SECOND", snapshotMargin/time.Second)
 	}
 	if !win.Until.IsZero() {
-		runs += fmt.Sprintf(" AND started_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC') + INTERVAL %d SECOND", snapshotMargin/time.Second)
-		rows += " AND start_time <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')"
+		states += fmt.Sprintf(" AND started_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC') + INTERVAL %d SECOND",
+			snapshotMargin/time.Second)
 	}
-	return fmt.Sprintf(callsOfName, kind, runs, rows)
+	return fmt.Sprintf(`actor_hash IN (SELECT toUInt32(0) UNION ALL %[2]s UNION ALL SELECT actor_hash FROM run_states WHERE %[3]s)
+AND (%[1]s = {value:String} OR %[1]s = '' AND (tenant, run_id) IN (SELECT tenant, run_id FROM runs WHERE %[1]s = {value:String}
+AND (tenant, actor_hash, run_id) IN (SELECT tenant, actor_hash, run_id FROM run_states WHERE %[3]s)))`,
+		field, postingsOf(field, "value", win), states)
 }
 
 func newTouched(s Subject, win Window) *Touched {
@@ -171,30 +167,42 @@ func (t *Touched) ownCalls(ctx context.Context, db DB, run *Run, win Window) (*w
 	var own where
 	switch s := t.Subject; s.Kind {
 	case "run":
-		own.add("tenant = {tenant:String} AND run_id = {id:UUID}", named("tenant", run.Tenant), named("id", run.RunID))
+		own.ofRun(run)
 	case "agent", "credential", "principal":
 		own.add(namedBy(s.Kind, win), named("value", s.Value))
 	case "resource":
-		sql, params := newestRunsOf(s.Value, win)
-		var runs uint64
-		err := each(ctx, db, "runs that touched the resource", fmt.Sprintf("SELECT count() FROM (%s LIMIT %d)", sql, maxResourceRuns+1), params,
-			func(r driver.Rows) error { return r.Scan(&runs) })
-		if err != nil {
-			return nil, err
-		}
-		if runs > maxResourceRuns {
-			t.caveat("more_runs: only the %d newest runs that touched it were looked into", maxResourceRuns)
-		}
-		own.add(fmt.Sprintf("run_id IN (%s LIMIT %d)", sql, maxResourceRuns), params...)
-		own.add("has(resources, {value:String})", named("value", s.Value))
+		return t.callsOfResource(ctx, db, win)
 	default:
 		return nil, fmt.Errorf("subject %q is none of run, agent, credential, principal, resource", s.Kind)
 	}
 	return &own, nil
 }
 
-// newestRunsOf selects the runs that touched a resource in a time window, the newest first.
-// The names of its parameters are unique, so that it can be part of another statement.
+// callsOfResource returns the condition for the calls of the newest runs that touched the resource.
+func (t *Touched) callsOfResource(ctx context.Context, db DB, win Window) (*where, error) {
+	sql, params := newestRunsOf(t.Subject.Value, win)
+	var runs uint64
+	var first, last time.Time
+	err := each(ctx, db, "runs that touched the resource", fmt.Sprintf("SELECT count(), min(first), max(last) FROM (%s LIMIT %d)", sql,
+		maxResourceRuns+1), params, func(r driver.Rows) error { return r.Scan(&runs, &first, &last) })
+	if err != nil {
+		return nil, err
+	}
+	if runs > maxResourceRuns {
+		t.caveat("more_runs: only the %d newest runs that touched it were looked into", maxResourceRuns)
+	}
+	var own where
+	own.add(fmt.Sprintf("(actor_hash, run_id) IN (SELECT arrayJoin([actor, 0]), run_id FROM (%s LIMIT %d))", sql, maxResourceRuns), params...)
+	own.add("has(resources, {value:String})", named("value", t.Subject.Value))
+	if runs > 0 { // the calls that touched it lie between; a run may have others long before
+		own.add("start_time >= fromUnixTimestamp64Nano({touched_first:Int64}, 'UTC')", named("touched_first", fmt.Sprint(first.UnixNano())))
+		own.add("start_time <= fromUnixTimestamp64Nano({touched_last:Int64}, 'UTC')", named("touched_last", fmt.Sprint(last.UnixNano())))
+	}
+	return &own, nil
+}
+
+// newestRunsOf selects the runs that touched a resource in a time window, the newest first, with their actors and the times of
+// touching it. The names of its parameters are unique, so that it can be part of another statement.
 func newestRunsOf(resource string, win Window) (sql string, params []any) {
 	var w where
 	w.add("resource = {touched:String}", named("touched", resource))
@@ -204,7 +212,8 @@ func newestRunsOf(resource string, win Window) (sql string, params []any) {
 	if !win.Until.IsZero() {
 		w.add("first_at <= fromUnixTimestamp64Nano({touched_until:Int64}, 'UTC')", named("touched_until", fmt.Sprint(win.Until.UnixNano())))
 	}
-	return "SELECT run_id FROM touches " + w.String() + " GROUP BY run_id ORDER BY max(last_at) DESC, run_id", w.params
+	return "SELECT run_id, max(actor_hash) AS actor, min(first_at) AS first, max(last_at) AS last FROM touches " + w.String() +
+		" GROUP BY run_id ORDER BY last DESC, run_id", w.params
 }
 
 // uuids returns a list of run ids for IN. Callers limit its length (maxLinkedRuns,
@@ -310,13 +319,13 @@ func (t *Touched) loadDownstream(ctx context.Context, db DB, run *Run, win Windo
 		return nil
 	}
 	w := where{params: []any{named("tenant", run.Tenant), named("id", run.RunID)}}
-	w.add("tenant = {tenant:String} AND run_id IN (" + uuids(linked.behalf) + ") AND trace_id IN (" + ownTraces + ")")
-	w.add(`(trace_id, method, path, resources) NOT IN (SELECT trace_id, method, path, resources FROM calls WHERE tenant = {tenant:String}
-AND run_id = {id:UUID} AND trace_id != '')`)
+	w.add("tenant = {tenant:String} AND " + callsOf(linked.refsOfBehalf()) + " AND trace_id IN (" + ownTraces(run) + ")")
+	w.add("(trace_id, method, path, resources) NOT IN (SELECT trace_id, method, path, resources FROM calls WHERE " + callsOfRun(run) +
+		" AND trace_id != '')")
 	w.between("start_time", "start_time", win.Since, win.Until)
-	sql := "SELECT " + fmt.Sprintf(touchedGroups, "") + `, groupUniqArray(20)(multiIf(agent_source = 'trace_binding' AND observer != '',
+	sql := "WITH linked AS (SELECT * FROM calls " + w.String() + ") SELECT " + fmt.Sprintf(touchedGroups, "") + `, groupUniqArray(20)(multiIf(agent_source = 'trace_binding' AND observer != '',
 observer, agent_id != '' AND NOT startsWith(agent_id, 'ip:'), agent_id, observer != '', observer, api != '', api, credential_id)) AS via
-FROM calls ` + w.String() + ` AND (counted OR record_id IN (` + unnamedDownstream(&w) + `))
+FROM linked WHERE counted OR record_id IN (` + unnamedDownstream + `)
 GROUP BY resource, method, route, did, undo`
 	return each(ctx, db, "calls made on the run's behalf", sql, w.params, func(r driver.Rows) error {
 		var via []string
@@ -332,14 +341,12 @@ GROUP BY resource, method, route, did, undo`
 	})
 }
 
-// unnamedDownstream selects the record ids of rows that do not count and have a resource that no
+// unnamedDownstream selects the record ids of rows of linked that do not count and have a resource that no
 // row which counts names for the same run, method and path.
-func unnamedDownstream(w *where) string {
-	return `SELECT record_id FROM (SELECT record_id, run_id, method, path, arrayJoin(if(empty(resources), [''], resources)) AS named
-FROM calls ` + w.String() + ` AND NOT counted AND observer_kind != 'gate')
+const unnamedDownstream = `SELECT record_id FROM (SELECT record_id, run_id, method, path,
+arrayJoin(if(empty(resources), [''], resources)) AS named FROM linked WHERE NOT counted AND observer_kind != 'gate')
 WHERE (run_id, method, path, named) NOT IN (SELECT run_id, method, path, arrayJoin(if(empty(resources), [''], resources))
-FROM calls ` + w.String() + ` AND counted)`
-}
+FROM linked WHERE counted)`
 
 // checkDownstream adds a caveat if other runs share traces with the subject's calls: only for one
 // run the calls of its traces are read.
@@ -348,15 +355,11 @@ func (t *Touched) checkDownstream(ctx context.Context, db DB, own *where) error 
 	if t.Calls == 0 {
 		return nil
 	}
-	hours := where{params: own.params}
-	for name, at := range map[string]time.Time{"first_hour": t.firstAt.Add(-time.Hour), "last_hour": t.lastAt.Add(time.Hour)} {
-		hours.params = append(hours.params, named(name, fmt.Sprint(at.Unix()/3600*3600)))
-	}
-	sql := `SELECT uniqExact(run_id) FROM trace_calls
-WHERE hour >= toDateTime({first_hour:Int64}, 'UTC') AND hour <= toDateTime({last_hour:Int64}, 'UTC')
-AND trace_id IN (SELECT DISTINCT toFixedString(unhex(trace_id), 16) FROM calls ` + own.String() + ` AND trace_id != '' LIMIT 10000)
-AND run_id NOT IN (SELECT DISTINCT run_id FROM calls ` + own.String() + `)`
-	err := each(ctx, db, "runs of the same traces", sql, hours.params, func(r driver.Rows) error { return r.Scan(&n) })
+	traces := "SELECT DISTINCT trace_id FROM calls " + own.String() + " AND trace_id != '' LIMIT 10000"
+	sql := "SELECT uniqExact(run_id) FROM calls WHERE " + withTraces(traces) +
+		" AND run_id NOT IN (SELECT DISTINCT run_id FROM calls " + own.String() + ")"
+	err := each(ctx, db, "runs of the same traces", sql, append(slices.Clone(own.params), hoursAround(t.firstAt, t.lastAt)...),
+		func(r driver.Rows) error { return r.Scan(&n) })
 	if err == nil && n > 0 {
 		t.caveat("linked_runs: %d other runs share traces with these calls; what was called on its behalf is read for one run at a time: "+
 			"flyball touched RUN", n)

@@ -37,19 +37,22 @@ type Caller struct {
 	Clean bool
 }
 
-func (s Caller) into(w *where) {
+// into adds the conditions for calls of a window, whose bounds are those that where.between names.
+func (s Caller) into(w *where, win Window) {
 	if s.Agent != "" {
 		w.add("agent_id = {agent:String}", clickhouse.Named("agent", s.Agent))
+		w.add(actorsPosted("actor_hash", "agent_id", "agent", win))
 	}
 	if s.Credential != "" {
 		w.add("credential_id = {credential:String}", clickhouse.Named("credential", s.Credential))
+		w.add(actorsPosted("actor_hash", "credential_id", "credential", win))
 	}
 	if s.Run != "" {
-		w.add("toString(run_id) = {run:String}", clickhouse.Named("run", s.Run))
+		w.add("run_id = toUUIDOrZero({run:String})", clickhouse.Named("run", s.Run))
 	}
 	if s.Clean {
 		w.add("outcome NOT IN ('denied') AND run_id NOT IN (SELECT run_id FROM findings WHERE level >= 'alert') " +
-			"AND run_id IN (SELECT run_id FROM runs WHERE level < 'alert')")
+			"AND run_id NOT IN (SELECT run_id FROM run_states WHERE level >= 'alert')")
 	}
 }
 
@@ -59,7 +62,7 @@ func Usage(ctx context.Context, db DB, s Caller, since, until time.Time) ([]Usag
 	var w where
 	w.between("start_time", "start_time", since, until)
 	w.add("counted")
-	s.into(&w)
+	s.into(&w, Window{since, until})
 	out := []UsageRow{}
 	err := each(ctx, db, "usage", `SELECT method, any(shown), route_key, tool_name, toString(effect), toString(reversibility), sum(n), uniqExactMerge(runs), max(last), max(n),
 arraySort(arrayDistinct(arrayFlatten(groupArray(kinds)))), sum(hidden), sum(priced), max(most), quantileExactMerge(0.95)(p95), max(day_amount), arraySort(arrayDistinct(arrayFlatten(groupArray(currencies))))
@@ -92,7 +95,7 @@ func UsageTotals(ctx context.Context, db DB, s Caller, since, until time.Time) (
 	var w where
 	w.between("start_time", "start_time", since, until)
 	w.add("counted")
-	s.into(&w)
+	s.into(&w, Window{since, until})
 	err = each(ctx, db, "totals", `SELECT sum(n), uniqExactMerge(runs), uniqExact(toDate(hour)), max(n), max(day) FROM (
 	SELECT toStartOfHour(start_time) AS hour, count() AS n, uniqExactState(run_id) AS runs, countIf(reversibility = 'irreversible') AS risky, sum(risky) OVER (PARTITION BY toDate(hour)) AS day
 	FROM calls `+w.String()+` GROUP BY hour)`, w.params, func(r driver.Rows) error {
@@ -146,7 +149,7 @@ GROUP BY q.agent_id, q.route ORDER BY asked + observed DESC, q.agent_id, q.route
 func AgentsOfCaller(ctx context.Context, db DB, s Caller, since, until time.Time) ([]string, error) {
 	var w where
 	w.between("start_time", "start_time", since, until)
-	s.into(&w)
+	s.into(&w, Window{since, until})
 	var out []string
 	err := each(ctx, db, "agents", `SELECT DISTINCT agent_id FROM calls `+w.String()+` ORDER BY agent_id LIMIT 100`, w.params, func(r driver.Rows) error {
 		var v string

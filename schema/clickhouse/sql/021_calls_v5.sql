@@ -1,6 +1,9 @@
 CREATE TABLE IF NOT EXISTS {{.Table "calls_v5"}} (
 {{.Columns "calls_v5"}},
     INDEX ix_run run_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX ix_trace if(empty(trace_id), '', lower(hex(trace_id))) TYPE bloom_filter(0.025) GRANULARITY 1,
+    INDEX ix_request if(empty(request_uuid), request_text, toString(request_uuid)) TYPE bloom_filter(0.025) GRANULARITY 1,
+    INDEX ix_address client_ip TYPE bloom_filter(0.025) GRANULARITY 1,
     INDEX ix_start start_time TYPE minmax GRANULARITY 1,
     INDEX ix_record calls_offset TYPE minmax GRANULARITY 1
 )

@@ -67,7 +67,7 @@ func BenchmarkStore(b *testing.B) {
 		b.ReportMetric(float64((self2-self).Microseconds())/rows, "own-µs/call")
 		b.ReportMetric(float64((eng2-eng).Microseconds())/rows, "engine-µs/call")
 		r.end()
-		if got := sql(b, c, "SELECT count() FROM {db}.calls_store"); got != fmt.Sprint(perRecord*distinct) {
+		if got := sql(b, c, "SELECT count() FROM {db}.calls_v5"); got != fmt.Sprint(perRecord*distinct) {
 			b.Fatalf("%s calls", got)
 		}
 		b.StartTimer()

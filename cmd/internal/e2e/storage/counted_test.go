@@ -111,9 +111,7 @@ func insertCallSeenByThree(t *testing.T, c *clickhouse.Conn, at time.Time) query
 	runs := clickhouse.RunsTable.NewBlock()
 	runs.AppendValue(schema.RunSnapshot{RunID: schema.RunID{1}, Version: 2, RunKey: "task-7", Tenant: "default", AgentID: "team/bot",
 		AgentTrust: schema.TrustInfrastructure, Rule: schema.RunExplicit, StartedAt: at.UnixNano(), LastAt: at.UnixNano(), Calls: 1})
-	if err := c.Insert(t.Context(), runs); err != nil {
-		t.Fatal(err)
-	}
+	insert(t, c, runs)
 	run, err := query.ResolveRun(t.Context(), c, "task-7")
 	if err != nil {
 		t.Fatal(err)
@@ -237,9 +235,7 @@ func insertCallSeenByFour(t *testing.T, c *clickhouse.Conn, at time.Time) (query
 		s := r.Snapshot()
 		runs.Append(&s)
 	}
-	if err := c.Insert(t.Context(), runs); err != nil {
-		t.Fatal(err)
-	}
+	insert(t, c, runs)
 	run, err := query.ResolveRun(t.Context(), c, "task-8")
 	if err != nil {
 		t.Fatal(err)
@@ -317,7 +313,8 @@ func insertLateLines(t *testing.T, c *clickhouse.Conn, at time.Time) query.Run {
 			v.Start += int64(10 * time.Second)
 		}
 		p.Apply(&v, offset)
-		touches.AppendValue(schema.Touch{Tenant: "default", Resource: v.Resources[0], RunID: v.RunID, Effect: v.Effect,
+		touches.AppendValue(schema.Touch{Tenant: "default", Actor: schema.HashActor(""), Resource: v.Resources[0], RunID: v.RunID,
+			Effect:        v.Effect,
 			Reversibility: v.Reversibility, First: v.Start, Last: v.Start})
 		insertCalls(t, c, v)
 	}
@@ -336,11 +333,7 @@ func insertLateLines(t *testing.T, c *clickhouse.Conn, at time.Time) query.Run {
 		s := r.Snapshot()
 		runs.Append(&s)
 	}
-	for _, b := range []clickhouse.Rows{runs, touches} {
-		if err := c.Insert(t.Context(), b); err != nil {
-			t.Fatal(err)
-		}
-	}
+	insert(t, c, runs, touches)
 	run, err := query.ResolveRun(t.Context(), c, "task-8")
 	if err != nil {
 		t.Fatal(err)

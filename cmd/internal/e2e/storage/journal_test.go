@@ -61,7 +61,7 @@ func newWriter(part int32) *writer {
 var callsTopic = schema.TopicID{4, 2}
 
 func (w *writer) record(rows int) *kgo.Record {
-	calls, traces, touches, runs := clickhouse.CallsTable.NewBlock(), clickhouse.TraceCallsTable.NewBlock(),
+	calls, traces, touches, runs := clickhouse.CallsTable.NewBlock(), clickhouse.CallIDsTable.NewBlock(),
 		clickhouse.TouchesTable.NewBlock(), clickhouse.RunsTable.NewBlock()
 	j := wire.Journal{CallsTopicID: callsTopic, CallsPart: w.part, From: w.next, To: w.next}
 	var c schema.Call
@@ -71,7 +71,7 @@ func (w *writer) record(rows int) *kgo.Record {
 		c.Pos = schema.Position{Offset: int64(w.sent)}
 		w.sent++
 		calls.Append(&c)
-		traces.Append(&c)
+		traces.AppendValue(idOf(&c))
 		touches.AppendValue(touchOf(&c))
 		j.MaxStart = max(j.MaxStart, c.Start)
 		if w.sent%snapshotEvery != 1 {
@@ -82,10 +82,10 @@ func (w *writer) record(rows int) *kgo.Record {
 	}
 	w.next++
 	j.Sections = []wire.Section{
-		{Table: "runs_store", Rows: runs.Rows(), Native: runs.AppendNative(nil)}, // out of order on purpose
-		{Table: "calls_store", Rows: rows, Native: calls.AppendNative(nil)},
-		{Table: "trace_calls", Rows: rows, Native: traces.AppendNative(nil)},
-		{Table: "touches_store", Rows: rows, Native: touches.AppendNative(nil)},
+		{Table: "runs_v5", Rows: runs.Rows(), Native: runs.AppendNative(nil)}, // out of order on purpose
+		{Table: "calls_v5", Rows: rows, Native: calls.AppendNative(nil)},
+		{Table: "call_ids", Rows: rows, Native: traces.AppendNative(nil)},
+		{Table: "touches_v5", Rows: rows, Native: touches.AppendNative(nil)},
 	}
 	return &kgo.Record{Topic: wire.JournalTopic, Partition: w.part, Value: wire.EncodeJournal(nil, &j)}
 }

@@ -31,7 +31,7 @@ func runOf(n int, agent, version string, at time.Time, calls int) agentRun {
 	for i := range calls {
 		r.calls = append(r.calls, schema.Call{Source: schema.Source{Topic: "gw", TopicID: schema.TopicID{1}},
 			Pos: schema.Position{Offset: int64(1000*n + i)}, Tenant: "default", RunID: id,
-			CallsPart: int32(n % 2), CallsOffset: int64(n), Start: at.Add(time.Duration(i) * time.Second).UnixNano(), Method: "GET",
+			ActorHash: schema.HashActor(r.Actor), CallsPart: int32(n % 2), CallsOffset: int64(n), Start: at.Add(time.Duration(i) * time.Second).UnixNano(), Method: "GET",
 			Path: fmt.Sprint("/orders/", i), Route: "/orders/{id}",
 			AgentID: agent, ArgsDigest: uint64(i), Outcome: schema.OutcomeOK, ResultDigestBasis: schema.DigestOutcome})
 	}
@@ -88,7 +88,7 @@ func TestRowsThatArriveWhileLearningChangeTheVersion(t *testing.T) {
 	if err := c.Insert(t.Context(), progress); err != nil {
 		t.Fatal(err)
 	}
-	window := learn.Window{Tenant: "default", Since: now.Add(-720 * time.Hour), Until: now.Add(-24 * time.Hour)}
+	window := learn.Window{Tenant: "default", Since: now.Add(-720 * time.Hour), Until: now.Add(-24 * time.Hour), CallsPerRun: 500}
 	version := func(db learn.DB) []*baseline.TrainingRun {
 		t.Helper()
 		pin, err := learn.ReadPin(t.Context(), db, 24*time.Hour)
@@ -101,7 +101,7 @@ func TestRowsThatArriveWhileLearningChangeTheVersion(t *testing.T) {
 		if all, err := learn.ReadPin(t.Context(), db, 0); err != nil || all[0] < 60 {
 			t.Fatalf("pin of all that is there: %v, %v", all, err)
 		}
-		history, err := learn.ReadHistory(t.Context(), db, window)
+		history, err := learn.ReadHistory(t.Context(), db, window, 200)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +109,7 @@ func TestRowsThatArriveWhileLearningChangeTheVersion(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := learn.ReadRuns(t.Context(), db, "default", 500, pin, learn.SelectRuns(history, words, 200).Runs)
+		out, err := learn.ReadRuns(t.Context(), db, window, pin, learn.SelectRuns(history, words, 200).Runs)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,7 +132,7 @@ func TestRowsThatArriveWhileLearningChangeTheVersion(t *testing.T) {
 		insertRuns(t, c, more...)
 	}
 	// After the query for the runs, no further run and no further call is learned.
-	if got := version(&between{Conn: c, after: 3, do: late}); !reflect.DeepEqual(got, want) {
+	if got := version(&between{Conn: c, after: 5, do: late}); !reflect.DeepEqual(got, want) {
 		t.Error("what was stored between two statements is in the version")
 	}
 	if again := version(c); reflect.DeepEqual(again, want) {
@@ -189,8 +189,8 @@ func TestRunIsLeftOutWithoutAReason(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	window := learn.Window{Tenant: "default", Since: now.Add(-720 * time.Hour), Until: now.Add(-24 * time.Hour)}
-	history, err := learn.ReadHistory(t.Context(), c, window)
+	window := learn.Window{Tenant: "default", Since: now.Add(-720 * time.Hour), Until: now.Add(-24 * time.Hour), CallsPerRun: 500}
+	history, err := learn.ReadHistory(t.Context(), c, window, 200)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,7 +83,7 @@ func TestQuestionsAboutManyRunsAreNotRefused(t *testing.T) {
 func insertManyRuns(t *testing.T, c *clickhouse.Conn, at time.Time) {
 	t.Helper()
 	runs, calls, breakers := clickhouse.RunsTable.NewBlock(), clickhouse.CallsTable.NewBlock(), clickhouse.BreakersTable.NewBlock()
-	touches, traces := clickhouse.TouchesTable.NewBlock(), clickhouse.TraceCallsTable.NewBlock()
+	touches := clickhouse.TouchesTable.NewBlock()
 	for i := range manyRuns {
 		id := schema.RunIdentity{Tenant: "default", Key: fmt.Sprint(i)}.ID()
 		start := at.Add(time.Duration(i) * time.Millisecond).UnixNano()
@@ -92,19 +92,15 @@ func insertManyRuns(t *testing.T, c *clickhouse.Conn, at time.Time) {
 		runs.AppendValue(schema.RunSnapshot{RunID: id, Version: 2, RunKey: fmt.Sprint("run-", i), Tenant: "default", AgentID: "team/bot",
 			CredentialID: credential, Rule: schema.RunExplicit, StartedAt: start, LastAt: start, Calls: 1})
 		call := schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: int64(i)}, Tenant: "default", RunID: id,
-			Start:      start,
+			ActorHash: schema.HashActor(""), Start: start,
 			DurationNs: -1, ObserverKind: schema.ObserverGateway, Method: "POST", Host: "api.internal", Path: fmt.Sprint("/orders/1/", i),
 			Route: "/orders/{id}", Status: 200, Outcome: schema.OutcomeOK, TraceID: [16]byte{7}, RunRule: schema.RunExplicit, RunConfidence: 95,
 			AgentID: "team/bot", CredentialID: credential, Effect: schema.EffectUpdate, Resources: []schema.Resource{order}}
 		calls.Append(&call)
-		traces.Append(&call)
-		touches.AppendValue(schema.Touch{Tenant: "default", Resource: order, RunID: id, Effect: call.Effect, First: start, Last: start})
+		touches.AppendValue(schema.Touch{Tenant: "default", Actor: schema.HashActor(""), Resource: order, RunID: id,
+			Effect: call.Effect, First: start, Last: start})
 		breakers.AppendValue(schema.Breaker{Tenant: "default", Scope: schema.Scope{Kind: schema.ScopeRun, Value: id.String()}, Generation: 1,
 			State: schema.BreakerOpen, Mode: schema.ModeArmed, RunID: id, Since: start})
 	}
-	for _, b := range []clickhouse.Rows{runs, calls, breakers, touches, traces} {
-		if err := c.Insert(t.Context(), b); err != nil {
-			t.Fatal(err)
-		}
-	}
+	insert(t, c, runs, calls, breakers, touches)
 }

@@ -129,7 +129,7 @@ func storedOnce(t testing.TB, c *clickhouse.Conn, ws ...*writer) {
 	if got, want := sql(t, c, "SELECT count(), "+positions+" FROM {db}.calls"), fmt.Sprintf("%d\t%d", sent, sent); got != want {
 		t.Errorf("calls, positions: %s, want %s", got, want)
 	}
-	if got := sql(t, c, "SELECT uniqExact(trace_id) FROM {db}.trace_calls"); got != fmt.Sprint(sent) {
+	if got := sql(t, c, "SELECT uniqExact(id) FROM {db}.call_ids"); got != fmt.Sprint(sent) {
 		t.Errorf("traces: %s, want %d", got, sent)
 	}
 	if got := sql(t, c, "SELECT count() FROM {db}.runs WHERE run_id NOT IN (SELECT run_id FROM {db}.calls)"); got != "0" {
@@ -193,7 +193,7 @@ func TestKilledBetweenInsertAndCommit(t *testing.T) {
 	r := start(t, quick(), kafka, &gate{Conn: c})
 	until(t, "commits", func() bool { return committed(t, kafka, wire.StoreGroup) == 5 })
 	storedOnce(t, c, w)
-	if n := counter(t, r.reg, "flyball_store_rows_total", "calls_store"); n != 0 {
+	if n := counter(t, r.reg, "flyball_store_rows_total", "calls_v5"); n != 0 {
 		t.Errorf("%v calls were inserted again", n)
 	}
 	if n := counter(t, r.reg, "flyball_store_skipped_total", "stored"); n != 5 {
@@ -202,7 +202,7 @@ func TestKilledBetweenInsertAndCommit(t *testing.T) {
 }
 
 func TestKilledBetweenTables(t *testing.T) {
-	for _, stage := range []string{"inserted calls_store", "inserted touches_store", "inserted runs_store"} {
+	for _, stage := range []string{"inserted calls_v5", "inserted touches_v5", "inserted runs_v5"} {
 		t.Run(stage, func(t *testing.T) {
 			c := migrated(t)
 			cluster, kafka := broker(t)
@@ -323,7 +323,7 @@ func TestPoisonJournalRecordDoesNotStop(t *testing.T) {
 	empty := &kgo.Record{Topic: wire.JournalTopic}
 	// The record is well formed, but the engine cannot read one of its blocks.
 	unreadable := wire.EncodeJournal(nil, &wire.Journal{CallsTopicID: callsTopic, From: 1, To: 1, Sections: []wire.Section{
-		{Table: "calls_store", Rows: 2, Native: []byte{1, 2, 6, 't', 'e', 'n', 'a', 'n', 't', 6, 'S', 't', 'r', 'i', 'n', 'g', 9, 'x'}},
+		{Table: "calls_v5", Rows: 2, Native: []byte{1, 2, 6, 't', 'e', 'n', 'a', 'n', 't', 6, 'S', 't', 'r', 'i', 'n', 'g', 9, 'x'}},
 	}})
 	w.next++ // the offset that the unreadable record covers
 	produce(t, kafka, good, garbage, empty, &kgo.Record{Topic: wire.JournalTopic, Value: unreadable}, w.record(30))
@@ -345,14 +345,14 @@ func TestPoisonJournalRecordDoesNotStop(t *testing.T) {
 
 func TestTableIsMissing(t *testing.T) {
 	c := migrated(t)
-	sql(t, c, "DROP TABLE {db}.touches_store SYNC")
+	sql(t, c, "DROP TABLE {db}.touches_v5 SYNC")
 	_, kafka := broker(t)
 	produce(t, kafka, newWriter(0).record(10))
 	r := start(t, quick(), kafka, &gate{Conn: c})
 	select {
 	case err := <-r.done:
 		r.done <- nil
-		if err == nil || !strings.Contains(err.Error(), "touches_store") {
+		if err == nil || !strings.Contains(err.Error(), "touches_v5") {
 			t.Fatalf("got %v", err)
 		}
 	case <-time.After(60 * time.Second):
@@ -361,6 +361,29 @@ func TestTableIsMissing(t *testing.T) {
 	if n := committed(t, kafka, wire.StoreGroup); n != 0 {
 		t.Errorf("committed %d", n)
 	}
+}
+
+// The journal holds records of version 4 when a new database is made, or after the tables of version 4 were dropped.
+func TestRowsOfVersion4StopTheStoreOfANewDatabase(t *testing.T) {
+	c := migrated(t)
+	_, kafka := broker(t)
+	h := newHistory()
+	j := wire.Journal{CallsTopicID: callsTopic, From: 0, To: 0}
+	for _, b := range h.of4(0, len(h.calls)) {
+		j.Sections = append(j.Sections, wire.Section{Table: b.Table(), Rows: b.Rows(), Native: b.AppendNative(nil)})
+	}
+	produce(t, kafka, &kgo.Record{Topic: wire.JournalTopic, Value: wire.EncodeJournal(nil, &j)})
+	o := quick()
+	o.MakeTable = func(ctx context.Context, table string) error {
+		_, err := clickhouse.Migrate(ctx, c, clickhouse.MigrateOptions{Make: table})
+		return err
+	}
+	r := start(t, o, kafka, &gate{Conn: c})
+	until(t, "commits", func() bool { return committed(t, kafka, wire.StoreGroup) == 1 })
+	if err := r.Ready(); err != nil {
+		t.Error(err)
+	}
+	compareAnswers(t, "of a new database", answers(t, c), answersOf4(t, h))
 }
 
 func TestTablesAreInsertedBeforeWhatTheyPointAt(t *testing.T) {
@@ -372,7 +395,7 @@ func TestTablesAreInsertedBeforeWhatTheyPointAt(t *testing.T) {
 	until(t, "commits", func() bool { return committed(t, kafka, wire.StoreGroup) == 1 })
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	if want := []string{"calls_store", "trace_calls", "touches_store", "runs_store", "progress"}; !slices.Equal(db.tables, want) {
+	if want := []string{"calls_v5", "call_ids", "touches_v5", "runs_v5", "progress"}; !slices.Equal(db.tables, want) {
 		t.Errorf("inserted %v, want %v", db.tables, want)
 	}
 }

@@ -144,7 +144,7 @@ func (s *callSet) call(i int, at time.Time, by, ids, content int, anonymous bool
 func insertSets(t *testing.T, c *clickhouse.Conn, sets []*callSet) {
 	t.Helper()
 	calls, runs := clickhouse.CallsTable.NewBlock(), clickhouse.RunsTable.NewBlock()
-	traces, touches := clickhouse.TraceCallsTable.NewBlock(), clickhouse.TouchesTable.NewBlock()
+	touches := clickhouse.TouchesTable.NewBlock()
 	for _, s := range sets {
 		for i := range s.calls {
 			call := &s.calls[i]
@@ -154,22 +154,15 @@ func insertSets(t *testing.T, c *clickhouse.Conn, sets []*callSet) {
 				continue
 			}
 			for _, v := range call.Resources {
-				touches.AppendValue(schema.Touch{Tenant: call.Tenant, Resource: v, RunID: call.RunID, Effect: call.Effect,
+				touches.AppendValue(schema.Touch{Tenant: call.Tenant, Resource: v, RunID: call.RunID, Actor: call.ActorHash, Effect: call.Effect,
 					Reversibility: call.Reversibility, First: call.Start, Last: call.Start})
-			}
-			if call.TraceID != [16]byte{} && !fromCheck {
-				traces.Append(call)
 			}
 		}
 		for i := range s.runs {
 			runs.Append(&s.runs[i])
 		}
 	}
-	for _, b := range []clickhouse.Rows{calls, runs, traces, touches} {
-		if err := c.Insert(t.Context(), b); err != nil {
-			t.Fatal(err)
-		}
-	}
+	insert(t, c, calls, runs, touches)
 }
 
 // check compares the reports on the set's runs, on its agent and on some of its resources with

@@ -34,18 +34,15 @@ func airline(t *testing.T, c *clickhouse.Conn, n byte, agent string, resources .
 			CredentialID: "k_" + agent, PrincipalID: "kim@example.com", RequestID: fmt.Sprint("req-", n), ClientIP: clientAddress,
 			Effect: schema.EffectDelete, Reversibility: schema.Irreversible, Resources: []schema.Resource{v}}
 		calls = append(calls, call)
-		touches.AppendValue(schema.Touch{Tenant: "default", Resource: v, RunID: id, Effect: call.Effect, Reversibility: call.Reversibility,
+		touches.AppendValue(schema.Touch{Tenant: "default", Actor: schema.HashActor(""), Resource: v, RunID: id,
+			Effect: call.Effect, Reversibility: call.Reversibility,
 			First: call.Start, Last: call.Start})
 	}
 	insertCalls(t, c, calls...)
 	runs.AppendValue(schema.RunSnapshot{RunID: id, Version: 2, RunKey: fmt.Sprint("trip-", n), Tenant: "default", AgentID: agent,
 		AgentTrust: schema.TrustInfrastructure, CredentialID: "k_" + agent, PrincipalID: "kim@example.com", Rule: schema.RunExplicit,
 		StartedAt: reportTime.UnixNano(), LastAt: reportTime.Add(time.Minute).UnixNano(), Calls: uint64(len(calls))})
-	for _, b := range []clickhouse.Rows{runs, touches} {
-		if err := c.Insert(t.Context(), b); err != nil {
-			t.Fatal(err)
-		}
-	}
+	insert(t, c, runs, touches)
 	run, err := query.ResolveRun(t.Context(), c, id.String())
 	if err != nil {
 		t.Fatal(err)

@@ -59,6 +59,6 @@ func (o Options) accessXML(path string) string {
 	}
 	grant("CREATE TEMPORARY TABLE ON *.*") // the engine wants it for numbers() and values(); readonly refuses the statement itself
 	grant(writerRole)
-	b.WriteString("</grants></default></users></clickhouse>\n")
+	b.WriteString("</grants></default></users>" + o.Config + "</clickhouse>\n")
 	return b.String()
 }

@@ -41,6 +41,9 @@ type Options struct {
 	// AnonymousReads admits requests without a password as analysts. Listen must be loopback.
 	AnonymousReads bool
 
+	// Config are further elements of the engine's configuration, in XML. Empty in the product: tests make a cluster by it.
+	Config string
+
 	// Args are the arguments with which this executable calls Serve.
 	Args []string
 	// Env is added to the child's environment.

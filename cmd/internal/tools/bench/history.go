@@ -29,6 +29,8 @@ type historyOptions struct {
 	statements bool           // print each statement of a question
 	prototype  *regexp.Regexp // names of the candidates to measure also; nil: none
 	only       *regexp.Regexp // questions to ask; nil: all
+	learn      bool           // measure learning instead of questions
+	profile    string         // file for a CPU profile of learning; empty: none
 }
 
 const envHistoryEngine = "FLYBALL_BENCH_ENGINE" // set in the child: serve this directory

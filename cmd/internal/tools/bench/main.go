@@ -36,6 +36,8 @@ func main() {
 		past.only, err = regexp.Compile(s)
 		return err
 	})
+	flag.BoolVar(&past.learn, "learn", false, "with -history: learn a baseline instead of asking questions")
+	flag.StringVar(&past.profile, "learn-profile", "", "with -learn: file for a CPU profile")
 	invented := flag.String("flood", "", "measure a flood of invented \"agents\" or \"runs\" beside ordinary traffic, and nothing else")
 	backlogs := flag.Bool("flat", false,
 		"measure backlogs of 0.2, 0.8 and 4 million records, one long run an agent, and nothing else")
@@ -53,6 +55,9 @@ func main() {
 	flag.DurationVar(&o.past, "past", 150*time.Second, "-soak: how long the traffic is from which the baseline is learned; 0: none")
 	flag.Parse()
 	switch {
+	case past.calls > 0 && past.learn:
+		exitOn(measureLearning(past))
+		return
 	case past.calls > 0:
 		exitOn(measureHistory(past))
 		return

@@ -44,6 +44,7 @@ func init() {
 	opt.Databases = []string{"*"}
 	opt.Memory = 2 << 30
 	opt.DrainWait = 2 * time.Second
+	opt.Config = clusterConfig
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	err := engine.Serve(ctx, opt, log)
 	if os.Getenv(envKeep) == "" {

@@ -100,6 +100,9 @@ CREATE TABLE IF NOT EXISTS `flyball`.`calls_v5_local` ON CLUSTER `prod` (
     `attrs` Map(LowCardinality(String), String) CODEC(ZSTD(3)),
     `counted` Bool DEFAULT (observer_kind != 'gate' AND attrs['observation_of'] = '') CODEC(ZSTD(1)),
     INDEX ix_run run_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX ix_trace if(empty(trace_id), '', lower(hex(trace_id))) TYPE bloom_filter(0.025) GRANULARITY 1,
+    INDEX ix_request if(empty(request_uuid), request_text, toString(request_uuid)) TYPE bloom_filter(0.025) GRANULARITY 1,
+    INDEX ix_address client_ip TYPE bloom_filter(0.025) GRANULARITY 1,
     INDEX ix_start start_time TYPE minmax GRANULARITY 1,
     INDEX ix_record calls_offset TYPE minmax GRANULARITY 1
 )

@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS `flyball`.`log_losses_store_local` ON CLUSTER `prod` 
     `noticed_at` DateTime64(9, 'UTC') CODEC(GCD, Delta, ZSTD(1)),
     `component` LowCardinality(String) CODEC(ZSTD(1))
 )
-ENGINE = ReplicatedReplacingMergeTree(noticed_at)('/clickhouse/tables/{uuid}/{shard}', '{replica}')
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', noticed_at)
 ORDER BY (topic, partition, component, epoch, from_offset, kind)
 TTL greatest(toDate(noticed_at), toDate('2026-12-01')) + toIntervalDay(400)
 SETTINGS materialize_ttl_recalculate_only = 1, merge_with_ttl_timeout = 86400;

@@ -7,7 +7,7 @@ CREATE TABLE IF NOT EXISTS `flyball`.`verdicts_store_local` ON CLUSTER `prod` (
     `by` String CODEC(ZSTD(1)),
     `why` String CODEC(ZSTD(1))
 )
-ENGINE = ReplicatedReplacingMergeTree(generation)('/clickhouse/tables/{uuid}/{shard}', '{replica}')
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', generation)
 ORDER BY (tenant, finding_id);
 CREATE TABLE IF NOT EXISTS `flyball`.`verdicts_store` ON CLUSTER `prod` AS `flyball`.`verdicts_store_local`
 ENGINE = Distributed('prod', 'flyball', 'verdicts_store_local', sipHash64(finding_id));

@@ -1,0 +1,165 @@
+package learn
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+)
+
+// Slice is a part of the stored runs with all their rows and calls. The history is read slice by slice, so that the
+// memory of a statement does not grow with the history. Tables are ordered by actor and run, so a slice is one range of
+// each part of a table, and each row is read once.
+type Slice struct {
+	from, to uint64 // actor_hash, to excluded
+	// part of parts: a range of run ids, if the actors alone have more than one slice should.
+	part, parts int
+	legacy      bool // tables of schema version 4 are there: the slice is a range of run ids alone
+	calls       uint64
+}
+
+// everything is the only slice of a small history.
+var everything = Slice{to: 1 << 32, parts: 1}
+
+const (
+	callsPerSlice = 3_000_000 // stored calls of a slice of which only runs or counts are read
+	sliceCells    = 4096      // ranges of actor_hash by which slices are planned
+	sliceWidth    = (1 << 32) / sliceCells
+)
+
+// legacyTablesThere selects whether tables of schema version 4 are there. Their rows are ordered by run alone.
+const legacyTablesThere = `SELECT count() FROM system.tables WHERE database = currentDatabase() AND name IN ('runs_store', 'calls_store')`
+
+// cellsOfRuns counts the stored calls of runs by range of actor_hash. Rows of a run that were not merged yet are counted
+// twice, which makes slices smaller.
+const cellsOfRuns = `SELECT intDiv(actor_hash, %d) AS cell, sum(calls) FROM runs_v5 WHERE tenant = {tenant:String} AND
+  last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') GROUP BY cell ORDER BY cell`
+
+// PlanSlices divides the stored runs of a tenant into slices with about the given number of calls since a time.
+func PlanSlices(ctx context.Context, db DB, w Window, calls uint64) ([]Slice, error) {
+	params := []any{clickhouse.Named("tenant", w.Tenant), clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano()))}
+	legacy, err := hasLegacyTables(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	if legacy {
+		var all uint64
+		const allCalls = "SELECT sum(calls) FROM runs WHERE tenant = {tenant:String} AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC')"
+		if err := each(ctx, db, "the sizes of runs", allCalls, params, func(scan func(...any) error) error { return scan(&all) }); err != nil {
+			return nil, err
+		}
+		return splitRuns(Slice{to: 1 << 32, legacy: true, calls: all}, calls), nil
+	}
+	cells := make([]uint64, sliceCells)
+	err = each(ctx, db, "the sizes of runs", fmt.Sprintf(cellsOfRuns, sliceWidth), params, func(scan func(...any) error) error {
+		var cell uint32
+		var n uint64
+		if err := scan(&cell, &n); err != nil {
+			return err
+		}
+		cells[cell] += n
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return mergeCells(cells, calls), nil
+}
+
+// hasLegacyTables reports whether tables of schema version 4 are there.
+func hasLegacyTables(ctx context.Context, db DB) (bool, error) {
+	var n uint64
+	err := each(ctx, db, "the tables", legacyTablesThere, nil, func(scan func(...any) error) error { return scan(&n) })
+	return n > 0, err
+}
+
+// mergeCells makes slices of neighbouring cells with about so many calls. A cell that has more is divided by run ids.
+func mergeCells(cells []uint64, calls uint64) (out []Slice) {
+	next := Slice{}
+	end := func(to int) {
+		if next.to = uint64(to) * sliceWidth; next.to > next.from {
+			out = append(out, splitRuns(next, calls)...)
+		}
+		next = Slice{from: next.to}
+	}
+	for i, n := range cells {
+		if next.calls > 0 && next.calls+n > calls {
+			end(i)
+		}
+		next.calls += n
+	}
+	end(len(cells))
+	return out
+}
+
+// splitRuns divides a slice by run ids into slices with about so many calls.
+func splitRuns(s Slice, calls uint64) (out []Slice) {
+	parts := int(min(s.calls/max(calls, 1)+1, sliceCells))
+	if s.calls <= calls {
+		parts = 1
+	}
+	for part := range parts {
+		one := s
+		one.part, one.parts, one.calls = part, parts, s.calls/uint64(parts)
+		out = append(out, one)
+	}
+	return out
+}
+
+// condition returns the slice as an SQL condition on rows of runs or calls. prefix is that of the columns, such as "c.".
+func (s *Slice) condition(prefix string) string {
+	var all []string
+	if !s.legacy && s.from > 0 {
+		all = append(all, fmt.Sprintf("%sactor_hash >= %d", prefix, s.from))
+	}
+	if !s.legacy && s.to < 1<<32 {
+		all = append(all, fmt.Sprintf("%sactor_hash < %d", prefix, s.to))
+	}
+	if s.part > 0 {
+		all = append(all, fmt.Sprintf("%srun_id >= toUUID('%s')", prefix, s.bound(s.part)))
+	}
+	if s.part < s.parts-1 {
+		all = append(all, fmt.Sprintf("%srun_id < toUUID('%s')", prefix, s.bound(s.part+1)))
+	}
+	if len(all) == 0 {
+		return "true"
+	}
+	return strings.Join(all, " AND ")
+}
+
+// bound returns the run id at which a part begins. Both halves of it are the same, because which half ClickHouse
+// compares first does not matter then.
+func (s *Slice) bound(part int) string {
+	const steps = 1 << 16
+	h := fmt.Sprintf("%04x%012x", part*steps/s.parts, 0)
+	return h[:8] + "-" + h[8:12] + "-" + h[12:] + "-" + h[:4] + "-" + h[4:]
+}
+
+// sameActors reports whether another slice has the same actors.
+func (s *Slice) sameActors(o *Slice) bool {
+	return s.from == o.from && s.to == o.to && s.legacy == o.legacy
+}
+
+// runs returns a subquery for the runs of the slice.
+func (s *Slice) runs() string {
+	return "(SELECT * FROM runs WHERE tenant = {tenant:String} AND " + s.condition("") + ")"
+}
+
+// each runs a statement and calls row for each of its rows; what names the rows in errors.
+func each(ctx context.Context, db DB, what, sql string, params []any, row func(scan func(...any) error) error) error {
+	rows, err := db.Query(ctx, sql, params...)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", what, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows.Scan); err != nil {
+			return fmt.Errorf("read %s: %w", what, err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read %s: %w", what, err)
+	}
+	return nil
+}

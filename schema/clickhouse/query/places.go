@@ -1,0 +1,197 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// The rows of calls and runs lie by day and by the hash of the run's actor. Conditions on these two decide what a question
+// reads; the other conditions of a question decide what it answers. Rows of tables of schema version 4 have no hash, or no
+// posting names it: they have the hash 0, which every condition includes.
+
+// actorsPosted is the condition for rows of the actors that made calls with a value of a field in a window. column is
+// actor_hash of calls, or posted_actor of run_states; param is the parameter with the value; the window's bounds are the
+// parameters that where.between names.
+func actorsPosted(column, kind, param string, win Window) string {
+	return column + " IN (SELECT toUInt32(0) UNION ALL " + postingsOf(kind, param, win) + ")"
+}
+
+// postingsOf selects the actors that made calls with a value of a field in a window.
+func postingsOf(kind, param string, win Window) string {
+	sql := fmt.Sprintf("SELECT actor_hash FROM postings WHERE kind = '%s' AND value = {%s:String}", kind, param)
+	if !win.Since.IsZero() {
+		sql += " AND day >= toDate(fromUnixTimestamp64Nano({since:Int64}, 'UTC'))"
+	}
+	if !win.Until.IsZero() {
+		sql += " AND day <= toDate(fromUnixTimestamp64Nano({until:Int64}, 'UTC'))"
+	}
+	return sql
+}
+
+// runRef is where the rows of a run are.
+type runRef struct {
+	tenant string
+	actor  uint32 // hash; 0: not known
+	id     string
+	at     time.Time // start of its last call, as far as the selection looked
+}
+
+// runSet is the places of some runs, as rows and as the statement that selected them: its columns are tenant, actor, run_id
+// and at.
+type runSet struct {
+	refs   []runRef
+	sql    string
+	params []any
+}
+
+// readRunSet executes the statement of a set.
+func readRunSet(ctx context.Context, db DB, what, sql string, params []any) (runSet, error) {
+	s := runSet{sql: sql, params: params}
+	return s, each(ctx, db, what, "SELECT tenant, actor, toString(run_id), at FROM ("+sql+")", params, func(r driver.Rows) error {
+		var v runRef
+		err := r.Scan(&v.tenant, &v.actor, &v.id, &v.at)
+		s.refs = append(s.refs, v)
+		return err
+	})
+}
+
+// in is the condition for runs of the set. A long list is selected again: the engine refuses long statements.
+func (s *runSet) in() (condition string, params []any) {
+	if len(s.refs) > maxListedRuns {
+		return "(tenant, actor_hash, run_id) IN (SELECT tenant, actor, run_id FROM (" + s.sql + "))", s.params
+	}
+	return "(tenant, actor_hash, run_id) IN (" + tuples(s.refs) + ")", nil
+}
+
+// calls is the condition for the calls of runs of the set.
+func (s *runSet) calls() (condition string, params []any) {
+	switch {
+	case len(s.refs) <= maxListedRuns:
+		return callsOf(s.refs), nil
+	case s.known():
+		return "(actor_hash, run_id) IN (SELECT arrayJoin([actor, 0]), run_id FROM (" + s.sql + "))", s.params
+	}
+	return "run_id IN (SELECT run_id FROM (" + s.sql + "))", s.params
+}
+
+// known reports whether the actors of all runs are known.
+func (s *runSet) known() bool {
+	return !slices.ContainsFunc(s.refs, func(r runRef) bool { return r.actor == 0 })
+}
+
+// ids is the condition for rows about runs of the set.
+func (s *runSet) ids() (condition string, params []any) {
+	if len(s.refs) > maxListedRuns {
+		return "run_id IN (SELECT run_id FROM (" + s.sql + "))", s.params
+	}
+	list := make([]string, len(s.refs))
+	for i := range s.refs {
+		list[i] = s.refs[i].id
+	}
+	return "run_id IN (" + uuids(list) + ")", nil
+}
+
+// maxListedRuns is the maximum number of runs that a statement lists: the engine refuses statements above 256 KiB.
+const maxListedRuns = 500
+
+// tuples returns the list of (tenant, actor_hash, run_id) for IN.
+func tuples(refs []runRef) string {
+	var b strings.Builder
+	for i := range refs {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString("(" + quoted(refs[i].tenant) + "," + strconv.FormatUint(uint64(refs[i].actor), 10) + ",'" + refs[i].id + "')")
+	}
+	return b.String()
+}
+
+// callsOf is the condition for the calls of runs.
+func callsOf(refs []runRef) string {
+	var b strings.Builder
+	for i := range refs {
+		if refs[i].actor == 0 {
+			ids := make([]string, len(refs))
+			for k := range refs {
+				ids[k] = refs[k].id
+			}
+			return "run_id IN (" + uuids(ids) + ")"
+		}
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, "(0,'%[2]s'),(%[1]d,'%[2]s')", refs[i].actor, refs[i].id)
+	}
+	return "(actor_hash, run_id) IN (" + b.String() + ")"
+}
+
+// quoted returns an SQL literal of a text.
+func quoted(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(s) + "'"
+}
+
+// refsOf returns where the runs with some ids are, in no order.
+func refsOf(ctx context.Context, db DB, ids []string) (out []runRef, err error) {
+	for chunk := range slices.Chunk(ids, maxListedRuns) {
+		sql := "SELECT DISTINCT tenant, actor_hash, toString(run_id) FROM run_states WHERE run_id IN (" + uuids(chunk) + ")"
+		if err := each(ctx, db, "places of runs", sql, nil, func(r driver.Rows) error {
+			var v runRef
+			err := r.Scan(&v.tenant, &v.actor, &v.id)
+			out = append(out, v)
+			return err
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// ofRun adds the condition for the calls of a run. The names of its parameters are tenant and id.
+func (w *where) ofRun(run *Run) {
+	w.add(callsOfRun(run), named("tenant", run.Tenant), named("id", run.RunID))
+}
+
+// callsOfRun is the condition for the calls of a run, whose tenant and id are the parameters tenant and id.
+func callsOfRun(run *Run) string {
+	condition := "tenant = {tenant:String} AND run_id = {id:UUID}"
+	if run.actorHash != 0 {
+		condition += fmt.Sprintf(" AND actor_hash IN (0, %d)", run.actorHash)
+	}
+	return condition
+}
+
+// newestStored returns the start of the newest stored call; zero: none is stored.
+func newestStored(ctx context.Context, db DB) (at time.Time, err error) {
+	err = each(ctx, db, "the newest call", "SELECT max(last_at) FROM stored_spans WHERE rows > 0", nil, func(r driver.Rows) error {
+		return r.Scan(&at)
+	})
+	if at.Unix() == 0 {
+		at = time.Time{}
+	}
+	return at, err
+}
+
+// steps are how far back questions for the newest of something look, one after the other, until they have enough.
+var steps = []time.Duration{24 * time.Hour, 4 * 24 * time.Hour, 16 * 24 * time.Hour, 64 * 24 * time.Hour}
+
+// backwards calls look with the bounds of the past, the newest first, until it returns true: each time with the earliest
+// time to look at; the last time with since, which may be zero.
+func backwards(newest, since time.Time, look func(from time.Time) (enough bool, err error)) error {
+	for _, s := range steps {
+		from := newest.Add(-s)
+		if newest.IsZero() || !from.After(since) {
+			break
+		}
+		if enough, err := look(from); enough || err != nil {
+			return err
+		}
+	}
+	_, err := look(since)
+	return err
+}

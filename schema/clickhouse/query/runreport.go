@@ -1,0 +1,231 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// RunReport is one run with its calls and linked runs.
+type RunReport struct {
+	Run
+	Identity  map[string]any   `json:"identity"`
+	CallList  []map[string]any `json:"calls"`
+	Scores    []map[string]any `json:"scores"`
+	Findings  []map[string]any `json:"findings"`
+	Decisions []map[string]any `json:"decisions"`
+	// Breakers contains the latest state of the breakers that the run caused, and of those of its
+	// run, agent, credential and principal.
+	Breakers   []RunBreaker `json:"breakers"`
+	LinkedRuns []LinkedRun  `json:"linked_runs"`
+	// Tree is the calls of the run, and those made on its behalf in linked runs, by their
+	// spans. It is set only if some of the spans describe the agent itself. Unplanned has a
+	// sentence for each producer whose calls are below none of these.
+	Tree      []TreeLine `json:"tree,omitempty"`
+	Unplanned []string   `json:"unplanned,omitempty"`
+	// TotalCalls is the number of calls of the run; CallList can be shorter.
+	TotalCalls uint64 `json:"total_calls"`
+	// Caveats are sentences about what the report may not contain. Each begins with its key.
+	Caveats []string `json:"caveats"`
+}
+
+// RunBreaker is the latest state of a breaker that concerns a run.
+type RunBreaker struct {
+	Scope      string `json:"scope"` // kind and value: "run 0f1e…"
+	State      string `json:"state"`
+	Mode       string `json:"mode"`
+	Generation uint64 `json:"generation"`
+	At         Time   `json:"at"`
+	ExpiresAt  Time   `json:"expires_at"` // null: open until it is reset
+	Reason     string `json:"reason"`
+	By         string `json:"by,omitempty"`
+	FindingID  string `json:"finding_id,omitempty"`
+	Caused     bool   `json:"caused"` // this run caused it
+}
+
+// LinkedRun is another run that is related to this one.
+type LinkedRun struct {
+	RunID string `json:"run_id"`
+	How   string `json:"how"` // parent, child, trace, trace_of_another_caller
+}
+
+// Kinds of links by a trace: the calls of the other run were made on this run's behalf,
+// or by a caller with a different identity.
+const (
+	linkedByTrace   = "trace"
+	linkedOfAnother = "trace_of_another_caller"
+)
+
+// callColumns are the columns of a call in a report. mergeObservations removes the column counted.
+const callColumns = "* EXCEPT (denied_by_flyball, actor_hash)"
+
+// rowOfRun is the condition for the row of a run, whose id is the parameter id.
+func rowOfRun(run *Run) string {
+	if run.actorHash == 0 {
+		return "run_id = {id:UUID}"
+	}
+	return fmt.Sprintf("run_id = {id:UUID} AND actor_hash = %d", run.actorHash)
+}
+
+// RunInFull reads a run, its calls in order, and its linked runs.
+func RunInFull(ctx context.Context, db DB, run Run, limit int) (*RunReport, error) {
+	id := []any{named("id", run.RunID)}
+	var own where
+	own.ofRun(&run)
+	rep := &RunReport{Run: run, TotalCalls: run.Calls, Scores: []map[string]any{}, Findings: []map[string]any{},
+		Decisions: []map[string]any{}, Breakers: []RunBreaker{}, LinkedRuns: []LinkedRun{}, Caveats: []string{}}
+	var err error
+	if rep.CallList, err = records(ctx, db, "calls of the run", fmt.Sprintf(
+		"SELECT "+callColumns+" FROM calls "+own.String()+
+			" ORDER BY start_time, source_topic, source_partition, source_offset, item LIMIT %d", limit), own.params); err != nil {
+		return nil, err
+	}
+	if len(rep.CallList) == limit {
+		rep.Caveats = append(rep.Caveats, fmt.Sprintf("calls_limited: only the first %d rows of calls were read (--limit)", limit))
+	}
+	rep.CallList = mergeObservations(rep.CallList)
+	identity, err := records(ctx, db, "identity of the run", `SELECT agent_id, agent_name, agent_version, agent_source, agent_trust,
+agent_asserted,
+credential_id, credential_kind, principal_id, principal_kind, principal_source, principal_trust, caller_kind, task_id, task_trust,
+conversation_id, actor
+FROM runs WHERE `+rowOfRun(&run), id)
+	if err != nil {
+		return nil, err
+	}
+	if len(identity) > 0 {
+		rep.Identity = identity[0]
+	}
+	if err := rep.readJudgement(ctx, db); err != nil {
+		return nil, err
+	}
+	err = each(ctx, db, "linked runs", `SELECT toString(linked), how FROM (
+SELECT parent_run_id AS linked, 'parent' AS how FROM runs WHERE `+rowOfRun(&run)+`
+AND parent_run_id != toUUID('00000000-0000-0000-0000-000000000000')
+UNION ALL SELECT run_id, 'child' FROM runs WHERE parent_run_id = {id:UUID}
+AND (tenant, actor_hash, run_id) IN (SELECT tenant, actor_hash, run_id FROM run_states WHERE parent_run_id = {id:UUID})
+) ORDER BY how, linked LIMIT 1000`, append(id, named("tenant", run.Tenant)), func(r driver.Rows) error {
+		var l LinkedRun
+		err := r.Scan(&l.RunID, &l.How)
+		rep.LinkedRuns = append(rep.LinkedRuns, l)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	linked, err := sharingTraces(ctx, db, &run)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range linked.behalf {
+		rep.LinkedRuns = append(rep.LinkedRuns, LinkedRun{id, linkedByTrace})
+	}
+	for _, o := range linked.others {
+		if l := (LinkedRun{o.RunID, linkedOfAnother}); !slices.Contains(rep.LinkedRuns, l) {
+			rep.LinkedRuns = append(rep.LinkedRuns, l)
+		}
+	}
+	return rep, rep.draw(ctx, db, limit)
+}
+
+// readJudgement reads the run's scores, findings, decisions and breakers, each in the order of time.
+func (rep *RunReport) readJudgement(ctx context.Context, db DB) error {
+	id := []any{named("id", rep.RunID)}
+	for _, v := range []struct {
+		into         *[]map[string]any
+		table, order string
+	}{{&rep.Scores, "scores", "at, value"}, {&rep.Findings, "findings", "opened_at, finding_id"},
+		{&rep.Decisions, "decisions", "at, decision_id"}} {
+		rows, err := records(ctx, db, v.table, "SELECT * FROM "+v.table+" WHERE run_id = {id:UUID} ORDER BY "+v.order, id)
+		if err != nil {
+			return err
+		}
+		if rows != nil {
+			*v.into = rows
+		}
+	}
+	for _, s := range rep.Scores {
+		s["call"] = fmt.Sprintf("%v/%v/%v", s["calls_partition"], s["calls_offset"], s["item"])
+		s["top"] = contributions(s)
+	}
+	return each(ctx, db, "breakers of the run", `SELECT concat(toString(scope_kind), ' ', scope_value) AS scope, toString(state), mode, generation, at,
+expires_at, reason, by, finding_id, run_id = {id:UUID} FROM breakers
+WHERE tenant = {tenant:String} AND (run_id = {id:UUID} OR scope_kind = 'run' AND scope_value = {run:String}
+ OR scope_kind = 'agent' AND scope_value = {agent:String} OR scope_kind = 'credential' AND scope_value = {credential:String}
+ OR scope_kind = 'principal' AND scope_value = {principal:String})
+ORDER BY generation DESC LIMIT 1 BY scope LIMIT 50`, append(id, named("tenant", rep.Tenant), named("run", rep.RunID), named("agent", rep.AgentID),
+		named("credential", rep.CredentialID), named("principal", rep.PrincipalID)), func(r driver.Rows) error {
+		var b RunBreaker
+		var caused uint8
+		err := r.Scan(&b.Scope, &b.State, &b.Mode, &b.Generation, &b.At.Time, &b.ExpiresAt.Time, &b.Reason, &b.By, &b.FindingID, &caused)
+		if b.Caused = caused > 0; b.ExpiresAt.Unix() == 0 {
+			b.ExpiresAt = Time{}
+		}
+		rep.Breakers = append(rep.Breakers, b)
+		return err
+	})
+}
+
+// contributions returns the features of a score with their values, the largest first. A value
+// that is not known is NaN.
+func contributions(score map[string]any) []map[string]any {
+	out := []map[string]any{}
+	features, _ := score["features"].([]string)
+	for i, f := range features {
+		c := map[string]any{"feature": f}
+		for _, name := range []string{"observed", "usual", "peers", "humans"} {
+			if values, ok := score[name].([]float64); ok && i < len(values) {
+				c[name] = values[i]
+			}
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// maxDrawnRuns is the maximum number of linked runs in the tree of a run.
+const maxDrawnRuns = 50
+
+// draw builds the tree of calls, if some of them are spans of the agent itself.
+func (rep *RunReport) draw(ctx context.Context, db DB, limit int) error {
+	calls := rep.CallList
+	var ids []string
+	for _, l := range rep.LinkedRuns {
+		if l.How != linkedOfAnother && len(ids) < maxDrawnRuns {
+			ids = append(ids, l.RunID)
+		}
+	}
+	if len(ids) > 0 {
+		refs, err := refsOf(ctx, db, ids)
+		if err != nil {
+			return err
+		}
+		var linked []map[string]any
+		if len(refs) > 0 {
+			linked, err = records(ctx, db, "calls of linked runs", fmt.Sprintf(
+				"SELECT "+callColumns+" FROM calls WHERE tenant = {tenant:String} AND %s ORDER BY start_time LIMIT %d",
+				callsOf(refs), limit), []any{named("tenant", rep.Tenant)})
+		}
+		if err != nil {
+			return err
+		}
+		calls = append(calls[:len(calls):len(calls)], linked...)
+		slices.SortStableFunc(calls, func(a, b map[string]any) int {
+			x, _ := a["start_time"].(Time)
+			y, _ := b["start_time"].(Time)
+			return x.Compare(y.Time)
+		})
+	}
+	if slices.ContainsFunc(calls, func(c map[string]any) bool { return kindOf(c) != "call" && text(c, "span_id") != "" }) {
+		rep.Tree = buildTree(calls)
+		rep.Unplanned = unplannedProducers(rep.Tree)
+		return nil
+	}
+	var flat []TreeLine
+	for _, c := range calls {
+		flat = append(flat, line(c, 0))
+	}
+	rep.Unplanned = unplannedProducers(flat)
+	return nil
+}
