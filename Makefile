@@ -19,8 +19,9 @@ build:
 PGO_RECORDS ?= 600000
 pgo:
 	go build -pgo=off -o bin/flyball-without-profile ./cmd/flyball
+	rm -rf bin/pgo
 	go run ./cmd/internal/tools/bench -flyball bin/flyball-without-profile -n $(PGO_RECORDS) -runs 1 -peer=false -profiles bin/pgo
-	cp bin/pgo/profile.pb.gz cmd/flyball/default.pgo
+	go tool pprof -proto -output cmd/flyball/default.pgo bin/pgo/cpu-*.pb.gz
 
 engine: build
 	bin/flyball engine fetch
