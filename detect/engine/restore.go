@@ -49,7 +49,8 @@ type storedRecord struct {
 }
 
 func newRestored(limits stitch.Limits, state *stitch.Partition) *restored {
-	return &restored{limits: limits, state: state, actors: map[string][]*storedActor{}, records: map[uint64]storedRecord{}, notes: map[string]bool{},
+	return &restored{limits: limits, state: state, actors: map[string][]*storedActor{},
+		records: map[uint64]storedRecord{}, notes: map[string]bool{},
 		base: newProgress(limits)}
 }
 
