@@ -106,7 +106,7 @@ func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*To
 	if s.Kind == "run" {
 		err = t.loadDownstream(ctx, db, run, win)
 	} else {
-		err = t.checkDownstream(ctx, db, own)
+		err = t.unlessExceeded("whether other runs share traces with these calls", t.checkDownstream(ctx, db, own))
 	}
 	if err != nil {
 		return nil, err
@@ -115,7 +115,7 @@ func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*To
 		return nil, err
 	}
 	t.sortByDanger()
-	if err := t.describeRuns(ctx, db); err != nil {
+	if err := t.unlessExceeded("what the runs are", t.describeRuns(ctx, db)); err != nil {
 		return nil, err
 	}
 	if t.Calls == 0 {

@@ -31,7 +31,8 @@ func runOf(n int, agent, version string, at time.Time, calls int) agentRun {
 	for i := range calls {
 		r.calls = append(r.calls, schema.Call{Source: schema.Source{Topic: "gw", TopicID: schema.TopicID{1}},
 			Pos: schema.Position{Offset: int64(1000*n + i)}, Tenant: "default", RunID: id,
-			ActorHash: schema.HashActor(r.Actor), CallsPart: int32(n % 2), CallsOffset: int64(n), Start: at.Add(time.Duration(i) * time.Second).UnixNano(), Method: "GET",
+			ActorHash: schema.HashActor(r.Actor), CallsPart: int32(n % 2), CallsOffset: int64(n),
+			Start: at.Add(time.Duration(i) * time.Second).UnixNano(), Method: "GET",
 			Path: fmt.Sprint("/orders/", i), Route: "/orders/{id}",
 			AgentID: agent, ArgsDigest: uint64(i), Outcome: schema.OutcomeOK, ResultDigestBasis: schema.DigestOutcome})
 	}
