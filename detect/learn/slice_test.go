@@ -77,7 +77,8 @@ func TestBoundsOfPartsAreNotAscending(t *testing.T) {
 
 // The sample that is read for a number of runs must be enough to select the same runs as from all samples.
 func TestSampleThatIsReadMissesASelectedRun(t *testing.T) {
-	for _, perDay := range [][]int{month(3, 10_000), month(20, 10_000), month(1000, 1000), month(1, 7), {300}, {1, 1, 80, 1}, {4, 0, 0, 500}, {5}} {
+	for _, perDay := range [][]int{month(3, 10_000), month(20, 10_000), month(1000, 1000), month(1, 7), {300}, {1, 1, 80, 1}, {4, 0, 0, 500},
+		{5}} {
 		for _, most := range []int{1, 7, 60, 200} {
 			whole, some := sent(perDay...), sent(perDay...)
 			want, dayFull, enough := sampleDays(whole, most)
@@ -121,7 +122,8 @@ func TestAllAgentsTogetherExceedTheLimit(t *testing.T) {
 		}
 		return runs
 	}
-	for _, l := range []sampleLimits{{200, 1 << 40, 1 << 40}, {200, 20_000, 1 << 40}, {200, 1 << 40, 40_000}, {200, 100, 1 << 40}, {perAgent: 200}} {
+	for _, l := range []sampleLimits{{200, 1 << 40, 1 << 40}, {200, 20_000, 1 << 40}, {200, 1 << 40, 40_000}, {200, 100, 1 << 40},
+		{perAgent: 200}} {
 		share := l.ofAgent(agents)
 		switch runs := taught(share); {
 		case l.runs == 0 || l.runs == 1<<40 && l.calls == 1<<40:
