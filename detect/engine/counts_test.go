@@ -85,7 +85,7 @@ func TestKilledWithinACheckpointCountsOtherCalls(t *testing.T) {
 			continue
 		}
 		killed++
-		r := newRestored(f.cfg.Limits)
+		r := newRestored(f.cfg.Limits, f.partition())
 		for _, rec := range f.tape.records[:n+1] {
 			if rec.Topic == wire.StateTopic {
 				if err := r.add(rec.Key, rec.Value); err != nil {
