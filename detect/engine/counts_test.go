@@ -85,7 +85,8 @@ func TestKilledWithinACheckpointCountsOtherCalls(t *testing.T) {
 			continue
 		}
 		killed++
-		r := newRestored(f.cfg.Limits, f.partition())
+		g := newFloor(t)
+		r := newRestored(f.cfg.Limits, g.state)
 		for _, rec := range f.tape.records[:n+1] {
 			if rec.Topic == wire.StateTopic {
 				if err := r.add(rec.Key, rec.Value); err != nil {
@@ -93,7 +94,6 @@ func TestKilledWithinACheckpointCountsOtherCalls(t *testing.T) {
 				}
 			}
 		}
-		g := newFloor(t)
 		if err := g.takeOver(r, uint64(n)); err != nil {
 			t.Fatal(err)
 		}

@@ -64,18 +64,42 @@ func Findings(ctx context.Context, db DB, limit int) ([]Finding, error) {
 
 // FindingsMatching returns the latest findings that a filter selects, the last changed first.
 func FindingsMatching(ctx context.Context, db DB, f FindingFilter) ([]Finding, error) {
-	page, err := FindingsPage(ctx, db, f)
-	return page.Rows, err
+	w, err := f.where()
+	if err != nil {
+		return nil, err
+	}
+	return findings(ctx, db, w.String(), f.limit(), w.params...)
+}
+
+func (f *FindingFilter) limit() int {
+	if f.Limit <= 0 {
+		return 100
+	}
+	return f.Limit
 }
 
 // FindingsPage returns a page of the findings that a filter selects, the last changed first: those after the cursor of the page
 // before.
 func FindingsPage(ctx context.Context, db DB, f FindingFilter) (Page[Finding], error) {
-	none := Page[Finding]{}
+	w, err := f.where()
+	if err != nil {
+		return Page[Finding]{}, err
+	}
+	rows, err := findings(ctx, db, w.String(), f.limit()+1, w.params...)
+	if err != nil || len(rows) <= f.limit() {
+		return Page[Finding]{Rows: rows}, err
+	}
+	rows = rows[:f.limit()]
+	last := &rows[len(rows)-1]
+	return Page[Finding]{rows, (&place{last.UpdatedAt, last.ID}).cursor("findings")}, nil
+}
+
+// where returns the conditions of the filter.
+func (f *FindingFilter) where() (*where, error) {
 	var w where
 	after, err := parseCursor("findings", f.After)
 	if err != nil {
-		return none, err
+		return nil, err
 	}
 	if after != nil {
 		w.add("(updated_at < fromUnixTimestamp64Nano({after:Int64}, 'UTC') OR updated_at = fromUnixTimestamp64Nano({after:Int64}, 'UTC') "+
@@ -96,23 +120,11 @@ func FindingsPage(ctx context.Context, db DB, f FindingFilter) (Page[Finding], e
 		}
 		text, err := json.Marshal(list)
 		if err != nil {
-			return none, err
+			return nil, err
 		}
 		w.add("has(JSONExtract({"+column+"_list:String}, 'Array(String)'), "+column+")", named(column+"_list", string(text)))
 	}
-	if f.Limit <= 0 {
-		f.Limit = 100
-	}
-	rows, err := findings(ctx, db, w.String(), f.Limit+1, w.params...)
-	if err != nil {
-		return none, err
-	}
-	if len(rows) <= f.Limit {
-		return Page[Finding]{Rows: rows}, nil
-	}
-	rows = rows[:f.Limit]
-	last := place{rows[f.Limit-1].UpdatedAt, rows[f.Limit-1].ID}
-	return Page[Finding]{rows, last.cursor("findings")}, nil
+	return &w, nil
 }
 
 // FindingsOfTenants returns the latest findings of the given tenants, the last changed

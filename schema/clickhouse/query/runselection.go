@@ -23,6 +23,7 @@ type selection struct {
 	// found is set if the conditions find their rows by an index, whatever the time.
 	found bool
 	limit int
+	page  bool   // also look whether there are more
 	after *place // the runs after this one
 	order string // ORDER BY of the states in place of the last call; the selection then does not page
 }
@@ -83,7 +84,11 @@ func (s *selection) statement(n int, after *place, from time.Time) (sql string, 
 func (s *selection) read(ctx context.Context, db DB) (out []Run, more *place, err error) {
 	out = []Run{}
 	after := s.after
-	for n := s.limit + 1; ; n *= 2 { // one more, to know whether there are more
+	n := s.limit
+	if s.page {
+		n++ // to know whether there are more
+	}
+	for ; ; n *= 2 {
 		set, err := s.refs(ctx, db, n, after)
 		if err != nil {
 			return nil, nil, err
@@ -108,7 +113,7 @@ func (s *selection) read(ctx context.Context, db DB) (out []Run, more *place, er
 			}
 			out = append(out, *v)
 		}
-		if len(refs) < n || s.order != "" {
+		if len(refs) < n || s.order != "" || !s.page && len(out) == s.limit {
 			return out, nil, nil
 		}
 		last := &refs[len(refs)-1]

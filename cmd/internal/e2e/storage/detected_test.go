@@ -93,9 +93,9 @@ func (d *detected) call(part int32) (rows []*schema.Call) {
 	c := schema.Call{Source: schema.Source{Topic: "gateway-logs", TopicID: schema.TopicID{7}, Partition: part}, Format: "json",
 		ObserverKind: schema.ObserverGateway, Observer: fmt.Sprint("edge-", r.IntN(2)), Tenant: fmt.Sprint("tenant-", r.IntN(2)),
 		RoutingKey: "g:" + agent, AgentID: agent, AgentTrust: schema.TrustVerified, RunKey: fmt.Sprint("run-", d.at.Unix()/900, "-", r.IntN(3)),
-		Start: d.at.Add(-time.Duration(r.IntN(90)) * time.Second).UnixNano(), DurationNs: 1e6, Method: "GET", Path: fmt.Sprint("/orders/", d.sent),
-		RouteKey: "/orders/{}", Status: 200, Outcome: schema.Outcome(r.IntN(9)), Reversibility: schema.Reversibility(r.IntN(3)),
-		BytesOut: r.Uint64N(1000), RequestID: fmt.Sprintf("q-%d-%d", part, d.next[part])}
+		Start: d.at.Add(-time.Duration(r.IntN(90)) * time.Second).UnixNano(), DurationNs: 1e6, Method: "GET",
+		Path: fmt.Sprint("/orders/", d.sent), RouteKey: "/orders/{}", Status: 200, Outcome: schema.Outcome(r.IntN(9)),
+		Reversibility: schema.Reversibility(r.IntN(3)), BytesOut: r.Uint64N(1000), RequestID: fmt.Sprintf("q-%d-%d", part, d.next[part])}
 	if r.IntN(4) == 0 {
 		c.RunKey, c.TraceID = "", [16]byte{1, byte(r.IntN(5)), byte(d.at.Minute())}
 	}
@@ -281,7 +281,8 @@ func TestCountsDifferFromTheirCalls(t *testing.T) {
 	if want := sql(t, c, `SELECT calls_partition, uniqExactIf((run_id, segment), counted) FROM {db}.calls GROUP BY ALL ORDER BY ALL`); got != want {
 		t.Errorf("runs by hour: %s", different(got, want))
 	}
-	if n := sql(t, c, "SELECT count() > 5, countIf(NOT counted) > 20 FROM {db}.calls WHERE observer_kind = 'gate' OR NOT counted"); n != "1\t1" {
+	if n := sql(t, c, "SELECT count() > 5, countIf(NOT counted) > 20 FROM {db}.calls WHERE observer_kind = 'gate' OR NOT counted"); n !=
+		"1\t1" {
 		t.Errorf("too few rows of the check and further observations: the test shows nothing")
 	}
 }

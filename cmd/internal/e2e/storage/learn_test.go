@@ -31,7 +31,8 @@ func runOf(n int, agent, version string, at time.Time, calls int) agentRun {
 	for i := range calls {
 		r.calls = append(r.calls, schema.Call{Source: schema.Source{Topic: "gw", TopicID: schema.TopicID{1}},
 			Pos: schema.Position{Offset: int64(1000*n + i)}, Tenant: "default", RunID: id,
-			ActorHash: schema.HashActor(r.Actor), CallsPart: int32(n % 2), CallsOffset: int64(n), Start: at.Add(time.Duration(i) * time.Second).UnixNano(), Method: "GET",
+			ActorHash: schema.HashActor(r.Actor), CallsPart: int32(n % 2), CallsOffset: int64(n),
+			Start: at.Add(time.Duration(i) * time.Second).UnixNano(), Method: "GET",
 			Path: fmt.Sprint("/orders/", i), Route: "/orders/{id}",
 			AgentID: agent, ArgsDigest: uint64(i), Outcome: schema.OutcomeOK, ResultDigestBasis: schema.DigestOutcome})
 	}
@@ -132,7 +133,7 @@ func TestRowsThatArriveWhileLearningChangeTheVersion(t *testing.T) {
 		insertRuns(t, c, more...)
 	}
 	// After the query for the runs, no further run and no further call is learned.
-	if got := version(&between{Conn: c, after: 5, do: late}); !reflect.DeepEqual(got, want) {
+	if got := version(&between{Conn: c, after: 6, do: late}); !reflect.DeepEqual(got, want) {
 		t.Error("what was stored between two statements is in the version")
 	}
 	if again := version(c); reflect.DeepEqual(again, want) {

@@ -31,7 +31,8 @@ func TestPeopleAreLearnedFromTheirOwnSessions(t *testing.T) {
 		for i := range calling {
 			calls = append(calls, schema.Call{Source: schema.Source{Topic: "gw", TopicID: schema.TopicID{1}},
 				Pos: schema.Position{Offset: int64(n), Item: uint32(i)}, Tenant: "default", RunID: run.RunID, Segment: 1, CallsOffset: int64(n),
-				ActorHash: schema.HashActor(run.Actor), Start: start + int64(i)*3e9, Method: "GET", Path: fmt.Sprintf("/static/%d.png", i), Route: "/static/{id}", RouteKey: "/static/{}",
+				ActorHash: schema.HashActor(run.Actor), Start: start + int64(i)*3e9,
+				Method: "GET", Path: fmt.Sprintf("/static/%d.png", i), Route: "/static/{id}", RouteKey: "/static/{}",
 				ArgsDigest: uint64(i), BytesOut: uint64(200 + i), Outcome: schema.OutcomeOK})
 		}
 	}
