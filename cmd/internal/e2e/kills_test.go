@@ -131,8 +131,9 @@ func (f *flyball) settled(t *killTraffic) {
 		return "ok", nil
 	})
 	f.until("the curves count every call", time.Minute, "1 1 1", func() (string, error) {
-		got, err := f.sql("WITH (SELECT countIf(counted) FROM flyball.calls) AS n SELECT toUInt8((SELECT sum(calls) FROM flyball.minute_counts) = n), " +
-			"toUInt8((SELECT sum(calls) FROM flyball.hour_counts) = n), toUInt8((SELECT sum(calls) FROM flyball.stitching) = n)")
+		sum := func(view string) string { return "toUInt8((SELECT sum(calls) FROM flyball." + view + ") = n)" }
+		got, err := f.sql("WITH (SELECT countIf(counted) FROM flyball.calls) AS n SELECT " + sum("minute_counts") + ", " + sum("hour_counts") +
+			", " + sum("stitching"))
 		return strings.ReplaceAll(got, "\t", " "), err
 	})
 	f.until("nothing waits for the store", time.Minute, "0", func() (string, error) {
