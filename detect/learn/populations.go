@@ -57,7 +57,8 @@ func fitPopulations(tenant string, runs []*baseline.TrainingRun, teaches func(*b
 			continue
 		}
 		model := score.NewModel(learnBaseline(tenant, teach))
-		for _, r := range tested {
+		for k, r := range tested {
+			giveWay(k)
 			finals = append(finals, heldOutRun{run: r, score: score.FinalScore(model, r), class: schema.NewPopulation})
 		}
 	}

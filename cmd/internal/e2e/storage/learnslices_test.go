@@ -149,3 +149,42 @@ func TestBaselineDependsOnTheSlices(t *testing.T) {
 		}
 	}
 }
+
+// A backtest must read each run of its window once, with its calls in the order of the log.
+func TestBacktestReadsARunTwiceOrNotAtAll(t *testing.T) {
+	c := migrated(t)
+	now := mixedHistory(t, c)
+	w := learn.Window{Tenant: "default", Since: now.Add(-10 * 24 * time.Hour), Until: now.Add(-24 * time.Hour), CallsPerRun: 1 << 20,
+		CallsPerSlice: 1500}
+	read, calls, last, offset := map[string]bool{}, 0, "", int64(0)
+	judged, asked := 0, 0
+	err := learn.ReadAll(t.Context(), c, w, func(s *learn.StoredCall) {
+		if s.First {
+			if read[s.Run] {
+				t.Fatalf("run %s is read twice", s.Run)
+			}
+			read[s.Run], last, offset = true, s.Run, -1
+			if s.Verdict != schema.VerdictUnknown {
+				judged++
+			}
+			if s.TaskType != "" {
+				asked++
+			}
+		}
+		if s.Run != last || s.Stored.CallsOffset <= offset || s.Of.Actor == "" || s.Stored.ObserverKind == schema.ObserverGate {
+			t.Fatalf("run %s: %+v after offset %d of run %s", s.Run, s.Stored, offset, last)
+		}
+		offset = s.Stored.CallsOffset
+		calls++
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const inWindow = ` FROM {db}.runs WHERE sampled_calls = 0 AND last_at > toDateTime64('2026-05-20 10:00:00', 9, 'UTC')
+  AND last_at <= toDateTime64('2026-05-29 10:00:00', 9, 'UTC')`
+	runs := sql(t, c, "SELECT count()"+inWindow)
+	stored := sql(t, c, "SELECT count() FROM {db}.calls WHERE observer_kind != 'gate' AND run_id IN (SELECT run_id"+inWindow+")")
+	if got := fmt.Sprint(len(read)); got != runs || fmt.Sprint(calls) != stored || judged == 0 || asked == 0 {
+		t.Errorf("%d runs with %d calls, %d judged and %d with a task type; stored: %s with %s", len(read), calls, judged, asked, runs, stored)
+	}
+}
