@@ -45,7 +45,12 @@ func makeReleased(t testing.TB, c *clickhouse.Conn, dir string) {
 			}
 		}
 	}
-	for _, st := range append(tables, views...) {
+	for _, st := range tables {
+		for _, st := range inForm(st) {
+			sql(t, c, st)
+		}
+	}
+	for _, st := range views {
 		sql(t, c, st)
 	}
 	// Each object is recorded in the form of the release.

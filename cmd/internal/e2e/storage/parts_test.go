@@ -38,6 +38,7 @@ func backfill(days, records, rows int) (out []*kgo.Record, calls int) {
 // Calls of 30 days in random order make a part of each day and table with every insert. ClickHouse rejects inserts when it has too
 // many parts, until it has merged them: the store waits, makes fewer and larger inserts, and stores everything once.
 func TestBackfillOfManyDaysMakesTooManyPartsForEver(t *testing.T) {
+	onOneServer(t)
 	c := migrated(t)
 	sql(t, c, "ALTER TABLE {db}.calls_v5 MODIFY SETTING parts_to_delay_insert = 4, parts_to_throw_insert = 4")
 	_, kafka := broker(t)

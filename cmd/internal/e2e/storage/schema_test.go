@@ -11,12 +11,13 @@ import (
 
 func migrate(t testing.TB, c *clickhouse.Conn, plan bool) []string {
 	t.Helper()
-	return migrateTo(t, c, clickhouse.MigrateOptions{Target: target(c), Plan: plan})
+	return migrateTo(t, c, clickhouse.MigrateOptions{Plan: plan})
 }
 
 // migrateTo migrates and returns the steps that were executed.
 func migrateTo(t testing.TB, c *clickhouse.Conn, o clickhouse.MigrateOptions) []string {
 	t.Helper()
+	o.Target = target(c)
 	steps, err := clickhouse.Migrate(t.Context(), c, o)
 	if err != nil {
 		t.Fatal(err)

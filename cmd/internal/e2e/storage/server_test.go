@@ -1,7 +1,10 @@
 package storage
 
 import (
+	"fmt"
 	"os"
+	"regexp"
+	"strings"
 	"testing"
 
 	"flyball/cmd/internal/embedded/clickhouse/enginetest"
@@ -18,6 +21,27 @@ func server(t testing.TB) string {
 
 // cluster is the name of the cluster in whose form the tables are made; empty: the form of one server. All tests hold for both.
 var cluster = os.Getenv("FLYBALL_TEST_CLUSTER")
+
+var tableMade = regexp.MustCompile("^CREATE TABLE IF NOT EXISTS \\{db\\}\\.`(\\w+)`")
+
+// inForm returns the statements that make a table of one server in the form that is tested.
+func inForm(create string) []string {
+	m := tableMade.FindStringSubmatch(create)
+	if cluster == "" || m == nil {
+		return []string{create}
+	}
+	return []string{strings.Replace(create, "`"+m[1]+"`", "`"+m[1]+"_local`", 1),
+		fmt.Sprintf("CREATE TABLE IF NOT EXISTS {db}.`%s` AS {db}.`%[1]s_local` ENGINE = Distributed('%s', '{db}', '%[1]s_local', rand())",
+			m[1], cluster)}
+}
+
+// onOneServer skips a test of what a Distributed table does not have.
+func onOneServer(t *testing.T) {
+	t.Helper()
+	if cluster != "" {
+		t.Skip("only on one server")
+	}
+}
 
 // target returns the database of a connection, in the form that is tested.
 func target(c *clickhouse.Conn) clickhouse.Target {
