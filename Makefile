@@ -7,12 +7,21 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 UNIT = $(shell go list ./... | grep -v /cmd/internal/e2e)
 FUZZ_TIME ?= 20s
 
-.PHONY: plugin front grafana-shots all build engine demo demos test unit race e2e redteam redteam-table redteam-many kafka kills fuzz bench soak lint vuln fmt clean
+.PHONY: pgo kills-many outage plugin front grafana-shots all build engine demo demos test unit race e2e redteam redteam-table redteam-many kafka kills fuzz bench soak lint vuln fmt clean
 
 all: build
 
 build:
 	go build -ldflags "-X main.version=$(VERSION)" -o bin/flyball ./cmd/flyball
+
+# The profile that the compiler uses for cmd/flyball (default.pgo): of the whole path, in a binary that was built without one. To be made
+# again after large changes of the code that handles calls; 6 % of a call's CPU.
+PGO_RECORDS ?= 600000
+pgo:
+	go build -pgo=off -o bin/flyball-without-profile ./cmd/flyball
+	rm -rf bin/pgo
+	go run ./cmd/internal/tools/bench -flyball bin/flyball-without-profile -n $(PGO_RECORDS) -runs 1 -peer=false -profiles bin/pgo
+	go tool pprof -proto -output cmd/flyball/default.pgo bin/pgo/cpu-*.pb.gz
 
 engine: build
 	bin/flyball engine fetch
@@ -60,6 +69,17 @@ kafka:
 
 kills:
 	go test -timeout 6m -count=1 ./cmd/internal/e2e -run 'TestKilled|TestEngineKilled' -v
+
+# Fifty kills, of the process with its broker, of the engine, and of processes with single roles beside it: by hand.
+KILLS ?= 50
+kills-many:
+	FLYBALL_TEST_KILLS=$(KILLS) FLYBALL_TEST_KILL_ROLES=1 go test -timeout 60m -count=1 ./cmd/internal/e2e -run 'TestKilledUnderLoad' -v
+
+# ClickHouse away, and then slow, for OUTAGE each under RATE calls a second: by hand. Figures: cmd/internal/tools/bench/outage.txt.
+OUTAGE ?= 5m
+RATE ?= 10000
+outage:
+	FLYBALL_TEST_OUTAGE=$(OUTAGE) FLYBALL_TEST_RATE=$(RATE) go test -timeout 60m -count=1 ./cmd/internal/e2e -run 'TestClickHouseAwayAndSlow' -v
 
 # Every fuzz target of every package, FUZZ_TIME each.
 fuzz:

@@ -42,7 +42,30 @@ func storedRun(id, key, agent string) []any {
 		nil,
 		"alert",
 		"",
+		uint32(7),
 	}
+}
+
+// withBreaker sets the state of the breaker that a stored run caused.
+func withBreaker(run []any, state string) []any {
+	run[23] = state
+	return run
+}
+
+// foundRun is runA with one time for its start and its last call.
+func foundRun(at time.Time) []any {
+	run := storedRun(runA, "nightly", "billing/bot")
+	run[12], run[13] = at, at
+	return run
+}
+
+// placed returns the answer to the selection of the places of runs.
+func placed(in string, ids ...string) fakeAnswer {
+	a := fakeAnswer{in: in}
+	for _, id := range ids {
+		a.rows = append(a.rows, []any{"default", uint32(7), id, at("2026-11-20 10:05:00")})
+	}
+	return a
 }
 
 // listings returns the commands that list something, with the answers of the database and the
@@ -149,11 +172,13 @@ func listings() map[string]struct {
 		"GET /v1/manifests":      `[` + manifestLine + `]`,
 	}
 	return map[string]listing{
-		"runs": {args: []string{"runs"}, db: fakeDB{{in: "FROM runs ", rows: [][]any{
-			append(storedRun(runA, "nightly", "billing/bot")[:23], "open"), storedRun(runB, "", "")}}}},
+		"runs": {args: []string{"runs"}, db: fakeDB{placed("FROM run_states", runA, runB), {in: "FROM runs ", rows: [][]any{
+			withBreaker(storedRun(runA, "nightly", "billing/bot"), "open"), storedRun(runB, "", "")}}}},
 		"find": {args: []string{"find", "nightly"}, db: fakeDB{
-			{in: "WHERE run_key =", rows: [][]any{{runA, "nightly", "billing/bot", uint64(42), last, last}}},
-			{in: "FROM calls_store WHERE host =", rows: [][]any{{runB}}},
+			{in: "FROM call_ids", rows: [][]any{{"host", last}}},
+			placed("FROM run_states WHERE run_key =", runA),
+			{in: "AND run_key =", rows: [][]any{foundRun(last)}},
+			placed("FROM calls WHERE host =", runB),
 			{in: "AND host =", rows: [][]any{{runB, "", "", uint64(1), last, last}}}}},
 		"find-nothing": {
 			args: []string{"find", "nigtly"},

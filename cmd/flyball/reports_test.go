@@ -14,7 +14,8 @@ import (
 func touchedDB(resource string) fakeDB {
 	first, last := at("2026-11-20 10:00:00"), at("2026-11-20 10:05:00")
 	return fakeDB{
-		{in: "FROM runs WHERE (run_key", rows: [][]any{storedRun(runA, "nightly", "billing/bot")}},
+		placed("FROM run_states WHERE run_key =", runA),
+		{in: "AND run_key =", rows: [][]any{storedRun(runA, "nightly", "billing/bot")}},
 		{in: "countIf(late)", rows: [][]any{{uint64(1), uint64(0), uint64(0), uint64(0), uint64(0), uint64(0)}}},
 		{in: "AS refused", rows: [][]any{
 			{
@@ -54,11 +55,13 @@ func touchedDB(resource string) fakeDB {
 			rows: [][]any{{"delete", "irreversible", uint64(2), first, first}, {"read", "read_only", uint64(40), first, last}},
 		},
 		{in: "countIf(NOT counted)", rows: [][]any{{uint64(0), uint64(0)}}},
-		{in: "count() > 0 FROM calls_store", rows: [][]any{{first, uint8(1)}}},
+		{in: "count() > 0 FROM stored_spans", rows: [][]any{{first, uint8(1)}}},
 		{in: "AS gateway, count() AS n", rows: [][]any{{"edge", uint64(40), uint64(30)}, {"mesh", uint64(2), uint64(2)}}},
-		{in: "FROM runs WHERE run_id IN", rows: [][]any{append(storedRun(runA, "nightly", "billing/bot")[:23], "open")}},
+		{in: "FROM run_states WHERE run_id IN", rows: [][]any{{"default", uint32(7), runA}}},
+		{in: "FROM runs WHERE (tenant, actor_hash, run_id) IN", rows: [][]any{withBreaker(storedRun(runA, "nightly", "billing/bot"), "open")}},
 		{in: "FROM findings WHERE run_id IN", rows: [][]any{{runA, "f_1", "runaway.loop", "trip", "open", "The same call, 40 times"}}},
-		{in: "SELECT DISTINCT toString(run_id) AS linked", rows: [][]any{{runB}}},
+		{in: "max(start_time), countIf(trace_id", rows: [][]any{{first, last, uint64(1)}}},
+		{in: "SELECT toString(run_id) AS linked", rows: [][]any{{runB, uint32(8)}}},
 		{
 			in:   "max(agent_trust) >= 'infrastructure', credential_id",
 			rows: [][]any{{runB, "search/bot", "key-2", true, true, uint64(4), uint64(1)}},
@@ -147,6 +150,7 @@ func TestReports(t *testing.T) {
 			in:   "SELECT toString(linked), how",
 			rows: [][]any{{runB, "parent"}},
 		},
+		placed("FROM run_states WHERE run_key =", runA),
 		{in: "FROM runs WHERE", rows: [][]any{storedRun(runA, "nightly", "billing/bot")}},
 	}
 	finding := fakeDB{
@@ -220,9 +224,9 @@ func TestReports(t *testing.T) {
 		"run-behind":       {[]string{"run", "nightly"}, run, nil, []string{"table"}, behind},
 		"find-secret":      {[]string{"find", leakedKey}, nil, nil, []string{"table"}, caughtUp},
 		"find-behind":      {[]string{"find", "nobody"}, nearNobody, nil, []string{"table", "json"}, behind},
-		"touched-several": {[]string{"touched", "nightly"}, fakeDB{{in: "FROM runs WHERE (run_key", rows: [][]any{storedRun(runA, "nightly",
-			"billing/bot"),
-			storedRun(runB, "nightly", "billing/bot")}}}, metrics, []string{"table"}, caughtUp},
+		"touched-several": {[]string{"touched", "nightly"}, fakeDB{placed("FROM run_states", runA, runB),
+			{in: "FROM runs WHERE", rows: [][]any{storedRun(runA, "nightly", "billing/bot"), storedRun(runB, "nightly", "billing/bot")}}},
+			metrics, []string{"table"}, caughtUp},
 		"run":               {[]string{"run", "nightly"}, run, nil, []string{"table", "json"}, caughtUp},
 		"run-unknown":       {[]string{"run", "nigtly"}, nearNightly, nil, []string{"table", "json"}, caughtUp},
 		"finding":           {[]string{"findings", "show", "f_1"}, finding, nil, []string{"table", "json"}, caughtUp},

@@ -107,7 +107,7 @@ func TestEveryPanelIsBounded(t *testing.T) {
 	for _, typ := range Types {
 		for limit, want := range map[int]string{0: fmt.Sprint("LIMIT ", defaultLimit+1), 7: "LIMIT 8"} {
 			db := &lastQuery{}
-			_, err := answer(t.Context(), db, Query{Type: typ, Run: "task-7", Limit: limit}, time.Time{}, time.Time{}, time.Minute)
+			_, err := answer(t.Context(), db, Query{Type: typ, Run: "task-7", Limit: limit}, time.Unix(0, 0), time.Unix(3600, 0), time.Minute)
 			switch typ {
 			case "calls":
 				want = fmt.Sprint("LIMIT ", maxPoints+1)

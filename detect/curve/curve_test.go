@@ -74,8 +74,8 @@ func (x *table) sums() map[string]uint64 {
 func anyCall(r *rand.Rand) schema.Call {
 	c := schema.Call{Tenant: fmt.Sprint("t", r.IntN(3)), Observer: fmt.Sprint("o", r.IntN(3)), Format: "json",
 		AgentID: fmt.Sprint("a", r.IntN(5)), RunRule: schema.RunRule(r.IntN(4)), Start: noon + r.Int64N(20)*15*60e9,
-		Outcome: schema.Outcome(r.IntN(9)), Reversibility: schema.Reversibility(r.IntN(3)), BytesOut: r.Uint64N(1000), TokensIn: r.Uint32N(9), TokensOut: r.Uint32N(9),
-		Duplicate: r.IntN(5) == 0, LoggedLate: r.IntN(9) == 0}
+		Outcome: schema.Outcome(r.IntN(9)), Reversibility: schema.Reversibility(r.IntN(3)), BytesOut: r.Uint64N(1000),
+		TokensIn: r.Uint32N(9), TokensOut: r.Uint32N(9), Duplicate: r.IntN(5) == 0, LoggedLate: r.IntN(9) == 0}
 	if r.IntN(4) == 0 {
 		c.ObserverKind, c.AskedOnly = schema.ObserverGate, r.IntN(2) == 0
 	}

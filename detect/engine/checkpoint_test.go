@@ -70,7 +70,7 @@ func TestStateBytesAreNotThoseOfARestart(t *testing.T) {
 	r := prometheus.NewRegistry()
 	f := newFloor(t, func(c *Config) { c.Registerer = r })
 	stored := func() (bytes int64) {
-		restored := newRestored(f.cfg.Limits)
+		restored := newRestored(f.cfg.Limits, f.partition())
 		for _, rec := range f.tape.records {
 			if rec.Topic == wire.StateTopic {
 				if err := restored.add(rec.Key, rec.Value); err != nil {
@@ -78,10 +78,10 @@ func TestStateBytesAreNotThoseOfARestart(t *testing.T) {
 				}
 			}
 		}
-		p := f.partition()
+		p := restored.state
 		restored.choose()
 		for key := range restored.actors {
-			a, err := restored.newestActor(p, key)
+			a, err := restored.newestActor(key)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,6 +15,7 @@ type counts struct {
 	counted int64 // what this partition added to active
 	byRule  [8]uint64
 	refused [schema.StandingEstablished + 1]uint64
+	closed  uint64 // runs that were closed early
 }
 
 // set brings the metrics up to date.
@@ -31,6 +32,8 @@ func (c *counts) set(state *stitch.Partition, watermark int64) {
 		c.m.refusals.WithLabelValues(s.String()).Add(float64(n - c.refused[s]))
 		c.refused[s] = n
 	}
+	c.m.closed.Add(float64(state.ClosedEarly() - c.closed))
+	c.closed = state.ClosedEarly()
 	for rule, n := range c.byRule {
 		if n > 0 {
 			c.m.byRule.WithLabelValues(schema.RunRule(rule).String()).Add(float64(n))

@@ -36,7 +36,7 @@ func (l *log) stateRecords() (out []*kgo.Record) {
 // stored returns the actors that a restart would read, encoded in one way, and the offset that it would read from.
 func (l *log) stored() (actors map[string][]byte, offset int64) {
 	l.t.Helper()
-	r := newRestored(stitch.DefaultLimits())
+	r := newRestored(stitch.DefaultLimits(), newFloor(l.t).state)
 	for _, rec := range l.stateRecords() {
 		if err := r.add(rec.Key, rec.Value); err != nil {
 			l.t.Fatal(err)
@@ -48,10 +48,9 @@ func (l *log) stored() (actors map[string][]byte, offset int64) {
 func storedActors(t *testing.T, r *restored) map[string][]byte {
 	t.Helper()
 	r.choose()
-	f := newFloor(t)
 	out := map[string][]byte{}
 	for key := range r.actors {
-		a, err := r.newestActor(f.state, key)
+		a, err := r.newestActor(key)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +137,7 @@ func TestReplacedOwnersLateDeltasCount(t *testing.T) {
 		return &kgo.Record{Key: deltaKey(generation, d.Number, "g:x"), Value: d.Value}
 	}
 	read := func(records ...*kgo.Record) *restored {
-		r := newRestored(stitch.DefaultLimits())
+		r := newRestored(stitch.DefaultLimits(), newFloor(t).state)
 		for _, rec := range records {
 			if err := r.add(rec.Key, rec.Value); err != nil {
 				t.Fatal(err)

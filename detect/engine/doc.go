@@ -5,7 +5,8 @@
 // It does not name detectors: each partition gets a detector.Set. It does not connect to
 // ClickHouse. Its clock decides when something is written and never affects a run.
 //
-// The order of durable writes in each partition: the journal is acknowledged, then the entries of
-// actors are written, then the partition's record with the offset from which a restart replays.
+// The order of durable writes in each partition: the journal is acknowledged, then the partition's
+// counters and the entries of actors are written, then the partition's record with the offset from
+// which a restart replays.
 // Each write may be repeated; the order may not change.
 package engine

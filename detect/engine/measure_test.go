@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 
@@ -28,6 +29,9 @@ func TestMeasureRestore(t *testing.T) {
 		if n%4 != 3 {
 			continue
 		}
+		for _, r := range m.TakeChanged(nil) {
+			r.Emitted = r.Snapshot().Version
+		}
 		for _, a := range m.Dirty() {
 			deltas, _, _ := m.EncodeChanges(a, 1)
 			for _, d := range deltas {
@@ -41,11 +45,20 @@ func TestMeasureRestore(t *testing.T) {
 	if err := l.client.Flush(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	began := time.Now()
+	m = nil
+	runtime.GC()
+	var before, now runtime.MemStats
+	runtime.ReadMemStats(&before)
+	began, most := time.Now(), uint64(0)
 	e, _ := l.start()
 	for e.worker(0) == nil {
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond)
+		runtime.ReadMemStats(&now)
+		most = max(most, now.HeapAlloc)
 	}
-	fmt.Printf("restored %d open runs of %d actors, %d bytes, in %s\n", e.worker(0).state.OpenRuns(), e.worker(0).state.Actors(), size,
-		time.Since(began).Round(time.Millisecond))
+	took := time.Since(began)
+	runtime.GC()
+	runtime.ReadMemStats(&now)
+	fmt.Printf("restored %d open runs of %d actors, %d MiB, in %s: heap at most %d MiB, then %d\n", e.worker(0).state.OpenRuns(),
+		e.worker(0).state.Actors(), size>>20, took.Round(time.Millisecond), (most-before.HeapAlloc)>>20, (now.HeapAlloc-before.HeapAlloc)>>20)
 }

@@ -17,6 +17,7 @@ type metrics struct {
 	late       prometheus.Counter
 	malformed  prometheus.Counter
 	refusals   *prometheus.CounterVec
+	closed     prometheus.Counter
 	byRule     *prometheus.CounterVec
 	openRuns   *prometheus.GaugeVec
 	actors     *prometheus.GaugeVec
@@ -58,6 +59,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		malformed:  counter("flyball_detect_malformed_total", "Records of flyball.calls that could not be read."),
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_detect_refusals_total",
 			Help: "Runs and actors that found no room and went to overflow, by the standing of the caller."}, []string{"standing"}),
+		closed: counter("flyball_detect_closed_early_total",
+			"Idle runs that were closed before silence would have closed them, to make room for a new one."),
 		openRuns: gauge("flyball_detect_open_runs", "Open runs."),
 		actors:   gauge("flyball_detect_actors", "Actors remembered."),
 		lag: gauge("flyball_detect_unfetched_records",

@@ -20,10 +20,11 @@ import (
 // restored holds what earlier owners of a partition stored, as far as it has been read.
 type restored struct {
 	limits  stitch.Limits
+	state   *stitch.Partition         // whose actors are decoded
 	actors  map[string][]*storedActor // by key: one for each generation
 	records map[uint64]storedRecord   // the partition's records by generation
 	newest  uint64                    // highest generation that has stored a delta
-	counts  []*storedActor            // the partition's counters, one for each generation
+	counts  []*storedCounts           // the partition's counters, one for each generation
 	notes   map[string]bool           // generations of the notes
 	note    logNote                   // the newest
 	older   bool                      // a process of schema version 4 has claimed the partition
@@ -36,10 +37,9 @@ type restored struct {
 // storedActor is what one owner has stored of an actor.
 type storedActor struct {
 	generation uint64
-	entry      []byte            // up to version 10; nil: none
-	deltas     map[uint64][]byte // by number
-	last       uint64            // highest number that ends a checkpoint; 0: none
-	first      uint64            // according to it
+	entry      []byte // up to version 10; nil: none
+	chain      *stitch.Chain
+	stored     map[uint64]bool // numbers of the deltas whose keys are there
 }
 
 // storedRecord is a partition's record.
@@ -48,8 +48,9 @@ type storedRecord struct {
 	offset int64
 }
 
-func newRestored(limits stitch.Limits) *restored {
-	return &restored{limits: limits, actors: map[string][]*storedActor{}, records: map[uint64]storedRecord{}, notes: map[string]bool{},
+func newRestored(limits stitch.Limits, state *stitch.Partition) *restored {
+	return &restored{limits: limits, state: state, actors: map[string][]*storedActor{},
+		records: map[uint64]storedRecord{}, notes: map[string]bool{},
 		base: newProgress(limits)}
 }
 
@@ -110,54 +111,23 @@ func (r *restored) actor(key string, generation uint64) *storedActor {
 			return s
 		}
 	}
-	s := &storedActor{generation: generation}
+	s := &storedActor{generation: generation, chain: r.state.NewChain(), stored: map[uint64]bool{}}
 	r.actors[key] = append(r.actors[key], s)
 	return s
 }
 
 func (r *restored) addDelta(s *storedActor, number uint64, value []byte) error {
 	if value == nil {
-		delete(s.deltas, number)
+		s.chain.Remove(number)
+		delete(s.stored, number)
 		return nil
 	}
-	h, err := stitch.ReadDeltaHeader(value)
-	if err != nil {
+	if err := s.chain.Add(number, value); err != nil {
 		return err
 	}
 	r.newest = max(r.newest, s.generation)
-	s.add(number, value, h.Last, h.First)
+	s.stored[number] = true
 	return nil
-}
-
-// add adds a delta; first is the lowest number of those that are not void if it is the last of a checkpoint.
-func (s *storedActor) add(number uint64, value []byte, last bool, first uint64) {
-	if s.deltas == nil {
-		s.deltas = map[uint64][]byte{}
-	}
-	s.deltas[number] = bytes.Clone(value)
-	if !last || number < s.last {
-		return
-	}
-	s.last, s.first = number, first
-	for n := range s.deltas {
-		if n < first {
-			s.deltas[n] = nil // void; its key is still there
-		}
-	}
-}
-
-// values returns the stored values of an actor, complete is false if there is no whole state.
-func (s *storedActor) values() (values [][]byte, complete bool) {
-	if s.entry != nil {
-		return [][]byte{s.entry}, true
-	}
-	for n := s.first; n <= s.last; n++ {
-		if s.deltas[n] == nil {
-			return nil, false
-		}
-		values = append(values, s.deltas[n])
-	}
-	return values, s.last > 0
 }
 
 // keys returns the keys that a generation has stored of an actor.
@@ -165,7 +135,7 @@ func (s *storedActor) keys(actor string) (out []string) {
 	if s.entry != nil {
 		out = append(out, "a/"+strconv.FormatUint(s.generation, 10)+"/"+actor)
 	}
-	for n := range s.deltas {
+	for n := range s.stored {
 		out = append(out, string(deltaKey(s.generation, n, actor)))
 	}
 	return out
@@ -185,12 +155,15 @@ func (r *restored) choose() {
 	}
 }
 
-// newestActor decodes the state of an actor by the newest owner that has stored it as a whole; nil: there is none.
-func (r *restored) newestActor(state *stitch.Partition, key string) (*stitch.Actor, error) {
+// newestActor returns the state of an actor by the newest owner that has stored it as a whole; nil: there is none.
+func (r *restored) newestActor(key string) (*stitch.Actor, error) {
 	slices.SortFunc(r.actors[key], func(x, y *storedActor) int { return cmp.Compare(y.generation, x.generation) })
 	for _, s := range r.actors[key] {
-		if values, complete := s.values(); complete {
-			a, _, err := state.Restore(values...)
+		if s.entry != nil {
+			a, _, err := r.state.Restore(s.entry)
+			return a, err
+		}
+		if a, err := s.chain.Actor(); a != nil || err != nil {
 			return a, err
 		}
 	}
@@ -206,7 +179,7 @@ func (e *Engine) restore(ctx context.Context, part int32) (*worker, error) {
 		return nil, err
 	}
 	w := newWorker(&e.cfg, e.m, part, e.callsID, e.out, e.baselines, &e.active)
-	r := newRestored(e.cfg.Limits)
+	r := newRestored(e.cfg.Limits, w.state)
 	if err := e.readState(ctx, part, generation, func(rec *kgo.Record) error { return r.add(rec.Key, rec.Value) }); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -9,16 +10,48 @@ import (
 	"flyball/detect/curve"
 )
 
+// storedCounts is what one owner has stored of the partition's counters.
+type storedCounts struct {
+	generation  uint64
+	deltas      map[uint64][]byte // by number; nil: void
+	first, last uint64            // of the deltas that are not void; 0: none
+}
+
+// add adds a delta; first is the lowest number of those that are not void.
+func (s *storedCounts) add(number uint64, value []byte, first uint64) {
+	s.deltas[number] = bytes.Clone(value)
+	if number < s.last {
+		return
+	}
+	s.last, s.first = number, first
+	for n := range s.deltas {
+		if n < first {
+			s.deltas[n] = nil // its key is still there
+		}
+	}
+}
+
+// values returns the values of the deltas, complete is false if they are not whole.
+func (s *storedCounts) values() (values [][]byte, complete bool) {
+	for n := s.first; n <= s.last; n++ {
+		if s.deltas[n] == nil {
+			return nil, false
+		}
+		values = append(values, s.deltas[n])
+	}
+	return values, s.last > 0
+}
+
 // addCounts adds a delta of the partition's counters.
 func (r *restored) addCounts(generation uint64, number string, value []byte) error {
 	n, err := strconv.ParseUint(number, 10, 64)
 	if err != nil {
 		return fmt.Errorf("counters: the number of their delta %q is none", number)
 	}
-	at := slices.IndexFunc(r.counts, func(s *storedActor) bool { return s.generation == generation })
+	at := slices.IndexFunc(r.counts, func(s *storedCounts) bool { return s.generation == generation })
 	if at < 0 {
 		at = len(r.counts)
-		r.counts = append(r.counts, &storedActor{generation: generation})
+		r.counts = append(r.counts, &storedCounts{generation: generation, deltas: map[uint64][]byte{}})
 	}
 	s := r.counts[at]
 	if value == nil {
@@ -30,14 +63,14 @@ func (r *restored) addCounts(generation uint64, number string, value []byte) err
 		return fmt.Errorf("counters: %w", err)
 	}
 	r.newest = max(r.newest, generation)
-	s.add(n, value, true, first)
+	s.add(n, value, first)
 	return nil
 }
 
 // newestCounts decodes the counters of the newest owner that has stored them as a whole; nil: there are none. keys are the keys of
 // all owners.
 func (r *restored) newestCounts(part int32) (counts *curve.Counts, keys []string, err error) {
-	slices.SortFunc(r.counts, func(x, y *storedActor) int { return cmp.Compare(y.generation, x.generation) })
+	slices.SortFunc(r.counts, func(x, y *storedCounts) int { return cmp.Compare(y.generation, x.generation) })
 	for _, s := range r.counts {
 		for n := range s.deltas {
 			keys = append(keys, string(countsKey(s.generation, n)))

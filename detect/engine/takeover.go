@@ -21,14 +21,14 @@ func (w *worker) takeOver(r *restored, generation uint64) error {
 	c := &w.checkpoint
 	c.generation, c.committed, c.passed = generation, r.offset, r.offset
 	for key, stored := range r.actors {
-		a, err := r.newestActor(w.state, key)
+		a, err := r.newestActor(key)
 		if err != nil {
 			return fmt.Errorf("%s: %w", wire.StateTopic, err)
 		}
 		for _, s := range stored {
 			c.stale[key] = append(c.stale[key], s.keys(key)...)
 		}
-		delete(r.actors, key) // its values are as large as its runs
+		delete(r.actors, key)
 		if a == nil {
 			continue
 		}

@@ -74,7 +74,7 @@ func (l *log) takenOver(steps int) {
 		return
 	}
 	w := newWorker(&e.cfg, e.m, 0, e.callsID, e.out, e.baselines, &e.active)
-	r := newRestored(e.cfg.Limits)
+	r := newRestored(e.cfg.Limits, w.state)
 	if err := e.readState(ctx, 0, generation, func(rec *kgo.Record) error { return r.add(rec.Key, rec.Value) }); err != nil {
 		l.t.Fatal(err)
 	}

@@ -30,12 +30,9 @@ func newIndex() index {
 		posted: newMemory(maxPostings), known: newMemory(maxIDs)}
 }
 
-// add adds the rows of a call that were not written lately, and those of its run: the row of a run is on the day on which it
-// was opened, and may have names that none of its calls of a day has.
+// add adds the rows of a call that were not written lately, also of the names that only its run has.
 func (x *index) add(c *schema.Call, run *schema.RunSnapshot) {
-	day := schema.DayOf(c.Start)
-	to := place{tenant: c.Tenant, actor: c.ActorHash, hash: mix(x.posted.hash(c.Tenant), uint64(c.ActorHash))}
-	to.day = day
+	to := x.place(c.Tenant, c.ActorHash, schema.DayOf(c.Start))
 	x.post(&to, schema.PostingAgent, c.AgentID)
 	x.post(&to, schema.PostingAsserted, c.AgentAsserted)
 	x.post(&to, schema.PostingCredential, c.CredentialID)
@@ -55,20 +52,29 @@ func (x *index) add(c *schema.Call, run *schema.RunSnapshot) {
 	if run.PrincipalID != c.PrincipalID {
 		x.post(&to, schema.PostingPrincipal, run.PrincipalID)
 	}
-	if opened := run.OpenedDay; opened != day && opened != 0 {
-		to.day = opened
-		x.post(&to, schema.PostingAgent, run.AgentID)
-		x.post(&to, schema.PostingAsserted, run.AgentAsserted)
-		x.post(&to, schema.PostingCredential, run.CredentialID)
-		x.post(&to, schema.PostingPrincipal, run.PrincipalID)
-		to.day = day
-	}
 	if c.TraceID != [16]byte{} {
 		x.identify(&to, schema.CallIDTrace, schema.HashCallID(c.TraceID[:]))
 	}
 	if c.RequestID != "" {
 		x.identify(&to, schema.CallIDRequest, schema.HashCallID(c.RequestID))
 	}
+}
+
+// addRun adds the postings of the row of a run, which is on the day on which the run was opened. It may have names that none of
+// its calls has: a binding of its trace can come after them.
+func (x *index) addRun(run *schema.RunSnapshot) {
+	if run.OpenedDay == 0 {
+		return
+	}
+	to := x.place(run.Tenant, schema.HashActor(run.Actor), run.OpenedDay)
+	x.post(&to, schema.PostingAgent, run.AgentID)
+	x.post(&to, schema.PostingAsserted, run.AgentAsserted)
+	x.post(&to, schema.PostingCredential, run.CredentialID)
+	x.post(&to, schema.PostingPrincipal, run.PrincipalID)
+}
+
+func (x *index) place(tenant string, actor uint32, day uint16) place {
+	return place{tenant: tenant, day: day, actor: actor, hash: mix(x.posted.hash(tenant), uint64(actor))}
 }
 
 // place is where rows are: the day and the actor of a tenant.

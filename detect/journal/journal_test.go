@@ -36,11 +36,15 @@ var day = schema.DayOf(start)
 // The names of a run are found on the day of its row and on the days of its calls, also names that none of its calls of a day has.
 func TestInheritedNameIsNotFound(t *testing.T) {
 	x := newIndex()
-	run := schema.RunSnapshot{AgentID: "shop/bot", AgentAsserted: "alias", CredentialID: "k", PrincipalID: "ana", OpenedDay: day - 1}
-	c := schema.Call{Tenant: "t", ActorHash: 7, Start: start, AgentID: "claimed/bot", Host: "h", ToolName: "tool"}
+	run := schema.RunSnapshot{Tenant: "t", Actor: "g:x", AgentID: "shop/bot", AgentAsserted: "alias", CredentialID: "k", PrincipalID: "ana",
+		OpenedDay: day - 1}
+	actor := schema.HashActor("g:x")
+	c := schema.Call{Tenant: "t", ActorHash: actor, Start: start, AgentID: "claimed/bot", Host: "h", ToolName: "tool"}
 	x.add(&c, &run)
+	x.addRun(&run)
+	x.addRun(&run)
 	p := func(kind schema.PostingKind, value string, day uint16) schema.Posting {
-		return schema.Posting{Tenant: "t", Kind: kind, Value: value, Day: day, Actor: 7}
+		return schema.Posting{Tenant: "t", Kind: kind, Value: value, Day: day, Actor: actor}
 	}
 	want := native(p(schema.PostingAgent, "claimed/bot", day), p(schema.PostingHost, "h", day), p(schema.PostingTool, "tool", day),
 		p(schema.PostingAgent, "shop/bot", day), p(schema.PostingAsserted, "alias", day), p(schema.PostingCredential, "k", day),
@@ -90,7 +94,6 @@ func TestPostingIsWrittenForEveryCall(t *testing.T) {
 			t.Errorf("another %s: %s rows", name, got)
 		}
 	}
-	// Another day, on which the run was not opened: also the run's posting, which is known.
 	if got := add(func(c *schema.Call) { c.Start += 24 * 3600e9 }); got != "1+2" {
 		t.Errorf("another day: %s rows", got)
 	}
@@ -153,6 +156,25 @@ func TestSetLosesAHash(t *testing.T) {
 			if !s.has(h) {
 				t.Fatalf("%d of %v is missing", h, in)
 			}
+		}
+	}
+}
+
+// A run gets a name after its last call: its snapshot is found by it.
+func TestNameThatComesAfterTheCallsIsNotFound(t *testing.T) {
+	w := New(0)
+	c := schema.Call{Tenant: "t", Start: start, ActorHash: schema.HashActor("t:1")}
+	run := schema.RunSnapshot{Tenant: "t", Actor: "t:1", OpenedDay: day}
+	w.Add(&c, &run)
+	w.Covered(1)
+	if tables := sections(t, w.Cut(schema.TopicID{1})); tables["postings"] != 0 {
+		t.Errorf("rows %v of a call without a name", tables)
+	}
+	run.AgentID = "shop/bot"
+	for i, want := range []int{1, 0} {
+		w.AddRun(&run)
+		if tables := sections(t, w.CutStates(schema.TopicID{1})); tables["postings"] != want || tables["runs_v5"] != 1 {
+			t.Errorf("snapshot %d: rows %v, want %d postings", i+1, tables, want)
 		}
 	}
 }

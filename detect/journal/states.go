@@ -19,8 +19,9 @@ func newStates() states {
 		hours: clickhouse.HoursTable.NewBlock(), bindings: clickhouse.StitchingTable.NewBlock()}
 }
 
-// AddRun adds a snapshot of a run.
+// AddRun adds a snapshot of a run, and the postings by which it is found.
 func (w *Writer) AddRun(s *schema.RunSnapshot) {
+	w.index.addRun(s)
 	if s.OpenedDay == 0 && w.legacy != nil {
 		w.legacy.runs.Append(s)
 		return
@@ -52,7 +53,7 @@ func (w *Writer) CutStates(id schema.TopicID) []byte {
 	if w.States() == 0 {
 		return nil
 	}
-	blocks := []clickhouse.Rows{w.runs, w.minutes, w.hours, w.bindings}
+	blocks := []clickhouse.Rows{w.postings, w.runs, w.minutes, w.hours, w.bindings}
 	if w.legacy != nil {
 		blocks = append(blocks, w.legacy.runs)
 	}

@@ -1,6 +1,7 @@
 package stitch
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -205,6 +206,8 @@ func (w *checkRows) countAll(r *Run) {
 // calls f for each: it is written again. The call is valid until f returns.
 func (p *Partition) EachAskedOnly(offset int64, f func(*Run, *schema.Call)) error {
 	w := &p.checkRows
+	// A restart finds the runs in another order; what counts first must be the same.
+	slices.SortFunc(w.due, func(x, y dueRow) int { return cmp.Or(cmp.Compare(x.offset, y.offset), cmp.Compare(x.record, y.record)) })
 	for i := range w.due {
 		q := &w.due[i]
 		calls, err := w.decoder.Decode(q.row)

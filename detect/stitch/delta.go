@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"strings"
 
 	"flyball/schema"
 	"flyball/schema/wire"
@@ -204,68 +203,4 @@ func (w *deltaWriter) codeStored(c *wire.Coder, r *Run, tail *[]byte) {
 		c.Blob(&value)
 	}
 	codeAsked(c, r)
-}
-
-// readDeltas decodes the chain of an actor: all its deltas that are not void, in the order of their numbers.
-func (p *Partition) readDeltas(values [][]byte) (a *Actor, generation uint64, err error) {
-	a = p.emptyActor()
-	type storedRun struct {
-		*Run
-		tail []byte
-	}
-	runs := map[schema.RunID]storedRun{}
-	for i, value := range values {
-		a.storedBytes += len(value)
-		c, err := wire.NewReader(value, wire.KindState, StateVersion)
-		if err != nil {
-			return nil, 0, err
-		}
-		var h DeltaHeader
-		h.code(c)
-		generation = h.Generation
-		c.Text(&a.Key)
-		n := 0
-		c.Len(&n, len(schema.RunID{}))
-		for range n {
-			var id schema.RunID
-			c.Array(id[:])
-			delete(runs, id)
-		}
-		for more := false; ; {
-			if c.Bool(&more); !more || c.Err != nil {
-				break
-			}
-			r := storedRun{Run: a.newRun()}
-			p.deltas.codeStored(c, r.Run, &r.tail)
-			runs[r.RunID] = r
-		}
-		if last := i == len(values)-1; last && c.Err == nil {
-			if !h.Last {
-				c.Refuse("a chain without the end of a checkpoint")
-			}
-			c.Int(&a.Included)
-			codeOwn(c, a, p.newActorAttachment)
-			if c.Err == nil && c.Rest() != 0 {
-				c.Refuse("bytes after the last field")
-			}
-		}
-		if c.Err != nil {
-			return nil, 0, fmt.Errorf("state of actor %q: %w", a.Key, c.Err)
-		}
-	}
-	a.setKey(strings.Clone(a.Key))
-	sorted := make([]storedRun, 0, len(runs))
-	for _, r := range runs {
-		sorted = append(sorted, r)
-	}
-	slices.SortFunc(sorted, func(x, y storedRun) int { return compareIDs(x.Run, y.Run) })
-	for _, r := range sorted {
-		if err := p.deltas.tail.check(r.Run, r.tail, p.newRunAttachment); err != nil {
-			return nil, 0, fmt.Errorf("state of actor %q, run %s: %w", a.Key, r.RunID, err)
-		}
-		a.standing = max(a.standing, r.standing)
-		r.Actor = a.Key
-		a.addRun(r.Run)
-	}
-	return a, generation, nil
 }

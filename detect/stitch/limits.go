@@ -4,8 +4,10 @@ import "time"
 
 // Limits bound the state that callers can make a partition keep. Shares are rounded up.
 type Limits struct {
-	OpenRunsPerActor   int // above it an actor's further runs share one overflow run
-	OpenRuns           int // open runs of the partition; of claimed callers at most a quarter, of proven ones at most half; closed runs as many
+	OpenRunsPerActor int // above it an actor's further runs share one overflow run
+	// OpenRuns bounds the open runs of the partition; of claimed callers at most a quarter, of proven ones at most half. As many
+	// closed runs are kept.
+	OpenRuns           int
 	ClosedRunsPerActor int // closed runs kept for late calls, oldest evicted first
 	Actors             int // of claimed callers at most an eighth, of proven ones at most half; the rest share one for each address
 

@@ -2,6 +2,7 @@ package stitch
 
 import (
 	"fmt"
+	"slices"
 
 	"flyball/schema/wire"
 )
@@ -58,8 +59,13 @@ func (r *Run) setNames(n *names) {
 
 // canPack reports whether nothing but its slot refers to a run, and its state is complete in what codePacked encodes.
 func (r *Run) canPack() bool {
-	return (r.frozen != "" || r.Attached == nil && len(r.sightings) == 0) && !r.unstored && !r.changed && !r.asking && !r.evicted &&
-		r.TrippedAt == 0 && r.refused == nil && r.inPartition >= 0
+	return (r.frozen != "" || r.Attached == nil && len(r.sightings) == 0) && !r.unstored && !r.changed && !r.waiting() && !r.evicted &&
+		r.TrippedAt == 0 && r.refused == nil
+}
+
+// waiting reports whether a row of the check waits for its line.
+func (r *Run) waiting() bool {
+	return r.asking || slices.ContainsFunc(r.asked, func(q askedRow) bool { return q.row != nil })
 }
 
 // pack packs a run, which must not be used afterwards.
@@ -68,7 +74,9 @@ func (p *Partition) pack(r *Run) {
 		return
 	}
 	s, k := r.slot, &p.packer
-	p.updateDue(s)
+	if s.inPartition >= 0 {
+		p.updateDue(s)
+	}
 	s.names = k.names(r.takeNames())
 	k.coder.StartWriting(k.value[:0], wire.KindState, StateVersion)
 	codePacked(&k.coder, r)
@@ -107,13 +115,17 @@ func codePacked(c *wire.Coder, r *Run) {
 	c.Text(&r.frozen)
 }
 
+// peek returns the run. It decodes a packed one for the caller, and keeps it packed.
+func (s *slot) peek() *Run {
+	if s.run == nil {
+		return s.actor.part.packer.decode(s)
+	}
+	return s.run
+}
+
 // each passes the actor's runs to f, packed ones decoded for the time of the call.
 func (a *Actor) each(f func(*Run)) {
 	for s := range a.runs.slots {
-		r := s.run
-		if r == nil {
-			r = a.part.packer.decode(s)
-		}
-		f(r)
+		f(s.peek())
 	}
 }

@@ -35,7 +35,7 @@ type Partition struct {
 	checkRows          checkRows
 	hours              hours
 	refusals           uint64
-	givenUp            uint64
+	closedEarly        uint64
 	refusalsByStanding [schema.StandingEstablished + 1]uint64
 }
 

@@ -51,7 +51,7 @@ func (p *Partition) closeIdle(h *slotHeap, most schema.Standing, offset int64) b
 	}
 	if r := s.live(); p.isIdle(r) {
 		p.close(r, offset)
-		p.givenUp++
+		p.closedEarly++
 		return true
 	}
 	return false
@@ -67,5 +67,5 @@ func (p *Partition) reopen(r *Run, offset int64) {
 	p.countRun(r, 1)
 }
 
-// GivenUp returns how many open runs were closed before their time because a limit was reached.
-func (p *Partition) GivenUp() uint64 { return p.givenUp }
+// ClosedEarly returns how many idle runs were closed before silence would have closed them, to make room.
+func (p *Partition) ClosedEarly() uint64 { return p.closedEarly }

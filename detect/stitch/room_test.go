@@ -32,8 +32,8 @@ func TestNewRunIsRefusedWhileIdleOnesAreHeld(t *testing.T) {
 					t.Fatalf("run %d of an ordinary caller was refused", i)
 				}
 			}
-			if b.p.OpenRuns() != 20 || b.p.GivenUp() != 8 || b.p.refusals != 0 {
-				t.Fatalf("%d open, %d given up, %d refused", b.p.OpenRuns(), b.p.GivenUp(), b.p.refusals)
+			if b.p.OpenRuns() != 20 || b.p.ClosedEarly() != 8 || b.p.refusals != 0 {
+				t.Fatalf("%d open, %d given up, %d refused", b.p.OpenRuns(), b.p.ClosedEarly(), b.p.refusals)
 			}
 			for i, c := range calls {
 				if closed := b.run(c.RunID).State == schema.RunClosed; closed != (i < 8) {
@@ -106,7 +106,7 @@ func TestClosedRunsOfManyActorsFillTheMemory(t *testing.T) {
 }
 
 // The run that is given up does not depend on a restart.
-func TestRestartChangesWhichRunIsGivenUp(t *testing.T) {
+func TestRestartChangesWhichRunIsClosedEarly(t *testing.T) {
 	given := func(restart bool) (out []string) {
 		b := newBench(t, func(l *Limits) { l.OpenRunsPerActor = 30 })
 		for i := range 90 {

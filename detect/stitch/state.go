@@ -60,7 +60,7 @@ func (p *Partition) Adopt(a *Actor) {
 	if a.total > 0 {
 		p.activePools[a.standing]++
 	}
-	for r := range a.runs.all {
+	a.each(func(r *Run) {
 		r.CallsPart = p.part
 		if r.State == schema.RunOpen {
 			p.countRun(r, 1)
@@ -69,12 +69,12 @@ func (p *Partition) Adopt(a *Actor) {
 		p.newest = max(p.newest, r.LastAt)
 		p.checkRows.adopt(r)
 		if r.Calls > 0 && r.Emitted < r.version() {
-			p.markChanged(r)
+			p.markChanged(r.slot.live())
 		}
-		if r.frozen != "" {
+		if r.frozen != "" && r.slot.run == r {
 			p.pack(r)
 		}
-	}
+	})
 }
 
 // SetWatermark restores the watermark, in Unix ns. It closes no runs.

@@ -70,3 +70,17 @@ func TestRevokedCallsCount(t *testing.T) {
 		t.Errorf("%d calls, %d rows", b.calls, b.rows)
 	}
 }
+
+// While ClickHouse had too many parts, calls that waited for others waited 32 times as long.
+func TestBothReasonsToWaitMultiply(t *testing.T) {
+	s := &Store{o: DefaultOptions(), cur: newBatch()}
+	r := &kgo.Record{}
+	s.cur.markConsumed(r, time.Unix(1, 0))
+	s.cur.add(r, calls(4000))
+	for _, c := range []struct{ factor, want time.Duration }{{1, 4 * time.Second}, {2, 4 * time.Second}, {maxPace, maxPace * time.Second}} {
+		s.parts.factor = c.factor
+		if got := s.dueAge(); got != c.want {
+			t.Errorf("factor %d: %s, want %s", c.factor, got, c.want)
+		}
+	}
+}

@@ -7,5 +7,6 @@
 // inserted again merge by their identity. Kafka offsets are committed last.
 //
 // It does not decode rows or the bytes of a dead letter. While ClickHouse is unavailable, it keeps one batch, stops reading and retries
-// until it is stopped; no other role waits for it.
+// until it is stopped; no other role waits for it. An insert for which ClickHouse has not the memory or the time is inserted in halves.
+// While ClickHouse has too many parts, because calls of many days arrive or merges are late, batches become larger and fewer.
 package store

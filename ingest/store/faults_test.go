@@ -110,8 +110,8 @@ func TestRowsOfAnUnknownTableAreTriedForEver(t *testing.T) {
 	db := &memory{tables: map[string][]string{}}
 	r := run(t, DefaultOptions(), db, "a")
 	await(t, "the record before", func() bool { return db.rows("calls_store") == 1 })
-	later := wire.Journal{CallsTopicID: schema.TopicID{1}, From: 1, To: 1, Sections: []wire.Section{{Table: "calls_v5", Rows: 1, Native: []byte("b")},
-		{Table: "calls_v9", Rows: 1, Native: []byte("c")}}}
+	later := wire.Journal{CallsTopicID: schema.TopicID{1}, From: 1, To: 1, Sections: []wire.Section{
+		{Table: "calls_v5", Rows: 1, Native: []byte("b")}, {Table: "calls_v9", Rows: 1, Native: []byte("c")}}}
 	r.write(t, wire.EncodeJournal(nil, &later))
 	await(t, "the store to say so", func() bool { err := r.Ready(); return err != nil && strings.Contains(err.Error(), `"calls_v9"`) })
 	if err := r.Ready(); !errors.Is(err, wire.ErrNewerVersion) || !strings.Contains(err.Error(), "offset 1 of partition 0") {
@@ -242,8 +242,8 @@ func TestTableIsNewInTheJournalAndTheVersionIsNot(t *testing.T) {
 			got = append(got, table.Name)
 		}
 	}
-	want := map[int]string{2: "calls_v5 runs_v5 touches_v5 postings call_ids minutes hours stitching_v5 calls_store runs_store touches_store " +
-		"trace_calls stitching_store scores_store"}
+	want := map[int]string{2: "calls_v5 runs_v5 touches_v5 postings call_ids minutes hours stitching_v5 calls_store runs_store " +
+		"touches_store trace_calls stitching_store scores_store"}
 	if strings.Join(got, " ") != want[wire.JournalVersion] {
 		t.Errorf("version %d of the journal has rows for %s: raise wire.JournalVersion", wire.JournalVersion, got)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+	"github.com/twmb/franz-go/pkg/kadm"
 
 	"flyball/schema"
 	"flyball/schema/clickhouse"
@@ -131,7 +132,9 @@ func TestEventsHideThatCallsAreNotStored(t *testing.T) {
 		return nil
 	})
 	r := run(t, DefaultOptions(), db, "a")
-	await(t, "an outage", func() bool { return r.Ready() != nil && strings.Contains(r.Ready().Error(), "calls_store has failed since") })
+	await(t, "an outage", func() bool {
+		return r.Ready() != nil && strings.Contains(r.Ready().Error(), "calls_store has failed since")
+	})
 	event, err := wire.EncodeEvent(&schema.Event{Audit: &schema.AuditEntry{}})
 	if err != nil {
 		t.Fatal(err)
@@ -241,4 +244,39 @@ func TestSlowTableDelaysTheOthers(t *testing.T) {
 	}
 	once.Do(func() { close(release) })
 	await(t, "the progress", func() bool { return db.rows("runs_v5") == 1 && db.rows("progress") == 1 })
+}
+
+// An insert of calls that takes long holds back neither the rows nor the commits of the other groups.
+func TestSlowInsertOfCallsHoldsEventsBack(t *testing.T) {
+	release := make(chan struct{})
+	defer close(release)
+	var waiting atomic.Bool
+	db := newRefusing(func(table string, _ int) error {
+		if table == "calls_store" {
+			waiting.Store(true)
+			<-release
+		}
+		return nil
+	})
+	r := run(t, DefaultOptions(), db, "a")
+	await(t, "the insert of calls", waiting.Load)
+	event, err := wire.EncodeEvent(&schema.Event{Audit: &schema.AuditEntry{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.writeEvent(t, event)
+	adm := kadm.NewClient(r.out)
+	await(t, "the commit of the event", func() bool {
+		committed, err := adm.FetchOffsets(context.Background(), wire.StoreEventsGroup)
+		o, ok := committed.Lookup(wire.EventsTopic, 0)
+		return err == nil && ok && o.At == 1
+	})
+	if n := db.rows(clickhouse.AuditTable.Name()); n != 1 {
+		t.Errorf("%d rows of the event, want 1", n)
+	}
+	if committed, err := adm.FetchOffsets(context.Background(), wire.StoreGroup); err == nil {
+		if o, ok := committed.Lookup(wire.JournalTopic, 0); ok && o.At > 0 {
+			t.Errorf("the journal is committed up to %d before its rows are stored", o.At)
+		}
+	}
 }

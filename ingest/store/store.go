@@ -121,7 +121,7 @@ func (s *Store) untilDue() time.Duration {
 	if s.cur.empty() {
 		return maxIdle
 	}
-	return max(0, s.parts.age(s.o.age(s.cur.calls))-s.o.Now().Sub(s.cur.first))
+	return max(0, s.dueAge()-s.o.Now().Sub(s.cur.first))
 }
 
 // handleJournal adds the records of one poll to the batch and flushes it when it is due. work ends Options.Drain after ctx.
@@ -146,6 +146,10 @@ func (s *Store) handleJournal(ctx, work context.Context, client *kgo.Client, b k
 	return nil
 }
 
+// dueAge returns how old the batch is when it is inserted. While ClickHouse has too many parts, MaxAge grows; to wait for further calls
+// does not add to that.
+func (s *Store) dueAge() time.Duration { return max(s.o.age(s.cur.calls), s.parts.age(s.o.MaxAge)) }
+
 // isDue reports whether the batch must be flushed. If a batch was closed because of its size, the store is behind, and the next batches
 // may be larger.
 func (s *Store) isDue() bool {
@@ -160,7 +164,7 @@ func (s *Store) isDue() bool {
 		s.full = true
 		return true
 	}
-	if s.o.Now().Sub(s.cur.first) >= s.parts.age(s.o.age(s.cur.calls)) {
+	if s.o.Now().Sub(s.cur.first) >= s.dueAge() {
 		s.full = s.cur.rows >= s.o.MaxRows || s.cur.bytes >= s.o.MaxBytes
 		return true
 	}

@@ -41,7 +41,8 @@ var (
 	LegacyTraceCallsTable = &Table[schema.Call]{name: "trace_calls", shard: "sipHash64(trace_id)", columns: traceCallsColumns,
 		takes: hasTrace}
 	// LegacyStitchingTable has counts that are identified by the offsets that they cover.
-	LegacyStitchingTable = &Table[schema.StitchingCount]{name: "stitching_store", shard: "sipHash64(producer)", columns: legacyStitchingColumns}
+	LegacyStitchingTable = &Table[schema.StitchingCount]{name: "stitching_store", shard: "sipHash64(producer)",
+		columns: legacyStitchingColumns}
 
 	DeadLettersTable = &Table[DeadLetter]{name: "dead_letters_store", shard: "sipHash64(dead_offset)", columns: deadLettersColumns}
 	// ScoresTable has a row for each increase of a run's score.

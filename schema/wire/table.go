@@ -58,7 +58,7 @@ var Specs = []Spec{
 		Doc: "store-ready column blocks; partition i is the output of calls partition i"},
 	{Name: EventsTopic, Retention: 7 * 24 * time.Hour, Doc: "findings and decisions"},
 	{Name: CommandsTopic, Partitions: 1, Retention: 7 * 24 * time.Hour, AppendTime: true, Doc: "breaker intents, one total order"},
-	{Name: BreakersTopic, Partitions: 1, Compact: true, Doc: "breaker snapshots with the command offset they include"},
+	{Name: BreakersTopic, Partitions: 1, Compact: true, MaxMessage: 16 << 20, Doc: "breaker snapshots with the command offset they include"},
 	{Name: PointsTopic, Partitions: 1, Compact: true, Doc: "heartbeats of enforcement points"},
 	{Name: BaselinesTopic, Partitions: 1, Compact: true, MaxMessage: 16 << 20, Doc: "versioned baselines"},
 	{Name: StateTopic, Compact: true, MaxMessage: 16 << 20, Doc: "checkpoints: a chain of deltas an actor, one record a partition"},

@@ -222,7 +222,8 @@ func (a *split) watch(agent, run, path string) *watched {
 				case <-time.After(25 * time.Millisecond):
 				}
 				req, _ := http.NewRequest("GET", fmt.Sprintf("http://127.0.0.1:%d/check", f.ports["check"]), nil)
-				for k, v := range map[string]string{"X-Original-Method": "GET", "X-Original-URI": path, "X-Consumer": agent, "X-Agent-Run-Id": run} {
+				for k, v := range map[string]string{"X-Original-Method": "GET", "X-Original-URI": path, "X-Consumer": agent,
+					"X-Agent-Run-Id": run} {
 					req.Header.Set(k, v)
 				}
 				resp, err := client.Do(req)
@@ -333,6 +334,12 @@ func TestRealClusterProcessLossChangesTheOutcome(t *testing.T) {
 		fmt.Printf(" %s %.0f", part, float64((after[part]-before[part]).Microseconds())/float64(n))
 	}
 	fmt.Println(" µs")
+	sizes := a.cluster.TopicBytes()
+	for _, topic := range slices.Sorted(maps.Keys(sizes)) {
+		if per := float64(sizes[topic]) / float64(1200+looped+n); per >= 1 {
+			fmt.Printf("%s: %.0f bytes a call on each broker\n", topic, per)
+		}
+	}
 }
 
 // tripOnce makes a runaway and waits until both points deny it. It returns how many calls the runaway made.

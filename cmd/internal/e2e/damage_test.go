@@ -24,7 +24,7 @@ func TestLostPartAndLostTableAreNamedAndReadAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	paths, err := f.sql("SELECT path FROM system.parts WHERE database = 'flyball' AND table = 'calls_store' AND active")
+	paths, err := f.sql("SELECT path FROM system.parts WHERE database = 'flyball' AND table = 'calls_v5' AND active")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,21 +37,21 @@ func TestLostPartAndLostTableAreNamedAndReadAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if !removeFile(t, filepath.Join(f.dir, "data", "engine"), "touches_store.sql") {
-		t.Fatal("the definition of touches_store was not found")
+	if !removeFile(t, filepath.Join(f.dir, "data", "engine"), "touches_v5.sql") {
+		t.Fatal("the definition of touches_v5 was not found")
 	}
 	f.start()
 	f.storedOnce(n, 60*time.Second)
 	f.until("touches stored again", 30*time.Second, touches, func() (string, error) { return f.sql("SELECT count() FROM flyball.touches") })
 	log := f.tail(1 << 20)
-	for _, want := range []string{"table touches_store is missing", "of table calls_store cannot be read", "records_read_again="} {
+	for _, want := range []string{"table touches_v5 is missing", "of table calls_v5 cannot be read", "records_read_again="} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log does not say %q", want)
 		}
 	}
 	noted, err := f.sql("SELECT arrayStringConcat(arraySort(groupUniqArray(splitByChar('/', substring(name, 8))[1])), ' ') " +
 		"FROM flyball.migrations WHERE startsWith(name, 'damage ')")
-	if err != nil || noted != "calls_store touches_store" {
+	if err != nil || noted != "calls_v5 touches_v5" {
 		t.Errorf("noted: %q, %v", noted, err)
 	}
 

@@ -13,7 +13,7 @@ const failPointVariable = "FLYBALL_TEST_FAILPOINT"
 
 var buildWithFailPoints = sync.OnceValues(func() (string, error) {
 	out := filepath.Join(filepath.Dir(binary), "flyball-failpoints")
-	build := exec.Command("go", "build", "-tags", "failpoints", "-o", out, "flyball/cmd/flyball")
+	build := exec.Command("go", "build", "-pgo=off", "-tags", "failpoints", "-o", out, "flyball/cmd/flyball")
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
 	return out, build.Run()
 })

@@ -60,7 +60,7 @@ func TestMain(m *testing.M) {
 		os.Exit(code)
 	}
 	binary = filepath.Join(dir, "flyball")
-	build := exec.Command("go", "build", "-o", binary, "flyball/cmd/flyball")
+	build := exec.Command("go", "build", "-pgo=off", "-o", binary, "flyball/cmd/flyball")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Printf("build: %v\n%s", err, out)
 	} else {

@@ -45,9 +45,14 @@ func withLoopIn(t *testing.T, f *flyball, more string, env ...string) *flyball {
 // withPast starts an installation that learns the past of the fleet.
 func withPast(t *testing.T, f *flyball, env ...string) {
 	t.Helper()
+	withPastSince(t, f, time.Now().Add(-20*time.Hour), env...)
+}
+
+// withPastSince is withPast with a past that begins at a time.
+func withPastSince(t *testing.T, f *flyball, start time.Time, env ...string) {
+	t.Helper()
 	f.start(env...)
 	var past []string
-	start := time.Now().Add(-20 * time.Hour)
 	for agent := range 20 {
 		for run := range 10 {
 			for call := range 6 {

@@ -113,6 +113,24 @@ func (c *KafkaCluster) partition(topic string, partition int32) kadm.PartitionDe
 	return topics[topic].Partitions[partition]
 }
 
+// TopicBytes returns the size of each topic on one node, which has a copy of all partitions.
+func (c *KafkaCluster) TopicBytes() map[string]int64 {
+	t := c.Nodes[0].t
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(c.Addrs(), ",")...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	dirs, err := kadm.NewClient(client).DescribeAllLogDirs(context.Background(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]int64{}
+	dirs[int32(c.Nodes[0].id)].EachPartition(func(p kadm.DescribedLogDirPartition) { out[p.Topic] += p.Size })
+	return out
+}
+
 // Processes returns the process ids of the running nodes.
 func (c *KafkaCluster) Processes() []int {
 	var out []int

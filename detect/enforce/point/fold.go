@@ -30,11 +30,21 @@ type fold struct {
 	pointsEnd int64 // of the heartbeats when the point started
 }
 
+// maxBatchBytes returns how many bytes a point writes to a topic as one batch: a snapshot, which is one record, has all
+// breakers, manifests and tasks. Other topics have the broker's limit of 1 MiB, which the client's default keeps.
+func maxBatchBytes(topic string) int32 {
+	if topic == wire.BreakersTopic {
+		return 15 << 20
+	}
+	return 1_000_012
+}
+
 func (p *Point) run(parent context.Context) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	p.faults.endsWith(cancel)
-	out, err := p.o.Kafka.NewClient(clientProduce, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
+	out, err := p.o.Kafka.NewClient(clientProduce, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0),
+		kgo.ProducerBatchMaxBytesFn(maxBatchBytes))
 	if err != nil {
 		return fmt.Errorf("control: %w", err)
 	}

@@ -20,6 +20,7 @@ const auditBatch = 10_000
 func AuditTrail(ctx context.Context, db DB, take func([]schema.AuditEntry) bool) error {
 	var batch []schema.AuditEntry
 	stopped := false
+	ctx = WithBounds(ctx, Bounds{}) // the trail is checked as a whole, however long it is
 	err := each(ctx, db, "audit trail", `SELECT `+auditColumns+` FROM audit ORDER BY seq, hash`, nil, func(r driver.Rows) error {
 		e, err := auditEntry(r)
 		if err != nil || stopped {

@@ -41,12 +41,13 @@ countIf(observer_kind = 'gate' AND outcome != 'denied') FROM `+rows.from, rows.p
 		return err
 	}
 	t.Caveats = append(t.Caveats, n.caveats()...)
-	for _, look := range []func(context.Context, DB, Window) error{t.checkLosses, t.checkDamage, t.checkUnnamed, t.readStoredSince} {
+	for _, look := range []func(context.Context, DB, Window) error{t.checkLosses, t.checkDamage, t.checkRetention, t.checkUnnamed,
+		t.readStoredSince} {
 		if err := look(ctx, db, win); err != nil {
 			return err
 		}
 	}
-	return t.loadCoverage(ctx, db, rows, own)
+	return t.unlessExceeded("how many calls were sent to the check", t.loadCoverage(ctx, db, rows, own))
 }
 
 // caveats returns a sentence for each count that is not zero. A sentence begins with its key.

@@ -58,18 +58,18 @@ func isNoTable(err error) bool {
 
 // each runs a query and calls row for each of its rows; what names the rows in errors.
 func each(ctx context.Context, db DB, what, sql string, params []any, row func(driver.Rows) error) error {
-	rows, err := db.Query(ctx, sql, params...)
+	rows, err := ask(ctx, db, sql, params)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", what, err)
+		return bounded(ctx, what, err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		if err := row(rows); err != nil {
-			return fmt.Errorf("read %s: %w", what, err)
+			return bounded(ctx, what, err)
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("read %s: %w", what, err)
+		return bounded(ctx, what, err)
 	}
 	return nil
 }

@@ -33,27 +33,65 @@ func Find(ctx context.Context, db DB, term string, limit int) ([]Hit, error) {
 		return runsOfRecord(ctx, db, partition, offset)
 	}
 	out := []Hit{}
+	indexed, err := lookUp(ctx, db, term)
+	if err != nil {
+		return nil, err
+	}
 	for _, f := range runFields {
-		if !f.fits(term) {
+		if !f.fits(term) || !indexed.mayHave(f) {
 			continue
 		}
-		hits, err := runsByField(ctx, db, f, term, limit)
+		hits, err := runsByField(ctx, db, f, term, limit, indexed.newest[f.name])
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, hits...)
 	}
 	for _, f := range callFields {
-		if !f.fits(term) {
+		if !f.fits(term) || !indexed.mayHave(f) {
 			continue
 		}
-		hits, err := runsOfCalls(ctx, db, f, term, limit)
+		hits, err := runsOfCalls(ctx, db, f, term, limit, indexed.newest[f.name])
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, hits...)
 	}
 	return out, nil
+}
+
+// indexedTerm is what the indexes have of a term.
+type indexedTerm struct {
+	newest map[string]time.Time // by field: the end of the newest day on which it has the term
+	more   bool                 // there are rows that no index names
+}
+
+// mayHave reports whether rows have the term in a field.
+func (x *indexedTerm) mayHave(f termField) bool {
+	_, found := x.newest[f.name]
+	return found || x.more || f.index == byFilter || f.index == byTouch
+}
+
+// lookUp looks a term up in postings and call_ids.
+func lookUp(ctx context.Context, db DB, term string) (*indexedTerm, error) {
+	x := &indexedTerm{newest: map[string]time.Time{}}
+	trace := schema.HashCallID(term)
+	if id, err := hex.DecodeString(term); err == nil {
+		trace = schema.HashCallID(id)
+	}
+	sql := fmt.Sprintf(`SELECT toString(kind), toDateTime(max(day) + 1, 'UTC') FROM postings WHERE value = {term:String} GROUP BY kind
+UNION ALL SELECT toString(kind), toDateTime(max(day) + 1, 'UTC') FROM call_ids WHERE kind = 'trace_id' AND id = %d GROUP BY kind
+UNION ALL SELECT toString(kind), toDateTime(max(day) + 1, 'UTC') FROM call_ids WHERE kind = 'request_id' AND id = %d GROUP BY kind
+UNION ALL SELECT '', max(last_at) FROM stored_spans WHERE rows > 0 AND NOT posted HAVING count() > 0`, trace, schema.HashCallID(term))
+	return x, each(ctx, db, "indexes", sql, []any{named("term", term)}, func(r driver.Rows) error {
+		var kind string
+		var at time.Time
+		err := r.Scan(&kind, &at)
+		if x.newest[kind] = at; kind == "" {
+			x.more = true
+		}
+		return err
+	})
 }
 
 // termField is a field in which Find looks for a term.
@@ -109,8 +147,8 @@ var callFields = []termField{
 func anyTerm(string) bool { return true }
 
 // runsByField returns the newest runs of which a field of their own is the term.
-func runsByField(ctx context.Context, db DB, f termField, term string, limit int) ([]Hit, error) {
-	s := selection{run: f.condition, found: f.index == byFilter, limit: limit}
+func runsByField(ctx context.Context, db DB, f termField, term string, limit int, newest time.Time) ([]Hit, error) {
+	s := selection{run: f.condition, found: f.index == byFilter, limit: limit, until: newest}
 	s.states.add(f.condition, named("term", term))
 	if f.index == byPosting {
 		s.states.add(actorsPosted("posted_actor", f.name, "term", Window{}))
@@ -129,54 +167,33 @@ func runsByField(ctx context.Context, db DB, f termField, term string, limit int
 
 // runsOfCalls returns the newest runs with calls of which a field is the term, with their keys and agents. Only calls that
 // count are counted; a run with other rows only has one call at least.
-func runsOfCalls(ctx context.Context, db DB, f termField, term string, limit int) ([]Hit, error) {
-	refs, err := refsWithTerm(ctx, db, f, term, limit)
-	if err != nil {
+func runsOfCalls(ctx context.Context, db DB, f termField, term string, limit int, newest time.Time) ([]Hit, error) {
+	set, err := runsWithTerm(ctx, db, f, term, limit, newest)
+	if err != nil || len(set.refs) == 0 {
 		return nil, err
 	}
-	hits := make([]Hit, 0, len(refs))
-	for chunk := range slices.Chunk(refs, maxListedRuns) {
-		more, err := hitsOf(ctx, db, f, term, chunk)
-		if err != nil {
-			return nil, err
-		}
-		hits = append(hits, more...)
-	}
-	slices.SortStableFunc(hits, func(a, b Hit) int { return b.LastAt.Compare(a.LastAt.Time) })
-	return hits, nil
+	return hitsOf(ctx, db, f, term, &set)
 }
 
-// refsWithTerm returns the places of the newest runs with calls of which a field is the term.
-func refsWithTerm(ctx context.Context, db DB, f termField, term string, limit int) (out []runRef, err error) {
+// runsWithTerm returns the places of the newest runs with calls of which a field is the term.
+func runsWithTerm(ctx context.Context, db DB, f termField, term string, limit int, newest time.Time) (set runSet, err error) {
 	params := []any{named("term", term)}
-	take := func(r driver.Rows) error {
-		var v runRef
-		err := r.Scan(&v.tenant, &v.actor, &v.id, &v.at)
-		out = append(out, v)
-		return err
-	}
 	tail := fmt.Sprintf(" GROUP BY tenant, run_id ORDER BY at DESC, run_id LIMIT %d", limit)
+	const columns = "SELECT tenant, max(actor_hash) AS actor, run_id, "
 	switch f.index {
 	case byTouch:
-		return out, each(ctx, db, "runs by "+f.name, "SELECT tenant, max(actor_hash), toString(run_id), max(last_at) AS at FROM touches "+
-			"WHERE resource = {term:String}"+tail, params, take)
+		return readRunSet(ctx, db, "runs by "+f.name, columns+"max(last_at) AS at FROM touches WHERE resource = {term:String}"+tail, params)
 	case byCallID:
-		return out, each(ctx, db, "runs by "+f.name, "SELECT tenant, max(actor_hash), toString(run_id), max(start_time) AS at FROM "+
-			callsWithID(f.name, term)+tail, params, take)
+		return readRunSet(ctx, db, "runs by "+f.name, columns+"max(start_time) AS at FROM "+callsWithID(f.name, term)+tail, params)
 	}
-	newest, err := newestPosted(ctx, db, f.name, term)
-	if err != nil {
-		return nil, err
-	}
-	return out, backwards(newest, time.Time{}, func(from time.Time) (bool, error) {
+	return set, backwards(newest, time.Time{}, func(from time.Time) (bool, error) {
 		w := where{params: slices.Clone(params)}
 		w.add(f.condition)
 		w.between("start_time", "start_time", from, time.Time{})
 		w.add(actorsPosted("actor_hash", f.name, "term", Window{Since: from}))
-		out = nil
-		err := each(ctx, db, "runs by "+f.name, "SELECT tenant, max(actor_hash), toString(run_id), max(start_time) AS at FROM calls "+
-			w.String()+tail, w.params, take)
-		return len(out) >= limit, err
+		var err error
+		set, err = readRunSet(ctx, db, "runs by "+f.name, columns+"max(start_time) AS at FROM calls "+w.String()+tail, w.params)
+		return len(set.refs) >= limit, err
 	})
 }
 
@@ -194,25 +211,15 @@ AND toDate(start_time) IN (SELECT day %[2]s) AND %[3]s = {term:String}
 UNION ALL SELECT %[1]s FROM calls WHERE actor_hash = 0 AND %[3]s = {term:String})`, columns, known, field)
 }
 
-// newestPosted returns the end of the newest day on which a value of a field was posted; zero: on no day.
-func newestPosted(ctx context.Context, db DB, kind, term string) (at time.Time, err error) {
-	sql := fmt.Sprintf("SELECT toDateTime(max(day) + 1, 'UTC') FROM postings WHERE kind = '%s' AND value = {term:String} HAVING count() > 0", kind)
-	return at, each(ctx, db, "postings", sql, []any{named("term", term)}, func(r driver.Rows) error { return r.Scan(&at) })
-}
-
 // hitsOf reads the calls of some runs of which a field is the term.
-func hitsOf(ctx context.Context, db DB, f termField, term string, refs []runRef) ([]Hit, error) {
+func hitsOf(ctx context.Context, db DB, f termField, term string, set *runSet) ([]Hit, error) {
 	type caller struct{ key, agent string }
 	callers := map[string]caller{}
-	ids := make([]string, len(refs))
-	for i := range refs {
-		ids[i] = refs[i].id
+	of, params := set.ids()
+	if set.known() {
+		of, params = set.in()
 	}
-	of := "run_id IN (" + uuids(ids) + ")"
-	if !slices.ContainsFunc(refs, func(r runRef) bool { return r.actor == 0 }) {
-		of = "(tenant, actor_hash, run_id) IN (" + tuples(refs) + ")"
-	}
-	if err := each(ctx, db, "runs", "SELECT toString(run_id), run_key, agent_id FROM runs WHERE "+of, nil,
+	if err := each(ctx, db, "runs", "SELECT toString(run_id), run_key, agent_id FROM runs WHERE "+of, params,
 		func(r driver.Rows) error {
 			var id string
 			var c caller
@@ -223,9 +230,13 @@ func hitsOf(ctx context.Context, db DB, f termField, term string, refs []runRef)
 		return nil, err
 	}
 	var out []Hit
+	in, params := set.calls()
+	if params == nil {
+		params = []any{named("term", term)}
+	}
 	err := each(ctx, db, "calls by "+f.name, `SELECT toString(run_id), anyIf(run_key, run_key != ''), anyIf(agent_id, agent_id != ''),
-greatest(countIf(counted), 1), min(start_time), max(start_time) AS at FROM calls WHERE `+callsOf(refs)+" AND "+f.condition+
-		" GROUP BY run_id ORDER BY at DESC, run_id", []any{named("term", term)}, func(r driver.Rows) error {
+greatest(countIf(counted), 1), min(start_time), max(start_time) AS at FROM calls WHERE `+in+" AND "+f.condition+
+		" GROUP BY run_id ORDER BY at DESC, run_id", params, func(r driver.Rows) error {
 		h := Hit{Field: f.name}
 		err := r.Scan(&h.RunID, &h.RunKey, &h.AgentID, &h.Calls, &h.FirstAt.Time, &h.LastAt.Time)
 		if c := callers[h.RunID]; c.key != "" {

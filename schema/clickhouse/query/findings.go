@@ -54,6 +54,7 @@ type FindingFilter struct {
 	Families     []string  // any of these
 	Since, Until time.Time // limits of the time of the last change
 	Limit        int
+	After        string // cursor of the page before; empty: the first page
 }
 
 // Findings returns the latest findings, the last changed first.
@@ -63,7 +64,47 @@ func Findings(ctx context.Context, db DB, limit int) ([]Finding, error) {
 
 // FindingsMatching returns the latest findings that a filter selects, the last changed first.
 func FindingsMatching(ctx context.Context, db DB, f FindingFilter) ([]Finding, error) {
+	w, err := f.where()
+	if err != nil {
+		return nil, err
+	}
+	return findings(ctx, db, w.String(), f.limit(), w.params...)
+}
+
+func (f *FindingFilter) limit() int {
+	if f.Limit <= 0 {
+		return 100
+	}
+	return f.Limit
+}
+
+// FindingsPage returns a page of the findings that a filter selects, the last changed first: those after the cursor of the page
+// before.
+func FindingsPage(ctx context.Context, db DB, f FindingFilter) (Page[Finding], error) {
+	w, err := f.where()
+	if err != nil {
+		return Page[Finding]{}, err
+	}
+	rows, err := findings(ctx, db, w.String(), f.limit()+1, w.params...)
+	if err != nil || len(rows) <= f.limit() {
+		return Page[Finding]{Rows: rows}, err
+	}
+	rows = rows[:f.limit()]
+	last := &rows[len(rows)-1]
+	return Page[Finding]{rows, (&place{last.UpdatedAt, last.ID}).cursor("findings")}, nil
+}
+
+// where returns the conditions of the filter.
+func (f *FindingFilter) where() (*where, error) {
 	var w where
+	after, err := parseCursor("findings", f.After)
+	if err != nil {
+		return nil, err
+	}
+	if after != nil {
+		w.add("(updated_at < fromUnixTimestamp64Nano({after:Int64}, 'UTC') OR updated_at = fromUnixTimestamp64Nano({after:Int64}, 'UTC') "+
+			"AND finding_id > {after_id:String})", named("after", fmt.Sprint(after.at.UnixNano())), named("after_id", after.id))
+	}
 	w.between("updated_at", "updated_at", f.Since, f.Until)
 	for _, c := range []struct{ condition, name, value string }{
 		{"agent_id = {agent:String}", "agent", f.Agent}, {"run_id = {run:UUID}", "run", f.RunID}, {"level = {level:String}", "level", f.Level},
@@ -83,10 +124,7 @@ func FindingsMatching(ctx context.Context, db DB, f FindingFilter) ([]Finding, e
 		}
 		w.add("has(JSONExtract({"+column+"_list:String}, 'Array(String)'), "+column+")", named(column+"_list", string(text)))
 	}
-	if f.Limit <= 0 {
-		f.Limit = 100
-	}
-	return findings(ctx, db, w.String(), f.Limit, w.params...)
+	return &w, nil
 }
 
 // FindingsOfTenants returns the latest findings of the given tenants, the last changed
@@ -163,28 +201,23 @@ WHERE tenant = {tenant:String} AND finding_id = {id:String} ORDER BY generation 
 }
 
 func findings(ctx context.Context, db DB, where string, limit int, params ...any) ([]Finding, error) {
-	rows, err := db.Query(ctx, fmt.Sprintf(`SELECT finding_id, toString(run_id), agent_id, family, toString(level), state, opened_at,
+	out := []Finding{}
+	sql := fmt.Sprintf(`SELECT finding_id, toString(run_id), agent_id, family, toString(level), state, opened_at,
 updated_at, score, expected_rate,
 delay_calls, exposure_calls, exposure_irreversible, summary, evidence, exception, expected_of, toString(v.verdict), v.by, v.why,
 expected_runs, tenant, v.at, acquaintance
-FROM findings LEFT JOIN verdicts AS v USING (tenant, finding_id) %s ORDER BY updated_at DESC, finding_id LIMIT %d`, where, limit),
-		params...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	out := []Finding{}
-	for rows.Next() {
+FROM findings LEFT JOIN verdicts AS v USING (tenant, finding_id) %s ORDER BY updated_at DESC, finding_id LIMIT %d`, where, limit)
+	return out, each(ctx, db, "findings", sql, params, func(r driver.Rows) error {
 		var f Finding
 		var evidence string
 		var judgedAt time.Time
-		if err := rows.Scan(&f.ID, &f.RunID, &f.AgentID, &f.Family, &f.Level, &f.State, &f.OpenedAt, &f.UpdatedAt, &f.Score, &f.ExpectedRate,
+		if err := r.Scan(&f.ID, &f.RunID, &f.AgentID, &f.Family, &f.Level, &f.State, &f.OpenedAt, &f.UpdatedAt, &f.Score, &f.ExpectedRate,
 			&f.Delay, &f.Exposure.Calls, &f.Exposure.Irreversible, &f.Summary, &evidence, &f.Exception, &f.ExpectedOf, &f.Verdict, &f.Judge,
 			&f.Because, &f.ExpectedRuns, &f.Tenant, &judgedAt, &f.Acquaintance); err != nil {
-			return nil, err
+			return err
 		}
 		if err := json.Unmarshal([]byte(evidence), &f.Evidence); err != nil {
-			return nil, fmt.Errorf("evidence of %s: %w", f.ID, err)
+			return fmt.Errorf("evidence of %s: %w", f.ID, err)
 		}
 		if f.Judge == "" { // no verdict: the join returns the first value of the enum
 			f.Verdict = ""
@@ -192,8 +225,8 @@ FROM findings LEFT JOIN verdicts AS v USING (tenant, finding_id) %s ORDER BY upd
 			f.JudgedAt = &judgedAt
 		}
 		out = append(out, f)
-	}
-	return out, rows.Err()
+		return nil
+	})
 }
 
 // Judged counts the findings of a level by people's verdicts.

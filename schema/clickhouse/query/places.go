@@ -42,6 +42,61 @@ type runRef struct {
 	at     time.Time // start of its last call, as far as the selection looked
 }
 
+// runSet is the places of some runs, as rows and as the statement that selected them: its columns are tenant, actor, run_id
+// and at.
+type runSet struct {
+	refs   []runRef
+	sql    string
+	params []any
+}
+
+// readRunSet executes the statement of a set.
+func readRunSet(ctx context.Context, db DB, what, sql string, params []any) (runSet, error) {
+	s := runSet{sql: sql, params: params}
+	return s, each(ctx, db, what, "SELECT tenant, actor, toString(run_id), at FROM ("+sql+")", params, func(r driver.Rows) error {
+		var v runRef
+		err := r.Scan(&v.tenant, &v.actor, &v.id, &v.at)
+		s.refs = append(s.refs, v)
+		return err
+	})
+}
+
+// in is the condition for runs of the set. A long list is selected again: the engine refuses long statements.
+func (s *runSet) in() (condition string, params []any) {
+	if len(s.refs) > maxListedRuns {
+		return "(tenant, actor_hash, run_id) IN (SELECT tenant, actor, run_id FROM (" + s.sql + "))", s.params
+	}
+	return "(tenant, actor_hash, run_id) IN (" + tuples(s.refs) + ")", nil
+}
+
+// calls is the condition for the calls of runs of the set.
+func (s *runSet) calls() (condition string, params []any) {
+	switch {
+	case len(s.refs) <= maxListedRuns:
+		return callsOf(s.refs), nil
+	case s.known():
+		return "(actor_hash, run_id) IN (SELECT arrayJoin([actor, 0]), run_id FROM (" + s.sql + "))", s.params
+	}
+	return "run_id IN (SELECT run_id FROM (" + s.sql + "))", s.params
+}
+
+// known reports whether the actors of all runs are known.
+func (s *runSet) known() bool {
+	return !slices.ContainsFunc(s.refs, func(r runRef) bool { return r.actor == 0 })
+}
+
+// ids is the condition for rows about runs of the set.
+func (s *runSet) ids() (condition string, params []any) {
+	if len(s.refs) > maxListedRuns {
+		return "run_id IN (SELECT run_id FROM (" + s.sql + "))", s.params
+	}
+	list := make([]string, len(s.refs))
+	for i := range s.refs {
+		list[i] = s.refs[i].id
+	}
+	return "run_id IN (" + uuids(list) + ")", nil
+}
+
 // maxListedRuns is the maximum number of runs that a statement lists: the engine refuses statements above 256 KiB.
 const maxListedRuns = 500
 

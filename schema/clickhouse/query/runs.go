@@ -76,21 +76,34 @@ func scanRun(r driver.Rows) (Run, error) {
 // Runs returns runs, those with the latest last call first. A run is in a window if one of its segments has calls before the
 // window's end and after its start.
 func Runs(ctx context.Context, db DB, f RunFilter) ([]Run, error) {
-	page, err := RunsPage(ctx, db, f)
-	return page.Rows, err
+	s, err := selectionOf(&f)
+	if err != nil {
+		return nil, err
+	}
+	runs, _, err := s.read(ctx, db)
+	return runs, err
 }
 
 // RunsPage returns a page of runs: those after the cursor of the page before.
 func RunsPage(ctx context.Context, db DB, f RunFilter) (Page[Run], error) {
-	if f.Limit <= 0 {
-		f.Limit = 100
-	}
-	s := selection{since: f.Since, until: f.Until, limit: f.Limit}
-	after, err := parseCursor("runs", f.After)
+	s, err := selectionOf(&f)
 	if err != nil {
 		return Page[Run]{}, err
 	}
-	s.after = after
+	s.page = true
+	rows, more, err := s.read(ctx, db)
+	return Page[Run]{rows, more.cursor("runs")}, err
+}
+
+func selectionOf(f *RunFilter) (*selection, error) {
+	if f.Limit <= 0 {
+		f.Limit = 100
+	}
+	after, err := parseCursor("runs", f.After)
+	if err != nil {
+		return nil, err
+	}
+	s := &selection{since: f.Since, until: f.Until, limit: f.Limit, after: after}
 	s.states.between("started_at", "last_at", f.Since, f.Until)
 	var run where
 	if f.Agent != "" {
@@ -108,8 +121,7 @@ func RunsPage(ctx context.Context, db DB, f RunFilter) (Page[Run], error) {
 		run.add("level >= {level:String}")
 	}
 	s.run = strings.Join(run.conditions, " AND ")
-	rows, more, err := s.read(ctx, db)
-	return Page[Run]{rows, more.cursor("runs")}, err
+	return s, nil
 }
 
 // ErrNotFound is wrapped by the error of a query for something that is not stored.

@@ -23,6 +23,7 @@ type selection struct {
 	// found is set if the conditions find their rows by an index, whatever the time.
 	found bool
 	limit int
+	page  bool   // also look whether there are more
 	after *place // the runs after this one
 	order string // ORDER BY of the states in place of the last call; the selection then does not page
 }
@@ -34,28 +35,29 @@ type place struct {
 }
 
 // refs selects the places of at most n runs after one.
-func (s *selection) refs(ctx context.Context, db DB, n int, after *place) (out []runRef, err error) {
+func (s *selection) refs(ctx context.Context, db DB, n int, after *place) (out runSet, err error) {
 	newest := s.until
 	switch {
 	case after != nil:
 		newest = after.at
 	case newest.IsZero() && !s.found:
 		if newest, err = newestStored(ctx, db); err != nil {
-			return nil, err
+			return out, err
 		}
 	}
 	if s.found {
 		newest = time.Time{} // all at once
 	}
 	return out, backwards(newest, s.since, func(from time.Time) (bool, error) {
+		sql, params := s.statement(n, after, from)
 		var err error
-		out, err = s.refsFrom(ctx, db, n, after, from)
-		return len(out) >= n, err
+		out, err = readRunSet(ctx, db, "runs", sql, params)
+		return len(out.refs) >= n, err
 	})
 }
 
-// refsFrom selects the places of at most n runs with calls since a time.
-func (s *selection) refsFrom(ctx context.Context, db DB, n int, after *place, from time.Time) (out []runRef, err error) {
+// statement selects the places of at most n runs with calls since a time.
+func (s *selection) statement(n int, after *place, from time.Time) (sql string, params []any) {
 	w := where{conditions: slices.Clone(s.states.conditions), params: slices.Clone(s.states.params)}
 	if !from.IsZero() {
 		w.add("last_at >= fromUnixTimestamp64Nano({from:Int64}, 'UTC')", named("from", fmt.Sprint(from.UnixNano())))
@@ -73,26 +75,26 @@ func (s *selection) refsFrom(ctx context.Context, db DB, n int, after *place, fr
 			"AND run_id > {after_id:UUID})")
 		w.params = append(w.params, named("after", fmt.Sprint(after.at.UnixNano())), named("after_id", after.id))
 	}
-	sql := "SELECT tenant, actor_hash, toString(run_id), max(last_at) AS at FROM run_states " + w.String() +
-		" GROUP BY tenant, actor_hash, run_id " + strings.Replace(having.String(), "WHERE", "HAVING", 1) + fmt.Sprintf(" ORDER BY %s LIMIT %d", order, n)
-	return out, each(ctx, db, "runs", sql, w.params, func(r driver.Rows) error {
-		var v runRef
-		err := r.Scan(&v.tenant, &v.actor, &v.id, &v.at)
-		out = append(out, v)
-		return err
-	})
+	return "SELECT tenant, actor_hash AS actor, run_id, max(last_at) AS at FROM run_states " + w.String() +
+		" GROUP BY tenant, actor_hash, run_id " + strings.Replace(having.String(), "WHERE", "HAVING", 1) +
+		fmt.Sprintf(" ORDER BY %s LIMIT %d", order, n), w.params
 }
 
 // read reads the selected runs, and the place after which there are more; nil: there are no more.
 func (s *selection) read(ctx context.Context, db DB) (out []Run, more *place, err error) {
 	out = []Run{}
 	after := s.after
-	for n := s.limit + 1; ; n *= 2 { // one more, to know whether there are more
-		refs, err := s.refs(ctx, db, n, after)
+	n := s.limit
+	if s.page {
+		n++ // to know whether there are more
+	}
+	for ; ; n *= 2 {
+		set, err := s.refs(ctx, db, n, after)
 		if err != nil {
 			return nil, nil, err
 		}
-		runs, err := readRuns(ctx, db, refs, s.run, s.states.params)
+		refs := set.refs
+		runs, err := readRuns(ctx, db, &set, s.run, s.states.params)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -111,7 +113,7 @@ func (s *selection) read(ctx context.Context, db DB) (out []Run, more *place, er
 			}
 			out = append(out, *v)
 		}
-		if len(refs) < n || s.order != "" {
+		if len(refs) < n || s.order != "" || !s.page && len(out) == s.limit {
 			return out, nil, nil
 		}
 		last := &refs[len(refs)-1]
@@ -121,31 +123,30 @@ func (s *selection) read(ctx context.Context, db DB) (out []Run, more *place, er
 
 // readRuns reads runs, as far as they meet a condition on the view runs; empty: all. Each run has the state of the breaker
 // that it caused, or the mode of a trip that was not enforced.
-func readRuns(ctx context.Context, db DB, refs []runRef, condition string, params []any) (out []Run, err error) {
-	for chunk := range slices.Chunk(refs, maxListedRuns) {
-		ids := make([]string, len(chunk))
-		for i := range chunk {
-			ids[i] = chunk[i].id
-		}
-		sql := "SELECT " + runColumns + " FROM (SELECT * FROM runs WHERE (tenant, actor_hash, run_id) IN (" + tuples(chunk) + ")"
-		if condition != "" {
-			sql += " AND " + condition
-		}
-		sql += ") AS r LEFT JOIN (" + fmt.Sprintf(breakersOfRuns, uuids(ids)) + ") AS b USING (run_id)"
-		if err := each(ctx, db, "runs", sql, params, func(r driver.Rows) error {
-			v, err := scanRun(r)
-			out = append(out, v)
-			return err
-		}); err != nil {
-			return nil, err
-		}
+func readRuns(ctx context.Context, db DB, set *runSet, condition string, params []any) (out []Run, err error) {
+	if len(set.refs) == 0 {
+		return nil, nil
 	}
-	return out, nil
+	in, more := set.in()
+	if more != nil {
+		params = more // with those of the condition
+	}
+	ids, _ := set.ids()
+	sql := "SELECT " + runColumns + " FROM (SELECT * FROM runs WHERE " + in
+	if condition != "" {
+		sql += " AND " + condition
+	}
+	sql += ") AS r LEFT JOIN (" + fmt.Sprintf(breakersOfRuns, ids) + ") AS b USING (run_id)"
+	return out, each(ctx, db, "runs", sql, params, func(r driver.Rows) error {
+		v, err := scanRun(r)
+		out = append(out, v)
+		return err
+	})
 }
 
 // breakersOfRuns selects the latest state of the breakers that runs caused.
 const breakersOfRuns = `SELECT run_id, if(argMax(mode, generation) = 'armed', toString(argMax(state, generation)), argMax(mode,
-generation)) AS latest FROM breakers WHERE run_id IN (%s) GROUP BY run_id`
+generation)) AS latest FROM breakers WHERE %s GROUP BY run_id`
 
 // runsWithID reads the runs with some ids, those with the latest last call first.
 func runsWithID(ctx context.Context, db DB, ids []string) ([]Run, error) {
@@ -153,12 +154,19 @@ func runsWithID(ctx context.Context, db DB, ids []string) ([]Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := readRuns(ctx, db, refs, "", nil)
+	var out []Run
+	for chunk := range slices.Chunk(refs, maxListedRuns) {
+		runs, err := readRuns(ctx, db, &runSet{refs: chunk}, "", nil)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, runs...)
+	}
 	slices.SortFunc(out, func(a, b Run) int {
 		if x := b.LastAt.Compare(a.LastAt.Time); x != 0 {
 			return x
 		}
 		return strings.Compare(a.RunID, b.RunID)
 	})
-	return out, err
+	return out, nil
 }

@@ -40,7 +40,7 @@ func CallsOverTime(ctx context.Context, db DB, agent string, since, until time.T
 		w.add("agent_id = {agent:String}", named("agent", agent))
 	}
 	sql := fmt.Sprintf(`SELECT toDateTime64(toStartOfInterval(%s, INTERVAL %d SECOND), 3, 'UTC') AS t, sum(calls),
-sum(calls) - sum(outcome_ok) - sum(outcome_unknown) - sum(outcome_denied), sum(outcome_denied), sum(done_irreversible)
+toUInt64(sum(calls) - sum(outcome_ok) - sum(outcome_unknown) - sum(outcome_denied)), sum(outcome_denied), sum(done_irreversible)
 FROM %s %s GROUP BY t HAVING sum(calls) > 0 ORDER BY t LIMIT %d`, at, (step+unit-1)/unit*unit/time.Second, table, w.String(), limit)
 	return readPoints(ctx, db, sql, w.params)
 }

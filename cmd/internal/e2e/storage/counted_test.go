@@ -313,7 +313,7 @@ func insertLateLines(t *testing.T, c *clickhouse.Conn, at time.Time) query.Run {
 			v.Start += int64(10 * time.Second)
 		}
 		p.Apply(&v, offset)
-		touches.AppendValue(schema.Touch{Tenant: "default", Actor: schema.HashActor(""), Resource: v.Resources[0], RunID: v.RunID,
+		touches.AppendValue(schema.Touch{Tenant: "default", Actor: v.ActorHash, Resource: v.Resources[0], RunID: v.RunID,
 			Effect:        v.Effect,
 			Reversibility: v.Reversibility, First: v.Start, Last: v.Start})
 		insertCalls(t, c, v)

@@ -135,8 +135,8 @@ func answers(t testing.TB, c *clickhouse.Conn) map[string]string {
 	out := map[string]string{}
 	for view, by := range map[string]string{"calls": "source_offset, item", "runs": "run_id", "touches": "resource, run_id, effect",
 		"stitching": "hour, producer, format, run_rule"} {
-		columns := sql(t, c, "SELECT arrayStringConcat(arraySort(groupArray(name)), ', ') FROM system.columns WHERE database = '{db}' AND table = '"+
-			view+"' AND name != 'actor_hash'")
+		columns := sql(t, c, "SELECT arrayStringConcat(arraySort(groupArray(name)), ', ') FROM system.columns "+
+			"WHERE database = '{db}' AND table = '"+view+"' AND name != 'actor_hash'")
 		out[view] = sql(t, c, "SELECT "+columns+" FROM {db}."+view+" ORDER BY "+by)
 	}
 	return out
@@ -241,7 +241,8 @@ func TestEmptyTablesOfVersion4StayForEver(t *testing.T) {
 	plan.Plan = true
 	planned := migrateTo(t, c, plan)
 	steps := strings.Join(migrateTo(t, c, o), ", ")
-	if steps != strings.Join(planned, ", ") || !strings.Contains(steps, "101 calls: changed") || !strings.Contains(steps, "001 calls_store: expired") {
+	if steps != strings.Join(planned, ", ") || !strings.Contains(steps, "101 calls: changed") ||
+		!strings.Contains(steps, "001 calls_store: expired") {
 		t.Errorf("steps %s, planned %s", steps, planned)
 	}
 	if got := tablesOf(t, c); got != "" {

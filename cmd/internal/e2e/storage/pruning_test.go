@@ -36,8 +36,8 @@ func insertDays(t testing.TB, c *clickhouse.Conn, calls, runs, touches string) {
 	const agent = "concat('agent-', toString(intDiv(number, 40) % 100))"
 	name, value := actor(calls, agent)
 	sql(t, c, "INSERT INTO {db}."+calls+" (tenant, "+name+"run_id, start_time, source_topic, source_offset, agent_id) SELECT 'default', "+
-		value+"reinterpretAsUUID(sipHash128(intDiv(number, 40))), toDateTime64('2026-03-01 00:00:00', 9, 'UTC') + toIntervalMillisecond(number * 2160), "+
-		"'t', number, "+agent+" FROM numbers(160000)")
+		value+"reinterpretAsUUID(sipHash128(intDiv(number, 40))), toDateTime64('2026-03-01 00:00:00', 9, 'UTC') + "+
+		"toIntervalMillisecond(number * 2160), 't', number, "+agent+" FROM numbers(160000)")
 	name, value = actor(runs, agent)
 	day := ""
 	if name != "" {
@@ -115,14 +115,16 @@ func TestConditionFindsAnOlderVersionOfARow(t *testing.T) {
 	}
 	run := sql(t, c, "SELECT run_id FROM {db}.calls WHERE source_offset = 70000")
 	for _, condition := range []string{"counted AND source_offset = 70000", "status = 0 AND source_offset = 70000",
-		"run_id = '" + run + "' AND counted AND source_offset = 70000", "toDate(start_time) = '2026-03-02' AND status = 0 AND source_offset = 70000"} {
+		"run_id = '" + run + "' AND counted AND source_offset = 70000",
+		"toDate(start_time) = '2026-03-02' AND status = 0 AND source_offset = 70000"} {
 		if got := sql(t, c, "SELECT count() FROM {db}.calls WHERE "+condition); got != "0" {
 			t.Errorf("%s finds %s older versions", condition, got)
 		}
 	}
 	// A run goes on: its last call moves from one day to the next one.
-	sql(t, c, "INSERT INTO {db}.runs_v5 (tenant, actor_hash, opened_day, run_id, actor, version, started_at, last_at, calls, state) SELECT tenant, "+
-		"actor_hash, opened_day, run_id, actor, 160, started_at, last_at + toIntervalDay(9), 80, 'closed' FROM {db}.runs_v5 WHERE run_id = '"+run+"'")
+	sql(t, c, "INSERT INTO {db}.runs_v5 (tenant, actor_hash, opened_day, run_id, actor, version, started_at, last_at, calls, state) "+
+		"SELECT tenant, actor_hash, opened_day, run_id, actor, 160, started_at, last_at + toIntervalDay(9), 80, 'closed' FROM {db}.runs_v5 "+
+		"WHERE run_id = '"+run+"'")
 	for condition, want := range map[string]string{
 		"last_at < '2026-03-05 00:00:00'": "", "calls = 40": "", "state = 'open'": "",
 		"last_at >= '2026-03-10 00:00:00'": "80\tclosed", "started_at < '2026-03-03 00:00:00'": "80\tclosed",

@@ -9,6 +9,7 @@ import (
 
 	"flyball/schema"
 	"flyball/schema/clickhouse"
+	"flyball/schema/clickhouse/query"
 )
 
 // keptForEver are the tables whose rows never expire.
@@ -87,14 +88,16 @@ func cmpDays(s string) string {
 func insertEverywhere(t testing.TB, c *clickhouse.Conn, at time.Time, n byte) {
 	t.Helper()
 	ns, day, id := at.UnixNano(), schema.DayOf(at.UnixNano()), fmt.Sprint("f_", n)
-	h := history{calls: []schema.Call{{Tenant: "t", Start: ns, RunID: schema.RunID{n}, Resources: []schema.Resource{{Type: "order", ID: "1"}}}}}
+	h := history{calls: []schema.Call{{Tenant: "t", Start: ns, RunID: schema.RunID{n},
+		Resources: []schema.Resource{{Type: "order", ID: "1"}}}}}
 	postings, ids := clickhouse.PostingsTable.NewBlock(), clickhouse.CallIDsTable.NewBlock()
 	postings.AppendValue(schema.Posting{Tenant: "t", Value: id, Day: day})
 	ids.AppendValue(schema.CallID{Tenant: "t", ID: uint32(n), Day: day})
 	minutes, hours := clickhouse.MinutesTable.NewBlock(), clickhouse.HoursTable.NewBlock()
 	minutes.AppendValue(schema.MinuteCount{Tenant: "t", Minute: ns})
 	hours.AppendValue(schema.HourCount{Tenant: "t", Hour: ns})
-	findings, decisions, breakers := clickhouse.FindingsTable.NewBlock(), clickhouse.DecisionsTable.NewBlock(), clickhouse.BreakersTable.NewBlock()
+	findings, decisions := clickhouse.FindingsTable.NewBlock(), clickhouse.DecisionsTable.NewBlock()
+	breakers := clickhouse.BreakersTable.NewBlock()
 	findings.AppendValue(schema.Finding{Tenant: "t", ID: id, UpdatedAt: ns})
 	decisions.AppendValue(schema.Decision{Tenant: "t", ID: id, At: ns})
 	breakers.AppendValue(schema.Breaker{Tenant: "t", Generation: uint64(n), Since: ns})
@@ -114,8 +117,9 @@ func TestExpiredRowsAreKeptOrOthersExpire(t *testing.T) {
 	insertEverywhere(t, c, long, 1)
 	insertEverywhere(t, c, time.Now().Add(-15*24*time.Hour), 2) // too old for calls, not for runs
 	insertEverywhere(t, c, time.Now().Add(-time.Hour), 3)
-	want := map[string]int{"calls_v5": 1, "touches_v5": 1, "postings": 1, "call_ids": 1, "runs_v5": 2, "minutes": 2, "hours": 2, "stitching_v5": 2,
-		"scores_store": 2, "findings_store": 2, "decisions_store": 2, "dead_letters_store": 2, "log_losses_store": 2, "breakers_store": 3}
+	want := map[string]int{"calls_v5": 1, "touches_v5": 1, "postings": 1, "call_ids": 1, "runs_v5": 2, "minutes": 2, "hours": 2,
+		"stitching_v5": 2, "scores_store": 2, "findings_store": 2, "decisions_store": 2, "dead_letters_store": 2, "log_losses_store": 2,
+		"breakers_store": 3}
 	rowsAre(t, c, want)
 
 	// A changed retention counts at the earliest from the first migration, whose record has the time of the server.
@@ -140,8 +144,8 @@ func rowsAre(t testing.TB, c *clickhouse.Conn, want map[string]int) {
 			got = sql(t, c, "SELECT count() FROM {db}."+table)
 		}
 		if got != fmt.Sprint(n) {
-			t.Errorf("%s has %s rows, want %d\n%s", table, got, n, sql(t, c, "SELECT name, rows, delete_ttl_info_max FROM system.parts WHERE active AND "+
-				"database = '{db}' AND table = '"+table+"'"))
+			t.Errorf("%s has %s rows, want %d\n%s", table, got, n, sql(t, c, "SELECT name, rows, delete_ttl_info_max FROM system.parts "+
+				"WHERE active AND database = '{db}' AND table = '"+table+"'"))
 		}
 	}
 }
@@ -162,8 +166,8 @@ func TestUpgradeDeletesWhatIsOlderThanTheRetention(t *testing.T) {
 		return sql(t, c, "SELECT count() FROM system.mutations WHERE database = '{db}' AND NOT is_done") == "0"
 	})
 	for _, table := range strings.Fields(tablesOf(t, c)) {
-		if parts := sql(t, c, "SELECT min(delete_ttl_info_max) > now() FROM system.parts WHERE active AND rows > 0 AND database = '{db}' AND table = '"+
-			table+"'"); parts != "1" {
+		if parts := sql(t, c, "SELECT min(delete_ttl_info_max) > now() FROM system.parts WHERE active AND rows > 0 AND "+
+			"database = '{db}' AND table = '"+table+"'"); parts != "1" {
 			t.Errorf("parts of %s never expire, or at once: %s", table, parts)
 		}
 		sql(t, c, "OPTIMIZE TABLE {db}."+table+" FINAL")
@@ -190,5 +194,41 @@ func TestInsertAroundMidnightExceedsTheMemoryOfAStatement(t *testing.T) {
 		"FROM numbers(200000) SETTINGS max_memory_usage = 500000000")
 	if got := sql(t, c, "SELECT count() FROM {db}.calls"); got != "200000" {
 		t.Errorf("%s rows", got)
+	}
+}
+
+// A report on a time whose calls have expired says so, and one on a later time does not.
+func TestReportOnExpiredCallsIsComplete(t *testing.T) {
+	c := connect(t)
+	days := clickhouse.Retention{Calls: 10, Runs: 20}
+	migrateTo(t, c, clickhouse.MigrateOptions{Retention: &days, Now: time.Now().Add(-200 * 24 * time.Hour)})
+	today := time.Now().UTC().Truncate(24 * time.Hour)
+	calls, runs, err := query.KeptSince(t.Context(), c)
+	if err != nil || !calls.Equal(today.AddDate(0, 0, -9)) || !runs.Equal(today.AddDate(0, 0, -19)) {
+		t.Errorf("calls are kept since %s, runs since %s, %v", calls, runs, err)
+	}
+	insertCalls(t, c, schema.Call{Tenant: "default", Start: time.Now().Add(-time.Hour).UnixNano(), AgentID: "team/bot",
+		RunID: schema.RunID{1}})
+	for since, expired := range map[time.Time]bool{today.AddDate(0, 0, -10): true, today.AddDate(0, 0, -9): false, {}: false} {
+		report, err := query.TouchedBy(t.Context(), c, query.Subject{Kind: "agent", Value: "team/bot"}, nil, query.Window{Since: since})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report.Calls != 1 || hasCaveat(report, "expired") != expired || expired && report.Complete {
+			t.Errorf("since %s: %d calls, caveats %q", since, report.Calls, report.Caveats)
+		}
+	}
+	// A run that began before is incomplete without a window, too.
+	run := query.Run{RunID: schema.RunID{1}.String(), Tenant: "default", StartedAt: query.Time{Time: today.AddDate(0, 0, -15)}}
+	report, err := query.TouchedBy(t.Context(), c, query.Subject{Kind: "run", Value: run.RunID}, &run, query.Window{})
+	if err != nil || !hasCaveat(report, "expired") {
+		t.Errorf("caveats %q, %v", report.Caveats, err)
+	}
+
+	// Nothing has expired of a database that is younger than its retention.
+	c = connect(t)
+	migrateTo(t, c, clickhouse.MigrateOptions{Retention: &days})
+	if calls, runs, err := query.KeptSince(t.Context(), c); err != nil || !calls.IsZero() || !runs.IsZero() {
+		t.Errorf("calls are kept since %s, runs since %s, %v", calls, runs, err)
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -103,14 +105,18 @@ func (b *backlog) measure(binary string, seed int) (m measured, err error) {
 	if err != nil {
 		return m, err
 	}
+	// Profiles of five seconds each, so that the last one ends soon after the last call.
+	profiling, end := context.WithCancel(context.Background())
+	defer end()
 	profiled := make(chan error, 1)
-	go func() { profiled <- s.saveProfiles(b.profiles, "profile?seconds="+strconv.Itoa(max(2, b.n/100_000))) }()
+	go func() { profiled <- s.saveCPU(profiling, b.profiles) }()
 	for s.countStored() < past+b.n {
 		if time.Since(began) > 20*time.Minute {
 			return m, fmt.Errorf("only %d of %d stored after 20 minutes", s.countStored()-past, b.n)
 		}
 		time.Sleep(200 * time.Millisecond)
 	}
+	end()
 	took, n := time.Since(began), past+b.n-early
 	per := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(n) }
 	m.rate, m.own, m.engine = float64(n)/took.Seconds(), per(cpu(cmd.Process.Pid)-cpu0), per(cpu(child...)-engine0)
@@ -129,6 +135,19 @@ func (b *backlog) measure(binary string, seed int) (m measured, err error) {
 		of("go_memstats_mallocs_total"))
 	s.printStored(b.n)
 	return m, errors.Join(<-profiled, s.saveProfiles(b.profiles, "heap", "allocs"))
+}
+
+// saveCPU writes profiles of the process's CPU into a folder, one after the other, until ctx ends: cpu-1.pb.gz and so on.
+func (s *setup) saveCPU(ctx context.Context, dir string) error {
+	for i := 1; dir != "" && ctx.Err() == nil; i++ {
+		if err := s.saveProfiles(dir, "profile?seconds=5"); err != nil {
+			return err
+		}
+		if err := os.Rename(filepath.Join(dir, "profile.pb.gz"), filepath.Join(dir, fmt.Sprintf("cpu-%d.pb.gz", i))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // prepare fills the topic before any reader starts, and measures the peer. It returns the size of a record.

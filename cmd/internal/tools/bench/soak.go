@@ -84,7 +84,8 @@ func soak(binary string, o soakOptions) (bool, error) {
 	if err := s.printLost(load); err != nil {
 		return false, err
 	}
-	if err := s.printMetrics("flyball_detect_findings_total", "flyball_detect_refusals_total", "flyball_detect_late_total",
+	if err := s.printMetrics("flyball_detect_findings_total", "flyball_detect_refusals_total", "flyball_detect_closed_early_total",
+		"flyball_detect_late_total",
 		"flyball_memory_limit_bytes"); err != nil {
 		return false, err
 	}

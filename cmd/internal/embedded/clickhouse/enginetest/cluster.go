@@ -15,9 +15,13 @@ import (
 const Cluster = "one"
 
 // clusterConfig makes the embedded engine a cluster. Its shard is local, so that a Distributed table reads and writes without TCP.
-const clusterConfig = "<remote_servers><" + Cluster + "><shard><internal_replication>true</internal_replication><replica><host>127.0.0.1</host>" +
-	"<port>9000</port></replica></shard></" + Cluster + "></remote_servers><tcp_port>9000</tcp_port>" +
-	"<macros><shard>1</shard><replica>1</replica><cluster>" + Cluster + "</cluster></macros>"
+//
+// The cluster two has two shards that are the same engine: each row is read twice. It shows which queries a cluster of several shards
+// refuses, not what it answers.
+const clusterConfig = "<remote_servers><" + Cluster + ">" + shard + "</" + Cluster + "><two>" + shard + shard + "</two></remote_servers>" +
+	"<tcp_port>9000</tcp_port><macros><shard>1</shard><replica>1</replica></macros>"
+
+const shard = "<shard><internal_replication>true</internal_replication><replica><host>127.0.0.1</host><port>9000</port></replica></shard>"
 
 // What the embedded engine cannot do: it has no Keeper, so nothing is replicated and no statement is distributed by ON CLUSTER.
 var (

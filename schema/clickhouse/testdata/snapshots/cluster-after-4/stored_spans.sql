@@ -1,6 +1,6 @@
 CREATE OR REPLACE VIEW `flyball`.`stored_spans` ON CLUSTER `prod` AS
-SELECT min(start_time) AS first_at, max(start_time) AS last_at, count() AS rows
+SELECT min(start_time) AS first_at, max(start_time) AS last_at, count() AS rows, true AS posted
 FROM `flyball`.`calls_v5`
 UNION ALL
-SELECT min(start_time) AS first_at, max(start_time) AS last_at, count() AS rows
+SELECT min(start_time) AS first_at, max(start_time) AS last_at, count() AS rows, false AS posted
 FROM `flyball`.`calls_store`;

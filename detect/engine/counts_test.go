@@ -1,0 +1,156 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/detect/stitch"
+	"flyball/schema"
+	"flyball/schema/kafka"
+	"flyball/schema/wire"
+)
+
+// someRecords returns records of flyball.calls: calls of a few agents, some with a row of the check that counts later, and marks.
+func someRecords(n int) (out []*kgo.Record) {
+	random, pos := rand.New(rand.NewPCG(4, 4)), int64(0)
+	var enc wire.CallsEncoder
+	for i := range n {
+		var calls []*schema.Call
+		at := night.UnixNano() + int64(i)*25e9
+		for range random.IntN(6) {
+			c := &schema.Call{Source: schema.Source{Topic: "gw", TopicID: schema.TopicID{7}}, Pos: schema.Position{Offset: pos}, Tenant: "default",
+				RoutingKey: fmt.Sprint("g:a", random.IntN(7)), AgentID: "a", RunKey: fmt.Sprint("r", i/20), Start: at, Method: "GET",
+				ObserverKind: schema.ObserverGateway, Path: fmt.Sprint("/", pos), RequestID: fmt.Sprint(pos)}
+			if random.IntN(4) == 0 {
+				c.ObserverKind = schema.ObserverGate
+			}
+			calls, pos = append(calls, c), pos+1
+		}
+		value := wire.EncodeMarks(nil, &wire.Marks{At: at})
+		if len(calls) > 0 {
+			value = enc.Encode(nil, calls)
+		}
+		out = append(out, &kgo.Record{Topic: wire.CallsTopic, Offset: int64(i), Value: value})
+	}
+	return out
+}
+
+func (f *floor) applyAll(records []*kgo.Record) {
+	f.t.Helper()
+	for _, r := range records {
+		if err := f.applyRecord(context.Background(), r); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+}
+
+// content returns the counters and the actors of a worker that has stored nothing. All states are written before.
+func (f *floor) content() map[string][]byte {
+	f.journal.writeStates(context.Background())
+	_, counts, _, _ := f.journal.counts.EncodeChanges()
+	out := map[string][]byte{"": counts}
+	for _, a := range f.state.Dirty() {
+		out[a.Key] = stitch.EncodeActor(nil, a, 0)
+	}
+	return out
+}
+
+// An owner is killed after any of the records that it writes to flyball.state, also between those of one checkpoint: its successor
+// counts every call once, and its actors are the same.
+func TestKilledWithinACheckpointCountsOtherCalls(t *testing.T) {
+	ctx, records := context.Background(), someRecords(120)
+	undisturbed := newFloor(t)
+	undisturbed.applyAll(records)
+	want := undisturbed.content()
+
+	f, random := newFloor(t), rand.New(rand.NewPCG(5, 5))
+	f.checkpoint.generation = 1
+	for _, r := range records[:110] {
+		f.applyAll([]*kgo.Record{r})
+		if dirty := len(f.state.Dirty()); random.IntN(3) == 0 && dirty > 0 {
+			if err := f.checkpoint.save(ctx, 1+random.IntN(dirty), f.next); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	killed := 0
+	for n, last := range f.tape.records {
+		if last.Topic != wire.StateTopic {
+			continue
+		}
+		killed++
+		g := newFloor(t)
+		r := newRestored(f.cfg.Limits, g.state)
+		for _, rec := range f.tape.records[:n+1] {
+			if rec.Topic == wire.StateTopic {
+				if err := r.add(rec.Key, rec.Value); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if err := g.takeOver(r, uint64(n)); err != nil {
+			t.Fatal(err)
+		}
+		if err := g.writeFirst(ctx, r, kafka.LogState{}); err != nil {
+			t.Fatal(err)
+		}
+		g.applyAll(records)
+		got := g.content()
+		if !bytes.Equal(got[""], want[""]) {
+			t.Fatalf("killed after record %d, %q: the counts differ", n, last.Key)
+		}
+		for key, actor := range got {
+			if !bytes.Equal(actor, want[key]) {
+				t.Fatalf("killed after record %d, %q: actor %s differs", n, last.Key, key)
+			}
+		}
+	}
+	if killed < 100 || len(want) < 6 {
+		t.Fatalf("killed after %d records, %d actors: the test shows nothing", killed, len(want))
+	}
+}
+
+// Counters that are given up faster than states are written do not gather without a bound.
+func TestFloodOfMinutesGathersRows(t *testing.T) {
+	f := newFloor(t, func(c *Config) { c.SnapshotEvery = time.Hour })
+	var enc wire.CallsEncoder
+	pos := int64(0)
+	for i := range int64(100) {
+		var calls []*schema.Call
+		for range 1000 {
+			calls = append(calls, &schema.Call{Source: schema.Source{Topic: "gw", TopicID: schema.TopicID{7}}, Pos: schema.Position{Offset: pos},
+				Tenant: "default", RoutingKey: "g:a", AgentID: fmt.Sprint("agent-", pos%50), RunKey: "r", Observer: fmt.Sprint("o", pos),
+				Start: night.UnixNano() + pos*60e9})
+			pos++
+		}
+		f.applyAll([]*kgo.Record{{Topic: wire.CallsTopic, Offset: i, Value: enc.Encode(nil, calls)}})
+		if n := f.journal.counts.Waiting() + f.state.WaitingHours() + f.journal.rows.States(); n > 2*maxStates {
+			t.Fatalf("%d rows wait", n)
+		}
+	}
+	rows := map[string]int{}
+	for _, r := range f.tape.records {
+		if r.Topic != wire.JournalTopic {
+			continue
+		}
+		if len(r.Value) > maxJournalBytes {
+			t.Errorf("a record of %d bytes", len(r.Value))
+		}
+		j, err := wire.DecodeJournal(r.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range j.Sections {
+			rows[s.Table] += s.Rows
+		}
+	}
+	if rows["minutes"] < 90_000 || rows["stitching_v5"] < 90_000 || rows["hours"] < 80_000 {
+		t.Errorf("rows %v", rows)
+	}
+}

@@ -1,0 +1,170 @@
+package stitch
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"flyball/detect/curve"
+	"flyball/schema"
+	"flyball/schema/wire"
+)
+
+// Chain reads what one owner has stored of an actor, record by record in the order of the topic. It keeps the decoded runs of the
+// newest whole checkpoint, packed, and the deltas after it.
+type Chain struct {
+	p           *Partition
+	a           *Actor
+	generation  uint64
+	first, last uint64 // numbers of the deltas of the newest checkpoint and those it goes on from; 0: none was read
+	runs        map[schema.RunID]*slot
+	pending     []Delta // after last
+	broken      bool    // a delta between first and last is missing
+	err         error
+}
+
+// NewChain returns an empty chain of the partition.
+func (p *Partition) NewChain() *Chain {
+	a := p.emptyActor()
+	return &Chain{p: p, a: a, runs: map[schema.RunID]*slot{}}
+}
+
+// Add adds a delta. It returns the errors of ReadDeltaHeader; others are those of Actor, because the delta may turn out to be void.
+func (ch *Chain) Add(number uint64, value []byte) error {
+	h, err := ReadDeltaHeader(value)
+	if err != nil || number <= ch.last {
+		return err
+	}
+	ch.pending = append(ch.pending, Delta{number, value})
+	if !h.Last {
+		ch.pending[len(ch.pending)-1].Value = bytes.Clone(value)
+		return nil
+	}
+	if h.First > ch.first { // the chain begins again
+		ch.first, ch.last, ch.broken, ch.err, ch.a.storedBytes = h.First, h.First-1, false, nil, 0
+		clear(ch.runs)
+	}
+	for _, d := range ch.pending {
+		if d.Number < h.First {
+			continue
+		}
+		if ch.broken = ch.broken || d.Number != ch.last+1; !ch.broken && ch.err == nil {
+			ch.err = ch.apply(d.Value, d.Number == number)
+		}
+		ch.last = d.Number
+	}
+	ch.pending = nil
+	return nil
+}
+
+// Remove notes that a delta was deleted.
+func (ch *Chain) Remove(number uint64) {
+	ch.pending = slices.DeleteFunc(ch.pending, func(d Delta) bool { return d.Number == number })
+	if ch.first <= number && number <= ch.last {
+		ch.broken = true
+		clear(ch.runs)
+	}
+}
+
+// Actor returns the actor at its newest whole checkpoint; nil: there is none. The chain must not be used afterwards.
+func (ch *Chain) Actor() (*Actor, error) {
+	if ch.last == 0 || ch.broken {
+		return nil, nil
+	}
+	if ch.err != nil {
+		return nil, fmt.Errorf("state of actor %q: %w", ch.a.Key, ch.err)
+	}
+	sorted := make([]*slot, 0, len(ch.runs))
+	for _, s := range ch.runs {
+		sorted = append(sorted, s)
+	}
+	slices.SortFunc(sorted, func(x, y *slot) int { return bytes.Compare(x.id[:], y.id[:]) })
+	for _, s := range sorted {
+		r := s.peek()
+		ch.a.standing = max(ch.a.standing, r.standing)
+		ch.a.addRun(r)
+	}
+	ch.runs, ch.a.SavedThrough = nil, ch.a.Included
+	return ch.a, nil
+}
+
+// apply decodes a delta. last reports that it ends a checkpoint.
+func (ch *Chain) apply(value []byte, last bool) error {
+	a := ch.a
+	a.storedBytes += len(value)
+	c, err := wire.NewReader(value, wire.KindState, StateVersion)
+	if err != nil {
+		return err
+	}
+	var h DeltaHeader
+	h.code(c)
+	ch.generation = h.Generation
+	key := ""
+	if c.Text(&key); a.Key == "" {
+		a.setKey(strings.Clone(key))
+	}
+	n := 0
+	c.Len(&n, len(schema.RunID{}))
+	for range n {
+		var id schema.RunID
+		c.Array(id[:])
+		delete(ch.runs, id)
+	}
+	for more := false; ; {
+		if c.Bool(&more); !more || c.Err != nil {
+			break
+		}
+		if err := ch.addRun(c); err != nil {
+			return err
+		}
+	}
+	if last && c.Err == nil {
+		c.Int(&a.Included)
+		a.observers, a.Attached, a.proofs, a.hours = nil, nil, nil, curve.Hours{}
+		codeOwn(c, a, ch.p.newActorAttachment)
+		if c.Err == nil && c.Rest() != 0 {
+			c.Refuse("bytes after the last field")
+		}
+	}
+	return c.Err
+}
+
+// addRun decodes a run of a delta. What can be frozen of it is decoded, too, to find errors now.
+func (ch *Chain) addRun(c *wire.Coder) error {
+	r := ch.a.newRun()
+	var tail []byte
+	ch.p.deltas.codeStored(c, r, &tail)
+	if c.Err != nil {
+		return c.Err
+	}
+	if err := ch.p.deltas.tail.check(r, tail, ch.p.newRunAttachment); err != nil {
+		return fmt.Errorf("run %s: %w", r.RunID, err)
+	}
+	r.Actor, r.slot.id = ch.a.Key, r.RunID
+	ch.runs[r.RunID] = r.slot
+	ch.p.pack(r)
+	return nil
+}
+
+// readDeltas decodes the chain of an actor: all its deltas that are not void, in the order of their numbers.
+func (p *Partition) readDeltas(values [][]byte) (a *Actor, generation uint64, err error) {
+	ch := p.NewChain()
+	for _, value := range values {
+		h, err := ReadDeltaHeader(value)
+		if err == nil {
+			err = ch.Add(h.Number, value)
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+	}
+	if len(ch.pending) > 0 {
+		return nil, 0, fmt.Errorf("%w: a chain without the end of a checkpoint", wire.ErrMalformed)
+	}
+	if a, err = ch.Actor(); a == nil && err == nil {
+		err = errors.New("a chain that is not whole")
+	}
+	return a, ch.generation, err
+}
