@@ -51,6 +51,7 @@ race:
 e2e:
 	go test -timeout 20m -count=1 ./cmd/internal/e2e -skip 'TestReal|TestBrokerAway|TestKilled|TestEngineKilled|TestMeasure'
 	go test -timeout 8m -count=1 ./cmd/internal/e2e/storage
+	FLYBALL_TEST_CLUSTER=one go test -timeout 6m -count=1 ./cmd/internal/e2e/storage -run 'View|Migrat|Version4|Released|Retention|Expired|Counts|Report|Touched|Findings|Verdict|Typo|Tenant|Learn|Rebalance|Stored|Condition'
 
 # Attacks on enforcement, against the check alone and behind real gateways; a share of the made-up requests.
 redteam:

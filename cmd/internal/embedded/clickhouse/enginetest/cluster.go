@@ -29,7 +29,7 @@ var (
 	replicated = regexp.MustCompile(`\bReplicated(\w*MergeTree)\('[^']*', '\{replica\}'(?:, )?`)
 	definition = regexp.MustCompile(`(?i)^\s*(?:CREATE|ALTER|DROP|TRUNCATE|RENAME|OPTIMIZE)\s`)
 	// In a cluster parts are on the shards. A test that merges or drops parts means those.
-	merge = regexp.MustCompile("(?i)^(\\s*OPTIMIZE\\s+TABLE\\s+\\S+?)(`?)(\\s|$)")
+	merge = regexp.MustCompile("(?i)^(\\s*(?:OPTIMIZE|TRUNCATE)\\s+TABLE\\s+\\S+?)(`?)(\\s|$)")
 )
 
 // StartCluster returns the HTTP interface of Start as that of a cluster of one shard and one replica: Distributed tables, their inserts and
