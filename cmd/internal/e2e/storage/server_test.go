@@ -35,6 +35,14 @@ func inForm(create string) []string {
 			m[1], cluster)}
 }
 
+// onShard returns the name of the table that has the parts of a table.
+func onShard(table string) string {
+	if cluster != "" {
+		return table + "_local"
+	}
+	return table
+}
+
 // onOneServer skips a test of what a Distributed table does not have.
 func onOneServer(t *testing.T) {
 	t.Helper()
