@@ -24,8 +24,8 @@ import (
 func findingsCommand(o *options) *cobra.Command {
 	var f findingFlags
 	var w window
-	l := listing[query.Finding]{window: &w, columns: findingColumns, query: f.read,
-		empty: "No finding fits: flyball findings without filters lists all of them, flyball status shows whether calls arrive."}
+	l := pages[query.Finding]{page: f.read, listing: listing[query.Finding]{window: &w, columns: findingColumns,
+		empty: "No finding fits: flyball findings without filters lists all of them, flyball status shows whether calls arrive."}}
 	cmd := &cobra.Command{
 		Use:       "findings [list]",
 		Short:     "List findings, latest first",
@@ -35,6 +35,7 @@ func findingsCommand(o *options) *cobra.Command {
 	}
 	f.flags(cmd)
 	w.flags(cmd, "")
+	l.flag(cmd, &f.After)
 	cmd.AddCommand(findingCommand(o), verdictCommand(o), ratesCommand(o), fileExceptionsCommand(o))
 	return cmd
 }
@@ -56,33 +57,32 @@ func (f *findingFlags) flags(cmd *cobra.Command) {
 	fl.IntVar(&f.Limit, "limit", 100, limitHelp)
 }
 
-func (f *findingFlags) read(r *request) ([]query.Finding, error) {
+func (f *findingFlags) read(r *request) (none query.Page[query.Finding], err error) {
 	levels := schema.LevelWords[1:]
 	for _, w := range []struct {
 		flag, value string
 		words       []string
 	}{{"--level", f.Level, levels}, {"--min-level", f.MinLevel, levels}, {"--state", f.State, []string{"open", "closed"}}} {
 		if err := wordFlag(w.flag, w.value, w.words...); err != nil {
-			return nil, err
+			return none, err
 		}
 	}
-	var err error
 	if f.Families, err = familiesOf(f.family); err != nil {
-		return nil, err
+		return none, err
 	}
 	db, err := r.database()
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	if f.run != "" {
 		run, err := resolveRun(r, db, f.run)
 		if err != nil {
-			return nil, err
+			return none, err
 		}
 		f.RunID = run.RunID
 	}
 	f.Since, f.Until = r.since, r.until
-	return query.FindingsMatching(r.ctx, db, f.FindingFilter)
+	return query.FindingsPage(r.ctx, db, f.FindingFilter)
 }
 
 // familiesOf returns the families that a name or a pattern matches; none of an empty pattern.

@@ -188,18 +188,21 @@ type listing[T any] struct {
 
 // run is what the command does.
 func (l listing[T]) run(o *options) func(*cobra.Command, []string) error {
-	return answer[[]T]{window: l.window, query: l.query, table: func(w io.Writer, rows []T) error {
-		var err error
-		if len(rows) == 0 && l.empty != "" {
-			_, err = fmt.Fprintln(w, l.empty)
-		} else {
-			err = report.Rows(w, rows, l.columns)
-		}
-		if err != nil || l.below == nil {
-			return err
-		}
-		return l.below(w, rows)
-	}}.run(o)
+	return answer[[]T]{window: l.window, query: l.query, table: l.print}.run(o)
+}
+
+// print prints rows for people.
+func (l listing[T]) print(w io.Writer, rows []T) error {
+	var err error
+	if len(rows) == 0 && l.empty != "" {
+		_, err = fmt.Fprintln(w, l.empty)
+	} else {
+		err = report.Rows(w, rows, l.columns)
+	}
+	if err != nil || l.below == nil {
+		return err
+	}
+	return l.below(w, rows)
 }
 
 // fromControl is the query of a listing that is a document of the control API.

@@ -64,7 +64,8 @@ func TestAmbiguousTargetIsAFailureAndNotWrongUsage(t *testing.T) {
 	f := newFixture(t, "")
 	f.api = map[string]string{"POST /v1/breakers/trip": "409 reason=ambiguous_target scope.value: 2 runs are meant"}
 	wantExit(t, f, exitUsage, "2 runs are meant", "breakers", "trip", "run", "same", "--for", "1m", "--reason", "r")
-	f.db = fakeDB{placed("FROM run_states", runA, runB), {in: "FROM runs WHERE", rows: [][]any{storedRun(runA, "nightly", "a"), storedRun(runB, "nightly", "b")}}}
+	f.db = fakeDB{placed("FROM run_states", runA, runB),
+		{in: "FROM runs WHERE", rows: [][]any{storedRun(runA, "nightly", "a"), storedRun(runB, "nightly", "b")}}}
 	wantExit(t, f, exitUsage, `"nightly" names 2 runs`, "run", "nightly")
 	wantExit(t, f, exitUsage, runB, "touched", "nightly")
 	wantExit(t, f, exitUsage, runB, "findings", "--run", "nightly")

@@ -20,20 +20,21 @@ const maxNear = 5
 func runsCommand(o *options) *cobra.Command {
 	var f query.RunFilter
 	var w window
-	l := listing[query.Run]{window: &w, columns: report.RunColumns, query: func(r *request) ([]query.Run, error) {
+	l := pages[query.Run]{listing: listing[query.Run]{window: &w, columns: report.RunColumns}}
+	l.page = func(r *request) (none query.Page[query.Run], err error) {
 		if err := wordFlag("--state", f.State, "open", "closed"); err != nil {
-			return nil, err
+			return none, err
 		}
 		if err := wordFlag("--min-level", f.MinLevel, "annotate", "alert", "trip"); err != nil {
-			return nil, err
+			return none, err
 		}
 		db, err := r.database()
 		if err != nil {
-			return nil, err
+			return none, err
 		}
 		f.Since, f.Until = r.since, r.until
-		return query.Runs(r.ctx, db, f)
-	}}
+		return query.RunsPage(r.ctx, db, f)
+	}
 	cmd := &cobra.Command{Use: "runs", Short: "List runs, latest first", Args: cobra.NoArgs, RunE: l.run(o)}
 	w.flags(cmd, "")
 	fl := cmd.Flags()
@@ -41,6 +42,7 @@ func runsCommand(o *options) *cobra.Command {
 	fl.StringVar(&f.State, "state", "", "open or closed")
 	fl.StringVar(&f.MinLevel, "min-level", "", "annotate, alert or trip")
 	fl.IntVar(&f.Limit, "limit", 100, limitHelp)
+	l.flag(cmd, &f.After)
 	return cmd
 }
 

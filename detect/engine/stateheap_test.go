@@ -111,15 +111,23 @@ func openRuns(runs int, body *baseline.Baseline, traced, quiet bool) *many {
 	return m
 }
 
-// BenchmarkOpenRuns measures the memory of a hundred thousand open runs of eight calls each.
+// BenchmarkOpenRuns measures the memory of open runs of eight calls each, and what a collection costs that visits them.
 func BenchmarkOpenRuns(b *testing.B) {
 	body := readers()
 	for _, traced := range []bool{false, true} {
 		for _, quiet := range []bool{false, true} {
 			b.Run(fmt.Sprintf("traced=%v/quiet=%v", traced, quiet), func(b *testing.B) {
 				for range b.N {
-					const runs = 100_000
-					bytes, objects := heapOf(func() any { return openRuns(runs, body, traced, quiet) })
+					const runs = 20_000
+					var m any
+					bytes, objects := heapOf(func() any { m = openRuns(runs, body, traced, quiet); return m })
+					before, _ := usedCPU(b)
+					for range 10 {
+						runtime.GC()
+					}
+					after, _ := usedCPU(b)
+					runtime.KeepAlive(m)
+					b.ReportMetric(float64(after-before)/10/runs, "marking-ns/run")
 					b.ReportMetric(float64(bytes)/runs, "B/run")
 					b.ReportMetric(float64(objects)/runs, "objects/run")
 				}

@@ -50,10 +50,10 @@ func (s *steady) step(freezeAfter uint32) {
 	s.Freeze(freezeAfter)
 }
 
-// BenchmarkSteadyRuns measures a call of steady traffic with about a hundred thousand open runs, and as many closed ones as follow
+// BenchmarkSteadyRuns measures a call of steady traffic with about twenty thousand open runs, and as many closed ones as follow
 // from that, the collector included, with default gaps.
 func BenchmarkSteadyRuns(b *testing.B) {
-	const open = 100_000
+	const open = 20_000
 	s := &steady{many: newMany(112, readers())}
 	s.interval = 35 * time.Minute / open
 	for s.at < 52*time.Minute {

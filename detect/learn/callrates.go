@@ -36,18 +36,20 @@ const quartersOfActors = `WITH quarters AS (
     AND ` + taught + `
   GROUP BY run_id, quarter),
 taught AS (
-  SELECT run_id, actor, agent_id AS agent, toString(agent_trust) AS trust, toString(caller_kind) AS kind
+  SELECT run_id, actor, agent_id AS agent, toString(agent_trust) AS trust, toString(caller_kind) AS kind,
+    cityHash64(actor, agent, trust, kind) AS who
   FROM %s
   WHERE sampled_calls = 0 AND last_at >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')
     AND run_id NOT IN (` + judgedAs + `IN ('true', 'test')))),
 acted AS (
-  SELECT t.actor AS actor, t.agent AS agent, t.trust AS trust, t.kind AS kind, q.quarter AS quarter, sum(q.n) AS n
+  SELECT t.who AS who, q.quarter AS quarter, sum(q.n) AS n, any(t.actor) AS actor, any(t.agent) AS agent, any(t.trust) AS trust,
+    any(t.kind) AS kind
   FROM quarters AS q INNER JOIN taught AS t ON q.run_id = t.run_id
-  GROUP BY actor, agent, trust, kind, quarter)
-SELECT actor, agent, trust, kind, sipHash64(actor), arraySort(groupArray((quarter, n))) AS counts, arrayMap(x -> x.1, counts),
-  arrayMap(x -> x.2, counts)
+  GROUP BY who, quarter)
+SELECT any(actor) AS name, any(agent), any(trust), any(kind), sipHash64(name), arraySort(groupArray((quarter, n))) AS counts,
+  arrayMap(x -> x.1, counts), arrayMap(x -> x.2, counts)
 FROM acted
-GROUP BY actor, agent, trust, kind`
+GROUP BY who`
 
 // ReadCallRates learns how many calls actors make from the whole weeks of a window. It returns nil when the window has
 // fewer than two whole weeks.

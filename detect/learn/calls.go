@@ -27,6 +27,8 @@ type Window struct {
 	Since, Until time.Time // the last call of a run lies between them
 	CallsPerRun  int       // maximum number of calls of a run, the first ones
 	only         string    // a further condition on calls, in SQL
+	// CallsPerSlice is how many stored calls one statement of ReadAll sorts; 0: the default.
+	CallsPerSlice uint64
 }
 
 // params returns the parameters of a statement about the window.

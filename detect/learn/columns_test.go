@@ -60,12 +60,15 @@ func TestColumnIsReadIntoAnotherField(t *testing.T) {
 		"toString(agent_trust)": "verified", "agent_id": "shop/a", "toString(caller_kind)": "agent", "task_id": "refund",
 		alarmed: true, "c.method": "POST", "c.route": "/orders/{id}", "c.args_digest": uint64(11), "c.result_digest": uint64(12),
 		"c.bytes_in": uint64(13), "c.bytes_out": uint64(14), "toString(c.effect)": "update", "toString(c.reversibility)": "irreversible",
-		"c.resources": []string{"order:7"}, "c.start_time": at, "c.duration_ns": int64(15), "c.tokens_in": uint32(16), "c.tokens_out": uint32(17),
+		"c.resources": []string{"order:7"}, "c.start_time": at, "c.duration_ns": int64(15),
+		"c.tokens_in": uint32(16), "c.tokens_out": uint32(17),
 		"c.attrs['amount']": "18.5", "c.attrs['currency']": "EUR",
-		"toString(run_rule)": "explicit", "credential_id": "cred", "actor": "actor", "toString(agent_version)": "2", verdictOf: "benign",
+		"toString(run_rule)": "explicit", "credential_id": "cred", "actor": "actor", "toString(agent_version)": "2",
+		verdictOf:              "benign",
 		"toString(task_trust)": "verified", "toUnixTimestamp64Nano(started_at)": at.UnixNano(),
-		"toUnixTimestamp64Nano(last_at)": at.UnixNano(), "c.run_key": "key", "c.tool_name": "tool", "c.client_ip": "192.0.2.7", "c.calls_partition": int32(3),
-		"c.calls_offset": int64(19),
+		"toUnixTimestamp64Nano(last_at)": at.UnixNano(), "c.run_key": "key", "c.tool_name": "tool", "c.client_ip": "192.0.2.7",
+		"c.calls_partition": int32(3),
+		"c.calls_offset":    int64(19),
 	}}
 	n := 0
 	err := ReadAll(t.Context(), db, Window{Tenant: "t"}, func(c *StoredCall) {

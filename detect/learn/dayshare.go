@@ -55,16 +55,20 @@ func maxRunsOfDay(days map[uint16]*Day, day uint16) int {
 	return int(min(max(usualDays*usual, minRunsPerDay), MaxRunsPerDay))
 }
 
-// wantSamples sets how many runs of each day sampleDays needs to select at most so many: those that a day may teach,
-// of the newest days.
-func wantSamples(days map[uint16]*Day, most int) {
+// wantSamples calls want with the runs that sampleDays needs to select at most so many: those that a day may teach, of
+// the newest days.
+func wantSamples(days map[uint16]*Day, most int, want func(sliceHash)) {
 	n := 0
 	for _, day := range slices.Backward(slices.Sorted(maps.Keys(days))) {
-		d := days[day]
-		if d.wanted = 0; n < most {
-			d.wanted = int(min(d.Runs, uint64(maxRunsOfDay(days, day))))
-			n += d.wanted
+		if n >= most {
+			return
 		}
+		d := days[day]
+		of := d.hashes[:min(len(d.hashes), maxRunsOfDay(days, day))]
+		for _, w := range of {
+			want(w)
+		}
+		n += len(of)
 	}
 }
 

@@ -1,6 +1,7 @@
 package learn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,7 +58,7 @@ const judgedAs = `SELECT run_id FROM findings WHERE tenant = {tenant:String}
 // scored. It reads the runs slice by slice; the order of the runs is the same each time.
 func ReadAll(ctx context.Context, db DB, w Window, each func(*StoredCall)) error {
 	db = Quietly(db)
-	slices, err := PlanSlices(ctx, db, w, callsPerStatement)
+	slices, err := PlanSlices(ctx, db, w, cmp.Or(w.CallsPerSlice, callsPerStatement))
 	if err != nil {
 		return err
 	}

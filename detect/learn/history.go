@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"flyball/detect/model/baseline"
 	"flyball/schema"
@@ -24,20 +25,25 @@ const standing = `multiIf(run_rule = 'overflow', '` + baseline.ExcludedOverflow 
       '` + baseline.ExcludedHeld + `',
     alarmed, '` + baseline.ExcludedAlarmed + `', '')`
 
-// past selects the runs of a slice: for each agent and day how many there are, and a sample of them, selected by a hash
-// of their ids, so that a client with many runs cannot choose the sample. The first %d is the maximum number of calls
-// of a run, the second the size of the sample, the third is 1 if there is one, the last the slice.
+// facts are the columns of a run by which learning decides. %s is the slice.
+const facts = `SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind,
+  toString(agent_version) AS version, toString(task_id) AS task, task_trust, calls, started_at, last_at, actor_hash, ` + benign + `,
+  ` + alarmed + `, ` + standing + ` AS why, why IN ('', 'alarmed') AS may, cityHash64(run_id) AS hash
+  FROM %s WHERE last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC')`
+
+// past counts the runs of a slice by agent and day, and selects a sample of them by a hash of their ids, so that a client
+// with many runs cannot choose the sample. The first %d is the maximum number of calls of a run, the second the size of
+// the sample, %s the facts.
 const past = `SELECT trust, agent, kind, why, if(may, toUInt16(toDate(last_at)), 0) AS day, count(), sum(least(calls, %d)),
   toUnixTimestamp64Nano(min(last_at)), toUnixTimestamp64Nano(max(last_at)), argMax(version, (last_at, version)),
-    groupArraySortedIf(%d)((cityHash64(run_id), toString(run_id), toUnixTimestamp64Nano(last_at), calls, version, task, toUInt8(benign),
-      toString(task_trust), actor_hash, toUnixTimestamp64Nano(started_at)), may AND %d = 1) AS some,
-    arrayMap(x -> x.1, some), arrayMap(x -> x.2, some), arrayMap(x -> x.3, some), arrayMap(x -> x.4, some), arrayMap(x -> x.5, some),
-      arrayMap(x -> x.6, some), arrayMap(x -> x.7, some), arrayMap(x -> x.8, some), arrayMap(x -> x.9, some), arrayMap(x -> x.10, some)
-FROM (SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind, toString(agent_version) AS version,
-  toString(task_id) AS task, task_trust, calls, started_at, last_at, actor_hash, ` + benign + `, ` + alarmed + `,
-    ` + standing + ` AS why, why IN ('', 'alarmed') AS may
-  FROM %s WHERE last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC'))
+  groupArraySortedIf(%d)(hash, may)
+FROM (%s)
 GROUP BY trust, agent, kind, why, may, day ORDER BY agent, trust, kind, why, day`
+
+// sampled selects the runs of a slice with the given hashes, the second %s.
+const sampled = `SELECT trust, agent, kind, why, toUInt16(toDate(last_at)), hash, toString(run_id), actor_hash, version, task,
+  toString(task_trust), toUnixTimestamp64Nano(started_at), toUnixTimestamp64Nano(last_at), calls, benign
+FROM (%s AND cityHash64(run_id) IN (%s)) WHERE may`
 
 // benign is an SQL condition: a person labelled a finding of the run benign.
 const benign = `run_id IN (` + judgedAs + `= 'benign')) AS benign`
@@ -60,7 +66,13 @@ type Day struct {
 	Runs   uint64
 	Calls  uint64      // of these runs, of each at most Window.CallsPerRun
 	Sample []StoredRun // the runs with the lowest Hash, at most MaxRunsPerDay; nil: not needed
-	wanted int         // maximum length of Sample; 0: not needed
+	hashes []sliceHash // of these runs, before they are read
+}
+
+// sliceHash is the hash of a run and the number of the slice that has it.
+type sliceHash struct {
+	hash  uint64
+	slice int32
 }
 
 // StoredRun describes a stored run without its calls.
@@ -95,83 +107,71 @@ type history struct {
 	agents map[string]*AgentHistory
 }
 
-// read reads the slices and returns the maximum number of runs of an agent within the limits. A history of one slice is
-// read by one statement; otherwise one pass counts, and a second one reads the samples that are needed, because all
-// samples together would need too much memory. A run that is stored between the passes may be in one of them only. done
-// is called after each statement with the share of the work that is done.
-func (h *history) read(ctx context.Context, slices []Slice, limits sampleLimits, done func(share float64)) (perAgent int, err error) {
-	once := len(slices) == 1
-	for i := range slices {
-		if err := h.readSlice(ctx, &slices[i], true, once); err != nil {
+// read reads the slices and returns the maximum number of runs of an agent within the limits. A first pass counts, and
+// selects the runs of each day by their hashes alone; a second one reads those that are needed. A run that changes between
+// the passes may be left out. done is called after each statement with the share of the work that is done.
+func (h *history) read(ctx context.Context, parts []Slice, limits sampleLimits, done func(share float64)) (perAgent int, err error) {
+	for i := range parts {
+		if err := h.countSlice(ctx, &parts[i], int32(i)); err != nil {
 			return 0, err
 		}
 		if done != nil {
-			done(float64(i+1) / float64(len(slices)) / 2)
+			done(float64(i+1) / float64(len(parts)+1))
 		}
 	}
 	perAgent = limits.ofAgent(h.agents)
-	if once {
-		return perAgent, nil
-	}
+	wanted := make([][]string, len(parts))
 	for _, p := range h.agents {
-		wantSamples(p.Clean, perAgent)
-		wantSamples(p.Alarmed, perAgent)
-	}
-	for i := range slices {
-		if err := h.readSlice(ctx, &slices[i], false, true); err != nil {
-			return 0, err
+		for _, days := range [...]map[uint16]*Day{p.Clean, p.Alarmed} {
+			wantSamples(days, perAgent, func(w sliceHash) { wanted[w.slice] = append(wanted[w.slice], fmt.Sprint(w.hash)) })
 		}
-		if done != nil {
-			done(.5 + float64(i+1)/float64(len(slices))/2)
+	}
+	for i := range parts {
+		slices.Sort(wanted[i]) // the same statement each time
+		for some := range slices.Chunk(wanted[i], hashesPerStatement) {
+			if err := h.sampleSlice(ctx, &parts[i], some); err != nil {
+				return 0, err
+			}
 		}
 	}
 	return perAgent, nil
 }
 
-// historyRow is a row of past.
+// hashesPerStatement is the maximum number of runs that one statement of the second pass reads.
+const hashesPerStatement = 50_000
+
+// historyRow is a row of past or of sampled.
 type historyRow struct {
-	trust, agent, kind, why, version string
-	day                              uint16
-	runs, calls                      uint64
-	first, last                      int64
-	some                             any
-	hashes, counts                   []uint64
-	lasts, starts                    []int64
-	benigns                          []uint8
-	actors                           []uint32
-	ids, versions, tasks, taskTrusts []string
-	agentTrust                       schema.Trust
-	callerKind                       schema.CallerKind
+	trust, agent, kind, why, version, task, taskTrust string
+	day                                               uint16
+	runs, calls                                       uint64
+	first, last                                       int64
+	hashes                                            []uint64
+	run                                               StoredRun
+	agentTrust                                        schema.Trust
+	callerKind                                        schema.CallerKind
 }
 
-func (h *history) readSlice(ctx context.Context, s *Slice, counts, samples bool) error {
-	w, sample, has := h.window, 1, 0
-	if samples {
-		sample, has = MaxRunsPerDay, 1
-	}
-	sql := fmt.Sprintf(past, max(w.CallsPerRun, 1), sample, has, s.runs())
+func (r *historyRow) decode() error {
+	return errors.Join(r.agentTrust.UnmarshalText([]byte(r.trust)), r.callerKind.UnmarshalText([]byte(r.kind)))
+}
+
+// countSlice counts the runs of a slice.
+func (h *history) countSlice(ctx context.Context, s *Slice, number int32) error {
+	w := h.window
+	sql := fmt.Sprintf(past, max(w.CallsPerRun, 1), MaxRunsPerDay, fmt.Sprintf(facts, s.runs()))
 	return each(ctx, h.db, "the runs of a window", sql, w.params(), func(scan func(...any) error) error {
 		var r historyRow
-		err := scan(&r.trust, &r.agent, &r.kind, &r.why, &r.day, &r.runs, &r.calls, &r.first, &r.last, &r.version, &r.some, &r.hashes, &r.ids,
-			&r.lasts, &r.counts, &r.versions, &r.tasks, &r.benigns, &r.taskTrusts, &r.actors, &r.starts)
-		if err == nil {
-			err = errors.Join(r.agentTrust.UnmarshalText([]byte(r.trust)), r.callerKind.UnmarshalText([]byte(r.kind)))
+		err := scan(&r.trust, &r.agent, &r.kind, &r.why, &r.day, &r.runs, &r.calls, &r.first, &r.last, &r.version, &r.hashes)
+		if err = errors.Join(err, r.decode()); err == nil {
+			h.count(&r, number)
 		}
-		if err != nil {
-			return err
-		}
-		if counts {
-			h.count(&r)
-		}
-		if samples {
-			return h.sample(&r, counts)
-		}
-		return nil
+		return err
 	})
 }
 
 // count adds the numbers of a row.
-func (h *history) count(r *historyRow) {
+func (h *history) count(r *historyRow, number int32) {
 	key, group := baseline.AgentKey(r.agent, r.agentTrust), baseline.PeerGroup(r.agent, r.callerKind)
 	p := h.agents[key]
 	if p == nil {
@@ -196,6 +196,13 @@ func (h *history) count(r *historyRow) {
 	}
 	d.Runs += r.runs
 	d.Calls += r.calls
+	for _, hash := range r.hashes {
+		d.hashes = append(d.hashes, sliceHash{hash, number})
+	}
+	if len(d.hashes) > len(r.hashes) { // of several rows or slices
+		slices.SortFunc(d.hashes, func(a, b sliceHash) int { return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.slice, b.slice)) })
+		d.hashes = slices.Clone(d.hashes[:min(len(d.hashes), MaxRunsPerDay)])
+	}
 }
 
 // days returns the days of runs with a reason why they are not learned from; nil: they are only counted.
@@ -209,35 +216,23 @@ func (p *AgentHistory) days(why string) map[uint16]*Day {
 	return nil
 }
 
-// sample adds the runs of a row to the sample of their day. all says that every day has one.
-func (h *history) sample(r *historyRow, all bool) error {
-	p := h.agents[baseline.AgentKey(r.agent, r.agentTrust)]
-	if p == nil {
-		return nil // its first run was stored after the first pass
-	}
-	d := p.days(r.why)[r.day]
-	if d == nil || d.wanted == 0 && !all {
-		return nil
-	}
-	group := baseline.PeerGroup(r.agent, r.callerKind)
-	for i := range r.ids {
-		run := StoredRun{Hash: r.hashes[i], ID: r.ids[i], Actor: r.actors[i], Group: group, Version: r.versions[i], Task: r.tasks[i],
-			StartedAt: r.starts[i], At: r.lasts[i], Calls: r.counts[i], Benign: r.benigns[i] == 1}
-		if err := run.TaskTrust.UnmarshalText([]byte(r.taskTrusts[i])); err != nil {
+// sampleSlice reads the runs of a slice with the given hashes.
+func (h *history) sampleSlice(ctx context.Context, s *Slice, hashes []string) error {
+	sql := fmt.Sprintf(sampled, fmt.Sprintf(facts, s.runs()), strings.Join(hashes, ","))
+	return each(ctx, h.db, "sampled runs", sql, h.window.params(), func(scan func(...any) error) error {
+		var r historyRow
+		run := &r.run
+		err := scan(&r.trust, &r.agent, &r.kind, &r.why, &r.day, &run.Hash, &run.ID, &run.Actor, &run.Version, &run.Task, &r.taskTrust,
+			&run.StartedAt, &run.At, &run.Calls, &run.Benign)
+		if err = errors.Join(err, r.decode(), run.TaskTrust.UnmarshalText([]byte(r.taskTrust))); err != nil {
 			return err
 		}
-		d.Sample = append(d.Sample, run)
-	}
-	if !all && len(d.Sample) > 2*d.wanted {
-		d.cut(d.wanted)
-	}
-	return nil
-}
-
-// cut keeps the runs with the lowest hashes.
-func (d *Day) cut(most int) {
-	slices.SortFunc(d.Sample, func(a, b StoredRun) int { return cmp.Or(cmp.Compare(a.Hash, b.Hash), cmp.Compare(a.ID, b.ID)) })
-	if most < len(d.Sample) {
-		d.Sample = slices.Clone(d.Sample[:most])
-	}
+		run.Group = baseline.PeerGroup(r.agent, r.callerKind)
+		if p := h.agents[baseline.AgentKey(r.agent, r.agentTrust)]; p != nil {
+			if d := p.days(r.why)[r.day]; d != nil {
+				d.Sample = append(d.Sample, *run)
+			}
+		}
+		return nil
+	})
 }

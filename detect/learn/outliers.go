@@ -24,6 +24,7 @@ func markOutliers(before *baseline.Baseline, runs []*baseline.TrainingRun) int {
 	scores := make([]float64, len(runs))
 	var ranked []float64
 	for i, r := range runs {
+		giveWay(i)
 		if r.Trimmed = false; r.Alarmed || len(r.Features) == 0 {
 			continue
 		}

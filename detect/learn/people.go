@@ -81,6 +81,9 @@ func readSessions(ctx context.Context, db DB, w Window, parts []Slice) ([]Select
 		clickhouse.Named("per", fmt.Sprint(sessionsOfOne)), clickhouse.Named("most", fmt.Sprint(maxSessions)))
 	var all []session
 	for i := range parts {
+		if !parts[i].people {
+			continue
+		}
 		err := each(ctx, db, "people's sessions", fmt.Sprintf(peoples, parts[i].runs()), params, func(scan func(...any) error) error {
 			var s session
 			err := scan(&s.ID, &s.Actor, &s.StartedAt, &s.At, &s.Calls, &s.of.principal, &s.of.credential, &s.of.actor)

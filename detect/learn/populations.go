@@ -14,12 +14,19 @@ import (
 // several are left out together.
 const populationFolds = 20
 
+// maxPopulationRuns is about how many runs populations are calibrated on, selected by a hash of their ids: each of the models
+// counts all of them again.
+const maxPopulationRuns = 20_000
+
 // minPopulationRuns is the minimum number of runs of a peer group that is left out: what fewer runs do says little about
 // a population.
 const minPopulationRuns = 50
 
 // fitPopulations scores the runs of each peer group by a model that was learned without the group.
 func fitPopulations(tenant string, runs []*baseline.TrainingRun, teaches func(*baseline.TrainingRun) bool) calibrate.Populations {
+	if all := len(runs); all > maxPopulationRuns {
+		runs = slices.DeleteFunc(slices.Clone(runs), func(r *baseline.TrainingRun) bool { return FoldOf("p"+r.ID, all) >= maxPopulationRuns })
+	}
 	count := map[string]int{}
 	for _, r := range runs {
 		if !onlyAsserted(r.Agent) { // callers can invent any number of names and groups
@@ -57,7 +64,8 @@ func fitPopulations(tenant string, runs []*baseline.TrainingRun, teaches func(*b
 			continue
 		}
 		model := score.NewModel(learnBaseline(tenant, teach))
-		for _, r := range tested {
+		for k, r := range tested {
+			giveWay(k)
 			finals = append(finals, heldOutRun{run: r, score: score.FinalScore(model, r), class: schema.NewPopulation})
 		}
 	}

@@ -16,11 +16,9 @@ type Slice struct {
 	// part of parts: a range of run ids, if the actors alone have more than one slice should.
 	part, parts int
 	legacy      bool // tables of schema version 4 are there: the slice is a range of run ids alone
+	people      bool // there may be sessions in people's names
 	calls       uint64
 }
-
-// everything is the only slice of a small history.
-var everything = Slice{to: 1 << 32, parts: 1}
 
 const (
 	callsPerSlice = 3_000_000 // stored calls of a slice of which only runs or counts are read
@@ -33,7 +31,8 @@ const legacyTablesThere = `SELECT count() FROM system.tables WHERE database = cu
 
 // cellsOfRuns counts the stored calls of runs by range of actor_hash. Rows of a run that were not merged yet are counted
 // twice, which makes slices smaller.
-const cellsOfRuns = `SELECT intDiv(actor_hash, %d) AS cell, sum(calls) FROM runs_v5 WHERE tenant = {tenant:String} AND
+const cellsOfRuns = `SELECT intDiv(actor_hash, %d) AS cell, sum(calls), countIf(caller_kind = 'human' OR principal_kind = 'human') > 0
+  FROM runs_v5 WHERE tenant = {tenant:String} AND
   last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') GROUP BY cell ORDER BY cell`
 
 // PlanSlices divides the stored runs of a tenant into slices with about the given number of calls since a time.
@@ -49,16 +48,16 @@ func PlanSlices(ctx context.Context, db DB, w Window, calls uint64) ([]Slice, er
 		if err := each(ctx, db, "the sizes of runs", allCalls, params, func(scan func(...any) error) error { return scan(&all) }); err != nil {
 			return nil, err
 		}
-		return splitRuns(Slice{to: 1 << 32, legacy: true, calls: all}, calls), nil
+		return splitRuns(Slice{to: 1 << 32, legacy: true, people: true, calls: all}, calls), nil
 	}
-	cells := make([]uint64, sliceCells)
+	cells := make([]sliceCell, sliceCells)
 	err = each(ctx, db, "the sizes of runs", fmt.Sprintf(cellsOfRuns, sliceWidth), params, func(scan func(...any) error) error {
 		var cell uint32
-		var n uint64
-		if err := scan(&cell, &n); err != nil {
+		var c sliceCell
+		if err := scan(&cell, &c.calls, &c.people); err != nil {
 			return err
 		}
-		cells[cell] += n
+		cells[cell] = c
 		return nil
 	})
 	if err != nil {
@@ -74,8 +73,14 @@ func hasLegacyTables(ctx context.Context, db DB) (bool, error) {
 	return n > 0, err
 }
 
+// sliceCell is a range of actor_hash.
+type sliceCell struct {
+	calls  uint64
+	people bool
+}
+
 // mergeCells makes slices of neighbouring cells with about so many calls. A cell that has more is divided by run ids.
-func mergeCells(cells []uint64, calls uint64) (out []Slice) {
+func mergeCells(cells []sliceCell, calls uint64) (out []Slice) {
 	next := Slice{}
 	end := func(to int) {
 		if next.to = uint64(to) * sliceWidth; next.to > next.from {
@@ -83,11 +88,12 @@ func mergeCells(cells []uint64, calls uint64) (out []Slice) {
 		}
 		next = Slice{from: next.to}
 	}
-	for i, n := range cells {
-		if next.calls > 0 && next.calls+n > calls {
+	for i, c := range cells {
+		if next.calls > 0 && next.calls+c.calls > calls {
 			end(i)
 		}
-		next.calls += n
+		next.calls += c.calls
+		next.people = next.people || c.people
 	}
 	end(len(cells))
 	return out

@@ -1,6 +1,7 @@
 package learn
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -20,9 +21,9 @@ func TestRunIsInNoSliceOrInTwo(t *testing.T) {
 		"skewed":         func(i int) uint64 { return uint64(1_000_000 / (1 + i*i)) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			all := make([]uint64, sliceCells)
+			all := make([]sliceCell, sliceCells)
 			for i := range all {
-				all[i] = cells(i)
+				all[i].calls = cells(i)
 			}
 			parts := mergeCells(all, 1000)
 			for range 2000 {
@@ -76,14 +77,22 @@ func TestBoundsOfPartsAreNotAscending(t *testing.T) {
 
 // The sample that is read for a number of runs must be enough to select the same runs as from all samples.
 func TestSampleThatIsReadMissesASelectedRun(t *testing.T) {
-	for _, perDay := range [][]int{month(3, 10_000), month(20, 10_000), month(1000, 1000), month(1, 7), {300}, {1, 1, 80, 1}, {4, 0, 0, 500}, {5}} {
+	for _, perDay := range [][]int{month(3, 10_000), month(20, 10_000), month(1000, 1000), month(1, 7), {300}, {1, 1, 80, 1}, {4, 0, 0, 500},
+		{5}} {
 		for _, most := range []int{1, 7, 60, 200} {
 			whole, some := sent(perDay...), sent(perDay...)
 			want, dayFull, enough := sampleDays(whole, most)
-			wantSamples(some, most)
 			read := 0
+			wanted := map[uint64]bool{}
 			for _, d := range some {
-				d.cut(d.wanted)
+				for _, r := range d.Sample {
+					d.hashes = append(d.hashes, sliceHash{hash: r.Hash})
+				}
+				slices.SortFunc(d.hashes, func(a, b sliceHash) int { return cmp.Compare(a.hash, b.hash) })
+			}
+			wantSamples(some, most, func(w sliceHash) { wanted[w.hash] = true })
+			for _, d := range some {
+				d.Sample = slices.DeleteFunc(d.Sample, func(r StoredRun) bool { return !wanted[r.Hash] })
 				read += len(d.Sample)
 			}
 			got, alsoDayFull, alsoEnough := sampleDays(some, most)
@@ -113,7 +122,8 @@ func TestAllAgentsTogetherExceedTheLimit(t *testing.T) {
 		}
 		return runs
 	}
-	for _, l := range []sampleLimits{{200, 1 << 40, 1 << 40}, {200, 20_000, 1 << 40}, {200, 1 << 40, 40_000}, {200, 100, 1 << 40}, {perAgent: 200}} {
+	for _, l := range []sampleLimits{{200, 1 << 40, 1 << 40}, {200, 20_000, 1 << 40}, {200, 1 << 40, 40_000}, {200, 100, 1 << 40},
+		{perAgent: 200}} {
 		share := l.ofAgent(agents)
 		switch runs := taught(share); {
 		case l.runs == 0 || l.runs == 1<<40 && l.calls == 1<<40:

@@ -22,8 +22,8 @@ const (
 
 // Limits of what one version is learned from (adr/0002).
 const (
-	maxTaughtRuns  = 100_000
-	maxTaughtCalls = 2_000_000
+	maxTaughtRuns  = 60_000
+	maxTaughtCalls = 1_000_000
 )
 
 // dayMargin is how much earlier and later than a run says its calls are looked for.

@@ -146,7 +146,8 @@ func (s *Store) insertMarks(ctx context.Context, b *batch) error {
 		rows.Append(&m)
 	}
 	native := rows.AppendNative(nil)
-	err := s.retry(ctx, journalClient, "insert into progress", func(ctx context.Context) error { return s.db.InsertNative(ctx, "progress", native) })
+	insert := func(ctx context.Context) error { return s.db.InsertNative(ctx, "progress", native) }
+	err := s.retry(ctx, journalClient, "insert into progress", insert)
 	if err != nil {
 		return err
 	}

@@ -130,6 +130,12 @@ func (f *flyball) settled(t *killTraffic) {
 		}
 		return "ok", nil
 	})
+	f.until("the curves count every call", time.Minute, "1 1 1", func() (string, error) {
+		sum := func(view string) string { return "toUInt8((SELECT sum(calls) FROM flyball." + view + ") = n)" }
+		got, err := f.sql("WITH (SELECT countIf(counted) FROM flyball.calls) AS n SELECT " + sum("minute_counts") + ", " + sum("hour_counts") +
+			", " + sum("stitching"))
+		return strings.ReplaceAll(got, "\t", " "), err
+	})
 	f.until("nothing waits for the store", time.Minute, "0", func() (string, error) {
 		lag := 0.0
 		for _, group := range []string{"flyball-store", "flyball-store-events"} {
@@ -230,7 +236,10 @@ func TestKilledUnderLoad(t *testing.T) {
 		}
 		// Short times end ingest and detect in the middle, longer ones the store and what follows a saved state.
 		time.Sleep(time.Duration(r.IntN(300+900*(i%2))) * time.Millisecond)
-		doubt := pastCalls + sent - f.sqlInt("SELECT count() FROM flyball.calls")
+		doubt := 0 // unknown while the engine starts: then the kill does not count
+		if stored := f.sqlInt("SELECT count() FROM flyball.calls"); stored > 0 {
+			doubt = pastCalls + sent - stored
+		}
 		v := victims[i%len(victims)]
 		v.kill()
 		for _, r := range roles {

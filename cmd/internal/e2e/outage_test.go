@@ -141,8 +141,8 @@ func TestClickHouseAwayAndSlowUnderLoad(t *testing.T) {
 	open := 4 * o.rate // runs at a time: each makes a call every four seconds, and eight of them
 	l := f.load(o.rate, func(n int) (string, string) {
 		agent := fmt.Sprintf("fleet/a%d", n%10)
-		return agent, record(time.Now(), agent, fmt.Sprintf("load-%d", n/(8*open)*open+n%open), fmt.Sprintf("/v1/orders/%d", n%50_000), "GET", 200,
-			400+n%100)
+		run := fmt.Sprintf("load-%d", n/(8*open)*open+n%open)
+		return agent, record(time.Now(), agent, run, fmt.Sprintf("/v1/orders/%d", n%50_000), "GET", 200, 400+n%100)
 	})
 	w := &outageWatch{f: f, load: l, began: time.Now()}
 	ended := make(chan struct{})
@@ -167,7 +167,8 @@ func TestClickHouseAwayAndSlowUnderLoad(t *testing.T) {
 		var took []time.Duration
 		for i := range each {
 			run := fmt.Sprint(phase, "-", i)
-			took = append(took, f.denied(fmt.Sprintf("fleet/a%d", 10+map[string]int{"before": 0, "away": 3, "slow": 6}[phase]+i), run, 30*time.Second))
+			agent := 10 + map[string]int{"before": 0, "away": 3, "slow": 6}[phase] + i
+			took = append(took, f.denied(fmt.Sprintf("fleet/a%d", agent), run, 30*time.Second))
 			f.until("a page about "+run, 30*time.Second, "true", func() (string, error) {
 				return fmt.Sprint(slices.Contains(p.told(run), "updated breaker_opened")), nil
 			})
@@ -187,8 +188,8 @@ func TestClickHouseAwayAndSlowUnderLoad(t *testing.T) {
 		return fmt.Sprint(int(l.sent.Load())-w.stored() < 2*o.rate), nil
 	})
 	speed := float64(w.stored()-stored) / time.Since(from).Seconds()
-	fmt.Printf("%d calls behind, caught up in %s at %.0f calls/s: %.1f times the input\n", behind, time.Since(from).Round(100*time.Millisecond),
-		speed, speed/float64(o.rate))
+	fmt.Printf("%d calls behind, caught up in %s at %.0f calls/s: %.1f times the input\n", behind,
+		time.Since(from).Round(100*time.Millisecond), speed, speed/float64(o.rate))
 	sent := l.end()
 	f.until("every call of the load is stored", 5*time.Minute, fmt.Sprint(sent), func() (string, error) {
 		return f.sql("SELECT count() FROM flyball.calls WHERE run_key LIKE 'load-%'")
@@ -231,7 +232,8 @@ func TestDiskOfClickHouseIsFull(t *testing.T) {
 	})
 	proxy.be(proxyState{})
 	f.until("what waited is stored", time.Minute, "true", func() (string, error) {
-		got, err := f.sql("SELECT count() >= 5 AND count() = uniqExact(request_id) FROM flyball.calls WHERE run_key = 'bad' AND observer_kind != 'gate'")
+		got, err := f.sql("SELECT count() >= 5 AND count() = uniqExact(request_id) FROM flyball.calls WHERE run_key = 'bad' AND " +
+			"observer_kind != 'gate'")
 		return strings.Replace(got, "1", "true", 1), err
 	})
 	f.ready(30 * time.Second)

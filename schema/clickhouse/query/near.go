@@ -129,7 +129,16 @@ func NearTo(ctx context.Context, db DB, s Subject) ([]Near, error) {
 			return nil, err
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Near) int {
+	sortNear(out)
+	out = out[:min(len(out), maxNear)]
+	err = lastCalls(ctx, db, out)
+	sortNear(out) // by the times of last calls instead of their days
+	return out, err
+}
+
+// sortNear sorts near subjects, the best first.
+func sortNear(list []Near) {
+	slices.SortStableFunc(list, func(a, b Near) int {
 		if x := slices.Index(nearOrder, a.How) - slices.Index(nearOrder, b.How); x != 0 {
 			return x
 		}
@@ -138,8 +147,6 @@ func NearTo(ctx context.Context, db DB, s Subject) ([]Near, error) {
 		}
 		return strings.Compare(a.Kind+a.Value, b.Kind+b.Value)
 	})
-	out = out[:min(len(out), maxNear)]
-	return out, lastCalls(ctx, db, out)
 }
 
 // lastCalls sets the times of the last calls of callers, of which the day is known.

@@ -127,28 +127,6 @@ func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*To
 	return t, nil
 }
 
-// snapshotMargin is how much older the stored state of a run may be than its last stored call.
-const snapshotMargin = time.Hour
-
-// namedBy is the condition for the calls of an agent, a credential or a principal in a window: those whose row names it, also in
-// runs that another name ended up with, and those without a name in its runs, which an observer that does not know the caller
-// has logged. The name is the parameter value; the window's bounds are those that where.between names.
-func namedBy(kind string, win Window) string {
-	field := kind + "_id"
-	states := actorsPosted("posted_actor", field, "value", Window{}) + " AND " + field + " = {value:String}"
-	if !win.Since.IsZero() {
-		states += fmt.Sprintf(" AND last_at >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') - INTERVAL %d SECOND", snapshotMargin/time.Second)
-	}
-	if !win.Until.IsZero() {
-		states += fmt.Sprintf(" AND started_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC') + INTERVAL %d SECOND",
-			snapshotMargin/time.Second)
-	}
-	return fmt.Sprintf(`actor_hash IN (SELECT toUInt32(0) UNION ALL %[2]s UNION ALL SELECT actor_hash FROM run_states WHERE %[3]s)
-AND (%[1]s = {value:String} OR %[1]s = '' AND (tenant, run_id) IN (SELECT tenant, run_id FROM runs WHERE %[1]s = {value:String}
-AND (tenant, actor_hash, run_id) IN (SELECT tenant, actor_hash, run_id FROM run_states WHERE %[3]s)))`,
-		field, postingsOf(field, "value", win), states)
-}
-
 func newTouched(s Subject, win Window) *Touched {
 	return &Touched{Subject: s, Since: Time{win.Since}, Until: Time{win.Until}, Caveats: []string{}, Resources: []TouchedResource{},
 		Runs: []TouchingRun{}, Coverage: []GatewayCoverage{},
@@ -169,7 +147,7 @@ func (t *Touched) ownCalls(ctx context.Context, db DB, run *Run, win Window) (*w
 	case "run":
 		own.ofRun(run)
 	case "agent", "credential", "principal":
-		own.add(namedBy(s.Kind, win), named("value", s.Value))
+		return callsOfName(ctx, db, s, win)
 	case "resource":
 		return t.callsOfResource(ctx, db, win)
 	default:

@@ -94,8 +94,8 @@ func (d *detected) call(part int32) (rows []*schema.Call) {
 		ObserverKind: schema.ObserverGateway, Observer: fmt.Sprint("edge-", r.IntN(2)), Tenant: fmt.Sprint("tenant-", r.IntN(2)),
 		RoutingKey: "g:" + agent, AgentID: agent, AgentTrust: schema.TrustVerified, RunKey: fmt.Sprint("run-", d.at.Unix()/900, "-", r.IntN(3)),
 		Start: d.at.Add(-time.Duration(r.IntN(90)) * time.Second).UnixNano(), DurationNs: 1e6, Method: "GET",
-		Path: fmt.Sprint("/orders/", d.sent), RouteKey: "/orders/{}", Status: 200, Outcome: schema.Outcome(r.IntN(9)), Reversibility: schema.Reversibility(r.IntN(3)),
-		BytesOut: r.Uint64N(1000), RequestID: fmt.Sprintf("q-%d-%d", part, d.next[part])}
+		Path: fmt.Sprint("/orders/", d.sent), RouteKey: "/orders/{}", Status: 200, Outcome: schema.Outcome(r.IntN(9)),
+		Reversibility: schema.Reversibility(r.IntN(3)), BytesOut: r.Uint64N(1000), RequestID: fmt.Sprintf("q-%d-%d", part, d.next[part])}
 	if r.IntN(4) == 0 {
 		c.RunKey, c.TraceID = "", [16]byte{1, byte(r.IntN(5)), byte(d.at.Minute())}
 	}

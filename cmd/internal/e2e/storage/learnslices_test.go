@@ -15,8 +15,9 @@ import (
 	"flyball/schema/clickhouse"
 )
 
-// mixedHistory stores four weeks of runs of every kind that learning distinguishes, and returns the time after them.
-func mixedHistory(t testing.TB, c *clickhouse.Conn) time.Time {
+// mixedHistory stores four weeks of runs of every kind that learning distinguishes, and returns the time after them. The first
+// runs, as many as old says, are stored in the tables of schema version 4.
+func mixedHistory(t testing.TB, c *clickhouse.Conn, old int) time.Time {
 	t.Helper()
 	now := time.Date(2026, 5, 30, 10, 0, 0, 0, time.UTC)
 	r := rand.New(rand.NewPCG(1, 2))
@@ -101,7 +102,8 @@ func mixedHistory(t testing.TB, c *clickhouse.Conn) time.Time {
 			}
 		}
 	}
-	insertRuns(t, c, runs...)
+	insertOldRuns(t, c, runs[:old]...)
+	insertRuns(t, c, runs[old:]...)
 	progress := clickhouse.ProgressTable.NewBlock()
 	for part := range int32(2) {
 		progress.Append(&clickhouse.Progress{CallsTopicID: schema.TopicID{1}, CallsPartition: part, To: offset, At: now.UnixNano()})
@@ -112,6 +114,22 @@ func mixedHistory(t testing.TB, c *clickhouse.Conn) time.Time {
 		}
 	}
 	return now
+}
+
+// insertOldRuns stores runs in the tables of schema version 4.
+func insertOldRuns(t testing.TB, c *clickhouse.Conn, runs ...agentRun) {
+	t.Helper()
+	if len(runs) == 0 {
+		return
+	}
+	states, calls := clickhouse.LegacyRunsTable.NewBlock(), clickhouse.LegacyCallsTable.NewBlock()
+	for i := range runs {
+		states.Append(&runs[i].RunSnapshot)
+		for j := range runs[i].calls {
+			calls.Append(&runs[i].calls[j])
+		}
+	}
+	insertRows(t, c, []clickhouse.Rows{states, calls})
 }
 
 // mixedBaseline is the SHA-256 of the baseline that the statements before 2026-11-29 learned from mixedHistory: one for all
@@ -138,7 +156,7 @@ func learned(t testing.TB, c learn.DB, now time.Time, callsPerSlice uint64) []by
 // How the history is divided must not change what is learned, and learning again must give the same bytes.
 func TestBaselineDependsOnTheSlices(t *testing.T) {
 	c := migrated(t)
-	now := mixedHistory(t, c)
+	now := mixedHistory(t, c, 0)
 	for _, callsPerSlice := range []uint64{0, 2500} {
 		text := learned(t, c, now, callsPerSlice)
 		if file := os.Getenv("FLYBALL_TEST_KEEP"); file != "" {
@@ -147,5 +165,58 @@ func TestBaselineDependsOnTheSlices(t *testing.T) {
 		if sum := fmt.Sprintf("%x", sha256.Sum256(text)); sum != mixedBaseline {
 			t.Errorf("slices of %d calls: baseline %s of %d bytes, want %s", callsPerSlice, sum, len(text), mixedBaseline)
 		}
+	}
+}
+
+// An upgraded database has rows in the tables of schema version 4, too, which do not have the actors of calls.
+func TestBaselineAfterAnUpgradeIsAnother(t *testing.T) {
+	c := released(t, "4")
+	if _, err := clickhouse.Migrate(t.Context(), c, clickhouse.MigrateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	now := mixedHistory(t, c, 900)
+	for _, callsPerSlice := range []uint64{0, 4000} {
+		if sum := fmt.Sprintf("%x", sha256.Sum256(learned(t, c, now, callsPerSlice))); sum != mixedBaseline {
+			t.Errorf("slices of %d calls: baseline %s, want %s", callsPerSlice, sum, mixedBaseline)
+		}
+	}
+}
+
+// A backtest must read each run of its window once, with its calls in the order of the log.
+func TestBacktestReadsARunTwiceOrNotAtAll(t *testing.T) {
+	c := migrated(t)
+	now := mixedHistory(t, c, 0)
+	w := learn.Window{Tenant: "default", Since: now.Add(-10 * 24 * time.Hour), Until: now.Add(-24 * time.Hour), CallsPerRun: 1 << 20,
+		CallsPerSlice: 1500}
+	read, calls, last, offset := map[string]bool{}, 0, "", int64(0)
+	judged, asked := 0, 0
+	err := learn.ReadAll(t.Context(), c, w, func(s *learn.StoredCall) {
+		if s.First {
+			if read[s.Run] {
+				t.Fatalf("run %s is read twice", s.Run)
+			}
+			read[s.Run], last, offset = true, s.Run, -1
+			if s.Verdict != schema.VerdictUnknown {
+				judged++
+			}
+			if s.TaskType != "" {
+				asked++
+			}
+		}
+		if s.Run != last || s.Stored.CallsOffset <= offset || s.Of.Actor == "" || s.Stored.ObserverKind == schema.ObserverGate {
+			t.Fatalf("run %s: %+v after offset %d of run %s", s.Run, s.Stored, offset, last)
+		}
+		offset = s.Stored.CallsOffset
+		calls++
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const inWindow = ` FROM {db}.runs WHERE sampled_calls = 0 AND last_at > toDateTime64('2026-05-20 10:00:00', 9, 'UTC')
+  AND last_at <= toDateTime64('2026-05-29 10:00:00', 9, 'UTC')`
+	runs := sql(t, c, "SELECT count()"+inWindow)
+	stored := sql(t, c, "SELECT count() FROM {db}.calls WHERE observer_kind != 'gate' AND run_id IN (SELECT run_id"+inWindow+")")
+	if got := fmt.Sprint(len(read)); got != runs || fmt.Sprint(calls) != stored || judged == 0 || asked == 0 {
+		t.Errorf("%d runs with %d calls, %d judged and %d with a task type; stored: %s with %s", len(read), calls, judged, asked, runs, stored)
 	}
 }

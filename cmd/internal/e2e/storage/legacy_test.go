@@ -17,7 +17,7 @@ import (
 func released(t testing.TB, version string) *clickhouse.Conn {
 	t.Helper()
 	c := connect(t)
-	makeReleased(t, c, filepath.Join(testdata, "released", version))
+	makeReleased(t, c, filepath.Join(releases(), version))
 	return c
 }
 
@@ -34,7 +34,7 @@ func makeReleased(t testing.TB, c *clickhouse.Conn, dir string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for st := range strings.SplitSeq(strings.ReplaceAll(string(text), "`flyball`", "{db}"), ";\n") {
+		for st := range strings.SplitSeq(inForm(string(text)), ";\n") {
 			switch {
 			case strings.HasPrefix(st, "CREATE DATABASE"):
 				sql(t, c, st)
@@ -45,12 +45,7 @@ func makeReleased(t testing.TB, c *clickhouse.Conn, dir string) {
 			}
 		}
 	}
-	for _, st := range tables {
-		for _, st := range inForm(st) {
-			sql(t, c, st)
-		}
-	}
-	for _, st := range views {
+	for _, st := range append(tables, views...) {
 		sql(t, c, st)
 	}
 	// Each object is recorded in the form of the release.
@@ -197,6 +192,9 @@ func TestTablesOfAnOlderVersionHaveTheirColumnsElsewhere(t *testing.T) {
 	h := newHistory()
 	want := answersOf4(t, h)
 	c := released(t, "4")
+	if cluster != "" {
+		t.Skip("SKIPPED: the order of columns is that of the parts of the tables, which is the same in a cluster")
+	}
 	for _, change := range []string{"runs_store MODIFY COLUMN calls UInt64 AFTER score", "calls_store MODIFY COLUMN status UInt16 AFTER attrs",
 		"stitching_store MODIFY COLUMN calls UInt64 FIRST"} {
 		sql(t, c, "ALTER TABLE {db}."+change)
@@ -236,7 +234,7 @@ func TestEmptyTablesOfVersion4StayForEver(t *testing.T) {
 	if steps := migrateTo(t, c, o); len(steps) != 0 || tablesOf(t, c) != all {
 		t.Fatalf("with a row: steps %v, tables %s", steps, tablesOf(t, c))
 	}
-	sql(t, c, "TRUNCATE TABLE {db}.calls_store SYNC")
+	sql(t, c, "TRUNCATE TABLE {db}."+stored("calls_store")+" SYNC")
 	o.Now = time.Now().Add(6 * 24 * time.Hour)
 	if steps := migrateTo(t, c, o); len(steps) != 0 {
 		t.Fatalf("within a week: %v", steps)
@@ -256,7 +254,7 @@ func TestEmptyTablesOfVersion4StayForEver(t *testing.T) {
 	if again := migrateTo(t, c, o); len(again) != 0 {
 		t.Fatalf("the second run took %v", again)
 	}
-	if found, err := clickhouse.FindDamage(t.Context(), c, clickhouse.Target{Database: c.Database()}, nil); err != nil || len(found) != 0 {
+	if found, err := clickhouse.FindDamage(t.Context(), c, target(c), nil); err != nil || len(found) != 0 {
 		t.Fatalf("damage %v, %v", found, err)
 	}
 
@@ -286,7 +284,7 @@ func TestLostTableOfVersion4IsTakenForADroppedOne(t *testing.T) {
 	c := released(t, "4")
 	migrate(t, c, false)
 	sql(t, c, "DROP TABLE {db}.touches_store SYNC")
-	found, err := clickhouse.FindDamage(t.Context(), c, clickhouse.Target{Database: c.Database()}, nil)
+	found, err := clickhouse.FindDamage(t.Context(), c, target(c), nil)
 	if err != nil || fmt.Sprint(len(found)) != "1" || found[0].Table != "touches_store" || !found[0].Missing {
 		t.Fatalf("damage %v, %v", found, err)
 	}

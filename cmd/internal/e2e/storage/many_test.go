@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -76,6 +77,22 @@ func TestQuestionsAboutManyRunsAreNotRefused(t *testing.T) {
 	agents, err := query.Agents(ctx, c, window.Since, window.Until)
 	if err != nil || agents[0].Runs != manyRuns || agents[0].CredentialN != manyRuns {
 		t.Errorf("agents: %.300v, %+.300v", err, agents)
+	}
+	boundIsNamed(t, c, window)
+}
+
+// boundIsNamed checks that questions about many runs that meet a bound say so, and answer no part.
+func boundIsNamed(t *testing.T, c *clickhouse.Conn, window query.Window) {
+	t.Helper()
+	ctx := query.WithBounds(t.Context(), query.Bounds{Time: time.Minute, Memory: 1 << 20})
+	agents, err := query.Agents(ctx, c, window.Since, window.Until)
+	var e *query.Exceeded
+	if !errors.As(err, &e) || e.Bound != query.MemoryBound || len(agents) > 0 || !strings.Contains(err.Error(), "1 MiB") {
+		t.Errorf("agents within 1 MiB: %d, %v", len(agents), err)
+	}
+	touched, err := query.TouchedBy(ctx, c, query.Subject{Kind: "agent", Value: "team/bot"}, nil, window)
+	if e = nil; !errors.As(err, &e) || touched != nil {
+		t.Errorf("touched within 1 MiB: %+.100v, %v", touched, err)
 	}
 }
 

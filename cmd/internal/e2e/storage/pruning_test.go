@@ -19,7 +19,7 @@ func reads(t testing.TB, c *clickhouse.Conn, q string) map[string]int {
 	out := map[string]int{}
 	for _, m := range granulesOf.FindAllStringSubmatch(sql(t, c, "EXPLAIN indexes = 1 "+q), -1) {
 		n, _ := strconv.Atoi(m[2])
-		out[strings.TrimSuffix(m[1], "_local")] += n // in a cluster, the part on the shard is read
+		out[strings.TrimSuffix(m[1], "_local")] += n
 	}
 	return out
 }

@@ -20,9 +20,10 @@ var keptForEver = []string{"audit_store", "baseline_orders_store", "baselines_st
 func ttls(t testing.TB, c *clickhouse.Conn) (with map[string]string, without []string) {
 	t.Helper()
 	with = map[string]string{}
-	for line := range strings.SplitSeq(sql(t, c, `SELECT replaceRegexpOne(name, '_local$', '') AS part, extract(engine_full, ' TTL .*toIntervalDay\\((\\d+)\\)') FROM system.tables
-WHERE database = '{db}' AND engine LIKE '%MergeTree' ORDER BY part`), "\n") {
+	for line := range strings.SplitSeq(sql(t, c, `SELECT name, extract(engine_full, ' TTL .*toIntervalDay\\((\\d+)\\)') FROM system.tables
+WHERE database = '{db}' AND engine LIKE '%MergeTree' ORDER BY name`), "\n") {
 		name, days, _ := strings.Cut(line, "\t")
+		name = strings.TrimSuffix(name, "_local")
 		if days == "" {
 			without = append(without, name)
 		} else {
@@ -127,7 +128,7 @@ func TestExpiredRowsAreKeptOrOthersExpire(t *testing.T) {
 	migrateTo(t, c, clickhouse.MigrateOptions{Retention: &days, Now: long})
 	for _, table := range []string{"runs_v5", "minutes"} {
 		if got := sql(t, c, "SELECT engine_full LIKE '%toDate(''"+time.Now().UTC().Format(time.DateOnly)+"''))%' FROM system.tables WHERE "+
-			"database = '{db}' AND name = '"+onShard(table)+"'"); got != "1" {
+			"database = '{db}' AND name = '"+stored(table)+"'"); got != "1" {
 			t.Errorf("%s does not count from the first migration", table)
 		}
 	}
@@ -145,7 +146,7 @@ func rowsAre(t testing.TB, c *clickhouse.Conn, want map[string]int) {
 		}
 		if got != fmt.Sprint(n) {
 			t.Errorf("%s has %s rows, want %d\n%s", table, got, n, sql(t, c, "SELECT name, rows, delete_ttl_info_max FROM system.parts "+
-				"WHERE active AND database = '{db}' AND table = '"+table+"'"))
+				"WHERE active AND database = '{db}' AND table = '"+stored(table)+"'"))
 		}
 	}
 }
@@ -167,7 +168,7 @@ func TestUpgradeDeletesWhatIsOlderThanTheRetention(t *testing.T) {
 	})
 	for _, table := range strings.Fields(tablesOf(t, c)) {
 		if parts := sql(t, c, "SELECT min(delete_ttl_info_max) > now() FROM system.parts WHERE active AND rows > 0 AND "+
-			"database = '{db}' AND table = '"+onShard(table)+"'"); parts != "1" {
+			"database = '{db}' AND table = '"+stored(table)+"'"); parts != "1" {
 			t.Errorf("parts of %s never expire, or at once: %s", table, parts)
 		}
 		sql(t, c, "OPTIMIZE TABLE {db}."+table+" FINAL")

@@ -1,9 +1,8 @@
 package storage
 
 import (
-	"fmt"
 	"os"
-	"regexp"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -22,33 +21,33 @@ func server(t testing.TB) string {
 // cluster is the name of the cluster in whose form the tables are made; empty: the form of one server. All tests hold for both.
 var cluster = os.Getenv("FLYBALL_TEST_CLUSTER")
 
-var tableMade = regexp.MustCompile("^CREATE TABLE IF NOT EXISTS \\{db\\}\\.`(\\w+)`")
-
-// inForm returns the statements that make a table of one server in the form that is tested.
-func inForm(create string) []string {
-	m := tableMade.FindStringSubmatch(create)
-	if cluster == "" || m == nil {
-		return []string{create}
-	}
-	return []string{strings.Replace(create, "`"+m[1]+"`", "`"+m[1]+"_local`", 1),
-		fmt.Sprintf("CREATE TABLE IF NOT EXISTS {db}.`%s` AS {db}.`%[1]s_local` ENGINE = Distributed('%s', '{db}', '%[1]s_local', rand())",
-			m[1], cluster)}
+// inForm returns the SQL of a released version for the database of a connection, in the form that is tested.
+func inForm(text string) string {
+	return strings.NewReplacer("`flyball`", "{db}", "'flyball'", "'{db}'", "`prod`", "`"+cluster+"`", "'prod'", "'"+cluster+"'").Replace(text)
 }
 
-// onShard returns the name of the table that has the parts of a table.
-func onShard(table string) string {
+// releases returns the folder with the SQL of released versions, in the form that is tested.
+func releases() string {
+	if cluster != "" {
+		return filepath.Join(testdata, "released-cluster")
+	}
+	return filepath.Join(testdata, "released")
+}
+
+// form returns the name of the form that is tested.
+func form() string {
+	if cluster != "" {
+		return "cluster"
+	}
+	return "single"
+}
+
+// stored returns the name of the table that has the parts of a table.
+func stored(table string) string {
 	if cluster != "" {
 		return table + "_local"
 	}
 	return table
-}
-
-// onOneServer skips a test of what a Distributed table does not have.
-func onOneServer(t *testing.T) {
-	t.Helper()
-	if cluster != "" {
-		t.Skip("only on one server")
-	}
 }
 
 // target returns the database of a connection, in the form that is tested.

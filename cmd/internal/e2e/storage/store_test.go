@@ -375,7 +375,7 @@ func TestRowsOfVersion4StopTheStoreOfANewDatabase(t *testing.T) {
 	produce(t, kafka, &kgo.Record{Topic: wire.JournalTopic, Value: wire.EncodeJournal(nil, &j)})
 	o := quick()
 	o.MakeTable = func(ctx context.Context, table string) error {
-		_, err := clickhouse.Migrate(ctx, c, clickhouse.MigrateOptions{Make: table})
+		_, err := clickhouse.Migrate(ctx, c, clickhouse.MigrateOptions{Target: target(c), Make: table})
 		return err
 	}
 	r := start(t, o, kafka, &gate{Conn: c})

@@ -69,7 +69,8 @@ func (g *gateway) next(c *schema.Call) {
 		ClientIP: netip.AddrFrom4([4]byte{10, 0, byte(agent >> 8), byte(agent)}), UserAgent: "python-httpx/0.27.0", UAProduct: "python-httpx",
 		AgentID: name, AgentSource: "header:x-agent-id", AgentTrust: schema.TrustAsserted, CallerKind: schema.CallerAgent, CallerConfidence: 50,
 		RunKey: run.Key, RunKeySource: "x_agent_run_id", RunID: run.ID(), RunRule: schema.RunExplicit, RunConfidence: 100,
-		RoutingKey: name, ActorHash: schema.HashActor(name), CallsPart: int32(agent % 8), CallsOffset: int64(i / 200), Segment: int64(i / 1000000),
+		RoutingKey: name, ActorHash: schema.HashActor(name),
+		CallsPart: int32(agent % 8), CallsOffset: int64(i / 200), Segment: int64(i / 1000000),
 		ArgsDigest: g.r.Uint64(), ArgsDigestBasis: schema.DigestURL, ResultDigest: g.r.Uint64(), ResultDigestBasis: schema.DigestOutcome,
 		Effect: effect, EffectSource: schema.ProvenanceMethod, Reversibility: rev, ReversibilitySource: schema.ProvenanceMethod,
 		Resources: []schema.Resource{res},
@@ -89,6 +90,7 @@ func (g *gateway) next(c *schema.Call) {
 }
 
 func touchOf(c *schema.Call) schema.Touch {
-	return schema.Touch{Tenant: c.Tenant, Resource: c.Resources[0], RunID: c.RunID, Actor: c.ActorHash, Effect: c.Effect, Reversibility: c.Reversibility,
-		First: c.Start, Last: c.Start}
+	return schema.Touch{Tenant: c.Tenant, Resource: c.Resources[0], RunID: c.RunID, Actor: c.ActorHash, Effect: c.Effect,
+		Reversibility: c.Reversibility,
+		First:         c.Start, Last: c.Start}
 }

@@ -104,7 +104,7 @@ func watchPeak(ctx context.Context, e *measuredEngine) (stop func() int) {
 			if n, _ := strconv.Atoi(strings.TrimSpace(text)); err == nil {
 				most = max(most, n)
 			}
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(time.Second) // a question costs the engine some ms
 		}
 	})
 	return func() int {
