@@ -186,8 +186,9 @@ func (f *flyball) outcome() (runs, findings, decisions []string) {
 	for q, into := range map[string]*[]string{
 		"SELECT run_key, agent_id, calls, errors, distinct_routes, toString(score), level, late_calls FROM flyball.runs " +
 			"WHERE run_key LIKE 'load-%' ORDER BY run_key": &runs,
-		"SELECT r.run_key, f.family, f.level, f.state, toString(f.score), f.opened_at, f.updated_at, f.delay_calls, f.exposure_calls, " +
-			"f.summary FROM flyball.findings AS f JOIN flyball.runs AS r ON f.run_id = r.run_id WHERE r.run_key LIKE 'load-%' " +
+		"SELECT r.run_key, f.family, f.level, f.state, toString(f.score), f.opened_at, f.updated_at, f.delay_calls, " +
+			"f.exposure_calls, f.summary " +
+			"FROM flyball.findings AS f JOIN flyball.runs AS r ON f.run_id = r.run_id WHERE r.run_key LIKE 'load-%' " +
 			"ORDER BY r.run_key, f.family": &findings,
 		"SELECT d.at, d.action, d.mode, d.scope_kind, d.agent_id, d.why, r.run_key FROM flyball.decisions AS d " +
 			"JOIN flyball.runs AS r ON d.run_id = r.run_id WHERE r.run_key LIKE 'load-%' AND d.origin = 'detector' ORDER BY ALL": &decisions,

@@ -33,8 +33,8 @@ func callsOfName(ctx context.Context, db DB, s Subject, win Window) (*where, err
 	var in where // the window and its parameters
 	in.between("start_time", "start_time", win.Since, win.Until)
 	in.params = append(in.params, named("value", s.Value))
-	subjects := postingsOf(field, "value", win) + " UNION ALL SELECT actor_hash FROM run_states WHERE " + states
-	actors, err := listedActors(ctx, db, subjects, in.params)
+	posted := postingsOf(field, "value", win)
+	actors, err := listedActors(ctx, db, posted+" UNION ALL SELECT actor_hash FROM run_states WHERE "+states, in.params)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,8 @@ func TestCursorLosesItsPlaceOrIsTakenByAnotherList(t *testing.T) {
 
 func TestStartOfAnIdIsNotARange(t *testing.T) {
 	for text, want := range map[string]string{"01ab23cd": "01ab23cd000000000000000000000000",
-		"01ab23cd-ef": "01ab23cdef0000000000000000000000", "01ab23cde": "", "nightly-7": "", "01": "", "01AB23CD": ""} {
+		"01ab23cd-ef": "01ab23cdef0000000000000000000000",
+		"01ab23cde":   "", "nightly-7": "", "01": "", "01AB23CD": ""} {
 		low, high, ok := idRange(text)
 		if low != want || ok != (want != "") || ok && high <= low {
 			t.Errorf("%q: %q to %q, %v", text, low, high, ok)

@@ -144,7 +144,7 @@ func (h *pastCalls) answers(t *testing.T, c *clickhouse.Conn) map[string]string 
 			t.Errorf("runs %s: pages %s\nwhole %s", name, b, a)
 		}
 	}
-	for i := 0; i < len(h.runs); i += len(h.runs)/2 + 1 {
+	for _, i := range []int{len(h.runs) / 2} {
 		id := h.runs[i].RunID.String()
 		run, err := query.ResolveRun(ctx, c, id)
 		note("run "+id, run, err)
@@ -164,6 +164,9 @@ func (h *pastCalls) answers(t *testing.T, c *clickhouse.Conn) map[string]string 
 	for _, s := range []query.Subject{{Kind: "agent", Value: "team/agent-2"}, {Kind: "credential", Value: "key-1"},
 		{Kind: "principal", Value: "ana@example.com"}, {Kind: "resource", Value: "order:7"}, {Kind: "agent", Value: "nobody"}} {
 		for _, win := range []query.Window{{}, {Since: mid, Until: later}} {
+			if win.Since.IsZero() == (s.Kind == "agent" || s.Kind == "credential") && s.Kind != "resource" {
+				continue // each of the two for some of the subjects
+			}
 			touched, err := query.TouchedBy(ctx, c, s, nil, win)
 			for i := range touched.Resources {
 				touched.Resources[i].Runs = nil // at most 20 of them, in no order
@@ -203,7 +206,7 @@ func (h *pastCalls) lists(ctx context.Context, c *clickhouse.Conn, first, last t
 	coverage, err := query.ReadCoverage(ctx, c, first, last)
 	note("coverage", coverage, err)
 	for name, who := range map[string]query.Caller{"agent": {Agent: "team/agent-1"}, "credential": {Credential: "key-2"},
-		"run": {Run: h.runs[1].RunID.String()}, "clean": {Agent: "team/agent-1", Clean: true}} {
+		"clean": {Agent: "team/agent-1", Clean: true}} {
 		usage, err := query.Usage(ctx, c, who, first, last)
 		note("usage "+name, usage, err)
 		totals, err := query.UsageTotals(ctx, c, who, time.Time{}, time.Time{})
