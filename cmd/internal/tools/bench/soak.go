@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"math"
@@ -11,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -61,9 +59,11 @@ func soak(binary string, o soakOptions) (bool, error) {
 			restarted, cut = true, true
 			stopped := time.Now()
 			stop(cmd)
-			if cmd, err = s.start(binary); err != nil {
+			next, err := s.start(binary)
+			if err != nil {
 				return false, err
 			}
+			cmd = next
 			fmt.Printf("      restarted: ready %.1f s after the signal to stop\n", time.Since(stopped).Seconds())
 		}
 		after, err := s.read(cmd.Process.Pid, load)
@@ -93,7 +93,7 @@ func soak(binary string, o soakOptions) (bool, error) {
 }
 
 // beginSoak starts a process with a learned baseline and the load. end stops the load and waits until its
-// records are acknowledged.
+// records are acknowledged, at most a minute.
 func (s *setup) beginSoak(binary string, o *soakOptions) (cmd *exec.Cmd, load *soakLoad, end func(), err error) {
 	if o.profiles != "" {
 		s.profiles = ", profiles: true"
@@ -132,15 +132,7 @@ func (s *setup) beginSoak(binary string, o *soakOptions) (cmd *exec.Cmd, load *s
 	}
 	s.stored = s.countStored()
 	load = &soakLoad{}
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { load.run(ctx, client, newRunPool(o.traffic, "run", 22)) })
-	return cmd, load, sync.OnceFunc(func() {
-		cancel()
-		running.Wait()
-		_ = client.Flush(context.Background())
-		client.Close()
-	}), nil
+	return cmd, load, load.start(client, newRunPool(o.traffic, "run", 22), time.Minute), nil
 }
 
 // closePast lets a process read the past until so many runs are closed: the watermark passes the last of them

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -69,6 +70,21 @@ func soakProducer(port int, topic string) (*kgo.Client, error) {
 // this time: if it could not be written then, it is written as soon as it can be.
 type soakLoad struct {
 	sent, acknowledged, failed atomic.Int64
+}
+
+// start begins the load. end stops it, waits until its records are acknowledged and closes the client. Those that are not acknowledged
+// after the time have failed: the broker may be gone.
+func (l *soakLoad) start(client *kgo.Client, pool *runPool, within time.Duration) (end func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { l.run(ctx, client, pool) })
+	return sync.OnceFunc(func() {
+		cancel()
+		defer time.AfterFunc(within, client.Close).Stop() // ends the waits below
+		running.Wait()
+		_ = client.Flush(context.Background())
+		client.Close()
+	})
 }
 
 func (l *soakLoad) run(ctx context.Context, client *kgo.Client, pool *runPool) {
