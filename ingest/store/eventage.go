@@ -46,6 +46,13 @@ func (e *eventAges) stored(part int32, latest time.Time, waiting bool) {
 	e.parts[part] = eventAge{latest, waiting}
 }
 
+// current records that everything that was read of a partition is stored, without a new event, and whether more records wait.
+func (e *eventAges) current(part int32, waiting bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.parts[part] = eventAge{e.parts[part].latest, waiting}
+}
+
 // forget removes a partition, which another member of the group stores.
 func (e *eventAges) forget(part int32) {
 	e.mu.Lock()
