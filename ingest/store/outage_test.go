@@ -299,6 +299,8 @@ func TestRecordWithoutCallsWaitsForEver(t *testing.T) {
 		return a.seconds(time.Now())
 	}
 	await(t, "the end of the batch", func() bool { return age() == 0 })
+	s.m.eventAge.mu.Lock()
+	defer s.m.eventAge.mu.Unlock()
 	if latest := s.m.eventAge.parts[0].latest; !latest.Equal(db.at) {
 		t.Errorf("the latest event is of %s, want %s", latest, db.at)
 	}
