@@ -113,8 +113,8 @@ const pastCalls = 1200
 func withKillPast(t *testing.T, tr *killTraffic, key string) *flyball {
 	t.Helper()
 	f := install(t, "", "", "secret_key_file: "+key)
-	config := strings.NewReplacer("{mode: armed}", "{mode: armed, checkpoint_every: 1s}", "min_runs: 50", "min_runs: 1000000").Replace(loopConfig)
-	configure(t, f, fmt.Sprintf(config, f.ports["control"]))
+	change := strings.NewReplacer("{mode: armed}", "{mode: armed, checkpoint_every: 1s}", "min_runs: 50", "min_runs: 1000000")
+	configure(t, f, fmt.Sprintf(change.Replace(loopConfig), f.ports["control"]))
 	f.start()
 	f.sendPast(tr.past)
 	raw, err := os.ReadFile(f.config)

@@ -26,7 +26,8 @@ type outageOptions struct {
 
 // outageSize is short for a test that runs often; FLYBALL_TEST_OUTAGE=5m and FLYBALL_TEST_RATE=10000 make the long one.
 func outageSize() outageOptions {
-	o := outageOptions{rate: 500, before: time.Second, away: 5 * time.Second, slow: 5 * time.Second, insert: time.Second, every: 2 * time.Second}
+	o := outageOptions{rate: 500, before: time.Second, away: 5 * time.Second, slow: 5 * time.Second, insert: time.Second,
+		every: 2 * time.Second}
 	if d, err := time.ParseDuration(os.Getenv("FLYBALL_TEST_OUTAGE")); err == nil {
 		o.rate, o.away, o.slow, o.insert, o.every = 10_000, d, d, 10*time.Second, max(d/20, 5*time.Second)
 		o.before = 5 * time.Second
