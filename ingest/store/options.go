@@ -73,8 +73,8 @@ func (o Options) Validate() error {
 	return nil
 }
 
-// age returns how old a batch with so many calls is when it is inserted, if it does not reach a size before. lastCall is how old it was when
-// it got the last of them.
+// age returns how old a batch with so many calls is when it is inserted, if it does not reach a size before. lastCall is how old it
+// was when it got the last of them.
 func (o Options) age(calls int, lastCall time.Duration) time.Duration {
 	if calls >= o.MinCalls {
 		return o.MaxAge

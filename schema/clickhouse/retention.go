@@ -33,8 +33,9 @@ const maxRetention = 36500
 
 // String says what is kept for how long.
 func (r Retention) String() string {
-	return fmt.Sprintf("calls, touches and the index of their ids are kept %s; runs and their index, scores, findings, decisions, dead letters, "+
-		"losses of records and counts %s; breakers, gates, verdicts, baselines and the audit trail for ever", keptFor(r.Calls), keptFor(r.Runs))
+	return fmt.Sprintf("calls, touches and the index of their ids are kept %s; runs and their index, scores, findings, decisions, "+
+		"dead letters, losses of records and counts %s; breakers, gates, verdicts, baselines and the audit trail for ever",
+		keptFor(r.Calls), keptFor(r.Runs))
 }
 
 func keptFor(days int) string {
