@@ -12,7 +12,6 @@ import (
 // ClickHouse is not reachable: runaways are stopped and pages are sent, and the data is stored
 // when it is reachable again.
 func TestClickHouseAwayTripsAndPagesGoOn(t *testing.T) {
-	t.Parallel()                         // it waits most of its time
 	server := install(t, "", "").start() // its engine is the outside ClickHouse
 	p := ring(t)
 	f := install(t, "", fmt.Sprintf("127.0.0.1:%d", server.ports["clickhouse"]))

@@ -215,7 +215,6 @@ func TestClickHouseAwayAndSlowUnderLoad(t *testing.T) {
 
 // The disk of ClickHouse is full: the store waits, says so and loses nothing, and detection goes on.
 func TestDiskOfClickHouseIsFull(t *testing.T) {
-	t.Parallel() // it waits most of its time
 	server := install(t, "", "").start()
 	proxy := newFaultyProxy(t, server.ports["clickhouse"])
 	engines.Store(fmt.Sprintf("127.0.0.1:%d", proxy.port), engineData(fmt.Sprintf("127.0.0.1:%d", server.ports["clickhouse"])))

@@ -161,7 +161,6 @@ func children(parent int) []int {
 // ClickHouse is not reachable: the other parts continue, the journal grows, and the store
 // later catches up.
 func TestClickHouseGone(t *testing.T) {
-	t.Parallel() // it waits most of its time
 	tr := makeTraffic(6, 300, 10)
 	server := install(t, "", "").start() // its engine is the outside ClickHouse
 	f := install(t, "", fmt.Sprintf("127.0.0.1:%d", server.ports["clickhouse"])).start()
