@@ -21,7 +21,7 @@ type soakOptions struct {
 	restart       bool          // stop and start the process in the middle
 	every         time.Duration // between two rows
 	profiles      string        // folder for profiles after the last row; empty: none
-	past          time.Duration // traffic to learn from
+	past          time.Duration // for how long runs begin of the traffic to learn from
 }
 
 // settles is when the number of open runs has stopped to grow: the first runs have made their calls and
@@ -106,12 +106,12 @@ func (s *setup) beginSoak(binary string, o *soakOptions) (cmd *exec.Cmd, load *s
 		if cmd, err = s.start(binary); err != nil {
 			return nil, nil, nil, err
 		}
-		past, err := writePast(s.kafka, "past", o.traffic, o.past, time.Now().Add(-2*(o.gap+o.lateness)))
+		past, runs, err := writePast(s.kafka, "past", o.traffic, o.past, time.Now().Add(-2*(o.gap+o.lateness)))
 		stop(cmd)
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		if err := s.closePast(binary, past/o.traffic.calls/2); err != nil {
+		if err := s.closePast(binary, runs); err != nil {
 			return nil, nil, nil, err
 		}
 		if _, err := s.learn(binary, past); err != nil {
@@ -135,17 +135,18 @@ func (s *setup) beginSoak(binary string, o *soakOptions) (cmd *exec.Cmd, load *s
 	return cmd, load, load.start(client, newRunPool(o.traffic, "run", 22), time.Minute), nil
 }
 
-// closePast lets a process read the past until so many runs are closed: the watermark passes the last of them
-// when ingest has had nothing to read for a while.
+// closePast lets a process read the past until all of its runs are closed: the watermark passes the last of them when
+// ingest has had nothing to read for a while. The runs that are closed first are shorter than the others, so a baseline of
+// them alone would find too many of the same traffic too long.
 func (s *setup) closePast(binary string, runs int) error {
 	cmd, err := s.start(binary)
 	if err != nil {
 		return err
 	}
 	defer stop(cmd)
-	for end := time.Now().Add(3 * time.Minute); s.count("SELECT count() FROM flyball.runs WHERE state = 'closed'") < runs; {
+	for end := time.Now().Add(10 * time.Minute); s.count("SELECT count() FROM flyball.runs WHERE state = 'closed'") < runs; {
 		if time.Now().After(end) {
-			return fmt.Errorf("%d runs of the past are closed after 3 minutes, want %d",
+			return fmt.Errorf("%d runs of the past are closed after 10 minutes, want %d",
 				s.count("SELECT count() FROM flyball.runs WHERE state = 'closed'"), runs)
 		}
 		time.Sleep(500 * time.Millisecond)
