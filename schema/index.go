@@ -20,11 +20,13 @@ type Posting struct {
 	Value  string
 	Day    uint16 // days since 1970-01-01, UTC
 	Actor  uint32 // HashActor
+	Filed  uint16 // FiledDay of the last call that was noted
 }
 
 // CallID says that an actor made a call with a trace id or request id on a day.
 type CallID struct {
 	Tenant string
+	Filed  uint16 // FiledDay of the call
 	Day    uint16 // days since 1970-01-01, UTC
 	Kind   CallIDKind
 	ID     uint32 // HashCallID
@@ -35,6 +37,28 @@ type CallID struct {
 func DayOf(ns int64) uint16 {
 	const day = 24 * 3600 * 1e9
 	return uint16(min(max(ns/day, 0), 1<<16-1))
+}
+
+// MaxFiledDelay is after how many ms in which a call was not yet in Kafka it is filed under its day of arrival.
+const MaxFiledDelay = 3 * 24 * 3600 * 1000
+
+// FiledDay returns the day under which a call is stored, and from which it is kept: that of its start, or that of its arrival in Kafka if
+// it arrived more than MaxFiledDelay after its start. So calls that arrive together are stored under few days, whatever times a log or
+// a caller names, and what has just arrived is not too old to be kept. The times are Unix times in ns; kafka is 0 if it is not known.
+// In SQL it is clickhouse.filedDay.
+func FiledDay(start, kafka int64) uint16 {
+	if kafka != 0 && floorMilli(kafka)-floorMilli(start) >= MaxFiledDelay {
+		return DayOf(kafka)
+	}
+	return DayOf(start)
+}
+
+func floorMilli(ns int64) int64 {
+	ms := ns / 1e6
+	if ns%1e6 < 0 {
+		ms--
+	}
+	return ms
 }
 
 // PostingKind is the field that a posting is about. The words are the names of the fields.

@@ -130,7 +130,7 @@ func (r RunIdentity) ID() RunID {
 // newest and sums segments.
 type RunSnapshot struct {
 	RunID      RunID
-	OpenedDay  uint16 // day of the first call of the segment that was processed (DayOf, at least 1); 0: opened by schema version 4
+	OpenedDay  uint16 // FiledDay of the first call of the segment that was processed, at least 1; 0: opened by schema version 4
 	Segment    int64
 	Version    uint64 // 2 × calls applied, + 1 when closed
 	CallsPart  int32
@@ -191,6 +191,7 @@ type Touch struct {
 	Effect        Effect
 	Reversibility Reversibility
 	First, Last   int64
+	Filed         uint16 // latest FiledDay of the calls
 }
 
 // StitchingCount is the number of calls of one producer that a rule bound in one hour.

@@ -71,9 +71,9 @@ func migrateTables(ctx context.Context, c config.Config, plan bool, w io.Writer)
 		return err
 	}
 	defer db.Close()
-	days := c.ClickHouse.Retention.Days()
-	steps, err := clickhouse.Migrate(ctx, db, clickhouse.MigrateOptions{Plan: plan, Retention: &days,
-		Target: clickhouse.Target{Database: c.ClickHouse.Database, Cluster: c.ClickHouse.Cluster}})
+	o := app.MigrationOf(c.ClickHouse)
+	o.Plan = plan
+	steps, err := clickhouse.Migrate(ctx, db, o)
 	for _, s := range steps {
 		fmt.Fprintf(w, "step %03d %s (%s)\n", s.Number, s.Name, s.Why)
 	}

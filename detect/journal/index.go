@@ -32,7 +32,7 @@ func newIndex() index {
 
 // add adds the rows of a call that were not written lately, also of the names that only its run has.
 func (x *index) add(c *schema.Call, run *schema.RunSnapshot) {
-	to := x.place(c.Tenant, c.ActorHash, schema.DayOf(c.Start))
+	to := x.place(c.Tenant, c.ActorHash, schema.DayOf(c.Start), schema.FiledDay(c.Start, c.KafkaTime))
 	x.post(&to, schema.PostingAgent, c.AgentID)
 	x.post(&to, schema.PostingAsserted, c.AgentAsserted)
 	x.post(&to, schema.PostingCredential, c.CredentialID)
@@ -66,38 +66,39 @@ func (x *index) addRun(run *schema.RunSnapshot) {
 	if run.OpenedDay == 0 {
 		return
 	}
-	to := x.place(run.Tenant, schema.HashActor(run.Actor), run.OpenedDay)
+	to := x.place(run.Tenant, schema.HashActor(run.Actor), run.OpenedDay, run.OpenedDay)
 	x.post(&to, schema.PostingAgent, run.AgentID)
 	x.post(&to, schema.PostingAsserted, run.AgentAsserted)
 	x.post(&to, schema.PostingCredential, run.CredentialID)
 	x.post(&to, schema.PostingPrincipal, run.PrincipalID)
 }
 
-func (x *index) place(tenant string, actor uint32, day uint16) place {
-	return place{tenant: tenant, day: day, actor: actor, hash: mix(x.posted.hash(tenant), uint64(actor))}
+func (x *index) place(tenant string, actor uint32, day, filed uint16) place {
+	return place{tenant: tenant, day: day, filed: filed, actor: actor, hash: mix(x.posted.hash(tenant), uint64(actor))}
 }
 
 // place is where rows are: the day and the actor of a tenant.
 type place struct {
 	tenant string
 	day    uint16
+	filed  uint16 // schema.FiledDay
 	actor  uint32
 	hash   uint64 // of tenant and actor
 }
 
 func (p *place) hashOf(kind uint8, value uint64) uint64 {
-	return mix(mix(p.hash, value), uint64(kind)<<16|uint64(p.day))
+	return mix(mix(p.hash, value), uint64(kind)<<32|uint64(p.filed)<<16|uint64(p.day))
 }
 
 func (x *index) post(to *place, kind schema.PostingKind, value string) {
 	if value != "" && x.posted.add(to.hashOf(uint8(kind), x.posted.hash(value))) {
-		x.postings.AppendValue(schema.Posting{Tenant: to.tenant, Kind: kind, Value: value, Day: to.day, Actor: to.actor})
+		x.postings.AppendValue(schema.Posting{Tenant: to.tenant, Kind: kind, Value: value, Day: to.day, Actor: to.actor, Filed: to.filed})
 	}
 }
 
 func (x *index) identify(to *place, kind schema.CallIDKind, id uint32) {
 	if x.known.add(to.hashOf(uint8(kind), uint64(id))) {
-		x.ids.AppendValue(schema.CallID{Tenant: to.tenant, Day: to.day, Kind: kind, ID: id, Actor: to.actor})
+		x.ids.AppendValue(schema.CallID{Tenant: to.tenant, Filed: to.filed, Day: to.day, Kind: kind, ID: id, Actor: to.actor})
 	}
 }
 
@@ -109,6 +110,6 @@ func (x *index) postAddress(to *place, a netip.Addr) {
 	x.text = a.Unmap().AppendTo(x.text[:0])
 	if x.posted.add(to.hashOf(uint8(schema.PostingAddress), maphash.Bytes(x.posted.seed, x.text))) {
 		x.postings.AppendValue(schema.Posting{Tenant: to.tenant, Kind: schema.PostingAddress, Value: string(x.text), Day: to.day,
-			Actor: to.actor})
+			Actor: to.actor, Filed: to.filed})
 	}
 }

@@ -44,7 +44,7 @@ func TestInheritedNameIsNotFound(t *testing.T) {
 	x.addRun(&run)
 	x.addRun(&run)
 	p := func(kind schema.PostingKind, value string, day uint16) schema.Posting {
-		return schema.Posting{Tenant: "t", Kind: kind, Value: value, Day: day, Actor: actor}
+		return schema.Posting{Tenant: "t", Kind: kind, Value: value, Day: day, Actor: actor, Filed: day}
 	}
 	want := native(p(schema.PostingAgent, "claimed/bot", day), p(schema.PostingHost, "h", day), p(schema.PostingTool, "tool", day),
 		p(schema.PostingAgent, "shop/bot", day), p(schema.PostingAsserted, "alias", day), p(schema.PostingCredential, "k", day),

@@ -35,12 +35,14 @@ func (x *touches) add(c *schema.Call) {
 		if at, ok := x.seen[k]; ok {
 			t := &x.list[at]
 			t.First, t.Last = min(t.First, c.Start), max(t.Last, c.Start)
+			t.Filed = max(t.Filed, schema.FiledDay(c.Start, c.KafkaTime))
 			t.Reversibility = max(t.Reversibility, c.Reversibility)
 			continue
 		}
 		x.seen[k] = len(x.list)
 		x.list = append(x.list, schema.Touch{Tenant: c.Tenant, Resource: *r, RunID: c.RunID, Actor: c.ActorHash, Effect: c.Effect,
-			Reversibility: c.Reversibility, First: c.Start, Last: c.Start})
+			Reversibility: c.Reversibility, First: c.Start, Last: c.Start,
+			Filed: schema.FiledDay(c.Start, c.KafkaTime)})
 	}
 }
 

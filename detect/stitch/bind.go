@@ -128,7 +128,7 @@ func (p *Partition) openRun(a *Actor, c *schema.Call, k bindKey, id schema.RunId
 	r.bind, r.standing = p.words.key(k), s
 	r.RunID, r.Segment, r.CallsPart = id.ID(), offset, p.part
 	if offset > p.legacyTo {
-		r.OpenedDay = max(schema.DayOf(c.Start), 1)
+		r.OpenedDay = max(schema.FiledDay(c.Start, c.KafkaTime), 1)
 	}
 	r.Tenant, r.Actor = p.words.of(c.Tenant), a.Key
 	r.Rule, r.Confidence, r.State = k.Rule, confidence[k.Rule], schema.RunOpen

@@ -65,8 +65,8 @@ func (s *Store) insertTable(ctx context.Context, b *batch, table string) error {
 	return nil
 }
 
-// insert inserts the blocks of a table in one request. If ClickHouse has not enough memory or time for it, it inserts each half; if it
-// cannot read one of the blocks, it inserts them one by one.
+// insert inserts the blocks of a table in one request. If ClickHouse has not enough memory or time for it, it inserts each half, and a
+// single block in pieces; if it cannot read one of the blocks, it inserts them one by one.
 func (s *Store) insert(ctx context.Context, table string, blocks []block) error {
 	if len(blocks) == 0 {
 		return nil
@@ -75,11 +75,20 @@ func (s *Store) insert(ctx context.Context, table string, blocks []block) error 
 	for i, b := range blocks {
 		native[i] = b.native
 	}
-	divide := func(err error) bool { return len(blocks) > 1 && clickhouse.IsTooLarge(err) }
+	divide := func(err error) bool {
+		return clickhouse.IsTooLarge(err) && (len(blocks) > 1 || blocks[0].rows > largestPiece)
+	}
 	err := s.insertNative(ctx, divide, table, native...)
 	switch {
 	case clickhouse.IsBadData(err):
 		return s.insertOneByOne(ctx, table, blocks)
+	case err != nil && divide(err) && ctx.Err() == nil && len(blocks) == 1:
+		s.log.Warn("one block needs too much memory or time, inserting it in pieces", "table", table, "rows", blocks[0].rows, "error", err)
+		if err := s.insertPieces(ctx, table, blocks[0]); clickhouse.IsBadData(err) {
+			return s.insertOneByOne(ctx, table, blocks)
+		} else if err != nil {
+			return err
+		}
 	case err != nil && divide(err) && ctx.Err() == nil:
 		s.m.retries.Inc()
 		s.log.Warn("insert needs too much memory or time, inserting its halves", "table", table, "blocks", len(blocks), "error", err)
@@ -112,6 +121,27 @@ func (s *Store) insertNative(ctx context.Context, giveUp func(error) bool, table
 		return err
 	}
 	return s.retryUnless(ctx, journalClient, "insert into "+table, giveUp, insert)
+}
+
+// A block whose rows fall into very many partitions needs more memory than a statement has, at about 0.5 MB for a part of calls. It is
+// stored in pieces, which have at most as many partitions as rows.
+const (
+	largestPiece   = 1024
+	piecesTimeouts = 5 // one request makes up to a part for each row: 18 ms each on a busy machine
+	smallestPiece  = 64 // also in a ClickHouse that is only slow: smaller parts would make it slower
+)
+
+// insertPieces inserts a block in pieces, and in smaller ones if ClickHouse has not enough memory or time for them.
+func (s *Store) insertPieces(ctx context.Context, table string, b block) error {
+	for rows := largestPiece; ; rows = max(rows/4, smallestPiece) {
+		s.m.retries.Inc()
+		smaller := func(err error) bool { return rows > smallestPiece && clickhouse.IsTooLarge(err) }
+		err := s.retryWithin(ctx, piecesTimeouts*s.o.Timeout, journalClient, "insert into "+table, smaller,
+			func(ctx context.Context) error { return s.db.InsertPieces(ctx, table, rows, b.native) })
+		if err == nil || !smaller(err) || ctx.Err() != nil {
+			return err
+		}
+	}
 }
 
 // insertOneByOne inserts the blocks of a batch one by one and sends those that ClickHouse cannot read to the dead letters.

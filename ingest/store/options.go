@@ -11,6 +11,7 @@ import (
 // Database holds the operations of ClickHouse that the store uses.
 type Database interface {
 	InsertNative(ctx context.Context, table string, blocks ...[]byte) error
+	InsertPieces(ctx context.Context, table string, rows int, block []byte) error
 	Progress(ctx context.Context) ([]clickhouse.Progress, error)
 }
 

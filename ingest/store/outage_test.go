@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -18,6 +20,7 @@ import (
 
 	"flyball/schema"
 	"flyball/schema/clickhouse"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
@@ -277,6 +280,47 @@ func TestSlowInsertOfCallsHoldsEventsBack(t *testing.T) {
 	if committed, err := adm.FetchOffsets(context.Background(), wire.StoreGroup); err == nil {
 		if o, ok := committed.Lookup(wire.JournalTopic, 0); ok && o.At > 0 {
 			t.Errorf("the journal is committed up to %d before its rows are stored", o.At)
+		}
+	}
+}
+
+// many is a database that has not enough memory for the partitions of more than a number of rows.
+type many struct {
+	*memory
+	most   int
+	pieces []int
+}
+
+func (d *many) InsertNative(ctx context.Context, table string, blocks ...[]byte) error {
+	if table == "calls_v5" {
+		return &clickhouse.Error{What: "insert into " + table, Code: 241, Retry: true, Cause: errors.New("memory limit exceeded")}
+	}
+	return d.memory.InsertNative(ctx, table, blocks...)
+}
+
+func (d *many) InsertPieces(ctx context.Context, table string, rows int, block []byte) error {
+	d.mu.Lock()
+	d.pieces = append(d.pieces, rows)
+	d.mu.Unlock()
+	if rows > d.most {
+		return d.InsertNative(ctx, table, block)
+	}
+	return d.memory.InsertNative(ctx, table, block)
+}
+
+// The rows of one journal record are on more days than ClickHouse has memory for. It was repeated as it is, without an end.
+func TestBlockOfManyDaysIsRepeatedForEver(t *testing.T) {
+	for most, want := range map[int]string{1024: "[1024]", 256: "[1024 256]", 64: "[1024 256 64]"} {
+		db := &many{memory: &memory{tables: map[string][]string{}}, most: most}
+		s, err := New(DefaultOptions(), kafka.Config{}, db, slog.New(slog.DiscardHandler), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.insert(t.Context(), "calls_v5", []block{{rows: 3000, native: []byte("rows")}}); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(db.pieces); got != want || db.rows("calls_v5") != 1 {
+			t.Errorf("pieces %s, want %s; %d blocks stored", got, want, db.rows("calls_v5"))
 		}
 	}
 }

@@ -24,9 +24,15 @@ func never(error) bool { return false }
 
 // retryUnless is retry, except that an error for which giveUp returns true is returned at once.
 func (s *Store) retryUnless(ctx context.Context, reader, what string, giveUp func(error) bool, do func(context.Context) error) error {
+	return s.retryWithin(ctx, s.o.Timeout, reader, what, giveUp, do)
+}
+
+// retryWithin is retryUnless with another time for one request.
+func (s *Store) retryWithin(ctx context.Context, timeout time.Duration, reader, what string, giveUp func(error) bool,
+	do func(context.Context) error) error {
 	done := s.beginRequest(reader, what, s.o.Now())
 	defer done()
-	b := kafka.Backoff{First: s.o.Backoff, Max: s.o.MaxBackoff, Timeout: s.o.Timeout}
+	b := kafka.Backoff{First: s.o.Backoff, Max: s.o.MaxBackoff, Timeout: timeout}
 	err := kafka.Retry(ctx, b, func(ctx context.Context) error {
 		err := do(ctx)
 		if clickhouse.IsPermanent(err) || err != nil && giveUp(err) {

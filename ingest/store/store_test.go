@@ -46,6 +46,10 @@ func (m *memory) InsertNative(_ context.Context, table string, blocks ...[]byte)
 	return nil
 }
 
+func (m *memory) InsertPieces(ctx context.Context, table string, _ int, block []byte) error {
+	return m.InsertNative(ctx, table, block)
+}
+
 func (m *memory) Progress(context.Context) ([]clickhouse.Progress, error) { return nil, nil }
 
 func (m *memory) rows(table string) int {

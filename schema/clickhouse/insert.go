@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -27,6 +28,17 @@ func (c *Conn) Insert(ctx context.Context, b Rows) error {
 // in the given order. The table is one of Tables. It returns after the engine has acknowledged
 // the rows.
 func (c *Conn) InsertNative(ctx context.Context, table string, blocks ...[]byte) error {
+	return c.insertNative(ctx, table, 0, blocks)
+}
+
+// InsertPieces inserts a block as InsertNative does, and makes the engine store it in pieces of some rows: each piece has its own parts,
+// so that the engine needs memory only for the partitions of one piece. After an error some pieces may be stored.
+func (c *Conn) InsertPieces(ctx context.Context, table string, rows int, block []byte) error {
+	return c.insertNative(ctx, table, rows, [][]byte{block})
+}
+
+// insertNative inserts blocks, in pieces of some rows; 0: as large as the engine makes them.
+func (c *Conn) insertNative(ctx context.Context, table string, rows int, blocks [][]byte) error {
 	b := body{parts: blocks}
 	for _, p := range blocks {
 		b.length += int64(len(p))
@@ -34,7 +46,7 @@ func (c *Conn) InsertNative(ctx context.Context, table string, blocks ...[]byte)
 	if b.length == 0 {
 		return nil
 	}
-	_, err := c.post(ctx, "insert into "+table, url.Values{
+	settings := url.Values{
 		"query": {"INSERT INTO " + quote(c.o.Database) + "." + quote(table) + " FORMAT Native"},
 		// A backlog or a back-fill can contain any number of months.
 		"max_partitions_per_insert_block": {"0"},
@@ -44,7 +56,14 @@ func (c *Conn) InsertNative(ctx context.Context, table string, blocks ...[]byte)
 		"optimize_on_insert": {"0"},
 		// With a Distributed table, rows are acknowledged only after the shard has stored them.
 		"distributed_foreground_insert": {"1"},
-	}, b)
+	}
+	if rows > 0 {
+		settings.Set("use_strict_insert_block_limits", "1")
+		settings.Set("max_insert_block_size", strconv.Itoa(rows))
+		settings.Set("min_insert_block_size_rows", strconv.Itoa(rows))
+		settings.Set("min_insert_block_size_bytes", "0")
+	}
+	_, err := c.post(ctx, "insert into "+table, settings, b)
 	return err
 }
 

@@ -63,10 +63,9 @@ func (l *liveSchema) withoutLegacy(ctx context.Context, c *Conn, o MigrateOption
 			return nil, nil
 		}
 		s.Why, s.Sum = expiredStep, ""
-		s.Statements = []string{"DROP TABLE IF EXISTS " + r.Table(s.Name) + " SYNC"}
-		if o.Cluster == "" { // a row may have been stored since they were counted
-			s.Statements = []string{"DROP TABLE IF EXISTS IF EMPTY " + r.Table(s.Name) + " SYNC"}
-		} else {
+		// A row may have been stored since they were counted.
+		s.Statements = []string{"DROP TABLE IF EXISTS IF EMPTY " + r.Table(s.Name) + " SYNC"}
+		if o.Cluster != "" { // without the Distributed table no row is stored any more, and those that were are not dropped
 			s.Statements = slices.Insert(s.Statements, 0, "DROP TABLE IF EXISTS "+r.Name(s.Name)+r.onCluster()+" SYNC")
 		}
 		drops = append(drops, s)

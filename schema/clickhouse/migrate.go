@@ -22,6 +22,7 @@ type MigrateOptions struct {
 	Plan bool // only return the steps
 	// Retention is for how long rows are kept. nil: it does not change, and tables that are made keep rows for ever.
 	Retention *Retention
+	Unset     UnsetRetention
 	// Make is a table of schema version 4 that rows have arrived for; empty: none. It is made if it does not exist.
 	Make string
 	Now  time.Time // zero: the time of the server
@@ -63,7 +64,11 @@ func plan(ctx context.Context, c *Conn, o MigrateOptions) ([]Migration, error) {
 	}
 	r := rendering{Target: o.Target, keeps: live.kept(), since: live.since}
 	if o.Retention != nil {
-		r.retention = *o.Retention
+		days := live.decided(o)
+		if err := days.Validate(); err != nil {
+			return nil, err
+		}
+		o.Retention, r.retention = &days, days
 	}
 	if o.Now.IsZero() {
 		o.Now = live.now

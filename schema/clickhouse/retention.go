@@ -1,10 +1,13 @@
 package clickhouse
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"flyball/schema"
 )
 
 // Retention is for how many days rows are kept; 0: for ever. A row is kept for that long after its time, and at
@@ -13,6 +16,34 @@ import (
 type Retention struct {
 	Calls int // calls, touches, and the index call_ids of their trace and request ids
 	Runs  int // runs, the index postings that selects them, scores, findings, decisions, dead letters, losses, and the counts of calls
+}
+
+// UnsetRetention says which numbers of days are defaults that nobody has set. A database that has the tables of this version keeps the
+// number that it has instead: a file without the key must not delete what another one kept.
+type UnsetRetention struct{ Calls, Runs bool }
+
+// decided returns for how long rows are kept after a migration.
+func (l *liveSchema) decided(o MigrateOptions) Retention {
+	days := *o.Retention
+	if o.Unset.Calls && l.columns[CallsTable.name] != nil {
+		days.Calls = l.days[CallsTable.name]
+	}
+	if o.Unset.Runs && l.columns[RunsTable.name] != nil {
+		days.Runs = l.days[RunsTable.name]
+	}
+	return days
+}
+
+// LiveRetention returns for how long a database keeps rows.
+func LiveRetention(ctx context.Context, c *Conn, t Target) (Retention, error) {
+	if t.Database == "" {
+		t.Database = c.Database()
+	}
+	l, err := look(ctx, c, t)
+	if err != nil {
+		return Retention{}, err
+	}
+	return Retention{Calls: l.days[CallsTable.name], Runs: l.days[RunsTable.name]}, nil
 }
 
 // Validate returns an error if a number of days is not possible, or if calls are kept longer than the runs that
@@ -48,10 +79,24 @@ func keptFor(days int) string {
 // storage is how a table keeps its rows.
 type storage struct {
 	time     string   // column from which the retention counts; empty: rows never expire
+	filed    string   // the day of arrival of a row with a time long before; empty: the table has none
 	runs     bool     // rows are kept as long as runs, otherwise as long as calls
 	rows     bool     // single rows expire, which rewrites parts: the table is small and not partitioned by time
 	settings []string // further settings of the table
 }
+
+// filedDay is schema.FiledDay of a row of calls_v5.
+var filedDay = "if(" + filedLate + ", toDate(fromUnixTimestamp64Milli(toUnixTimestamp64Milli(start_time) + kafka_delay - 1, 'UTC')), " +
+	"toDate(start_time))"
+
+// filedLate is whether a row of calls_v5 is filed under the day of its arrival. kafka_delay is the delay in ms, plus one.
+var filedLate = fmt.Sprintf("kafka_delay > %d", schema.MaxFiledDelay)
+
+// FiledDay and FiledLate return filedDay and filedLate, for the template of calls_v5.
+func (rendering) FiledDay() string { return filedDay }
+
+// FiledLate: see FiledDay.
+func (rendering) FiledLate() string { return filedLate }
 
 // A part in the format Wide has a file for each column, and the engine takes about 4 MiB for each file that it writes: 600 MiB for a part
 // of calls. An insert with the end of a day writes two, which exceeds the memory of a statement. Parts below this size have one file.
@@ -61,15 +106,15 @@ const compactParts = "min_bytes_for_wide_part = 268435456"
 // baselines are in force or are evidence of what people decided, and they grow with what people do; progress and migrations are state.
 // What is stored of a run counts from its last call: a run that is still under way does not expire.
 var storages = map[string]storage{
-	"calls_v5":   {time: "start_time", settings: []string{compactParts}},
-	"touches_v5": {time: "last_at"},
-	"call_ids":   {time: "day"}, // selects calls only
+	"calls_v5":   {time: "start_time", filed: filedDay, settings: []string{compactParts}},
+	"touches_v5": {time: "last_at", filed: "filed_day"},
+	"call_ids":   {time: "day", filed: "filed_day"}, // selects calls only
 
 	// Runs are selected by the actors that postings name: a run without a posting would not be found. For calls this is 0.64 bytes
 	// each, of 141.
-	"postings": {time: "day", runs: true},
+	"postings": {time: "day", filed: "filed_day", runs: true},
 
-	"runs_v5":            {time: "last_at", runs: true, settings: []string{compactParts}},
+	"runs_v5":            {time: "last_at", filed: "opened_day", runs: true, settings: []string{compactParts}},
 	"minutes":            {time: "minute", runs: true},
 	"hours":              {time: "hour", runs: true},
 	"stitching_v5":       {time: "hour", runs: true},
@@ -95,7 +140,11 @@ func (s storage) days(r Retention) int {
 
 // ttl returns the TTL expression. since is the day before which no row's retention begins.
 func (s storage) ttl(days int, since string) string {
-	return fmt.Sprintf("greatest(toDate(%s), toDate(%s)) + toIntervalDay(%d)", s.time, literal(since), days)
+	from := "toDate(" + s.time + ")"
+	if s.filed != "" {
+		from += ", " + s.filed
+	}
+	return fmt.Sprintf("greatest(%s, toDate(%s)) + toIntervalDay(%d)", from, literal(since), days)
 }
 
 // expiring returns the settings that a table with a TTL needs.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"flyball/cmd/internal/config"
 	"flyball/ingest/store"
 	"flyball/schema/clickhouse"
 	"flyball/schema/kafka"
@@ -25,7 +26,7 @@ func (p *process) startStore() error {
 	p.closers = append(p.closers, unreadable.Close)
 	o.DeadLetters = store.KafkaSink{Out: unreadable}
 	o.MakeTable = func(ctx context.Context, table string) error {
-		migration := p.migration()
+		migration := MigrationOf(p.config.ClickHouse)
 		migration.Make = table
 		_, err := clickhouse.Migrate(ctx, p.database, migration)
 		return err
@@ -43,17 +44,16 @@ func (p *process) startStore() error {
 	return nil
 }
 
-// migration returns what the schema is migrated to.
-func (p *process) migration() clickhouse.MigrateOptions {
-	c := p.config.ClickHouse
+// MigrationOf returns what the schema is migrated to.
+func MigrationOf(c config.ClickHouse) clickhouse.MigrateOptions {
 	days := c.Retention.Days()
-	return clickhouse.MigrateOptions{Target: clickhouse.Target{Database: c.Database, Cluster: c.Cluster}, Retention: &days}
+	return clickhouse.MigrateOptions{Target: clickhouse.Target{Database: c.Database, Cluster: c.Cluster}, Retention: &days, Unset: c.Unset}
 }
 
 // migrate migrates ClickHouse's schema to that of this binary. It retries while ClickHouse is
 // not reachable; no other role waits for it.
 func (p *process) migrate(ctx context.Context) error {
-	migration := p.migration()
+	migration := MigrationOf(p.config.ClickHouse)
 	log := p.log.With("component", "store")
 	attempts := kafka.Backoff{First: 200 * time.Millisecond, Max: 5 * time.Second, Timeout: time.Minute}
 	return kafka.Retry(ctx, attempts, func(ctx context.Context) error {
@@ -66,8 +66,15 @@ func (p *process) migrate(ctx context.Context) error {
 			return kafka.Permanent(err)
 		case err == nil && len(steps) > 0:
 			log.Info("schema migrated", "steps", len(steps))
-			log.Info("retention: "+migration.Retention.String()+" (clickhouse.retention), counted at the earliest from the day on which the "+
-				"database got this schema", "calls_days", migration.Retention.Calls, "runs_days", migration.Retention.Runs)
+		}
+		if err != nil {
+			return err
+		}
+		kept, err := clickhouse.LiveRetention(ctx, p.database, migration.Target)
+		if err == nil && (len(steps) > 0 || kept != *migration.Retention) {
+			log.Info("retention: "+kept.String()+" (clickhouse.retention), counted at the earliest from the day on which the "+
+				"database got this schema", "calls_days", kept.Calls, "runs_days", kept.Runs, "calls_unset", migration.Unset.Calls,
+				"runs_unset", migration.Unset.Runs)
 		}
 		return err
 	}, func(err error, wait time.Duration) {

@@ -9,6 +9,7 @@ import (
 	"flyball/detect/engine"
 	"flyball/detect/learn"
 	"flyball/schema"
+	"flyball/schema/clickhouse"
 )
 
 // Config holds all settings. Each key of the file is also an environment variable:
@@ -89,6 +90,8 @@ type ClickHouse struct {
 	Cluster      string `yaml:"cluster"`
 	// Retention is for how long rows are kept; a change applies at the next start of the role store.
 	Retention Retention `yaml:"retention"`
+	// Unset says which keys of Retention nobody has set: the database keeps what it has.
+	Unset clickhouse.UnsetRetention `yaml:"-"`
 }
 
 // Control configures the listener for operators and tools.
@@ -239,12 +242,13 @@ func Default() Config {
 			{Topic: "otlp_spans", Format: "otlp_proto", Signal: "traces"},
 			{Topic: "otlp_logs", Format: "otlp_proto", Signal: "logs"},
 		}},
-		ClickHouse: ClickHouse{Listen: "127.0.0.1:8123", Database: "flyball", Retention: defaultRetention()},
-		Control:    defaultControl(),
-		Check:      Check{Listen: "127.0.0.1:7172", GRPC: "127.0.0.1:7173"},
-		Metrics:    Metrics{Listen: "127.0.0.1:7174"},
-		Learn:      defaultLearn(),
-		Detect:     defaultDetect(),
+		ClickHouse: ClickHouse{Listen: "127.0.0.1:8123", Database: "flyball", Retention: defaultRetention(),
+			Unset: clickhouse.UnsetRetention{Calls: true, Runs: true}},
+		Control: defaultControl(),
+		Check:   Check{Listen: "127.0.0.1:7172", GRPC: "127.0.0.1:7173"},
+		Metrics: Metrics{Listen: "127.0.0.1:7174"},
+		Learn:   defaultLearn(),
+		Detect:  defaultDetect(),
 	}
 }
 

@@ -26,6 +26,14 @@ import (
 // data, to the working directory.
 func Load(path string, environ []string) (Config, error) {
 	c := Default()
+	c.ClickHouse.Retention = Retention{Calls: unsetDays, Runs: unsetDays}
+	err := readInto(&c, path, environ)
+	c.ClickHouse.setDefaultRetention()
+	return c, err
+}
+
+// readInto applies a file and the environment to c.
+func readInto(c *Config, path string, environ []string) error {
 	optional := path == ""
 	if optional {
 		path = "flyball.yaml"
@@ -34,22 +42,19 @@ func Load(path string, environ []string) (Config, error) {
 	switch {
 	case optional && errors.Is(err, fs.ErrNotExist):
 	case err != nil:
-		return c, fmt.Errorf("configuration: %w", err)
+		return fmt.Errorf("configuration: %w", err)
 	default:
-		if err := parse(path, text, &c); err != nil {
-			return c, err
+		if err := parse(path, text, c); err != nil {
+			return err
 		}
 		c.File = path
 		absolute, err := filepath.Abs(path)
 		if err != nil {
-			return c, fmt.Errorf("configuration: %w", err)
+			return fmt.Errorf("configuration: %w", err)
 		}
-		resolvePaths(reflect.ValueOf(&c).Elem(), filepath.Dir(absolute))
+		resolvePaths(reflect.ValueOf(c).Elem(), filepath.Dir(absolute))
 	}
-	if err := fromEnvironment(&c, environ); err != nil {
-		return c, err
-	}
-	return c, nil
+	return fromEnvironment(c, environ)
 }
 
 // Dump returns the effective configuration as YAML, with masked secrets.

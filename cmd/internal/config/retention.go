@@ -25,6 +25,20 @@ func (r Retention) Days() clickhouse.Retention {
 // it with the year before.
 func defaultRetention() Retention { return Retention{Calls: 90, Runs: 400} }
 
+// unsetDays stands for a number of days that neither the file nor the environment names.
+const unsetDays = ^Days(0)
+
+// setDefaultRetention replaces numbers of days that nobody has set by the defaults, and notes that they are such.
+func (c *ClickHouse) setDefaultRetention() {
+	c.Unset = clickhouse.UnsetRetention{Calls: c.Retention.Calls == unsetDays, Runs: c.Retention.Runs == unsetDays}
+	if c.Unset.Calls {
+		c.Retention.Calls = defaultRetention().Calls
+	}
+	if c.Unset.Runs {
+		c.Retention.Runs = defaultRetention().Runs
+	}
+}
+
 func (r Retention) validate(p *problems, window Duration) {
 	if err := r.Days().Validate(); err != nil {
 		p.add("clickhouse.retention: calls %s, runs %s: %w", r.Calls, r.Runs, err)
@@ -53,7 +67,7 @@ func (d Days) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 func (d *Days) UnmarshalText(b []byte) error {
 	text, ok := strings.CutSuffix(string(b), "d")
 	n, err := strconv.ParseUint(text, 10, 16)
-	if err != nil || ok != (n > 0) {
+	if err != nil || ok != (n > 0) || Days(n) == unsetDays {
 		return fmt.Errorf("%q is not a number of whole days such as 90d, or 0 for ever", b)
 	}
 	*d = Days(n)

@@ -8,7 +8,7 @@ CREATE TABLE IF NOT EXISTS {{.Table "calls_v5"}} (
     INDEX ix_record calls_offset TYPE minmax GRANULARITY 1
 )
 ENGINE = {{.Engine "ReplacingMergeTree"}}
-PARTITION BY toDate(start_time)
+PARTITION BY ({{.FiledDay}}, {{.FiledLate}})
 PRIMARY KEY (tenant, actor_hash, run_id, start_time)
 ORDER BY (tenant, actor_hash, run_id, start_time, source_topic, source_topic_id, source_partition, source_offset, item)
 {{- with .Storage "calls_v5"}}

@@ -25,6 +25,7 @@ func backfill(days, records, rows int) (out []*kgo.Record, calls int) {
 		for range rows {
 			g.next(&c)
 			c.Start = base.AddDate(0, 0, r.IntN(days)).Add(time.Duration(calls) * time.Millisecond).UnixNano()
+			c.KafkaTime = c.Start // it arrived on that day, and is stored later
 			c.Source.Partition, c.CallsPart, c.CallsOffset, c.Pos = 0, 0, int64(i), schema.Position{Offset: int64(calls)}
 			w.Add(&c, &schema.RunSnapshot{RunID: c.RunID, Tenant: c.Tenant, AgentID: c.AgentID})
 			calls++

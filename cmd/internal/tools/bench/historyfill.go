@@ -104,7 +104,7 @@ func (f *filling) index(c *schema.Call) {
 	day := schema.DayOf(c.Start)
 	for _, id := range []schema.CallID{{Kind: schema.CallIDTrace, ID: schema.HashCallID(c.TraceID[:])},
 		{Kind: schema.CallIDRequest, ID: schema.HashCallID(c.RequestID)}} {
-		id.Tenant, id.Day, id.Actor = c.Tenant, day, c.ActorHash
+		id.Tenant, id.Day, id.Filed, id.Actor = c.Tenant, day, day, c.ActorHash
 		if _, there := f.called[id]; !there {
 			f.called[id] = struct{}{}
 			f.ids.Append(&id)
@@ -113,7 +113,7 @@ func (f *filling) index(c *schema.Call) {
 	for _, p := range []schema.Posting{{Kind: schema.PostingAgent, Value: c.AgentID}, {Kind: schema.PostingCredential, Value: c.CredentialID},
 		{Kind: schema.PostingPrincipal, Value: c.PrincipalID}, {Kind: schema.PostingAddress, Value: c.ClientIP.String()},
 		{Kind: schema.PostingHost, Value: c.Host}} {
-		if p.Tenant, p.Day, p.Actor = c.Tenant, day, c.ActorHash; p.Value == "" {
+		if p.Tenant, p.Day, p.Filed, p.Actor = c.Tenant, day, day, c.ActorHash; p.Value == "" {
 			continue
 		}
 		if _, there := f.posts[p]; !there {

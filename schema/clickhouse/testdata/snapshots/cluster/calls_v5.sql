@@ -107,10 +107,10 @@ CREATE TABLE IF NOT EXISTS `flyball`.`calls_v5_local` ON CLUSTER `prod` (
     INDEX ix_record calls_offset TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
-PARTITION BY toDate(start_time)
+PARTITION BY (if(kafka_delay > 259200000, toDate(fromUnixTimestamp64Milli(toUnixTimestamp64Milli(start_time) + kafka_delay - 1, 'UTC')), toDate(start_time)), kafka_delay > 259200000)
 PRIMARY KEY (tenant, actor_hash, run_id, start_time)
 ORDER BY (tenant, actor_hash, run_id, start_time, source_topic, source_topic_id, source_partition, source_offset, item)
-TTL greatest(toDate(start_time), toDate('2026-12-01')) + toIntervalDay(90)
+TTL greatest(toDate(start_time), if(kafka_delay > 259200000, toDate(fromUnixTimestamp64Milli(toUnixTimestamp64Milli(start_time) + kafka_delay - 1, 'UTC')), toDate(start_time)), toDate('2026-12-01')) + toIntervalDay(90)
 SETTINGS min_bytes_for_wide_part = 268435456, materialize_ttl_recalculate_only = 1, ttl_only_drop_parts = 1;
 CREATE TABLE IF NOT EXISTS `flyball`.`calls_v5` ON CLUSTER `prod` AS `flyball`.`calls_v5_local`
 ENGINE = Distributed('prod', 'flyball', 'calls_v5_local', sipHash64(run_id));

@@ -57,7 +57,7 @@ CREATE TABLE IF NOT EXISTS `flyball`.`runs_v5_local` ON CLUSTER `prod` (
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version)
 PARTITION BY opened_day
 ORDER BY (tenant, actor_hash, run_id, segment)
-TTL greatest(toDate(last_at), toDate('2026-12-01')) + toIntervalDay(400)
+TTL greatest(toDate(last_at), opened_day, toDate('2026-12-01')) + toIntervalDay(400)
 SETTINGS min_bytes_for_wide_part = 268435456, materialize_ttl_recalculate_only = 1, ttl_only_drop_parts = 1;
 CREATE TABLE IF NOT EXISTS `flyball`.`runs_v5` ON CLUSTER `prod` AS `flyball`.`runs_v5_local`
 ENGINE = Distributed('prod', 'flyball', 'runs_v5_local', sipHash64(run_id));
