@@ -19,10 +19,16 @@ func agentsCommand(o *options) *cobra.Command {
 		if err != nil {
 			return report.Inventory{}, err
 		}
-		findings, err := readHygiene(r)
+		findings, err := readHygiene(r, agents)
 		return report.Inventory{Agents: agents, Hygiene: findings}, err
 	}}.run(o)
-	only := answer[[]query.Hygiene]{window: &w, table: report.Hygiene, query: readHygiene}.run(o)
+	only := answer[[]query.Hygiene]{window: &w, table: report.Hygiene, query: func(r *request) ([]query.Hygiene, error) {
+		agents, err := readAgents(r)
+		if err != nil {
+			return nil, err
+		}
+		return readHygiene(r, agents)
+	}}.run(o)
 	cmd := &cobra.Command{Use: "agents", Args: cobra.NoArgs,
 		Short: "List the agents that called: owner, credentials, versions, baseline, enforcement; and problems with identities"}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -31,7 +37,7 @@ func agentsCommand(o *options) *cobra.Command {
 		}
 		return all(cmd, args)
 	}
-	w.flags(cmd, "720h")
+	w.allCallsFlags(cmd)
 	cmd.Flags().BoolVar(&hygiene, "hygiene", false, "list only problems with identities")
 	return cmd
 }
@@ -90,17 +96,13 @@ const ownersOfAgents = "who owns agents, and their tags"
 const maxUnguarded = 1000
 
 // readHygiene reads the problems with the identities of callers: those that the stored
-// calls show, agents without an owner, and irreversible routes that no manifest names.
-func readHygiene(r *request) ([]query.Hygiene, error) {
+// calls show, which of the agents have no owner, and irreversible routes that no manifest names.
+func readHygiene(r *request, agents []query.AgentRow) ([]query.Hygiene, error) {
 	db, err := r.database()
 	if err != nil {
 		return nil, err
 	}
 	out, err := query.HygieneFindings(r.ctx, db, r.since, r.until)
-	if err != nil {
-		return nil, err
-	}
-	agents, err := readAgents(r)
 	if err != nil {
 		return nil, err
 	}

@@ -33,6 +33,6 @@ its gateway would have to log.
 Exit status: 0 if the result is known for every call, also when some calls never
 went through the check and when no call was logged in that period (a message says
 so); 3 if it is unknown for some calls.`}
-	w.flags(cmd, "24h")
+	w.allCallsFlags(cmd)
 	return cmd
 }

@@ -50,22 +50,58 @@ func (p printer) print(v any, table func(io.Writer) error) error {
 }
 
 // window has the flags of the period that a command reads.
-type window struct{ since, until string }
+type window struct {
+	since, until string
+	given        func() bool // --since is on the command line
+	headed       bool        // the table is printed below a line that says the period
+}
+
+// defaultPeriod is the default of --since for commands that read all calls of a period, whoever made them: what
+// they cost follows the number of calls.
+const defaultPeriod = "24h"
 
 // flags adds --since and --until to a command; since is the default of --since, empty
 // for everything that is stored.
 func (w *window) flags(cmd *cobra.Command, since string) {
 	cmd.Flags().StringVar(&w.since, "since", since, "start of the period: a duration before now, such as 15m, or a time in RFC 3339")
 	cmd.Flags().StringVar(&w.until, "until", "", "end of the period (default: now)")
+	w.given = func() bool { return cmd.Flags().Changed("since") }
 }
 
-// times are the two ends; a zero time does not limit.
+// allCallsFlags adds --since and --until to a command that reads all calls of a period, which its table says.
+func (w *window) allCallsFlags(cmd *cobra.Command) {
+	w.flags(cmd, defaultPeriod)
+	w.headed = true
+}
+
+// times are the two ends; a zero time does not limit. The default of --since is as long before the end.
 func (w *window) times(now time.Time) (since, until time.Time, err error) {
-	if since, err = timeFlag("--since", w.since, now); err != nil {
+	if until, err = timeFlag("--until", w.until, now); err != nil {
 		return since, until, err
 	}
-	until, err = timeFlag("--until", w.until, now)
+	from := now
+	if !w.given() && !until.IsZero() {
+		from = until
+	}
+	since, err = timeFlag("--since", w.since, from)
 	return since, until, err
+}
+
+// heading is the line that says the period of a table: its length, if it ends now.
+func (w *window) heading(since, until time.Time) string {
+	const form = "2006-01-02 15:04:05"
+	_, err := time.ParseDuration(w.since)
+	switch {
+	case w.until == "" && err == nil:
+		return "Calls of the last " + w.since + ":"
+	case since.IsZero() && until.IsZero():
+		return "All stored calls:"
+	case since.IsZero():
+		return "Calls until " + until.UTC().Format(form) + " (UTC):"
+	case until.IsZero():
+		return "Calls since " + since.UTC().Format(form) + " (UTC):"
+	}
+	return "Calls from " + since.UTC().Format(form) + " to " + until.UTC().Format(form) + " (UTC):"
 }
 
 // request is one execution of a command that reads. It opens a connection when the
@@ -161,7 +197,7 @@ func (a answer[T]) run(o *options) func(*cobra.Command, []string) error {
 		if err != nil {
 			return err
 		}
-		if err := p.print(v, func(w io.Writer) error { return a.table(w, v) }); err != nil {
+		if err := p.print(v, func(w io.Writer) error { return a.printTable(w, r, v) }); err != nil {
 			return err
 		}
 		if a.exit != nil {
@@ -174,6 +210,16 @@ func (a answer[T]) run(o *options) func(*cobra.Command, []string) error {
 		}
 		return nil
 	}
+}
+
+// printTable prints the result for people, below its period.
+func (a answer[T]) printTable(w io.Writer, r *request, v T) error {
+	if a.window != nil && a.window.headed {
+		if err := report.Printf(w, "%s\n", a.window.heading(r.since, r.until)); err != nil {
+			return err
+		}
+	}
+	return a.table(w, v)
 }
 
 // listing is a command that lists rows: for people as a table whose first column is

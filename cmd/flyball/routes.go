@@ -18,7 +18,7 @@ func routesCommand(o *options) *cobra.Command {
 		})}
 	cmd := &cobra.Command{Use: "routes", Args: cobra.NoArgs, RunE: a.run(o),
 		Short: "List the routes that are called, their effect and its source; undeclared routes that look unsafe are first"}
-	w.flags(cmd, "720h")
+	w.allCallsFlags(cmd)
 	cmd.Flags().IntVar(&limit, "limit", limit, limitHelp)
 	return cmd
 }

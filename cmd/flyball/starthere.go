@@ -43,7 +43,7 @@ func startHereCommand(o *options) *cobra.Command {
 	}}
 	cmd := &cobra.Command{Use: "start-here", Args: cobra.NoArgs, RunE: a.run(o),
 		Short: "List the agents with the most irreversible calls that nobody approves, and those that no baseline knows: where to begin"}
-	w.flags(cmd, "720h")
+	w.allCallsFlags(cmd)
 	cmd.Flags().IntVar(&limit, "limit", limit, limitHelp)
 	return cmd
 }

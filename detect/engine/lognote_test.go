@@ -270,6 +270,28 @@ func TestCommittedOffsetStaysBeyondTheEndAfterRecreation(t *testing.T) {
 	_ = stop()
 }
 
+// Offsets were committed without the leader epoch of their records, from which a broker and a reader recognise another log.
+func TestCommittedOffsetHasNoLeaderEpoch(t *testing.T) {
+	l := newLog(t)
+	for range 2 {
+		l.cluster.ShufflePartitionLeaders()
+	}
+	epoch := l.cluster.PartitionInfo(wire.CallsTopic, 0).Epoch
+	l.blocks(0, 20)
+	_, stop := l.start()
+	adm, at := kadm.NewClient(l.client), kadm.Offset{At: -1, LeaderEpoch: -1}
+	for end := time.Now().Add(20 * time.Second); at.At != 20 && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		committed, _ := adm.FetchOffsets(context.Background(), DefaultConfig().Group) // an error: the group does not exist yet
+		if o, ok := committed.Lookup(wire.CallsTopic, 0); ok {
+			at = o.Offset
+		}
+	}
+	if at.At != 20 || epoch < 2 || at.LeaderEpoch != epoch {
+		t.Errorf("committed offset %d with leader epoch %d, want 20 with %d", at.At, at.LeaderEpoch, epoch)
+	}
+	_ = stop()
+}
+
 // findBeginOnly restores a partition as a process does that is killed before it reads a record.
 func (l *log) findBeginOnly() {
 	l.t.Helper()

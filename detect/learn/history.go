@@ -142,14 +142,14 @@ const hashesPerStatement = 50_000
 
 // historyRow is a row of past or of sampled.
 type historyRow struct {
-	trust, agent, kind, why, version, task, taskTrust string
-	day                                               uint16
-	runs, calls                                       uint64
-	first, last                                       int64
-	hashes                                            []uint64
-	run                                               StoredRun
-	agentTrust                                        schema.Trust
-	callerKind                                        schema.CallerKind
+	trust, agent, kind, why, version, taskTrust string
+	day                                         uint16
+	runs, calls                                 uint64
+	first, last                                 int64
+	hashes                                      []uint64
+	run                                         StoredRun
+	agentTrust                                  schema.Trust
+	callerKind                                  schema.CallerKind
 }
 
 func (r *historyRow) decode() error {

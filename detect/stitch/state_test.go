@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"flyball/schema"
 	"flyball/schema/wire"
 )
 
@@ -35,5 +36,26 @@ func TestActorComesBackWithWhatWasAttachedToIt(t *testing.T) {
 	codeActor(w, actor, &generation, nil, nil)
 	if a, _, err := into.Restore(w.Bytes()); err != nil || a.Attached != nil || a.total != 1 {
 		t.Errorf("an entry of version 4: %+v %v", a, err)
+	}
+}
+
+// The day on which a run was opened is part of the key of its row: if a restart lost it, or took that of the next call, the run
+// would have two rows in two partitions.
+func TestRestartMovesRunToAnotherDay(t *testing.T) {
+	b := newBench(t)
+	first := b.call(0, key("r"))
+	into := newBench(t)
+	into.offset, into.w = b.offset, b.w
+	restored, _, err := into.p.Restore(EncodeActor(nil, b.p.actors["c:k1"], 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	into.p.Adopt(restored)
+	next := into.call(13*time.Hour, key("r"))
+	if schema.DayOf(next.Start) == schema.DayOf(first.Start) || next.RunID != first.RunID {
+		t.Fatal("not a call of the next day of the same run: the test shows nothing")
+	}
+	if got := into.run(first.RunID).OpenedDay; got != schema.DayOf(first.Start) {
+		t.Errorf("opened on day %d, want %d", got, schema.DayOf(first.Start))
 	}
 }

@@ -52,7 +52,7 @@ func printedFields(t *testing.T, c *schema.Call) map[string]any {
 func TestNoFieldOfACallIsForgotten(t *testing.T) {
 	// These describe how the call was transported, and how it was bound after decoding.
 	elsewhere := map[string]bool{"RoutingKey": true, "KafkaTime": true, "Segment": true, "CallsPart": true, "CallsOffset": true,
-		"Duplicate": true, "AskedOnly": true, "LoggedLate": true}
+		"ActorHash": true, "Duplicate": true, "AskedOnly": true, "LoggedLate": true}
 	var whole schema.Call
 	fill(reflect.ValueOf(&whole).Elem())
 	whole.ClientIP = address("192.0.2.1")

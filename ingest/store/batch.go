@@ -43,6 +43,7 @@ type batch struct {
 	calls  int // rows of tables of calls
 	bytes  int
 	first  time.Time // when the first record was added
+	called time.Time // when the last record with calls was added
 }
 
 func newBatch() *batch {
@@ -60,7 +61,7 @@ func (b *batch) markConsumed(r *kgo.Record, now time.Time) {
 }
 
 // add appends the blocks of a journal record.
-func (b *batch) add(r *kgo.Record, j *wire.Journal) {
+func (b *batch) add(r *kgo.Record, j *wire.Journal, now time.Time) {
 	for _, s := range j.Sections {
 		if s.Rows == 0 || len(s.Native) == 0 {
 			continue
@@ -73,6 +74,7 @@ func (b *batch) add(r *kgo.Record, j *wire.Journal) {
 		b.bytes += len(s.Native)
 		if isOfCalls(s.Table) {
 			b.calls += s.Rows
+			b.called = now
 		}
 	}
 	if j.To < 0 {

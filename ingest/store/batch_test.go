@@ -16,7 +16,7 @@ func calls(n int) *wire.Journal {
 }
 
 // With 1,100 calls an insert into all tables cost the engine as much as with 6,800. Calls that arrive slowly are stored within a second;
-// others wait for company.
+// others wait for company, unless no call came for a second.
 func TestInsertsOfBusyTrafficAreSmall(t *testing.T) {
 	for name, c := range map[string]struct {
 		each  int           // calls of each record
@@ -29,7 +29,9 @@ func TestInsertsOfBusyTrafficAreSmall(t *testing.T) {
 		"1,000 a second":   {100, 100 * time.Millisecond, 4900 * time.Millisecond, 5000},
 		"2,000 a second":   {200, 100 * time.Millisecond, 2400 * time.Millisecond, 5000},
 		"8,000 a second":   {800, 100 * time.Millisecond, time.Second, 8800},
-		"a burst, then 10": {2000, time.Hour, 2 * time.Second, 2000},
+		"a burst of 2,000": {2000, time.Hour, time.Second, 2000}, // 2 s before
+		"a burst of 3,000": {3000, time.Hour, time.Second, 3000}, // 3 s before
+		"pauses of 0.9 s":  {1800, 900 * time.Millisecond, 1800 * time.Millisecond, 5400},
 	} {
 		now := time.Unix(1000, 0)
 		s := &Store{o: DefaultOptions(), cur: newBatch()}
@@ -39,7 +41,7 @@ func TestInsertsOfBusyTrafficAreSmall(t *testing.T) {
 			if now.Equal(next) {
 				r := &kgo.Record{Offset: offset}
 				s.cur.markConsumed(r, now)
-				s.cur.add(r, calls(c.each))
+				s.cur.add(r, calls(c.each), now)
 				offset, next = offset+1, next.Add(c.every)
 			}
 			if s.isDue() {
@@ -63,7 +65,7 @@ func TestRevokedCallsCount(t *testing.T) {
 	for part := range int32(2) {
 		r := &kgo.Record{Partition: part}
 		b.markConsumed(r, time.Unix(1, 0))
-		b.add(r, calls(10+int(part)))
+		b.add(r, calls(10+int(part)), time.Unix(1, 0))
 	}
 	b.drop(1)
 	if b.calls != 10 || b.rows != 40 {
@@ -76,7 +78,9 @@ func TestBothReasonsToWaitMultiply(t *testing.T) {
 	s := &Store{o: DefaultOptions(), cur: newBatch()}
 	r := &kgo.Record{}
 	s.cur.markConsumed(r, time.Unix(1, 0))
-	s.cur.add(r, calls(4000))
+	for _, at := range []int64{1, 5} {
+		s.cur.add(r, calls(2000), time.Unix(at, 0))
+	}
 	for _, c := range []struct{ factor, want time.Duration }{{1, 4 * time.Second}, {2, 4 * time.Second}, {maxPace, maxPace * time.Second}} {
 		s.parts.factor = c.factor
 		if got := s.dueAge(); got != c.want {

@@ -39,10 +39,13 @@ func (e *eventAges) reading(part int32, latest time.Time) {
 	e.parts[part] = a
 }
 
-// stored records up to which event a partition is stored, and whether more records wait.
+// stored records up to which event a partition is stored, and whether more records wait. latest is zero if no event was stored.
 func (e *eventAges) stored(part int32, latest time.Time, waiting bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if latest.IsZero() {
+		latest = e.parts[part].latest
+	}
 	e.parts[part] = eventAge{latest, waiting}
 }
 

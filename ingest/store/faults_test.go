@@ -198,7 +198,7 @@ func TestBatchKeepsWhatBelongsToAnother(t *testing.T) {
 		r := &kgo.Record{Partition: part, Offset: offset}
 		b.markConsumed(r, time.Unix(1, 0))
 		b.add(r, &wire.Journal{CallsTopicID: schema.TopicID{1}, CallsPart: part, To: offset,
-			Sections: []wire.Section{{Table: table, Rows: 2, Native: []byte("abc")}, {Table: "empty"}}})
+			Sections: []wire.Section{{Table: table, Rows: 2, Native: []byte("abc")}, {Table: "empty"}}}, time.Unix(1, 0))
 	}
 	add(0, 1, "scores_store")
 	add(1, 5, "runs_store")

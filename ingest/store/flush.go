@@ -28,6 +28,7 @@ func (s *Store) flush(ctx context.Context, client *kgo.Client) error {
 	if err := s.insertMarks(ctx, b); err != nil {
 		return err
 	}
+	s.noteStored(b)
 	s.o.Stage("stored")
 	if err := s.commit(ctx, client, b); err != nil {
 		return err
@@ -147,12 +148,18 @@ func (s *Store) insertMarks(ctx context.Context, b *batch) error {
 	}
 	native := rows.AppendNative(nil)
 	insert := func(ctx context.Context) error { return s.db.InsertNative(ctx, "progress", native) }
-	err := s.retry(ctx, journalClient, "insert into progress", insert)
-	if err != nil {
-		return err
-	}
+	return s.retry(ctx, journalClient, "insert into progress", insert)
+}
+
+// noteStored notes for the metric of ages that the records of a batch are stored, also of partitions without calls in it.
+func (s *Store) noteStored(b *batch) {
+	latest := map[int32]time.Time{}
 	for k, m := range b.marks {
-		s.m.eventAge.stored(k.part, time.Unix(0, m.MaxStart), s.ends[k.part] > b.commit[k.part].Offset)
+		if at := time.Unix(0, m.MaxStart); at.After(latest[k.part]) {
+			latest[k.part] = at
+		}
 	}
-	return nil
+	for part, end := range b.commit {
+		s.m.eventAge.stored(part, latest[part], s.ends[part] > end.Offset)
+	}
 }

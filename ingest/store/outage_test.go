@@ -280,3 +280,38 @@ func TestSlowInsertOfCallsHoldsEventsBack(t *testing.T) {
 		}
 	}
 }
+
+// A record without calls, as of a closed run or of counts, was waiting for ever: the age grew on a quiet system.
+func TestRecordWithoutCallsWaitsForEver(t *testing.T) {
+	db := &progressed{memory: memory{tables: map[string][]string{}}, at: time.Now().Add(-time.Hour)}
+	s := run(t, DefaultOptions(), db)
+	snapshot := wire.Journal{CallsTopicID: schema.TopicID{1}, From: -1, To: -1,
+		Sections: []wire.Section{{Table: "runs_v5", Rows: 1, Native: []byte("row")}}}
+	s.write(t, wire.EncodeJournal(nil, &snapshot))
+	await(t, "the row", func() bool { return db.rows("runs_v5") == 1 })
+	age := func() float64 {
+		s.m.eventAge.mu.Lock()
+		defer s.m.eventAge.mu.Unlock()
+		a, read := s.m.eventAge.parts[0]
+		if !read {
+			return -1
+		}
+		return a.seconds(time.Now())
+	}
+	await(t, "the end of the batch", func() bool { return age() == 0 })
+	s.m.eventAge.mu.Lock()
+	defer s.m.eventAge.mu.Unlock()
+	if latest := s.m.eventAge.parts[0].latest; !latest.Equal(db.at) {
+		t.Errorf("the latest event is of %s, want %s", latest, db.at)
+	}
+}
+
+// progressed is a database with calls up to a time.
+type progressed struct {
+	memory
+	at time.Time
+}
+
+func (p *progressed) Progress(context.Context) ([]clickhouse.Progress, error) {
+	return []clickhouse.Progress{{CallsTopicID: schema.TopicID{1}, MaxStart: p.at.UnixNano()}}, nil
+}

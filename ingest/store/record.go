@@ -35,7 +35,8 @@ func (s *Store) addRecord(ctx context.Context, client *kgo.Client, r *kgo.Record
 		s.cur.markConsumed(r, s.o.Now())
 		return nil
 	}
-	s.cur.markConsumed(r, s.o.Now())
+	now := s.o.Now()
+	s.cur.markConsumed(r, now)
 	k := source{j.CallsTopicID, j.CallsPart}
 	if stored, ok := s.stored[k]; ok && j.To >= 0 && j.To <= stored {
 		s.m.skipped.WithLabelValues(skippedStored).Inc()
@@ -43,7 +44,7 @@ func (s *Store) addRecord(ctx context.Context, client *kgo.Client, r *kgo.Record
 	}
 	s.m.eventAge.reading(r.Partition, s.latest[k])
 	// A record that is stored in part is inserted completely: its rows merge with the stored ones.
-	s.cur.add(r, &j)
+	s.cur.add(r, &j, now)
 	if j.To >= 0 {
 		s.stored[k] = j.To
 	}

@@ -148,7 +148,9 @@ func (s *Store) handleJournal(ctx, work context.Context, client *kgo.Client, b k
 
 // dueAge returns how old the batch is when it is inserted. While ClickHouse has too many parts, MaxAge grows; to wait for further calls
 // does not add to that.
-func (s *Store) dueAge() time.Duration { return max(s.o.age(s.cur.calls), s.parts.age(s.o.MaxAge)) }
+func (s *Store) dueAge() time.Duration {
+	return max(s.o.age(s.cur.calls, s.cur.called.Sub(s.cur.first)), s.parts.age(s.o.MaxAge))
+}
 
 // isDue reports whether the batch must be flushed. If a batch was closed because of its size, the store is behind, and the next batches
 // may be larger.

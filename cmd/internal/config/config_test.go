@@ -98,7 +98,8 @@ func TestRetentionIsReadAsAnotherNumberOfDays(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"90", "0d", "-1d", "1.5d", "90h", "d", "70000d", "soon"} {
-		if _, err := load(t, "clickhouse: {retention: {calls: '"+text+"'}}"); err == nil || !strings.Contains(err.Error(), "such as 90d, or 0 for ever") {
+		_, err := load(t, "clickhouse: {retention: {calls: '"+text+"'}}")
+		if err == nil || !strings.Contains(err.Error(), "such as 90d, or 0 for ever") {
 			t.Errorf("%s: %v", text, err)
 		}
 	}

@@ -91,7 +91,7 @@ func TestBaselineLosesAnOperatorsWord(t *testing.T) {
 			Guarded []string `json:"guarded_by"`
 			Alerts  []string `json:"alerts_only"`
 		}
-		f.json(&rows, listing)
+		f.json(&rows, listing, "--since", "240h")
 		said := map[string]learnedOfAgent{}
 		for _, r := range rows {
 			said[r.ID] = r.Learned

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -126,49 +127,53 @@ func sample(rows []string) string {
 	return b.String()
 }
 
-// volatile are the fields of answers that depend on the time of the question or on columns that may differ.
-var volatile = map[string]bool{"state": true, "baseline_version": true, "baseline": true, "caveats": true, "complete": true, "until": true,
-	"since": true, "as_of": true, "kafka_time": true, "calls_offset": true, "segment": true, "version": true, "newest": true, "age": true}
+// mayDiffer are the fields of answers that may differ, by command and by path.
+var mayDiffer = []*regexp.Regexp{
+	// When the question was asked.
+	regexp.MustCompile(`^\w+ as_of$`),
+	// How long an agent waits until it is known is estimated from the rate of its runs until the time at which the baseline was made:
+	// another one in each installation.
+	regexp.MustCompile(`^agents learned\.wait_days$`),
+	// The offsets of calls in flyball.calls.
+	regexp.MustCompile(`^findings evidence\.calls$`),
+}
 
-// answers are what commands print about an installation, by command.
+// answers are what commands print about an installation, by command: a line for each field.
 func (f *flyball) answers(questions [][]string) map[string][]string {
 	f.t.Helper()
 	out := map[string][]string{}
 	for _, q := range questions {
+		decoder := json.NewDecoder(strings.NewReader(f.run([]int{3}, append(q[:len(q):len(q)], "-o", "json")...)))
+		decoder.UseNumber()
 		var answer any
-		f.json(&answer, q...)
-		dropVolatile(answer)
-		list, isList := answer.([]any)
-		if !isList {
-			list = []any{answer}
+		if err := decoder.Decode(&answer); err != nil {
+			f.t.Fatalf("%s: %v", q, err)
 		}
-		var lines []string
-		for _, a := range list {
-			b, err := json.Marshal(a)
-			if err != nil {
-				f.t.Fatal(err)
-			}
-			lines = append(lines, string(b))
+		lines := fields(nil, q[0], "", "", answer)
+		if len(lines) == 0 {
+			f.t.Errorf("%s: the answer is empty and shows nothing", q)
 		}
 		out[strings.Join(q, " ")] = lines
 	}
 	return out
 }
 
-// dropVolatile removes the fields that may differ from a JSON value.
-func dropVolatile(v any) {
+// fields adds a line for each field of a JSON value, with its path. at are the numbers of the elements of lists on the path.
+func fields(lines []string, command, path, at string, v any) []string {
+	if slices.ContainsFunc(mayDiffer, func(r *regexp.Regexp) bool { return r.MatchString(command + " " + path) }) {
+		return lines
+	}
 	switch v := v.(type) {
 	case map[string]any:
-		for k, e := range v {
-			_, isList := e.([]any)
-			if volatile[k] || k == "calls" && isList && v["feature"] != nil { // evidence names calls by their offsets in flyball.calls
-				delete(v, k)
-			}
-			dropVolatile(e)
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			lines = fields(lines, command, strings.TrimPrefix(path+"."+k, "."), at, v[k])
 		}
 	case []any:
-		for _, e := range v {
-			dropVolatile(e)
+		for i, e := range v {
+			lines = fields(lines, command, path, fmt.Sprint(at, i, " "), e)
 		}
+	default:
+		lines = append(lines, fmt.Sprintf("%s%s = %v", at, path, v))
 	}
+	return lines
 }

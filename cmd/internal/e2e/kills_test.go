@@ -16,7 +16,8 @@ import (
 )
 
 // killTraffic is what a fleet with a learned past did: runs of 20 agents, and among them runaways. Its times are fixed when it is
-// made, so that two installations read the same log.
+// made, so that two installations read the same log. Midnight is in the middle of it, and in the middle of many of its runs: the day
+// on which a run was opened is part of the key of its row.
 type killTraffic struct {
 	past  time.Time   // when the past begins
 	lines []keyedLine // in the order of time
@@ -31,12 +32,15 @@ type keyedLine struct {
 
 func makeKillTraffic(seed uint64, runs, callsPerRun int) *killTraffic {
 	r := rand.New(rand.NewPCG(seed, 7))
-	past := time.Now().Add(-20 * time.Hour).Truncate(time.Minute)
-	begin := past.Add(11 * time.Hour)
-	t := &killTraffic{past: past, runs: map[string]int{}}
+	midnight := time.Now().Add(-3 * time.Hour).UTC().Truncate(24 * time.Hour)
+	begin := midnight.Add(-90 * time.Minute)
+	t := &killTraffic{past: begin.Add(-11 * time.Hour), runs: map[string]int{}}
 	for i := range runs {
 		run, agent := fmt.Sprintf("run-%d-%04d", seed, i), fmt.Sprintf("fleet/a%d", i%20)
 		at := begin.Add(time.Duration(r.IntN(3*3600)) * time.Second)
+		if i%8 == 0 {
+			at = midnight.Add(-time.Duration(r.IntN(20)) * time.Second)
+		}
 		n, loops := 1+r.IntN(2*callsPerRun), i%101 == 100
 		if loops {
 			n = 40
@@ -74,36 +78,53 @@ func (t *killTraffic) questions() [][]string {
 	return out
 }
 
-// sendPart sends the i-th of n parts of the traffic, the calls of an agent in order.
-func (f *flyball) sendPart(t *killTraffic, i, n int) (sent int) {
+// sendLines sends the lines [from, to) of the traffic, the calls of an agent in order; if pause is not 0, a few at a time.
+func (f *flyball) sendLines(t *killTraffic, from, to int, pause time.Duration) {
 	f.t.Helper()
 	c, err := kgo.NewClient(kgo.SeedBrokers(f.brokers()), kgo.DefaultProduceTopic("gateway-logs"), kgo.MaxBufferedRecords(100_000))
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	defer c.Close()
-	var records []*kgo.Record
-	from, to := i*len(t.lines)/n, (i+1)*len(t.lines)/n
-	for _, l := range t.lines[from:to] {
-		records = append(records, &kgo.Record{Key: []byte(l.key), Value: []byte(l.value)})
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if err := c.ProduceSync(ctx, records...).FirstErr(); err != nil {
-		f.t.Fatalf("send: %v", err)
+	few := to - from
+	if pause > 0 {
+		few = 8
 	}
-	return to
+	for lines := range slices.Chunk(t.lines[from:to], max(few, 1)) {
+		var records []*kgo.Record
+		for _, l := range lines {
+			records = append(records, &kgo.Record{Key: []byte(l.key), Value: []byte(l.value)})
+		}
+		if err := c.ProduceSync(ctx, records...).FirstErr(); err != nil {
+			f.t.Fatalf("send: %v", err)
+		}
+		time.Sleep(pause)
+	}
 }
 
 // pastCalls is how many calls withPast sends.
 const pastCalls = 1200
 
-// withKillPast installs Flyball with the key and the past of the traffic. State is saved often, so that it is read after kills.
+// withKillPast installs Flyball with the key and the past of the traffic. State is saved often, so that it is read after kills. The
+// process learns only when it is told to: by itself it tries again until it has a baseline, and would make another one of the traffic
+// in an installation that takes long and is not started again.
 func withKillPast(t *testing.T, tr *killTraffic, key string) *flyball {
 	t.Helper()
 	f := install(t, "", "", "secret_key_file: "+key)
-	configure(t, f, fmt.Sprintf(strings.Replace(loopConfig, "{mode: armed}", "{mode: armed, checkpoint_every: 1s}", 1), f.ports["control"]))
-	withPastSince(t, f, tr.past)
+	change := strings.NewReplacer("{mode: armed}", "{mode: armed, checkpoint_every: 1s}", "min_runs: 50", "min_runs: 1000000")
+	configure(t, f, fmt.Sprintf(change.Replace(loopConfig), f.ports["control"]))
+	f.start()
+	f.sendPast(tr.past)
+	raw, err := os.ReadFile(f.config)
+	if err == nil {
+		err = os.WriteFile(f.config, []byte(strings.Replace(string(raw), "min_runs: 1000000", "min_runs: 50", 1)), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.learnOfPast()
 	return f
 }
 
@@ -136,6 +157,22 @@ func (f *flyball) settled(t *killTraffic) {
 			", " + sum("stitching"))
 		return strings.ReplaceAll(got, "\t", " "), err
 	})
+	f.nothingWaits()
+}
+
+// closed waits until silence has closed every run of the traffic: half a minute after the last line was read, the watermark follows the
+// clock. Before, states of runs and findings depend on when they are asked for.
+func (f *flyball) closed() {
+	f.t.Helper()
+	f.until("every run is closed", 2*time.Minute, "0", func() (string, error) {
+		return f.sql("SELECT countIf(state != 'closed') FROM flyball.runs WHERE run_key LIKE 'run-%'")
+	})
+	f.nothingWaits()
+}
+
+// nothingWaits waits until nothing waits for the store.
+func (f *flyball) nothingWaits() {
+	f.t.Helper()
 	f.until("nothing waits for the store", time.Minute, "0", func() (string, error) {
 		lag := 0.0
 		for _, group := range []string{"flyball-store", "flyball-store-events"} {
@@ -183,19 +220,20 @@ func (f *flyball) revive() bool {
 
 // victim is what a test kills, and starts again.
 type victim struct {
-	name string
-	kill func()
+	name      string
+	processes []*flyball // that end
+	kill      func()
 }
 
 // victims are the process with its broker, most often, the engine, and with roles, too, their processes.
 func (f *flyball) victims(roles []*flyball) []victim {
-	process := victim{"process", func() {
+	process := victim{"process", append([]*flyball{f}, roles...), func() {
 		f.kill9()
 		f.start()
 	}}
-	out := []victim{process, process, process, {"engine", f.killChild}}
+	out := []victim{process, process, process, {"engine", nil, f.killChild}}
 	for _, r := range roles {
-		out = append(out, victim{"role " + r.role, func() {
+		out = append(out, victim{"role " + r.role, []*flyball{r}, func() {
 			r.kill9()
 			r.launch()
 		}})
@@ -203,44 +241,66 @@ func (f *flyball) victims(roles []*flyball) []victim {
 	return out
 }
 
-// The process with its broker, and the engine alone, are killed at random times under load; with FLYBALL_TEST_KILL_ROLES processes of
-// single roles run beside it, and are killed, too. A kill counts only if there were records that were read and not yet stored. Every
-// table and every answer is then the same as without kills.
-func TestKilledUnderLoad(t *testing.T) {
-	n := kills()
-	tr := makeKillTraffic(3, max(2000, 60*n), 9)
-	key := filepath.Join(t.TempDir(), "key")
-	if err := os.WriteFile(key, []byte(strings.Repeat("6b", 32)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	undisturbed := withKillPast(t, tr, key)
-	undisturbed.sendPart(tr, 0, 1)
-	undisturbed.settled(tr)
-	wantRows, wantAnswers := undisturbed.contents(), undisturbed.answers(tr.questions())
-	undisturbed.stop()
-	if len(wantRows["findings_store"]) == 0 || len(wantRows["scores_store"]) == 0 {
-		t.Fatalf("an undisturbed run has no findings or scores: %d, %d", len(wantRows["findings_store"]), len(wantRows["scores_store"]))
-	}
+// repeated counts what processes did again after kills. Of a process it adds what its metrics say just before it is killed; what a
+// process did that ended because the broker had ended is missing.
+type repeated struct {
+	applied, skipped, dropped float64
+}
 
-	f := withKillPast(t, tr, key)
-	r := rand.New(rand.NewPCG(uint64(os.Getpid()), 5))
-	var roles []*flyball
-	if os.Getenv("FLYBALL_TEST_KILL_ROLES") != "" {
-		roles = rolesBeside(t, f, key)
+func (n *repeated) add(processes ...*flyball) {
+	for _, f := range processes {
+		n.applied += max(f.metric("flyball_detect_calls_total"), 0)
+		n.skipped += max(f.metric("flyball_detect_replayed_total"), 0)
+		n.dropped += max(f.metric("flyball_detect_duplicates_total"), 0)
 	}
-	victims := f.victims(roles)
+}
+
+// assault sends the traffic and kills until n kills have found calls in doubt: records that were read or stored in part. It returns
+// what was done again.
+func (f *flyball) assault(tr *killTraffic, n int, roles []*flyball) (again repeated) {
+	f.t.Helper()
+	r := rand.New(rand.NewPCG(uint64(os.Getpid()), 5))
+	victims, part := f.victims(roles), len(tr.lines)/(2*n)
 	counted, sent := 0, 0
-	for i := 0; counted < n && i < 3*n; i++ {
-		if i < n {
-			sent = f.sendPart(tr, i, n)
+	send := func(pause time.Duration) {
+		to := min(sent+part, len(tr.lines))
+		f.sendLines(tr, sent, to, pause)
+		sent = to
+	}
+	stored := func() (int, bool) {
+		got, err := f.sql("SELECT count() FROM flyball.calls")
+		if err != nil {
+			return 0, false
 		}
-		// Short times end ingest and detect in the middle, longer ones the store and what follows a saved state.
-		time.Sleep(time.Duration(r.IntN(300+900*(i%2))) * time.Millisecond)
-		doubt := 0 // unknown while the engine starts: then the kill does not count
-		if stored := f.sqlInt("SELECT count() FROM flyball.calls"); stored > 0 {
-			doubt = pastCalls + sent - stored
+		n, err := strconv.Atoi(got)
+		return n - pastCalls, err == nil
+	}
+	i := 0
+	for ; counted < n && sent < len(tr.lines); i++ {
+		before := sent
+		switch i % 3 {
+		case 0: // in the middle of ingest and detect
+			send(0)
+			time.Sleep(time.Duration(r.IntN(300)) * time.Millisecond)
+		case 1: // in the middle of the store
+			send(0)
+			for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+				if n, known := stored(); known && n > before {
+					break
+				}
+			}
+			before = sent
+			send(0)
+			time.Sleep(time.Duration(r.IntN(150)) * time.Millisecond)
+		case 2: // after the state of some actors was saved, and calls of others were not
+			send(killPause)
+		}
+		doubt := sent - before // with the engine away, nothing of it is stored
+		if n, known := stored(); known {
+			doubt = sent - n
 		}
 		v := victims[i%len(victims)]
+		again.add(v.processes...)
 		v.kill()
 		for _, r := range roles {
 			r.revive()
@@ -248,16 +308,59 @@ func TestKilledUnderLoad(t *testing.T) {
 		if doubt > 0 {
 			counted++
 		}
-		fmt.Printf("kill %d, of the %s: %d sent, %d in doubt; after it %.0f repeats dropped, %.0f calls replayed\n", i+1, v.name, sent, doubt,
-			f.metric("flyball_detect_duplicates_total"), f.metric("flyball_detect_replayed_total"))
+		fmt.Printf("kill %d, of the %s: %d sent, %d in doubt; so far %.0f calls applied, %.0f skipped, %.0f repeats dropped\n", i+1, v.name, sent,
+			doubt, again.applied, again.skipped, again.dropped)
 	}
 	for _, r := range roles {
 		r.revive()
 	}
 	if counted < n {
-		t.Errorf("only %d of %d kills found records in doubt", counted, n)
+		f.t.Errorf("only %d of %d kills found calls in doubt", counted, i)
 	}
+	f.sendLines(tr, sent, len(tr.lines), 0)
 	f.settled(tr)
+	again.add(append(roles, f)...)
+	again.applied -= float64(pastCalls + len(tr.lines))
+	return again
+}
+
+// killPause is between the few records of a part that is sent over a longer time than the state of an actor waits to be saved.
+const killPause = 60 * time.Millisecond
+
+// The process with its broker, and the engine alone, are killed at random times under load; with FLYBALL_TEST_KILL_ROLES processes of
+// single roles run beside it, and are killed, too. A kill counts only if there were calls that were sent and not yet stored. Every
+// table and every answer is then the same as without kills.
+func TestKilledUnderLoad(t *testing.T) {
+	n := kills()
+	tr := makeKillTraffic(3, 60*n, 9)
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte(strings.Repeat("6b", 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	undisturbed := withKillPast(t, tr, key)
+	undisturbed.sendLines(tr, 0, len(tr.lines), 0)
+	undisturbed.settled(tr)
+	fmt.Printf("%d calls of %d runs without a kill: %s\n", len(tr.lines), len(tr.runs), time.Since(began).Round(time.Second))
+
+	began = time.Now()
+	f := withKillPast(t, tr, key)
+	var roles []*flyball
+	if os.Getenv("FLYBALL_TEST_KILL_ROLES") != "" {
+		roles = rolesBeside(t, f, key)
+	}
+	again := f.assault(tr, n, roles)
+	fmt.Printf("%d kills: %s; after them %.0f calls applied again, %.0f skipped, %.0f repeats dropped\n", n,
+		time.Since(began).Round(time.Second), again.applied, again.skipped, again.dropped)
+	if again.applied+again.skipped < 100 {
+		t.Errorf("only %.0f calls were replayed: the kills show nothing", again.applied+again.skipped)
+	}
+	undisturbed.closed()
+	wantRows, wantAnswers := undisturbed.contents(), undisturbed.answers(tr.questions())
+	if len(wantRows["findings_store"]) == 0 || len(wantRows["scores_store"]) == 0 {
+		t.Fatalf("an undisturbed run has no findings or scores: %d, %d", len(wantRows["findings_store"]), len(wantRows["scores_store"]))
+	}
+	f.closed()
 	if d := firstDifferences(f.contents(), wantRows); d != "" {
 		t.Errorf("rows differ from those of an undisturbed run:\n%s", d)
 	}

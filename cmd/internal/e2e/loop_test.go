@@ -52,6 +52,13 @@ func withPast(t *testing.T, f *flyball, env ...string) {
 func withPastSince(t *testing.T, f *flyball, start time.Time, env ...string) {
 	t.Helper()
 	f.start(env...)
+	f.sendPast(start)
+	f.learnOfPast()
+}
+
+// sendPast sends the past of the fleet and waits until it is stored.
+func (f *flyball) sendPast(start time.Time) {
+	f.t.Helper()
 	var past []string
 	for agent := range 20 {
 		for run := range 10 {
@@ -68,9 +75,13 @@ func withPastSince(t *testing.T, f *flyball, start time.Time, env ...string) {
 		error) {
 		return f.sql("SELECT count() FROM flyball.runs WHERE calls = 6")
 	})
-	out := f.run([]int{0}, "learn", "--once")
-	if !strings.Contains(out, "200 runs") {
-		t.Fatalf("learned of another past: %s", out)
+}
+
+// learnOfPast makes a baseline of the past of the fleet.
+func (f *flyball) learnOfPast() {
+	f.t.Helper()
+	if out := f.run([]int{0}, "learn", "--once"); !strings.Contains(out, "200 runs") {
+		f.t.Fatalf("learned of another past: %s", out)
 	}
 }
 

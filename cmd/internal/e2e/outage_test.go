@@ -18,6 +18,7 @@ import (
 // outageOptions are the sizes of an outage.
 type outageOptions struct {
 	rate       int           // calls a second
+	before     time.Duration // how long there is load before the outage
 	away, slow time.Duration // how long ClickHouse is away, and then slow
 	insert     time.Duration // of an insert while it is slow
 	every      time.Duration // between two printed rows
@@ -25,9 +26,11 @@ type outageOptions struct {
 
 // outageSize is short for a test that runs often; FLYBALL_TEST_OUTAGE=5m and FLYBALL_TEST_RATE=10000 make the long one.
 func outageSize() outageOptions {
-	o := outageOptions{rate: 500, away: 10 * time.Second, slow: 10 * time.Second, insert: 2 * time.Second, every: 5 * time.Second}
+	o := outageOptions{rate: 500, before: time.Second, away: 5 * time.Second, slow: 5 * time.Second, insert: time.Second,
+		every: 2 * time.Second}
 	if d, err := time.ParseDuration(os.Getenv("FLYBALL_TEST_OUTAGE")); err == nil {
 		o.rate, o.away, o.slow, o.insert, o.every = 10_000, d, d, 10*time.Second, max(d/20, 5*time.Second)
+		o.before = 5 * time.Second
 	}
 	if n, err := strconv.Atoi(os.Getenv("FLYBALL_TEST_RATE")); err == nil {
 		o.rate = n
@@ -178,7 +181,7 @@ func TestClickHouseAwayAndSlowUnderLoad(t *testing.T) {
 		slices.Sort(took)
 		fmt.Printf("%s: first denial after %s\n", phase, took)
 	}
-	during("before", 5*time.Second, proxyState{})
+	during("before", o.before, proxyState{})
 	during("away", o.away, proxyState{away: true})
 	during("slow", o.slow, proxyState{slow: o.insert})
 	w.enter("catches up")

@@ -181,11 +181,12 @@ func TestClickHouseGone(t *testing.T) {
 	f.checkRuns(tr)
 }
 
+// away is how long ClickHouse is away: longer than the longest pause between two attempts of the store.
 func away() time.Duration {
 	if d, err := time.ParseDuration(os.Getenv("FLYBALL_TEST_AWAY")); err == nil {
 		return d
 	}
-	return 30 * time.Second
+	return 6 * time.Second
 }
 
 // A second process joins the group of every role during the load, and leaves.

@@ -247,10 +247,10 @@ func TestReportIsCompleteDuringAMigration(t *testing.T) {
 			t.Errorf("%s: complete %v, caveats %q", when, r.Complete, r.Caveats)
 		}
 	}
-	must("SYSTEM STOP MERGES flyball.calls_store")
-	must("ALTER TABLE flyball.calls_store UPDATE api = 'orders' WHERE path LIKE '/v1/orders%' SETTINGS mutations_sync = 0")
+	must("SYSTEM STOP MERGES flyball.calls_v5")
+	must("ALTER TABLE flyball.calls_v5 UPDATE api = 'orders' WHERE path LIKE '/v1/orders%' SETTINGS mutations_sync = 0")
 	expect("while rows are changed", "migration")
-	must("SYSTEM START MERGES flyball.calls_store")
+	must("SYSTEM START MERGES flyball.calls_v5")
 	d.complete("after the rows were changed")
 
 	must("INSERT INTO flyball.migrations (version, number, name, sum, why) SELECT version, number, name, 'other', 'test' " +

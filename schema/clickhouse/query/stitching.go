@@ -20,9 +20,9 @@ type StitchingRow struct {
 	Advice   string  `json:"advice,omitempty"` // how to make the rule exact
 }
 
-// askedProducer is the producer of the check's rows in Stitching: they record requests, whose calls
-// other producers log.
-const askedProducer = "the check: requests it was asked about"
+// askedProducer is the producer of the check's rows in Stitching: of the requests that it was asked about, those count that nobody
+// else has logged. Hours from before schema version 5 have all of them.
+const askedProducer = "the check: requests that nobody else logged"
 
 // Stitching counts calls by the producer and the rule that bound them to their runs; by
 // is hour, day, or empty for one row over the whole time.

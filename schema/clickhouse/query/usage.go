@@ -2,11 +2,11 @@ package query
 
 import (
 	"context"
+	"strings"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-
-	"time"
 )
 
 // UsageRow counts a subject's calls on one route.
@@ -33,7 +33,7 @@ type UsageRow struct {
 // Caller selects the calls of an agent, a credential or a run; one member is set.
 type Caller struct {
 	Agent, Credential, Run string
-	// Clean excludes runs that reached an alert, and denied calls.
+	// Clean excludes runs that reached an alert or have no stored state, and denied calls.
 	Clean bool
 }
 
@@ -51,8 +51,23 @@ func (s Caller) into(w *where, win Window) {
 		w.add("run_id = toUUIDOrZero({run:String})", clickhouse.Named("run", s.Run))
 	}
 	if s.Clean {
+		// A run without a stored state is not known to be clean: its calls may be stored before it.
+		var of []string
+		if s.Agent != "" {
+			of = append(of, actorsPosted("posted_actor", "agent_id", "agent", win))
+		}
+		if s.Credential != "" {
+			of = append(of, actorsPosted("posted_actor", "credential_id", "credential", win))
+		}
+		if s.Run != "" {
+			of = append(of, "run_id = toUUIDOrZero({run:String})")
+		}
+		states := "run_states"
+		if len(of) > 0 {
+			states += " WHERE " + strings.Join(of, " AND ")
+		}
 		w.add("outcome NOT IN ('denied') AND run_id NOT IN (SELECT run_id FROM findings WHERE level >= 'alert') " +
-			"AND run_id NOT IN (SELECT run_id FROM run_states WHERE level >= 'alert')")
+			"AND run_id IN (SELECT run_id FROM " + states + " GROUP BY run_id HAVING max(level) < 'alert')")
 	}
 }
 

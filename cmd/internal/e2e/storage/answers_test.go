@@ -262,3 +262,37 @@ func TestAnswerDependsOnTheTables(t *testing.T) {
 		}
 	}
 }
+
+// The calls of a run can be stored before its state, which says whether the run is clean.
+func TestRunWithoutStateTeachesAManifest(t *testing.T) {
+	h := newPastCalls(200)
+	who := query.Caller{Agent: h.runs[0].AgentID, Clean: true}
+	h.runs[0].Level = schema.LevelNone
+	all := h.runs
+	h.runs = h.runs[:1]
+	c := migrated(t)
+	h.insert(t, c, 0)
+	n := uint64(0)
+	for i := range h.calls {
+		if v := &h.calls[i]; v.AgentID == who.Agent && v.Outcome != schema.OutcomeDenied && v.RunID == h.runs[0].RunID {
+			n++
+		}
+	}
+	learned := func(want uint64) {
+		t.Helper()
+		totals, err := query.UsageTotals(t.Context(), c, who, time.Time{}, time.Time{})
+		if err != nil || totals.Calls != want || want > 0 && totals.Runs != 1 {
+			t.Errorf("learned from %+v, want %d calls; %v", totals, want, err)
+		}
+	}
+	learned(n)
+	for i := range all {
+		all[i].Level, all[i].Version = schema.LevelAlert, all[i].Version+1
+	}
+	runs := clickhouse.RunsTable.NewBlock()
+	for i := range all {
+		runs.Append(&all[i])
+	}
+	insert(t, c, runs)
+	learned(0)
+}

@@ -118,7 +118,7 @@ func TestExpiredRowsAreKeptOrOthersExpire(t *testing.T) {
 	insertEverywhere(t, c, long, 1)
 	insertEverywhere(t, c, time.Now().Add(-15*24*time.Hour), 2) // too old for calls, not for runs
 	insertEverywhere(t, c, time.Now().Add(-time.Hour), 3)
-	want := map[string]int{"calls_v5": 1, "touches_v5": 1, "postings": 1, "call_ids": 1, "runs_v5": 2, "minutes": 2, "hours": 2,
+	want := map[string]int{"calls_v5": 1, "touches_v5": 1, "postings": 2, "call_ids": 1, "runs_v5": 2, "minutes": 2, "hours": 2,
 		"stitching_v5": 2, "scores_store": 2, "findings_store": 2, "decisions_store": 2, "dead_letters_store": 2, "log_losses_store": 2,
 		"breakers_store": 3}
 	rowsAre(t, c, want)
@@ -131,6 +131,60 @@ func TestExpiredRowsAreKeptOrOthersExpire(t *testing.T) {
 			"database = '{db}' AND name = '"+stored(table)+"'"); got != "1" {
 			t.Errorf("%s does not count from the first migration", table)
 		}
+	}
+}
+
+// A run whose calls have expired is found by the names of its caller until it expires itself: postings select runs. They expired with the
+// calls.
+func TestRunOutlivesThePostingsThatSelectIt(t *testing.T) {
+	c := connect(t)
+	days := clickhouse.Retention{Calls: 10, Runs: 20}
+	long := time.Now().Add(-200 * 24 * time.Hour)
+	migrateTo(t, c, clickhouse.MigrateOptions{Retention: &days, Now: long})
+	at := time.Now().Add(-15 * 24 * time.Hour).UnixNano() // too old for calls, not for runs
+	actor := schema.HashActor("actor")
+	run := schema.RunSnapshot{RunID: schema.RunID{1}, OpenedDay: schema.DayOf(at), Tenant: "default", RunKey: "key", Actor: "actor",
+		AgentID: "team/archivist", CredentialID: "key:9", PrincipalID: "user:ana", StartedAt: at, LastAt: at, Calls: 1}
+	insertRuns(t, c, agentRun{RunSnapshot: run})
+	postings := clickhouse.PostingsTable.NewBlock()
+	names := map[schema.PostingKind]string{schema.PostingAgent: run.AgentID, schema.PostingCredential: run.CredentialID,
+		schema.PostingPrincipal: run.PrincipalID}
+	for kind, name := range names {
+		postings.AppendValue(schema.Posting{Tenant: "default", Kind: kind, Value: name, Day: schema.DayOf(at), Actor: actor})
+	}
+	insertRows(t, c, []clickhouse.Rows{postings})
+	// A part with rows of calls is dropped first.
+	insertCalls(t, c, schema.Call{Tenant: "default", Start: at, RunID: run.RunID, AgentID: run.AgentID, ActorHash: actor})
+	rowsAre(t, c, map[string]int{"calls_v5": 0, "runs_v5": 1})
+	rowsAre(t, c, map[string]int{"postings": len(names)})
+
+	for kind, name := range names {
+		if hits, err := query.Find(t.Context(), c, name, 10); err != nil || len(hits) != 1 || hits[0].Field != kind.String() {
+			t.Errorf("find %s: %+v, %v", name, hits, err)
+		}
+		near, err := query.NearTo(t.Context(), c, query.Subject{Value: name + "s"})
+		if err != nil || len(near) != 1 || near[0].Value != name {
+			t.Errorf("near %ss: %+v, %v", name, near, err)
+		}
+	}
+	if runs, err := query.Runs(t.Context(), c, query.RunFilter{Agent: run.AgentID}); err != nil || len(runs) != 1 {
+		t.Errorf("runs of the agent: %+v, %v", runs, err)
+	}
+}
+
+// A database whose postings are kept as long as calls keeps them as long as runs from the next start on.
+func TestPostingsOfADatabaseFromBeforeExpireWithCalls(t *testing.T) {
+	c := connect(t)
+	days := clickhouse.Retention{Calls: 10, Runs: 20}
+	o := clickhouse.MigrateOptions{Retention: &days}
+	migrateTo(t, c, o)
+	sql(t, c, "ALTER TABLE {db}."+stored("postings")+" MODIFY TTL greatest(toDate(day), toDate('2026-01-01')) + toIntervalDay(10)")
+	steps := migrateTo(t, c, o)
+	if len(steps) != 1 || !strings.Contains(steps[0], "postings.retention: kept for 20 days, before for 10 days") {
+		t.Errorf("took %q", steps)
+	}
+	if with, _ := ttls(t, c); with["postings"] != "20" {
+		t.Errorf("postings are kept for %s days", with["postings"])
 	}
 }
 

@@ -157,12 +157,12 @@ func (m *measuring) rate(n int, caller func(r *rand.Rand, k int) string) (float6
 
 // envoyRecord is one line of an access log: about 600 bytes with the fields that name the caller.
 func envoyRecord(r *rand.Rand, at time.Time, caller string) string {
-	k := r.IntN(len(benchRoutes))
+	method, path := benchCall(r)
 	return fmt.Sprintf(`{"start_time":"%s","method":"%s","path":"%s","protocol":"HTTP/1.1","response_code":200,"response_flags":"-",`+
 		`"response_code_details":"via_upstream","connection_termination_details":null,"bytes_received":%d,"bytes_sent":%d,"duration":%d,`+
 		`"upstream_service_time":"%d","user_agent":"python-httpx/0.27.0","request_id":"%08x-6d84-429d-98bd-%012x",`+
 		`"authority":"orders.internal","upstream_host":"10.1.2.3:8080","upstream_cluster":"outbound|8080||orders",%s}`,
-		at.Format(time.RFC3339Nano), benchMethods[k], fmt.Sprintf(benchRoutes[k], r.IntN(100_000)), r.IntN(500), r.IntN(5000), r.IntN(100),
+		at.Format(time.RFC3339Nano), method, path, r.IntN(500), r.IntN(5000), r.IntN(100),
 		r.IntN(100), r.Uint32(), r.Int64N(1<<47), caller)
 }
 

@@ -89,6 +89,9 @@ func measureHistory(o historyOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := deriveIndexes(ctx, e.conn, some); err != nil {
+		return err
+	}
 	if err := e.settle(ctx); err != nil {
 		return err
 	}

@@ -212,7 +212,11 @@ func fillHistory(ctx context.Context, conn *clickhouse.Conn, n, days int) (some 
 	if err != nil {
 		return nil, end, err
 	}
-	there := strings.TrimSpace(stored) == fmt.Sprint(n)
+	stored = strings.TrimSpace(stored)
+	there := stored == fmt.Sprint(n)
+	if !there && stored != "0" {
+		return nil, end, fmt.Errorf("the folder has %s calls, not %d: measure these, or choose another folder", stored, n)
+	}
 	began := time.Now()
 	var inserts errgroup.Group // at most one, beside the making of the next rows
 	for i := 1; i <= n; i++ {

@@ -48,6 +48,7 @@ learn: {quarantine: 0s, every: 100h}
 	return os.WriteFile(s.config, []byte(text), 0o600)
 }
 
+// start starts flyball up and waits until it is ready. If it returns an error, the process has ended.
 func (s *setup) start(binary string) (*exec.Cmd, error) {
 	log, err := os.OpenFile(filepath.Join(s.dir, "up.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -67,6 +68,7 @@ func (s *setup) start(binary string) (*exec.Cmd, error) {
 			}
 		}
 	}
+	stop(cmd)
 	return nil, fmt.Errorf("not ready in 60 s; log in %s", log.Name())
 }
 

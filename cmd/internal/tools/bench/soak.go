@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"math"
@@ -11,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -23,7 +21,7 @@ type soakOptions struct {
 	restart       bool          // stop and start the process in the middle
 	every         time.Duration // between two rows
 	profiles      string        // folder for profiles after the last row; empty: none
-	past          time.Duration // traffic to learn from
+	past          time.Duration // for how long runs begin of the traffic to learn from
 }
 
 // settles is when the number of open runs has stopped to grow: the first runs have made their calls and
@@ -61,9 +59,11 @@ func soak(binary string, o soakOptions) (bool, error) {
 			restarted, cut = true, true
 			stopped := time.Now()
 			stop(cmd)
-			if cmd, err = s.start(binary); err != nil {
+			next, err := s.start(binary)
+			if err != nil {
 				return false, err
 			}
+			cmd = next
 			fmt.Printf("      restarted: ready %.1f s after the signal to stop\n", time.Since(stopped).Seconds())
 		}
 		after, err := s.read(cmd.Process.Pid, load)
@@ -93,7 +93,7 @@ func soak(binary string, o soakOptions) (bool, error) {
 }
 
 // beginSoak starts a process with a learned baseline and the load. end stops the load and waits until its
-// records are acknowledged.
+// records are acknowledged, at most a minute.
 func (s *setup) beginSoak(binary string, o *soakOptions) (cmd *exec.Cmd, load *soakLoad, end func(), err error) {
 	if o.profiles != "" {
 		s.profiles = ", profiles: true"
@@ -106,12 +106,12 @@ func (s *setup) beginSoak(binary string, o *soakOptions) (cmd *exec.Cmd, load *s
 		if cmd, err = s.start(binary); err != nil {
 			return nil, nil, nil, err
 		}
-		past, err := writePast(s.kafka, "past", o.traffic, o.past, time.Now().Add(-2*(o.gap+o.lateness)))
+		past, runs, err := writePast(s.kafka, "past", o.traffic, o.past, time.Now().Add(-2*(o.gap+o.lateness)))
 		stop(cmd)
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		if err := s.closePast(binary, past/o.traffic.calls/2); err != nil {
+		if err := s.closePast(binary, runs); err != nil {
 			return nil, nil, nil, err
 		}
 		if _, err := s.learn(binary, past); err != nil {
@@ -132,28 +132,21 @@ func (s *setup) beginSoak(binary string, o *soakOptions) (cmd *exec.Cmd, load *s
 	}
 	s.stored = s.countStored()
 	load = &soakLoad{}
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { load.run(ctx, client, newRunPool(o.traffic, "run", 22)) })
-	return cmd, load, sync.OnceFunc(func() {
-		cancel()
-		running.Wait()
-		_ = client.Flush(context.Background())
-		client.Close()
-	}), nil
+	return cmd, load, load.start(client, newRunPool(o.traffic, "run", 22), time.Minute), nil
 }
 
-// closePast lets a process read the past until so many runs are closed: the watermark passes the last of them
-// when ingest has had nothing to read for a while.
+// closePast lets a process read the past until all of its runs are closed: the watermark passes the last of them when
+// ingest has had nothing to read for a while. The runs that are closed first are shorter than the others, so a baseline of
+// them alone would find too many of the same traffic too long.
 func (s *setup) closePast(binary string, runs int) error {
 	cmd, err := s.start(binary)
 	if err != nil {
 		return err
 	}
 	defer stop(cmd)
-	for end := time.Now().Add(3 * time.Minute); s.count("SELECT count() FROM flyball.runs WHERE state = 'closed'") < runs; {
+	for end := time.Now().Add(10 * time.Minute); s.count("SELECT count() FROM flyball.runs WHERE state = 'closed'") < runs; {
 		if time.Now().After(end) {
-			return fmt.Errorf("%d runs of the past are closed after 3 minutes, want %d",
+			return fmt.Errorf("%d runs of the past are closed after 10 minutes, want %d",
 				s.count("SELECT count() FROM flyball.runs WHERE state = 'closed'"), runs)
 		}
 		time.Sleep(500 * time.Millisecond)

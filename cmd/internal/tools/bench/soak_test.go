@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"testing"
 	"time"
 )
@@ -109,5 +110,28 @@ func TestRunsOfTheSoakAreNotOrdinary(t *testing.T) {
 	}
 	if len(agents) != 112 {
 		t.Errorf("%d agents", len(agents))
+	}
+}
+
+// After a restart that failed, the load was never ended, and the measurement did not return its error.
+func TestLoadDoesNotEndWithoutItsBroker(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	l.Close()
+	client, err := soakProducer(port, "gw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	load := &soakLoad{}
+	end := load.start(client, newRunPool(soakTraffic{rate: 1000, agents: 2, calls: 8, pause: time.Second}, "run", 1), 10*time.Millisecond)
+	for load.sent.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	end()
+	if sent, failed := load.sent.Load(), load.failed.Load(); failed != sent {
+		t.Errorf("%d of %d records have failed", failed, sent)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,15 +45,60 @@ func (p *runPool) begin() poolRun {
 	return poolRun{p.r.IntN(p.traffic.agents), p.next}
 }
 
-// record returns the log line of the next call, at a time.
-func (p *runPool) record(at time.Time) []byte {
+// call returns the run that makes the next call. If the call ends the run, another one begins in its place.
+func (p *runPool) call() poolRun {
 	i := p.r.IntN(len(p.runs))
 	run := p.runs[i]
 	if p.r.IntN(p.traffic.calls) == 0 {
 		p.runs[i] = p.begin()
 	}
+	return run
+}
+
+// lastCall is call when no run begins any more: a run that ends leaves the pool.
+func (p *runPool) lastCall() poolRun {
+	i := p.r.IntN(len(p.runs))
+	run := p.runs[i]
+	if p.r.IntN(p.traffic.calls) == 0 {
+		last := len(p.runs) - 1
+		p.runs[i] = p.runs[last]
+		p.runs = p.runs[:last]
+	}
+	return run
+}
+
+// line returns the log line of a call of a run at a time.
+func (p *runPool) line(run poolRun, at time.Time) []byte {
 	return []byte(envoyRecord(p.r, at, fmt.Sprintf(`"x_forwarded_for":"10.0.%d.%d","x_consumer":"team/agent-%d","x_agent_run_id":"%s-%d"`,
 		run.agent/256, run.agent%256, run.agent, p.names, run.id)))
+}
+
+// record returns the log line of the next call, at a time.
+func (p *runPool) record(at time.Time) []byte { return p.line(p.call(), at) }
+
+// pastCall is a call of the past.
+type pastCall struct {
+	at  time.Duration // since the first call
+	run poolRun
+}
+
+// past returns calls of a past in which runs begin for so long, and then all of them end: while fewer are left, fewer
+// calls are made, so that the pauses stay the same. A past that is cut off at a time shows runs shorter than they are,
+// the more so the closer it is to the length of a run (36 s by default), and the runs of the same traffic
+// alarm as too long by the baseline that is learned from it.
+func (p *runPool) past(begin time.Duration) []pastCall {
+	var calls []pastCall
+	rate := float64(p.traffic.rate)
+	for k := range int(begin.Seconds() * rate) {
+		calls = append(calls, pastCall{time.Duration(float64(k) / rate * 1e9), p.call()})
+	}
+	at, all := begin, float64(len(p.runs))
+	for len(p.runs) > 0 {
+		pause := all / float64(len(p.runs)) / rate
+		calls = append(calls, pastCall{at, p.lastCall()})
+		at += time.Duration(pause * 1e9)
+	}
+	return calls
 }
 
 // maxWaiting is how many records wait in the generator while the broker is away; then the generator stops
@@ -69,6 +115,21 @@ func soakProducer(port int, topic string) (*kgo.Client, error) {
 // this time: if it could not be written then, it is written as soon as it can be.
 type soakLoad struct {
 	sent, acknowledged, failed atomic.Int64
+}
+
+// start begins the load. end stops it, waits until its records are acknowledged and closes the client. Those that are not acknowledged
+// after the time have failed: the broker may be gone.
+func (l *soakLoad) start(client *kgo.Client, pool *runPool, within time.Duration) (end func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { l.run(ctx, client, pool) })
+	return sync.OnceFunc(func() {
+		cancel()
+		defer time.AfterFunc(within, client.Close).Stop() // ends the waits below
+		running.Wait()
+		_ = client.Flush(context.Background())
+		client.Close()
+	})
 }
 
 func (l *soakLoad) run(ctx context.Context, client *kgo.Client, pool *runPool) {
@@ -96,30 +157,30 @@ func (l *soakLoad) run(ctx context.Context, client *kgo.Client, pool *runPool) {
 	}
 }
 
-// writePast writes the calls of a time that ends at until, at the rate of the traffic: how many runs an agent has
-// at a time is learned, too. It returns how many calls it wrote, when all are acknowledged.
-func writePast(port int, topic string, t soakTraffic, past time.Duration, until time.Time) (int, error) {
+// writePast writes the calls of runPool.past, the last of them at a time. It returns how many calls and runs it wrote,
+// when all are acknowledged.
+func writePast(port int, topic string, t soakTraffic, past time.Duration, until time.Time) (calls, runs int, err error) {
 	client, err := soakProducer(port, topic)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer client.Close()
-	n := int(past.Seconds() * float64(t.rate))
 	pool := newRunPool(t, topic, 20)
+	all := pool.past(past)
+	began := until.Add(-all[len(all)-1].at)
 	var failed atomic.Pointer[error]
-	for k := range n {
-		at := until.Add(-time.Duration(float64(n-k) / float64(t.rate) * 1e9)).UTC()
-		client.Produce(context.Background(), &kgo.Record{Value: pool.record(at)}, func(_ *kgo.Record, err error) {
+	for _, c := range all {
+		client.Produce(context.Background(), &kgo.Record{Value: pool.line(c.run, began.Add(c.at).UTC())}, func(_ *kgo.Record, err error) {
 			if err != nil {
 				failed.Store(&err)
 			}
 		})
 	}
 	if err := client.Flush(context.Background()); err != nil {
-		return n, err
+		return len(all), pool.next, err
 	}
 	if err := failed.Load(); err != nil {
-		return n, *err
+		return len(all), pool.next, *err
 	}
-	return n, nil
+	return len(all), pool.next, nil
 }

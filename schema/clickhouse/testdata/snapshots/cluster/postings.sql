@@ -8,7 +8,7 @@ CREATE TABLE IF NOT EXISTS `flyball`.`postings_local` ON CLUSTER `prod` (
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
 PARTITION BY toYYYYMM(day)
 ORDER BY (tenant, kind, value, day, actor_hash)
-TTL greatest(toDate(day), toDate('2026-12-01')) + toIntervalDay(90)
+TTL greatest(toDate(day), toDate('2026-12-01')) + toIntervalDay(400)
 SETTINGS materialize_ttl_recalculate_only = 1, ttl_only_drop_parts = 1;
 CREATE TABLE IF NOT EXISTS `flyball`.`postings` ON CLUSTER `prod` AS `flyball`.`postings_local`
 ENGINE = Distributed('prod', 'flyball', 'postings_local', sipHash64(value));

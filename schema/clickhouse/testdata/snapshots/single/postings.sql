@@ -8,5 +8,5 @@ CREATE TABLE IF NOT EXISTS `flyball`.`postings` (
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(day)
 ORDER BY (tenant, kind, value, day, actor_hash)
-TTL greatest(toDate(day), toDate('2026-12-01')) + toIntervalDay(90)
+TTL greatest(toDate(day), toDate('2026-12-01')) + toIntervalDay(400)
 SETTINGS materialize_ttl_recalculate_only = 1, ttl_only_drop_parts = 1;
