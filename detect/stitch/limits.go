@@ -5,7 +5,7 @@ import "time"
 // Limits bound the state that callers can make a partition keep. Shares are rounded up.
 type Limits struct {
 	OpenRunsPerActor int // above it an actor's further runs share one overflow run
-	// ClaimedRunsPerActor is the same for an actor's runs of claimed callers.
+	// ClaimedRunsPerActor is the limit for a run of a claimed caller, if it is lower.
 	ClaimedRunsPerActor int
 	// OpenRuns bounds the open runs of the partition; of claimed callers at most a quarter, of proven ones at most half.
 	OpenRuns           int

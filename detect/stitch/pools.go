@@ -54,7 +54,7 @@ func (l *Limits) claimedRuns() int { return (l.OpenRuns + 3) / 4 }
 // runsPerActor returns how many open runs an actor may have when a caller of a standing asks for one more.
 func (l *Limits) runsPerActor(s schema.Standing) int {
 	if s == schema.StandingClaimed {
-		return l.ClaimedRunsPerActor
+		return min(l.ClaimedRunsPerActor, l.OpenRunsPerActor)
 	}
 	return l.OpenRunsPerActor
 }
