@@ -61,12 +61,8 @@ func checkManifests(r *request, manifests *manifest.Store) ([]manifest.CheckRepo
 	}
 	agents := slices.Clone(r.args)
 	if len(agents) == 0 {
-		rows, err := query.Agents(r.ctx, db, since, until)
-		if err != nil {
+		if agents, err = query.CallingAgents(r.ctx, db, query.Window{Since: since, Until: until}); err != nil {
 			return nil, err
-		}
-		for _, a := range rows {
-			agents = append(agents, a.AgentID)
 		}
 	}
 	slices.Sort(agents)
@@ -79,6 +75,9 @@ func checkManifests(r *request, manifests *manifest.Store) ([]manifest.CheckRepo
 		rows, err := query.Usage(r.ctx, db, query.Caller{Agent: agent}, since, until)
 		if err != nil {
 			return nil, err
+		}
+		if len(rows) == 0 && len(r.args) == 0 { // it called in another part of the first or last hour
+			continue
 		}
 		reports = append(reports, m.Check(agent, manifestUsage(rows)))
 	}

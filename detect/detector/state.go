@@ -111,15 +111,15 @@ func (r *RunState) codeClaim(c *wire.Coder) {
 	}
 }
 
-// CanFreeze implements stitch.Freezer. A run with a finding is not frozen: when the finding is closed, its evidence is explained
+// HasFinding implements stitch.Noticer. A run with a finding is not frozen: when the finding is closed, its evidence is explained
 // again with what is not stored of the run's score.
-func (r *RunState) CanFreeze() bool {
+func (r *RunState) HasFinding() bool {
 	for _, k := range r.states {
 		if s, ok := k.state.(interface{ opened() bool }); ok && s.opened() {
-			return false
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 func (r *RunState) codeDeclared(c *wire.Coder) {

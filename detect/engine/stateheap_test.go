@@ -28,7 +28,7 @@ type many struct {
 
 func newMany(agents int, body *baseline.Baseline) *many {
 	l := stitch.DefaultLimits()
-	l.OpenRunsPerActor, l.OpenRuns, l.ClosedRunsPerActor = 1<<30, 1<<30, 1<<30
+	l.OpenRunsPerActor, l.OpenRuns, l.ClosedRuns, l.ClosedRunsPerActor = 1<<30, 1<<30, 1<<30, 1<<30
 	o := detector.DefaultOptions()
 	o.Now = func() time.Time { return night }
 	m := &many{Partition: stitch.NewPartition(0, l), agents: agents}

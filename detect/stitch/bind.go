@@ -122,17 +122,7 @@ func (r *Run) distance(start int64) int64 {
 func (p *Partition) openRun(a *Actor, c *schema.Call, k bindKey, id schema.RunIdentity, parent *Run, offset int64) *Run {
 	s := a.callerStanding(c)
 	if k.Rule != schema.RunOverflow && !p.makeRoom(a, s, offset) {
-		p.countRefusal(s)
-		ok := bindKey{Rule: schema.RunOverflow} // one for each actor and standing, because a caller can also invent credentials
-		if s > schema.StandingClaimed {
-			ok.Key = s.String()
-		}
-		r := p.runByKey(a, c, ok, nil, offset)
-		if r.refused == nil {
-			r.refused = &Distinct{}
-		}
-		r.refused.Add(schema.HashStrings(k.Key, k.Principal), overflowSketch)
-		return r
+		return p.refuse(a, c, k, offset)
 	}
 	r := a.newRun()
 	r.bind, r.standing = p.words.key(k), s
@@ -156,5 +146,22 @@ func (p *Partition) openRun(a *Actor, c *schema.Call, k bindKey, id schema.RunId
 	for a.total-a.open > p.limits.ClosedRunsPerActor {
 		p.evict(a.closed.first())
 	}
+	return r
+}
+
+// refuse counts that the run of a key found no room, and finds or opens the overflow run of the call: one for each actor and standing,
+// because a caller can also invent credentials.
+func (p *Partition) refuse(a *Actor, c *schema.Call, k bindKey, offset int64) *Run {
+	s := a.callerStanding(c)
+	p.countRefusal(s)
+	ok := bindKey{Rule: schema.RunOverflow}
+	if s > schema.StandingClaimed {
+		ok.Key = s.String()
+	}
+	r := p.runByKey(a, c, ok, nil, offset)
+	if r.refused == nil {
+		r.refused = &Distinct{}
+	}
+	r.refused.Add(schema.HashStrings(k.Key, k.Principal), overflowSketch)
 	return r
 }

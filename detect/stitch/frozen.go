@@ -40,7 +40,7 @@ func (p *Partition) Freeze(rounds uint32) {
 // freeze freezes a run and packs it, if it can be. The run must not be used afterwards.
 func (p *Partition) freeze(r *Run) {
 	if r.frozen == "" && (r.Attached != nil || len(r.sightings) > 0) {
-		if f, ok := r.Attached.(Freezer); ok && !f.CanFreeze() {
+		if f, ok := r.Attached.(Noticer); ok && f.HasFinding() {
 			return
 		}
 		r.setFrozen(p.deltas.tail.encode(r))
@@ -49,6 +49,7 @@ func (p *Partition) freeze(r *Run) {
 }
 
 func (r *Run) setFrozen(tail []byte) {
+	r.isNoticed()
 	r.frozen = string(tail)
 	r.Attached, r.sightings, r.oldestSighting = nil, nil, 0
 }

@@ -77,6 +77,7 @@ func (p *Partition) pack(r *Run) {
 	if s.inPartition >= 0 {
 		p.updateDue(s)
 	}
+	r.isNoticed()
 	s.names = k.names(r.takeNames())
 	k.coder.StartWriting(k.value[:0], wire.KindState, StateVersion)
 	codePacked(&k.coder, r)

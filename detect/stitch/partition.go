@@ -18,7 +18,6 @@ type Partition struct {
 	activePools pools // those of actorPools that have runs
 	sharedCount int   // overflow actors
 	watermark   int64
-	newest      int64 // latest start of a call
 	legacyTo    int64 // see SetLegacyTo
 	words       words
 	storedBytes int64
@@ -84,12 +83,13 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 		return nil
 	}
 	c.Late = c.Start < p.watermark
-	p.newest = max(p.newest, c.Start)
 	r, rule := p.bindCall(a, c, offset)
 	p.wake(r)
-	reopened := r.State == schema.RunClosed
-	if reopened {
-		p.reopen(r, offset)
+	if r.State == schema.RunClosed && !p.reopen(r, a.callerStanding(c), offset) {
+		r, rule = p.refuse(a, c, r.bind, offset), schema.RunOverflow
+		if p.wake(r); r.State == schema.RunClosed {
+			p.reopen(r, r.standing, offset)
+		}
 	}
 	of, what := p.relate(a, r, c)
 	switch what {
@@ -187,7 +187,7 @@ func (p *Partition) Advance(watermark, offset int64) {
 	for s := p.firstDue(); s != nil; s = p.firstDue() {
 		switch {
 		case p.updateDue(s):
-		case s.pool != closedPool:
+		case !s.pool.closed():
 			p.close(s.live(), offset)
 		default:
 			a := s.actor
@@ -215,12 +215,23 @@ func (p *Partition) close(r *Run, offset int64) {
 	p.closed = append(p.closed, r)
 	p.enqueue(r)
 	p.markApplied(r.actor, offset)
-	if p.due[closedPool].Len() > p.limits.OpenRuns {
-		oldest := p.due[closedPool].first()
-		a := oldest.actor
-		p.evict(oldest)
-		p.markApplied(a, offset)
+	p.limitClosed(r.standing, offset)
+}
+
+// limitClosed evicts a closed run of a standing if there are more than its share: the one whose time ends first among those that
+// are not noticed; only if there is none, among the noticed ones.
+func (p *Partition) limitClosed(s schema.Standing, offset int64) {
+	plain, noticed := &p.due[closedPool+pool(s)], &p.due[closedNoticedPool+pool(s)]
+	if plain.Len()+noticed.Len() <= p.limits.closedRuns(s) {
+		return
 	}
+	out := plain.first()
+	if out == nil {
+		out = noticed.first()
+	}
+	a := out.actor
+	p.evict(out)
+	p.markApplied(a, offset)
 }
 
 func (p *Partition) markApplied(a *Actor, offset int64) {
@@ -245,7 +256,7 @@ func (p *Partition) schedule(r *Run) {
 }
 
 func (p *Partition) evict(s *slot) {
-	if s.pool != closedPool && s.inPartition >= 0 {
+	if !s.pool.closed() && s.inPartition >= 0 {
 		s.actor.open--
 		p.countRun(s.live(), -1)
 	}

@@ -15,14 +15,13 @@ func (p *pools) total() int {
 	return p[schema.StandingClaimed] + p[schema.StandingProven] + p[schema.StandingEstablished]
 }
 
-// room reports whether one more of a standing may be added under a limit:
+// room reports whether one more actor of a standing, or one more open run of claimed or proven callers, may be added under a limit:
 //   - established: up to the limit, counted alone, independent of the others;
 //   - proven: up to half of it, as long as all together are below the limit;
 //   - claimed: up to a share of it (runs a quarter, actors an eighth), under the same condition.
 //
-// So claimed and proven ones never exceed the limit. All together exceed it only by those that are
-// there when established callers arrive: at most twice the limit, until silence has closed the
-// rest. Nothing is evicted to make room.
+// So claimed and proven actors alone never exceed the limit. All together exceed it only by those that are there when established
+// callers arrive: by at most five eighths.
 func (p *pools) room(s schema.Standing, limit, claimed int) bool {
 	switch s {
 	case schema.StandingEstablished:
@@ -33,6 +32,16 @@ func (p *pools) room(s schema.Standing, limit, claimed int) bool {
 	return p[s] < claimed && p.total() < limit
 }
 
+// roomForRun reports whether one more open run of a standing may be added. Established and proven runs together have the limit,
+// so that all together exceed it by at most the share of claimed ones, a quarter, and by runs that late calls have opened again.
+func (p *Partition) roomForRun(s schema.Standing) bool {
+	n := &p.openPools
+	if s == schema.StandingEstablished {
+		return n[s]+n[schema.StandingProven] < p.limits.OpenRuns
+	}
+	return n.room(s, p.limits.OpenRuns, p.limits.claimedRuns())
+}
+
 func half(n int) int { return (n + 1) / 2 }
 
 // maxSharedActors bounds the shared actors of a partition: each has runs of all kinds of callers, and
@@ -41,6 +50,24 @@ const maxSharedActors = 32
 
 // claimedRuns returns how many open runs claimed callers may have: a quarter of the limit.
 func (l *Limits) claimedRuns() int { return (l.OpenRuns + 3) / 4 }
+
+// runsPerActor returns how many open runs an actor may have when a caller of a standing asks for one more.
+func (l *Limits) runsPerActor(s schema.Standing) int {
+	if s == schema.StandingClaimed {
+		return l.ClaimedRunsPerActor
+	}
+	return l.OpenRunsPerActor
+}
+
+// closedRuns returns how many closed runs of a standing are kept: of claimed and of proven callers a quarter each, of established
+// ones the rest.
+func (l *Limits) closedRuns(s schema.Standing) int {
+	quarter := l.ClosedRuns / 4
+	if s == schema.StandingEstablished {
+		return l.ClosedRuns - 2*quarter
+	}
+	return quarter
+}
 
 // claimedActors returns how many claimed callers may have a separate actor; sharedActors returns
 // how many actors, one for each address, the others share. Together they are an eighth of the limit.

@@ -248,7 +248,7 @@ func checkPools(t *testing.T, b *bench) {
 				}
 			}
 			if int(r.inPartition) >= len(b.p.due[r.pool].slots) || b.p.due[r.pool].slots[r.inPartition] != r.slot ||
-				(r.State == schema.RunClosed) != (r.pool == closedPool) || r.slot.dueAt > r.nextDue(&b.p.limits) {
+				(r.State == schema.RunClosed) != r.pool.closed() || r.slot.dueAt > r.nextDue(&b.p.limits) {
 				t.Errorf("run %s is not where it is due", r.RunID)
 			}
 		}

@@ -6,65 +6,86 @@ import (
 	"flyball/schema"
 )
 
-// At a limit of open runs, the run that silence would close next is closed before its time, so that a new run never finds its
-// place taken by one that nobody has called for a while. Such a run is closed as any other: its findings are closed, it waits
-// EvictAfter for late calls, and its next call opens it again with all its state.
+// At a limit of open runs, a new run takes the place of an idle one: that which silence would close next is closed before its time.
+// It waits for late calls as any other closed run, and its next call opens it again with all its state. A run that is noticed (it
+// has, or had, a trip, a finding or the level of an alert) is passed over: nothing is resolved and opened again by it.
 
-// A run is idle after a silence of idleAfter at the watermark, which is Lateness behind. A source that is behind holds the
-// watermark, and with it every run: so a run is also idle if it ended idleAfter, Lateness and heldAtMost before the newest call of
-// the partition. That is only about room: silence closes runs by the watermark alone.
-const (
-	idleAfter  = int64(time.Minute)
-	heldAtMost = int64(10 * time.Minute)
-)
+// idleAfter is the silence, at the watermark, after which a run is idle. While a source holds the watermark, no further run is.
+const idleAfter = int64(time.Minute)
 
-func (p *Partition) isIdle(r *Run) bool {
-	at := max(p.watermark, p.newest-int64(p.limits.Lateness)-heldAtMost)
-	return at-r.lastEnd >= idleAfter
-}
-
-// makeRoom makes room for an open run of an actor and a standing, at an offset of flyball.calls. It closes the quietest run of
-// the actor, if the actor is at its limit, and the quietest run of the same standing, if the partition is; each only if it is
-// idle and no run of a higher standing. It reports whether there is room.
+// makeRoom makes room for an open run of an actor and a standing, at an offset of flyball.calls, and reports whether there is room.
+// It closes at most one run, and none if the new run finds no room all the same: at its actor's limit an idle run of the actor, of
+// no higher standing, and at that of the partition an idle run of the same standing. Established runs take the place of proven ones
+// first: they share a limit.
 func (p *Partition) makeRoom(a *Actor, s schema.Standing, offset int64) bool {
-	for a.open >= p.limits.OpenRunsPerActor {
-		if !p.closeIdle(&a.idle, s, offset) {
+	full := !p.roomForRun(s)
+	var out *slot
+	switch {
+	case a.open >= p.limits.runsPerActor(s):
+		out = p.idlest(&a.idle)
+		if out != nil && (out.pool > pool(s) || full && !out.pool.sharesLimit(s)) {
 			return false
 		}
-	}
-	for !p.openPools.room(s, p.limits.OpenRuns, p.limits.claimedRuns()) {
-		if !p.closeIdle(&p.due[s], s, offset) {
-			return false
+	case full:
+		if s == schema.StandingEstablished {
+			out = p.idlest(&p.due[schema.StandingProven])
 		}
+		if out == nil {
+			out = p.idlest(&p.due[s])
+		}
+	default:
+		return true
 	}
+	if out == nil {
+		return false
+	}
+	p.close(out.live(), offset)
+	p.closedEarly++
 	return true
 }
 
-// closeIdle closes the run of a heap that is due first, if it is idle and its standing is at most most.
-func (p *Partition) closeIdle(h *slotHeap, most schema.Standing, offset int64) bool {
-	s := h.first()
-	for s != nil && p.updateDue(s) {
-		s = h.first()
-	}
-	if s == nil || s.pool > pool(most) {
-		return false
-	}
-	if r := s.live(); p.isIdle(r) {
-		p.close(r, offset)
-		p.closedEarly++
-		return true
-	}
-	return false
+// sharesLimit reports whether closing an open run of a pool gives its place to one of a standing.
+func (q pool) sharesLimit(s schema.Standing) bool {
+	return q == pool(s) || s == schema.StandingEstablished && q == pool(schema.StandingProven)
 }
 
-// reopen opens a closed run at a late call, at an offset of flyball.calls. At a limit it takes the place of an idle run; if there
-// is none it is opened above the limit, by at most the closed runs that are kept.
-func (p *Partition) reopen(r *Run, offset int64) {
+// idlest returns the run of a heap that is due first; nil: it is not idle, or there is none. Each run that it passes over leaves the
+// heap or has had a call since it was passed over last.
+func (p *Partition) idlest(h *slotHeap) *slot {
+	for s := h.first(); s != nil; s = h.first() {
+		switch {
+		case p.updateDue(s):
+		case s.noticed || s.run != nil && s.run.isNoticed():
+			p.enqueueAgain(s)
+		case p.watermark-(s.dueAt-int64(p.limits.gap(s.rule))) < idleAfter:
+			return nil
+		default:
+			return s
+		}
+	}
+	return nil
+}
+
+// enqueueAgain moves an open run that was noticed since it was enqueued.
+func (p *Partition) enqueueAgain(s *slot) {
+	p.dequeue(s)
+	p.enqueue(s.live())
+}
+
+// reopen opens a closed run at a late call of a caller of a standing, at an offset of flyball.calls. At a limit it takes the place of
+// an idle run. If there is none, a run of claimed callers stays closed, and reopen returns false; others are opened above the limit,
+// by at most the closed runs that are kept.
+func (p *Partition) reopen(r *Run, s schema.Standing, offset int64) bool {
 	p.dequeue(r.slot)
-	p.makeRoom(r.actor, r.standing, offset)
+	s = max(s, r.standing)
+	if r.Rule != schema.RunOverflow && !p.makeRoom(r.actor, s, offset) && s == schema.StandingClaimed {
+		p.enqueue(r)
+		return false
+	}
 	r.State = schema.RunOpen
 	r.actor.open++
 	p.countRun(r, 1)
+	return true
 }
 
 // ClosedEarly returns how many idle runs were closed before silence would have closed them, to make room.

@@ -64,6 +64,7 @@ func TestFloodClosesRunsThatAreNotIdle(t *testing.T) {
 			t.Fatalf("call %d took the place of a run that is not idle", i)
 		}
 	}
+	b.call(19*time.Minute, key("r0")) // moves the watermark
 	c := b.call(20*time.Minute, key("late"), claimed, actor("c:x"), cred("x"))
 	if c.RunRule == schema.RunOverflow || b.run(quiet[0].RunID).State != schema.RunClosed {
 		t.Error("an idle run keeps its place")
@@ -75,33 +76,32 @@ func TestFloodClosesRunsThatAreNotIdle(t *testing.T) {
 	}
 }
 
-// A source that is behind holds the watermark: runs are idle all the same when the newest call of the partition is far ahead.
-func TestSourceThatIsBehindFillsThePool(t *testing.T) {
+// A source that is behind holds the watermark, and the runs that are called meanwhile are not idle: a new run above the limit goes to
+// the overflow run, and none of them is closed.
+func TestSourceThatIsBehindClosesRunsThatAreCalled(t *testing.T) {
 	b := newBench(t, func(l *Limits) { l.OpenRunsPerActor = 20 })
 	b.w.Note(schema.Source{Topic: "behind"}, t0.UnixNano(), 0)
-	for i, c := range openRunsEvery(b, 0, 120, time.Minute) {
-		if c.RunRule == schema.RunOverflow {
-			t.Fatalf("run %d was refused", i)
-		}
+	own := openRunsEvery(b, 0, 20, time.Second)
+	b.call(40*time.Minute, key("other"), actor("c:other"), cred("other"))
+	if c := b.call(40*time.Minute, key("one more")); c.RunRule != schema.RunOverflow {
+		t.Errorf("the new run is bound by %v", c.RunRule)
 	}
-	if b.p.watermark > t0.UnixNano() {
-		t.Fatal("the watermark is not held: the test shows nothing")
+	for i, c := range own {
+		if b.run(c.RunID).State != schema.RunOpen {
+			t.Errorf("run %d was closed", i)
+		}
 	}
 }
 
 // Closed runs that wait for late calls are bounded for the partition, also if no actor is at its limit.
 func TestClosedRunsOfManyActorsFillTheMemory(t *testing.T) {
-	b := newBench(t, func(l *Limits) { l.OpenRuns = 50 })
+	b := newBench(t, func(l *Limits) { l.ClosedRuns = 50 })
 	for i := range 400 {
 		b.call(time.Duration(i)*2*time.Second, key("r"), actor(fmt.Sprint("c:", i)), cred(fmt.Sprint("k", i)))
 	}
 	b.call(60*time.Minute, key("r"))
-	closed := 0
-	for _, a := range b.p.actors {
-		closed += len(a.closed.slots)
-	}
-	if closed > 50 || closed != len(b.p.due[closedPool].slots) {
-		t.Errorf("%d closed runs are kept, %d by the partition", closed, len(b.p.due[closedPool].slots))
+	if n := closedRuns(b); n < 20 || n > 50 {
+		t.Errorf("%d closed runs are kept", n)
 	}
 }
 

@@ -83,14 +83,26 @@ type Attachment interface {
 	Code(c *wire.Coder)
 }
 
-// Freezer is an Attachment that may need what it does not encode. A run is frozen only while CanFreeze is true.
-type Freezer interface{ CanFreeze() bool }
+// Noticer is an Attachment that may have a finding. A run with a finding is not frozen, and is not closed early.
+type Noticer interface {
+	// HasFinding reports whether the run has a finding, or had one.
+	HasFinding() bool
+}
+
+// isNoticed reports whether the run has, or had, a trip, a finding or the level of an alert.
+func (r *Run) isNoticed() bool {
+	f, ok := r.Attached.(Noticer)
+	r.slot.noticed = r.slot.noticed || r.TrippedAt > 0 || r.Level >= schema.LevelAlert || ok && f.HasFinding()
+	return r.slot.noticed
+}
 
 // longestCall bounds how far a logged duration can move the end of a run.
 const longestCall = int64(24 * time.Hour)
 
-func (r *Run) gap(l *Limits) time.Duration {
-	switch r.Rule {
+func (r *Run) gap(l *Limits) time.Duration { return l.gap(r.Rule) }
+
+func (l *Limits) gap(rule schema.RunRule) time.Duration {
+	switch rule {
 	case schema.RunSession:
 		return l.SessionGap
 	case schema.RunConversation:

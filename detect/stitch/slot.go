@@ -22,18 +22,26 @@ type slot struct {
 	inPartition int32 // index in its heap of the partition, -1 outside
 	inActor     int32 // index in its heap of the actor, -1 outside
 	pool        pool  // its heap of the partition
+	rule        schema.RunRule
+	noticed     bool // Run.isNoticed, when it was asked last; never false again
 	evicted     bool
 	stored      bool // the actor's chain has a version of it
 }
 
-// pool is the number of a heap of a partition: open runs by the standing of their callers, open overflow runs, closed runs.
+// pool is the number of a heap of a partition: open runs by the standing of their callers, those that are never closed early, and
+// closed runs by standing, first those that nobody has to look at.
 type pool uint8
 
 const (
-	overflowPool = pool(schema.StandingEstablished) + 1
-	closedPool   = overflowPool + 1
-	numPools     = closedPool + 1
+	standings         = pool(schema.StandingEstablished) + 1
+	overflowPool      = standings
+	noticedPool       = overflowPool + 1
+	closedPool        = noticedPool + 1
+	closedNoticedPool = closedPool + standings
+	numPools          = closedNoticedPool + standings
 )
+
+func (q pool) closed() bool { return q >= closedPool }
 
 // live returns the run. It decodes a packed one.
 func (s *slot) live() *Run {
@@ -65,8 +73,14 @@ func (h *slotHeap) index(s *slot) *int32 {
 }
 
 // Len, Less, Swap, Push and Pop implement heap.Interface.
-func (h *slotHeap) Len() int           { return len(h.slots) }
-func (h *slotHeap) Less(i, j int) bool { return h.slots[i].before(h.slots[j]) }
+func (h *slotHeap) Len() int { return len(h.slots) }
+func (h *slotHeap) Less(i, j int) bool {
+	x, y := h.slots[i], h.slots[j]
+	if last := x.pool >= closedNoticedPool; h.ofActor && last != (y.pool >= closedNoticedPool) {
+		return !last // of an actor's closed runs, noticed ones are evicted last
+	}
+	return x.before(y)
+}
 func (h *slotHeap) Swap(i, j int) {
 	h.slots[i], h.slots[j] = h.slots[j], h.slots[i]
 	*h.index(h.slots[i]), *h.index(h.slots[j]) = int32(i), int32(j)
@@ -109,7 +123,7 @@ func (h *slotHeap) remove(s *slot) {
 
 // heapOf returns the heap of the actor that holds a slot.
 func (a *Actor) heapOf(s *slot) *slotHeap {
-	if s.pool == closedPool {
+	if s.pool.closed() {
 		return &a.closed
 	}
 	return &a.idle
@@ -118,17 +132,22 @@ func (a *Actor) heapOf(s *slot) *slotHeap {
 // enqueue adds a run to the heaps in which it is due.
 func (p *Partition) enqueue(r *Run) {
 	s := r.slot
-	switch {
+	s.rule = r.Rule
+	switch noticed := r.isNoticed(); {
+	case r.State == schema.RunClosed && noticed:
+		s.pool = closedNoticedPool + pool(r.standing)
 	case r.State == schema.RunClosed:
-		s.pool = closedPool
+		s.pool = closedPool + pool(r.standing)
 	case r.Rule == schema.RunOverflow:
 		s.pool = overflowPool
+	case noticed:
+		s.pool = noticedPool
 	default:
 		s.pool = pool(r.standing)
 	}
 	s.dueAt = r.nextDue(&p.limits)
 	heap.Push(&p.due[s.pool], s)
-	if s.pool != overflowPool {
+	if s.pool != overflowPool && s.pool != noticedPool {
 		heap.Push(s.actor.heapOf(s), s)
 	}
 }
@@ -149,7 +168,7 @@ func (p *Partition) postpone(s *slot, dueAt int64) {
 // updateDue moves an open run to the time at which it is due after its latest call, and reports whether it has moved. A run whose
 // end moves keeps its place in the heap until it becomes due, which is cheaper than moving it at every call.
 func (p *Partition) updateDue(s *slot) bool {
-	if s.run == nil || s.pool == closedPool {
+	if s.run == nil || s.pool.closed() {
 		return false // packed, or closed: it is exact
 	}
 	next := s.run.nextDue(&p.limits)

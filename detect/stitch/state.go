@@ -66,7 +66,6 @@ func (p *Partition) Adopt(a *Actor) {
 			p.countRun(r, 1)
 		}
 		p.enqueue(r)
-		p.newest = max(p.newest, r.LastAt)
 		p.checkRows.adopt(r)
 		if r.Calls > 0 && r.Emitted < r.version() {
 			p.markChanged(r.slot.live())

@@ -58,8 +58,11 @@ func stitchLimits(c config.Config) stitch.Limits {
 		openRuns = openRunsOf(debug.SetMemoryLimit(-1))
 	}
 	l.OpenRuns = max(openRuns/c.Kafka.Partitions, 1)
-	if l.OpenRunsPerActor = c.Detect.MaxOpenRunsPerActor; l.OpenRunsPerActor == 0 {
-		l.OpenRunsPerActor = min(max(l.OpenRuns/8, stitch.DefaultLimits().OpenRunsPerActor), l.OpenRuns)
+	l.ClosedRuns = max(l.OpenRuns*closedShare/openShare, 1)
+	l.OpenRunsPerActor, l.ClaimedRunsPerActor = c.Detect.MaxOpenRunsPerActor, c.Detect.MaxOpenRunsPerActor
+	if c.Detect.MaxOpenRunsPerActor == 0 {
+		l.OpenRunsPerActor = min(max(l.OpenRuns/8, leastPerActor), l.OpenRuns)
+		l.ClaimedRunsPerActor = max(l.OpenRuns/4/8, 1) // of the quarter that claimed callers have
 	}
 	l.Actors = max(c.Detect.MaxActors/c.Kafka.Partitions, 1)
 	l.SessionGap, l.ConversationGap = time.Duration(c.Detect.SessionGap), time.Duration(c.Detect.ConversationGap)
@@ -67,21 +70,25 @@ func stitchLimits(c config.Config) stitch.Limits {
 	return l
 }
 
-// Limits of the open runs that follow the memory of the machine. A run that waits for silence takes about 1.6 KiB with its share of
-// the indexes; there can be as many closed runs that wait for late calls.
+// The runs in memory follow the memory of the machine: one for each bytesOfRun of the collector's limit, of ten such runs seven open
+// and three closed, which wait for late calls. A packed run takes 1.5 to 1.9 KB, one that had a call a few seconds ago 3.4 to 3.9 KB.
 const (
-	bytesOfRun   = 4 << 10
-	leastRuns    = 100_000
-	mostRuns     = 20_000_000
-	runsNoMemory = 400_000 // without a known memory
+	bytesOfRun    = 4 << 10
+	leastRuns     = 10_000
+	mostRuns      = 28_000_000
+	runsNoMemory  = 400_000 // without a known memory
+	openShare     = 7
+	closedShare   = 3
+	leastPerActor = 200 // of one actor, in a partition with fewer than 1,600 open runs
 )
 
 // openRunsOf returns how many open runs a process may have whose collector has a limit, in bytes.
 func openRunsOf(memoryLimit int64) int {
-	if memoryLimit == math.MaxInt64 {
-		return runsNoMemory
+	runs := int64(runsNoMemory)
+	if memoryLimit < math.MaxInt64 {
+		runs = min(max(memoryLimit/bytesOfRun, leastRuns), mostRuns)
 	}
-	return int(min(max(memoryLimit/bytesOfRun, leastRuns), mostRuns))
+	return int(runs * openShare / (openShare + closedShare))
 }
 
 // PolicyRules returns the configured rules of decisions. The configuration must be valid.

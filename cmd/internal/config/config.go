@@ -169,13 +169,15 @@ type Detect struct {
 	// enforce (armed as other families).
 	LearnedScope string `yaml:"learned_scope"`
 
-	// MaxOpenRunsPerActor is a limit of one actor; 0: an eighth of a partition's open runs, at least 2000.
+	// MaxOpenRunsPerActor is a limit of one actor; 0: an eighth of a partition's open runs, at least 200,
+	// and for claimed callers an eighth of their share.
 	MaxOpenRunsPerActor int `yaml:"max_open_runs_per_actor"`
 	// MaxOpenRuns and MaxActors are limits of the process, over all partitions. MaxOpenRuns 0 follows the
-	// memory limit of the collector: one run for each 4 KiB. Established
-	// callers may use the whole limit, independently of the others; proven callers at most half of
-	// it, claimed callers at most a quarter of the runs and an eighth of the actors, and both only
-	// while all together use less than the limit.
+	// memory limit of the collector: seven tenths of a run for each 4 KiB; three closed runs are kept beside
+	// seven open ones. Established callers may use the whole limit of actors, independently of the
+	// others, and share that of runs with proven callers, whose idle runs make room for them. Proven
+	// callers have at most half of a limit, claimed callers at most a quarter of the runs and an eighth
+	// of the actors, and both only while all together use less than it.
 	MaxOpenRuns     int      `yaml:"max_open_runs"`
 	MaxActors       int      `yaml:"max_actors"`
 	SessionGap      Duration `yaml:"session_gap"`

@@ -61,6 +61,21 @@ FROM calls `+w.String()+` GROUP BY agent_id HAVING agent_id != '' ORDER BY calls
 	return out, baselineStates(ctx, db, out)
 }
 
+// CallingAgents returns the agents with calls in the hours of a window, by name, at most 10,000. It reads counts, not calls.
+func CallingAgents(ctx context.Context, db DB, win Window) ([]string, error) {
+	var w where
+	w.add("agent_id != '' AND calls > 0")
+	win.counted(&w, "hour", time.Hour)
+	var out []string
+	return out, each(ctx, db, "agents that called", "SELECT DISTINCT agent_id FROM hour_counts "+w.String()+" ORDER BY agent_id LIMIT 10000",
+		w.params, func(r driver.Rows) error {
+			var v string
+			err := r.Scan(&v)
+			out = append(out, v)
+			return err
+		})
+}
+
 // baselineStates sets the state of the newest baseline for each agent's name.
 func baselineStates(ctx context.Context, db DB, agents []AgentRow) error {
 	states := map[string]string{}

@@ -30,12 +30,7 @@ func CallsOverTime(ctx context.Context, db DB, agent string, since, until time.T
 		return countedCalls(ctx, db, agent, Window{since, until}, step, limit)
 	}
 	var w where
-	if !since.IsZero() {
-		w.add(at+" > toDateTime({since:Int64}, 'UTC')", named("since", fmt.Sprint(since.Add(-unit).Unix())))
-	}
-	if !until.IsZero() {
-		w.add(at+" <= toDateTime({until:Int64}, 'UTC')", named("until", fmt.Sprint(until.Unix())))
-	}
+	Window{since, until}.counted(&w, at, unit)
 	if agent != "" {
 		w.add("agent_id = {agent:String}", named("agent", agent))
 	}
@@ -43,6 +38,16 @@ func CallsOverTime(ctx context.Context, db DB, agent string, since, until time.T
 toUInt64(sum(calls) - sum(outcome_ok) - sum(outcome_unknown) - sum(outcome_denied)), sum(outcome_denied), sum(done_irreversible)
 FROM %s %s GROUP BY t HAVING sum(calls) > 0 ORDER BY t LIMIT %d`, at, (step+unit-1)/unit*unit/time.Second, table, w.String(), limit)
 	return readPoints(ctx, db, sql, w.params)
+}
+
+// counted adds the condition for counts of the minutes or hours that have a part in the window. at is the column of their start.
+func (win Window) counted(w *where, at string, unit time.Duration) {
+	if !win.Since.IsZero() {
+		w.add(at+" > toDateTime({since:Int64}, 'UTC')", named("since", fmt.Sprint(win.Since.Add(-unit).Unix())))
+	}
+	if !win.Until.IsZero() {
+		w.add(at+" <= toDateTime({until:Int64}, 'UTC')", named("until", fmt.Sprint(win.Until.Unix())))
+	}
 }
 
 // countedCalls counts the calls of a window by intervals.

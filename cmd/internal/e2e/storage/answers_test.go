@@ -194,6 +194,8 @@ func (h *pastCalls) lists(ctx context.Context, c *clickhouse.Conn, first, last t
 		slices.Sort(agents[i].Credentials)
 	}
 	note("agents", agents, err)
+	called, err := query.CallingAgents(ctx, c, query.Window{Since: first, Until: last})
+	note("calling agents", called, err)
 	routes, err := query.Routes(ctx, c, first, last, 100)
 	note("routes", routes, err)
 	start, err := query.StartHere(ctx, c, first, last, 100)

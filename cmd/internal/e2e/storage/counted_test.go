@@ -51,6 +51,8 @@ func TestCallSeenByThreeCountsOnce(t *testing.T) {
 	note("totals", totals.Calls, err)
 	agents, err := query.Agents(ctx, c, from, to)
 	note("agents", agents[0].Calls, err)
+	callers, err := query.CallingAgents(ctx, c, query.Window{Since: from, Until: to})
+	note("calling agents", uint64(len(callers)), err)
 	after, err := query.CallsAfterTrip(ctx, c, run.RunID, from)
 	note("calls after the trip", after.Calls, err)
 	coverage, err := query.ReadCoverage(ctx, c, from, to)

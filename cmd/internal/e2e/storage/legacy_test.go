@@ -234,7 +234,7 @@ func TestEmptyTablesOfVersion4StayForEver(t *testing.T) {
 	if steps := migrateTo(t, c, o); len(steps) != 0 || tablesOf(t, c) != all {
 		t.Fatalf("with a row: steps %v, tables %s", steps, tablesOf(t, c))
 	}
-	sql(t, c, "TRUNCATE TABLE {db}."+stored("calls_store")+" SYNC")
+	sql(t, c, "TRUNCATE TABLE {db}.calls_store SYNC")
 	o.Now = time.Now().Add(6 * 24 * time.Hour)
 	if steps := migrateTo(t, c, o); len(steps) != 0 {
 		t.Fatalf("within a week: %v", steps)

@@ -26,6 +26,7 @@ type historyOptions struct {
 	days       int            // over which the calls are spread
 	dir        string         // data of the engine; empty: a new folder, which is removed
 	patience   time.Duration  // longest time for one question
+	times      int            // that a question is asked warm
 	statements bool           // print each statement of a question
 	prototype  *regexp.Regexp // names of the candidates to measure also; nil: none
 	only       *regexp.Regexp // questions to ask; nil: all
@@ -102,7 +103,7 @@ func measureHistory(o historyOptions) error {
 		return e.measureCandidates(ctx, o, some, end)
 	}
 	all := slices.DeleteFunc(historyQuestions(some, end), func(q question) bool { return o.only != nil && !o.only.MatchString(q.name) })
-	return e.ask(ctx, all, o.patience)
+	return e.ask(ctx, all, o.times, o.patience)
 }
 
 func startMeasuredEngine(ctx context.Context, dir string) (*measuredEngine, error) {

@@ -326,7 +326,7 @@ WHERE active AND database = 'flyball' AND table IN ('%s') GROUP BY table ORDER B
 		if len(all) == 0 {
 			continue
 		}
-		if err := e.ask(ctx, all, o.patience); err != nil {
+		if err := e.ask(ctx, all, o.times, o.patience); err != nil {
 			return err
 		}
 	}

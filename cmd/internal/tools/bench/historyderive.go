@@ -15,7 +15,8 @@ func deriveIndexes(ctx context.Context, conn *clickhouse.Conn, some []schema.Cal
 	if n, err := conn.QueryText(ctx, "SELECT count() FROM flyball.touches_v5"); err != nil || strings.TrimSpace(n) != "0" {
 		return err
 	}
-	days, err := conn.QueryText(ctx, "SELECT DISTINCT partition FROM system.parts WHERE active AND database = 'flyball' AND table = 'calls_v5' ORDER BY 1")
+	days, err := conn.QueryText(ctx, "SELECT DISTINCT partition FROM system.parts WHERE active AND database = 'flyball' "+
+		"AND table = 'calls_v5' ORDER BY 1")
 	if err != nil {
 		return err
 	}

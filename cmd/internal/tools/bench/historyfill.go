@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -205,31 +207,30 @@ func (f *filling) insert(ctx context.Context, rows map[string][]byte) error {
 // fillHistory stores n calls, unless the engine has as many from an earlier measurement. It returns some of them, each equally likely, and
 // the time of the last one.
 func fillHistory(ctx context.Context, conn *clickhouse.Conn, n, days int) (some []schema.Call, end time.Time, err error) {
-	h, f, r := newHistory(n, days), newFilling(conn), rand.New(rand.NewPCG(3, 3))
-	some = make([]schema.Call, 0, sampledCalls)
-	var c schema.Call
 	stored, err := conn.QueryText(ctx, "SELECT count() FROM flyball.calls_v5")
 	if err != nil {
 		return nil, end, err
 	}
-	stored = strings.TrimSpace(stored)
-	there := stored == fmt.Sprint(n)
-	if !there && stored != "0" {
+	switch stored = strings.TrimSpace(stored); stored {
+	case fmt.Sprint(n):
+		return storedSample(ctx, conn, n)
+	case "0":
+	default:
 		return nil, end, fmt.Errorf("the folder has %s calls, not %d: measure these, or choose another folder", stored, n)
 	}
+	h, f, r := newHistory(n, days), newFilling(conn), rand.New(rand.NewPCG(3, 3))
+	some = make([]schema.Call, 0, sampledCalls)
+	var c schema.Call
 	began := time.Now()
 	var inserts errgroup.Group // at most one, beside the making of the next rows
 	for i := 1; i <= n; i++ {
-		run := h.next(&c)
-		if !there {
-			f.add(&c, run)
-		}
+		f.add(&c, h.next(&c))
 		if len(some) < sampledCalls {
 			some = append(some, c)
 		} else if k := r.IntN(i); k < sampledCalls {
 			some[k] = c
 		}
-		if (i%rowsPerInsert == 0 || i == n) && !there {
+		if i%rowsPerInsert == 0 || i == n {
 			if err := inserts.Wait(); err != nil {
 				return nil, end, err
 			}
@@ -238,9 +239,6 @@ func fillHistory(ctx context.Context, conn *clickhouse.Conn, n, days int) (some 
 		}
 	}
 	end = time.Unix(0, c.Start).UTC()
-	if there {
-		return some, end, nil
-	}
 	if err := inserts.Wait(); err != nil {
 		return nil, end, err
 	}
@@ -248,6 +246,38 @@ func fillHistory(ctx context.Context, conn *clickhouse.Conn, n, days int) (some 
 	fmt.Printf("%d calls in %d snapshots of runs: %.0f calls/s, of which the engine's inserts took %.1f µs a call\n", n, f.rows["runs_v5"],
 		float64(n)/all.Seconds(), f.took.Seconds()*1e6/float64(n))
 	return some, end, writeFindings(ctx, conn, some)
+}
+
+// storedSample returns what questions are about of some of n stored calls, each equally likely, and the time of the last call.
+func storedSample(ctx context.Context, conn *clickhouse.Conn, n int) (some []schema.Call, end time.Time, err error) {
+	rows, err := conn.Query(ctx, fmt.Sprintf(`SELECT toString(run_id), run_key, agent_id, credential_id, principal_id, toString(client_ip), host,
+request_id, trace_id, resources[1], start_time, (SELECT max(start_time) FROM flyball.calls_v5) FROM flyball.calls
+WHERE cityHash64(run_id, start_time) %% %d = 0 AND notEmpty(resources) ORDER BY cityHash64(start_time) LIMIT %d`,
+		max(n/sampledCalls/2, 1), sampledCalls))
+	if err != nil {
+		return nil, end, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		c := schema.Call{Tenant: "default"}
+		var run, address, trace, resource string
+		var at time.Time
+		if err := rows.Scan(&run, &c.RunKey, &c.AgentID, &c.CredentialID, &c.PrincipalID, &address, &c.Host, &c.RequestID, &trace, &resource,
+			&at, &end); err != nil {
+			return nil, end, err
+		}
+		c.Start = at.UnixNano()
+		if c.RunID, err = schema.ParseRunID(run); err != nil {
+			return nil, end, err
+		}
+		ip, _ := netip.ParseAddr(address) // zero: not known
+		c.ClientIP = ip.Unmap()
+		_, _ = hex.Decode(c.TraceID[:], []byte(trace))
+		c.Resources = make([]schema.Resource, 1)
+		c.Resources[0].Type, c.Resources[0].ID, _ = strings.Cut(resource, ":")
+		some = append(some, c)
+	}
+	return some, end.UTC(), rows.Err()
 }
 
 // sampledCalls is the number of calls from which the subjects of questions are taken.

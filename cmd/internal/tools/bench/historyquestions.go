@@ -20,14 +20,9 @@ type question struct {
 	ask  func(ctx context.Context, db query.DB, k int) error
 }
 
-// Times that a question is asked, as long as the patience for all of them lasts.
-const (
-	warmTimes = 9
-	coldTimes = 3
-)
-
-// ask asks every question and prints a line for each.
-func (e *measuredEngine) ask(ctx context.Context, all []question, patience time.Duration) error {
+// ask asks every question as often as times says when the caches are warm, and a third as often when they are cold, as long as the
+// patience for all of them lasts. It prints a line for each question.
+func (e *measuredEngine) ask(ctx context.Context, all []question, times int, patience time.Duration) error {
 	fmt.Printf("\n| question | warm p50, s | p95 | cold p50 | p95 | engine CPU, s | rows read | MB read |\n" +
 		"|---|---|---|---|---|---|---|---|\n")
 	for _, q := range all {
@@ -49,7 +44,7 @@ func (e *measuredEngine) ask(ctx context.Context, all []question, patience time.
 			return err
 		}
 		cold := []time.Duration{first}
-		for k := 1; k < coldTimes && time.Duration(k)*first < patience; k++ {
+		for k := 1; k < times/3 && time.Duration(k)*first < patience; k++ {
 			if err := e.forget(ctx); err != nil {
 				return err
 			}
@@ -58,7 +53,7 @@ func (e *measuredEngine) ask(ctx context.Context, all []question, patience time.
 			}
 		}
 		var warm, used []time.Duration
-		for k := 0; k < warmTimes && (k == 0 || time.Duration(k)*first < patience); k++ {
+		for k := 0; k < times && (k == 0 || time.Duration(k)*first < patience); k++ {
 			if t, c, err := e.time(ctx, q, k, patience); err == nil {
 				warm, used = append(warm, t), append(used, c)
 			}
