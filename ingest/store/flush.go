@@ -127,7 +127,7 @@ func (s *Store) insertNative(ctx context.Context, giveUp func(error) bool, table
 // stored in pieces, which have at most as many partitions as rows.
 const (
 	largestPiece   = 1024
-	piecesTimeouts = 5 // one request makes up to a part for each row: 18 ms each on a busy machine
+	piecesTimeouts = 5  // one request makes up to a part for each row: 18 ms each on a busy machine
 	smallestPiece  = 64 // also in a ClickHouse that is only slow: smaller parts would make it slower
 )
 

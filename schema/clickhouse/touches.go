@@ -11,7 +11,8 @@ type touch = schema.Touch
 // touchesColumns returns the columns of touches_v5: those of touches_store, the actor of the run, and the latest day under which its calls
 // were filed.
 func touchesColumns() []column[touch] {
-	return append(slices.Insert(legacyTouchesColumns(), 2, num("actor_hash", "UInt32", func(t *touch) uint32 { return t.Actor }).with(constant)),
+	actor := num("actor_hash", "UInt32", func(t *touch) uint32 { return t.Actor }).with(constant)
+	return append(slices.Insert(legacyTouchesColumns(), 2, actor),
 		num("filed_day", "Date", func(t *touch) uint16 { return t.Filed }).as("SimpleAggregateFunction(max, Date)").with(constant))
 }
 

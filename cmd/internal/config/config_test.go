@@ -100,7 +100,8 @@ func TestRetentionIsReadAsAnotherNumberOfDays(t *testing.T) {
 			t.Errorf("%q: unset are %+v", text, unset)
 		}
 	}
-	if c, err := Load("", []string{"FLYBALL_CLICKHOUSE_RETENTION_RUNS=500d"}); err != nil || c.ClickHouse.Unset.Runs || !c.ClickHouse.Unset.Calls {
+	c, err := Load("", []string{"FLYBALL_CLICKHOUSE_RETENTION_RUNS=500d"})
+	if err != nil || c.ClickHouse.Unset.Runs || !c.ClickHouse.Unset.Calls {
 		t.Errorf("from the environment: unset are %+v, %v", c.ClickHouse.Unset, err)
 	}
 	for _, text := range []string{"90", "0d", "-1d", "1.5d", "90h", "d", "70000d", "soon"} {

@@ -131,7 +131,7 @@ func TestFileWithoutARetentionShortensTheLiveOne(t *testing.T) {
 	if steps := migrateTo(t, c, o); len(steps) == 0 {
 		t.Error("a number that is set changes nothing")
 	}
-	if kept, err := clickhouse.LiveRetention(t.Context(), c, target(c)); err != nil || kept != (clickhouse.Retention{Calls: 1000, Runs: 2000}) {
+	if kept, err := clickhouse.LiveRetention(t.Context(), c, target(c)); err != nil || kept.Calls != 1000 || kept.Runs != 2000 {
 		t.Errorf("kept for %+v, %v", kept, err)
 	}
 	c = connect(t)
