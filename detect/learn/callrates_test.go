@@ -11,7 +11,8 @@ import (
 // Actors that many slices have must be held in bounded memory, and those that are kept must have all their calls.
 func TestOpenActorsGrowWithTheHistory(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 1))
-	limited, all := &rateCounts{open: map[actorName][]quarterCount{}, most: 800}, &rateCounts{open: map[actorName][]quarterCount{}, most: 1 << 40}
+	limited := &rateCounts{open: map[actorName][]quarterCount{}, most: 800}
+	all := &rateCounts{open: map[actorName][]quarterCount{}, most: 1 << 40}
 	for range 4000 {
 		n := r.IntN(200)
 		who := actorName{hash: uint64(n * 7919 % 211), actor: fmt.Sprint("k:", n)}

@@ -95,7 +95,8 @@ func readLegacy(ctx context.Context, db DB, params []any) (legacyRows, error) {
 		return legacyNone, err
 	}
 	var recent uint64
-	err := each(ctx, db, "the runs of the previous schema", legacyRunsThere, params, func(scan func(...any) error) error { return scan(&recent) })
+	err := each(ctx, db, "the runs of the previous schema", legacyRunsThere, params,
+		func(scan func(...any) error) error { return scan(&recent) })
 	if recent > 0 {
 		return legacyRecent, err
 	}
