@@ -56,9 +56,13 @@ func Run(ctx context.Context, db learn.DB, body *baseline.Baseline, o Options) (
 		of = append(of, *o.Candidate)
 	}
 	c := newComparison(body, o.ThrottlePerSecond, of...)
+	history, err := learn.PlanReading(ctx, db, o.Window)
+	if err != nil {
+		return Report{}, err
+	}
 	read := func(doing string, each func(*learn.StoredCall)) error {
 		n := 0
-		return learn.ReadAll(ctx, db, o.Window, func(call *learn.StoredCall) {
+		return history.ReadAll(ctx, func(call *learn.StoredCall) {
 			if n++; n%progressEvery == 0 && o.Progress != nil {
 				o.Progress(doing, n)
 			}
@@ -79,7 +83,6 @@ func Run(ctx context.Context, db learn.DB, body *baseline.Baseline, o Options) (
 	if o.Candidate != nil {
 		out.Candidate, out.Difference = &sides[1], compareSides(&sides[0], &sides[1])
 	}
-	var err error
 	if out.Denied, err = learn.CountDenied(ctx, db, o.Window); err != nil {
 		return out, err
 	}

@@ -22,6 +22,8 @@ const (
 	// maxHours is how many hours with calls are learned from. Actors are read in the order of a hash of their names. Actors
 	// beyond the limit are compared with the rates of their peers.
 	maxHours = 4_000_000
+	// maxOpenQuarters bounds the memory for actors that several slices have; a slice of actors has fewer.
+	maxOpenQuarters = 4 * maxHours
 )
 
 // quartersOfActors selects the calls of every quarter of an hour by agent and actor, for the runs of a slice: the engine
@@ -69,7 +71,7 @@ func readCallRates(ctx context.Context, db DB, w Window, parts []Slice) (*callra
 		return nil, nil
 	}
 	w.Until, w.Since = until, until.Add(-time.Duration(weeks)*week)
-	counts := &rateCounts{open: map[actorName][]quarterCount{}}
+	counts := &rateCounts{open: map[actorName][]quarterCount{}, most: maxOpenQuarters}
 	for i := range parts {
 		if err := counts.read(ctx, db, &w, &parts[i]); err != nil {
 			return nil, err
@@ -87,7 +89,7 @@ func readCallRates(ctx context.Context, db DB, w Window, parts []Slice) (*callra
 	}
 	body := callrate.Fit(series, weeks, callrate.HourOfWeek(callrate.QuarterAt(w.Since.UnixNano())))
 	if body != nil {
-		body.Cut = counts.cut
+		body.Cut = counts.cut || counts.left
 	}
 	return body, nil
 }
@@ -112,6 +114,11 @@ type rateCounts struct {
 	ended []actorSeries
 	hours int
 	cut   bool // there are more than maxHours
+
+	quarters int        // of the actors in open
+	most     int        // maximum of quarters
+	beyond   *actorName // this actor and those after it are left out of open; nil: none
+	left     bool       // actors were left out
 }
 
 type actorSeries struct {
@@ -121,7 +128,7 @@ type actorSeries struct {
 
 // read adds the calls of a slice.
 func (r *rateCounts) read(ctx context.Context, db DB, w *Window, s *Slice) error {
-	sql := fmt.Sprintf(quartersOfActors, s.condition(""), s.runs())
+	sql := fmt.Sprintf(quartersOfActors, s.calls(""), s.runs())
 	return each(ctx, db, "the calls of every hour", sql, w.params(), func(scan func(...any) error) error {
 		var who actorName
 		var both any
@@ -134,9 +141,30 @@ func (r *rateCounts) read(ctx context.Context, db DB, w *Window, s *Slice) error
 		for i := range quarters {
 			list[i] = quarterCount{quarters[i], uint32(min(calls[i], math.MaxUint32))}
 		}
-		r.open[who] = addQuarters(r.open[who], list)
+		r.add(who, list)
 		return nil
 	})
+}
+
+// add adds calls of an actor. Above the maximum of quarters it leaves out the actors with the greatest hashes, so that those which
+// are kept have all their calls.
+func (r *rateCounts) add(who actorName, list []quarterCount) {
+	if r.beyond != nil && who.compare(r.beyond) >= 0 {
+		return
+	}
+	was := r.open[who]
+	now := addQuarters(was, list)
+	r.open[who] = now
+	if r.quarters += len(now) - len(was); r.quarters <= r.most {
+		return
+	}
+	names := slices.SortedFunc(maps.Keys(r.open), func(a, b actorName) int { return a.compare(&b) })
+	for r.quarters > r.most/8*7 && len(names) > 1 { // some more, so that it is seldom done
+		last := names[len(names)-1]
+		r.quarters -= len(r.open[last])
+		delete(r.open, last)
+		names, r.beyond, r.left = names[:len(names)-1], &last, true
+	}
 }
 
 // addQuarters adds two lists that are sorted by time.
@@ -182,6 +210,7 @@ func (r *rateCounts) end() {
 		r.ended = append(r.ended, actorSeries{who, callrate.Series{Cells: slices.Clip(cells)}})
 	}
 	clear(r.open)
+	r.quarters, r.beyond = 0, nil
 }
 
 // series returns the calls of all actors, in the order of the hashes of their names.

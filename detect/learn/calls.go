@@ -183,7 +183,7 @@ func (r *callRow) call(tenant string) (c schema.Call, err error) {
 type source struct {
 	only string                     // condition on the rows, in SQL
 	more extraColumns               // nil: none
-	of   func(run string) *runFacts // of the run of a call; nil: nothing is known about runs
+	of   func(run string) *runFacts // of the run of a call, nil: the run is left out; without it nothing is known about runs
 }
 
 // calls reads the calls of a source and calls each with them, run by run.
@@ -212,9 +212,10 @@ func calls(ctx context.Context, db DB, w Window, from source, each func(*StoredC
 			return fmt.Errorf("read stored runs: %w", err)
 		}
 		if out.First, last = row.run != last, row.run; out.First && from.of != nil {
-			if facts = from.of(row.run); facts == nil {
-				return fmt.Errorf("read stored runs: run %s was not asked for", row.run)
-			}
+			facts = from.of(row.run)
+		}
+		if facts == nil {
+			continue
 		}
 		c.AgentID, c.AgentTrust = facts.agentID, facts.trust
 		out.Run, out.AgentID, out.Task, out.Alarmed, out.At, out.Reversibility = row.run, facts.agentID, facts.task, facts.alarmed, row.at,

@@ -54,24 +54,41 @@ WHERE c.tenant = {tenant:String} AND %s AND ` + declaresTask + ` GROUP BY c.run_
 const judgedAs = `SELECT run_id FROM findings WHERE tenant = {tenant:String}
   AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict `
 
-// ReadAll reads the runs of a window and calls each with their calls, run by run, each run in the order in which it was
-// scored. It reads the runs slice by slice; the order of the runs is the same each time.
-func ReadAll(ctx context.Context, db DB, w Window, each func(*StoredCall)) error {
-	db = Quietly(db)
-	slices, err := PlanSlices(ctx, db, w, cmp.Or(w.CallsPerSlice, callsPerStatement))
-	if err != nil {
-		return err
+// Reading reads the same runs several times, while further calls are stored.
+type Reading struct {
+	db     DB
+	window Window
+	slices []Slice
+	pin    Pin
+}
+
+// PlanReading determines which runs and calls are read: those of a window that are stored now.
+func PlanReading(ctx context.Context, db DB, w Window) (*Reading, error) {
+	r := &Reading{db: Quietly(db), window: w}
+	var err error
+	// Without a quarantine the pin is that of the stored rows, so that no call of the window is left out.
+	if r.pin, err = ReadPin(ctx, r.db, 0); err != nil {
+		return nil, err
 	}
-	for i := range slices {
-		if err := readWhole(ctx, db, w, &slices[i], each); err != nil {
+	r.slices, err = PlanSlices(ctx, r.db, w, cmp.Or(w.CallsPerSlice, callsPerStatement))
+	return r, err
+}
+
+// ReadAll calls each with the calls of all runs, run by run, each run in the order in which it was scored. The order of
+// the runs is the same each time. Calls that were stored after PlanReading are left out, and so are runs that such calls
+// moved out of the window.
+func (r *Reading) ReadAll(ctx context.Context, each func(*StoredCall)) error {
+	for i := range r.slices {
+		if err := r.readSlice(ctx, &r.slices[i], each); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// readWhole reads the runs of a slice with their calls.
-func readWhole(ctx context.Context, db DB, w Window, s *Slice, do func(*StoredCall)) error {
+// readSlice reads the runs of a slice with their calls. Runs that are stored between its statements are left out.
+func (r *Reading) readSlice(ctx context.Context, s *Slice, do func(*StoredCall)) error {
+	db, w := r.db, r.window
 	of, first, last := map[string]*runFacts{}, int64(math.MaxInt64), int64(0)
 	params := w.params()
 	var row factsRow
@@ -90,7 +107,7 @@ func readWhole(ctx context.Context, db DB, w Window, s *Slice, do func(*StoredCa
 	}
 	only := fmt.Sprintf("%s AND c.run_id IN (SELECT run_id FROM %s WHERE "+inWindow+") AND "+
 		"c.start_time >= fromUnixTimestamp64Nano(toInt64(%d), 'UTC') AND c.start_time <= fromUnixTimestamp64Nano(toInt64(%d), 'UTC')",
-		s.condition("c."), s.runs(), first-int64(dayMargin), last+int64(dayMargin))
+		s.calls("c."), s.runs(), first-int64(dayMargin), last+int64(dayMargin)) + r.pin.only("c.")
 	err = each(ctx, db, "declared task types", fmt.Sprintf(declaredTasks, only), params, func(scan func(...any) error) error {
 		var run, declared string
 		err := scan(&run, &declared)

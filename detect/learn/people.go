@@ -121,7 +121,7 @@ func readPeople(ctx context.Context, db DB, w Window, parts []Slice) (*sharedcre
 	}
 	sessions := map[string][]sharedcredential.Input{}
 	for chunk := range chunksOf(runs) {
-		if err := readTheirCalls(ctx, db, w, selectedCalls(chunk, parts[0].legacy), sessions); err != nil {
+		if err := readTheirCalls(ctx, db, w, selectedCalls(chunk, parts[0].legacy != legacyNone), sessions); err != nil {
 			return nil, err
 		}
 	}

@@ -12,14 +12,12 @@ import (
 const (
 	statementMemory = 1 << 30   // bytes; beyond it ClickHouse ends the statement
 	statementSpill  = 256 << 20 // bytes of a group or a sort that stay in memory
-	// statementPriority is lower than that of statements with a smaller number: ClickHouse pauses it while one runs.
-	statementPriority = 1000
 )
 
 // quietly runs statements with the limits above.
 type quietly struct{ db DB }
 
-// Quietly returns a connection whose statements have the limits of learning: one thread, bounded memory, low priority.
+// Quietly returns a connection whose statements have the limits of learning: one thread and bounded memory.
 func Quietly(db DB) DB {
 	if q, ok := db.(quietly); ok {
 		return q
@@ -35,7 +33,6 @@ func (q quietly) Query(ctx context.Context, query string, args ...any) (driver.R
 		"max_bytes_before_external_group_by":          statementSpill,
 		"max_bytes_before_external_sort":              statementSpill,
 		"max_query_size":                              16 << 20, // lists of run ids
-		"priority":                                    statementPriority,
 		"do_not_merge_across_partitions_select_final": 1,
 		"use_skip_indexes_if_final_exact_mode":        0,
 	})), query, args...)

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
+	driver "github.com/ClickHouse/clickhouse-go/v2"
+
+	"flyball/schema/clickhouse"
 )
 
 // Slice is a part of the stored runs with all their rows and calls. The history is read slice by slice, so that the
@@ -15,10 +17,23 @@ type Slice struct {
 	from, to uint64 // actor_hash, to excluded
 	// part of parts: a range of run ids, if the actors alone have more than one slice should.
 	part, parts int
-	legacy      bool // tables of schema version 4 are there: the slice is a range of run ids alone
-	people      bool // there may be sessions in people's names
-	calls       uint64
+	legacy      legacyRows
+	people      bool   // there may be sessions in people's names
+	stored      uint64 // calls
 }
+
+// legacyRows says what is in the tables of schema version 4, whose calls have the actor_hash 0.
+type legacyRows uint8
+
+const (
+	legacyNone legacyRows = iota
+	// legacyOlder: the last calls of their runs are older than the window. Slices are ranges of actors, and runs are read
+	// from runs_v5 alone: all states of a run are in one of both tables. Of calls those with actor_hash 0 belong to each
+	// slice, because the check may have stored a row there before the log's row of the same call.
+	legacyOlder
+	// legacyRecent: there are such runs in the window. Slices are ranges of run ids.
+	legacyRecent
+)
 
 const (
 	callsPerSlice = 3_000_000 // stored calls of a slice of which only runs or counts are read
@@ -29,6 +44,10 @@ const (
 // legacyTablesThere selects whether tables of schema version 4 are there. Their rows are ordered by run alone.
 const legacyTablesThere = `SELECT count() FROM system.tables WHERE database = currentDatabase() AND name IN ('runs_store', 'calls_store')`
 
+// legacyRunsThere selects whether runs in the tables of schema version 4 have calls after a time.
+const legacyRunsThere = `SELECT count() FROM (SELECT 1 FROM runs_store WHERE tenant = {tenant:String}
+  AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') LIMIT 1)`
+
 // cellsOfRuns counts the stored calls of runs by range of actor_hash. Rows of a run that were not merged yet are counted
 // twice, which makes slices smaller.
 const cellsOfRuns = `SELECT intDiv(actor_hash, %d) AS cell, sum(calls), countIf(caller_kind = 'human' OR principal_kind = 'human') > 0
@@ -37,18 +56,18 @@ const cellsOfRuns = `SELECT intDiv(actor_hash, %d) AS cell, sum(calls), countIf(
 
 // PlanSlices divides the stored runs of a tenant into slices with about the given number of calls since a time.
 func PlanSlices(ctx context.Context, db DB, w Window, calls uint64) ([]Slice, error) {
-	params := []any{clickhouse.Named("tenant", w.Tenant), clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano()))}
-	legacy, err := hasLegacyTables(ctx, db)
+	params := []any{driver.Named("tenant", w.Tenant), driver.Named("since", fmt.Sprint(w.Since.UnixNano()))}
+	legacy, err := readLegacy(ctx, db, params)
 	if err != nil {
 		return nil, err
 	}
-	if legacy {
+	if legacy == legacyRecent {
 		var all uint64
 		const allCalls = "SELECT sum(calls) FROM runs WHERE tenant = {tenant:String} AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC')"
 		if err := each(ctx, db, "the sizes of runs", allCalls, params, func(scan func(...any) error) error { return scan(&all) }); err != nil {
 			return nil, err
 		}
-		return splitRuns(Slice{to: 1 << 32, legacy: true, people: true, calls: all}, calls), nil
+		return splitRuns(Slice{to: 1 << 32, legacy: legacy, people: true, stored: all}, calls), nil
 	}
 	cells := make([]sliceCell, sliceCells)
 	err = each(ctx, db, "the sizes of runs", fmt.Sprintf(cellsOfRuns, sliceWidth), params, func(scan func(...any) error) error {
@@ -63,7 +82,25 @@ func PlanSlices(ctx context.Context, db DB, w Window, calls uint64) ([]Slice, er
 	if err != nil {
 		return nil, err
 	}
-	return mergeCells(cells, calls), nil
+	out := mergeCells(cells, calls)
+	for i := range out {
+		out[i].legacy = legacy
+	}
+	return out, nil
+}
+
+// readLegacy reads what is in the tables of schema version 4.
+func readLegacy(ctx context.Context, db DB, params []any) (legacyRows, error) {
+	if there, err := hasLegacyTables(ctx, db); err != nil || !there {
+		return legacyNone, err
+	}
+	var recent uint64
+	err := each(ctx, db, "the runs of the previous schema", legacyRunsThere, params,
+		func(scan func(...any) error) error { return scan(&recent) })
+	if recent > 0 {
+		return legacyRecent, err
+	}
+	return legacyOlder, err
 }
 
 // hasLegacyTables reports whether tables of schema version 4 are there.
@@ -89,10 +126,10 @@ func mergeCells(cells []sliceCell, calls uint64) (out []Slice) {
 		next = Slice{from: next.to}
 	}
 	for i, c := range cells {
-		if next.calls > 0 && next.calls+c.calls > calls {
+		if next.stored > 0 && next.stored+c.calls > calls {
 			end(i)
 		}
-		next.calls += c.calls
+		next.stored += c.calls
 		next.people = next.people || c.people
 	}
 	end(len(cells))
@@ -101,33 +138,51 @@ func mergeCells(cells []sliceCell, calls uint64) (out []Slice) {
 
 // splitRuns divides a slice by run ids into slices with about so many calls.
 func splitRuns(s Slice, calls uint64) (out []Slice) {
-	parts := int(min(s.calls/max(calls, 1)+1, sliceCells))
-	if s.calls <= calls {
+	parts := int(min(s.stored/max(calls, 1)+1, sliceCells))
+	if s.stored <= calls {
 		parts = 1
 	}
 	for part := range parts {
 		one := s
-		one.part, one.parts, one.calls = part, parts, s.calls/uint64(parts)
+		one.part, one.parts, one.stored = part, parts, s.stored/uint64(parts)
 		out = append(out, one)
 	}
 	return out
 }
 
-// condition returns the slice as an SQL condition on rows of runs or calls. prefix is that of the columns, such as "c.".
-func (s *Slice) condition(prefix string) string {
-	var all []string
-	if !s.legacy && s.from > 0 {
+// calls returns an SQL condition on calls: they may be of a run of the slice. prefix is that of the columns, such as "c.".
+func (s *Slice) calls(prefix string) string {
+	actors := s.actors(prefix)
+	if len(actors) > 0 && s.legacy == legacyOlder {
+		actors = []string{"(" + strings.Join(actors, " AND ") + " OR " + prefix + "actor_hash = 0)"}
+	}
+	return and(append(actors, s.runIDs(prefix)...))
+}
+
+// actors returns the limits of the actors of the slice.
+func (s *Slice) actors(prefix string) (all []string) {
+	if s.from > 0 {
 		all = append(all, fmt.Sprintf("%sactor_hash >= %d", prefix, s.from))
 	}
-	if !s.legacy && s.to < 1<<32 {
+	if s.to < 1<<32 {
 		all = append(all, fmt.Sprintf("%sactor_hash < %d", prefix, s.to))
 	}
+	return all
+}
+
+// runIDs returns the limits of the run ids of the slice.
+func (s *Slice) runIDs(prefix string) (all []string) {
 	if s.part > 0 {
 		all = append(all, fmt.Sprintf("%srun_id >= toUUID('%s')", prefix, s.bound(s.part)))
 	}
 	if s.part < s.parts-1 {
 		all = append(all, fmt.Sprintf("%srun_id < toUUID('%s')", prefix, s.bound(s.part+1)))
 	}
+	return all
+}
+
+// and returns the conjunction of SQL conditions.
+func and(all []string) string {
 	if len(all) == 0 {
 		return "true"
 	}
@@ -149,7 +204,11 @@ func (s *Slice) sameActors(o *Slice) bool {
 
 // runs returns a subquery for the runs of the slice.
 func (s *Slice) runs() string {
-	return "(SELECT * FROM runs WHERE tenant = {tenant:String} AND " + s.condition("") + ")"
+	from := "runs"
+	if s.legacy == legacyOlder {
+		from = "(" + clickhouse.CurrentRuns() + ")"
+	}
+	return "(SELECT * FROM " + from + " WHERE tenant = {tenant:String} AND " + and(append(s.actors(""), s.runIDs("")...)) + ")"
 }
 
 // each runs a statement and calls row for each of its rows; what names the rows in errors.

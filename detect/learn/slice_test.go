@@ -70,7 +70,7 @@ func TestBoundsOfPartsAreNotAscending(t *testing.T) {
 		}
 	}
 	whole := Slice{to: 1 << 32, parts: 1}
-	if got := whole.condition("c."); got != "true" {
+	if got := whole.calls("c."); got != "true" {
 		t.Errorf("a slice of everything is limited: %s", got)
 	}
 }

@@ -65,7 +65,9 @@ func (l *Learner) Learn(ctx context.Context, now time.Time, parent *baseline.Bas
 		return nil, err
 	}
 	p.log("people's sessions learned")
-	if body.CallRates, err = readCallRates(ctx, db, window, parts); err != nil {
+	if body.CallRates, err = readCallRates(ctx, db, window, parts); ctx.Err() != nil {
+		return nil, ctx.Err()
+	} else if err != nil {
 		// Call rates are an additional detector: a failure must not delay the rest of the baseline.
 		l.noPace.Inc()
 		l.o.Logger.Warn("baseline without call rates: no finding of family pace until the next baseline", "error", err)

@@ -157,7 +157,7 @@ func chunksOf(runs []SelectedRun) iter.Seq[[]SelectedRun] {
 }
 
 // selectedCalls returns an SQL condition: the row is of one of the runs. It also names their actors and days, by which
-// the table is ordered. Rows of tables of schema version 4 have no actor.
+// the table is ordered. legacy says that tables of schema version 4 are there: their calls have the actor_hash 0.
 func selectedCalls(runs []SelectedRun, legacy bool) string {
 	var ids, actors []string
 	first, last := runs[0].StartedAt, runs[0].At
@@ -171,8 +171,8 @@ func selectedCalls(runs []SelectedRun, legacy bool) string {
 	}
 	out := fmt.Sprintf("c.run_id IN (%s) AND c.start_time >= fromUnixTimestamp64Nano(toInt64(%d), 'UTC') AND "+
 		"c.start_time <= fromUnixTimestamp64Nano(toInt64(%d), 'UTC')", strings.Join(ids, ","), first-int64(dayMargin), last+int64(dayMargin))
-	if !legacy {
-		out += " AND c.actor_hash IN (" + strings.Join(actors, ",") + ")"
+	if legacy {
+		actors = append(actors, "0")
 	}
-	return out
+	return out + " AND c.actor_hash IN (" + strings.Join(actors, ",") + ")"
 }

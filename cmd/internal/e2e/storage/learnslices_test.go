@@ -136,6 +136,12 @@ func insertOldRuns(t testing.TB, c *clickhouse.Conn, runs ...agentRun) {
 // runs of the window, one for the calls of 2,000 runs, and one join of all calls with all runs.
 const mixedBaseline = "e4f778114102184401f57b52db95012ebc01d95a9f2da553374ae94fa7c64e0d"
 
+// laterBaseline is that of mixedHistory at a time from which the first 900 runs are out of the window.
+const (
+	later         = 20 * 24 * time.Hour
+	laterBaseline = "80b816bc50cc1930c9ea621d58f2d4aac0d6337f0be7c77d99fdd5e43f41d801"
+)
+
 // learned returns a baseline of all that is stored, as JSON.
 func learned(t testing.TB, c learn.DB, now time.Time, callsPerSlice uint64) []byte {
 	t.Helper()
@@ -166,6 +172,9 @@ func TestBaselineDependsOnTheSlices(t *testing.T) {
 			t.Errorf("slices of %d calls: baseline %s of %d bytes, want %s", callsPerSlice, sum, len(text), mixedBaseline)
 		}
 	}
+	if sum := fmt.Sprintf("%x", sha256.Sum256(learned(t, c, now.Add(later), 0))); sum != laterBaseline {
+		t.Errorf("later: baseline %s, want %s", sum, laterBaseline)
+	}
 }
 
 // An upgraded database has rows in the tables of schema version 4, too, which do not have the actors of calls.
@@ -180,6 +189,10 @@ func TestBaselineAfterAnUpgradeIsAnother(t *testing.T) {
 			t.Errorf("slices of %d calls: baseline %s, want %s", callsPerSlice, sum, mixedBaseline)
 		}
 	}
+	// Later, when the window has no runs of version 4.
+	if sum := fmt.Sprintf("%x", sha256.Sum256(learned(t, c, now.Add(later), 1500))); sum != laterBaseline {
+		t.Errorf("when the window has no rows of version 4: baseline %s, want %s", sum, laterBaseline)
+	}
 }
 
 // A backtest must read each run of its window once, with its calls in the order of the log.
@@ -190,7 +203,11 @@ func TestBacktestReadsARunTwiceOrNotAtAll(t *testing.T) {
 		CallsPerSlice: 1500}
 	read, calls, last, offset := map[string]bool{}, 0, "", int64(0)
 	judged, asked := 0, 0
-	err := learn.ReadAll(t.Context(), c, w, func(s *learn.StoredCall) {
+	r, err := learn.PlanReading(t.Context(), c, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = r.ReadAll(t.Context(), func(s *learn.StoredCall) {
 		if s.First {
 			if read[s.Run] {
 				t.Fatalf("run %s is read twice", s.Run)
