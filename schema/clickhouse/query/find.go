@@ -1,11 +1,13 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -168,32 +170,43 @@ func runsByField(ctx context.Context, db DB, f termField, term string, limit int
 // runsOfCalls returns the newest runs with calls of which a field is the term, with their keys and agents. Only calls that
 // count are counted; a run with other rows only has one call at least.
 func runsOfCalls(ctx context.Context, db DB, f termField, term string, limit int, newest time.Time) ([]Hit, error) {
-	set, err := runsWithTerm(ctx, db, f, term, limit, newest)
-	if err != nil || len(set.refs) == 0 {
+	refs, err := runsWithTerm(ctx, db, f, term, limit, newest)
+	if err != nil {
 		return nil, err
 	}
-	return hitsOf(ctx, db, f, term, &set)
+	var out []Hit
+	for list := range listed(refs) {
+		hits, err := hitsOf(ctx, db, f, term, list)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, hits...)
+	}
+	slices.SortFunc(out, func(a, b Hit) int {
+		return cmp.Or(b.LastAt.Compare(a.LastAt.Time), strings.Compare(a.RunID, b.RunID))
+	})
+	return out, nil
 }
 
 // runsWithTerm returns the places of the newest runs with calls of which a field is the term.
-func runsWithTerm(ctx context.Context, db DB, f termField, term string, limit int, newest time.Time) (set runSet, err error) {
+func runsWithTerm(ctx context.Context, db DB, f termField, term string, limit int, newest time.Time) (refs []runRef, err error) {
 	params := []any{named("term", term)}
 	tail := fmt.Sprintf(" GROUP BY tenant, run_id ORDER BY at DESC, run_id LIMIT %d", limit)
 	const columns = "SELECT tenant, max(actor_hash) AS actor, run_id, "
 	switch f.index {
 	case byTouch:
-		return readRunSet(ctx, db, "runs by "+f.name, columns+"max(last_at) AS at FROM touches WHERE resource = {term:String}"+tail, params)
+		return readRefs(ctx, db, "runs by "+f.name, columns+"max(last_at) AS at FROM touches WHERE resource = {term:String}"+tail, params)
 	case byCallID:
-		return readRunSet(ctx, db, "runs by "+f.name, columns+"max(start_time) AS at FROM "+callsWithID(f.name, term)+tail, params)
+		return readRefs(ctx, db, "runs by "+f.name, columns+"max(start_time) AS at FROM "+callsWithID(f.name, term)+tail, params)
 	}
-	return set, backwards(newest, time.Time{}, func(from time.Time) (bool, error) {
+	return refs, backwards(newest, time.Time{}, func(from time.Time) (bool, error) {
 		w := where{params: slices.Clone(params)}
 		w.add(f.condition)
 		w.between("start_time", "start_time", from, time.Time{})
 		w.add(actorsPosted("actor_hash", f.name, "term", Window{Since: from}))
 		var err error
-		set, err = readRunSet(ctx, db, "runs by "+f.name, columns+"max(start_time) AS at FROM calls "+w.String()+tail, w.params)
-		return len(set.refs) >= limit, err
+		refs, err = readRefs(ctx, db, "runs by "+f.name, columns+"max(start_time) AS at FROM calls "+w.String()+tail, w.params)
+		return len(refs) >= limit, err
 	})
 }
 
@@ -212,14 +225,14 @@ UNION ALL SELECT %[1]s FROM calls WHERE actor_hash = 0 AND %[3]s = {term:String}
 }
 
 // hitsOf reads the calls of some runs of which a field is the term.
-func hitsOf(ctx context.Context, db DB, f termField, term string, set *runSet) ([]Hit, error) {
+func hitsOf(ctx context.Context, db DB, f termField, term string, refs []runRef) ([]Hit, error) {
 	type caller struct{ key, agent string }
 	callers := map[string]caller{}
-	of, params := set.ids()
-	if set.known() {
-		of, params = set.in()
+	of := idsOf(refs)
+	if placed(refs) {
+		of = runsOf(refs)
 	}
-	if err := each(ctx, db, "runs", "SELECT toString(run_id), run_key, agent_id FROM runs WHERE "+of, params,
+	if err := each(ctx, db, "runs", "SELECT toString(run_id), run_key, agent_id FROM runs WHERE "+of, nil,
 		func(r driver.Rows) error {
 			var id string
 			var c caller
@@ -230,13 +243,9 @@ func hitsOf(ctx context.Context, db DB, f termField, term string, set *runSet) (
 		return nil, err
 	}
 	var out []Hit
-	in, params := set.calls()
-	if params == nil {
-		params = []any{named("term", term)}
-	}
 	err := each(ctx, db, "calls by "+f.name, `SELECT toString(run_id), anyIf(run_key, run_key != ''), anyIf(agent_id, agent_id != ''),
-greatest(countIf(counted), 1), min(start_time), max(start_time) AS at FROM calls WHERE `+in+" AND "+f.condition+
-		" GROUP BY run_id ORDER BY at DESC, run_id", params, func(r driver.Rows) error {
+greatest(countIf(counted), 1), min(start_time), max(start_time) FROM calls WHERE `+callsOf(refs)+" AND "+f.condition+
+		" GROUP BY run_id", []any{named("term", term)}, func(r driver.Rows) error {
 		h := Hit{Field: f.name}
 		err := r.Scan(&h.RunID, &h.RunKey, &h.AgentID, &h.Calls, &h.FirstAt.Time, &h.LastAt.Time)
 		if c := callers[h.RunID]; c.key != "" {

@@ -30,10 +30,11 @@ type source struct {
 // A line that came after the row of the check had counted does not count, but it knows how the call ended: the row of the
 // check has its outcome, bytes and kind of observer.
 func keptRows(ctx context.Context, db DB, subject *where) (source, error) {
-	var beside, asked uint64
-	sql := "SELECT countIf(NOT counted), countIf(counted AND observer_kind = 'gate') FROM calls " + subject.String()
+	var beside, asked, unplaced uint64
+	sql := "SELECT countIf(NOT counted), countIf(counted AND observer_kind = 'gate'), " +
+		"countIf(counted AND observer_kind = 'gate' AND actor_hash = 0) FROM calls " + subject.String()
 	if err := each(ctx, db, "rows beside the counted ones", sql, subject.params,
-		func(r driver.Rows) error { return r.Scan(&beside, &asked) }); err != nil {
+		func(r driver.Rows) error { return r.Scan(&beside, &asked, &unplaced) }); err != nil {
 		return source{}, err
 	}
 	counted := subject.String() + " AND counted"
@@ -57,15 +58,20 @@ GROUP BY %[1]s)`, columns, counted, subject.String())
 		if beside == 0 {
 			from = "(SELECT " + columns + ", resources, counted FROM " + from + ")"
 		}
-		from = withLateLines(from, counted)
+		run := "tenant, actor_hash, run_id"
+		if unplaced > 0 {
+			run = "tenant, run_id"
+		}
+		from = withLateLines(from, counted, run)
 	}
 	return source{from, subject.params, beside == 0 && asked == 0}, nil
 }
 
 // withLateLines joins the rows of the check with the lines of the same runs that came after these had counted. counted is
 // the condition for the subject's counted rows. The lines are looked for in the whole runs: they may name no resource,
-// and start on the other side of an end of the time window.
-func withLateLines(from, counted string) string {
+// and start on the other side of an end of the time window. run are the columns by which a run is found: its actor is not
+// one of them if rows of the check are in the table of schema version 4, which has none, because the line may be in the next.
+func withLateLines(from, counted, run string) string {
 	return fmt.Sprintf(`(SELECT * REPLACE (if(late_of = '', outcome, late_outcome) AS outcome, if(late_of = '', bytes_out, late_bytes) AS bytes_out,
  if(late_of = '', observer_kind, late_kind) AS observer_kind)
 FROM %[1]s AS c LEFT JOIN (
@@ -73,9 +79,9 @@ FROM %[1]s AS c LEFT JOIN (
   argMin(observer_kind, rank) AS late_kind
  FROM (SELECT *, indexOf(['%[3]s'], toString(observer_kind)) AS known, (known = 0, known, record_id) AS rank FROM calls
   WHERE NOT counted AND observer_kind != 'gate' AND attrs['observation_of'] != ''
-  AND (tenant, actor_hash, run_id) IN (SELECT tenant, actor_hash, run_id FROM calls %[2]s AND observer_kind = 'gate'))
+  AND (%[4]s) IN (SELECT %[4]s FROM calls %[2]s AND observer_kind = 'gate'))
  GROUP BY late_of
-) AS l ON c.record_id = l.late_of)`, from, counted, strings.Join(onAnswer, "', '"))
+) AS l ON c.record_id = l.late_of)`, from, counted, strings.Join(onAnswer, "', '"), run)
 }
 
 // ReportRow contains the fields of a call by which KeptResources selects.

@@ -1,8 +1,10 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,59 +44,45 @@ type runRef struct {
 	at     time.Time // start of its last call, as far as the selection looked
 }
 
-// runSet is the places of some runs, as rows and as the statement that selected them: its columns are tenant, actor, run_id
-// and at.
-type runSet struct {
-	refs   []runRef
-	sql    string
-	params []any
-}
-
-// readRunSet executes the statement of a set.
-func readRunSet(ctx context.Context, db DB, what, sql string, params []any) (runSet, error) {
-	s := runSet{sql: sql, params: params}
-	return s, each(ctx, db, what, "SELECT tenant, actor, toString(run_id), at FROM ("+sql+")", params, func(r driver.Rows) error {
+// readRefs reads the places of the runs that a statement selects with the columns tenant, actor, run_id and at.
+func readRefs(ctx context.Context, db DB, what, sql string, params []any) (refs []runRef, err error) {
+	return refs, each(ctx, db, what, "SELECT tenant, actor, toString(run_id), at FROM ("+sql+")", params, func(r driver.Rows) error {
 		var v runRef
 		err := r.Scan(&v.tenant, &v.actor, &v.id, &v.at)
-		s.refs = append(s.refs, v)
+		refs = append(refs, v)
 		return err
 	})
 }
 
-// in is the condition for runs of the set. A long list is selected again: the engine refuses long statements.
-func (s *runSet) in() (condition string, params []any) {
-	if len(s.refs) > maxListedRuns {
-		return "(tenant, actor_hash, run_id) IN (SELECT tenant, actor, run_id FROM (" + s.sql + "))", s.params
+// listed divides runs into lists of at most maxListedRuns. All statements about selected runs name them by a list: a selection
+// that is repeated selects other runs while calls arrive. Runs that lie together are in the same list.
+func listed(refs []runRef) iter.Seq[[]runRef] {
+	if len(refs) > maxListedRuns {
+		const half = len("00000000-0000-0000-") // the engine orders ids by their second half first
+		refs = slices.Clone(refs)
+		slices.SortFunc(refs, func(a, b runRef) int {
+			return cmp.Or(strings.Compare(a.tenant, b.tenant), cmp.Compare(a.actor, b.actor), strings.Compare(a.id[half:], b.id[half:]),
+				strings.Compare(a.id, b.id))
+		})
 	}
-	return "(tenant, actor_hash, run_id) IN (" + tuples(s.refs) + ")", nil
+	return slices.Chunk(refs, maxListedRuns)
 }
 
-// calls is the condition for the calls of runs of the set.
-func (s *runSet) calls() (condition string, params []any) {
-	switch {
-	case len(s.refs) <= maxListedRuns:
-		return callsOf(s.refs), nil
-	case s.known():
-		return "(actor_hash, run_id) IN (SELECT arrayJoin([actor, 0]), run_id FROM (" + s.sql + "))", s.params
-	}
-	return "run_id IN (SELECT run_id FROM (" + s.sql + "))", s.params
+// runsOf is the condition for rows of run_states and runs about some runs.
+func runsOf(refs []runRef) string { return "(tenant, actor_hash, run_id) IN (" + tuples(refs) + ")" }
+
+// placed reports whether the actors of all runs are known.
+func placed(refs []runRef) bool {
+	return !slices.ContainsFunc(refs, func(r runRef) bool { return r.actor == 0 })
 }
 
-// known reports whether the actors of all runs are known.
-func (s *runSet) known() bool {
-	return !slices.ContainsFunc(s.refs, func(r runRef) bool { return r.actor == 0 })
-}
-
-// ids is the condition for rows about runs of the set.
-func (s *runSet) ids() (condition string, params []any) {
-	if len(s.refs) > maxListedRuns {
-		return "run_id IN (SELECT run_id FROM (" + s.sql + "))", s.params
+// idsOf is the condition for other rows about some runs.
+func idsOf(refs []runRef) string {
+	list := make([]string, len(refs))
+	for i := range refs {
+		list[i] = refs[i].id
 	}
-	list := make([]string, len(s.refs))
-	for i := range s.refs {
-		list[i] = s.refs[i].id
-	}
-	return "run_id IN (" + uuids(list) + ")", nil
+	return "run_id IN (" + uuids(list) + ")"
 }
 
 // maxListedRuns is the maximum number of runs that a statement lists: the engine refuses statements above 256 KiB.
@@ -117,11 +105,7 @@ func callsOf(refs []runRef) string {
 	var b strings.Builder
 	for i := range refs {
 		if refs[i].actor == 0 {
-			ids := make([]string, len(refs))
-			for k := range refs {
-				ids[k] = refs[k].id
-			}
-			return "run_id IN (" + uuids(ids) + ")"
+			return idsOf(refs)
 		}
 		if i > 0 {
 			b.WriteByte(',')

@@ -106,22 +106,40 @@ func selectionOf(f *RunFilter) (*selection, error) {
 	s := &selection{since: f.Since, until: f.Until, limit: f.Limit, after: after}
 	s.states.between("started_at", "last_at", f.Since, f.Until)
 	var run where
+	actors := ""
 	if f.Agent != "" {
-		s.states.add(actorsPosted("posted_actor", "agent_id", "agent", Window{}), named("agent", f.Agent))
-		s.states.add("agent_id = {agent:String}")
-		run.add("agent_id = {agent:String}")
+		actors = actorsPosted("posted_actor", "agent_id", "agent", Window{}) + " AND "
+		ofAgent := "agent_id = {agent:String}"
+		run.add(ofAgent)
+		if !f.Until.IsZero() {
+			ofAgent = hasState(actors + ofAgent)
+		}
+		s.states.add(actors+ofAgent, named("agent", f.Agent))
+	}
+	switch {
+	case f.State == "":
+	case f.Until.IsZero():
+		s.group = "argMax(state, (segment, version)) = {state:String}"
+	case f.State == schema.RunOpen.String(): // most runs are closed: these are not worth a list
+		s.states.add(hasState(actors + "state = {state:String}"))
 	}
 	if f.State != "" {
-		s.group = "argMax(state, (segment, version)) = {state:String}"
 		s.states.params = append(s.states.params, named("state", f.State))
 		run.add("state = {state:String}")
 	}
 	if f.MinLevel != "" {
-		s.states.add("level >= {level:String}", named("level", f.MinLevel))
+		s.states.add(hasState(actors+"level >= {level:String}"), named("level", f.MinLevel))
 		run.add("level >= {level:String}")
 	}
 	s.run = strings.Join(run.conditions, " AND ")
 	return s, nil
+}
+
+// hasState is the condition on run_states for the runs of which any state meets a condition. The segments of a run have states
+// of their own: the one with the level may have closed before the window, and the one that says who the agent is, or that the
+// run is open, may have begun after it.
+func hasState(condition string) string {
+	return "(tenant, actor_hash, run_id) IN (SELECT tenant, actor_hash, run_id FROM run_states WHERE " + condition + ")"
 }
 
 // ErrNotFound is wrapped by the error of a query for something that is not stored.

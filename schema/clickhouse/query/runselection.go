@@ -35,7 +35,7 @@ type place struct {
 }
 
 // refs selects the places of at most n runs after one.
-func (s *selection) refs(ctx context.Context, db DB, n int, after *place) (out runSet, err error) {
+func (s *selection) refs(ctx context.Context, db DB, n int, after *place) (out []runRef, err error) {
 	newest := s.until
 	switch {
 	case after != nil:
@@ -51,8 +51,8 @@ func (s *selection) refs(ctx context.Context, db DB, n int, after *place) (out r
 	return out, backwards(newest, s.since, func(from time.Time) (bool, error) {
 		sql, params := s.statement(n, after, from)
 		var err error
-		out, err = readRunSet(ctx, db, "runs", sql, params)
-		return len(out.refs) >= n, err
+		out, err = readRefs(ctx, db, "runs", sql, params)
+		return len(out) >= n, err
 	})
 }
 
@@ -89,12 +89,11 @@ func (s *selection) read(ctx context.Context, db DB) (out []Run, more *place, er
 		n++ // to know whether there are more
 	}
 	for ; ; n *= 2 {
-		set, err := s.refs(ctx, db, n, after)
+		refs, err := s.refs(ctx, db, n, after)
 		if err != nil {
 			return nil, nil, err
 		}
-		refs := set.refs
-		runs, err := readRuns(ctx, db, &set, s.run, s.states.params)
+		runs, err := readRuns(ctx, db, refs, s.run, s.states.params)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -123,25 +122,22 @@ func (s *selection) read(ctx context.Context, db DB) (out []Run, more *place, er
 
 // readRuns reads runs, as far as they meet a condition on the view runs; empty: all. Each run has the state of the breaker
 // that it caused, or the mode of a trip that was not enforced.
-func readRuns(ctx context.Context, db DB, set *runSet, condition string, params []any) (out []Run, err error) {
-	if len(set.refs) == 0 {
-		return nil, nil
-	}
-	in, more := set.in()
-	if more != nil {
-		params = more // with those of the condition
-	}
-	ids, _ := set.ids()
-	sql := "SELECT " + runColumns + " FROM (SELECT * FROM runs WHERE " + in
+func readRuns(ctx context.Context, db DB, refs []runRef, condition string, params []any) (out []Run, err error) {
 	if condition != "" {
-		sql += " AND " + condition
+		condition = " AND " + condition
 	}
-	sql += ") AS r LEFT JOIN (" + fmt.Sprintf(breakersOfRuns, ids) + ") AS b USING (run_id)"
-	return out, each(ctx, db, "runs", sql, params, func(r driver.Rows) error {
-		v, err := scanRun(r)
-		out = append(out, v)
-		return err
-	})
+	for list := range listed(refs) {
+		sql := "SELECT " + runColumns + " FROM (SELECT * FROM runs WHERE " + runsOf(list) + condition +
+			") AS r LEFT JOIN (" + fmt.Sprintf(breakersOfRuns, idsOf(list)) + ") AS b USING (run_id)"
+		if err := each(ctx, db, "runs", sql, params, func(r driver.Rows) error {
+			v, err := scanRun(r)
+			out = append(out, v)
+			return err
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // breakersOfRuns selects the latest state of the breakers that runs caused.
@@ -154,13 +150,9 @@ func runsWithID(ctx context.Context, db DB, ids []string) ([]Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []Run
-	for chunk := range slices.Chunk(refs, maxListedRuns) {
-		runs, err := readRuns(ctx, db, &runSet{refs: chunk}, "", nil)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, runs...)
+	out, err := readRuns(ctx, db, refs, "", nil)
+	if err != nil {
+		return nil, err
 	}
 	slices.SortFunc(out, func(a, b Run) int {
 		if x := b.LastAt.Compare(a.LastAt.Time); x != 0 {

@@ -76,8 +76,18 @@ func readPoints(ctx context.Context, db DB, sql string, params []any) ([]CallsPo
 	})
 }
 
-// CountCalls returns the number of stored calls, each once whoever observed it.
+// CountCalls returns the number of stored calls, each once whoever observed it. Calls that have expired, or may have, are not
+// counted: the counts of minutes are kept for longer.
 func CountCalls(ctx context.Context, db DB) (n uint64, err error) {
-	err = each(ctx, db, "stored calls", "SELECT sum(calls) FROM minute_counts", nil, func(r driver.Rows) error { return r.Scan(&n) })
+	kept, _, err := KeptSince(ctx, db)
+	if err != nil {
+		return 0, err
+	}
+	var w where
+	if !kept.IsZero() {
+		w.add("minute >= toDateTime({since:Int64}, 'UTC')", named("since", fmt.Sprint(kept.Unix())))
+	}
+	err = each(ctx, db, "stored calls", "SELECT sum(calls) FROM minute_counts "+w.String(), w.params,
+		func(r driver.Rows) error { return r.Scan(&n) })
 	return n, err
 }

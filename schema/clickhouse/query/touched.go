@@ -83,10 +83,6 @@ type Totals struct {
 // Window limits the touched set of an agent, a credential, a principal or a resource.
 type Window struct{ Since, Until time.Time }
 
-// maxResourceRuns is the maximum number of runs that are read for the touched set of a
-// resource.
-const maxResourceRuns = 1000
-
 // TouchedBy reads the touched set of a subject. For a run, Value is a run id.
 func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*Touched, error) {
 	t := newTouched(s, win)
@@ -154,44 +150,6 @@ func (t *Touched) ownCalls(ctx context.Context, db DB, run *Run, win Window) (*w
 		return nil, fmt.Errorf("subject %q is none of run, agent, credential, principal, resource", s.Kind)
 	}
 	return &own, nil
-}
-
-// callsOfResource returns the condition for the calls of the newest runs that touched the resource.
-func (t *Touched) callsOfResource(ctx context.Context, db DB, win Window) (*where, error) {
-	sql, params := newestRunsOf(t.Subject.Value, win)
-	var runs uint64
-	var first, last time.Time
-	err := each(ctx, db, "runs that touched the resource", fmt.Sprintf("SELECT count(), min(first), max(last) FROM (%s LIMIT %d)", sql,
-		maxResourceRuns+1), params, func(r driver.Rows) error { return r.Scan(&runs, &first, &last) })
-	if err != nil {
-		return nil, err
-	}
-	if runs > maxResourceRuns {
-		t.caveat("more_runs: only the %d newest runs that touched it were looked into", maxResourceRuns)
-	}
-	var own where
-	own.add(fmt.Sprintf("(actor_hash, run_id) IN (SELECT arrayJoin([actor, 0]), run_id FROM (%s LIMIT %d))", sql, maxResourceRuns), params...)
-	own.add("has(resources, {value:String})", named("value", t.Subject.Value))
-	if runs > 0 { // the calls that touched it lie between; a run may have others long before
-		own.add("start_time >= fromUnixTimestamp64Nano({touched_first:Int64}, 'UTC')", named("touched_first", fmt.Sprint(first.UnixNano())))
-		own.add("start_time <= fromUnixTimestamp64Nano({touched_last:Int64}, 'UTC')", named("touched_last", fmt.Sprint(last.UnixNano())))
-	}
-	return &own, nil
-}
-
-// newestRunsOf selects the runs that touched a resource in a time window, the newest first, with their actors and the times of
-// touching it. The names of its parameters are unique, so that it can be part of another statement.
-func newestRunsOf(resource string, win Window) (sql string, params []any) {
-	var w where
-	w.add("resource = {touched:String}", named("touched", resource))
-	if !win.Since.IsZero() {
-		w.add("last_at >= fromUnixTimestamp64Nano({touched_since:Int64}, 'UTC')", named("touched_since", fmt.Sprint(win.Since.UnixNano())))
-	}
-	if !win.Until.IsZero() {
-		w.add("first_at <= fromUnixTimestamp64Nano({touched_until:Int64}, 'UTC')", named("touched_until", fmt.Sprint(win.Until.UnixNano())))
-	}
-	return "SELECT run_id, max(actor_hash) AS actor, min(first_at) AS first, max(last_at) AS last FROM touches " + w.String() +
-		" GROUP BY run_id ORDER BY last DESC, run_id", w.params
 }
 
 // uuids returns a list of run ids for IN. Callers limit its length (maxLinkedRuns,
