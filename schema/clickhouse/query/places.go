@@ -54,8 +54,9 @@ func readRefs(ctx context.Context, db DB, what, sql string, params []any) (refs 
 	})
 }
 
-// listed divides runs into lists that fit into a statement, which names each at most twice. All statements about selected runs name them by a list: a selection
-// that is repeated selects other runs while calls arrive. Runs that lie together are in the same list.
+// listed divides runs into lists that fit into a statement, which names each at most twice. All statements about selected runs
+// name them by a list: a selection that is repeated selects other runs while calls arrive. Runs that lie together are in the same
+// list.
 func listed(refs []runRef) iter.Seq[[]runRef] {
 	if len(refs) > maxListedRuns {
 		const half = len("00000000-0000-0000-") // the engine orders ids by their second half first
