@@ -54,8 +54,9 @@ func readRefs(ctx context.Context, db DB, what, sql string, params []any) (refs 
 	})
 }
 
-// listed divides runs into lists of at most maxListedRuns. All statements about selected runs name them by a list: a selection
-// that is repeated selects other runs while calls arrive. Runs that lie together are in the same list.
+// listed divides runs into lists that fit into a statement, which names each at most twice. All statements about selected runs
+// name them by a list: a selection that is repeated selects other runs while calls arrive. Runs that lie together are in the same
+// list.
 func listed(refs []runRef) iter.Seq[[]runRef] {
 	if len(refs) > maxListedRuns {
 		const half = len("00000000-0000-0000-") // the engine orders ids by their second half first
@@ -65,8 +66,28 @@ func listed(refs []runRef) iter.Seq[[]runRef] {
 				strings.Compare(a.id, b.id))
 		})
 	}
-	return slices.Chunk(refs, maxListedRuns)
+	return func(yield func([]runRef) bool) {
+		start, size := 0, 0
+		for i := range refs {
+			n := listedBytes + 2*len(refs[i].tenant)
+			if size += n; size > maxListBytes {
+				if !yield(refs[start:i]) {
+					return
+				}
+				start, size = i, n
+			}
+		}
+		if start < len(refs) {
+			yield(refs[start:])
+		}
+	}
 }
+
+// listedBytes is the length of a run in the lists of a statement, without its tenant, and maxListBytes that of the lists.
+const (
+	listedBytes  = 120
+	maxListBytes = 200 << 10
+)
 
 // runsOf is the condition for rows of run_states and runs about some runs.
 func runsOf(refs []runRef) string { return "(tenant, actor_hash, run_id) IN (" + tuples(refs) + ")" }
