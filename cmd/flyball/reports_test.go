@@ -54,7 +54,7 @@ func touchedDB(resource string) fakeDB {
 			in:   "min(start_time), max(start_time) FROM",
 			rows: [][]any{{"delete", "irreversible", uint64(2), first, first}, {"read", "read_only", uint64(40), first, last}},
 		},
-		{in: "countIf(NOT counted)", rows: [][]any{{uint64(0), uint64(0)}}},
+		{in: "countIf(NOT counted)", rows: [][]any{{uint64(0), uint64(0), uint64(0)}}},
 		{in: "count() > 0 FROM stored_spans", rows: [][]any{{first, uint8(1)}}},
 		{in: "AS gateway, count() AS n", rows: [][]any{{"edge", uint64(40), uint64(30)}, {"mesh", uint64(2), uint64(2)}}},
 		{in: "FROM run_states WHERE run_id IN", rows: [][]any{{"default", uint32(7), runA}}},
