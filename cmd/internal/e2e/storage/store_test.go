@@ -395,8 +395,11 @@ func TestTablesAreInsertedBeforeWhatTheyPointAt(t *testing.T) {
 	until(t, "commits", func() bool { return committed(t, kafka, wire.StoreGroup) == 1 })
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	if want := []string{"calls_v5", "call_ids", "touches_v5", "runs_v5", "progress"}; !slices.Equal(db.tables, want) {
-		t.Errorf("inserted %v, want %v", db.tables, want)
+	// The tables between calls and the mark of progress are inserted at the same time.
+	order := slices.Clone(db.tables)
+	slices.Sort(order[min(1, len(order)):max(1, len(order)-1)])
+	if want := []string{"calls_v5", "call_ids", "runs_v5", "touches_v5", "progress"}; !slices.Equal(order, want) {
+		t.Errorf("inserted %v, want %v with those between calls and progress in any order", db.tables, want)
 	}
 }
 
