@@ -31,7 +31,7 @@ func TestRowOfTheCheckIsCountedByItsFirstForm(t *testing.T) {
 	c := migrated(t)
 	asked := func(n int64, only bool) schema.Call {
 		return schema.Call{Source: schema.Source{Topic: "check"}, Pos: schema.Position{Offset: n}, Start: 1e18, ObserverKind: schema.ObserverGate,
-			AskedOnly: only, Path: fmt.Sprint(n)}
+			AskedOnly: only, Path: fmt.Sprint(n), ActorHash: schema.HashActor("")}
 	}
 	b := clickhouse.CallsTable.NewBlock()
 	add := func(n int64, only bool) { b.AppendValue(asked(n, only)) }
@@ -169,10 +169,10 @@ func TestTouchesAndStitchingDoubleOnRepeat(t *testing.T) {
 	touches.AppendValue(tc)
 	tc.First, tc.Last, tc.Reversibility = 4e9, 5e9, schema.Irreversible
 	touches.AppendValue(tc)
-	sc := schema.StitchingCount{Tenant: "default", Hour: 7200e9, Producer: "edge", Format: "envoy_json/1", Rule: schema.RunSession, From: 3,
-		To: 3, Calls: 9}
+	sc := schema.StitchingCount{Tenant: "default", Hour: 7200e9, Producer: "edge", Format: "envoy_json/1", Rule: schema.RunSession, Segment: 3,
+		Calls: 9}
 	stitching.AppendValue(sc)
-	sc.From, sc.To, sc.Calls = 4, 4, 1
+	sc.Segment, sc.Calls = 4, 1
 	stitching.AppendValue(sc)
 	for range 2 {
 		if err := c.Insert(t.Context(), touches); err != nil {
