@@ -115,9 +115,8 @@ func TestReplayClosesRunsThatTheFirstLifeKept(t *testing.T) {
 func TestIdleRunsAreClosedForARunThatIsRefused(t *testing.T) {
 	b := newBench(t, func(l *Limits) { l.OpenRuns, l.OpenRunsPerActor, l.ClaimedRunsPerActor = 40, 40, 4 })
 	mixed := openRunsEvery(b, 0, 4, time.Second, claimed, actor("c:x"), cred("x"))
-	later := []*schema.Call{}
 	for i := range 40 {
-		later = append(later, b.call(20*time.Minute+time.Duration(i)*time.Second, established(i)))
+		b.call(20*time.Minute+time.Duration(i)*time.Second, established(i))
 	}
 	early := b.p.ClosedEarly()
 	for i := range 3 {
