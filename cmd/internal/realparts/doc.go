@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"syscall"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,6 +46,9 @@ func need(programs ...string) error {
 	return nil
 }
 
+// givenPorts are the ports that FreePort has returned in this process.
+var givenPorts sync.Map
+
 // FreePort returns a port on which nothing listens. It is below the range from which Linux gives ports to
 // outgoing connections (ip_local_port_range, from 32768): such a connection could take the port before its
 // listener opens it.
@@ -53,9 +57,13 @@ func FreePort(t testing.TB) int {
 	var err error
 	for range 100 {
 		var l net.Listener
-		if l, err = net.Listen("tcp", fmt.Sprint("127.0.0.1:", 12_000+rand.IntN(20_000))); err == nil {
+		port := 12_000 + rand.IntN(20_000)
+		if _, given := givenPorts.LoadOrStore(port, true); given {
+			continue // to a part that may not listen yet
+		}
+		if l, err = net.Listen("tcp", fmt.Sprint("127.0.0.1:", port)); err == nil {
 			defer l.Close()
-			return l.Addr().(*net.TCPAddr).Port
+			return port
 		}
 	}
 	t.Fatal(err)
