@@ -16,8 +16,9 @@ const (
 	// resourcePattern matches a resource, or a pattern of resources in the syntax of path.Match
 	// without character classes: order:123, order:*.
 	resourcePattern = `^[^\[\]\\]+$`
-	// wordsPattern matches a text that is not blank.
-	wordsPattern = `\S`
+	// wordsPattern matches a text that is not blank. In the regular expressions of JSON Schema, \s does not include U+0085, which is white
+	// space in Unicode.
+	wordsPattern = `[^\s\x85]`
 	// Maximum length of elements of lists, in characters.
 	maxWordsElement    = 300
 	maxResourceElement = 256
