@@ -89,22 +89,20 @@ func (b *backlog) measure(binary string, seed int) (m measured, err error) {
 			return m, err
 		}
 	}
+	idle, err := s.measureStart(binary)
+	if err != nil {
+		return m, err
+	}
 	if err := s.write("{topic: gw, format: envoy_json}"); err != nil {
 		return m, err
 	}
+	began := time.Now()
 	cmd, err := s.start(binary)
 	if err != nil {
 		return m, err
 	}
 	defer stop(cmd)
 	child := children(cmd.Process.Pid)
-	// What is stored before the first reading does not count.
-	early := s.countStored()
-	began, cpu0, engine0 := time.Now(), cpu(cmd.Process.Pid), cpu(child...)
-	before, err := s.scrape()
-	if err != nil {
-		return m, err
-	}
 	// Profiles of five seconds each, so that the last one ends soon after the last call.
 	profiling, end := context.WithCancel(context.Background())
 	defer end()
@@ -117,15 +115,15 @@ func (b *backlog) measure(binary string, seed int) (m measured, err error) {
 		time.Sleep(200 * time.Millisecond)
 	}
 	end()
-	took, n := time.Since(began), past+b.n-early
+	took, n := time.Since(began)-idle.took, b.n
 	per := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(n) }
-	m.rate, m.own, m.engine = float64(n)/took.Seconds(), per(cpu(cmd.Process.Pid)-cpu0), per(cpu(child...)-engine0)
+	m.rate, m.own, m.engine = float64(n)/took.Seconds(), per(cpu(cmd.Process.Pid)-idle.own), per(cpu(child...)-idle.engine)
 	m.memory = peakMiB(cmd.Process.Pid)
 	after, err := s.scrape()
 	if err != nil {
 		return m, err
 	}
-	of := func(name string) float64 { return (total(after, name) - total(before, name)) / float64(n) }
+	of := func(name string) float64 { return total(after, name) / float64(n) }
 	fmt.Printf("run %d: %d records of %d bytes, %d agents: %.0f calls/s end to end; CPU a call: %.1f µs Flyball and broker, %.1f µs engine; "+
 		"peak memory without the engine %d MiB", seed+1, b.n, size, b.agents, m.rate, m.own, m.engine, m.memory)
 	if b.peer {
@@ -135,6 +133,26 @@ func (b *backlog) measure(binary string, seed int) (m measured, err error) {
 		of("go_memstats_mallocs_total"))
 	s.printStored(b.n)
 	return m, errors.Join(<-profiled, s.saveProfiles(b.profiles, "heap", "allocs"))
+}
+
+// started is what a start takes until the process is ready: it is no part of a call's cost.
+type started struct{ took, own, engine time.Duration }
+
+// measureStart starts a process that has nothing to read, on the data that is there, and stops it.
+func (s *setup) measureStart(binary string) (of started, err error) {
+	if err := s.write("{topic: other, format: auto}"); err != nil {
+		return of, err
+	}
+	began := time.Now()
+	cmd, err := s.start(binary)
+	if err != nil {
+		return of, err
+	}
+	defer stop(cmd)
+	of = started{time.Since(began), cpu(cmd.Process.Pid), cpu(children(cmd.Process.Pid)...)}
+	fmt.Printf("       a start with nothing to read: %.1f s, CPU %.2f s Flyball and broker, %.2f s engine (left out below)\n",
+		of.took.Seconds(), of.own.Seconds(), of.engine.Seconds())
+	return of, nil
 }
 
 // saveCPU writes profiles of the process's CPU into a folder, one after the other, until ctx ends: cpu-1.pb.gz and so on.
