@@ -23,6 +23,16 @@ func topicReaders(c config.Config) map[string][]string {
 	return out
 }
 
+// compactedTopics returns the topics of Flyball that are compacted.
+func compactedTopics() (out []string) {
+	for _, spec := range wire.Specs {
+		if spec.Compact {
+			out = append(out, spec.Name)
+		}
+	}
+	return out
+}
+
 // ensureTopics creates Flyball's topics and verifies existing ones. On the embedded broker it
 // also creates the input topics, because the first record may come later.
 func (p *process) ensureTopics(ctx context.Context) error {

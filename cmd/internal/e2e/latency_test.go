@@ -184,6 +184,55 @@ func TestMeasureTripLatency(t *testing.T) {
 	t.Logf("%d calls of load in %s", sent, time.Since(at).Round(time.Second))
 }
 
+// Learning reads and counts a long past beside the process that trips: a second process, started in the middle of the load.
+func TestMeasureTripLatencyBesideLearning(t *testing.T) {
+	measuring(t)
+	f := withLoop(t)
+	const runs, calls = 40_000, 10
+	start := time.Now().Add(-29 * 24 * time.Hour)
+	for from := 0; from < runs; from += 2000 {
+		var past []string
+		for run := from; run < from+2000; run++ {
+			at := start.Add(time.Duration(run) * 28 * 24 * time.Hour / runs)
+			for call := range calls {
+				past = append(past, record(at.Add(time.Duration(call)*time.Second), fmt.Sprintf("fleet/a%d", run%20), fmt.Sprintf("long-%d", run),
+					fmt.Sprintf("/v1/orders/%d", run*100+call), "GET", 200, 400+17*call))
+			}
+		}
+		f.send(past...)
+	}
+	f.until("the long past is stored", 3*time.Minute, fmt.Sprint(runs*calls), func() (string, error) {
+		return f.sql("SELECT count() FROM flyball.calls WHERE run_key LIKE 'long-%'")
+	})
+	const perSecond = 3000
+	l := f.load(perSecond, func(n int) (string, string) {
+		agent := fmt.Sprintf("fleet/a%d", n%20)
+		return agent, record(time.Now(), agent, fmt.Sprintf("load-%d", n/120*20+n%20), fmt.Sprintf("/v1/orders/%d", n), "GET", 200, 300+n%400)
+	})
+	time.Sleep(2 * time.Second)
+	alone := f.trips("alone", 250)
+	histogram(fmt.Sprintf("%d calls/s", perSecond), alone)
+	learn := exec.Command(binary, "learn", "--once", "--config", f.config)
+	if err := learn.Start(); err != nil {
+		t.Fatal(err)
+	}
+	began, ended := time.Now(), make(chan time.Duration, 1)
+	go func() {
+		_ = learn.Wait()
+		ended <- time.Since(began)
+	}()
+	beside := f.trips("beside", 250)
+	took := time.Since(began)
+	histogram("beside learning", beside)
+	learned := <-ended
+	l.end()
+	fmt.Printf("p99 %s beside, %s alone: %.2f times; the trips took %.1f s, learning %.1f s\n", quantile(beside, .99), quantile(alone, .99),
+		float64(quantile(beside, .99))/float64(quantile(alone, .99)), took.Seconds(), learned.Seconds())
+	if learned < took {
+		t.Error("learning ended before the last trip: the second half was measured without it")
+	}
+}
+
 // An agent with 20,000 calls a second must not hide another one.
 func TestMeasureOneRunawayHidesAnother(t *testing.T) {
 	measuring(t)

@@ -34,7 +34,9 @@ type Options struct {
 	Partitions int
 	// Readers maps a topic to the groups that must have committed its records before these may be deleted. Topics without an entry are kept
 	// for their retention.
-	Readers      map[string][]string
+	Readers map[string][]string
+	// Compacted are the topics with cleanup.policy=compact. Their size decides when they are compacted.
+	Compacted    []string
 	JanitorEvery time.Duration
 	// MinFree is how many bytes of the directory's file system are kept free, at most a tenth of it: below it records are refused. 0: none.
 	MinFree int64
@@ -50,6 +52,9 @@ type Broker struct {
 	void    map[reading]int64 // committed offsets that the logs no longer contain
 	space   *spaceGuard
 	door    *gatedListener
+
+	compactedAt    time.Time
+	compactedBytes int64 // of the compacted topics, after the last compaction
 }
 
 // lockWait is how long Start waits for a former process to unlock the directory.
@@ -57,9 +62,8 @@ var lockWait = 10 * time.Second
 
 const (
 	segmentBytes = 32 << 20
-	// Compaction delays producers, for about 2 s per 400 MiB. When it runs once a minute, there is little to compact and the delay is much
-	// shorter.
-	compactEveryMs = "60000"
+	// kfake compacts by itself only as a last resort: see compactionDue.
+	compactEveryMs = "3600000"
 )
 
 // Start opens the directory and serves. It compacts the topics before the first client connects, so that less is read after a restart.
@@ -94,6 +98,7 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 		return nil, fmt.Errorf("embedded broker in %s: %w", opt.Dir, err)
 	}
 	b.cluster.Compact()
+	b.compactedAt, b.compactedBytes = time.Now(), b.bytesToCompact()
 	b.void = b.voidCommits()
 	if err := b.prepare(); err != nil {
 		b.Close()
@@ -235,6 +240,7 @@ func (b *Broker) Run(ctx context.Context) error {
 			return nil
 		case <-clean.C:
 			b.clean()
+			b.compactIfDue(time.Now())
 		case <-look.C:
 			b.space.watch(b.cluster)
 		}

@@ -91,6 +91,8 @@ type metrics struct {
 	refused *prometheus.CounterVec
 	free    prometheus.Gauge
 	noRoom  prometheus.Counter
+
+	compaction prometheus.Histogram
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -108,7 +110,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Free bytes of the file system with the embedded broker's data."}),
 		noRoom: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_broker_refused_for_space_total",
 			Help: "Requests whose records the embedded broker refused because the disk is full."}),
+		compaction: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "flyball_broker_compaction_seconds",
+			Help:    "Time of compactions of the embedded broker, which answers no request meanwhile.",
+			Buckets: []float64{.05, .1, .25, .5, 1, 2, 4, 8, 16}}),
 	}
-	r.MustRegister(m.opened, m.deleted, m.unread, m.refused, m.free, m.noRoom)
+	r.MustRegister(m.opened, m.deleted, m.unread, m.refused, m.free, m.noRoom, m.compaction)
 	return m
 }

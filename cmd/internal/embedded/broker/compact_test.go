@@ -1,0 +1,64 @@
+package broker
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Each minute all checkpoints were read and written anew, and nobody was answered meanwhile: 8 s for 2 GB.
+func TestCompactionCostsMoreThanWhatWasWritten(t *testing.T) {
+	const mib = 1 << 20
+	for _, c := range []struct {
+		after, now int64
+		due        bool
+	}{
+		{0, 63 * mib, false}, {0, 64 * mib, true}, {100 * mib, 163 * mib, false}, {100 * mib, 164 * mib, true},
+		{2000 * mib, 2999 * mib, false}, {2000 * mib, 3000 * mib, true}, {2000 * mib, 100 * mib, false},
+	} {
+		if got := compactionDue(c.after, c.now); got != c.due {
+			t.Errorf("%d MiB after the last one, %d now: due %v, want %v", c.after/mib, c.now/mib, got, c.due)
+		}
+	}
+}
+
+// Values that were replaced must not fill the disk.
+func TestReplacedValuesAreKeptForEver(t *testing.T) {
+	b := open(t, t.TempDir(), func(o *Options) { o.Compacted = []string{"state"} })
+	defer b.Close()
+	c := client(t, b)
+	if _, err := kadm.NewClient(c).CreateTopic(context.Background(), 1, -1, map[string]*string{"cleanup.policy": kadm.StringPtr("compact")},
+		"state"); err != nil {
+		t.Fatal(err)
+	}
+	value := make([]byte, 1<<20)
+	for i := range value {
+		value[i] = byte(i * i >> 3) // does not compress to nothing
+	}
+	write := func() {
+		if err := c.ProduceSync(context.Background(), &kgo.Record{Topic: "state", Key: []byte("actor"), Value: value}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c = client(t, b, kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerBatchMaxBytes(8<<20))
+	for range 70 {
+		write()
+	}
+	now := time.Now()
+	b.compactIfDue(now.Add(compactPause / 2))
+	if got := b.bytesToCompact(); got < 70<<20 {
+		t.Fatalf("%d bytes are left half a minute after the last compaction", got)
+	}
+	b.compactIfDue(now.Add(2 * compactPause))
+	if got := b.bytesToCompact(); got > 2<<20+4096 {
+		t.Fatalf("%d bytes are left of a value of %d", got, len(value))
+	}
+	write()
+	b.compactIfDue(now.Add(4 * compactPause))
+	if got := b.bytesToCompact(); got < 2<<20 {
+		t.Fatalf("%d bytes: compacted for a single value", got)
+	}
+}
