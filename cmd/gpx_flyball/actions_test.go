@@ -353,6 +353,33 @@ func TestControlAwayOrItsTokenWrongIsTheUsersFault(t *testing.T) {
 	}
 }
 
+// The health check says what is wrong before somebody needs an action.
+func TestWrongTokenIsFoundOnlyByAnAction(t *testing.T) {
+	f := deploy(t)
+	for name, tc := range map[string]struct {
+		url, token string
+		more       []any
+		want       string
+	}{
+		"away":             {"http://127.0.0.1:1", tokenGrafana, nil, "Actions do not work: the control API does not answer at http"},
+		"an unknown token": {f.url, "unknown", nil, "make one with flyball token"},
+		"of a viewer":      {f.url, tokenWall, nil, "the token wall has the role viewer, and roles of this data source allow"},
+		"of a responder, and admins bypass": {f.url, tokenGrafana, []any{"roles", bypassForAdmins()},
+			"the token grafana has the role responder, and roles of this data source allow what needs admin"},
+		"without delegate": {f.url, tokenDelegate, nil, "set delegate: true at it in control.tokens"},
+		"another tenant":   {f.url, tokenGrafana, []any{"tenant", "other"}, "controlUrl changes the state of tenant t"},
+		"no control":       {"", "", nil, "Actions are off: controlUrl is empty"},
+		"as it should be":  {f.url, tokenGrafana, []any{"tenant", "t"}, "Actions are sent as token grafana"},
+		"an admin's token": {f.url, tokenRoot, []any{"roles", bypassForAdmins()}, "Actions are sent as token root"},
+	} {
+		health, err := source(t, tc.url, tc.token, tc.more...).CheckHealth(t.Context(), nil)
+		if err != nil || health.Status != backend.HealthStatusError || !strings.Contains(health.Message, tc.want) ||
+			!strings.Contains(health.Message, "correct addr") { // the database is away in all of them
+			t.Errorf("%s: %+v %v, want %q", name, health, err, tc.want)
+		}
+	}
+}
+
 func TestCompletionHidesThatTheDatabaseIsAway(t *testing.T) {
 	d := source(t, "", "")
 	for _, path := range []string{"agents", "runs"} {

@@ -71,13 +71,14 @@ func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataReques
 	return out, nil
 }
 
-// refuseQuery returns a refusal if the settings are wrong, or if the user may not see anything. Alert rules have no user.
+// refuseQuery returns a refusal if the settings are wrong, or if the user may not see anything. Some queries are without a user, and
+// readers of public dashboards have no role: what these may see is what a Viewer may.
 func (d *Datasource) refuseQuery(user *backend.User) *backend.DataResponse {
 	var r backend.DataResponse
 	switch {
 	case d.wrong != nil:
 		r = backend.ErrDataResponse(backend.StatusBadRequest, d.wrong.Error())
-	case user != nil && d.settings.accessOf(user) < accessSee:
+	case user != nil && d.settings.queryAccess(user) < accessSee:
 		r = backend.ErrDataResponse(backend.StatusForbidden, fmt.Sprintf("roles: a user of Grafana's role %q sees nothing of this data source",
 			user.Role))
 	default:

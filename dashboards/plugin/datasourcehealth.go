@@ -12,37 +12,49 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// healthTimeout is how long a health check may take.
-const healthTimeout = 15 * time.Second
+// databaseTimeout is how long the check of the database may take.
+const databaseTimeout = 10 * time.Second
 
 // CheckHealth reports whether Flyball's views can be read, how many calls are stored, as the command line counts them, and whether
 // actions can reach the control API with rights that suffice. Its message says what is wrong and what to do.
 func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
-	unhealthy := func(text string) (*backend.CheckHealthResult, error) {
-		return &backend.CheckHealthResult{Status: backend.HealthStatusError, Message: text}, nil
-	}
 	if d.wrong != nil {
-		return unhealthy(d.wrong.Error())
+		return &backend.CheckHealthResult{Status: backend.HealthStatusError, Message: d.wrong.Error()}, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	database, databaseWorks := d.checkDatabase(ctx)
+	actions, actionsWork := d.checkActions(ctx)
+	out := &backend.CheckHealthResult{Status: backend.HealthStatusOk, Message: database + ". " + actions}
+	if !databaseWorks || !actionsWork {
+		out.Status = backend.HealthStatusError
+	}
+	return out, nil
+}
+
+// checkDatabase says how many calls are stored, or why that is not known.
+func (d *Datasource) checkDatabase(ctx context.Context) (text string, works bool) {
+	ctx, cancel := context.WithTimeout(ctx, databaseTimeout)
 	defer cancel()
 	calls, err := query.CountCalls(ctx, d.questions())
 	if err != nil {
-		return unhealthy(d.explainDatabase(err))
+		return d.explainDatabase(err), false
 	}
 	where := d.db.Database()
 	if d.settings.Tenant != "" {
 		where += " for tenant " + d.settings.Tenant
 	}
-	text := fmt.Sprintf("Flyball answers: %d calls are stored in %s", calls, where)
+	return fmt.Sprintf("Flyball answers: %d calls are stored in %s", calls, where), true
+}
+
+// checkActions says by whom actions are sent, or why they are not.
+func (d *Datasource) checkActions(ctx context.Context) (text string, works bool) {
 	if d.control == nil {
-		return &backend.CheckHealthResult{Status: backend.HealthStatusOk, Message: text + "; actions are off: controlUrl is empty"}, nil
+		return "Actions are off: controlUrl is empty", true
 	}
 	who, err := d.control.checkRights(ctx, d.settings)
 	if err != nil {
-		return unhealthy(text + ". Actions do not work: " + err.Error())
+		return "Actions do not work: " + err.Error(), false
 	}
-	return &backend.CheckHealthResult{Status: backend.HealthStatusOk, Message: text + "; actions are sent as " + who}, nil
+	return "Actions are sent as " + who, true
 }
 
 // databaseAdvice holds what to do about the reasons of failed requests to ClickHouse, in the words of the settings.
