@@ -9,7 +9,6 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend/instancemgmt"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
-	"flyball/schema"
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
 )
@@ -18,42 +17,74 @@ import (
 // contain it.
 const ID = "flyball-flyball-datasource"
 
-// settings are the values that an administrator enters. The password is a secure setting.
-type settings struct {
-	Addr     string `json:"addr"` // host:port of ClickHouse's HTTP interface
-	Database string `json:"database"`
-	User     string `json:"user"`
+// Datasource executes the queries and actions of one configured data source.
+type Datasource struct {
+	// wrong is what is wrong with the settings. It is shown by the health check and by every query: an instance that cannot be
+	// made is for Grafana only "an error in the plugin".
+	wrong    error
+	settings *settings
+	db       *clickhouse.Conn
+	control  *control // nil: actions are off
 }
 
-// Datasource executes the queries of one configured data source.
-type Datasource struct{ db *clickhouse.Conn }
-
-// New makes an instance from a data source's settings. It does not connect yet.
-func New(_ context.Context, s backend.DataSourceInstanceSettings) (instancemgmt.Instance, error) {
-	conf := settings{Addr: "127.0.0.1:8123", Database: "flyball", User: "default"}
-	if len(s.JSONData) > 0 {
-		if err := json.Unmarshal(s.JSONData, &conf); err != nil {
-			return nil, fmt.Errorf("settings of data source %s: %w", s.Name, err)
-		}
-	}
-	db, err := clickhouse.Open(clickhouse.Options{Addrs: []string{conf.Addr}, Database: conf.Database, User: conf.User,
-		Password: schema.Secret(s.DecryptedSecureJSONData["password"])})
+// New makes an instance from a data source's settings. It does not connect yet. Settings that cannot work are no error: the
+// instance says what is wrong with them.
+func New(_ context.Context, in backend.DataSourceInstanceSettings) (instancemgmt.Instance, error) {
+	s, err := readSettings(in)
 	if err != nil {
-		return nil, fmt.Errorf("settings of data source %s: %w", s.Name, err)
+		return &Datasource{wrong: fmt.Errorf("settings of data source %s: %w", in.Name, err)}, nil
 	}
-	return &Datasource{db: db}, nil
+	o := clickhouse.Options{Addrs: []string{s.Addr}, Database: s.Database, User: s.User, Password: s.password}
+	if s.TLS {
+		o.TLS = s.tlsConfig()
+	}
+	d := &Datasource{settings: s}
+	if d.db, err = clickhouse.Open(o); err != nil {
+		return &Datasource{wrong: fmt.Errorf("settings of data source %s: %w", in.Name, err)}, nil
+	}
+	if s.ControlURL != "" {
+		d.control = newControl(s)
+	}
+	return d, nil
 }
 
 // Dispose closes the connections when the settings change.
-func (d *Datasource) Dispose() { _ = d.db.Close() }
+func (d *Datasource) Dispose() {
+	if d.db != nil {
+		_ = d.db.Close()
+	}
+	if d.control != nil {
+		d.control.http.CloseIdleConnections()
+	}
+}
 
 // QueryData executes the queries of panels. A failed query does not affect the others.
 func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
 	out := backend.NewQueryDataResponse()
 	for _, q := range req.Queries {
+		if refused := d.refuseQuery(req.PluginContext.User); refused != nil {
+			out.Responses[q.RefID] = *refused
+			continue
+		}
 		out.Responses[q.RefID] = d.answer(ctx, &q)
 	}
 	return out, nil
+}
+
+// refuseQuery returns a refusal if the settings are wrong, or if the user may not see anything. Some queries are without a user, and
+// readers of public dashboards have no role: what these may see is what a Viewer may.
+func (d *Datasource) refuseQuery(user *backend.User) *backend.DataResponse {
+	var r backend.DataResponse
+	switch {
+	case d.wrong != nil:
+		r = backend.ErrDataResponse(backend.StatusBadRequest, d.wrong.Error())
+	case user != nil && d.settings.queryAccess(user) < accessSee:
+		r = backend.ErrDataResponse(backend.StatusForbidden, fmt.Sprintf("roles: a user of Grafana's role %q sees nothing of this data source",
+			user.Role))
+	default:
+		return nil
+	}
+	return &r
 }
 
 func (d *Datasource) answer(ctx context.Context, q *backend.DataQuery) backend.DataResponse {
@@ -64,6 +95,9 @@ func (d *Datasource) answer(ctx context.Context, q *backend.DataQuery) backend.D
 	if asked.Type == "" {
 		asked.Type = q.QueryType
 	}
+	if refused := d.bind(&asked); refused != nil {
+		return *refused
+	}
 	f, err := answer(ctx, d.db, asked, q.TimeRange.From, q.TimeRange.To, q.Interval)
 	if err != nil {
 		return backend.ErrDataResponse(backend.StatusBadRequest, err.Error())
@@ -71,12 +105,24 @@ func (d *Datasource) answer(ctx context.Context, q *backend.DataQuery) backend.D
 	return backend.DataResponse{Frames: data.Frames{f}}
 }
 
-// CheckHealth reports whether Flyball's views can be read, and the number of calls in them.
-func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
-	calls, err := query.CountCalls(ctx, d.db)
-	if err != nil {
-		return &backend.CheckHealthResult{Status: backend.HealthStatusError, Message: "Flyball's views do not answer: " + err.Error()}, nil
+// bind limits a query to the tenant of a data source that is bound to one.
+func (d *Datasource) bind(asked *Query) *backend.DataResponse {
+	bound := d.settings.Tenant
+	if bound == "" {
+		return nil
 	}
-	return &backend.CheckHealthResult{Status: backend.HealthStatusOk, Message: fmt.Sprintf("Flyball answers: %d calls are stored in %s",
-		calls, d.db.Database())}, nil
+	if asked.Type == "sql" {
+		r := backend.ErrDataResponse(backend.StatusForbidden, "queryType: sql reads every tenant, and this data source is bound to tenant "+bound)
+		return &r
+	}
+	if asked.Tenant != "" && asked.Tenant != bound {
+		r := backend.ErrDataResponse(backend.StatusForbidden, fmt.Sprintf("tenant: %q; this data source is bound to tenant %s",
+			asked.Tenant, bound))
+		return &r
+	}
+	asked.Tenant = bound
+	return nil
 }
+
+// questions returns the database as questions of this data source see it.
+func (d *Datasource) questions() query.DB { return query.OfTenant(d.db, d.settings.Tenant) }

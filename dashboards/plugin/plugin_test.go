@@ -40,26 +40,6 @@ func datasourceAt(t *testing.T, addr string) *Datasource {
 	return d.(*Datasource)
 }
 
-func TestSettingsThatCannotWorkAreRefusedByName(t *testing.T) {
-	for _, bad := range []string{`{"addr":`, `{"addr":"no-port"}`, `{"addr":""}`, `{"database":""}`} {
-		if _, err := New(t.Context(), backend.DataSourceInstanceSettings{Name: "prod",
-			JSONData: []byte(bad)}); err == nil || !strings.Contains(err.Error(), "prod") {
-			t.Errorf("%s: %v", bad, err)
-		}
-	}
-}
-
-// A data source with a database that is not reachable, or has no tables, reports this and is
-// not healthy.
-func TestHealthOfADatabaseThatDoesNotAnswer(t *testing.T) {
-	for name, d := range map[string]*Datasource{"away": datasourceAt(t, "127.0.0.1:1"), "without tables": refusingServer(t)} {
-		got, err := d.CheckHealth(t.Context(), nil)
-		if err != nil || got.Status != backend.HealthStatusError || !strings.Contains(got.Message, "do not answer") {
-			t.Errorf("%s: %+v, %v", name, got, err)
-		}
-	}
-}
-
 // The queries of a dashboard are independent: an invalid query, or one that the database
 // rejects, is an error only of its panel.
 func TestBadQueryIsAnErrorOfItsOwnPanel(t *testing.T) {

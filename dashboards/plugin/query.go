@@ -18,6 +18,7 @@ type Query struct {
 	Type     string `json:"queryType"` // one of Types
 	Run      string `json:"run"`       // for trace and touched: a run id, or the key of a run
 	Agent    string `json:"agent"`     // exact name; empty: all
+	Tenant   string `json:"tenant"`    // empty: all
 	MinLevel string `json:"minLevel"`  // for runs and findings: annotate, alert, trip
 	Limit    int    `json:"limit"`     // maximum number of rows; 0: 200
 }
@@ -59,6 +60,7 @@ func answer(ctx context.Context, db query.DB, q Query, from, to time.Time, inter
 	if err := q.validate(); err != nil {
 		return nil, err
 	}
+	db = query.OfTenant(db, q.Tenant)
 	switch q.Type {
 	case "runs":
 		rows, err := query.Runs(ctx, db, query.RunFilter{Agent: q.Agent, Since: from, Until: to, MinLevel: q.MinLevel, Limit: q.Limit + 1})

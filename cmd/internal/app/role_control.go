@@ -122,7 +122,8 @@ func operatorTokens(c config.Config) ([]api.Token, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, api.Token{Expires: t.Expires.Value.Time, Name: t.Name, Role: api.Role(t.Role), Tenants: t.Tenants, Hash: hash})
+		out = append(out, api.Token{Expires: t.Expires.Value.Time, Name: t.Name, Role: api.Role(t.Role), Tenants: t.Tenants, Hash: hash,
+			Delegate: t.Delegate})
 	}
 	return out, nil
 }

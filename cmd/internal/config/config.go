@@ -134,6 +134,9 @@ type Token struct {
 	Value   schema.Secret `yaml:"value_file" path:"file"` // file with the token, or with sha256: and its hash
 	Tenants []string      `yaml:"tenants"`                // empty: any
 	Expires Time          `yaml:"expires"`                // RFC 3339; empty: never
+	// Delegate is the right to name the person for whom a request is made, as Grafana does: the audit trail
+	// names both, and the rights are the lesser of the two.
+	Delegate bool `yaml:"delegate"`
 }
 
 // Check configures the listener for gateways.

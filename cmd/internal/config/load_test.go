@@ -79,6 +79,16 @@ func TestWordsAreReadIntoTheirTypes(t *testing.T) {
 	}
 }
 
+// No person has the rights of an orchestrator, so that a token of that role could act for nobody.
+func TestTokenOfAnOrchestratorActsForPeople(t *testing.T) {
+	c := Default()
+	c.Control.Tokens = []Token{{Name: "a", Role: "orchestrator", Value: "/x", Delegate: true}}
+	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "control.tokens[0].delegate: true, and control.tokens[0].role is "+
+		"orchestrator") {
+		t.Error(err)
+	}
+}
+
 // Every key with a single value can be set by an environment variable.
 func TestEveryValueHasItsVariable(t *testing.T) {
 	c := Default()

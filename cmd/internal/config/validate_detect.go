@@ -127,6 +127,9 @@ func (t Token) validate(p *problems, at string) {
 	if t.Expires.err != nil {
 		p.add("%sexpires: %q is no time as 2027-01-31T00:00:00Z", at, t.Expires)
 	}
+	if t.Delegate && t.Role == string(api.Orchestrator) {
+		p.add("%sdelegate: true, and %srole is orchestrator: no person has the rights of an orchestrator; use responder", at, at)
+	}
 	if t.Role == "" || t.Value == "" {
 		p.add("%srole, %svalue_file: both must be set", at, at)
 	}

@@ -122,7 +122,7 @@ func (s *server) operations() []operation {
 	for _, list := range [][]operation{
 		(&breakers{s, t}).operations(), (&armings{s, t}).operations(), (&exceptions{s, t}).operations(), (&grants{s}).operations(),
 		(&tasks{s, t}).operations(), (&manifests{s}).operations(), (&findings{s}).operations(), (&baselines{s}).operations(),
-		(&status{s}).operations(), (&settings{s}).operations(),
+		(&status{s}).operations(), (&settings{s}).operations(), (&callers{s}).operations(),
 	} {
 		all = append(all, list...)
 	}
@@ -181,6 +181,10 @@ func (s *server) serve(auth *authenticator, bodies *validator, op *operation) ht
 		x := &exchange{s: s, w: w, r: r, caller: who}
 		if op.body != nil {
 			if rejected := bodies.read(x, op); rejected != nil {
+				x.refuse(rejected)
+				return
+			}
+			if rejected := who.namesAnother(x.body); rejected != nil {
 				x.refuse(rejected)
 				return
 			}

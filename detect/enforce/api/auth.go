@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
@@ -45,6 +46,8 @@ type Token struct {
 	Tenants []string // empty: any
 	Hash    [sha256.Size]byte
 	Expires time.Time // zero: never
+	// Delegate is the right to name the person for whom a request is made; see HeaderOnBehalfOf.
+	Delegate bool
 	// limit bounds the requests with the token; newAuthenticator sets it.
 	limit *rate.Limiter
 }
@@ -86,10 +89,12 @@ func TokenHashLine(token string) string {
 // caller is an authenticated client of the control API.
 type caller struct {
 	name   string // of the token; empty: there are no tokens
-	role   Role
+	role   Role   // of the token, or that of the person if it is the lesser one
 	tenant string // tenant whose state it changes: that of the point
 	// tenants that it may read; empty: all tenants in the log.
-	tenants []string
+	tenants  []string
+	delegate bool   // may name a person for whom it acts
+	person   string // for whom the request is made; empty: nobody is named
 }
 
 // authenticator identifies callers by tokens. Without tokens the listener is on loopback,
@@ -119,6 +124,22 @@ func newAuthenticator(tokens []Token, tenant string, now func() time.Time) *auth
 
 // authenticate returns the caller of a request that needs a role.
 func (a *authenticator) authenticate(r *http.Request, need Role) (caller, *refusal) {
+	who, rejected := a.client(r)
+	if rejected != nil {
+		return caller{}, rejected
+	}
+	if !slices.Contains(included[need], who.role) {
+		return caller{}, refused(http.StatusForbidden, "role", "token %s has the role %s, this needs %s", who.name, who.role, need)
+	}
+	person, rejected := readPerson(r.Header)
+	if rejected != nil || person.name == "" {
+		return who, rejected
+	}
+	return who.actingFor(person, need)
+}
+
+// client returns who sends a request: the holder of a known token, or the operator.
+func (a *authenticator) client(r *http.Request) (caller, *refusal) {
 	if len(a.tokens) == 0 {
 		return a.operator(r)
 	}
@@ -133,12 +154,10 @@ func (a *authenticator) authenticate(r *http.Request, need Role) (caller, *refus
 			token.Name, token.Expires.UTC().Format(time.RFC3339))
 	case !token.limit.Allow():
 		return caller{}, refused(http.StatusTooManyRequests, "rate_limit", "token %s: more than %d requests a second", token.Name, tokenRate)
-	case !slices.Contains(included[need], token.Role):
-		return caller{}, refused(http.StatusForbidden, "role", "token %s has the role %s, this needs %s", token.Name, token.Role, need)
 	case len(token.Tenants) > 0 && !slices.Contains(token.Tenants, a.tenant):
 		return caller{}, refused(http.StatusForbidden, "tenant", "token %s is not of tenant %s", token.Name, a.tenant)
 	}
-	return caller{name: token.Name, role: token.Role, tenant: a.tenant, tenants: token.Tenants}, nil
+	return caller{name: token.Name, role: token.Role, tenant: a.tenant, tenants: token.Tenants, delegate: token.Delegate}, nil
 }
 
 // operator authenticates a client of a loopback listener without tokens. The host of the
@@ -152,7 +171,7 @@ func (a *authenticator) operator(r *http.Request) (caller, *refusal) {
 		return caller{}, refused(http.StatusForbidden, "host_not_loopback",
 			"host %q is not this machine: without control.tokens only loopback is answered", r.Host)
 	}
-	return caller{role: Admin, tenant: a.tenant}, nil
+	return caller{role: Admin, tenant: a.tenant, delegate: true}, nil
 }
 
 // find compares a token with every known one, so that the duration reveals nothing about them.
@@ -184,9 +203,12 @@ func (a *authenticator) unknownToken(sent bool) *refusal {
 // maxByLength is the maximum length of a person's name in the audit trail, in bytes.
 const maxByLength = 100
 
-// auditName returns the name for the audit trail: the token, and the person whom the request names
-// as its author.
+// auditName returns the name for the audit trail: the token, and the person for whom it acts, or whom the
+// body names as the author. The second is not checked by anybody, and is written in other words.
 func (c caller) auditName(by string) string {
+	if c.person != "" {
+		return cmp.Or(c.name, "operator") + " on behalf of " + c.person
+	}
 	by = strings.ToValidUTF8(by, "")
 	by = by[:min(len(by), maxByLength)]
 	switch {

@@ -45,7 +45,9 @@ func openAPI(operations []operation) ([]byte, error) {
 		generator: openapi3gen.NewGenerator(openapi3gen.UseAllExportedFields(), openapi3gen.SchemaCustomizer(customize))}
 	doc := &openapi3.T{OpenAPI: "3.0.3", Info: &openapi3.Info{Title: "Flyball control", Version: "1",
 		Description: "Breakers, gates, tasks and manifests. Roles: viewer, responder, admin, orchestrator. " +
-			"Every change is an entry of the audit trail."},
+			"Every change is an entry of the audit trail. A token with the right delegate may name the person for whom it acts: " +
+			HeaderOnBehalfOf + " holds the login, " + HeaderPersonsRole + " is viewer, responder or admin; the request then has the rights " +
+			"that both have, and the audit trail names both."},
 		Paths: openapi3.NewPaths(), Components: &openapi3.Components{
 			Schemas:         openapi3.Schemas{},
 			SecuritySchemes: openapi3.SecuritySchemes{"token": {Value: &openapi3.SecurityScheme{Type: "http", Scheme: "bearer"}}},
@@ -114,7 +116,7 @@ func (d *documentWriter) operation(op *operation) (*openapi3.Operation, error) {
 		return nil, fmt.Errorf("answer: %w", err)
 	}
 	o.Responses = openapi3.NewResponses(openapi3.WithStatus(200, jsonResponse(op.summary, answer, "application/json")))
-	for _, status := range append([]int{401, 403, 429}, op.problems...) {
+	for _, status := range append([]int{400, 401, 403, 429}, op.problems...) {
 		o.Responses.Set(strconv.Itoa(status), jsonResponse("Problem", d.problem, problem.MediaType))
 	}
 	if op.body != nil {

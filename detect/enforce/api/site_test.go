@@ -29,7 +29,8 @@ func assemble(t testing.TB, o enforcetest.Options) (*point.Point, *check.Checker
 	p.Subscribe(c)
 	var tokens []Token
 	for _, x := range o.Tokens {
-		tokens = append(tokens, Token{Name: x.Name, Role: Role(x.Role), Tenants: x.Tenants, Hash: x.Hash, Expires: x.Expires})
+		tokens = append(tokens, Token{Name: x.Name, Role: Role(x.Role), Tenants: x.Tenants, Hash: x.Hash, Expires: x.Expires,
+			Delegate: x.Delegate})
 	}
 	s, err := newServer(Options{State: p, Log: p.Log(), Runs: runs, Names: names, Point: o.Name, Tenant: "t", Tokens: tokens, Armed: o.Armed,
 		Budget: o.Budget, LinkKey: o.LinkKey, Findings: o.Findings, Process: o.Process, FindFinding: o.FindFinding, Now: o.Now,

@@ -31,7 +31,8 @@ func assemble(t testing.TB, o enforcetest.Options) (*point.Point, *Checker, http
 	p.Subscribe(c)
 	var tokens []api.Token
 	for _, x := range o.Tokens {
-		tokens = append(tokens, api.Token{Name: x.Name, Role: api.Role(x.Role), Tenants: x.Tenants, Hash: x.Hash, Expires: x.Expires})
+		tokens = append(tokens, api.Token{Name: x.Name, Role: api.Role(x.Role), Tenants: x.Tenants, Hash: x.Hash, Expires: x.Expires,
+			Delegate: x.Delegate})
 	}
 	operators, err := api.New(api.Options{Tokens: tokens, State: p, Log: p.Log(), Runs: runs, Names: names, Point: o.Name, Tenant: "t",
 		Now:    o.Now,

@@ -58,6 +58,7 @@ type Token struct {
 	Tenants    []string
 	Hash       [32]byte
 	Expires    time.Time
+	Delegate   bool
 }
 
 // InMemory returns the options of a point without a log, with a clock that the test sets.
