@@ -24,10 +24,13 @@ type soakOptions struct {
 	past          time.Duration // for how long runs begin of the traffic to learn from
 }
 
-// settles is when the number of open runs has stopped to grow: the first runs have made their calls and
-// were silent for the gap, and the watermark, which is late by the lateness, has passed that.
+// closedRunsStay is how long detect keeps a closed run for late calls (stitch.DefaultLimits, EvictAfter).
+const closedRunsStay = 15 * time.Minute
+
+// settles is when the numbers of open and of closed runs have stopped to grow: the first runs have made their calls and were silent
+// for the gap, the watermark, which is late by the lateness, has passed that, and they are no longer kept for late calls.
 func (o *soakOptions) settles() time.Duration {
-	return o.gap + o.lateness + 3*time.Duration(o.traffic.calls)*o.traffic.pause
+	return o.gap + o.lateness + 3*time.Duration(o.traffic.calls)*o.traffic.pause + closedRunsStay
 }
 
 // soak measures ordinary traffic at a steady rate against one process with embedded parts, prints a row

@@ -30,29 +30,31 @@ func judged(list []verdict, want judgement) []string {
 func TestSoakIsJudgedByWhatHadToGrow(t *testing.T) {
 	o := soakOptions{every: 10 * time.Second, gap: time.Minute, lateness: 5 * time.Minute,
 		traffic: soakTraffic{rate: 3000, agents: 112, calls: 8, pause: 4500 * time.Millisecond}}
-	if got := o.settles(); got != 468*time.Second {
+	if got := o.settles(); got != (468+900)*time.Second {
 		t.Fatalf("settles after %s", got)
 	}
 	filling := func(i int, r *row) {
 		if r.seconds < 468 {
 			r.openRuns *= r.seconds / 468
-			r.live *= r.seconds / 468
 		}
-		if i == 80 {
+		if r.seconds < 1368 {
+			r.live *= r.seconds / 1368
+		}
+		if i == 170 {
 			r.cut, r.cpu, r.engine = true, 0, 0
 		}
-		if i == 81 || i == 82 {
+		if i == 171 || i == 172 {
 			r.behind, r.cpu = 60_000, 300
 		}
 	}
-	if list := verdicts(soakRows(120, filling), &o); len(judged(list, flat)) != len(list) {
+	if list := verdicts(soakRows(210, filling), &o); len(judged(list, flat)) != len(list) {
 		t.Errorf("%v", list)
 	}
 	for name, behind := range map[string]func(r *row) float64{
 		"falls behind all the time":    func(r *row) float64 { return r.seconds * 300 },
-		"falls behind from the end on": func(r *row) float64 { return max(r.seconds-900, 0) * 3000 },
+		"falls behind from the end on": func(r *row) float64 { return max(r.seconds-1800, 0) * 3000 },
 	} {
-		list := verdicts(soakRows(120, func(i int, r *row) {
+		list := verdicts(soakRows(210, func(i int, r *row) {
 			filling(i, r)
 			r.behind += int(behind(r))
 		}), &o)
@@ -60,14 +62,14 @@ func TestSoakIsJudgedByWhatHadToGrow(t *testing.T) {
 			t.Errorf("%s: %v", name, list)
 		}
 	}
-	unknown := verdicts(soakRows(120, func(i int, r *row) {
+	unknown := verdicts(soakRows(210, func(i int, r *row) {
 		filling(i, r)
 		r.lag = nil
 	}), &o)
 	if got := len(judged(unknown, undecided)); got != len(stages) {
 		t.Errorf("lag that is not known is judged: %v", unknown)
 	}
-	if list := verdicts(soakRows(47, filling), &o); len(judged(list, undecided)) != len(list) {
+	if list := verdicts(soakRows(137, filling), &o); len(judged(list, undecided)) != len(list) {
 		t.Errorf("rows before the first gap are judged: %v", list)
 	}
 }
