@@ -83,7 +83,7 @@ func TestBothReasonsToWaitMultiply(t *testing.T) {
 	}
 	for _, c := range []struct{ factor, want time.Duration }{{1, 4 * time.Second}, {2, 4 * time.Second}, {maxPace, maxPace * time.Second}} {
 		s.parts.factor = c.factor
-		if got := s.dueAge(); got != c.want {
+		if got := s.o.dueAge(s.gathered()); got != c.want {
 			t.Errorf("factor %d: %s, want %s", c.factor, got, c.want)
 		}
 	}

@@ -32,6 +32,7 @@ type Store struct {
 	full   bool                 // the last batch was closed because of its size
 	parts  partsPace
 	ends   map[int32]int64 // end of each journal partition at the last fetch
+	behind bool            // the last poll had records, and the journal holds more
 
 	mu     sync.Mutex // guards the fields below, which the group's callbacks change
 	owned  map[int32]bool
@@ -66,7 +67,7 @@ const journalClient = "store-journal"
 func (s *Store) storeJournal(ctx context.Context) error {
 	client, closeAll, err := s.newReader(journalClient, kgo.ConsumerGroup(wire.StoreGroup), kgo.SessionTimeout(kafka.SessionTimeout),
 		kgo.ConsumeTopics(wire.JournalTopic),
-		kgo.FetchMaxBytes(16<<20), kgo.FetchMaxPartitionBytes(4<<20), kgo.FetchMaxWait(500*time.Millisecond),
+		kgo.FetchMaxBytes(16<<20), kgo.FetchMaxPartitionBytes(4<<20), kgo.FetchMaxWait(fetchWait),
 		kgo.OnPartitionsAssigned(s.onAssigned), kgo.OnPartitionsRevoked(s.onRevoked), kgo.OnPartitionsLost(s.onRevoked))
 	if err != nil {
 		return err
@@ -113,6 +114,9 @@ func (s *Store) newReader(name string, opts ...kgo.Opt) (client *kgo.Client, clo
 	return client, func() { client.Close(); admin.Close() }, nil
 }
 
+// fetchWait is how long the broker may wait for records to answer a fetch.
+const fetchWait = 500 * time.Millisecond
+
 // maxIdle is how long a poll waits while the batch is empty.
 const maxIdle = 5 * time.Second
 
@@ -121,7 +125,12 @@ func (s *Store) untilDue() time.Duration {
 	if s.cur.empty() {
 		return maxIdle
 	}
-	return max(0, s.dueAge()-s.o.Now().Sub(s.cur.first))
+	g := s.gathered()
+	wait := max(0, s.o.dueAge(g)-g.age)
+	if s.behind {
+		wait = max(wait, fetchWait) // records that were not fetched yet arrive in that time
+	}
+	return wait
 }
 
 // handleJournal adds the records of one poll to the batch and flushes it when it is due. work ends Options.Drain after ctx.
@@ -140,37 +149,32 @@ func (s *Store) handleJournal(ctx, work context.Context, client *kgo.Client, b k
 			s.m.lag.WithLabelValues(partitionLabel(p.Partition)).Set(float64(p.HighWatermark - p.Records[n-1].Offset - 1))
 		}
 	})
+	s.behind = b.NumRecords() > 0 && s.cur.isBehind(s.ends)
 	if s.isDue() {
 		return s.flush(work, client)
 	}
 	return nil
 }
 
-// dueAge returns how old the batch is when it is inserted. While ClickHouse has too many parts, MaxAge grows; to wait for further calls
-// does not add to that.
-func (s *Store) dueAge() time.Duration {
-	return max(s.o.age(s.cur.calls, s.cur.called.Sub(s.cur.first)), s.parts.age(s.o.MaxAge))
+// gathered describes the batch for the decision whether it is due.
+func (s *Store) gathered() gathered {
+	b := s.cur
+	return gathered{age: s.o.Now().Sub(b.first), lastCall: b.called.Sub(b.first), calls: b.calls, rows: b.rows, bytes: b.bytes,
+		behind: s.behind, full: s.full, factor: s.parts.factor}
 }
 
-// isDue reports whether the batch must be flushed. If a batch was closed because of its size, the store is behind, and the next batches
-// may be larger.
+// isDue reports whether the batch must be inserted.
 func (s *Store) isDue() bool {
 	if s.cur.empty() {
 		return false
 	}
-	rows, bytes := s.o.MaxRows, s.o.MaxBytes
-	if s.full || s.parts.factor > 1 {
-		rows, bytes = rows*s.o.BacklogFactor, bytes*s.o.BacklogFactor
+	g := s.gathered()
+	why := s.o.due(g)
+	if why == notDue {
+		return false
 	}
-	if s.cur.rows >= rows || s.cur.bytes >= bytes {
-		s.full = true
-		return true
-	}
-	if s.o.Now().Sub(s.cur.first) >= s.dueAge() {
-		s.full = s.cur.rows >= s.o.MaxRows || s.cur.bytes >= s.o.MaxBytes
-		return true
-	}
-	return false
+	s.full = why == dueBySize || s.o.isLarge(g)
+	return true
 }
 
 // ignoreEnd returns nil for an error that only reports the end of ctx: records that are not committed are read again.
