@@ -331,7 +331,7 @@ func TestBlockOfManyDaysIsRepeatedForEver(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.insert(t.Context(), "calls_v5", []block{{rows: 3000, native: []byte("rows")}}); err != nil {
+		if err := s.write.insert(t.Context(), "calls_v5", []block{{rows: 3000, native: []byte("rows")}}); err != nil {
 			t.Fatal(err)
 		}
 		if got := fmt.Sprint(db.pieces); got != want || db.rows("calls_v5") != 1 {

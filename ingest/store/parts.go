@@ -20,6 +20,9 @@ type partsPace struct {
 	factor   time.Duration
 }
 
+// exceed records that a request was rejected for too many parts.
+func (p *partsPace) exceed() { p.exceeded.Store(true) }
+
 // flushed records the end of a batch.
 func (p *partsPace) flushed() {
 	if p.exceeded.Swap(false) {
