@@ -32,7 +32,7 @@ func NewAgent(b *baseline.Baseline, agent string, tripShare float64) (out *Agent
 	}
 	out = &Agent{AgentLine: lineOf(b, agent, learned), Baseline: b.Version, Usual: b.UsualFigures(agent, b.AgentGroup(agent)),
 		Pace: agentPace(b, agent), Peers: peersFound,
-		Thresholds: thresholds(b.Levels(learned.Acquaintance, learned.Group, tripShare))}
+		Thresholds: thresholds(b.Thresholds().Levels(learned.Acquaintance, learned.Group, tripShare))}
 	for _, t := range b.Tasks[agent] {
 		if out.TaskUsual == nil {
 			out.TaskUsual = map[string][]baseline.Figure{}
