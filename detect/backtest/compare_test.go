@@ -221,14 +221,14 @@ func TestThresholdOfABacktestIsOfNoClass(t *testing.T) {
 	read([]invented{bad, stranger}, c.judge)
 	c.decide()
 	s := c.reports()[0]
-	if s.ThresholdOf != schema.KnownAgent || s.Threshold != float64(tripThreshold(body.Levels(schema.KnownAgent, "", .001))) {
+	if s.ThresholdOf != schema.KnownAgent || s.Threshold != float64(tripThreshold(body.Thresholds().Levels(schema.KnownAgent, "", .001))) {
 		t.Errorf("the report has the threshold %v of %v", s.Threshold, s.ThresholdOf)
 	}
 	if len(s.Trips) != 2 || s.Trips[0].Acquaintance != schema.NewAgent || s.Trips[1].Acquaintance != schema.NewPopulation ||
 		!s.Trips[1].Threshold.IsZero() {
 		t.Fatalf("%+v", s.Trips)
 	}
-	if got, want := s.Trips[0].Threshold, tripThreshold(body.Levels(schema.NewAgent, "fleet", .001)); got != want {
+	if got, want := s.Trips[0].Threshold, tripThreshold(body.Thresholds().Levels(schema.NewAgent, "fleet", .001)); got != want {
 		t.Errorf("a run of a new agent trips above %v, and not %v", got, want)
 	}
 }

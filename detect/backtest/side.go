@@ -61,7 +61,7 @@ func newSide(c Configuration, body *baseline.Baseline, p throttleRate) *side {
 		Configuration: c,
 		pace:          p,
 		held:          newHolds(),
-		level:         body.Levels(schema.KnownAgent, "", c.TripShare)[schema.LevelTrip-1],
+		level:         body.Thresholds().Levels(schema.KnownAgent, "", c.TripShare)[schema.LevelTrip-1],
 		uses:          policy.NewUsage(&c.Rules, score.Families[:]),
 		of:            map[string]*Trip{},
 	}

@@ -62,7 +62,7 @@ func (d *crossRunDetector) Judge(c *Judgment) {
 	}
 	level := schema.LevelAlert
 	if run.Stranger() { // how often a new population does this is not calibrated: it never trips
-		if c.Baseline.Baseline.Uncalibrated(schema.NewPopulation) != "" && !run.Claimed() {
+		if c.Baseline.Baseline.Thresholds().Uncalibrated(schema.NewPopulation) != "" && !run.Claimed() {
 			return // a caller who could choose its name is at least alerted on
 		}
 		a.alarmedAt = 0

@@ -88,7 +88,7 @@ func (s *runawayState) judge(c *Judgment, f score.Family) {
 func (s *runawayState) describe(c *Judgment, f score.Family) *schema.Finding {
 	p, run, body := &s.families[f], c.RunState, c.Baseline.Baseline
 	agent := baseline.AgentKey(c.Run.AgentID, c.Run.AgentTrust)
-	expected := body.Expected(run.Acquaintance(), agent, run.Reference.Group, p.Reported)
+	expected := body.Thresholds().Expected(run.Acquaintance(), agent, run.Reference.Group, p.Reported)
 	out := c.NewFinding(f.String(), p)
 	onset, onsetAt, exposure := run.Onset(f)
 	out.OnsetAt, out.DelayCalls, out.Exposure = onsetAt, run.Calls()-onset+1, exposure

@@ -130,7 +130,7 @@ func TestFloodOfMinutesGathersRows(t *testing.T) {
 			pos++
 		}
 		f.applyAll([]*kgo.Record{{Topic: wire.CallsTopic, Offset: i, Value: enc.Encode(nil, calls)}})
-		if n := f.journal.counts.Waiting() + f.state.WaitingHours() + f.journal.rows.States(); n > 2*maxStates {
+		if n := f.journal.counts.Waiting() + f.state.Hours().Waiting() + f.journal.rows.States(); n > 2*maxStates {
 			t.Fatalf("%d rows wait", n)
 		}
 	}

@@ -90,7 +90,7 @@ func (w *journalWriter) writeCounts(ctx context.Context) {
 		w.rows.AddBinding(n)
 		w.writeFullStates(ctx, maxStates)
 	})
-	w.state.WriteHours(func(n *schema.HourCount) {
+	w.state.Hours().Write(func(n *schema.HourCount) {
 		w.rows.AddHour(n)
 		w.writeFullStates(ctx, maxStates)
 	})
@@ -98,7 +98,7 @@ func (w *journalWriter) writeCounts(ctx context.Context) {
 
 // countsFull reports whether so many counters were given up that they must not wait to be written.
 func (w *journalWriter) countsFull() bool {
-	return w.counts.Waiting()+w.state.WaitingHours() >= maxStates
+	return w.counts.Waiting()+w.state.Hours().Waiting() >= maxStates
 }
 
 // writeFullStates writes the gathered snapshots and counts if there are so many.

@@ -168,9 +168,9 @@ var strangeCallers = map[string]func(*schema.Call){
 func TestStrangerTripsWhereNothingIsKnownOfStrangers(t *testing.T) {
 	for _, n := range []int{1, 3, 5} {
 		body := populations(n)
-		calibrated := body.Uncalibrated(schema.NewPopulation) == ""
+		calibrated := body.Thresholds().Uncalibrated(schema.NewPopulation) == ""
 		if calibrated != (n >= 4) {
-			t.Fatalf("%d populations: %q", n, body.Uncalibrated(schema.NewPopulation))
+			t.Fatalf("%d populations: %q", n, body.Thresholds().Uncalibrated(schema.NewPopulation))
 		}
 		for who, caller := range strangeCallers {
 			for family, of := range runaways {
@@ -229,7 +229,7 @@ func TestKnownAgentIsJudgedAsBefore(t *testing.T) {
 	if err := earlier.Check(); err != nil || earlier.ByClass != nil {
 		t.Fatal(err)
 	}
-	now, before := body.Levels(schema.KnownAgent, "shop0", .001), earlier.Levels(schema.KnownAgent, "shop0", .001)
+	now, before := body.Thresholds().Levels(schema.KnownAgent, "shop0", .001), earlier.Thresholds().Levels(schema.KnownAgent, "shop0", .001)
 	same := now == before
 	if !same { // the class may be raised: what is compared is the rest
 		t.Logf("levels %v, of an earlier release %v", now, before)

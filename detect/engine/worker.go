@@ -149,7 +149,7 @@ func (w *worker) applyRecord(ctx context.Context, r *kgo.Record) error {
 		return err
 	}
 	w.journal.counts.EndRecord(at)
-	w.state.EndRecord()
+	w.state.Hours().EndRecord()
 	if err := w.closeRuns(ctx, at); err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func NewDetector(b *baseline.Baseline) *Detector {
 
 // Thresholds returns the scores above which a run of an agent alarms, by Levels.
 func (d *Detector) Thresholds(agent, group string) (out [len(Levels)]float64) {
-	levels := d.Baseline.Levels(d.Baseline.Acquaintance(agent, group), group, Levels[1])
+	levels := d.Baseline.Thresholds().Levels(d.Baseline.Acquaintance(agent, group), group, Levels[1])
 	return [len(Levels)]float64{levels[schema.LevelAlert-1], levels[schema.LevelTrip-1]}
 }
 

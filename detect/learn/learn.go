@@ -100,24 +100,17 @@ var ErrTooFewRuns = errors.New("too few closed clean runs for a baseline")
 const firstRetryPause = 10 * time.Second
 
 // Run learns when the last published baseline is older than Options.Every, and then at that interval, until ctx ends. It
-// logs errors and tries again sooner; the last baseline stays active. It always returns nil.
+// logs errors and tries again sooner; the last baseline stays active. Before each attempt it looks again how old the last
+// baseline is: another process may have published one in the meantime. It always returns nil.
 func (l *Learner) Run(ctx context.Context) error {
 	pause := firstRetryPause
-	select { // wait until the last baseline, also of an earlier process, is old enough
-	case <-ctx.Done():
-		return nil
-	case <-time.After(l.untilDue(ctx)):
-	}
 	for {
-		wait := l.o.Every
-		if was, now, err := l.publishRoutes(ctx); err != nil && ctx.Err() == nil {
-			l.o.Logger.Log(ctx, failureLevel(err), "learning routes failed, the last table stays active", "error", err)
-		} else if was != now {
-			l.o.Logger.Info("routes published", "version", now, "collapsed", len(l.learned.Collapsed))
-		}
-		if body, err := l.LearnOnce(ctx); err == nil {
-			l.o.Logger.Info("baseline published", "version", body.Version, "runs", body.Runs, "calls", body.Calls)
+		wait := l.untilDue(ctx)
+		if wait > 0 {
+			l.o.Logger.Debug("the last baseline is not old enough for a new one", "again_in", wait)
 			pause = firstRetryPause
+		} else if err := l.attempt(ctx); err == nil {
+			wait, pause = l.o.Every, firstRetryPause
 		} else if ctx.Err() == nil {
 			wait = min(pause, l.o.Every)
 			pause = wait * 2
@@ -131,6 +124,21 @@ func (l *Learner) Run(ctx context.Context) error {
 	}
 }
 
+// attempt publishes the learned routes and a baseline. It returns the error of the baseline; that of the routes is logged.
+func (l *Learner) attempt(ctx context.Context) error {
+	if was, now, err := l.publishRoutes(ctx); err != nil && ctx.Err() == nil {
+		l.o.Logger.Log(ctx, failureLevel(err), "learning routes failed, the last table stays active", "error", err)
+	} else if was != now {
+		l.o.Logger.Info("routes published", "version", now, "collapsed", len(l.learned.Collapsed))
+	}
+	body, err := l.LearnOnce(ctx)
+	if err != nil {
+		return err
+	}
+	l.o.Logger.Info("baseline published", "version", body.Version, "runs", body.Runs, "calls", body.Calls)
+	return nil
+}
+
 // failureLevel returns the level at which a failed attempt is logged. At a first start the store has not
 // made the tables yet; that is no news.
 func failureLevel(err error) slog.Level {
@@ -140,8 +148,8 @@ func failureLevel(err error) slog.Level {
 	return slog.LevelInfo
 }
 
-// untilDue returns how long it is until the last published baseline is as old as Options.Every. It returns 0 when there
-// is no baseline or its time is unknown.
+// untilDue returns how long it is until the last published baseline is as old as Options.Every, at most Options.Every. It
+// returns 0 when there is no baseline or its time is unknown.
 func (l *Learner) untilDue(ctx context.Context) time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, routesTimeout)
 	defer cancel()
@@ -153,7 +161,16 @@ func (l *Learner) untilDue(ctx context.Context) time.Duration {
 	if !ok {
 		return 0
 	}
-	return min(max(l.o.Every-l.o.Now().Sub(at), 0), l.o.Every)
+	return dueIn(l.o.Now().Sub(at), l.o.Every)
+}
+
+// dueIn returns how long to wait for the next baseline at an age of the last one, at most every. The time of a baseline that was made
+// by another clock may lie in the future. If it lies more than every ahead, it is not believed: nothing would be learned until then.
+func dueIn(age, every time.Duration) time.Duration {
+	if age < -every {
+		return 0
+	}
+	return min(max(every-age, 0), every)
 }
 
 // routesTimeout limits how long a slow ClickHouse delays the baseline, which is learned after the routes.

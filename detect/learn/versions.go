@@ -36,7 +36,7 @@ func (l *Learner) insertBaselineRows(ctx context.Context, body *baseline.Baselin
 	if l.o.Rows == nil || len(body.Status) == 0 {
 		return nil
 	}
-	block, learned, uncalibrated := tables.BaselinesTable.NewBlock(), body.LearnedAgents(), body.UncalibratedClasses()
+	block, learned, uncalibrated := tables.BaselinesTable.NewBlock(), body.LearnedAgents(), body.Thresholds().UncalibratedClasses()
 	for _, agent := range slices.Sorted(maps.Keys(body.Status)) {
 		status, known := body.Status[agent], learned[agent]
 		text, err := json.Marshal(agentRow{status, known, uncalibrated})

@@ -140,7 +140,7 @@ func isClaimed(key string) bool { return key == "" || baseline.IsAsserted(key) }
 // claimedLevels returns the thresholds of strangers for whom nobody vouches, which are computed once.
 func (m *Model) claimedLevels(tripShare float64) calibrate.Levels {
 	if m.claimedOf != tripShare {
-		m.claimed, m.claimedOf = m.Baseline.LevelsOfClaimed(tripShare), tripShare
+		m.claimed, m.claimedOf = m.Baseline.Thresholds().LevelsOfClaimed(tripShare), tripShare
 	}
 	return m.claimed
 }
@@ -151,11 +151,11 @@ func (a *agent) thresholds(m *Model, tripShare float64) calibrate.Levels {
 		return a.levels
 	}
 	if a.levelsOf = tripShare; a.class != schema.NewPopulation {
-		a.levels = m.Baseline.Levels(a.class, a.group, tripShare)
+		a.levels = m.Baseline.Thresholds().Levels(a.class, a.group, tripShare)
 		return a.levels
 	}
 	if m.strangersOf != tripShare { // the same for all groups, and slow with many populations
-		m.strangers, m.strangersOf = m.Baseline.Levels(a.class, a.group, tripShare), tripShare
+		m.strangers, m.strangersOf = m.Baseline.Thresholds().Levels(a.class, a.group, tripShare), tripShare
 	}
 	a.levels = m.strangers
 	return a.levels

@@ -425,7 +425,7 @@ func BenchmarkLevelsOfPopulations(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			body := manyPopulations(n)
 			for b.Loop() {
-				_ = body.Levels(schema.NewPopulation, "x", .001)
+				_ = body.Thresholds().Levels(schema.NewPopulation, "x", .001)
 			}
 		})
 	}

@@ -74,6 +74,12 @@ func traceKey(trace [16]byte, credential string) uint64 {
 
 func (a *Actor) setKey(key string) { a.Key, a.hash = key, schema.HashActor(key) }
 
+// noteStored records that the actor's chain has so many bytes.
+func (a *Actor) noteStored(bytes int) {
+	a.part.storedBytes += int64(bytes - a.storedBytes)
+	a.storedBytes = bytes
+}
+
 // Owner returns the actor that the run belongs to.
 func (r *Run) Owner() *Actor { return r.actor }
 

@@ -219,10 +219,10 @@ func (p *Partition) EachAskedOnly(offset int64, f func(*Run, *schema.Call)) erro
 		c.ActorHash = r.actor.hash
 		c.CallsPart, c.CallsOffset, c.Late, c.AskedOnly = p.part, q.offset, q.late, true
 		r.count(c)
-		p.count(r, c, offset)
-		p.markChanged(r)
+		p.hours.count(r, c, offset)
+		p.changed.mark(r)
 		r.markUnstored()
-		p.markApplied(r.actor, offset)
+		p.dirty.markApplied(r.actor, offset)
 		f(r, c)
 	}
 	clear(w.due)

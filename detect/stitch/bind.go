@@ -121,13 +121,13 @@ func (r *Run) distance(start int64) int64 {
 // openRun opens a run. If a limit is reached, it finds or opens the actor's overflow run.
 func (p *Partition) openRun(a *Actor, c *schema.Call, k bindKey, id schema.RunIdentity, parent *Run, offset int64) *Run {
 	s := a.callerStanding(c)
-	if k.Rule != schema.RunOverflow && !p.makeRoom(a, s, offset) {
+	if k.Rule != schema.RunOverflow && !p.room.make(a, s, offset) {
 		return p.refuse(a, c, k, offset)
 	}
 	r := a.newRun()
 	r.bind, r.standing = p.words.key(k), s
 	r.RunID, r.Segment, r.CallsPart = id.ID(), offset, p.part
-	if offset > p.legacyTo {
+	if offset > p.hours.legacyTo {
 		r.OpenedDay = max(schema.FiledDay(c.Start, c.KafkaTime), 1)
 	}
 	r.Tenant, r.Actor = p.words.of(c.Tenant), a.Key
@@ -140,12 +140,10 @@ func (p *Partition) openRun(a *Actor, c *schema.Call, k bindKey, id schema.RunId
 	}
 	a.addRun(r)
 	if a.total == 1 {
-		p.activePools[a.standing]++
+		p.census.activePools[a.standing]++
 	}
-	p.countRun(r, 1)
-	for a.total-a.open > p.limits.ClosedRunsPerActor {
-		p.evict(a.closed.first())
-	}
+	p.census.countRun(r, 1)
+	p.room.limitClosedOf(a)
 	return r
 }
 
@@ -153,7 +151,7 @@ func (p *Partition) openRun(a *Actor, c *schema.Call, k bindKey, id schema.RunId
 // because a caller can also invent credentials.
 func (p *Partition) refuse(a *Actor, c *schema.Call, k bindKey, offset int64) *Run {
 	s := a.callerStanding(c)
-	p.countRefusal(s)
+	p.census.countRefusal(s)
 	ok := bindKey{Rule: schema.RunOverflow}
 	if s > schema.StandingClaimed {
 		ok.Key = s.String()

@@ -22,9 +22,9 @@ func (p *Partition) BindTrace(b *wire.TraceBinding, offset int64) {
 		// It is possible that no span ever arrives, so the trace gets at most half of the room of
 		// claimed actors, whatever the standing of its owner: one owner can have any number of
 		// traces.
-		if !p.actorPools.room(schema.StandingClaimed, p.limits.Actors, half(p.limits.claimedActors())) ||
-			!p.openPools.room(schema.StandingClaimed, p.limits.OpenRuns, half(p.limits.claimedRuns())) {
-			p.countRefusal(schema.StandingClaimed)
+		if !p.census.actorPools.room(schema.StandingClaimed, p.limits.Actors, half(p.limits.claimedActors())) ||
+			!p.census.openPools.room(schema.StandingClaimed, p.limits.OpenRuns, half(p.limits.claimedRuns())) {
+			p.census.countRefusal(schema.StandingClaimed)
 			return
 		}
 		a = p.newActor(c.RoutingKey, schema.StandingClaimed)
@@ -43,12 +43,12 @@ func (p *Partition) BindTrace(b *wire.TraceBinding, offset int64) {
 	r.identify(c)
 	r.TraceID = b.Trace
 	if r.Calls > 0 {
-		p.markChanged(r)
+		p.changed.mark(r)
 	}
 	r.markUnstored()
 	a.Included = offset
-	p.markDirty(a, offset)
-	p.schedule(r)
+	p.dirty.mark(a, offset)
+	p.queues.schedule(r)
 }
 
 // inherit sets the agent of a span without a caller to the agent that its trace belongs to.

@@ -27,7 +27,7 @@ type Chain struct {
 
 // NewChain returns an empty chain of the partition.
 func (p *Partition) NewChain() *Chain {
-	a := p.emptyActor()
+	a := emptyActor(p)
 	return &Chain{p: p, a: a, runs: map[schema.RunID]*slot{}}
 }
 
@@ -139,17 +139,17 @@ func (ch *Chain) addRun(c *wire.Coder) error {
 	if c.Err != nil {
 		return c.Err
 	}
-	if err := ch.p.deltas.tail.check(r, tail, ch.p.newRunAttachment); err != nil {
+	if err := ch.p.freezer.tail.check(r, tail, ch.p.freezer.attach); err != nil {
 		return fmt.Errorf("run %s: %w", r.RunID, err)
 	}
 	r.Actor, r.slot.id = ch.a.Key, r.RunID
 	ch.runs[r.RunID] = r.slot
-	ch.p.pack(r)
+	ch.p.freezer.pack(r)
 	return nil
 }
 
 // readDeltas decodes the chain of an actor: all its deltas that are not void, in the order of their numbers.
-func (p *Partition) readDeltas(values [][]byte) (a *Actor, generation uint64, err error) {
+func readDeltas(p *Partition, values [][]byte) (a *Actor, generation uint64, err error) {
 	ch := p.NewChain()
 	for _, value := range values {
 		h, err := ReadDeltaHeader(value)

@@ -103,12 +103,12 @@ func (p *Partition) EncodeChanges(a *Actor, generation uint64) (deltas []Delta, 
 	a.evictedRuns = nil
 	for _, r := range runs {
 		r.stored = true
-		p.letCool(r)
+		p.freezer.letCool(r)
 	}
 	for _, d := range deltas {
 		bytes += len(d.Value)
 	}
-	p.noteStored(a, bytes)
+	a.noteStored(bytes)
 	return deltas, from, to
 }
 

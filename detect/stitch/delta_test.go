@@ -241,7 +241,7 @@ func TestFrozenRunForgets(t *testing.T) {
 			t.Fatalf("call %d: %s, frozen %s", i, ids[0], ids[1])
 		}
 		for r := range frozen.p.actors["c:k1"].runs.all {
-			frozen.p.freeze(r)
+			frozen.p.freezer.freeze(r)
 			if r.frozen != "" {
 				froze++
 			}

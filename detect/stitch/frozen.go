@@ -16,36 +16,48 @@ type coolingRun struct {
 	round uint32 // in which it was stored
 }
 
+// freezer freezes and packs the runs of a partition, and decodes them again. It reuses its memory.
+type freezer struct {
+	queues  *queues
+	attach  func() Attachment // makes the empty state of a later stage of a run
+	tail    tailCoder
+	packer  packer
+	round   uint32 // how often Freeze was called
+	cooling []coolingRun
+}
+
 // letCool notes that a run was stored.
-func (p *Partition) letCool(r *Run) {
-	r.storedRound = p.round
-	p.cooling = append(p.cooling, coolingRun{r, p.round})
+func (f *freezer) letCool(r *Run) {
+	r.storedRound = f.round
+	f.cooling = append(f.cooling, coolingRun{r, f.round})
 }
 
 // Freeze freezes the runs that have not changed since they were stored, at least the given number of calls of Freeze ago.
-func (p *Partition) Freeze(rounds uint32) {
-	p.round++
+func (p *Partition) Freeze(rounds uint32) { p.freezer.freezeCooled(rounds) }
+
+func (f *freezer) freezeCooled(rounds uint32) {
+	f.round++
 	n := 0
-	for ; n < len(p.cooling) && p.cooling[n].round+rounds <= p.round; n++ {
-		if r := p.cooling[n].run; !r.unstored && !r.evicted && r.slot.run == r && r.storedRound == p.cooling[n].round {
-			p.freeze(r)
+	for ; n < len(f.cooling) && f.cooling[n].round+rounds <= f.round; n++ {
+		if r := f.cooling[n].run; !r.unstored && !r.evicted && r.slot.run == r && r.storedRound == f.cooling[n].round {
+			f.freeze(r)
 		}
-		p.cooling[n].run = nil
+		f.cooling[n].run = nil
 	}
-	if p.cooling = p.cooling[n:]; len(p.cooling) == 0 {
-		p.cooling = nil
+	if f.cooling = f.cooling[n:]; len(f.cooling) == 0 {
+		f.cooling = nil
 	}
 }
 
 // freeze freezes a run and packs it, if it can be. The run must not be used afterwards.
-func (p *Partition) freeze(r *Run) {
+func (f *freezer) freeze(r *Run) {
 	if r.frozen == "" && (r.Attached != nil || len(r.sightings) > 0) {
-		if f, ok := r.Attached.(Noticer); ok && f.HasFinding() {
+		if n, ok := r.Attached.(Noticer); ok && n.HasFinding() {
 			return
 		}
-		r.setFrozen(p.deltas.tail.encode(r))
+		r.setFrozen(f.tail.encode(r))
 	}
-	p.pack(r)
+	f.pack(r)
 }
 
 func (r *Run) setFrozen(tail []byte) {
@@ -55,13 +67,13 @@ func (r *Run) setFrozen(tail []byte) {
 }
 
 // wake decodes what is frozen of a run.
-func (p *Partition) wake(r *Run) {
+func (f *freezer) wake(r *Run) {
 	if r.frozen == "" {
 		return
 	}
 	tail := r.frozen
 	r.frozen = ""
-	if err := p.deltas.tail.decode(r, tail, p.newRunAttachment); err != nil {
+	if err := f.tail.decode(r, tail, f.attach); err != nil {
 		panic(fmt.Sprintf("run %s: what this process has encoded or checked cannot be read: %v", r.RunID, err))
 	}
 }

@@ -69,13 +69,13 @@ func (r *Run) waiting() bool {
 }
 
 // pack packs a run, which must not be used afterwards.
-func (p *Partition) pack(r *Run) {
+func (f *freezer) pack(r *Run) {
 	if !r.canPack() {
 		return
 	}
-	s, k := r.slot, &p.packer
+	s, k := r.slot, &f.packer
 	if s.inPartition >= 0 {
-		p.updateDue(s)
+		f.queues.updateDue(s)
 	}
 	r.isNoticed()
 	s.names = k.names(r.takeNames())
@@ -86,10 +86,10 @@ func (p *Partition) pack(r *Run) {
 }
 
 // unpack decodes a packed run. Its tail stays encoded until the run changes.
-func (p *Partition) unpack(s *slot) {
-	r := p.packer.decode(s)
+func (f *freezer) unpack(s *slot) {
+	r := f.packer.decode(s)
 	s.run, s.packed, s.names = r, "", nil
-	p.letCool(r)
+	f.letCool(r)
 }
 
 // decode returns a packed run without changing its slot.
@@ -119,7 +119,7 @@ func codePacked(c *wire.Coder, r *Run) {
 // peek returns the run. It decodes a packed one for the caller, and keeps it packed.
 func (s *slot) peek() *Run {
 	if s.run == nil {
-		return s.actor.part.packer.decode(s)
+		return s.actor.part.freezer.packer.decode(s)
 	}
 	return s.run
 }

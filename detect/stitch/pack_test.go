@@ -101,7 +101,7 @@ func TestPackedRunLosesAField(t *testing.T) {
 	r.unstored, r.changed = false, false
 	r.Emitted, r.lastEnd, r.closedAt = 3, 4, 5
 	want := r.RunSnapshot
-	b.p.freeze(r)
+	b.p.freezer.freeze(r)
 	if r.slot.run != nil {
 		t.Fatal("the run is not packed")
 	}

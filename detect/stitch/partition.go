@@ -11,45 +11,42 @@ type Partition struct {
 	part        int32
 	limits      Limits
 	actors      map[string]*Actor
-	due         [numPools]slotHeap
-	openRuns    int   // all, the overflow runs included
-	openPools   pools // open runs, without the overflow runs
-	actorPools  pools // actors of one caller each
-	activePools pools // those of actorPools that have runs
-	sharedCount int   // overflow actors
 	watermark   int64
-	legacyTo    int64 // see SetLegacyTo
 	words       words
 	storedBytes int64
 
-	newRunAttachment   func() Attachment // to runs
+	queues  queues
+	census  census
+	room    room
+	freezer freezer
+	hours   HourCounts
+
 	newActorAttachment func() Attachment // to actors
 	deltas             deltaWriter
-	packer             packer
-	round              uint32 // how often Freeze was called
-	cooling            []coolingRun
-	changed            []*Run
+	changed            changedRuns
 	closed             []*Run
-	dirty              []*Actor
+	dirty              dirtyActors
 	checkRows          checkRows
-	hours              hours
-	refusals           uint64
-	closedEarly        uint64
-	refusalsByStanding [schema.StandingEstablished + 1]uint64
 }
 
 // NewPartition returns an empty partition.
 func NewPartition(part int32, limits Limits) *Partition {
-	return &Partition{part: part, limits: limits, actors: make(map[string]*Actor), legacyTo: -1}
+	p := &Partition{part: part, limits: limits, actors: make(map[string]*Actor)}
+	p.queues = queues{limits: &p.limits, watermark: &p.watermark}
+	p.census = census{limits: &p.limits}
+	p.room = room{limits: &p.limits, queues: &p.queues, census: &p.census, dirty: &p.dirty, runs: p}
+	p.freezer = freezer{queues: &p.queues}
+	p.hours = HourCounts{part: part, legacyTo: -1, words: &p.words, watermark: &p.watermark}
+	return p
 }
 
 // SetLegacyTo sets the highest offset of flyball.calls that a process of schema version 4 may have applied; -1: none. Runs
 // that are opened up to there have the opened day 0: rows of them are in the tables of that version.
-func (p *Partition) SetLegacyTo(offset int64) { p.legacyTo = offset }
+func (p *Partition) SetLegacyTo(offset int64) { p.hours.legacyTo = offset }
 
 // SetRunAttachment sets the function that makes the empty state of a later stage when a run is
 // restored.
-func (p *Partition) SetRunAttachment(attach func() Attachment) { p.newRunAttachment = attach }
+func (p *Partition) SetRunAttachment(attach func() Attachment) { p.freezer.attach = attach }
 
 // SetActorAttachment sets the function that makes the empty state of a later stage when an actor is
 // restored.
@@ -69,7 +66,7 @@ func (p *Partition) TakeClosed(into []*Run) []*Run {
 }
 
 // OpenRuns returns the number of open runs, the overflow runs included.
-func (p *Partition) OpenRuns() int { return p.openRuns }
+func (p *Partition) OpenRuns() int { return p.census.openRuns }
 
 // Actors returns the number of actors in memory.
 func (p *Partition) Actors() int { return len(p.actors) }
@@ -84,14 +81,14 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 	}
 	c.Late = c.Start < p.watermark
 	r, rule := p.bindCall(a, c, offset)
-	p.wake(r)
-	if r.State == schema.RunClosed && !p.reopen(r, a.callerStanding(c), offset) {
+	p.freezer.wake(r)
+	if r.State == schema.RunClosed && !p.room.reopen(r, a.callerStanding(c), offset) {
 		r, rule = p.refuse(a, c, r.bind, offset), schema.RunOverflow
-		if p.wake(r); r.State == schema.RunClosed {
-			p.reopen(r, r.standing, offset)
+		if p.freezer.wake(r); r.State == schema.RunClosed {
+			p.room.reopen(r, r.standing, offset)
 		}
 	}
-	of, what := p.relate(a, r, c)
+	of, what := p.checkRows.relate(a, r, c)
 	switch what {
 	case furtherRow:
 		c.SetAttr(AttrObservationOf, of)
@@ -112,24 +109,24 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 	}
 	a.countAccepted(c)
 	if s := a.callerStanding(c); s > r.standing || s > a.standing {
-		p.raiseStanding(r, s)
-		p.promote(a, s)
+		p.room.raiseStanding(r, s)
+		p.census.promote(a, s)
 	}
 	a.noteTrace(c, r)
 	r.inherit(c)
 	c.RunID, c.RunRule, c.RunConfidence, c.Segment = r.RunID, rule, confidence[rule], r.Segment
 	c.ActorHash = a.hash
 	c.CallsPart, c.CallsOffset = p.part, offset
-	p.count(r, c, offset)
+	p.hours.count(r, c, offset)
 	if what == askedOf {
 		p.checkRows.keep(r, c)
 	}
 
-	p.markChanged(r)
+	p.changed.mark(r)
 	r.markUnstored()
 	a.Included = offset
-	p.markDirty(a, offset)
-	p.schedule(r)
+	p.dirty.mark(a, offset)
+	p.queues.schedule(r)
 	return r
 }
 
@@ -140,41 +137,22 @@ func (p *Partition) actor(c *schema.Call) *Actor {
 		return a
 	}
 	s := c.Standing()
-	if p.actorPools.room(s, p.limits.Actors, p.limits.claimedActors()) {
+	if p.census.actorPools.room(s, p.limits.Actors, p.limits.claimedActors()) {
 		return p.newActor(c.RoutingKey, s)
 	}
-	key := p.sharedKey(c, s)
+	key := p.census.sharedKey(c, s, func(key string) bool { return p.actors[key] != nil })
 	a := p.actors[key]
 	if a == nil {
-		p.countRefusal(s)
+		p.census.countRefusal(s)
 		return p.newActor(key, s)
 	}
-	if proven := a.callerStanding(c); proven == schema.StandingProven && p.actorPools.room(proven, p.limits.Actors, 0) {
+	if proven := a.callerStanding(c); proven == schema.StandingProven && p.census.actorPools.room(proven, p.limits.Actors, 0) {
 		own := p.newActor(c.RoutingKey, proven) // keeps the proof that was counted in the shared actor
 		own.proofs = []proof{*a.findProof(xxhash.Sum64String(c.CredentialID))}
 		return own
 	}
-	p.countRefusal(s)
+	p.census.countRefusal(s)
 	return a
-}
-
-func (p *Partition) countRefusal(s schema.Standing) {
-	p.refusals++
-	p.refusalsByStanding[s]++
-}
-
-func (p *Partition) markDirty(a *Actor, offset int64) {
-	if a.DirtyFrom < 0 {
-		a.DirtyFrom = offset
-		p.dirty = append(p.dirty, a)
-	}
-}
-
-func (p *Partition) markChanged(r *Run) {
-	if !r.changed {
-		r.changed = true
-		p.changed = append(p.changed, r)
-	}
 }
 
 // Advance moves the watermark, at an offset of flyball.calls, and closes or evicts the runs that
@@ -184,15 +162,15 @@ func (p *Partition) Advance(watermark, offset int64) {
 		return
 	}
 	p.watermark = watermark
-	for s := p.firstDue(); s != nil; s = p.firstDue() {
+	for s := p.queues.firstDue(); s != nil; s = p.queues.firstDue() {
 		switch {
-		case p.updateDue(s):
+		case p.queues.updateDue(s):
 		case !s.pool.closed():
 			p.close(s.live(), offset)
 		default:
 			a := s.actor
 			p.evict(s)
-			p.markApplied(a, offset)
+			p.dirty.markApplied(a, offset)
 		}
 	}
 }
@@ -200,45 +178,22 @@ func (p *Partition) Advance(watermark, offset int64) {
 // close closes an open run, at an offset of flyball.calls. A run that is closed before silence would have closed it is evicted when
 // it would have been.
 func (p *Partition) close(r *Run, offset int64) {
-	p.dequeue(r.slot)
+	p.queues.dequeue(r.slot)
 	r.closedAt = max(p.watermark, r.nextDue(&p.limits))
 	r.State = schema.RunClosed
 	r.actor.open--
-	p.countRun(r, -1)
-	p.wake(r)
+	p.census.countRun(r, -1)
+	p.freezer.wake(r)
 	r.markUnstored()
 	r.sightings, r.oldestSighting = nil, 0
 	p.checkRows.countAll(r)
 	if r.Calls > 0 {
-		p.markChanged(r) // a bound trace without any span is not a run
+		p.changed.mark(r) // a bound trace without any span is not a run
 	}
 	p.closed = append(p.closed, r)
-	p.enqueue(r)
-	p.markApplied(r.actor, offset)
-	p.limitClosed(r.standing, offset)
-}
-
-// limitClosed evicts a closed run of a standing if there are more than its share: the one whose time ends first among those that
-// are not noticed; only if there is none, among the noticed ones.
-func (p *Partition) limitClosed(s schema.Standing, offset int64) {
-	plain, noticed := &p.due[closedPool+pool(s)], &p.due[closedNoticedPool+pool(s)]
-	if plain.Len()+noticed.Len() <= p.limits.closedRuns(s) {
-		return
-	}
-	out := plain.first()
-	if out == nil {
-		out = noticed.first()
-	}
-	a := out.actor
-	p.evict(out)
-	p.markApplied(a, offset)
-}
-
-func (p *Partition) markApplied(a *Actor, offset int64) {
-	if offset > a.Included {
-		a.Included = offset
-	}
-	p.markDirty(a, offset)
+	p.queues.enqueue(r)
+	p.dirty.markApplied(r.actor, offset)
+	p.room.limitClosed(r.standing, offset)
 }
 
 func (r *Run) nextDue(l *Limits) int64 {
@@ -248,19 +203,12 @@ func (r *Run) nextDue(l *Limits) int64 {
 	return r.closedAt + int64(l.EvictAfter)
 }
 
-// schedule adds an open run to the heaps if it is in none.
-func (p *Partition) schedule(r *Run) {
-	if r.inPartition < 0 {
-		p.enqueue(r)
-	}
-}
-
 func (p *Partition) evict(s *slot) {
 	if !s.pool.closed() && s.inPartition >= 0 {
 		s.actor.open--
-		p.countRun(s.live(), -1)
+		p.census.countRun(s.live(), -1)
 	}
-	p.dequeue(s)
+	p.queues.dequeue(s)
 	s.actor.removeRun(s)
 	s.evicted = true
 	if s.stored {
@@ -271,7 +219,7 @@ func (p *Partition) evict(s *slot) {
 		p.checkRows.countAll(r)
 	}
 	if s.actor.total == 0 {
-		p.activePools[s.actor.standing]--
+		p.census.activePools[s.actor.standing]--
 	}
 }
 
@@ -301,12 +249,6 @@ func (p *Partition) Saved(n int) {
 	p.dirty = append(p.dirty[:0], p.dirty[n:]...)
 }
 
-// noteStored records that an actor's chain has so many bytes.
-func (p *Partition) noteStored(a *Actor, bytes int) {
-	p.storedBytes += int64(bytes - a.storedBytes)
-	a.storedBytes = bytes
-}
-
 // StoredBytes returns how many bytes the chains of the actors in memory have together: what a
 // restart reads, without the deltas that are void.
 func (p *Partition) StoredBytes() int64 { return p.storedBytes }
@@ -324,7 +266,7 @@ func (p *Partition) Forget(key string) (done, later bool) {
 		return false, true
 	}
 	delete(p.actors, key)
-	p.noteStored(a, 0)
-	p.countActor(a, -1)
+	a.noteStored(0)
+	p.census.countActor(a, -1)
 	return true, false
 }

@@ -32,14 +32,26 @@ func (p *pools) room(s schema.Standing, limit, claimed int) bool {
 	return p[s] < claimed && p.total() < limit
 }
 
+// census counts the runs and actors of a partition by standing, and how many of them found no room.
+type census struct {
+	limits             *Limits
+	openRuns           int   // all, the overflow runs included
+	openPools          pools // open runs, without the overflow runs
+	actorPools         pools // actors of one caller each
+	activePools        pools // those of actorPools that have runs
+	sharedCount        int   // overflow actors
+	refusals           uint64
+	refusalsByStanding [schema.StandingEstablished + 1]uint64
+}
+
 // roomForRun reports whether one more open run of a standing may be added. Established and proven runs together have the limit,
 // so that all together exceed it by at most the share of claimed ones, a quarter, and by runs that late calls have opened again.
-func (p *Partition) roomForRun(s schema.Standing) bool {
-	n := &p.openPools
+func (n *census) roomForRun(s schema.Standing) bool {
+	open := &n.openPools
 	if s == schema.StandingEstablished {
-		return n[s]+n[schema.StandingProven] < p.limits.OpenRuns
+		return open[s]+open[schema.StandingProven] < n.limits.OpenRuns
 	}
-	return n.room(s, p.limits.OpenRuns, p.limits.claimedRuns())
+	return open.room(s, n.limits.OpenRuns, n.limits.claimedRuns())
 }
 
 func half(n int) int { return (n + 1) / 2 }
@@ -82,8 +94,8 @@ func (a *Actor) shared() bool { return strings.HasPrefix(a.Key, overflowActor) }
 
 // sharedKey returns the key of the shared actor for callers above the limit: one for all
 // established callers, and one for each address of the others (in IPv6 for each /64, which one
-// subscriber has), up to the limit of shared actors.
-func (p *Partition) sharedKey(c *schema.Call, s schema.Standing) string {
+// subscriber has), up to the limit of shared actors. exists reports whether an actor has a key.
+func (n *census) sharedKey(c *schema.Call, s schema.Standing, exists func(key string) bool) string {
 	if s == schema.StandingEstablished {
 		return overflowActor + ":" + s.String()
 	}
@@ -95,85 +107,71 @@ func (p *Partition) sharedKey(c *schema.Call, s schema.Standing) string {
 		ip = netip.PrefixFrom(ip, 64).Masked().Addr()
 	}
 	key := overflowActor + ":" + ip.String()
-	if p.actors[key] == nil && p.sharedCount >= p.limits.sharedActors() {
+	if !exists(key) && n.sharedCount >= n.limits.sharedActors() {
 		return overflowActor
 	}
 	return key
 }
 
-// emptyActor returns an actor that is not part of the partition yet.
-func (p *Partition) emptyActor() *Actor {
+// emptyActor returns an actor that is not part of its partition yet.
+func emptyActor(p *Partition) *Actor {
 	return &Actor{part: p, SavedThrough: -1, DirtyFrom: -1, idle: slotHeap{ofActor: true}, closed: slotHeap{ofActor: true}}
 }
 
 // newActor adds an actor of a standing to the partition.
 func (p *Partition) newActor(key string, s schema.Standing) *Actor {
-	a := p.emptyActor()
+	a := emptyActor(p)
 	a.Included, a.standing = -1, s
 	a.setKey(strings.Clone(key))
 	p.actors[a.Key] = a
-	p.countActor(a, 1)
+	p.census.countActor(a, 1)
 	return a
 }
 
-// countActor adds n to the count of the actor's pool.
-func (p *Partition) countActor(a *Actor, n int) {
+// countActor adds by to the count of the actor's pool.
+func (n *census) countActor(a *Actor, by int) {
 	if a.shared() {
-		p.sharedCount += n
+		n.sharedCount += by
 		return
 	}
-	p.actorPools[a.standing] += n
+	n.actorPools[a.standing] += by
 }
 
 // promote moves an actor to the pool of a higher standing, if that pool has room.
-func (p *Partition) promote(a *Actor, s schema.Standing) {
-	if s <= a.standing || a.shared() || s == schema.StandingProven && p.actorPools[s] >= half(p.limits.Actors) {
+func (n *census) promote(a *Actor, s schema.Standing) {
+	if s <= a.standing || a.shared() || s == schema.StandingProven && n.actorPools[s] >= half(n.limits.Actors) {
 		return
 	}
-	p.countActor(a, -1)
+	n.countActor(a, -1)
 	if a.total > 0 {
-		p.activePools[a.standing]--
-		p.activePools[s]++
+		n.activePools[a.standing]--
+		n.activePools[s]++
 	}
 	a.standing = s
-	p.countActor(a, 1)
+	n.countActor(a, 1)
 }
 
-// countRun adds n to the count of an open run's pool. Overflow runs are in no pool: the number of
+// countRun adds by to the count of an open run's pool. Overflow runs are in no pool: the number of
 // actors bounds them.
-func (p *Partition) countRun(r *Run, n int) {
-	p.openRuns += n
+func (n *census) countRun(r *Run, by int) {
+	n.openRuns += by
 	if r.Rule != schema.RunOverflow {
-		p.openPools[r.standing] += n
+		n.openPools[r.standing] += by
 	}
 }
 
-// raiseStanding moves a run to the pool of a higher standing, when one of its calls has that
-// standing.
-func (p *Partition) raiseStanding(r *Run, s schema.Standing) {
-	if s <= r.standing || r.Rule == schema.RunOverflow {
-		return
-	}
-	if r.State != schema.RunOpen {
-		r.standing = s
-		return
-	}
-	p.countRun(r, -1)
-	queued := r.inPartition >= 0
-	if queued {
-		p.dequeue(r.slot)
-	}
-	r.standing = s
-	p.countRun(r, 1)
-	if queued {
-		p.enqueue(r)
-	}
+// countRefusal counts a run or an actor of a standing that was above a limit.
+func (n *census) countRefusal(s schema.Standing) {
+	n.refusals++
+	n.refusalsByStanding[s]++
 }
 
 // ActiveAgents returns how many established or proven actors have runs in memory.
 func (p *Partition) ActiveAgents() int {
-	return p.activePools[schema.StandingEstablished] + p.activePools[schema.StandingProven]
+	return p.census.activePools[schema.StandingEstablished] + p.census.activePools[schema.StandingProven]
 }
 
 // RefusalsByStanding returns how many runs and actors of a standing were above a limit.
-func (p *Partition) RefusalsByStanding(s schema.Standing) uint64 { return p.refusalsByStanding[s] }
+func (p *Partition) RefusalsByStanding(s schema.Standing) uint64 {
+	return p.census.refusalsByStanding[s]
+}

@@ -24,7 +24,7 @@ type Run struct {
 	lastEnd   int64      // latest end of a call: silence is measured from it
 	closedAt  int64      // watermark at which it was closed
 
-	storedRound    uint32          // Partition.round when it was stored last
+	storedRound    uint32          // freezer.round when it was stored last
 	oldestSighting uint16          // index of the oldest sighting in the ring buffer
 	asking         bool            // it is in checkRows.asking
 	unstored       bool            // it is in Actor.unstored

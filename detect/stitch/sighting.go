@@ -83,7 +83,7 @@ const (
 // they also agree in method, path as it was sent (without the query), tool and status, and in host
 // and arguments where both have them. Two lines of one observer are always two calls. In doubt both
 // rows are counted, for example when a service logs a path that its gateway has rewritten.
-func (p *Partition) relate(a *Actor, r *Run, c *schema.Call) (of string, what relation) {
+func (w *checkRows) relate(a *Actor, r *Run, c *schema.Call) (of string, what relation) {
 	var s sighting
 	s.read(c)
 	if c.ObserverKind == schema.ObserverGate {
@@ -103,7 +103,7 @@ func (p *Partition) relate(a *Actor, r *Run, c *schema.Call) (of string, what re
 		}
 	}
 	s.record = recordID(c)
-	q, late, asked := p.checkRows.take(r, &s)
+	q, late, asked := w.take(r, &s)
 	if s.asked = asked; late {
 		of, what, s.record = q.record, lateRow, q.record
 	}

@@ -46,7 +46,7 @@ func (q pool) closed() bool { return q >= closedPool }
 // live returns the run. It decodes a packed one.
 func (s *slot) live() *Run {
 	if s.run == nil {
-		s.actor.part.unpack(s)
+		s.actor.part.freezer.unpack(s)
 	}
 	return s.run
 }
@@ -127,65 +127,4 @@ func (a *Actor) heapOf(s *slot) *slotHeap {
 		return &a.closed
 	}
 	return &a.idle
-}
-
-// enqueue adds a run to the heaps in which it is due.
-func (p *Partition) enqueue(r *Run) {
-	s := r.slot
-	s.rule = r.Rule
-	switch noticed := r.isNoticed(); {
-	case r.State == schema.RunClosed && noticed:
-		s.pool = closedNoticedPool + pool(r.standing)
-	case r.State == schema.RunClosed:
-		s.pool = closedPool + pool(r.standing)
-	case r.Rule == schema.RunOverflow:
-		s.pool = overflowPool
-	case noticed:
-		s.pool = noticedPool
-	default:
-		s.pool = pool(r.standing)
-	}
-	s.dueAt = r.nextDue(&p.limits)
-	heap.Push(&p.due[s.pool], s)
-	if s.pool != overflowPool && s.pool != noticedPool {
-		heap.Push(s.actor.heapOf(s), s)
-	}
-}
-
-// dequeue removes a slot from its heaps.
-func (p *Partition) dequeue(s *slot) {
-	p.due[s.pool].remove(s)
-	s.actor.heapOf(s).remove(s)
-}
-
-// postpone moves the time at which an open run is due.
-func (p *Partition) postpone(s *slot, dueAt int64) {
-	s.dueAt = dueAt
-	p.due[s.pool].fix(s)
-	s.actor.heapOf(s).fix(s)
-}
-
-// updateDue moves an open run to the time at which it is due after its latest call, and reports whether it has moved. A run whose
-// end moves keeps its place in the heap until it becomes due, which is cheaper than moving it at every call.
-func (p *Partition) updateDue(s *slot) bool {
-	if s.run == nil || s.pool.closed() {
-		return false // packed, or closed: it is exact
-	}
-	next := s.run.nextDue(&p.limits)
-	if next == s.dueAt {
-		return false
-	}
-	p.postpone(s, next)
-	return true
-}
-
-// firstDue returns the slot that is due first of all pools; nil: none is due at the watermark.
-func (p *Partition) firstDue() *slot {
-	var first *slot
-	for i := range p.due {
-		if s := p.due[i].first(); s != nil && s.dueAt <= p.watermark && (first == nil || s.before(first)) {
-			first = s
-		}
-	}
-	return first
 }

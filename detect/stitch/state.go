@@ -23,7 +23,7 @@ const StateVersion = 12
 // it is adopted.
 func (p *Partition) Restore(values ...[]byte) (a *Actor, generation uint64, err error) {
 	if len(values) > 0 && len(values[0]) > 1 && values[0][1] >= deltaVersion {
-		if a, generation, err = p.readDeltas(values); err == nil {
+		if a, generation, err = readDeltas(p, values); err == nil {
 			a.SavedThrough = a.Included
 		}
 		return a, generation, err
@@ -35,9 +35,9 @@ func (p *Partition) Restore(values ...[]byte) (a *Actor, generation uint64, err 
 	if err != nil {
 		return nil, 0, err
 	}
-	a = p.emptyActor()
+	a = emptyActor(p)
 	a.storedBytes = len(values[0])
-	codeActor(c, a, &generation, p.newRunAttachment, p.newActorAttachment)
+	codeActor(c, a, &generation, p.freezer.attach, p.newActorAttachment)
 	if c.Err == nil && c.Rest() != 0 {
 		c.Err = fmt.Errorf("%w: bytes after the last run", wire.ErrMalformed)
 	}
@@ -56,22 +56,22 @@ func (p *Partition) Restore(values ...[]byte) (a *Actor, generation uint64, err 
 func (p *Partition) Adopt(a *Actor) {
 	p.actors[a.Key] = a
 	p.storedBytes += int64(a.storedBytes)
-	p.countActor(a, 1)
+	p.census.countActor(a, 1)
 	if a.total > 0 {
-		p.activePools[a.standing]++
+		p.census.activePools[a.standing]++
 	}
 	a.each(func(r *Run) {
 		r.CallsPart = p.part
 		if r.State == schema.RunOpen {
-			p.countRun(r, 1)
+			p.census.countRun(r, 1)
 		}
-		p.enqueue(r)
+		p.queues.enqueue(r)
 		p.checkRows.adopt(r)
 		if r.Calls > 0 && r.Emitted < r.version() {
-			p.markChanged(r.slot.live())
+			p.changed.mark(r.slot.live())
 		}
 		if r.frozen != "" && r.slot.run == r {
-			p.pack(r)
+			p.freezer.pack(r)
 		}
 	})
 }

@@ -52,6 +52,16 @@ func newBatch() *batch {
 
 func (b *batch) empty() bool { return len(b.commit) == 0 }
 
+// isBehind reports whether a partition of the batch ends after the batch's last record of it.
+func (b *batch) isBehind(ends map[int32]int64) bool {
+	for part, next := range b.commit {
+		if ends[part] > next.Offset {
+			return true
+		}
+	}
+	return false
+}
+
 // markConsumed extends the batch's commit to include r, whether r was added or skipped.
 func (b *batch) markConsumed(r *kgo.Record, now time.Time) {
 	if b.empty() {

@@ -34,7 +34,8 @@ func TestInsertsOfBusyTrafficAreSmall(t *testing.T) {
 		"pauses of 0.9 s":  {1800, 900 * time.Millisecond, 1800 * time.Millisecond, 5400},
 	} {
 		now := time.Unix(1000, 0)
-		s := &Store{o: DefaultOptions(), cur: newBatch()}
+		o := DefaultOptions()
+		s := &journal{o: &o, cur: newBatch()}
 		s.o.Now = func() time.Time { return now }
 		began, offset := now, int64(0)
 		for next := now; ; {
@@ -75,7 +76,8 @@ func TestRevokedCallsCount(t *testing.T) {
 
 // While ClickHouse had too many parts, calls that waited for others waited 32 times as long.
 func TestBothReasonsToWaitMultiply(t *testing.T) {
-	s := &Store{o: DefaultOptions(), cur: newBatch()}
+	o := DefaultOptions()
+	s := &journal{o: &o, cur: newBatch()}
 	r := &kgo.Record{}
 	s.cur.markConsumed(r, time.Unix(1, 0))
 	for _, at := range []int64{1, 5} {
@@ -83,7 +85,7 @@ func TestBothReasonsToWaitMultiply(t *testing.T) {
 	}
 	for _, c := range []struct{ factor, want time.Duration }{{1, 4 * time.Second}, {2, 4 * time.Second}, {maxPace, maxPace * time.Second}} {
 		s.parts.factor = c.factor
-		if got := s.dueAge(); got != c.want {
+		if got := s.o.dueAge(s.gathered()); got != c.want {
 			t.Errorf("factor %d: %s, want %s", c.factor, got, c.want)
 		}
 	}

@@ -36,10 +36,10 @@ func (s *Store) storeDeadLetters(ctx context.Context) error {
 			d := readDeadLetter(r)
 			rows.Append(&d)
 		})
-		if err := s.insertRows(work, deadLettersClient, rows); err != nil {
+		if err := s.write.insertRows(work, deadLettersClient, rows); err != nil {
 			return err
 		}
-		return s.commitRecords(work, deadLettersClient, client, b.Records())
+		return s.commits.records(work, deadLettersClient, client, b.Records())
 	}
 	return ignoreEnd(ctx, consumer.Run(ctx))
 }

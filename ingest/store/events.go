@@ -81,13 +81,13 @@ func (b *eventBatch) untilDue(o *Options) time.Duration {
 // flushEvents inserts the rows of a batch and commits its records.
 func (s *Store) flushEvents(ctx context.Context, client *kgo.Client, b *eventBatch) error {
 	for _, t := range b.tables() {
-		if err := s.insertRows(ctx, eventsClient, t); err != nil {
+		if err := s.write.insertRows(ctx, eventsClient, t); err != nil {
 			return err
 		}
 	}
 	records := b.records
 	b.records, b.inserted = nil, s.o.Now()
-	return s.commitRecords(ctx, eventsClient, client, records)
+	return s.commits.records(ctx, eventsClient, client, records)
 }
 
 // eventRows are the rows of a batch of events, by table.
@@ -136,19 +136,4 @@ func (b *eventRows) add(e *schema.Event) {
 // tables returns the rows of each table in the order of insertion.
 func (b *eventRows) tables() []clickhouse.Rows {
 	return []clickhouse.Rows{b.findings, b.decisions, b.breakers, b.gates, b.audit, b.verdicts, b.history, b.orders, b.losses}
-}
-
-// insertRows inserts the rows collected for a table, if there are any, and clears them.
-func (s *Store) insertRows(ctx context.Context, reader string, rows clickhouse.Rows) error {
-	table, n := rows.Table(), rows.Rows()
-	if n == 0 {
-		return nil
-	}
-	native := rows.AppendNative(nil)
-	rows.Reset()
-	err := s.retry(ctx, reader, "insert into "+table, func(ctx context.Context) error { return s.db.InsertNative(ctx, table, native) })
-	if err == nil {
-		s.m.rows.WithLabelValues(table).Add(float64(n))
-	}
-	return err
 }

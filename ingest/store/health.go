@@ -93,6 +93,37 @@ func (h *health) oldestRequest() (oldest *request) {
 	return oldest
 }
 
+// begin records that the progress in ClickHouse was read.
+func (h *health) begin() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.started = true
+}
+
+// refuse records why a journal partition waits for a newer binary, and returns how many do.
+func (h *health) refuse(part int32, why error) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.refused[part] = why
+	return len(h.refused)
+}
+
+// readAgain records that partitions no longer wait for a newer binary, and returns how many others do.
+func (h *health) readAgain(parts []int32) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, p := range parts {
+		delete(h.refused, p)
+	}
+	return len(h.refused)
+}
+
+func (h *health) isRefused(part int32) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.refused[part] != nil
+}
+
 // addConsumer adds a consumer whose state Ready includes, and returns it.
 func (h *health) addConsumer(c *kafka.Consumer) *kafka.Consumer {
 	h.mu.Lock()

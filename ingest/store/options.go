@@ -25,6 +25,7 @@ type Options struct {
 	BacklogFactor int
 	// A batch that will have MinCalls calls before it is BusyAge old, as fast as its calls arrive, waits for them: an insert costs the engine
 	// much the same for a thousand calls as for ten thousand. It waits no longer than MaxAge for the next call. 0: it does not wait.
+	// While the journal holds more that can be read at once, a batch gathers until it is BusyAge old or has MaxRows or MaxBytes.
 	MinCalls int
 	BusyAge  time.Duration
 	// Backoff is the first pause between attempts while ClickHouse is unavailable. It is doubled for each further attempt, up to MaxBackoff.
@@ -72,15 +73,4 @@ func (o Options) Validate() error {
 		return fmt.Errorf("store: start from DefaultOptions")
 	}
 	return nil
-}
-
-// age returns how old a batch with so many calls is when it is inserted, if it does not reach a size before. lastCall is how old it
-// was when it got the last of them.
-func (o Options) age(calls int, lastCall time.Duration) time.Duration {
-	if calls >= o.MinCalls {
-		return o.MaxAge
-	}
-	// The age at which calls that arrive more slowly than MinCalls in BusyAge are overdue.
-	overdue := time.Duration(calls) * o.BusyAge / time.Duration(o.MinCalls)
-	return max(o.MaxAge, min(overdue, lastCall+o.MaxAge))
 }

@@ -205,22 +205,37 @@ func TestAgeOfStoredEventsStandsStillInAnOutage(t *testing.T) {
 
 // Inserts that are rejected for too many parts become fewer, and more again when they are accepted.
 func TestTooManyPartsAreMadeAtTheSamePace(t *testing.T) {
+	o := DefaultOptions()
 	var p partsPace
-	if got := p.age(time.Second); got != time.Second {
+	age := func() time.Duration { return o.dueAge(gathered{factor: p.factor}) }
+	if got := age(); got != time.Second {
 		t.Errorf("at first %s", got)
 	}
 	for range 10 {
 		p.exceeded.Store(true)
 		p.flushed()
 	}
-	if got := p.age(time.Second); got != maxPace*time.Second {
+	if got := age(); got != maxPace*time.Second {
 		t.Errorf("after rejections %s, want %d s", got, maxPace)
 	}
 	for range 10 {
 		p.flushed()
 	}
-	if got := p.age(time.Second); got != time.Second {
+	if got := age(); got != time.Second {
 		t.Errorf("after accepted batches %s", got)
+	}
+}
+
+// After the worst time of too many parts, rows were late for more than a minute although ClickHouse accepted every batch.
+func TestRowsAreLateForMinutesAfterTooManyParts(t *testing.T) {
+	o := DefaultOptions()
+	var late time.Duration
+	p := partsPace{factor: maxPace}
+	for ; p.factor > 1; p.flushed() {
+		late += o.dueAge(gathered{factor: p.factor})
+	}
+	if late >= time.Minute {
+		t.Errorf("batches are normal again after %s", late)
 	}
 }
 
@@ -316,7 +331,7 @@ func TestBlockOfManyDaysIsRepeatedForEver(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.insert(t.Context(), "calls_v5", []block{{rows: 3000, native: []byte("rows")}}); err != nil {
+		if err := s.write.insert(t.Context(), "calls_v5", []block{{rows: 3000, native: []byte("rows")}}); err != nil {
 			t.Fatal(err)
 		}
 		if got := fmt.Sprint(db.pieces); got != want || db.rows("calls_v5") != 1 {

@@ -15,24 +15,24 @@ const attemptTimeout = 2 * time.Minute
 
 // retry calls do until it succeeds, ctx ends, or the error is permanent. reader is the name of the client whose records are stored, what
 // describes the operation; both appear in errors and logs.
-func (s *Store) retry(ctx context.Context, reader, what string, do func(context.Context) error) error {
-	return s.retryUnless(ctx, reader, what, never, do)
+func (w *writer) retry(ctx context.Context, reader, what string, do func(context.Context) error) error {
+	return w.retryUnless(ctx, reader, what, never, do)
 }
 
 // never is the condition of retry: no error that may pass is returned.
 func never(error) bool { return false }
 
 // retryUnless is retry, except that an error for which giveUp returns true is returned at once.
-func (s *Store) retryUnless(ctx context.Context, reader, what string, giveUp func(error) bool, do func(context.Context) error) error {
-	return s.retryWithin(ctx, s.o.Timeout, reader, what, giveUp, do)
+func (w *writer) retryUnless(ctx context.Context, reader, what string, giveUp func(error) bool, do func(context.Context) error) error {
+	return w.retryWithin(ctx, w.o.Timeout, reader, what, giveUp, do)
 }
 
 // retryWithin is retryUnless with another time for one request.
-func (s *Store) retryWithin(ctx context.Context, timeout time.Duration, reader, what string, giveUp func(error) bool,
+func (w *writer) retryWithin(ctx context.Context, timeout time.Duration, reader, what string, giveUp func(error) bool,
 	do func(context.Context) error) error {
-	done := s.beginRequest(reader, what, s.o.Now())
+	done := w.beginRequest(reader, what, w.o.Now())
 	defer done()
-	b := kafka.Backoff{First: s.o.Backoff, Max: s.o.MaxBackoff, Timeout: timeout}
+	b := kafka.Backoff{First: w.o.Backoff, Max: w.o.MaxBackoff, Timeout: timeout}
 	err := kafka.Retry(ctx, b, func(ctx context.Context) error {
 		err := do(ctx)
 		if clickhouse.IsPermanent(err) || err != nil && giveUp(err) {
@@ -40,19 +40,19 @@ func (s *Store) retryWithin(ctx context.Context, timeout time.Duration, reader, 
 		}
 		return err
 	}, func(err error, _ time.Duration) {
-		if s.setFailing(reader, what, err, s.o.Now()) {
-			s.log.Warn("store unavailable, retrying; the journal is kept", "reader", reader, "doing", what, "error", err)
+		if w.setFailing(reader, what, err, w.o.Now()) {
+			w.log.Warn("store unavailable, retrying; the journal is kept", "reader", reader, "doing", what, "error", err)
 		}
 		if clickhouse.HasTooManyParts(err) {
-			s.parts.exceeded.Store(true)
+			w.tooManyParts()
 		}
-		s.m.retries.Inc()
+		w.m.retries.Inc()
 	})
 	if err != nil {
 		return fmt.Errorf("store: %s: %w", what, err)
 	}
-	if was, since := s.setWorking(reader); was {
-		s.log.Info("store available again", "reader", reader, "outage", s.o.Now().Sub(since).Round(time.Millisecond))
+	if was, since := w.setWorking(reader); was {
+		w.log.Info("store available again", "reader", reader, "outage", w.o.Now().Sub(since).Round(time.Millisecond))
 	}
 	return nil
 }

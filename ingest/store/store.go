@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,23 +19,12 @@ import (
 type Store struct {
 	o     Options
 	kafka kafka.Config
-	db    Database
 	log   *slog.Logger
 	m     *metrics
 	health
-
-	// The fields below are used only by the loop that reads the journal.
-	cur    *batch
-	stored map[source]int64     // highest calls offset handled, per source
-	latest map[source]time.Time // latest event stored before this process read the source
-	full   bool                 // the last batch was closed because of its size
-	parts  partsPace
-	ends   map[int32]int64 // end of each journal partition at the last fetch
-
-	mu     sync.Mutex // guards the fields below, which the group's callbacks change
-	owned  map[int32]bool
-	lost   []int32 // revoked since the last applyRebalance
-	reread bool    // partitions were assigned since the last applyRebalance
+	write   writer
+	commits committer
+	journal *journal
 }
 
 // New checks o and returns a Store that is not running. Run starts it. cfg is shared by the Kafka clients of the process.
@@ -44,9 +32,12 @@ func New(o Options, cfg kafka.Config, db Database, log *slog.Logger, r prometheu
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	return &Store{o: o, kafka: cfg, db: db, log: log.With("component", "store"), m: newMetrics(r),
-		health: newHealth(), owned: map[int32]bool{}, stored: map[source]int64{}, latest: map[source]time.Time{}, ends: map[int32]int64{},
-		cur: newBatch()}, nil
+	s := &Store{o: o, kafka: cfg, log: log.With("component", "store"), m: newMetrics(r), health: newHealth()}
+	s.commits = committer{cfg, s.log}
+	s.write = writer{o: &s.o, db: db, log: s.log, m: s.m, health: &s.health}
+	s.journal = newJournal(s)
+	s.write.tooManyParts = s.journal.parts.exceed
+	return s, nil
 }
 
 // Run stores records until ctx ends, then stores and commits what it has read, within Options.Drain. It returns an error when a retry
@@ -64,10 +55,12 @@ const journalClient = "store-journal"
 
 // storeJournal stores flyball.journal until ctx ends.
 func (s *Store) storeJournal(ctx context.Context) error {
+	j := s.journal
 	client, closeAll, err := s.newReader(journalClient, kgo.ConsumerGroup(wire.StoreGroup), kgo.SessionTimeout(kafka.SessionTimeout),
 		kgo.ConsumeTopics(wire.JournalTopic),
-		kgo.FetchMaxBytes(16<<20), kgo.FetchMaxPartitionBytes(4<<20), kgo.FetchMaxWait(500*time.Millisecond),
-		kgo.OnPartitionsAssigned(s.onAssigned), kgo.OnPartitionsRevoked(s.onRevoked), kgo.OnPartitionsLost(s.onRevoked))
+		kgo.FetchMaxBytes(16<<20), kgo.FetchMaxPartitionBytes(4<<20), kgo.FetchMaxWait(fetchWait),
+		kgo.OnPartitionsAssigned(j.assigned.onAssigned), kgo.OnPartitionsRevoked(j.assigned.onRevoked),
+		kgo.OnPartitionsLost(j.assigned.onRevoked))
 	if err != nil {
 		return err
 	}
@@ -75,15 +68,15 @@ func (s *Store) storeJournal(ctx context.Context) error {
 
 	work, stop := kafka.Outlive(ctx, s.o.Drain)
 	defer stop()
-	if err := s.readProgress(ctx); err != nil {
+	if err := j.readProgress(ctx); err != nil {
 		return ignoreEnd(ctx, err)
 	}
-	consumer := s.addConsumer(&kafka.Consumer{Config: s.kafka, Client: client, Name: journalClient, MaxRecords: 256, Wait: s.untilDue,
-		Handle: func(_ context.Context, b kafka.Batch) error { return s.handleJournal(ctx, work, client, b) }})
+	consumer := s.addConsumer(&kafka.Consumer{Config: s.kafka, Client: client, Name: journalClient, MaxRecords: 256, Wait: j.untilDue,
+		Handle: func(_ context.Context, b kafka.Batch) error { return j.handle(ctx, work, client, b) }})
 	if err := consumer.Run(ctx); err != nil {
 		return ignoreEnd(ctx, err)
 	}
-	err = s.flush(work, client)
+	err = j.flush(work, client)
 	if err != nil && ignoreEnd(ctx, err) == nil {
 		s.log.Warn("the last batch was not stored before the end; it will be read again", "error", err)
 	}
@@ -113,65 +106,11 @@ func (s *Store) newReader(name string, opts ...kgo.Opt) (client *kgo.Client, clo
 	return client, func() { client.Close(); admin.Close() }, nil
 }
 
+// fetchWait is how long the broker may wait for records to answer a fetch.
+const fetchWait = 500 * time.Millisecond
+
 // maxIdle is how long a poll waits while the batch is empty.
 const maxIdle = 5 * time.Second
-
-// untilDue returns how long a poll may wait before the batch must be flushed.
-func (s *Store) untilDue() time.Duration {
-	if s.cur.empty() {
-		return maxIdle
-	}
-	return max(0, s.dueAge()-s.o.Now().Sub(s.cur.first))
-}
-
-// handleJournal adds the records of one poll to the batch and flushes it when it is due. work ends Options.Drain after ctx.
-func (s *Store) handleJournal(ctx, work context.Context, client *kgo.Client, b kafka.Batch) error {
-	if err := s.applyRebalance(ctx, client); err != nil {
-		return err
-	}
-	for r := range b.RecordsAll() {
-		if err := s.addRecord(work, client, r); err != nil {
-			return err
-		}
-	}
-	b.EachPartition(func(p kgo.FetchTopicPartition) {
-		if n := len(p.Records); n > 0 {
-			s.ends[p.Partition] = p.HighWatermark
-			s.m.lag.WithLabelValues(partitionLabel(p.Partition)).Set(float64(p.HighWatermark - p.Records[n-1].Offset - 1))
-		}
-	})
-	if s.isDue() {
-		return s.flush(work, client)
-	}
-	return nil
-}
-
-// dueAge returns how old the batch is when it is inserted. While ClickHouse has too many parts, MaxAge grows; to wait for further calls
-// does not add to that.
-func (s *Store) dueAge() time.Duration {
-	return max(s.o.age(s.cur.calls, s.cur.called.Sub(s.cur.first)), s.parts.age(s.o.MaxAge))
-}
-
-// isDue reports whether the batch must be flushed. If a batch was closed because of its size, the store is behind, and the next batches
-// may be larger.
-func (s *Store) isDue() bool {
-	if s.cur.empty() {
-		return false
-	}
-	rows, bytes := s.o.MaxRows, s.o.MaxBytes
-	if s.full || s.parts.factor > 1 {
-		rows, bytes = rows*s.o.BacklogFactor, bytes*s.o.BacklogFactor
-	}
-	if s.cur.rows >= rows || s.cur.bytes >= bytes {
-		s.full = true
-		return true
-	}
-	if s.o.Now().Sub(s.cur.first) >= s.dueAge() {
-		s.full = s.cur.rows >= s.o.MaxRows || s.cur.bytes >= s.o.MaxBytes
-		return true
-	}
-	return false
-}
 
 // ignoreEnd returns nil for an error that only reports the end of ctx: records that are not committed are read again.
 func ignoreEnd(ctx context.Context, err error) error {

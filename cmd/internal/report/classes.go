@@ -52,8 +52,8 @@ func classLines(b *baseline.Baseline, learned map[string]schema.Learned, tripSha
 		agents[l.Acquaintance]++
 	}
 	for v := schema.KnownAgent; v > schema.NothingLearned; v-- {
-		line := ClassLine{Acquaintance: v, Agents: agents[v], Thresholds: thresholds(b.Levels(v, "", tripShare)),
-			Uncalibrated: b.Uncalibrated(v)}
+		line := ClassLine{Acquaintance: v, Agents: agents[v], Thresholds: thresholds(b.Thresholds().Levels(v, "", tripShare)),
+			Uncalibrated: b.Thresholds().Uncalibrated(v)}
 		if c := b.ByClass; c != nil {
 			switch v {
 			case schema.KnownAgent:

@@ -20,22 +20,8 @@ func (b *Baseline) Acquaintance(key, group string) schema.Acquaintance {
 		return schema.NothingLearned
 	case b.Lengths.Agents[agentFromKey(key)].N >= MinAgentRuns:
 		return schema.KnownAgent
-	case b.knowsPeers(group):
+	case b.peers().know(group):
 		return schema.NewAgent
 	}
 	return schema.NewPopulation
-}
-
-// knowsPeers reports whether a peer group has enough runs of enough agents.
-func (b *Baseline) knowsPeers(group string) bool {
-	if b.Lengths.Groups[group].N < MinPeerRuns {
-		return false
-	}
-	agents := 0
-	for key := range b.Distinct.Within[group] {
-		if !isPartKey(key) && !IsAsserted(key) && b.Lengths.Agents[key].N >= MinPeerAgentRuns {
-			agents++
-		}
-	}
-	return agents >= MinPeerAgents
 }

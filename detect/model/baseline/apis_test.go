@@ -86,7 +86,7 @@ func TestGroupsThatPollMakeStrangersUnseen(t *testing.T) {
 		groups[fmt.Sprint("usual", i)] = usual
 	}
 	for n := range 6 {
-		levels, why := b.Levels(schema.NewPopulation, "g", .001), b.Uncalibrated(schema.NewPopulation)
+		levels, why := b.Thresholds().Levels(schema.NewPopulation, "g", .001), b.Thresholds().Uncalibrated(schema.NewPopulation)
 		if n < 3 && why != "" || n >= 4 && why != WhyPopulationsDiffer {
 			t.Errorf("%d groups that poll: %q", n, why)
 		}

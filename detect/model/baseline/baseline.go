@@ -73,7 +73,7 @@ type Baseline struct {
 	Status     map[string]AgentStatus `json:"life,omitempty"`
 	Provenance Provenance             `json:"from,omitzero"`
 
-	versions, tasks *partCounts // nil after Finish
+	versions, tasks *partCounts // nil before the first run, and after Finish
 }
 
 // New returns a baseline without runs.

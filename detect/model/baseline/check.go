@@ -26,7 +26,7 @@ func (b *Baseline) Check() error {
 	if b.Version == "" {
 		return fmt.Errorf("%w: it has no version", ErrUnsound)
 	}
-	if bad := b.check(); bad != nil {
+	if bad := checkBody(b); bad != nil {
 		return fmt.Errorf("%w: body%s", ErrUnsound, bad)
 	}
 	return nil
@@ -55,11 +55,11 @@ func first(results ...*unsound) *unsound {
 	return nil
 }
 
-func (b *Baseline) check() *unsound {
+func checkBody(b *Baseline) *unsound {
 	return first(checkCounts(b.All).at(".all"), checkMap(b.Groups, checkCounts).at(".groups"),
 		checkMap(b.Agents, checkCounts).at(".agents"),
-		checkMap(b.Routes, func(of map[string]Counts) *unsound { return checkMap(of, checkCounts) }).at(".routes"), b.checkAmounts(),
-		b.checkRunCounts(), b.PerRoute.check().at(".on_route"), b.Sequence.check().at(".sequence"), b.KnownResources.check().at(".known"),
+		checkMap(b.Routes, func(of map[string]Counts) *unsound { return checkMap(of, checkCounts) }).at(".routes"), checkAmounts(b),
+		checkRunCounts(b), b.PerRoute.check().at(".on_route"), b.Sequence.check().at(".sequence"), b.KnownResources.check().at(".known"),
 		checkMap(b.KnownAPIs, func(of map[uint64]float64) *unsound { return checkNumbers(slices.Collect(maps.Values(of))) }).at(".known_apis"),
 		b.AcrossRuns.check().at(".across"), checkFit(&b.Calibration).at(".calibration"), checkRanks(&b.Ranks).at(".ranks"),
 		checkByClass(b.ByClass).at(".by_class"),
@@ -67,12 +67,12 @@ func (b *Baseline) check() *unsound {
 		checkMap(b.Status, func(s AgentStatus) *unsound { return checkNumber(s.DriftAllowed).at(".drift_let_through") }).at(".life"))
 }
 
-func (b *Baseline) checkAmounts() *unsound {
+func checkAmounts(b *Baseline) *unsound {
 	return first(b.Lengths.check().at(".lengths"), b.Identical.check().at(".identical"), b.Bytes.check().at(".bytes"),
 		b.Writes.check().at(".writes"), b.Tokens.check().at(".tokens"), b.Money.check().at(".money"))
 }
 
-func (b *Baseline) checkRunCounts() *unsound {
+func checkRunCounts(b *Baseline) *unsound {
 	return first(b.IdenticalCalls.check().at(".repeated"), b.NewOnRoute.check().at(".fresh"), b.Distinct.check().at(".distinct"),
 		b.Switches.check().at(".switches"), b.Irreversible.check().at(".irreversible"), b.Parallel.check().at(".in_row"))
 }

@@ -24,7 +24,8 @@ type ownFigures struct {
 	runs    []RunCounts // in the order of Baseline.distributionsByAgent
 }
 
-func (b *Baseline) ownFigures(agent, group string) ownFigures {
+// figuresOf returns the own figures of an agent of a peer group.
+func figuresOf(b *Baseline, agent, group string) ownFigures {
 	out := ownFigures{counts: b.Agents[agent]}
 	for _, a := range b.amounts() {
 		out.amounts = append(out.amounts, a.of.Agents[agent])
@@ -51,17 +52,23 @@ func (base *ownFigures) mix(all *ownFigures, share float64) ownFigures {
 	return out
 }
 
-// drift returns the natural logarithm of the largest factor between the figures of from and to, both shrunk to the
-// peers of this baseline.
-func (b *Baseline) drift(group string, from, to *ownFigures) float64 {
-	return max(b.driftOfOdds(group, from, to), b.driftOfAmounts(group, from, to), b.driftOfCounts(group, from, to))
+// peerFigures are the figures of a peer group of a baseline, to which those of an agent are shrunk.
+type peerFigures struct {
+	of    *Baseline
+	group string
 }
 
-func (b *Baseline) driftOfOdds(group string, from, to *ownFigures) (largest float64) {
-	peers := b.Groups[group]
+// drift returns the natural logarithm of the largest factor between the figures of from and to, both shrunk to the
+// peers.
+func (p peerFigures) drift(from, to *ownFigures) float64 {
+	return max(p.driftOfOdds(from, to), p.driftOfAmounts(from, to), p.driftOfCounts(from, to))
+}
+
+func (p peerFigures) driftOfOdds(from, to *ownFigures) (largest float64) {
+	peers := p.of.Groups[p.group]
 	for e := range feature.NumEvents {
 		k := &shrinkages[e]
-		groupRate := peers.ForEvent(e).towards(b.All.overallRate(e), k.level)
+		groupRate := peers.ForEvent(e).towards(p.of.All.overallRate(e), k.level)
 		odds := func(c *Counts) float64 {
 			return logit(min(max(c.ForEvent(e).towards(groupRate, k.agent), k.floor), k.ceiling))
 		}
@@ -70,10 +77,10 @@ func (b *Baseline) driftOfOdds(group string, from, to *ownFigures) (largest floa
 	return largest
 }
 
-func (b *Baseline) driftOfAmounts(group string, from, to *ownFigures) (largest float64) {
-	for i, a := range b.amounts() {
+func (p peerFigures) driftOfAmounts(from, to *ownFigures) (largest float64) {
+	for i, a := range p.of.amounts() {
 		m, v := a.of.everybody()
-		m, v = a.of.Groups[group].towards(m, v)
+		m, v = a.of.Groups[p.group].towards(m, v)
 		m0, v0 := from.amounts[i].towards(m, v)
 		m1, v1 := to.amounts[i].towards(m, v)
 		largest = max(largest, math.Abs(m1-m0), math.Abs(math.Log(v1/v0))/2)
@@ -81,9 +88,9 @@ func (b *Baseline) driftOfAmounts(group string, from, to *ownFigures) (largest f
 	return largest
 }
 
-func (b *Baseline) driftOfCounts(group string, from, to *ownFigures) (largest float64) {
-	for i, d := range b.distributionsByAgent() {
-		levels := d.of.Levels(group, "")
+func (p peerFigures) driftOfCounts(from, to *ownFigures) (largest float64) {
+	for i, d := range p.of.distributionsByAgent() {
+		levels := d.of.Levels(p.group, "")
 		tails := func(own RunCounts) []float64 {
 			levels[2] = own
 			return MinusLogTails(levels, nil, comparedCounts[len(comparedCounts)-1]+1)
@@ -103,22 +110,23 @@ func (b *Baseline) LimitDrift(before *Baseline, agent, group string, days float6
 	if !b.Has(agent) || !before.Has(agent) {
 		return 1
 	}
-	from, to := before.ownFigures(agent, group), b.ownFigures(agent, group)
+	from, to := figuresOf(before, agent, group), figuresOf(b, agent, group)
+	peers := peerFigures{b, group}
 	limit := math.Log(DriftPerDay) * max(days, 0)
-	if b.drift(group, &from, &to) <= limit {
+	if peers.drift(&from, &to) <= limit {
 		return 1
 	}
 	share, high := 0.0, 1.0
 	for range driftSteps {
 		middle := (share + high) / 2
 		part := from.mix(&to, middle)
-		if b.drift(group, &from, &part) <= limit {
+		if peers.drift(&from, &part) <= limit {
 			share = middle
 		} else {
 			high = middle
 		}
 	}
-	tables := before.perAgentByName()
+	tables := before.perAgent().byName()
 	for _, t := range b.perAgent() {
 		t.average(agent, agent, tables[t.name()], agent, share)
 	}

@@ -199,7 +199,7 @@ func TestOperationOnABaselineChangedItsResult(t *testing.T) {
 	golden(t, "copied_in_part", partly)
 
 	forgotten := goldenBaseline("t/1", 0)
-	forgotten.removeAgent("g/a")
+	forgotten.perAgent().remove("g/a")
 	golden(t, "forgotten", forgotten)
 
 	limited, before := goldenBaseline("t/2", 40), goldenBaseline("t/1", 0)

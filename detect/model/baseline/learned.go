@@ -56,9 +56,9 @@ func classOf(all uint64, l *schema.Learned) schema.Acquaintance {
 // LearnedOfNewcomer returns what the version knows of an agent of a peer group that it has no runs of. The wait is
 // unknown.
 func (b *Baseline) LearnedOfNewcomer(group string) schema.Learned {
-	peer := schema.Learned{PeerRuns: wholeRuns(b.Lengths.Groups[group].N), PeerAgents: b.knownPeers()[group]}
+	peer := schema.Learned{PeerRuns: wholeRuns(b.Lengths.Groups[group].N), PeerAgents: b.peers().known()[group]}
 	out := LearnedOfNewcomer(b.Runs, group, &peer, RunRate{})
-	out.Uncalibrated = b.Uncalibrated(out.Acquaintance)
+	out.Uncalibrated = b.Thresholds().Uncalibrated(out.Acquaintance)
 	return out
 }
 
@@ -82,29 +82,17 @@ func withWait(l schema.Learned, rate RunRate) schema.Learned {
 // LearnedAgents returns what the version knows of each of its agents, by key: the class of Acquaintance, the runs behind
 // it, and the wait at the rate of the agent's runs in the window.
 func (b *Baseline) LearnedAgents() map[string]schema.Learned {
-	peers, out := b.knownPeers(), map[string]schema.Learned{}
+	peers, out := b.peers().known(), map[string]schema.Learned{}
 	for _, agent := range b.AgentNames() {
 		s, group := b.Status[agent], b.AgentGroup(agent)
 		l := schema.Learned{Runs: wholeRuns(b.Lengths.Agents[agent].N), RunsNeeded: MinAgentRuns, Group: group,
 			PeerRuns: wholeRuns(b.Lengths.Groups[group].N), PeerRunsNeeded: MinPeerRuns,
 			PeerAgents: peers[group], PeerAgentsNeeded: MinPeerAgents}
 		l.Acquaintance = classOf(b.Runs, &l)
-		l.Uncalibrated = b.Uncalibrated(l.Acquaintance)
+		l.Uncalibrated = b.Thresholds().Uncalibrated(l.Acquaintance)
 		pending := s.Excluded[ExcludedYoung]
 		out[agent] = withWait(l, RunRate{Runs: s.Runs + pending, First: s.FirstAt, Now: b.MadeAt, Pending: pending,
 			Quarantine: time.Duration(b.Provenance.Quarantine), Frozen: s.State == schema.BaselineFrozen})
-	}
-	return out
-}
-
-// UncalibratedClasses returns the named reasons of all classes that have no thresholds of their own, those without
-// agents included: an agent that is not in the version yet can be of any class.
-func (b *Baseline) UncalibratedClasses() map[schema.Acquaintance]string {
-	out := map[schema.Acquaintance]string{}
-	for v := schema.NothingLearned; v <= schema.KnownAgent; v++ {
-		if why := b.Uncalibrated(v); why != "" {
-			out[v] = why
-		}
 	}
 	return out
 }
@@ -113,20 +101,6 @@ func (b *Baseline) UncalibratedClasses() map[schema.Acquaintance]string {
 // a class that has no thresholds of its own. By a baseline of an earlier release all classes can trip.
 func NeverTrips(l *schema.Learned) bool {
 	return l.Acquaintance.IsStranger() && l.Uncalibrated != "" && l.Uncalibrated != WhyEarlierRelease
-}
-
-// knownPeers returns the number of known agents of each peer group. Names that were only claimed do not count: a caller
-// can invent them.
-func (b *Baseline) knownPeers() map[string]uint64 {
-	out := map[string]uint64{}
-	for group, agents := range b.Distinct.Within {
-		for key := range agents {
-			if !isPartKey(key) && !IsAsserted(key) && b.Lengths.Agents[key].N >= MinPeerAgentRuns {
-				out[group]++
-			}
-		}
-	}
-	return out
 }
 
 // wholeRuns returns a count of runs, which the limit on drift can make a fraction, rounded down.

@@ -59,10 +59,10 @@ func TestBaselineWithoutRunsReachesALevel(t *testing.T) {
 	b := learned()
 	b.ByClass = &ByClass{NewPopulation: calibrate.Populations{Groups: map[string]calibrate.Rank{}}}
 	class := b.Acquaintance("g/a", "g")
-	if class != schema.NothingLearned || b.Uncalibrated(class) != WhyNothingLearned {
-		t.Errorf("%v, %s", class, b.Uncalibrated(class))
+	if class != schema.NothingLearned || b.Thresholds().Uncalibrated(class) != WhyNothingLearned {
+		t.Errorf("%v, %s", class, b.Thresholds().Uncalibrated(class))
 	}
-	for i, level := range b.Levels(class, "g", .001) {
+	for i, level := range b.Thresholds().Levels(class, "g", .001) {
 		if level != math.MaxFloat64 {
 			t.Errorf("a score above %g reaches level %v", level, schema.Level(i+1))
 		}
@@ -72,7 +72,7 @@ func TestBaselineWithoutRunsReachesALevel(t *testing.T) {
 // A caller can claim two names with many runs, and does not make its invented peer group a known one.
 func TestClaimedNamesAreKnownPeers(t *testing.T) {
 	b := learned(append(runsOf("~x/a", 60), append(runsOf("~x/b", 60), runsOf("x/c", 5)...)...)...)
-	for group, peers := range b.knownPeers() {
+	for group, peers := range b.peers().known() {
 		if want := map[string]uint64{PeerGroup("x/c", schema.CallerAgent): 1}[group]; peers != want {
 			t.Errorf("group %s: %d known peers, want %d", group, peers, want)
 		}
@@ -91,12 +91,12 @@ func TestClassWithoutAgentsSeemsCalibrated(t *testing.T) {
 		"an earlier release": {nil, WhyEarlierRelease, false},
 	} {
 		b.ByClass = tc.of
-		for v, why := range b.UncalibratedClasses() {
-			if why == "" || why != b.Uncalibrated(v) {
+		for v, why := range b.Thresholds().UncalibratedClasses() {
+			if why == "" || why != b.Thresholds().Uncalibrated(v) {
 				t.Errorf("%s: %v is uncalibrated because of %q", name, v, why)
 			}
 		}
-		l := schema.Learned{Acquaintance: schema.NewPopulation, Uncalibrated: b.UncalibratedClasses()[schema.NewPopulation]}
+		l := schema.Learned{Acquaintance: schema.NewPopulation, Uncalibrated: b.Thresholds().UncalibratedClasses()[schema.NewPopulation]}
 		if l.Uncalibrated != tc.why || NeverTrips(&l) != tc.silent {
 			t.Errorf("%s: a stranger never trips: %v, because of %q", name, NeverTrips(&l), l.Uncalibrated)
 		}

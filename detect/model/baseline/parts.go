@@ -68,12 +68,13 @@ type part struct {
 	lastAt int64 // last call of its latest run, Unix ns
 }
 
-// learnPart counts a run under its part, and in the agent's total. name is empty for a run without a part.
-func (b *Baseline) learnPart(of **partCounts, kind, name string, r *TrainingRun) {
-	if *of == nil {
-		*of = &partCounts{kind: kind, counts: New(b.Tenant), runs: map[string]map[string]*part{}, all: map[string]uint64{}}
-	}
-	c := *of
+// newPartCounts returns counts without runs.
+func newPartCounts(tenant, kind string) *partCounts {
+	return &partCounts{kind: kind, counts: New(tenant), runs: map[string]map[string]*part{}, all: map[string]uint64{}}
+}
+
+// learn counts a run under its part, and in the agent's total. name is empty for a run without a part.
+func (c *partCounts) learn(name string, r *TrainingRun) {
 	c.all[r.Agent]++
 	if name == "" {
 		return
@@ -91,27 +92,27 @@ func (b *Baseline) learnPart(of **partCounts, kind, name string, r *TrainingRun)
 	p.runs++
 	p.lastAt = max(p.lastAt, r.LastAt)
 	own := *r
-	own.Agent, own.Version, own.TaskType = partKey(r.Agent, kind, name), "", ""
+	own.Agent, own.Version, own.TaskType = partKey(r.Agent, c.kind, name), "", ""
 	c.counts.Learn(&own)
 }
 
-// keepPart stores the counts of a part in the baseline. When the agent has no other
-// runs it stores nothing, because the counts of the agent are the same.
-func (b *Baseline) keepPart(c *partCounts, agent string, p *part) {
+// keep stores the counts of a part in a baseline. When the agent has no other runs it stores nothing, because the counts of
+// the agent are the same.
+func (c *partCounts) keep(into *Baseline, agent string, p *part) {
 	if others := float64(c.all[agent]) - float64(p.runs); others > 0 {
-		b.blend(agent, partKey(agent, c.kind, p.name), c.counts, min(1, partRuns/others))
+		blend(into, agent, partKey(agent, c.kind, p.name), c.counts, min(1, partRuns/others))
 	}
 }
 
-// blend stores, under the key of an agent's part, the counts of the part (in parts, which may be
+// blend stores in a baseline, under the key of an agent's part, the counts of the part (in parts, which may be
 // nil) plus a share of the agent's other counts. Entries that cannot be averaged
 // are not stored: they are looked up under the agent.
-func (b *Baseline) blend(agent, key string, parts *Baseline, share float64) {
+func blend(into *Baseline, agent, key string, parts *Baseline, share float64) {
 	own := map[string]agentTable{}
 	if parts != nil {
-		own = parts.perAgentByName()
+		own = parts.perAgent().byName()
 	}
-	for _, t := range b.perAgent() {
+	for _, t := range into.perAgent() {
 		if t.ofParts() {
 			t.average(key, agent, own[t.name()], key, share)
 		}

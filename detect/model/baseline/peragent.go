@@ -66,8 +66,8 @@ func (t table[T]) average(key, agent string, from agentTable, baseKey string, sh
 
 // perAgent returns the maps of the baseline by agent. Their keys include those of versions and task types
 // (VersionKey, TaskKey).
-func (b *Baseline) perAgent() []agentTable {
-	out := []agentTable{
+func (b *Baseline) perAgent() agentTables {
+	out := agentTables{
 		table[Counts]{id: "counts", at: &b.Agents, mix: mixCounts},
 		table[float64]{id: "calls on routes", at: &b.PerRoute.Offsets, mix: mixNumbers},
 		table[*RouteFollowers]{id: "order of routes", at: &b.Sequence.Agents},
@@ -96,13 +96,22 @@ func (b *Baseline) perAgent() []agentTable {
 	return out
 }
 
-// perAgentByName returns the tables of perAgent by name.
-func (b *Baseline) perAgentByName() map[string]agentTable {
+// agentTables are the maps of a baseline by agent.
+type agentTables []agentTable
+
+func (list agentTables) byName() map[string]agentTable {
 	out := map[string]agentTable{}
-	for _, t := range b.perAgent() {
+	for _, t := range list {
 		out[t.name()] = t
 	}
 	return out
+}
+
+// remove removes the entries of one key.
+func (list agentTables) remove(key string) {
+	for _, t := range list {
+		t.remove(key)
+	}
 }
 
 // namedDistribution is a distribution and its name, by which it is found in another baseline.
@@ -127,65 +136,4 @@ func (b *Baseline) distributionsByAgent() []namedDistribution {
 func (b *Baseline) Has(agent string) bool {
 	_, ok := b.Agents[agent]
 	return ok
-}
-
-// removeAgent removes the entries of one key.
-func (b *Baseline) removeAgent(key string) {
-	for _, t := range b.perAgent() {
-		t.remove(key)
-	}
-}
-
-// copyKey replaces the entries of one key by those of another baseline.
-func (b *Baseline) copyKey(from *Baseline, key string) {
-	b.removeAgent(key)
-	b.makeGroups(from, key)
-	tables := from.perAgentByName()
-	for _, t := range b.perAgent() {
-		if f := tables[t.name()]; f != nil {
-			t.copyFrom(f, key)
-		}
-	}
-	if agent := agentFromKey(key); agent == key && b.CallRates != nil && from.CallRates != nil {
-		b.CallRates.CopyShared(from.CallRates, agent, from.AgentGroup(agent))
-	}
-}
-
-// makeGroups adds to the distributions the peer groups in which another baseline has entries of a key.
-func (b *Baseline) makeGroups(from *Baseline, key string) {
-	own := b.distributionsByAgent()
-	for i, d := range from.distributionsByAgent() {
-		for group, within := range d.of.Within {
-			if _, counted := within[key]; !counted || own[i].of.Within[group] != nil {
-				continue
-			}
-			if own[i].of.Within == nil {
-				own[i].of.Within = map[string]map[string]RunCounts{}
-			}
-			own[i].of.Within[group] = map[string]RunCounts{}
-		}
-	}
-}
-
-// CopyAgent replaces the counts of an agent, including its versions and task types,
-// by those of another baseline. Both baselines then share entries, which must not be changed
-// in place afterwards.
-func (b *Baseline) CopyAgent(from *Baseline, agent string) {
-	for _, key := range append(b.partKeys(agent), from.partKeys(agent)...) {
-		b.copyKey(from, key)
-	}
-	b.copyKey(from, agent)
-	b.copyGroup(from, from.AgentGroup(agent))
-	copyList(&b.Versions, from.Versions, agent)
-	copyList(&b.Tasks, from.Tasks, agent)
-}
-
-func copyList[T any](into *map[string][]T, from map[string][]T, agent string) {
-	delete(*into, agent)
-	if list := from[agent]; len(list) > 0 {
-		if *into == nil {
-			*into = map[string][]T{}
-		}
-		(*into)[agent] = list
-	}
 }

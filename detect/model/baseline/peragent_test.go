@@ -66,13 +66,13 @@ func TestAgentIsForgottenInPart(t *testing.T) {
 	}
 	before := text(t, b)
 	c := learned(run("g/only", "", 1, 9, 3), run("g/other", "", 1, 5, 1), run("g/only", "", 2, 40, 30))
-	c.copyKey(b, "g/only")
+	copier{c, b}.copyKey("g/only")
 	for _, part := range []string{"agents", "offsets", "own", "g"} { // g is the group, in which distributions are kept
 		if got, want := heldOf(t, text(t, c), part), heldOf(t, before, part); got != want {
 			t.Errorf("%s of a carried agent:\n%s\nwant\n%s", part, got, want)
 		}
 	}
-	b.removeAgent("g/only")
+	b.perAgent().remove("g/only")
 	if s := text(t, b); strings.Contains(s, `"g/only"`) || !strings.Contains(s, `"g/other"`) {
 		t.Errorf("left of a forgotten agent: %s", s)
 	}
@@ -214,9 +214,9 @@ func TestFiguresJumpFurtherThanADayAllows(t *testing.T) {
 	for _, days := range []float64{0, 1. / 24, 1, 3} {
 		b := learned(loud...)
 		let := b.LimitDrift(before, "g/a", "g", days)
-		from, to := before.ownFigures("g/a", "g"), b.ownFigures("g/a", "g")
-		if most, moved := math.Log(DriftPerDay)*days, b.drift("g", &from, &to); moved > most+1e-9 || moved < most*.99 || let <= 0 && days > 0 ||
-			let >= 1 {
+		from, to := figuresOf(before, "g/a", "g"), figuresOf(b, "g/a", "g")
+		most, moved := math.Log(DriftPerDay)*days, peerFigures{b, "g"}.drift(&from, &to)
+		if moved > most+1e-9 || moved < most*.99 || let <= 0 && days > 0 || let >= 1 {
 			t.Errorf("in %g days by a factor of %g, share %g", days, math.Exp(moved), let)
 		}
 		if err := b.Check(); err != nil {

@@ -136,26 +136,27 @@ func TestLevelsOfClasses(t *testing.T) {
 	b.Calibration = calibrate.FitScores(scores, weights)
 	all := b.Calibration.Levels(.001)
 	for _, class := range []schema.Acquaintance{schema.NothingLearned, schema.NewPopulation, schema.NewAgent, schema.KnownAgent} {
-		if got := b.Levels(class, "g", .001); got != all {
+		if got := b.Thresholds().Levels(class, "g", .001); got != all {
 			t.Errorf("a baseline of an earlier release has other thresholds for %v: %v, not %v", class, got, all)
 		}
 		want := WhyEarlierRelease
 		if class == schema.NothingLearned {
 			want = WhyNothingLearned
 		}
-		if got := b.Uncalibrated(class); got != want {
+		if got := b.Thresholds().Uncalibrated(class); got != want {
 			t.Errorf("%v of an earlier release: %q", class, got)
 		}
 	}
 	b.ByClass = &ByClass{KnownAgent: calibrated(3000, .008), NewAgent: calibrated(150, .2)}
-	if got := b.Levels(schema.KnownAgent, "g", .001); got != all {
+	if got := b.Thresholds().Levels(schema.KnownAgent, "g", .001); got != all {
 		t.Errorf("known agents that keep to the share: %v, not %v", got, all)
 	}
-	if got := b.Levels(schema.NewAgent, "g", .001); got != all || b.Uncalibrated(schema.NewAgent) != WhyFewClassRuns {
+	thresholds := b.Thresholds()
+	if got := thresholds.Levels(schema.NewAgent, "g", .001); got != all || thresholds.Uncalibrated(schema.NewAgent) != WhyFewClassRuns {
 		t.Errorf("new agents of too few held-out runs: %v, not %v", got, all)
 	}
 	b.ByClass.NewAgent = calibrated(1000, .2)
-	raised := b.Levels(schema.NewAgent, "g", .001)
+	raised := b.Thresholds().Levels(schema.NewAgent, "g", .001)
 	for i := range raised {
 		if d := raised[i] - all[i]; d < .5 || d > math.Ln10 || math.Abs(d-raised[1]+all[1]) > 1e-12 {
 			t.Errorf("new agents that alarm twenty times as often: %v from %v", raised, all)
@@ -166,22 +167,23 @@ func TestLevelsOfClasses(t *testing.T) {
 		if b.ByClass.NewPopulation.Groups == nil {
 			b.ByClass.NewPopulation.Groups = map[string]calibrate.Rank{}
 		}
-		if got := b.Levels(schema.NewPopulation, "g", .001); got != (calibrate.Levels{strange, -math.Log(.001), math.MaxFloat64}) {
+		if got := b.Thresholds().Levels(schema.NewPopulation, "g", .001); got != (calibrate.Levels{strange, -math.Log(.001), math.MaxFloat64}) {
 			t.Errorf("%d populations: %v", n, got)
 		}
-		if got := b.Levels(schema.NothingLearned, "g", .001); got != (calibrate.Levels{math.MaxFloat64, math.MaxFloat64, math.MaxFloat64}) {
+		none := calibrate.Levels{math.MaxFloat64, math.MaxFloat64, math.MaxFloat64}
+		if got := b.Thresholds().Levels(schema.NothingLearned, "g", .001); got != none {
 			t.Errorf("%d populations, nothing learned: %v", n, got)
 		}
-		if got := b.Uncalibrated(schema.NewPopulation); got != WhyFewPopulations {
+		if got := b.Thresholds().Uncalibrated(schema.NewPopulation); got != WhyFewPopulations {
 			t.Errorf("%d populations: %q", n, got)
 		}
 		b.ByClass.NewPopulation.Groups[fmt.Sprint(n)] = calibrated(400, .005)
 	}
 	want := calibrate.Levels{-math.Log(.05), strange, -math.Log(.001)}
-	if got := b.Levels(schema.NewPopulation, "g", .001); got != want || b.Uncalibrated(schema.NewPopulation) != "" {
-		t.Errorf("%d populations: %v, %q", calibrate.MinPopulations, got, b.Uncalibrated(schema.NewPopulation))
+	if got := b.Thresholds().Levels(schema.NewPopulation, "g", .001); got != want || b.Thresholds().Uncalibrated(schema.NewPopulation) != "" {
+		t.Errorf("%d populations: %v, %q", calibrate.MinPopulations, got, b.Thresholds().Uncalibrated(schema.NewPopulation))
 	}
-	if got := b.Levels(schema.KnownAgent, "g", .001); got != all {
+	if got := b.Thresholds().Levels(schema.KnownAgent, "g", .001); got != all {
 		t.Errorf("known agents beside populations: %v, not %v", got, all)
 	}
 }
@@ -199,7 +201,7 @@ func TestRaiseOfThresholdsIsLimited(t *testing.T) {
 		wild.Scores[i] *= 100
 	}
 	b.ByClass = &ByClass{KnownAgent: wild}
-	all, got := b.Calibration.Levels(.001), b.Levels(schema.KnownAgent, "", .001)
+	all, got := b.Calibration.Levels(.001), b.Thresholds().Levels(schema.KnownAgent, "", .001)
 	for i := range got {
 		if math.Abs(got[i]-all[i]-calibrate.MaxRaise) > 1e-12 {
 			t.Errorf("%v from %v", got, all)

@@ -41,7 +41,7 @@ func (b *Baseline) finishTasks() {
 				b.Tasks = map[string][]TaskStatus{}
 			}
 			b.Tasks[agent] = append(b.Tasks[agent], TaskStatus{Type: p.name, Runs: p.runs})
-			b.keepPart(c, agent, p)
+			c.keep(b, agent, p)
 		}
 	}
 }

@@ -34,22 +34,32 @@ const (
 	WhyNothingLearned = "nothing_learned"
 )
 
+// Thresholds looks up thresholds of a baseline, and expected rates, by class of acquaintance and peer group.
+type Thresholds struct {
+	all     *calibrate.Fit
+	ranks   *calibrate.Ranks
+	classes *ByClass // nil: the baseline is of an earlier release
+}
+
+// Thresholds returns the thresholds of the version.
+func (b *Baseline) Thresholds() Thresholds { return Thresholds{&b.Calibration, &b.Ranks, b.ByClass} }
+
 // Uncalibrated returns the named reason why a class has no thresholds of its own, or "".
-func (b *Baseline) Uncalibrated(class schema.Acquaintance) string {
-	if b.ByClass == nil && class > schema.NothingLearned {
+func (t Thresholds) Uncalibrated(class schema.Acquaintance) string {
+	if t.classes == nil && class > schema.NothingLearned {
 		return WhyEarlierRelease
 	}
 	switch class {
 	case schema.KnownAgent:
-		if b.ByClass.KnownAgent.Runs < minClassRuns {
+		if t.classes.KnownAgent.Runs < minClassRuns {
 			return WhyFewClassRuns
 		}
 	case schema.NewAgent:
-		if b.ByClass.NewAgent.Runs < minClassRuns {
+		if t.classes.NewAgent.Runs < minClassRuns {
 			return WhyFewClassRuns
 		}
 	case schema.NewPopulation:
-		p := &b.ByClass.NewPopulation
+		p := &t.classes.NewPopulation
 		if !p.Calibrated() {
 			return WhyFewPopulations
 		}
@@ -62,20 +72,32 @@ func (b *Baseline) Uncalibrated(class schema.Acquaintance) string {
 	return ""
 }
 
+// UncalibratedClasses returns the named reasons of all classes that have no thresholds of their own, those without
+// agents included: an agent that is not in the version yet can be of any class.
+func (t Thresholds) UncalibratedClasses() map[schema.Acquaintance]string {
+	out := map[schema.Acquaintance]string{}
+	for v := schema.NothingLearned; v <= schema.KnownAgent; v++ {
+		if why := t.Uncalibrated(v); why != "" {
+			out[v] = why
+		}
+	}
+	return out
+}
+
 // Levels returns the thresholds of the levels for runs of a class and a peer group. tripShare is the share of clean runs
 // that may trip.
-func (b *Baseline) Levels(class schema.Acquaintance, group string, tripShare float64) calibrate.Levels {
+func (t Thresholds) Levels(class schema.Acquaintance, group string, tripShare float64) calibrate.Levels {
 	var out calibrate.Levels
-	if b.ByClass == nil {
-		return b.Calibration.Levels(tripShare)
+	if t.classes == nil {
+		return t.all.Levels(tripShare)
 	}
 	if class <= schema.NothingLearned {
 		return calibrate.Levels{math.MaxFloat64, math.MaxFloat64, math.MaxFloat64}
 	}
 	for i, share := range [...]float64{calibrate.NoticeShare, calibrate.AlertShare, tripShare} {
-		out[i] = b.classThreshold(class, group, share)
+		out[i] = t.ofClass(class, group, share)
 	}
-	if class <= schema.NewPopulation && b.Uncalibrated(class) != "" {
+	if class <= schema.NewPopulation && t.Uncalibrated(class) != "" {
 		return calibrate.Levels{out[1], out[2], math.MaxFloat64}
 	}
 	return out
@@ -83,10 +105,10 @@ func (b *Baseline) Levels(class schema.Acquaintance, group string, tripShare flo
 
 // LevelsOfClaimed returns the thresholds of the levels for runs of a new population whose caller nobody vouches for: those of
 // the fixed counts, also where the class is uncalibrated. A caller could else choose a name that nobody knows, and never trip.
-func (b *Baseline) LevelsOfClaimed(tripShare float64) calibrate.Levels {
+func (t Thresholds) LevelsOfClaimed(tripShare float64) calibrate.Levels {
 	var out calibrate.Levels
 	for i, share := range [...]float64{calibrate.NoticeShare, calibrate.AlertShare, tripShare} {
-		out[i] = b.classThreshold(schema.NewPopulation, "", share)
+		out[i] = t.ofClass(schema.NewPopulation, "", share)
 	}
 	return out
 }
@@ -97,40 +119,40 @@ const BasisPopulations = "populations"
 
 // Expected returns the share of clean runs of a class that reach a score. For strangers it is the mean of the groups that
 // were left out, each with the same weight.
-func (b *Baseline) Expected(class schema.Acquaintance, agent, group string, score float64) calibrate.ExpectedRate {
-	if b.ByClass == nil || class > schema.NewPopulation {
-		return b.Ranks.Expected(&b.Calibration, agent, group, score)
+func (t Thresholds) Expected(class schema.Acquaintance, agent, group string, score float64) calibrate.ExpectedRate {
+	if t.classes == nil || class > schema.NewPopulation {
+		return t.ranks.Expected(t.all, agent, group, score)
 	}
-	if b.Uncalibrated(class) != "" {
+	if t.Uncalibrated(class) != "" {
 		return calibrate.ExpectedRate{Basis: WhyNothingLearned}
 	}
-	rate, runs := b.ByClass.NewPopulation.MeanRate(score)
+	rate, runs := t.classes.NewPopulation.MeanRate(score)
 	least := 1 / (float64(runs) + 1)
 	return calibrate.ExpectedRate{Rate: max(rate, least), Basis: BasisPopulations, Beyond: rate < least, Runs: runs}
 }
 
-func (b *Baseline) classThreshold(class schema.Acquaintance, group string, share float64) float64 {
+func (t Thresholds) ofClass(class schema.Acquaintance, group string, share float64) float64 {
 	if class <= schema.NewPopulation {
-		return b.ByClass.NewPopulation.Threshold(share)
+		return t.classes.NewPopulation.Threshold(share)
 	}
-	of := &b.ByClass.KnownAgent
+	of := &t.classes.KnownAgent
 	if class == schema.NewAgent {
-		of = &b.ByClass.NewAgent
+		of = &t.classes.NewAgent
 	}
-	raise := max(b.raise(of), 0)
-	if r, ok := b.Ranks.Groups[group]; ok {
-		raise = max(raise, b.raise(&r))
+	raise := max(t.raise(of), 0)
+	if r, ok := t.ranks.Groups[group]; ok {
+		raise = max(raise, t.raise(&r))
 	}
-	return min(b.Calibration.Threshold(share)+raise, math.MaxFloat64)
+	return min(t.all.Threshold(share)+raise, math.MaxFloat64)
 }
 
 // raise returns by how much the thresholds must be higher for the runs of a class or a peer group than for all runs: as
 // much as its own held-out runs show at the level alert, where there are enough of them. One class or group can alarm
 // several times as often as another one by the same threshold, because its runs are longer or more alike.
-func (b *Baseline) raise(of *calibrate.Rank) float64 {
+func (t Thresholds) raise(of *calibrate.Rank) float64 {
 	if of.Runs < minClassRuns {
 		return 0
 	}
-	all := b.Calibration.Threshold(calibrate.AlertShare)
+	all := t.all.Threshold(calibrate.AlertShare)
 	return min(of.Raised(all, calibrate.AlertShare)-all, calibrate.MaxRaise)
 }

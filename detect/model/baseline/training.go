@@ -68,8 +68,11 @@ func (b *Baseline) Learn(r *TrainingRun) {
 	for route, n := range t.newOnRoute {
 		b.NewOnRoute.Add(r.Group, route, n)
 	}
-	b.learnPart(&b.versions, partVersion, r.Version, r)
-	b.learnPart(&b.tasks, partTask, r.TaskType, r)
+	if b.versions == nil {
+		b.versions, b.tasks = newPartCounts(b.Tenant, partVersion), newPartCounts(b.Tenant, partTask)
+	}
+	b.versions.learn(r.Version, r)
+	b.tasks.learn(r.TaskType, r)
 }
 
 // learnCalls counts the events of a run's calls.

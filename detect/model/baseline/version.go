@@ -66,10 +66,10 @@ func (b *Baseline) finishVersions() {
 		slices.SortFunc(latest, func(x, y *part) int {
 			return cmp.Or(cmp.Compare(y.lastAt, x.lastAt), cmp.Compare(y.name, x.name))
 		})
-		b.blend(agent, VersionKey(agent, ""), nil, min(1, partRuns/float64(c.all[agent])))
+		blend(b, agent, VersionKey(agent, ""), nil, min(1, partRuns/float64(c.all[agent])))
 		for _, p := range latest[:min(len(latest), maxVersions)] {
 			b.Versions[agent] = append(b.Versions[agent], VersionStatus{Version: p.name, Runs: p.runs, SeenAt: p.lastAt})
-			b.keepPart(c, agent, p)
+			c.keep(b, agent, p)
 		}
 	}
 }

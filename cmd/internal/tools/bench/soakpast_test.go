@@ -102,9 +102,9 @@ func (l *learnedRuns) add(t *testing.T, line []byte) {
 func (l *learnedRuns) alarms(b *baseline.Baseline) (alerts, trips int) {
 	m := score.NewModel(b)
 	for _, r := range l.inOrder {
-		levels := b.Levels(b.Acquaintance(r.Agent, r.Group), r.Group, .001)
+		levels := b.Thresholds().Levels(b.Acquaintance(r.Agent, r.Group), r.Group, .001)
 		if baseline.IsAsserted(r.Agent) {
-			levels = b.LevelsOfClaimed(.001)
+			levels = b.Thresholds().LevelsOfClaimed(.001)
 		}
 		v := score.FinalScore(m, r)
 		if v > levels[schema.LevelAlert-1] {

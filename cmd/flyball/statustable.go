@@ -1,0 +1,215 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"flyball/cmd/internal/app"
+	"flyball/cmd/internal/report"
+	"flyball/detect/enforce/api"
+)
+
+func printStatus(w io.Writer, s *status) error {
+	return report.Lines(w, func(row func(...any)) {
+		for _, p := range s.Parts {
+			switch {
+			case !p.Ready:
+				row(p.Part, "NOT READY: "+p.Reason)
+			case p.Warning != "":
+				row(p.Part, "ready, WARNING: "+p.Warning)
+			default:
+				row(p.Part, "ready")
+			}
+		}
+		for _, u := range s.Unknown {
+			row(u.Part, "unknown: "+u.Why)
+		}
+		row()
+		if s.Process != nil {
+			processRows(row, s.Process)
+		}
+		counterRows(row, s)
+		for i := range s.Readers {
+			lagRow(row, &s.Readers[i])
+		}
+		for _, l := range s.Losses {
+			row("RECORDS LOST", l.Topic, fmt.Sprintf("%s: %s, %s, the last noticed %s", l.Kind, plural(l.Losses, "time"), lostRecords(l.Records),
+				l.LastAt.UTC().Format(time.RFC3339)))
+		}
+		if s.Control != nil {
+			controlRows(row, s.Control)
+		}
+	})
+}
+
+// processRows prints what the process runs, and what it does not yet.
+func processRows(row func(...any), p *app.ProcessStatus) {
+	armed := ""
+	if len(p.Armed) > 0 {
+		armed = "armed: " + strings.Join(p.Armed, ", ")
+	}
+	row("roles", strings.Join(p.Roles, ", "), fmt.Sprintf("version %s, started %s", p.Version, p.Started.Format(time.RFC3339)))
+	row("mode", p.Mode, strings.TrimLeft(armed+"; as the process started, commands come before it", "; "))
+	row("kafka", strings.Join(p.Kafka, ", "))
+	row("clickhouse", strings.Join(p.ClickHouse, ", "))
+	if len(p.Restart) > 0 {
+		row("RESTART NEEDED", strings.Join(p.Restart, ", "), "changed in "+p.File+" since the start, not in force")
+	}
+	if p.FileError != "" {
+		row("FILE NOT USABLE", p.FileError)
+	}
+	for _, r := range p.Receivers {
+		switch {
+		case r.Refused != "":
+			row("receiver "+r.Receiver, "refuses pages", fmt.Sprintf("%d not delivered, since %s: %s", r.Undelivered,
+				r.Since.Format(time.RFC3339), r.Refused))
+		case r.Failing != "":
+			row("receiver "+r.Receiver, "not answering", fmt.Sprintf("since %s: %s", r.Since.Format(time.RFC3339), r.Failing))
+		}
+	}
+}
+
+// counterRows prints the figures of the process. Counters begin again with the process.
+func counterRows(row func(...any), s *status) {
+	const sinceStart = " since start"
+	if s.Records != nil {
+		row("records read"+sinceStart, number(*s.Records))
+	}
+	if s.Calls != nil {
+		row("calls"+sinceStart, number(*s.Calls), counts(s.CallsByRule))
+	}
+	if len(s.DeadLetters) > 0 || s.Records != nil {
+		row("dead letters"+sinceStart, number(total(s.DeadLetters)), counts(s.DeadLetters))
+	}
+	if s.OpenRuns != nil {
+		row("open runs", number(*s.OpenRuns), fmt.Sprintf("of %s actors, %s refusals%s", optional(s.Actors), optional(s.Refusals), sinceStart))
+	}
+	if len(s.Stored) > 0 {
+		row("stored rows"+sinceStart, number(total(s.Stored)), counts(s.Stored))
+	}
+	if s.Restarts != nil {
+		row("engine restarts"+sinceStart, number(*s.Restarts))
+	}
+	if s.MemoryMiB != nil {
+		row("memory", number(*s.MemoryMiB)+" MiB", "without the engine")
+	}
+}
+
+// lagRow prints the lag of one reader in one topic.
+func lagRow(row func(...any), r *app.ReaderLag) {
+	name := "lag of " + r.Reader
+	if r.NoSuchTopic {
+		row(name, "-", r.Topic+": there is no such topic")
+		return
+	}
+	notes := []string{r.Topic}
+	if r.Records > 0 {
+		notes = append(notes, fmt.Sprintf("the oldest has waited %.0f s or more", r.Seconds))
+	}
+	if r.NeverRead > 0 {
+		notes = append(notes, plural(r.NeverRead, "partition")+" never read")
+	}
+	if r.Deleted > 0 {
+		notes = append(notes, fmt.Sprintf("%d deleted before they were read", r.Deleted))
+	}
+	if r.EndsLost > 0 {
+		notes = append(notes, plural(r.EndsLost, "partition")+" lost their ends, which were read")
+	}
+	records := plural(r.Records, "record")
+	if r.Error != "" {
+		records = "unknown"
+	}
+	row(name, records, strings.Join(notes, ", "))
+}
+
+// controlRows prints the present state of enforcement.
+func controlRows(row func(...any), c *api.Status) {
+	b := c.Budget
+	row("breakers open", c.Open)
+	row("automatic trips", fmt.Sprintf("%d of %d this hour", b.Trips, b.Of),
+		fmt.Sprintf("%d of %d agents, %d withheld", b.Agents, b.OfAgents, b.Withheld))
+	row("questions waiting", c.Waiting, fmt.Sprintf("oldest %.0f s", c.Oldest))
+	if s := c.Settings; s.Differ {
+		row("SETTINGS DIFFER", fmt.Sprintf("the log's hold: %d trips an hour, %d %% of agents", s.TripsPerHour, s.AgentsPercent),
+			fmt.Sprintf("this point's file says %d and %d %%", s.File.TripsPerHour, s.File.AgentsPercent))
+	}
+	for i := range c.Points {
+		p := &c.Points[i]
+		row("enforced at "+p.Point, configuredText(p),
+			fmt.Sprintf("by its configuration; %s behind the log", time.Duration(p.LagMS)*time.Millisecond))
+	}
+	if configurationsDiffer(c.Points) {
+		row("WARNING", "the configurations of the points differ", "in what they enforce")
+	}
+	for _, l := range c.Orders {
+		row(l.State+" by command", l.Pattern, fmt.Sprintf("%s, by %s since %s", l.Reason, l.By, l.Since))
+	}
+	if c.Exceptions > 0 {
+		row("exceptions", c.Exceptions, "by command")
+	}
+	for _, b := range c.Bypasses {
+		row("BYPASS", cmp.Or(b.Agent, "everybody"), fmt.Sprintf("until %s: %s, by %s", b.Until, b.Reason, b.By))
+	}
+	if c.Stale {
+		row("STALE", cmp.Or(c.StaleReason, "no record of the command log arrives: the last state holds"))
+	}
+}
+
+// configurationsDiffer reports whether points are configured to enforce different things.
+func configurationsDiffer(points []api.PointArming) bool {
+	for i := range points {
+		if points[i].Mode != points[0].Mode || !slices.Equal(points[i].Armed, points[0].Armed) {
+			return true
+		}
+	}
+	return false
+}
+
+func number(n float64) string { return fmt.Sprintf("%.0f", n) }
+
+// lostRecords is a number of records that are known to be missing.
+func lostRecords(n int64) string {
+	if n == 0 {
+		return "an unknown number of records"
+	}
+	return "at least " + plural(n, "record")
+}
+
+// plural returns a number with its noun: "1 record", "2 records".
+func plural[N int | int64 | uint64](n N, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func optional(n *float64) string {
+	if n == nil {
+		return "unknown"
+	}
+	return number(*n)
+}
+
+func total(m map[string]float64) float64 {
+	var n float64
+	for _, v := range m {
+		n += v
+	}
+	return n
+}
+
+func counts(m map[string]float64) string {
+	var out []string
+	for k, v := range m {
+		if v > 0 {
+			out = append(out, fmt.Sprintf("%s %.0f", k, v))
+		}
+	}
+	sort.Strings(out)
+	return strings.Join(out, ", ")
+}
