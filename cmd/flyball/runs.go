@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -146,8 +147,11 @@ func readRun(r *request, term string, limit int) (runAnswer, error) {
 
 // unknownRun returns the report on a run that is not stored, with what is near.
 func unknownRun(r *request, s query.Subject) (*query.Touched, error) {
-	t := query.Unknown(s, query.Window{}, fmt.Sprintf("no run has the id or key %q; it may be misspelt, or its calls never arrived", s.Value))
-	var err error
+	why, err := query.ExplainUnknown(r.ctx, r.db, s.Kind)
+	if err != nil {
+		return nil, err
+	}
+	t := query.Unknown(s, query.Window{}, fmt.Sprintf("no run has the id or key %q; %s", s.Value, why))
 	t.Near, err = query.NearTo(r.ctx, r.db, s)
 	return t, err
 }
@@ -204,6 +208,11 @@ func find(r *request, term string, limit int) ([]query.Hit, error) {
 	missing.Near, err = query.NearTo(r.ctx, r.db, missing.Subject)
 	if err != nil {
 		report.Printf(r.stderr, "what is near could not be looked up: %v\n", err)
+	}
+	if why, err := query.ExplainUnknown(r.ctx, r.db, ""); err != nil {
+		report.Printf(r.stderr, "whether it has expired could not be looked up: %v\n", err)
+	} else if strings.Contains(why, "older") {
+		missing.AddCaveat("expired: " + why)
 	}
 	known.addTo(missing)
 	return hits, report.NotFound(r.stderr, missing)

@@ -14,6 +14,7 @@ import (
 const (
 	csvResource = "resource"
 	csvOther    = "other_caller" // calls that are not made by the subject
+	csvDenied   = "denied_only"  // a run whose attempts on the resource were all denied; text says what it tried
 	csvCaveat   = "caveat"       // a sentence about what may be missing
 	csvNear     = "near"         // a stored subject that may have been meant
 	csvReport   = "report"       // the subject and the window; text says whether the report is complete
@@ -49,6 +50,11 @@ func TouchedCSV(w io.Writer, t *query.Touched) error {
 		o := &t.OtherCallers[i]
 		write(map[string]string{"runs": o.RunID, "line": csvOther, "other_caller": o.Name(), "standing": o.Standing,
 			"other_calls": n(o.Calls), "other_irreversible": n(o.Irreversible)})
+	}
+	for i := range t.DeniedOnly {
+		d := &t.DeniedOnly[i]
+		write(map[string]string{"runs": d.RunID, "line": csvDenied, "agents": strings.Join(d.Agents, " "), "first_at": stamp(d.FirstAt),
+			"last_at": stamp(d.LastAt), "text": deniedOnly(d)})
 	}
 	for _, text := range t.Caveats {
 		write(map[string]string{"line": csvCaveat, "text": text})

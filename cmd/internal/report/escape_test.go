@@ -174,7 +174,7 @@ func TestCellsOfASpreadsheetAreNoFormulas(t *testing.T) {
 			t.Fatal(err)
 		}
 		rows, err := csv.NewReader(strings.NewReader(b.String())).ReadAll()
-		if err != nil || len(rows) != 6 {
+		if err != nil || len(rows) != 7 {
 			t.Fatalf("%q: %v, %d rows: %s", attack, err, len(rows), b.String())
 		}
 		found := 0

@@ -58,6 +58,9 @@ func TouchedHTML(w io.Writer, t *query.Touched, made time.Time) error {
 	page := pageOf{T: t, Bars: bars, Others: othersText(t), NotAsked: notAsked(t), Judged: judged(t), Distinct: distinct(t), Period: period(t),
 		Complete: completeText(t), Made: made.UTC().Format(time.RFC3339), Effects: tallies(t.Totals.ByEffect),
 		Reversibilities: tallies(t.Totals.ByReversibility)}
+	for i := range t.DeniedOnly {
+		page.Denied = append(page.Denied, deniedOnly(&t.DeniedOnly[i]))
+	}
 	for _, n := range t.Near {
 		page.Near = append(page.Near, nearText(n))
 	}
@@ -72,6 +75,7 @@ type pageOf struct {
 	T                              *query.Touched
 	Bars                           []bar
 	Others, NotAsked, Judged, Near []string
+	Denied                         []string
 	Distinct                       int
 	Period, Complete, Made         string
 	From, To                       string // ends of the timeline; empty without rows

@@ -30,6 +30,9 @@ func Touched(w io.Writer, t *query.Touched) error {
 	for i := range t.OtherCallers {
 		Printf(w, "not its own: %s\n", otherCaller(&t.OtherCallers[i]))
 	}
+	for i := range t.DeniedOnly {
+		Printf(w, "denied: %s\n", deniedOnly(&t.DeniedOnly[i]))
+	}
 	for _, text := range notAsked(t) {
 		Printf(w, "not checked: %s\n", text)
 	}
@@ -124,6 +127,12 @@ func NotFound(w io.Writer, t *query.Touched) error {
 		Printf(w, "  - %s\n", c)
 	}
 	return printNear(w, t.Near)
+}
+
+// deniedOnly returns a sentence about a run whose attempts were all denied.
+func deniedOnly(d *query.DeniedRun) string {
+	return fmt.Sprintf("every attempt of run %s of %s: %d by %s (%s), the last one %s UTC; it touched nothing", d.RunID,
+		Dash(strings.Join(d.Agents, " ")), d.Attempts, strings.Join(d.Routes, ", "), strings.Join(d.Effects, ", "), clock(d.LastAt))
 }
 
 // notAsked returns a sentence for each gateway with calls that were not sent to the check.

@@ -46,11 +46,28 @@ func (t *Touched) explainNothing(ctx context.Context, db DB) error {
 	if err != nil {
 		return err
 	}
-	s := t.Subject
-	if known {
-		t.caveat("nothing_found: no call of %s %q is stored in that time; its last one was at %s", s.Kind, s.Value, last)
-		return nil
+	kept, err := keptSinceOf(ctx, db, t.Subject.Kind)
+	if err != nil {
+		return err
 	}
+	s := t.Subject
+	switch {
+	case known && last.Before(kept.calls):
+		t.caveat("nothing_found: no call of %s %q is stored any more; its last one was at %s, older than the calls that are kept (since %s, "+
+			"clickhouse.retention)", s.Kind, s.Value, last, Time{kept.calls})
+	case known:
+		t.caveat("nothing_found: no call of %s %q is stored in that time; its last one was at %s", s.Kind, s.Value, last)
+	case len(t.DeniedOnly) > 0:
+		t.caveat("nothing_found: no run touched %s %q in that time; the check denied every attempt on it (denied_only)", s.Kind, s.Value)
+	default:
+		return t.explainUnknown(ctx, db, kept)
+	}
+	return nil
+}
+
+// explainUnknown adds a caveat to a report on a subject that is not stored, and reads what is near.
+func (t *Touched) explainUnknown(ctx context.Context, db DB, kept expiry) (err error) {
+	s := t.Subject
 	t.Near, err = NearTo(ctx, db, s)
 	switch {
 	case err != nil:
@@ -59,7 +76,7 @@ func (t *Touched) explainNothing(ctx context.Context, db DB) error {
 		t.caveat("subject_unknown: no %s %q is stored; patterns are not accepted, name one of those that match (%d are listed)", s.Kind,
 			s.Value, len(t.Near))
 	default:
-		t.caveat("subject_unknown: no %s %q is stored; it may be misspelt, or its calls never arrived", s.Kind, s.Value)
+		t.caveat("subject_unknown: no %s %q is stored; it may be misspelt, or its calls never arrived%s", s.Kind, s.Value, kept)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -46,4 +47,35 @@ func (t *Touched) checkRetention(ctx context.Context, db DB, win Window) error {
 			Time{since})
 	}
 	return err
+}
+
+// expiry is what has expired of the rows by which a subject is found.
+type expiry struct {
+	calls time.Time // all calls since then are kept; zero: none has expired
+	found time.Time // all rows by which the subject is found are kept since then; zero: none has expired
+	what  string    // what these rows are: calls or runs
+}
+
+// String is a further reason why a subject is not found; empty: nothing has expired.
+func (e expiry) String() string {
+	if e.found.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf(", or they are older than the %s that are kept (since %s, clickhouse.retention)", e.what, Time{e.found})
+}
+
+// keptSinceOf returns what has expired of the rows by which a kind of subject is found: a resource by its calls, all others by runs.
+// Without a kind, it is found by any field of a call.
+func keptSinceOf(ctx context.Context, db DB, kind string) (e expiry, err error) {
+	calls, runs, err := KeptSince(ctx, db)
+	if kind == "resource" || kind == "" {
+		return expiry{calls, calls, "calls"}, err
+	}
+	return expiry{calls, runs, "runs"}, err
+}
+
+// ExplainUnknown returns why a term of a kind of subject may not be found, beside that it is not stored; without a kind, any term.
+func ExplainUnknown(ctx context.Context, db DB, kind string) (string, error) {
+	kept, err := keptSinceOf(ctx, db, kind)
+	return "it may be misspelt, or its calls never arrived" + kept.String(), err
 }

@@ -49,6 +49,9 @@ type Touched struct {
 	// OtherCallers made calls in the run's traces under a different identity. Resources and
 	// totals do not include these calls.
 	OtherCallers []OtherCaller `json:"other_callers,omitempty"`
+	// DeniedOnly are, for a resource, the newest runs whose attempts on it were all denied by the check. They touched
+	// nothing: Resources and totals do not include their attempts.
+	DeniedOnly []DeniedRun `json:"denied_only,omitempty"`
 
 	firstAt, lastAt time.Time // start of the first and of the last call
 }
@@ -99,12 +102,7 @@ func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*To
 	if err := t.loadOwn(ctx, db, rows); err != nil {
 		return nil, err
 	}
-	if s.Kind == "run" {
-		err = t.loadDownstream(ctx, db, run, win)
-	} else {
-		err = t.unlessExceeded("whether other runs share traces with these calls", t.checkDownstream(ctx, db, own))
-	}
-	if err != nil {
+	if err := t.loadBeside(ctx, db, own, win); err != nil {
 		return nil, err
 	}
 	if err := t.loadCaveats(ctx, db, rows, own, win); err != nil {
@@ -121,6 +119,19 @@ func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*To
 	}
 	t.Complete = len(t.Caveats) == 0
 	return t, nil
+}
+
+// loadBeside reads what others did in the traces of the subject, and for a resource who was denied everything.
+func (t *Touched) loadBeside(ctx context.Context, db DB, own *where, win Window) error {
+	if t.Subject.Kind == "run" {
+		return t.loadDownstream(ctx, db, t.Run, win)
+	}
+	if t.Subject.Kind == "resource" {
+		if err := t.unlessExceeded("which runs were denied every attempt", t.loadDenied(ctx, db, win)); err != nil {
+			return err
+		}
+	}
+	return t.unlessExceeded("whether other runs share traces with these calls", t.checkDownstream(ctx, db, own))
 }
 
 func newTouched(s Subject, win Window) *Touched {
