@@ -184,7 +184,7 @@ func (x *exchange) scopeOf(generation uint64) (schema.Scope, error) {
 		return schema.Scope{}, err
 	}
 	for i := range open {
-		if open[i].Generation == generation && (x.settings.Tenant == "" || open[i].Tenant == x.settings.Tenant) {
+		if open[i].Generation == generation && (x.tenant == "" || open[i].Tenant == x.tenant) {
 			return open[i].Scope, nil
 		}
 	}

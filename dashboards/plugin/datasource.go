@@ -2,12 +2,10 @@ package plugin
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/instancemgmt"
-	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
@@ -24,6 +22,7 @@ type Datasource struct {
 	wrong    error
 	settings *settings
 	db       *clickhouse.Conn
+	tenant   string   // that every question and action is restricted to; empty: none
 	control  *control // nil: actions are off
 }
 
@@ -38,7 +37,7 @@ func New(_ context.Context, in backend.DataSourceInstanceSettings) (instancemgmt
 	if s.TLS {
 		o.TLS = s.tlsConfig()
 	}
-	d := &Datasource{settings: s}
+	d := &Datasource{settings: s, tenant: s.Tenant}
 	if d.db, err = clickhouse.Open(o); err != nil {
 		return &Datasource{wrong: fmt.Errorf("settings of data source %s: %w", in.Name, err)}, nil
 	}
@@ -58,19 +57,6 @@ func (d *Datasource) Dispose() {
 	}
 }
 
-// QueryData executes the queries of panels. A failed query does not affect the others.
-func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
-	out := backend.NewQueryDataResponse()
-	for _, q := range req.Queries {
-		if refused := d.refuseQuery(req.PluginContext.User); refused != nil {
-			out.Responses[q.RefID] = *refused
-			continue
-		}
-		out.Responses[q.RefID] = d.answer(ctx, &q)
-	}
-	return out, nil
-}
-
 // refuseQuery returns a refusal if the settings are wrong, or if the user may not see anything. Some queries are without a user, and
 // readers of public dashboards have no role: what these may see is what a Viewer may.
 func (d *Datasource) refuseQuery(user *backend.User) *backend.DataResponse {
@@ -87,42 +73,5 @@ func (d *Datasource) refuseQuery(user *backend.User) *backend.DataResponse {
 	return &r
 }
 
-func (d *Datasource) answer(ctx context.Context, q *backend.DataQuery) backend.DataResponse {
-	var asked Query
-	if err := json.Unmarshal(q.JSON, &asked); err != nil {
-		return backend.ErrDataResponse(backend.StatusBadRequest, "query: "+err.Error())
-	}
-	if asked.Type == "" {
-		asked.Type = q.QueryType
-	}
-	if refused := d.bind(&asked); refused != nil {
-		return *refused
-	}
-	f, err := answer(ctx, d.db, asked, q.TimeRange.From, q.TimeRange.To, q.Interval)
-	if err != nil {
-		return backend.ErrDataResponse(backend.StatusBadRequest, err.Error())
-	}
-	return backend.DataResponse{Frames: data.Frames{f}}
-}
-
-// bind limits a query to the tenant of a data source that is bound to one.
-func (d *Datasource) bind(asked *Query) *backend.DataResponse {
-	bound := d.settings.Tenant
-	if bound == "" {
-		return nil
-	}
-	if asked.Type == "sql" {
-		r := backend.ErrDataResponse(backend.StatusForbidden, "queryType: sql reads every tenant, and this data source is bound to tenant "+bound)
-		return &r
-	}
-	if asked.Tenant != "" && asked.Tenant != bound {
-		r := backend.ErrDataResponse(backend.StatusForbidden, fmt.Sprintf("tenant: %q; this data source is bound to tenant %s",
-			asked.Tenant, bound))
-		return &r
-	}
-	asked.Tenant = bound
-	return nil
-}
-
 // questions returns the database as questions of this data source see it.
-func (d *Datasource) questions() query.DB { return query.OfTenant(d.db, d.settings.Tenant) }
+func (d *Datasource) questions() query.DB { return query.OfTenant(d.db, d.tenant) }

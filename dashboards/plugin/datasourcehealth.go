@@ -39,8 +39,8 @@ func (d *Datasource) checkDatabase(ctx context.Context) (text string, works bool
 		return d.explainDatabase(err), false
 	}
 	where := d.db.Database()
-	if d.settings.Tenant != "" {
-		where += " for tenant " + d.settings.Tenant
+	if d.tenant != "" {
+		where += " for tenant " + d.tenant
 	}
 	return fmt.Sprintf("Flyball answers: %d calls are stored in %s", calls, where), true
 }

@@ -122,14 +122,14 @@ func (d *Datasource) checkControl(ctx context.Context, user *backend.User) error
 	if strings.TrimSpace(user.Login) == "" {
 		return refused(http.StatusForbidden, "no_user", "this user has no login to name in the audit trail")
 	}
-	if d.settings.Tenant == "" {
+	if d.tenant == "" {
 		return nil
 	}
 	var got rights
 	if err := d.control.request(ctx, nil, http.MethodGet, "/v1/caller", nil, &got); err != nil {
 		return err
 	}
-	if err := checkTenant(d.settings.Tenant, got.Tenant); err != nil {
+	if err := checkTenant(d.tenant, got.Tenant); err != nil {
 		return refused(http.StatusConflict, "tenant", "%s", err)
 	}
 	return nil
