@@ -5,7 +5,7 @@ import {
 import { DataSourceWithBackend, getTemplateSrv } from '@grafana/runtime';
 import { lastValueFrom } from 'rxjs';
 import { interpolate } from './interpolate';
-import { DEFAULT_QUERY, lacksNeeded } from './queryTypes';
+import { DEFAULT_QUERY, lacksNeeded, VARIABLE_TYPE } from './queryTypes';
 import { FILTER_KEYS, type FlyballOptions, type FlyballQuery } from './types';
 import { valuesOf } from './values';
 import { FlyballVariables } from './variables';
@@ -73,7 +73,7 @@ export class FlyballDatasource extends DataSourceWithBackend<FlyballQuery, Flyba
   }
 
   private async list(of: string, range: TimeRange = getDefaultTimeRange()): Promise<MetricFindValue[]> {
-    const targets: FlyballQuery[] = [{ refId: 'values', queryType: 'variable', of }];
+    const targets: FlyballQuery[] = [{ refId: 'values', queryType: VARIABLE_TYPE.value, of }];
     const request = { targets, range, scopedVars: {}, intervalMs: 60_000, maxDataPoints: 1000, requestId: `flyball-${of}` };
     const answer = await lastValueFrom(this.query(request as unknown as DataQueryRequest<FlyballQuery>));
     if (answer.errors?.length) {

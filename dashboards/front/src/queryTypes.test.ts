@@ -1,4 +1,4 @@
-import { DEFAULT_QUERY, lacksNeeded, limitProblem, QUERY_TYPES, typeOf, typesFor, withType } from './queryTypes';
+import { choicesOf, DEFAULT_QUERY, lacksNeeded, limitProblem, QUERY_TYPES, typeOf, typesFor, withMember, withType } from './queryTypes';
 import { type FlyballQuery } from './types';
 
 const query = (q: Partial<FlyballQuery>): FlyballQuery => ({ refId: 'A', ...q });
@@ -39,8 +39,20 @@ test('ad hoc filters are lost with the type', () => {
   expect(withType(query({ queryType: 'runs', filters }), 'findings').filters).toEqual(filters);
 });
 
-test('a data source of one tenant offers SQL', () => {
+test('a count is split by what it does not have', () => {
+  const words = (of: string) => choicesOf(query({ queryType: 'count', of }), 'by')?.map((c) => c.value);
+  expect(words('findings')).toEqual(['', 'agent', 'level', 'family']);
+  expect(words('calls')).toEqual(['', 'agent']);
+  expect(words('dead_letters')).toEqual(['']);
+  const findings = query({ queryType: 'count', of: 'findings', by: 'level' });
+  expect(withMember(findings, { of: 'trips' })).toMatchObject({ of: 'trips', by: '' });
+  expect(withMember(findings, { agent: 'a' })).toMatchObject({ by: 'level', agent: 'a' });
+  expect(choicesOf(query({ queryType: 'calls' }), 'by')?.map((c) => c.value)).toEqual(['', 'outcome', 'reversibility']);
+});
+
+test('a data source of one tenant offers SQL, or the health of all', () => {
   expect(typesFor('acme').map((t) => t.value)).not.toContain('sql');
+  expect(typesFor('acme').map((t) => t.value)).not.toContain('health');
   expect(typesFor('').map((t) => t.value)).toContain('sql');
 });
 

@@ -26,10 +26,9 @@ const LEVELS: Choice[] = [choice('', 'any'), choice('annotate'), choice('alert')
 export const ANNOTATION_KINDS: Choice[] = [
   choice('trips', 'Trips of breakers'),
   choice('baseline', 'New baselines'),
-  choice('version', 'New versions of agents'),
 ];
 
-/** Every question that the backend answers, in the order of the list. `variable` is asked by VariableQueryEditor only. */
+/** Every question that the backend answers, in the order of the list. VARIABLE_TYPE is asked by VariableQueryEditor only. */
 export const QUERY_TYPES: QueryType[] = [
   {
     value: 'runs', label: 'Runs', description: 'runs of agents, the worst first',
@@ -84,7 +83,7 @@ export const QUERY_TYPES: QueryType[] = [
     choices: {
       of: [
         choice('trips'), choice('findings'), choice('gates_waiting', 'gates waiting'), choice('held', 'held now'),
-        choice('dead_letters', 'dead letters'), choice('lag_seconds', 'lag in seconds'), choice('calls'),
+        choice('dead_letters', 'dead letters'), choice('calls'),
         choice('denied', 'denied calls'), choice('irreversible', 'irreversible calls'),
       ],
       by: [choice('', 'not split'), choice('agent'), choice('level'), choice('family')],
@@ -93,7 +92,7 @@ export const QUERY_TYPES: QueryType[] = [
   { value: 'logs', label: 'Logs', description: 'calls of a run or an agent as log lines', members: ['run', 'agent', 'tenant', 'limit'] },
   {
     value: 'health', label: 'Health', description: 'state of a part of Flyball, and what to do', members: ['part'],
-    choices: { part: [choice('store'), choice('detect'), choice('stitching'), choice('breakers')] },
+    choices: { part: [choice('', 'all'), choice('ingest'), choice('detect'), choice('stitching'), choice('store'), choice('breakers')] },
   },
   {
     value: 'quality', label: 'Detection quality', description: 'achieved and nominal rates by level, trips, verdicts',
@@ -109,8 +108,11 @@ export const QUERY_TYPES: QueryType[] = [
 /** What a dashboard variable can list. */
 export const VARIABLES: Choice[] = [
   choice('agents', 'Agents'), choice('runs', 'Runs'), choice('resources', 'Resources'), choice('families', 'Families of findings'),
-  choice('owners', 'Owners'), choice('tenants', 'Tenants'),
+  choice('tenants', 'Tenants'),
 ];
+
+/** The type of the query behind a dashboard variable. */
+export const VARIABLE_TYPE = { value: 'variable', label: 'Variable' };
 
 export const DEFAULT_QUERY: Partial<FlyballQuery> = { queryType: 'runs' };
 
@@ -119,9 +121,28 @@ export function typeOf(query: Partial<FlyballQuery>): QueryType | undefined {
   return QUERY_TYPES.find((t) => t.value === (query.queryType || DEFAULT_QUERY.queryType));
 }
 
-/** The types that a data source can be asked: one that is bound to a tenant refuses SQL. */
+/** The types that a data source can be asked: one that is bound to a tenant refuses SQL and what is about all of Flyball. */
 export function typesFor(boundTenant?: string): QueryType[] {
-  return boundTenant ? QUERY_TYPES.filter((t) => t.value !== 'sql') : QUERY_TYPES;
+  return boundTenant ? QUERY_TYPES.filter((t) => t.value !== 'sql' && t.value !== 'health') : QUERY_TYPES;
+}
+
+/** What each count can be split by, beside not at all. */
+const SPLITS: Record<string, string[]> = { trips: ['agent', 'family'], findings: ['agent', 'level', 'family'], dead_letters: [] };
+
+/** The words that a member of a query can be; undefined: any text. */
+export function choicesOf(query: Partial<FlyballQuery>, member: Member): Choice[] | undefined {
+  const choices = typeOf(query)?.choices?.[member];
+  if (query.queryType !== 'count' || member !== 'by') {
+    return choices;
+  }
+  const splits = SPLITS[query.of ?? ''] ?? ['agent'];
+  return choices?.filter((c) => c.value === '' || splits.includes(c.value));
+}
+
+/** The query with another member; a split that the new count does not know is dropped. */
+export function withMember(query: FlyballQuery, change: Partial<FlyballQuery>): FlyballQuery {
+  const next = { ...query, ...change };
+  return next.by && !choicesOf(next, 'by')?.some((c) => c.value === next.by) ? { ...next, by: '' } : next;
 }
 
 /** Whether a needed member is empty, so that there is nothing to ask. */

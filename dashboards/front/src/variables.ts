@@ -2,11 +2,12 @@ import { CustomVariableSupport, type DataQueryRequest, type DataQueryResponse } 
 import { type Observable } from 'rxjs';
 import { VariableQueryEditor } from './components/VariableQueryEditor';
 import { type FlyballDatasource } from './datasource';
+import { VARIABLE_TYPE } from './queryTypes';
 import { type FlyballQuery } from './types';
 
-export const DEFAULT_VARIABLE: Partial<FlyballQuery> = { queryType: 'variable', of: 'agents' };
+export const DEFAULT_VARIABLE: Partial<FlyballQuery> = { queryType: VARIABLE_TYPE.value, of: 'agents' };
 
-/** Query variables: the question is of type `variable` whatever was saved, and its frame has `text` and `value`. */
+/** Query variables: the question is of type VARIABLE_TYPE whatever was saved, and its frame has `text` and `value`. */
 export class FlyballVariables extends CustomVariableSupport<FlyballDatasource, FlyballQuery> {
   editor = VariableQueryEditor;
 
@@ -20,7 +21,7 @@ export class FlyballVariables extends CustomVariableSupport<FlyballDatasource, F
 
   query(request: DataQueryRequest<FlyballQuery>): Observable<DataQueryResponse> {
     const targets = request.targets.map((q) => ({
-      ...q, of: q.of || DEFAULT_VARIABLE.of, queryType: 'variable', refId: q.refId || 'variable',
+      ...q, of: q.of || DEFAULT_VARIABLE.of, queryType: VARIABLE_TYPE.value, refId: q.refId || 'variable',
     }));
     return this.datasource.query({ ...request, targets });
   }

@@ -128,12 +128,12 @@ const tests = {
       window.asked = [];
       const ds = window.datasource();
       const range = window.shared['@grafana/data'].getDefaultTimeRange();
-      const request = { targets: [{ refId: '', of: 'owners', prefix: '${run}' }], range, scopedVars: {}, requestId: 'v', intervalMs: 1000 };
+      const request = { targets: [{ refId: '', of: 'families', prefix: '${run}' }], range, scopedVars: {}, requestId: 'v', intervalMs: 1000 };
       const answer = await new Promise((next, error) => ds.variables.query(request).subscribe({ next, error }));
       return { query: window.asked[0].body.queries[0], fields: answer.data[0].fields.map((f) => f.name) };
     });
     assert.equal(got.query.queryType, 'variable');
-    assert.deepEqual([got.query.of, got.query.prefix, got.fields], ['owners', 'run-7', ['value', 'text']]);
+    assert.deepEqual([got.query.of, got.query.prefix, got.fields], ['families', 'run-7', ['value', 'text']]);
   },
 
   'ad hoc filters have no keys or values to choose': async () => {

@@ -2,7 +2,7 @@ import { type QueryEditorProps } from '@grafana/data';
 import { Alert, Checkbox, InlineField } from '@grafana/ui';
 import React from 'react';
 import { type FlyballDatasource } from '../datasource';
-import { ANNOTATION_KINDS, DEFAULT_QUERY, type Member, typeOf, typesFor, withType } from '../queryTypes';
+import { ANNOTATION_KINDS, choicesOf, DEFAULT_QUERY, type Member, typeOf, typesFor, withMember, withType } from '../queryTypes';
 import { type FlyballOptions, type FlyballQuery } from '../types';
 import { ChoiceField, CompletedField, LimitField, SqlField, TextField } from './fields';
 
@@ -29,7 +29,7 @@ interface MemberProps {
 }
 
 function MemberField({ member, query, datasource, set, run }: MemberProps) {
-  const choices = typeOf(query)?.choices?.[member];
+  const choices = choicesOf(query, member);
   if (choices) {
     const value = String(query[member] || (member === 'sort' ? 'worst' : ''));
     const label = CHOICE_LABELS[member] ?? member;
@@ -92,7 +92,7 @@ export function QueryEditor({ query: given, datasource, onChange, onRunQuery }: 
       {members.map((m) => (
         <MemberField
           key={m} member={m} query={query} datasource={datasource} run={onRunQuery}
-          set={(change) => send({ ...query, ...change })}
+          set={(change) => send(withMember(query, change))}
         />
       ))}
     </div>

@@ -1,7 +1,7 @@
 import { type QueryEditorProps } from '@grafana/data';
 import React from 'react';
 import { type FlyballDatasource } from '../datasource';
-import { type Choice, VARIABLES } from '../queryTypes';
+import { type Choice, VARIABLE_TYPE, VARIABLES } from '../queryTypes';
 import { type FlyballOptions, type FlyballQuery } from '../types';
 import { ChoiceField, CompletedField, LimitField, TextField } from './fields';
 
@@ -12,7 +12,7 @@ const choicesFor = (tenant?: string): Choice[] => (tenant ? VARIABLES.filter((v)
 /** What a dashboard variable lists. */
 export function VariableQueryEditor({ query: given, datasource, onChange, onRunQuery }: Props) {
   const query: FlyballQuery = {
-    ...given, refId: given?.refId || 'variable', queryType: 'variable', of: given?.of || 'agents',
+    ...given, refId: given?.refId || 'variable', queryType: VARIABLE_TYPE.value, of: given?.of || 'agents',
   };
   const send = (change: Partial<FlyballQuery>) => {
     onChange({ ...query, ...change });
