@@ -51,7 +51,7 @@ func TestPanelsAskWhatTheBackendAnswersAndDoNotOverlap(t *testing.T) {
 
 // The front end, the back end and the provisioning must use the same plugin id.
 func TestPluginIsNamedTheSameEverywhere(t *testing.T) {
-	raw, err := os.ReadFile("../front/plugin.json")
+	raw, err := os.ReadFile("../front/src/plugin.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestPluginIsNamedTheSameEverywhere(t *testing.T) {
 	if err := json.Unmarshal(raw, &meta); err != nil || meta.ID != plugin.ID || meta.Executable != "gpx_flyball" || !meta.Backend {
 		t.Fatalf("%+v %v", meta, err)
 	}
-	front, err := os.ReadFile("../front/module.js")
+	front, err := os.ReadFile("../front/src/queryTypes.ts")
 	if err != nil {
 		t.Fatal(err)
 	}

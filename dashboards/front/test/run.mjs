@@ -1,90 +1,342 @@
-// Loads ../module.js under real SystemJS beside the real @grafana packages and
-// looks at what a person would: exit 1 with the first thing that is wrong.
-import { build } from 'esbuild';
-import puppeteer from 'puppeteer-core';
-import { readFileSync, mkdtempSync, existsSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
+// What a person would see of the built module beside the real @grafana packages: each test is named after what goes wrong.
+import { findChromium, openModule } from './page.mjs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import assert from 'node:assert/strict';
 
-const chromium = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
-if (!chromium) {
+if (!findChromium()) {
   console.log('SKIPPED TIER front: no Chromium is installed');
   process.exit(/front|all/.test(process.env.FLYBALL_REQUIRE_TIERS || '') ? 1 : 0);
 }
-const out = join(mkdtempSync(join(tmpdir(), 'front-')), 'host.js');
-await build({ entryPoints: ['host.js'], bundle: true, outfile: out, format: 'iife', logLevel: 'error', define: { 'process.env.NODE_ENV': '"development"', global: 'window' },
-  loader: { '.svg': 'text', '.woff2': 'empty', '.woff': 'empty', '.ttf': 'empty', '.png': 'empty' } });
+const moduleFile = join(import.meta.dirname, '../dist/module.js');
+assert.ok(existsSync(moduleFile), 'dist/module.js is missing: run `npm run build` first');
+const { page, problems, close } = await openModule(moduleFile);
 
-const files = {
-  '/host.js': out, '/module.js': '../module.js', '/system.js': 'node_modules/systemjs/dist/system.min.js', '/amd.js': 'node_modules/systemjs/dist/extras/amd.min.js',
-};
-const server = createServer((req, res) => {
-  const file = files[req.url];
-  // SystemJS after the bundle: its define would be taken by libraries in it.
-  res.setHeader('content-type', file ? 'text/javascript' : 'text/html');
-  res.end(file ? readFileSync(file) : '<!doctype html><div id=root></div><script src=/host.js></script><script src=/system.js></script><script src=/amd.js></script>');
-});
-await new Promise((done) => server.listen(0, '127.0.0.1', done));
-const url = `http://127.0.0.1:${server.address().port}/`;
-const browser = await puppeteer.launch({ executablePath: chromium, headless: true, args: ['--no-sandbox', '--disable-gpu'] });
-let failed = null;
-try {
-  const page = await browser.newPage();
-  const problems = [];
-  page.on('pageerror', (e) => problems.push(String(e)));
-  await page.goto(url, { waitUntil: 'load' });
-  const loaded = await page.evaluate(async () => {
-    for (const [name, value] of Object.entries(window.shared)) System.set('shared:' + name, { ...value, default: value });
-    const map = document.createElement('script');
-    map.type = 'systemjs-importmap';
-    map.textContent = JSON.stringify({ imports: Object.fromEntries(Object.keys(window.shared).map((n) => [n, 'shared:' + n])) });
-    document.head.append(map);
-    System.prepareImport(true);
-    const m = await System.import('/module.js');
-    window.plugin = m.plugin;
-    return { is: m.plugin instanceof window.shared['@grafana/data'].DataSourcePlugin, editors: Object.keys(m.plugin.components).sort() };
-  });
-  assert.deepEqual(loaded, { is: true, editors: ['ConfigEditor', 'QueryEditor'] }, 'the module is a data source plugin with two editors');
+/** Mounts an editor and waits until it is drawn. */
+async function mount(kind, value, options = {}) {
+  await page.evaluate((kind, value, options) => {
+    const { QueryEditor, ConfigEditor } = window.plugin.components;
+    const editors = { query: QueryEditor, config: ConfigEditor, variable: window.datasource().variables.editor };
+    window.mount(editors[kind], kind, value, options);
+  }, kind, value, options);
+  await page.waitForSelector(`[data-testid=flyball-${kind}]`, { timeout: 30000 });
+}
 
-  const answer = await page.evaluate(async () => {
-    const d = window.shared['@grafana/data'];
-    const ds = new window.plugin.DataSourceClass({ id: 1, uid: 'flyball', type: 'flyball-flyball-datasource', name: 'Flyball', jsonData: {}, meta: {} });
-    const range = { from: d.dateTime(0), to: d.dateTime(3600000), raw: { from: 'now-1h', to: 'now' } };
-    const ask = (targets) => new Promise((done, fail) => ds.query({ targets, range, intervalMs: 1000, maxDataPoints: 100, scopedVars: {}, requestId: 'r' }).subscribe({ next: done, error: fail }));
-    const got = await ask([{ refId: 'A', queryType: 'touched', run: '${run}', agent: '${agent}' }]);
-    return { asked: window.asked, rows: got.data[0].length, fields: got.data[0].fields.map((f) => f.name), kept: ds.filterQuery({ queryType: 'trace', run: '' }), initial: ds.getDefaultQuery() };
-  });
-  assert.equal(answer.asked.length, 1);
-  assert.match(answer.asked[0].url, /^\/?api\/ds\/query/);
-  assert.equal(answer.asked[0].body.queries[0].run, 'run-7', 'the dashboard variable is filled in');
-  assert.deepEqual([answer.rows, answer.fields], [1, ['agent', 'score']]);
-  assert.equal(answer.kept, false, 'a trace of no run is not asked for');
-  assert.equal(answer.initial.queryType, 'runs');
+const query = (members) => ({ refId: 'A', ...members });
+const last = () => page.evaluate(() => window.changes.at(-1));
+const runs = () => page.evaluate(() => window.runs);
+const labels = () => page.$$eval('label', (all) => all.map((l) => l.innerText.trim()).filter(Boolean));
 
-  for (const [editor, selector, words] of [['QueryEditor', '[data-testid=flyball-query]', ['Show', 'Agent', 'Least level']], ['ConfigEditor', '[data-testid=flyball-config]', ['ClickHouse', 'Database', 'Password']]]) {
-    await page.evaluate((editor) => {
-      document.getElementById('root').outerHTML = '<div id=root></div>';
-      window.changes = [];
-      window.render(window.plugin.components[editor], { query: { refId: 'A', queryType: 'runs' }, onChange: (q) => window.changes.push(q), onRunQuery: () => {}, options: { jsonData: {}, secureJsonFields: {} }, onOptionsChange: (o) => window.changes.push(o) });
-    }, editor);
-    await page.waitForSelector(selector, { timeout: 10000 });
-    const text = await page.$eval(selector, (e) => e.innerText);
-    for (const w of words) assert.ok(text.includes(w), `${editor} shows ${w}: ${text}`);
+/** The input that a label is bound to; no such label, or one bound to nothing, is an error. */
+async function field(label) {
+  const id = await page.evaluate((label) => {
+    const found = [...document.querySelectorAll('label')].find((l) => l.innerText.trim() === label);
+    return found?.control?.id;
+  }, label);
+  assert.ok(id, `the label "${label}" is bound to an input; labels: ${await labels()}`);
+  return page.$(`[id="${id}"]`);
+}
+const shown = async (label) => (await field(label)).evaluate((e) => (e.type === 'checkbox' ? e.checked : e.value));
+
+/** Moves the focus with the Tab key until the labelled input has it. */
+async function tabTo(label) {
+  const wanted = await field(label);
+  await page.evaluate(() => document.activeElement?.blur());
+  for (let i = 0; i < 60; i++) {
+    await page.keyboard.press('Tab');
+    if (await wanted.evaluate((e) => e === document.activeElement)) {
+      return;
+    }
   }
-  await page.type('[aria-label=addr]', 'c');
-  const change = await page.evaluate(() => window.changes.at(-1));
-  assert.equal(change.jsonData.addr, 'c', 'typing an address changes the options');
-  assert.deepEqual(problems, [], 'errors on the page');
-  console.log('front: module loaded, query sent and answered, both editors drawn');
-} catch (e) {
-  failed = e;
-} finally {
-  await browser.close();
-  server.close();
+  assert.fail(`"${label}" cannot be reached with the Tab key`);
 }
-if (failed) {
-  console.error(failed);
-  process.exit(1);
+
+/** Chooses in a list with the keyboard: the words narrow it, Enter takes the first. */
+async function choose(label, words) {
+  await tabTo(label);
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.type(words);
+  const offered = (w) => [...document.querySelectorAll('[role=option]')].some((o) => o.innerText.startsWith(w));
+  await page.waitForFunction(offered, { timeout: 10000 }, words);
+  if (!(await page.$('[role=option][aria-selected=true]'))) {
+    await page.keyboard.press('ArrowDown');
+  }
+  await page.keyboard.press('Enter');
 }
+
+async function clear() {
+  await page.keyboard.down('Control');
+  await page.keyboard.press('a');
+  await page.keyboard.up('Control');
+  await page.keyboard.press('Backspace');
+}
+
+/** Faults that axe calls serious or critical. */
+async function faults() {
+  return page.evaluate(async () => {
+    const { violations } = await window.axe.run(document.getElementById('root'));
+    const serious = violations.filter((v) => /serious|critical/.test(v.impact));
+    return serious.map((v) => `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 200)).join(' | ')}`);
+  });
+}
+
+const ask = (targets, filters) =>
+  page.evaluate(async (targets, filters) => {
+    const d = window.shared['@grafana/data'];
+    window.asked = [];
+    const range = { from: d.dateTime(0), to: d.dateTime(3600000), raw: { from: 'now-1h', to: 'now' } };
+    const request = { targets, filters, range, intervalMs: 1000, maxDataPoints: 100, scopedVars: {}, requestId: 'r' };
+    const got = await new Promise((next, error) => window.datasource().query(request).subscribe({ next, error }));
+    return { asked: window.asked, frames: got.data.map((f) => ({ rows: f.length, fields: f.fields.map((x) => x.name) })) };
+  }, targets, filters);
+
+const tests = {
+  'the module is no data source plugin': async () => {
+    const got = await page.evaluate(() => ({
+      is: window.plugin instanceof window.shared['@grafana/data'].DataSourcePlugin, editors: Object.keys(window.plugin.components).sort(),
+      annotations: Boolean(window.datasource().annotations), variables: window.datasource().variables.getType(),
+      initial: window.datasource().getDefaultQuery(),
+    }));
+    const editors = ['ConfigEditor', 'QueryEditor'];
+    assert.deepEqual(got, { is: true, editors, annotations: true, variables: 'custom', initial: { queryType: 'runs' } });
+  },
+
+  'a query is sent with its variables, and rows come back nameless': async () => {
+    const { asked, frames } = await ask([query({ queryType: 'touched', run: '${run}', agent: '${agent}', limit: 7 })]);
+    assert.equal(asked.length, 1);
+    assert.match(asked[0].url, /^\/?api\/ds\/query/);
+    const { queryType, run, agent, limit } = asked[0].body.queries[0];
+    assert.deepEqual({ queryType, run, agent, limit }, { queryType: 'touched', run: 'run-7', agent: '', limit: 7 });
+    assert.deepEqual(frames, [{ rows: 1, fields: ['agent', 'score'] }]);
+  },
+
+  'ad hoc filters of the dashboard do not reach the backend': async () => {
+    const { asked } = await ask([query({ queryType: 'findings' })], [{ key: 'agent', operator: '=', value: '${run}' }]);
+    assert.deepEqual(asked[0].body.queries[0].filters, [{ key: 'agent', operator: '=', value: 'run-7' }]);
+  },
+
+  // Grafana calls filterQuery before it calls query.
+  'a hidden query or a trace of no run is asked for': async () => {
+    const trace = { queryType: 'trace' };
+    const targets = [{ ...trace, run: '' }, { queryType: 'runs', hide: true }, { ...trace, run: '${run}' }, { queryType: 'runs' }];
+    const kept = await page.evaluate((all) => all.map((q) => window.datasource().filterQuery({ refId: 'A', ...q })), targets);
+    assert.deepEqual(kept, [false, false, true, true]);
+  },
+
+  'a variable lists nothing, or texts for values': async () => {
+    const got = await page.evaluate(async () => {
+      window.asked = [];
+      const ds = window.datasource();
+      const range = window.shared['@grafana/data'].getDefaultTimeRange();
+      const request = { targets: [{ refId: '', of: 'families', prefix: '${run}' }], range, scopedVars: {}, requestId: 'v', intervalMs: 1000 };
+      const answer = await new Promise((next, error) => ds.variables.query(request).subscribe({ next, error }));
+      return { query: window.asked[0].body.queries[0], fields: answer.data[0].fields.map((f) => f.name) };
+    });
+    assert.equal(got.query.queryType, 'variable');
+    assert.deepEqual([got.query.of, got.query.prefix, got.fields], ['families', 'run-7', ['value', 'text']]);
+  },
+
+  'ad hoc filters have no keys or values to choose': async () => {
+    const got = await page.evaluate(async () => ({
+      keys: await window.datasource().getTagKeys(), bound: await window.datasource({ tenant: 'acme' }).getTagKeys(),
+      agents: await window.datasource().getTagValues({ key: 'agent', filters: [] }),
+      levels: await window.datasource().getTagValues({ key: 'level', filters: [] }),
+      none: await window.datasource().getTagValues({ key: 'nonsense', filters: [] }),
+    }));
+    assert.deepEqual(got.keys.map((k) => k.text), ['agent', 'family', 'level', 'state', 'tenant']);
+    assert.ok(!got.bound.some((k) => k.text === 'tenant'), 'a data source of one tenant offers others');
+    assert.deepEqual(got.agents.map((v) => [v.text, v.value]), [['Team A', 'team-a'], ['Team B', 'team-b']]);
+    assert.deepEqual([got.levels.map((v) => v.text), got.none], [['annotate', 'alert', 'trip'], []]);
+  },
+
+  'Enter sends nothing': async () => {
+    await mount('query', query({ queryType: 'runs' }));
+    await tabTo('Agent');
+    await page.keyboard.type('billing/bot');
+    assert.equal(await runs(), 0, 'each letter was sent');
+    await page.keyboard.press('Enter');
+    assert.equal((await last()).agent, 'billing/bot');
+    assert.equal(await runs(), 1);
+    await page.keyboard.press('Enter');
+    assert.equal(await runs(), 2, 'Enter on an unchanged value runs the query again');
+  },
+
+  'leaving a field sends nothing, or sends what did not change': async () => {
+    await mount('query', query({ queryType: 'trace' }));
+    await tabTo('Run');
+    await page.keyboard.type('run-7');
+    await page.keyboard.press('Tab');
+    assert.deepEqual([(await last()).run, await runs()], ['run-7', 1]);
+    await tabTo('Run');
+    await page.keyboard.press('Tab');
+    assert.equal(await runs(), 1);
+  },
+
+  'after Back a field shows another value than the query': async () => {
+    await mount('query', query({ queryType: 'runs', agent: 'first' }));
+    await page.evaluate(() => window.setValue({ refId: 'A', queryType: 'runs', agent: 'second', minLevel: 'trip', limit: 12 }));
+    await page.waitForFunction(() => [...document.querySelectorAll('input')].some((i) => i.value === 'second'), { timeout: 5000 });
+    assert.deepEqual([await shown('Agent'), await shown('Least level'), await shown('Limit')], ['second', 'trip', '12']);
+    await page.evaluate(() => window.setValue({ refId: 'A', queryType: 'trace', run: 'r9' }));
+    await page.waitForFunction(() => [...document.querySelectorAll('input')].some((i) => i.value === 'r9'), { timeout: 5000 });
+    assert.deepEqual([await shown('Show'), await shown('Run')], ['Trace', 'r9']);
+  },
+
+  'the type cannot be chosen with the keyboard, or fields of another type stay': async () => {
+    await mount('query', query({ queryType: 'findings', family: 'sweep', minLevel: 'trip' }));
+    assert.ok((await labels()).includes('Family'));
+    await choose('Show', 'Held now');
+    const { refId, queryType, ...others } = await last();
+    assert.deepEqual([refId, queryType, others], ['A', 'held', {}]);
+    const gone = () => ![...document.querySelectorAll('label')].some((l) => l.innerText.trim() === 'Family');
+    await page.waitForFunction(gone, { timeout: 5000 });
+    assert.deepEqual(await labels(), ['Show', 'Agent', 'Tenant', 'Limit']);
+  },
+
+  'agents are not completed': async () => {
+    await mount('query', query({ queryType: 'runs' }));
+    await tabTo('Agent');
+    await page.keyboard.type('bil');
+    await page.waitForFunction(() => document.querySelectorAll('datalist option').length === 2, { timeout: 10000 });
+    const asked = await page.evaluate(() => window.asked.at(-1));
+    assert.match(asked.url, /\/api\/datasources\/uid\/flyball\/resources\/agents$/);
+    assert.deepEqual(asked.params, { prefix: 'bil' });
+    assert.equal(await page.$eval('datalist option', (o) => o.value), 'billing/bot');
+  },
+
+  'a limit that is no number is sent': async () => {
+    await mount('query', query({ queryType: 'runs', limit: 5 }));
+    await tabTo('Limit');
+    await clear();
+    await page.keyboard.type('9000');
+    await page.keyboard.press('Enter');
+    assert.equal(await runs(), 0);
+    assert.match(await page.$eval('[data-testid=flyball-query]', (e) => e.innerText), /"9000" is no whole number from 0 to 5000/);
+    await clear();
+    await page.keyboard.type('900');
+    await page.keyboard.press('Enter');
+    assert.deepEqual([(await last()).limit, await runs()], [900, 1]);
+  },
+
+  'SQL is sent by a new line, or not at all': async () => {
+    await mount('query', query({ queryType: 'sql' }));
+    await tabTo('SQL');
+    await page.keyboard.type('SELECT 1');
+    await page.keyboard.press('Enter');
+    assert.equal(await runs(), 0);
+    await page.keyboard.down('Control');
+    await page.keyboard.press('Enter');
+    await page.keyboard.up('Control');
+    assert.deepEqual([(await last()).sql, await runs()], ['SELECT 1\n', 1]);
+  },
+
+  'a data source of one tenant asks for a tenant': async () => {
+    await mount('query', query({ queryType: 'runs' }), { jsonData: { tenant: 'acme' } });
+    assert.ok(!(await labels()).includes('Tenant'));
+  },
+
+  'a type of a later version is shown as another': async () => {
+    await mount('query', query({ queryType: 'future' }));
+    assert.equal(await shown('Show'), 'future');
+    assert.match(await page.$eval('[data-testid=flyball-query]', (e) => e.innerText), /does not know the query type "future"/);
+  },
+
+  'the list of a variable cannot be chosen with the keyboard': async () => {
+    await mount('variable', query({ queryType: '' }));
+    assert.deepEqual([await shown('List'), await labels()], ['Agents', ['List', 'Begins with', 'Limit']]);
+    await choose('List', 'Runs');
+    assert.deepEqual(await last(), { refId: 'A', queryType: 'variable', of: 'runs' });
+    await tabTo('Agent');
+    await page.keyboard.type('$agent');
+    await page.keyboard.press('Enter');
+    assert.deepEqual(await last(), { refId: 'A', queryType: 'variable', of: 'runs', agent: '$agent' });
+  },
+
+  'settings are not taken from their fields': async () => {
+    await mount('config', { jsonData: {}, secureJsonFields: {} });
+    const typed = {
+      Address: 'ch:8443', Database: 'flyball', User: 'reader', Tenant: 'acme', Password: 'p w', 'Control API': 'https://fb:1', Token: 't',
+    };
+    for (const [label, text] of Object.entries(typed)) {
+      await tabTo(label);
+      await page.keyboard.type(text);
+    }
+    await tabTo('TLS');
+    await page.keyboard.press('Space');
+    await tabTo('CA certificate');
+    await page.keyboard.type('PEM');
+    await choose('Admin', 'bypass');
+    const { jsonData, secureJsonData } = await last();
+    assert.deepEqual(jsonData, {
+      addr: 'ch:8443', database: 'flyball', user: 'reader', tenant: 'acme', controlUrl: 'https://fb:1', tls: true,
+      roles: { Admin: 'bypass' },
+    });
+    assert.deepEqual(secureJsonData, { password: 'p w', controlToken: 't', caCert: 'PEM' });
+    assert.deepEqual([await shown('Viewer'), await shown('Editor'), await shown('Admin')], ['see', 'respond', 'bypass']);
+  },
+
+  'an address with a scheme is accepted without a word': async () => {
+    await mount('config', { jsonData: { addr: 'http://ch:8123' }, secureJsonFields: {} });
+    assert.match(await page.$eval('[data-testid=flyball-config]', (e) => e.innerText), /"http:\/\/ch:8123" has a scheme/);
+  },
+
+  'a saved password is shown, or cannot be replaced': async () => {
+    await mount('config', { jsonData: {}, secureJsonFields: { password: true } });
+    assert.equal(await shown('Password'), 'configured');
+    await page.evaluate(() => [...document.querySelectorAll('button')].find((b) => b.innerText.trim() === 'Reset').focus());
+    await page.keyboard.press('Enter');
+    assert.deepEqual(await last(), { jsonData: {}, secureJsonFields: { password: false }, secureJsonData: { password: '' } });
+    await tabTo('Password');
+    await page.keyboard.type('new');
+    assert.deepEqual((await last()).secureJsonData, { password: 'new' });
+  },
+
+  'settings of a provisioned data source look editable': async () => {
+    await mount('config', { readOnly: true, jsonData: { addr: 'ch:8123', tls: true }, secureJsonFields: { password: true } });
+    const editable = await page.$$eval('input:not(:disabled), textarea:not(:disabled)', (all) => all.map((e) => e.id));
+    assert.deepEqual(editable, []);
+    const reset = () => [...document.querySelectorAll('button')].filter((b) => b.innerText.trim() === 'Reset').forEach((b) => b.click());
+    await page.evaluate(reset);
+    assert.equal(await page.evaluate(() => window.changes.length), 0, 'a secret of a provisioned data source was reset');
+  },
+
+  'a screen reader or a weak eye is shut out': async () => {
+    const seen = [
+      ...['findings', 'trace', 'sql', 'annotations', 'count', 'future'].map((queryType) => ['query', query({ queryType })]),
+      ['query', query({ queryType: 'runs', limit: 9999 })], ['variable', query({ of: 'runs' })],
+      ['config', { jsonData: { tls: true, addr: 'http://x' }, secureJsonFields: { password: true, caCert: true } }],
+      ['config', { readOnly: true, jsonData: {}, secureJsonFields: { controlToken: true } }],
+    ];
+    await mount(...seen[0]);
+    await page.evaluate(() => document.getElementById('root').append(document.createElement('img')));
+    assert.match((await faults()).join(), /image-alt/, 'axe does not see a fault that was put there');
+    await page.evaluate(() => document.querySelector('#root > img').remove());
+    const found = [];
+    for (const mode of ['dark', 'light']) {
+      for (const [kind, value] of seen) {
+        await mount(kind, value, { mode });
+        found.push(...(await faults()).map((f) => `${kind} ${value.queryType ?? ''} ${mode}: ${f}`));
+      }
+    }
+    assert.deepEqual(found, []);
+  },
+
+  'the page reports an error': async () => assert.deepEqual(problems, []),
+};
+
+// Words on the command line choose the tests whose names have one of them.
+const words = process.argv.slice(2);
+const chosen = Object.entries(tests).filter(([name]) => words.length === 0 || words.some((w) => name.includes(w)));
+let failed = chosen.length ? 0 : 1;
+for (const [name, test] of chosen) {
+  try {
+    await test();
+    console.log(`ok   not so: ${name}`);
+  } catch (e) {
+    failed++;
+    console.log(`FAIL ${name}\n${e.stack}`);
+  }
+}
+await close();
+console.log(`front: ${chosen.length - failed} of ${chosen.length} tests passed`);
+process.exit(failed ? 1 : 0);

@@ -1,0 +1,84 @@
+import {
+  type AdHocVariableFilter, type AnnotationSupport, type CoreApp, type DataQueryRequest, type DataSourceGetTagValuesOptions,
+  type DataSourceInstanceSettings, type MetricFindValue, type ScopedVars, type TimeRange, getDefaultTimeRange,
+} from '@grafana/data';
+import { DataSourceWithBackend, getTemplateSrv } from '@grafana/runtime';
+import { lastValueFrom } from 'rxjs';
+import { interpolate } from './interpolate';
+import { DEFAULT_QUERY, lacksNeeded, VARIABLE_TYPE } from './queryTypes';
+import { FILTER_KEYS, type FlyballOptions, type FlyballQuery } from './types';
+import { valuesOf } from './values';
+import { FlyballVariables } from './variables';
+
+/** What the backend completes by its first letters. */
+export type Completion = 'agents' | 'runs';
+
+/** Values of ad hoc filters: a list that a variable gives, or fixed words. */
+const FILTER_VALUES: Record<string, { of: string } | string[]> = {
+  agent: { of: 'agents' },
+  family: { of: 'families' },
+  tenant: { of: 'tenants' },
+  level: ['annotate', 'alert', 'trip'],
+  state: ['open', 'closed'],
+};
+
+/** Flyball as a data source: questions go to the backend; here variables are filled in and empty questions held back. */
+export class FlyballDatasource extends DataSourceWithBackend<FlyballQuery, FlyballOptions> {
+  annotations: AnnotationSupport<FlyballQuery> = { getDefaultQuery: () => ({ queryType: 'annotations', kinds: 'trips' }) };
+  /** The tenant that the data source is bound to; empty: all. */
+  readonly tenant: string;
+
+  constructor(settings: DataSourceInstanceSettings<FlyballOptions>) {
+    super(settings);
+    this.tenant = settings.jsonData?.tenant ?? '';
+    this.variables = new FlyballVariables(this);
+  }
+
+  getDefaultQuery(_app: CoreApp): Partial<FlyballQuery> {
+    return DEFAULT_QUERY;
+  }
+
+  /** Runs before variables are filled in: `${run}` passes here, and the backend decides again on what it became. */
+  filterQuery(query: FlyballQuery): boolean {
+    return !query.hide && !lacksNeeded(query);
+  }
+
+  applyTemplateVariables(query: FlyballQuery, scoped: ScopedVars, filters?: AdHocVariableFilter[]): FlyballQuery {
+    return interpolate(query, scoped, getTemplateSrv(), filters);
+  }
+
+  /** For "Explore" on a panel: the query as it was sent. */
+  interpolateVariablesInQueries(queries: FlyballQuery[], scoped: ScopedVars, filters?: AdHocVariableFilter[]): FlyballQuery[] {
+    return queries.map((q) => ({ ...this.applyTemplateVariables(q, scoped, filters), datasource: this.getRef() }));
+  }
+
+  getTagKeys(): Promise<MetricFindValue[]> {
+    const keys = this.tenant ? FILTER_KEYS.filter((k) => k !== 'tenant') : FILTER_KEYS;
+    return Promise.resolve(keys.map((text) => ({ text })));
+  }
+
+  async getTagValues(options: DataSourceGetTagValuesOptions<FlyballQuery>): Promise<MetricFindValue[]> {
+    const values = FILTER_VALUES[options.key] ?? [];
+    return Array.isArray(values) ? values.map((text) => ({ text })) : this.list(values.of, options.timeRange);
+  }
+
+  /** Names of agents or ids of runs that begin with prefix. A completion that fails gives none: the field takes any text. */
+  async complete(what: Completion, prefix: string): Promise<string[]> {
+    try {
+      const got: unknown = await this.getResource(what, { prefix }, { showErrorAlert: false });
+      return Array.isArray(got) ? got.map((v) => (typeof v === 'string' ? v : String(v?.value ?? v?.text ?? ''))).filter(Boolean) : [];
+    } catch {
+      return [];
+    }
+  }
+
+  private async list(of: string, range: TimeRange = getDefaultTimeRange()): Promise<MetricFindValue[]> {
+    const targets: FlyballQuery[] = [{ refId: 'values', queryType: VARIABLE_TYPE.value, of }];
+    const request = { targets, range, scopedVars: {}, intervalMs: 60_000, maxDataPoints: 1000, requestId: `flyball-${of}` };
+    const answer = await lastValueFrom(this.query(request as unknown as DataQueryRequest<FlyballQuery>));
+    if (answer.errors?.length) {
+      throw new Error(`values of ${of}: ${answer.errors[0].message}`);
+    }
+    return valuesOf(answer.data[0]);
+  }
+}

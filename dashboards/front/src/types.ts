@@ -1,0 +1,69 @@
+import { type DataQuery } from '@grafana/schema';
+import { type DataSourceJsonData } from '@grafana/data';
+
+/** An ad hoc filter as it is sent: `key` is one of FILTER_KEYS. */
+export interface Filter {
+  key: string;
+  operator: string;
+  value: string;
+}
+
+/** One question. `queryType` selects it; QUERY_TYPES says which members belong to it, and the backend ignores the others. */
+export interface FlyballQuery extends DataQuery {
+  agent?: string;
+  tenant?: string;
+  run?: string;
+  resource?: string;
+  family?: string;
+  state?: string;
+  /** Findings and runs of this level and above: annotate, alert or trip; empty is all. */
+  minLevel?: string;
+  /** Order of runs: worst (the default) or latest. */
+  sort?: string;
+  /** What a count counts, or what a variable lists. */
+  of?: string;
+  /** What a series is split by. */
+  by?: string;
+  /** Part of the pipeline, for health. */
+  part?: string;
+  sql?: string;
+  /** First letters of a variable's values. */
+  prefix?: string;
+  /** Kinds of annotations, separated by commas; empty is all. */
+  kinds?: string;
+  /** Maximum number of rows; 0 is 200, at most MAX_LIMIT. */
+  limit?: number;
+  filters?: Filter[];
+}
+
+export const MAX_LIMIT = 5000;
+
+/** What ad hoc filters can be on; the only operator is `=`. */
+export const FILTER_KEYS = ['agent', 'family', 'level', 'state', 'tenant'] as const;
+
+/** What a Grafana role may do with Flyball; each includes the ones before it. */
+export type Right = 'none' | 'see' | 'respond' | 'bypass';
+export type GrafanaRole = 'Viewer' | 'Editor' | 'Admin';
+
+export interface FlyballOptions extends DataSourceJsonData {
+  /** host:port of ClickHouse's HTTP interface. */
+  addr?: string;
+  database?: string;
+  user?: string;
+  /** When set, every question is of this tenant only. */
+  tenant?: string;
+  tls?: boolean;
+  tlsSkipVerify?: boolean;
+  /** http(s) address of Flyball's control API; empty: no actions. */
+  controlUrl?: string;
+  roles?: Partial<Record<GrafanaRole, Right>>;
+}
+
+/** Never sent back to the browser once saved. */
+export interface FlyballSecrets {
+  password?: string;
+  controlToken?: string;
+  caCert?: string;
+}
+
+export const DEFAULT_ROLES: Record<GrafanaRole, Right> = { Viewer: 'see', Editor: 'respond', Admin: 'respond' };
