@@ -6,10 +6,10 @@ const (
 	strangersSQL = `SELECT if(acquaintance = '', 'not recorded', toString(acquaintance)) AS caller, count() AS findings,
 countIf(level = 'trip') AS "at trip", countIf(level = 'alert') AS "at alert", countIf(state = 'open') AS open
 FROM findings WHERE $__timeFilter(updated_at) GROUP BY caller ORDER BY "at trip" DESC, "at alert" DESC LIMIT 50`
-	judgedSQL = `SELECT verdict, f.level AS level, f.family AS family, f.agent_id AS agent, v.by AS person, v.why AS why, v.at AS judged,
+	judgedSQL = `SELECT v.verdict AS verdict, f.level AS level, f.family AS family, f.agent_id AS agent, v.by AS person, v.why AS why, v.at AS judged,
 toString(f.run_id) AS run
 FROM verdicts AS v INNER JOIN findings AS f ON f.tenant = v.tenant AND f.finding_id = v.finding_id
-WHERE $__timeFilter(v.at) ORDER BY f.level = 'trip' AND verdict = 'benign' DESC, judged DESC LIMIT 200`
+WHERE $__timeFilter(v.at) ORDER BY f.level = 'trip' AND v.verdict = 'benign' DESC, judged DESC LIMIT 200`
 )
 
 func quality() Board {
