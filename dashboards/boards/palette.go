@@ -1,0 +1,65 @@
+package boards
+
+import (
+	"slices"
+
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+)
+
+// The palette of Okabe and Ito, which people with any kind of colour blindness can tell apart.
+// Yellow and black are not used: one theme of Grafana's two makes each unreadable. A colour
+// always stands beside its word or number.
+const (
+	vermilion = "#D55E00" // done and cannot be undone, tripped, held
+	orange    = "#E69F00" // somebody should look
+	skyBlue   = "#56B4E9" // worth a note
+	green     = "#009E73" // as it should be
+	blue      = "#0072B2" // refused by a gateway or by Flyball
+	purple    = "#CC79A7" // failed, rate limited
+	grey      = "#999999" // not known
+)
+
+var palette = []string{vermilion, orange, skyBlue, green, blue, purple, grey}
+
+// wordColours are the colours of words, the same on all dashboards.
+var wordColours = map[string]string{
+	"trip": vermilion, "alert": orange, "annotate": skyBlue, "none": green,
+	"irreversible": vermilion, "compensable": orange, "reversible": skyBlue, "read_only": green, "unknown": grey,
+	"open": vermilion, "forced_open": vermilion, "half_open": orange, "closed": green,
+	"pending": orange, "granted": green, "used": green, "refused": blue, "timed_out": grey, "ended": grey,
+	"ok": green, "denied": blue, "failed": purple, "client_error": purple, "server_error": purple, "tool_error": purple,
+	"rate_limited": purple, "timeout": purple, "aborted": purple,
+	"look": orange, "warning": orange, "error": vermilion,
+}
+
+// wordMapping returns the colours of words as a mapping of values, in a fixed order.
+func wordMapping() []dashboard.ValueMapping {
+	words := make([]string, 0, len(wordColours))
+	for word := range wordColours {
+		words = append(words, word)
+	}
+	slices.Sort(words)
+	options := map[string]dashboard.ValueMappingResult{}
+	for i, word := range words {
+		options[word] = dashboard.ValueMappingResult{Color: new(wordColours[word]), Index: new(int32(i))}
+	}
+	return []dashboard.ValueMapping{{ValueMap: &dashboard.ValueMap{Type: dashboard.MappingTypeValueToText, Options: options}}}
+}
+
+// step is the value from which a colour holds.
+type step struct {
+	from   float64
+	colour string
+}
+
+// thresholds returns steps above a colour for all lower values.
+func thresholds(below string, steps ...step) *dashboard.ThresholdsConfig {
+	out := []dashboard.Threshold{{Color: below}}
+	for _, s := range steps {
+		out = append(out, dashboard.Threshold{Value: new(s.from), Color: s.colour})
+	}
+	return &dashboard.ThresholdsConfig{Mode: dashboard.ThresholdsModeAbsolute, Steps: out}
+}
+
+// Scores are −ln of the share of clean runs that come as far.
+var scoreSteps = []step{{4.6, orange}, {6.9, vermilion}} // 1 in 100, 1 in 1,000

@@ -1,0 +1,176 @@
+package boards
+
+import (
+	"github.com/grafana/grafana-foundation-sdk/go/cog/variants"
+	"github.com/grafana/grafana-foundation-sdk/go/common"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+	"github.com/grafana/grafana-foundation-sdk/go/logs"
+	"github.com/grafana/grafana-foundation-sdk/go/nodegraph"
+	"github.com/grafana/grafana-foundation-sdk/go/stat"
+	"github.com/grafana/grafana-foundation-sdk/go/table"
+	"github.com/grafana/grafana-foundation-sdk/go/timeseries"
+)
+
+// panel is a panel before it has a number and a place.
+type panel struct {
+	title string
+	about string // what it shows and how it is read
+	empty string // what it says without data
+	w, h  uint32 // in the grid of 24 columns
+	asks  []Query
+
+	kind      string
+	unit      string
+	options   any
+	custom    any
+	mappings  []dashboard.ValueMapping
+	colour    *dashboard.FieldColor
+	threshold *dashboard.ThresholdsConfig
+	decimals  *float64
+	overrides []dashboard.DashboardFieldConfigSourceOverrides
+	links     []link
+	only      map[string]string // rows of which a field has the value of a variable: field: variable
+	columns   []column          // of a table
+	frame     int               // of a table: which frame of the answer
+}
+
+// model returns the panel for Grafana, with its number and place.
+func (p *panel) model(id int, x, y uint32) *dashboard.Panel {
+	targets := []variants.Dataquery{}
+	for i, q := range p.asks {
+		q.RefID, q.Datasource = string(rune('A'+i)), source()
+		targets = append(targets, q)
+	}
+	links := []dashboard.DashboardLink{}
+	for _, l := range p.links {
+		links = append(links, dashboard.DashboardLink{Title: l.title, Type: dashboard.DashboardLinkTypeLink, Url: new(l.url()), Tags: []string{}})
+	}
+	overrides := append([]dashboard.DashboardFieldConfigSourceOverrides{}, p.overrides...)
+	for i := range p.columns {
+		overrides = append(overrides, p.columns[i].override())
+	}
+	return &dashboard.Panel{Id: new(uint32(id)), Type: p.kind, Title: &p.title, Description: &p.about, Datasource: source(),
+		GridPos: &dashboard.GridPos{X: x, Y: y, W: p.w, H: p.h}, Targets: targets, Links: links, Transformations: p.transformations(),
+		Options: p.options, FieldConfig: &dashboard.FieldConfigSource{Overrides: overrides, Defaults: dashboard.FieldConfig{
+			Unit: &p.unit, NoValue: &p.empty, Color: p.colour, Thresholds: p.threshold, Custom: p.custom, Decimals: p.decimals,
+			Mappings: p.mappings}}}
+}
+
+// transformations returns the transformations that keep the rows of the selected run or agent, and that
+// bring the columns into their order.
+func (p *panel) transformations() []dashboard.DataTransformerConfig {
+	out := []dashboard.DataTransformerConfig{}
+	for _, field := range sorted(p.only) {
+		out = append(out, dashboard.DataTransformerConfig{Id: "filterByValue", Options: map[string]any{"type": "include", "match": "all",
+			"filters": []map[string]any{{"fieldName": field, "config": map[string]any{"id": "equal",
+				"options": map[string]string{"value": "${" + p.only[field] + "}"}}}}}})
+	}
+	if len(p.columns) > 0 {
+		order := map[string]int{}
+		for i := range p.columns {
+			order[p.columns[i].name] = i
+		}
+		out = append(out, dashboard.DataTransformerConfig{Id: "organize", Options: map[string]any{"indexByName": order,
+			"excludeByName": map[string]bool{}, "renameByName": map[string]string{}}})
+	}
+	return out
+}
+
+// tableOf makes a table. Its text is never read as a number; numbers have their unit by column.
+func tableOf(p panel, columns ...column) panel {
+	p.kind, p.unit, p.columns = "table", "string", columns
+	small := common.TableCellHeightSm
+	p.options = table.Options{ShowHeader: true, CellHeight: &small, FrameIndex: float64(p.frame)}
+	p.custom = map[string]any{"align": common.FieldTextAlignmentAuto, "inspect": false, "hidden": true, "hideFrom": hideFrom(true)}
+	p.colour = &dashboard.FieldColor{Mode: dashboard.FieldColorModeIdFixed, FixedColor: new("text")}
+	return p
+}
+
+// statOf makes a row of numbers, one for each query. names are shown beside them, in the order
+// of the queries.
+func statOf(p panel, levels *dashboard.ThresholdsConfig, names ...string) panel {
+	p.kind, p.threshold = "stat", levels
+	p.colour = &dashboard.FieldColor{Mode: dashboard.FieldColorModeIdThresholds}
+	p.options = stat.Options{GraphMode: common.BigValueGraphModeNone, ColorMode: common.BigValueColorModeValue,
+		JustifyMode: common.BigValueJustifyModeAuto, TextMode: common.BigValueTextModeValueAndName, Orientation: common.VizOrientationVertical,
+		PercentChangeColorMode: common.PercentChangeColorModeStandard, ReduceOptions: common.ReduceDataOptions{Calcs: []string{"lastNotNull"}}}
+	for i, name := range names {
+		p.overrides = append(p.overrides, dashboard.DashboardFieldConfigSourceOverrides{
+			Matcher:    dashboard.MatcherConfig{Id: "byFrameRefID", Options: string(rune('A' + i))},
+			Properties: []dashboard.DynamicConfigValue{property("displayName", name)}})
+	}
+	return p
+}
+
+// The values of labels that a chart of calls shows, with their colours.
+var (
+	outcomes        = []string{"ok", "denied", "client_error", "server_error", "tool_error", "rate_limited", "timeout", "aborted", "unknown"}
+	reversibilities = []string{"irreversible", "compensable", "reversible", "read_only", "unknown"}
+	levels          = []string{"trip", "alert", "annotate"}
+)
+
+// barsOf makes a chart of counts in intervals as stacked bars: an interval without data is a
+// gap, not a line.
+func barsOf(p panel, series []string) panel {
+	p.kind, p.unit = "timeseries", "short"
+	p.options = chartOptions()
+	p.custom = chart(common.GraphDrawStyleBars, 80, &common.StackingConfig{Mode: new(common.StackingModeNormal), Group: new("A")})
+	p.colour = &dashboard.FieldColor{Mode: dashboard.FieldColorModeIdFixed, FixedColor: new(grey)}
+	p.overrides = append(p.overrides, coloursOf(series)...)
+	return p
+}
+
+// lineOf makes a chart of a value over time with its thresholds as lines.
+func lineOf(p panel, below string, steps ...step) panel {
+	p.kind, p.threshold = "timeseries", thresholds(below, steps...)
+	p.options = chartOptions()
+	custom := chart(common.GraphDrawStyleLine, 0, nil)
+	custom.ThresholdsStyle = &common.GraphThresholdsStyleConfig{Mode: common.GraphThresholdsStyleModeDashed}
+	p.custom = custom
+	p.colour = &dashboard.FieldColor{Mode: dashboard.FieldColorModeIdFixed, FixedColor: new(blue)}
+	return p
+}
+
+func chart(style common.GraphDrawStyle, fill float64, stacking *common.StackingConfig) timeseries.FieldConfig {
+	points := common.VisibilityModeAuto
+	return timeseries.FieldConfig{DrawStyle: &style, FillOpacity: &fill, LineWidth: new(1.0), PointSize: new(5.0), ShowPoints: &points,
+		Stacking: stacking, SpanNulls: &common.BoolOrFloat64{Bool: new(false)}, AxisSoftMin: new(0.0)}
+}
+
+func chartOptions() timeseries.Options {
+	return timeseries.Options{Legend: common.VizLegendOptions{DisplayMode: common.LegendDisplayModeList, ShowLegend: true,
+		Placement: common.LegendPlacementBottom, Calcs: []string{"sum"}},
+		Tooltip: common.VizTooltipOptions{Mode: common.TooltipDisplayModeMulti, Sort: common.SortOrderDescending}}
+}
+
+// coloursOf returns the colours of series whose names contain a word.
+func coloursOf(series []string) []dashboard.DashboardFieldConfigSourceOverrides {
+	out := []dashboard.DashboardFieldConfigSourceOverrides{}
+	for _, word := range series {
+		out = append(out, dashboard.DashboardFieldConfigSourceOverrides{
+			Matcher: dashboard.MatcherConfig{Id: "byRegexp", Options: `/(^|\W)` + word + `(\W|$)/`},
+			Properties: []dashboard.DynamicConfigValue{property("color", map[string]string{"mode": "fixed",
+				"fixedColor": wordColours[word]})}})
+	}
+	return out
+}
+
+// logsOf makes a panel of log lines, the latest first.
+func logsOf(p panel) panel {
+	p.kind, p.unit = "logs", "string"
+	p.options = logs.Options{ShowTime: true, WrapLogMessage: true, EnableLogDetails: true, SortOrder: common.LogsSortOrderAscending,
+		DedupStrategy: common.LogsDedupStrategyNone}
+	return p
+}
+
+// graphOf makes a node graph.
+func graphOf(p panel) panel {
+	p.kind, p.unit, p.options = "nodeGraph", "short", nodegraph.Options{}
+	return p
+}
+
+// traceOf makes a trace view; the SDK has no type for its options.
+func traceOf(p panel) panel {
+	p.kind, p.unit, p.options = "traces", "ms", map[string]any{}
+	return p
+}

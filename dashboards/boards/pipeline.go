@@ -1,0 +1,45 @@
+package boards
+
+import "github.com/grafana/grafana-foundation-sdk/go/dashboard"
+
+const (
+	stitchingSQL = `SELECT format, run_rule AS rule, sum(s.calls) AS calls,
+sum(s.calls) / sum(sum(s.calls)) OVER (PARTITION BY format) AS share
+FROM stitching AS s WHERE $__timeFilter(hour) GROUP BY format, run_rule ORDER BY calls DESC LIMIT 50`
+	lossesSQL = `SELECT noticed_at AS noticed, topic, partition, kind, records, read FROM log_losses
+WHERE $__timeFilter(noticed_at) ORDER BY noticed_at DESC LIMIT 200`
+)
+
+func pipeline() Board {
+	part := func(title, name, about string, h uint32) panel {
+		return healthTable(panel{title: title, w: 24, h: h, about: about + " A state other than ok says what to do.",
+			empty: "Nothing is stored of this part: has it started.", asks: []Query{{Type: "health", Part: name}}})
+	}
+	return Board{UID: pipelineUID, Title: "Pipeline health", About: "Whether Flyball sees everything: input, losses, storage.",
+		variables: []dashboard.VariableModel{sourceVariable()},
+		panels: []panel{
+			statOf(panel{title: "Could not be read", w: 12, h: 4, unit: "locale",
+				about: "Records of this time that are dead letters: calls that Flyball does not know. Orange: one or more, red from 100.",
+				empty: "Every record was read.", asks: []Query{{Type: "count", Of: "dead_letters"}}},
+				thresholds(green, step{1, orange}, step{100, vermilion}), "dead letters"),
+			statOf(panel{title: "Input", w: 12, h: 4, unit: "locale", about: "Calls of this time. Red: none, so nothing is watched.",
+				empty: "No call in this time: is the input there.", asks: []Query{{Type: "count", Of: "calls"}}},
+				thresholds(vermilion, step{1, green}), "calls"),
+			part("Input", "ingest", "Records that could not be read, and records that a topic lost.", 6),
+			part("Detection", "detect", "Open findings, and when the newest was written.", 6),
+			part("Store", "store", "How old the newest stored call is, and whether rows still change.", 6),
+			part("Stitching", "stitching", "How sure it is that calls belong to their runs.", 6),
+			barsOf(panel{title: "Calls by outcome", w: 24, h: 7, about: "The input over time. No bar: no call was logged.",
+				empty: "No call in this time.", asks: []Query{{Type: "calls", By: "outcome"}}}, outcomes),
+			tableOf(panel{title: "Calls by the rule that found their run", w: 12, h: 7,
+				about: "Explicit, trace and conversation are certain, session is a guess. Not for a data source that is bound to a tenant.",
+				empty: "No call in this time.", asks: []Query{{Type: "sql", SQL: stitchingSQL}}},
+				column{name: "rule", width: 110}, column{name: "format", width: 130, wide: true}, column{name: "calls", width: 100, look: count},
+				column{name: "share", width: 90, look: share}),
+			tableOf(panel{title: "Lost records", w: 12, h: 7,
+				about: "Records that a topic lost. Red: known to be missing. Not for a data source that is bound to a tenant.",
+				empty: "No record was lost in this time.", asks: []Query{{Type: "sql", SQL: lossesSQL}}},
+				column{name: "records", width: 80, look: danger}, column{name: "topic", width: 140, wide: true},
+				column{name: "kind", width: 90}, column{name: "partition", width: 80, look: count}, column{name: "noticed", width: 126, look: moment}),
+		}}
+}

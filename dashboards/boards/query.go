@@ -1,0 +1,68 @@
+package boards
+
+import (
+	"reflect"
+
+	"github.com/grafana/grafana-foundation-sdk/go/cog/variants"
+	"github.com/grafana/grafana-foundation-sdk/go/common"
+
+	"flyball/dashboards/plugin"
+)
+
+// Query is a query to Flyball's data source, as a panel, a variable or an annotation stores it.
+// Which members a type knows is in members.
+type Query struct {
+	RefID      string                `json:"refId"`
+	Datasource *common.DataSourceRef `json:"datasource,omitempty"`
+	Type       string                `json:"queryType"`
+	Agent      string                `json:"agent,omitempty"`
+	Run        string                `json:"run,omitempty"`
+	Resource   string                `json:"resource,omitempty"`
+	MinLevel   string                `json:"minLevel,omitempty"`
+	Limit      int                   `json:"limit,omitempty"`
+	Sort       string                `json:"sort,omitempty"`
+	Family     string                `json:"family,omitempty"`
+	State      string                `json:"state,omitempty"`
+	By         string                `json:"by,omitempty"`
+	Of         string                `json:"of,omitempty"`
+	Part       string                `json:"part,omitempty"`
+	Kinds      string                `json:"kinds,omitempty"` // separated by commas
+	SQL        string                `json:"sql,omitempty"`
+}
+
+// members are the types of queries that the back end answers, and the members of each beside
+// agent, minLevel and limit, which all have.
+var members = map[string][]string{
+	"runs": {"sort"}, "findings": {"family", "state"}, "held": {}, "breakers": {}, "gates": {"state"}, "agents": {},
+	"trace": {"run"}, "touched": {"run"}, "touched_graph": {"run"}, "resource": {"resource"}, "score": {"run"}, "calls": {"by"},
+	"count": {"of", "by"}, "logs": {"run"}, "health": {"part"}, "quality": {}, "sql": {"sql"}, "annotations": {"kinds"},
+	"variable": {"of"},
+}
+
+// words are the values that the members with a closed list have; every member may be empty.
+var words = map[string][]string{
+	"minLevel": {"annotate", "alert", "trip"}, "sort": {"worst", "latest"},
+	"health.part":       {"ingest", "detect", "stitching", "store", "breakers"},
+	"annotations.kinds": {"trips", "baseline"},
+	"findings.state":    {"open", "closed"}, "gates.state": {"waiting"}, "calls.by": {"outcome", "reversibility"},
+	"count.by": {"agent", "level", "family"}, "count.of": {"trips", "findings", "gates_waiting", "held", "dead_letters", "calls", "denied",
+		"irreversible"},
+	"variable.of": {"agents", "runs", "resources", "families", "owners", "tenants"},
+}
+
+// The methods by which the SDK accepts the query in a panel.
+
+func (Query) ImplementsDataqueryVariant() {}
+
+// DataqueryType returns the id of the data source's plugin.
+func (Query) DataqueryType() string { return plugin.ID }
+
+// Validate accepts every query; the tests check the queries of the dashboards.
+func (Query) Validate() error { return nil }
+
+func (q Query) Equals(other variants.Dataquery) bool { return reflect.DeepEqual(q, other) }
+
+// source is the data source that the reader selected: no dashboard names a fixed one.
+func source() *common.DataSourceRef {
+	return &common.DataSourceRef{Type: new(plugin.ID), Uid: new("${ds}")}
+}

@@ -1,0 +1,90 @@
+package boards
+
+// The tables that several dashboards show, with the same columns everywhere. Widths add up to
+// what a screen of 1280 pixels shows without scrolling.
+
+var (
+	toAgent    = link{"Open the agent", agentUID, map[string]string{"agent": "agent"}}
+	toRun      = link{"Open the run", runUID, map[string]string{"run": "run", "agent": "agent"}}
+	toResource = link{"Who touched it", resourceUID, map[string]string{"resource": "resource"}}
+)
+
+func agentColumn(width int) column {
+	return column{name: "agent", width: width, links: []link{toAgent}}
+}
+
+func runColumn(width int) column { return column{name: "run", width: width, links: []link{toRun}} }
+
+func findingsTable(p panel) panel {
+	return tableOf(p,
+		column{name: "level", width: 84, look: worded}, agentColumn(140),
+		column{name: "what happened", width: 240, wide: true, links: []link{toRun}},
+		column{name: "clean runs", width: 100}, column{name: "done irreversible", width: 96, look: danger, title: "irreversible"},
+		column{name: "denied", width: 70, look: caution}, column{name: "state", width: 70},
+		column{name: "updated", width: 126, look: moment}, runColumn(80),
+		column{name: "finding", width: 200, look: buttons, title: "verdict", actions: actions(markTrue, markBenign, except)})
+}
+
+func runsTable(p panel) panel {
+	return tableOf(p,
+		agentColumn(150), column{name: "score", width: 66, look: scored}, column{name: "level", width: 84, look: worded},
+		column{name: "irreversible", width: 96, look: danger}, column{name: "denied", width: 70, look: caution},
+		column{name: "failed", width: 70, look: caution}, column{name: "calls", width: 80, look: count}, column{name: "state", width: 90},
+		column{name: "started", width: 126, look: moment}, column{name: "last", width: 126, look: moment},
+		column{name: "run", width: 150, wide: true, links: []link{toRun}},
+		column{name: "run key", width: 80, look: buttons, title: "act", actions: actions(tripRun)})
+}
+
+func heldTable(p panel) panel {
+	return tableOf(p,
+		column{name: "scope", width: 150}, agentColumn(140), column{name: "reason", width: 200, wide: true},
+		column{name: "stopped calls", width: 90, look: count, title: "stopped"}, column{name: "until", width: 126, look: moment},
+		column{name: "since", width: 126, look: moment}, column{name: "mode", width: 96, look: worded}, column{name: "by", width: 96},
+		runColumn(80),
+		column{name: "breaker", width: 90, look: buttons, title: "act", actions: actions(resetBreaker)})
+}
+
+func gatesTable(p panel) panel {
+	return tableOf(p,
+		agentColumn(140), column{name: "call", width: 220, wide: true}, column{name: "resource", width: 190, links: []link{toResource}},
+		column{name: "waits", width: 90, look: seconds}, column{name: "state", width: 84, look: worded},
+		column{name: "asked", width: 126, look: moment}, runColumn(80),
+		column{name: "gate", width: 160, look: buttons, title: "answer", actions: actions(grantGate, refuseGate)})
+}
+
+func agentsTable(p panel) panel {
+	return tableOf(p,
+		column{name: "agent", width: 170, wide: true, links: []link{toAgent}, actions: actions(tripAgent)},
+		column{name: "level", width: 84, look: worded},
+		column{name: "worst score", width: 90, look: scored}, column{name: "open findings", width: 104, look: caution},
+		column{name: "irreversible", width: 96, look: danger}, column{name: "runs", width: 80, look: count},
+		column{name: "calls", width: 90, look: count}, column{name: "last", width: 126, look: moment})
+}
+
+func healthTable(p panel) panel {
+	return tableOf(p,
+		column{name: "state", width: 84, look: worded}, column{name: "what", width: 130}, column{name: "value", width: 84, look: count},
+		column{name: "unit", width: 66}, column{name: "what to do", width: 200, wide: true})
+}
+
+// bypassTable is the health of the enforcement, with the button that ends a bypass.
+func bypassTable(p panel) panel {
+	p = healthTable(p)
+	p.columns = append(p.columns, column{name: "since", width: 130, look: buttons, title: "bypass", actions: actions(endBypass)})
+	return p
+}
+
+func qualityTable(p panel) panel {
+	return tableOf(p,
+		column{name: "level", width: 120, wide: true}, column{name: "achieved per 1,000", width: 140, look: ratio},
+		column{name: "false per 1,000", width: 120, look: ratio}, column{name: "false per 1,000 at most", width: 176, look: ratio},
+		column{name: "runs", width: 90, look: count}, column{name: "findings", width: 90, look: count},
+		column{name: "benign", width: 80, look: caution}, column{name: "true", width: 70, look: count},
+		column{name: "not judged", width: 90, look: caution})
+}
+
+func contributionsTable(p panel) panel {
+	return tableOf(p, column{name: "feature", width: 200, wide: true}, column{name: "observed", width: 84, look: ratio},
+		column{name: "usual", width: 84, look: ratio}, column{name: "peers", width: 84, look: ratio},
+		column{name: "humans", width: 84, look: ratio})
+}
