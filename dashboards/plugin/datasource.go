@@ -7,7 +7,6 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/instancemgmt"
-	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"flyball/schema"
 	"flyball/schema/clickhouse"
@@ -23,10 +22,14 @@ type settings struct {
 	Addr     string `json:"addr"` // host:port of ClickHouse's HTTP interface
 	Database string `json:"database"`
 	User     string `json:"user"`
+	Tenant   string `json:"tenant"` // every question is only about this tenant; empty: about all
 }
 
 // Datasource executes the queries of one configured data source.
-type Datasource struct{ db *clickhouse.Conn }
+type Datasource struct {
+	db     *clickhouse.Conn
+	tenant string // that every question is restricted to; empty: none
+}
 
 // New makes an instance from a data source's settings. It does not connect yet.
 func New(_ context.Context, s backend.DataSourceInstanceSettings) (instancemgmt.Instance, error) {
@@ -41,35 +44,11 @@ func New(_ context.Context, s backend.DataSourceInstanceSettings) (instancemgmt.
 	if err != nil {
 		return nil, fmt.Errorf("settings of data source %s: %w", s.Name, err)
 	}
-	return &Datasource{db: db}, nil
+	return &Datasource{db: db, tenant: conf.Tenant}, nil
 }
 
 // Dispose closes the connections when the settings change.
 func (d *Datasource) Dispose() { _ = d.db.Close() }
-
-// QueryData executes the queries of panels. A failed query does not affect the others.
-func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
-	out := backend.NewQueryDataResponse()
-	for _, q := range req.Queries {
-		out.Responses[q.RefID] = d.answer(ctx, &q)
-	}
-	return out, nil
-}
-
-func (d *Datasource) answer(ctx context.Context, q *backend.DataQuery) backend.DataResponse {
-	var asked Query
-	if err := json.Unmarshal(q.JSON, &asked); err != nil {
-		return backend.ErrDataResponse(backend.StatusBadRequest, "query: "+err.Error())
-	}
-	if asked.Type == "" {
-		asked.Type = q.QueryType
-	}
-	f, err := answer(ctx, d.db, asked, q.TimeRange.From, q.TimeRange.To, q.Interval)
-	if err != nil {
-		return backend.ErrDataResponse(backend.StatusBadRequest, err.Error())
-	}
-	return backend.DataResponse{Frames: data.Frames{f}}
-}
 
 // CheckHealth reports whether Flyball's views can be read, and the number of calls in them.
 func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
