@@ -31,11 +31,14 @@ func (q *question) window() query.Window { return query.Window{Since: q.from, Un
 // answers has the function for each type of query.
 var answers = map[string]func(context.Context, *question) (data.Frames, error){
 	"runs": answerRuns, "findings": answerFindings, "held": answerHeld, "breakers": answerBreakers, "gates": answerGates,
-	"agents": answerAgents, "touched": answerTouched, "touched_graph": answerTouchedGraph, "resource": answerResource, "trace": answerTrace, "calls": answerCalls, "count": answerCount,
+	"agents": answerAgents, "trace": answerTrace, "touched": answerTouched, "touched_graph": answerTouchedGraph, "resource": answerResource,
+	"score": answerScore, "calls": answerCalls, "count": answerCount, "logs": answerLogs, "annotations": answerAnnotations,
+	"variable": answerVariable, "health": answerHealth, "quality": answerQuality, "sql": answerSQL,
 }
 
 // Types of queries, in the order in which the editor shows them.
-var Types = []string{"runs", "findings", "held", "breakers", "gates", "agents", "trace", "touched", "touched_graph", "resource", "calls", "count"}
+var Types = []string{"runs", "findings", "held", "breakers", "gates", "agents", "trace", "touched", "touched_graph", "resource", "score",
+	"calls", "count", "logs", "health", "quality", "sql", "annotations", "variable"}
 
 // QueryData executes the queries of panels. A failed query does not affect the others.
 func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
@@ -88,7 +91,7 @@ func answer(ctx context.Context, q *question) (data.Frames, error) {
 }
 
 // ofOneRun are the types of queries about one run.
-var ofOneRun = map[string]bool{"touched": true, "touched_graph": true, "trace": true}
+var ofOneRun = map[string]bool{"touched": true, "touched_graph": true, "trace": true, "score": true}
 
 // bind restricts the database to the tenant of the data source, or to the one that the query names.
 func (q *question) bind() error {

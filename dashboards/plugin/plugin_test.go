@@ -102,7 +102,11 @@ func TestBadQueryIsAnErrorOfItsOwnPanel(t *testing.T) {
 func TestDatabaseAwayIsBlamedOnTheQuery(t *testing.T) {
 	for name, d := range map[string]*Datasource{"away": datasourceAt(t, "127.0.0.1:1"), "without tables": refusingServer(t)} {
 		for _, typ := range Types {
-			raw := fmt.Sprintf(`{"queryType":%q,"run":"task-7","resource":"order:7","of":"trips"}`, typ)
+			of := "trips"
+			if typ == "variable" {
+				of = "agents"
+			}
+			raw := fmt.Sprintf(`{"queryType":%q,"run":"task-7","resource":"order:7","of":%q,"sql":"SELECT 1"}`, typ, of)
 			resp, err := d.QueryData(t.Context(), &backend.QueryDataRequest{Queries: []backend.DataQuery{{RefID: "A", JSON: []byte(raw),
 				TimeRange: backend.TimeRange{From: time.Unix(0, 0), To: time.Unix(3600, 0)}}}})
 			r := resp.Responses["A"]
@@ -163,13 +167,15 @@ func (l *lastQuery) Query(_ context.Context, sql string, _ ...any) (driver.Rows,
 
 // Each panel limits the rows that it reads, for any query.
 func TestEveryPanelIsBounded(t *testing.T) {
-	single := map[string]bool{"count": true, "resource": true} // the first query returns one row
+	// The first query of these returns one row, or one for each topic or level. For sql see the tests with the engine.
+	single := map[string]bool{"count": true, "resource": true, "health": true, "quality": true, "sql": true}
 	for _, typ := range Types {
 		if single[typ] {
 			continue
 		}
 		db := &lastQuery{}
-		q := &question{Query: Query{Type: typ, Run: "task-7", Limit: 7}, db: db, from: time.Unix(0, 0), to: time.Unix(3600, 0), step: time.Minute}
+		q := &question{Query: Query{Type: typ, Run: "task-7", Of: "agents", Limit: 7}, db: db, from: time.Unix(0, 0),
+			to: time.Unix(3600, 0), step: time.Minute}
 		if _, err := answer(t.Context(), q); !errors.Is(err, errAsked) || !strings.Contains(db.sql, "LIMIT ") {
 			t.Errorf("%s: %v, %q", typ, err, db.sql)
 		}
@@ -268,7 +274,8 @@ func TestGapIsInterpolated(t *testing.T) {
 			t.Errorf("row %d is without a value: %t", row, got)
 		}
 	}
-	if f.Fields[1].Labels["outcome"] != "ok" || f.Fields[2].Labels["outcome"] != "denied" || f.TimeSeriesSchema().Type != data.TimeSeriesTypeWide {
+	if f.Fields[1].Labels["outcome"] != "ok" || f.Fields[2].Labels["outcome"] != "denied" ||
+		f.TimeSeriesSchema().Type != data.TimeSeriesTypeWide {
 		t.Errorf("labels %v, %v", f.Fields[1].Labels, f.Fields[2].Labels)
 	}
 }
@@ -296,8 +303,10 @@ func TestCountsHaveTheSameLabels(t *testing.T) {
 // What a run could not do is apart from what it did, in the table and in the graph.
 func TestDeniedDeleteLooksDone(t *testing.T) {
 	report := &query.Touched{Subject: query.Subject{Kind: "run", Value: "r"}, Calls: 5, Resources: []query.TouchedResource{
-		{Resource: "order:7", Method: "DELETE", Route: "/orders/{id}", Reversibility: "irreversible", Effect: "delete", Calls: 4, OK: 1, Denied: 3},
-		{Resource: "order:8", Method: "DELETE", Route: "/orders/{id}", Reversibility: "irreversible", Effect: "delete", Calls: 1, Failed: 1}}}
+		{Resource: "order:7", Method: "DELETE", Route: "/orders/{id}", Reversibility: "irreversible", Effect: "delete", Calls: 4,
+			OK: 1, Denied: 3},
+		{Resource: "order:8", Method: "DELETE", Route: "/orders/{id}", Reversibility: "irreversible", Effect: "delete", Calls: 1,
+			Failed: 1}}}
 	f := touchedFrame(report, 10)
 	for name, want := range map[string]float64{"ok": 1, "denied": 3, "failed": 0} {
 		field, _ := f.FieldByName(name)
@@ -336,5 +345,38 @@ func TestFindingWithoutARateIsTheRarest(t *testing.T) {
 		if clean.At(i) != want {
 			t.Errorf("row %d: %q, want %q", i, clean.At(i), want)
 		}
+	}
+}
+
+func TestMacroIsNotReplaced(t *testing.T) {
+	q := &question{Query: Query{SQL: "SELECT $__timeFilter(start_time), $__timeFrom, $__timeTo(), toStartOfInterval(t, $__interval)"},
+		from: time.UnixMilli(1000), to: time.UnixMilli(2000), step: 90 * time.Second}
+	const want = "SELECT (start_time >= fromUnixTimestamp64Milli(1000, 'UTC') AND start_time <= fromUnixTimestamp64Milli(2000, 'UTC')), " +
+		"fromUnixTimestamp64Milli(1000, 'UTC'), fromUnixTimestamp64Milli(2000, 'UTC'), toStartOfInterval(t, INTERVAL 90 SECOND)"
+	if got := expand(q); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
+
+// A statement reads every tenant: a data source of one tenant does not execute any.
+func TestStatementReadsAnotherTenant(t *testing.T) {
+	d := refusingServer(t)
+	d.tenant = "acme"
+	for _, raw := range []string{`{"queryType":"sql","sql":"SELECT * FROM calls"}`, `{"queryType":"health"}`,
+		`{"queryType":"count","of":"dead_letters"}`} {
+		resp, _ := d.QueryData(t.Context(), &backend.QueryDataRequest{Queries: []backend.DataQuery{{RefID: "A", JSON: []byte(raw)}}})
+		if r := resp.Responses["A"]; r.Status != backend.StatusBadRequest || len(r.Frames) > 0 {
+			t.Errorf("%s: %v, status %d", raw, r.Error, r.Status)
+		}
+	}
+}
+
+func TestNumbersOfAStatementAreTexts(t *testing.T) {
+	at := time.Unix(7, 0)
+	f := gridFrame(&query.Grid{Columns: []string{"n", "t", "s", "mixed\u202e"}, Rows: [][]any{{uint64(7), at, "a\x1b", int8(1)},
+		{nil, nil, nil, "x"}}}, 10)
+	if *f.Fields[0].At(0).(*float64) != 7 || f.Fields[0].At(1).(*float64) != nil || !f.Fields[1].At(0).(*time.Time).Equal(at) ||
+		*f.Fields[2].At(0).(*string) != `a\x1b` || *f.Fields[3].At(0).(*string) != "1" || strings.Contains(f.Fields[3].Name, "\u202e") {
+		t.Errorf("%v", f)
 	}
 }

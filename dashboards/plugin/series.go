@@ -100,24 +100,32 @@ var counters = map[string]struct {
 	about string
 	count func(context.Context, *question) (map[string]uint64, error)
 }{
-	"trips": {[]string{"agent", "family"}, "trips that were enforced in the time range", func(ctx context.Context, q *question) (map[string]uint64, error) {
-		return query.CountTrips(ctx, q.db, q.By, q.Agent, q.window())
-	}},
-	"findings": {[]string{"agent", "level", "family"}, "open findings that changed in the time range", countFindings},
-	"gates_waiting": {[]string{"agent"}, "questions that wait for a person now", func(ctx context.Context, q *question) (map[string]uint64, error) {
-		n, err := query.CountGatesWaiting(ctx, q.db, q.now)
-		return ofAgents(q, n, err)
-	}},
-	"held": {[]string{"agent"}, "scopes that are held now", func(ctx context.Context, q *question) (map[string]uint64, error) {
-		n, err := query.CountHeld(ctx, q.db, q.now)
-		return ofAgents(q, n, err)
-	}},
-	"dead_letters": {nil, "records that could not be read in the time range", func(ctx context.Context, q *question) (map[string]uint64, error) {
-		return query.CountDeadLetters(ctx, q.db, q.window())
-	}},
-	"calls":        {[]string{"agent"}, "calls in the time range", countCalls},
-	"denied":       {[]string{"agent"}, aboutDenied, countCalls},
-	"irreversible": {[]string{"agent"}, aboutIrreversible, countCalls},
+	"trips":         {[]string{"agent", "family"}, "trips that were enforced in the time range", countTrips},
+	"findings":      {[]string{"agent", "level", "family"}, "open findings that changed in the time range", countFindings},
+	"gates_waiting": {[]string{"agent"}, "questions that wait for a person now", countGates},
+	"held":          {[]string{"agent"}, "scopes that are held now", countHeld},
+	"dead_letters":  {nil, "records that could not be read in the time range", countDeadLetters},
+	"calls":         {[]string{"agent"}, "calls in the time range", countCalls},
+	"denied":        {[]string{"agent"}, aboutDenied, countCalls},
+	"irreversible":  {[]string{"agent"}, aboutIrreversible, countCalls},
+}
+
+func countTrips(ctx context.Context, q *question) (map[string]uint64, error) {
+	return query.CountTrips(ctx, q.db, q.By, q.Agent, q.window())
+}
+
+func countGates(ctx context.Context, q *question) (map[string]uint64, error) {
+	n, err := query.CountGatesWaiting(ctx, q.db, q.now)
+	return ofAgents(q, n, err)
+}
+
+func countHeld(ctx context.Context, q *question) (map[string]uint64, error) {
+	n, err := query.CountHeld(ctx, q.db, q.now)
+	return ofAgents(q, n, err)
+}
+
+func countDeadLetters(ctx context.Context, q *question) (map[string]uint64, error) {
+	return query.CountDeadLetters(ctx, q.db, q.window())
 }
 
 func countCalls(ctx context.Context, q *question) (map[string]uint64, error) {

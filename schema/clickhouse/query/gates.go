@@ -41,8 +41,8 @@ FROM gates %s GROUP BY tenant, gate_id`
 // stillWaits is the condition on newestGates for a question that waits at the time of the parameter now.
 const stillWaits = `newest = 'pending' AND how = 'armed' AND (toUnixTimestamp(until) = 0 OR until > fromUnixTimestamp64Nano({now:Int64}, 'UTC'))`
 
-// AskedGates returns the questions that a filter selects: those that wait first, the one that has waited longest before the others, then the
-// latest.
+// AskedGates returns the questions that a filter selects: those that wait first, the one that has waited longest before the others,
+// then the latest.
 func AskedGates(ctx context.Context, db DB, f GateFilter, now time.Time) ([]AskedGate, error) {
 	var rows, w where
 	if !f.Waiting { // a question that waits is shown whenever it was asked

@@ -157,5 +157,6 @@ func WorstFindings(ctx context.Context, db DB, f FindingFilter) ([]Finding, erro
 	if err != nil {
 		return nil, err
 	}
-	return findingsBy(ctx, db, w.String(), "state = 'open' DESC, level DESC, expected_rate, updated_at DESC, finding_id", f.limit(), w.params...)
+	const worst = "state = 'open' DESC, level DESC, expected_rate, updated_at DESC, finding_id"
+	return findingsBy(ctx, db, w.String(), worst, f.limit(), w.params...)
 }

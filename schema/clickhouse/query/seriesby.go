@@ -172,7 +172,8 @@ func CountTrips(ctx context.Context, db DB, by, agent string, win Window) (map[s
 		w.add(agentOfBreaker+" = {agent:String}", named("agent", agent))
 	}
 	return counted(ctx, db, "trips", "SELECT "+column+" AS name, count() FROM (SELECT tenant, finding_id, "+agentOfBreaker+
-		" AS agent FROM breakers "+w.String()+") AS b LEFT JOIN (SELECT tenant, finding_id, family FROM findings) AS f USING (tenant, finding_id)"+
+		" AS agent FROM breakers "+w.String()+`) AS b
+LEFT JOIN (SELECT tenant, finding_id, family FROM findings) AS f USING (tenant, finding_id)`+
 		fmt.Sprintf(" GROUP BY name ORDER BY 2 DESC LIMIT %d", maxAgents), w.params)
 }
 

@@ -56,7 +56,8 @@ func TraceOfRun(ctx context.Context, db DB, run *Run, limit int) (*RunTrace, err
 	own.ofRun(run)
 	own.add("counted")
 	t := &RunTrace{}
-	err := each(ctx, db, "calls of the run", "SELECT count(), min(start_time), max(addNanoseconds(start_time, greatest(duration_ns, 0))) FROM calls "+
+	err := each(ctx, db, "calls of the run", `SELECT count(), min(start_time), max(addNanoseconds(start_time,
+greatest(duration_ns, 0))) FROM calls `+
 		own.String(), own.params, func(r driver.Rows) error { return r.Scan(&t.Calls, &t.First, &t.Last) })
 	if err != nil || t.Calls == 0 {
 		return t, err
