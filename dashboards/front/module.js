@@ -6,12 +6,25 @@ define(['@grafana/data', '@grafana/runtime', '@grafana/ui', 'react'], function (
   const h = React.createElement;
 
   const TYPES = [
-    { value: 'runs', label: 'Runs', description: 'runs of agents, the latest first' },
+    { value: 'runs', label: 'Runs', description: 'runs of agents, the worst first' },
     { value: 'findings', label: 'Findings', description: 'what the detector found' },
     { value: 'breakers', label: 'Breakers', description: 'the history of circuit breakers' },
     { value: 'touched', label: 'Touched', description: 'what one run touched, the most dangerous first' },
     { value: 'trace', label: 'Trace', description: 'the calls of one run as a trace' },
     { value: 'calls', label: 'Calls', description: 'calls over time, with failures and denials' },
+    { value: 'held', label: 'Held now', description: 'who is held by a breaker now' },
+    { value: 'gates', label: 'Gates', description: 'questions to people, those that wait first' },
+    { value: 'agents', label: 'Agents', description: 'one row for each agent, the most at risk first' },
+    { value: 'touched_graph', label: 'Touched, as a graph', description: 'run, routes and resources' },
+    { value: 'resource', label: 'Resource', description: 'who touched a resource' },
+    { value: 'score', label: 'Score', description: 'the score of one run over time' },
+    { value: 'count', label: 'Count', description: 'one number, for stat panels and alert rules' },
+    { value: 'logs', label: 'Logs', description: 'the calls of a run or an agent as lines' },
+    { value: 'health', label: 'Health', description: 'whether Flyball itself works' },
+    { value: 'quality', label: 'Quality', description: 'alarms by the verdicts of people' },
+    { value: 'sql', label: 'SQL', description: 'a read-only statement over the views' },
+    { value: 'annotations', label: 'Annotations', description: 'trips and new baselines' },
+    { value: 'variable', label: 'Variable', description: 'values of a variable of a dashboard' },
   ];
   const LEVELS = [{ value: '', label: 'any level' }, { value: 'annotate', label: 'annotate' }, { value: 'alert', label: 'alert' }, { value: 'trip', label: 'trip' }];
 

@@ -380,3 +380,21 @@ func TestNumbersOfAStatementAreTexts(t *testing.T) {
 		t.Errorf("%v", f)
 	}
 }
+
+// Each kind of failure has a status of its own, and a text that says what to do.
+func TestFailuresLookTheSame(t *testing.T) {
+	for _, tc := range []struct {
+		err    error
+		status backend.Status
+		text   string
+	}{
+		{invalidf("limit: -1"), backend.StatusBadRequest, "limit: -1"},
+		{fmt.Errorf("read runs: %w", &query.Exceeded{Bound: query.TimeBound}), http.StatusGatewayTimeout, "choose a shorter time range"},
+		{fmt.Errorf("read runs: %w", context.Canceled), 499, "cancelled"},
+		{errAsked, backend.StatusInternal, "asked"},
+	} {
+		if r := failure(tc.err); r.Status != tc.status || !strings.Contains(r.Error.Error(), tc.text) {
+			t.Errorf("%v: status %d, %v", tc.err, r.Status, r.Error)
+		}
+	}
+}
