@@ -1,7 +1,7 @@
 package plugin
 
 import (
-	"fmt"
+	"context"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
@@ -10,42 +10,109 @@ import (
 	"flyball/schema/wording"
 )
 
-func runsFrame(rows []query.Run, limit int) *data.Frame {
-	type row = query.Run
-	return frame("runs", data.VisTypeTable, rows, limit,
-		moment("started", func(r *row) time.Time { return r.StartedAt.Time }),
-		moment("last call", func(r *row) time.Time { return r.LastAt.Time }),
-		text("agent", func(r *row) string { return r.AgentID }),
-		text("run", func(r *row) string { return r.RunID }),
-		text("run key", func(r *row) string { return r.RunKey }),
-		text("state", func(r *row) string { return r.State }),
-		number("calls", func(r *row) uint64 { return r.Calls }),
-		number("errors", func(r *row) uint64 { return r.Errors }),
-		number("resources", func(r *row) uint32 { return r.DistinctResources }),
-		number("irreversible", func(r *row) uint64 { return r.Irreversible }),
-		optional("score", func(r *row) *float64 { return r.Score }).describedAs("−ln of rarity: 4.6 is 1 in 100 clean runs, 6.9 is 1 in 1,000"),
-		text("level", func(r *row) string { return r.Level }),
-		text("identity", func(r *row) string { return r.AgentTrust }).describedAs("how the identity of the agent was established"),
-		text("bound by", func(r *row) string { return r.RunRule }),
-	)
+// Descriptions that several tables share.
+const (
+	aboutScore        = "−ln of rarity: 4.6 is 1 in 100 clean runs, 6.9 is 1 in 1,000"
+	aboutIrreversible = "irreversible calls that were carried out; denied and failed ones are not in it"
+	aboutDenied       = "calls that a gateway or Flyball refused: they changed nothing"
+	aboutFailed       = "calls that ended with an error other than a denial"
+)
+
+func answerRuns(ctx context.Context, q *question) (data.Frames, error) {
+	f := query.RunFilter{Agent: q.Agent, Since: q.from, Until: q.to, MinLevel: q.MinLevel, Limit: q.Limit}
+	if q.Sort != "latest" {
+		rows, more, err := query.WorstRuns(ctx, q.db, f)
+		return data.Frames{runsFrame(rows, q.Limit, more)}, err
+	}
+	f.Limit = q.Limit + 1
+	runs, err := query.Runs(ctx, q.db, f)
+	if err != nil {
+		return nil, err
+	}
+	more := len(runs) > q.Limit
+	rows, err := query.RunsWithOutcomes(ctx, q.db, runs[:min(len(runs), q.Limit)])
+	return data.Frames{runsFrame(rows, q.Limit, more)}, err
 }
 
-func findingsFrame(rows []query.Finding, limit int) *data.Frame {
+func runsFrame(rows []query.RankedRun, limit int, more bool) *data.Frame {
+	type row = query.RankedRun
+	of := func(get func(*query.Outcomes) uint64) func(*row) *float64 {
+		return func(r *row) *float64 {
+			if r.Outcomes == nil {
+				return nil
+			}
+			n := float64(get(r.Outcomes))
+			return &n
+		}
+	}
+	out := table("runs", rows, limit, "No run has calls in this time range.",
+		text("agent", func(r *row) string { return r.AgentID }),
+		optional("score", func(r *row) *float64 { return r.Score }).inUnit("", 1).describedAs(aboutScore),
+		text("level", func(r *row) string { return r.Level }),
+		number("calls", func(r *row) uint64 { return r.Calls }),
+		optional("irreversible", of(func(n *query.Outcomes) uint64 { return n.Irreversible })).describedAs(aboutIrreversible),
+		optional("denied", of(func(n *query.Outcomes) uint64 { return n.Denied })).describedAs(aboutDenied),
+		optional("failed", of(func(n *query.Outcomes) uint64 { return n.Failed })).describedAs(aboutFailed),
+		text("state", func(r *row) string { return r.State }),
+		moment("started", func(r *row) time.Time { return r.StartedAt.Time }),
+		moment("last", func(r *row) time.Time { return r.LastAt.Time }),
+		text("run", func(r *row) string { return r.RunID }),
+		text("run key", func(r *row) string { return r.RunKey }).describedAs("the name that the agent or the gateway gave to the run"),
+	)
+	if more {
+		out.AppendNotices(leftOut(limit))
+	}
+	return out
+}
+
+func answerFindings(ctx context.Context, q *question) (data.Frames, error) {
+	if err := oneOf("state", q.State, "open", "closed"); err != nil {
+		return nil, err
+	}
+	f := query.FindingFilter{Agent: q.Agent, Since: q.from, Until: q.to, MinLevel: q.MinLevel, State: q.State, Limit: q.Limit + 1}
+	if q.Family != "" {
+		f.Families = []string{q.Family}
+	}
+	rows, err := query.WorstFindings(ctx, q.db, f)
+	if err != nil {
+		return nil, err
+	}
+	runs := make([]string, 0, len(rows))
+	for i := range rows[:min(len(rows), q.Limit)] {
+		runs = append(runs, rows[i].RunID)
+	}
+	outcomes, err := query.OutcomesOfRuns(ctx, q.db, runs)
+	return data.Frames{findingsFrame(rows, outcomes, q.Limit)}, err
+}
+
+func findingsFrame(rows []query.Finding, outcomes map[string]*query.Outcomes, limit int) *data.Frame {
 	type row = query.Finding
-	return frame("findings", data.VisTypeTable, rows, limit,
-		moment("updated", func(f *row) time.Time { return f.UpdatedAt }),
+	of := func(get func(*query.Outcomes) uint64) func(*row) *float64 {
+		return func(f *row) *float64 {
+			n := outcomes[f.RunID]
+			if n == nil {
+				return nil
+			}
+			v := float64(get(n))
+			return &v
+		}
+	}
+	return table("findings", rows, limit, "Nothing was found in this time range.",
 		text("level", func(f *row) string { return f.Level }),
-		text("state", func(f *row) string { return f.State }),
-		text("family", func(f *row) string { return f.Family }),
 		text("agent", func(f *row) string { return f.AgentID }),
-		text("caller", func(f *row) string { return wording.AcquaintanceOf(f.Acquaintance) }).describedAs("how well the baseline knew it"),
 		text("what happened", func(f *row) string { return f.Summary }),
-		optional("expected rate", expectedRate).describedAs("share of clean runs that come this far; empty: not known"),
 		text("clean runs", func(f *row) string { return wording.ShortRate(f.ExpectedRate, cleanOf(f)) }).describedAs(
-			"the expected rate as far as clean runs can show it"),
-		number("calls since onset", func(f *row) uint64 { return f.Exposure.Calls }),
-		number("irreversible", func(f *row) uint64 { return f.Exposure.Irreversible }),
+			"the share of clean runs that come this far, as far as clean runs can show it"),
+		optional("done irreversible", of(func(n *query.Outcomes) uint64 { return n.Irreversible })).describedAs(
+			"of the run: "+aboutIrreversible),
+		optional("denied", of(func(n *query.Outcomes) uint64 { return n.Denied })).describedAs("of the run: "+aboutDenied),
+		text("state", func(f *row) string { return f.State }),
+		moment("updated", func(f *row) time.Time { return f.UpdatedAt }),
+		text("finding", func(f *row) string { return f.ID }),
 		text("run", func(f *row) string { return f.RunID }),
+		text("family", func(f *row) string { return f.Family }),
+		text("caller", func(f *row) string { return wording.AcquaintanceOf(f.Acquaintance) }).describedAs("how well the baseline knew it"),
+		text("verdict", func(f *row) string { return f.Verdict }).describedAs("a person's label: true, benign or test"),
 	)
 }
 
@@ -53,97 +120,122 @@ func cleanOf(f *query.Finding) wording.Clean {
 	return wording.Clean{Of: f.ExpectedOf, Runs: f.ExpectedRuns}
 }
 
-// expectedRate returns the expected rate of a finding; nil: it has none.
-func expectedRate(f *query.Finding) *float64 {
-	if !wording.RateKnown(f.ExpectedRate, cleanOf(f)) {
-		return nil
+func answerHeld(ctx context.Context, q *question) (data.Frames, error) {
+	rows, err := query.Held(ctx, q.db, query.HeldFilter{Agent: q.Agent, Limit: q.Limit + 1}, q.now)
+	return data.Frames{heldFrame(rows, q.Limit)}, err
+}
+
+func heldFrame(rows []query.HeldScope, limit int) *data.Frame {
+	type row = query.HeldScope
+	return table("held", rows, limit, "Nobody is held now.",
+		text("scope", scopeOf),
+		text("agent", func(h *row) string { return h.AgentID }),
+		moment("since", func(h *row) time.Time { return h.HeldSince }),
+		moment("until", func(h *row) time.Time { return h.Expires }).describedAs("empty: until somebody resets it"),
+		text("mode", func(h *row) string { return h.State }).describedAs("open, forced_open by a person, or half_open: single reads pass"),
+		text("by", heldBy),
+		text("reason", func(h *row) string { return h.Reason }),
+		number("stopped calls", func(h *row) uint64 { return h.Stopped }).describedAs("calls of its run that Flyball denied since then"),
+		text("breaker", scopeOf).describedAs("the kind and the value of the scope, with which a reset names it"),
+		text("run", func(h *row) string { return h.RunID }),
+		number("generation", func(h *row) uint64 { return h.Generation }),
+		text("tenant", func(h *row) string { return h.Tenant }),
+	)
+}
+
+func scopeOf(h *query.HeldScope) string { return h.Kind + " " + h.Value }
+
+// heldBy returns the person who opened a breaker, or what did.
+func heldBy(h *query.HeldScope) string {
+	if h.By != "" {
+		return h.By
 	}
-	return &f.ExpectedRate
+	return h.Origin
+}
+
+func answerBreakers(ctx context.Context, q *question) (data.Frames, error) {
+	rows, err := query.BreakerHistory(ctx, q.db, query.BreakerFilter{Agent: q.Agent, Since: q.from, Until: q.to, Limit: q.Limit + 1})
+	return data.Frames{breakersFrame(rows, q.Limit)}, err
 }
 
 func breakersFrame(rows []query.BreakerChange, limit int) *data.Frame {
 	type row = query.BreakerChange
-	return frame("breakers", data.VisTypeTable, rows, limit,
+	return table("breakers", rows, limit, "No breaker changed in this time range.",
 		moment("since", func(b *row) time.Time { return b.At }),
-		text("state", func(b *row) string { return b.State }),
-		text("mode", func(b *row) string { return b.Mode }),
 		text("scope", func(b *row) string { return b.Scope }),
 		text("agent", func(b *row) string { return b.AgentID }),
+		text("state", func(b *row) string { return b.State }),
 		text("reason", func(b *row) string { return b.Reason }),
 		text("by", func(b *row) string { return b.By }),
+		text("mode", func(b *row) string { return b.Mode }).describedAs("armed: enforced; otherwise why it was only recorded"),
+		number("irreversible before", func(b *row) uint64 { return b.Irreversible }).describedAs("irreversible calls between onset and trip"),
 		number("generation", func(b *row) uint64 { return b.Generation }),
-		number("irreversible before", func(b *row) uint64 { return b.Irreversible }),
 		text("run", func(b *row) string { return b.RunID }),
 	)
 }
 
-// touchedFrame returns the resources of a report, with its caveats as notices.
-func touchedFrame(report *query.Touched, limit int) *data.Frame {
-	type row = query.TouchedResource
-	out := frame("touched", data.VisTypeTable, report.Resources, limit,
-		text("reversibility", func(r *row) string { return r.Reversibility }),
-		text("effect", func(r *row) string { return r.Effect }),
-		text("resource", func(r *row) string { return r.Resource }),
-		text("route", func(r *row) string { return r.Method + " " + r.Route }),
-		number("calls", func(r *row) uint64 { return r.Calls }),
-		number("denied", func(r *row) uint64 { return r.Denied }),
-		moment("first", func(r *row) time.Time { return r.FirstAt.Time }),
-		moment("last", func(r *row) time.Time { return r.LastAt.Time }),
-	)
-	for _, caveat := range report.Caveats {
-		out.AppendNotices(data.Notice{Severity: data.NoticeSeverityWarning, Text: caveat})
+func answerGates(ctx context.Context, q *question) (data.Frames, error) {
+	if err := oneOf("state", q.State, "waiting"); err != nil {
+		return nil, err
 	}
-	return out
+	rows, err := query.AskedGates(ctx, q.db, query.GateFilter{Agent: q.Agent, Waiting: q.State == "waiting", Since: q.from, Until: q.to,
+		Limit: q.Limit + 1}, q.now)
+	return data.Frames{gatesFrame(rows, q.Limit, q.now)}, err
 }
 
-func callsFrame(rows []query.CallsPoint, limit int) *data.Frame {
-	type row = query.CallsPoint
-	return frame("calls", data.VisTypeGraph, rows, limit,
-		moment("time", func(p *row) time.Time { return p.At }),
-		number("calls", func(p *row) uint64 { return p.Calls }),
-		number("failed", func(p *row) uint64 { return p.Failed }),
-		number("denied", func(p *row) uint64 { return p.Denied }),
-		number("irreversible", func(p *row) uint64 { return p.Irreversible }),
+func gatesFrame(rows []query.AskedGate, limit int, now time.Time) *data.Frame {
+	type row = query.AskedGate
+	return table("gates", rows, limit, "No question was asked.",
+		moment("asked", func(g *row) time.Time { return g.AskedAt }),
+		text("agent", func(g *row) string { return g.AgentID }),
+		text("call", func(g *row) string { return g.Route }),
+		text("resource", func(g *row) string { return g.Resource }),
+		text("state", func(g *row) string { return g.State }).describedAs("pending: the call waits for a person"),
+		seconds("waits", func(g *row) time.Duration { return waited(g, now) }).describedAs("from the question to the answer, or until now"),
+		text("gate", func(g *row) string { return g.ID }),
+		text("run", func(g *row) string { return g.RunID }),
+		text("amount", func(g *row) string { return joined(g.Amount, g.Currency) }),
+		text("by", func(g *row) string { return g.By }),
+		text("reason", func(g *row) string { return g.Reason }),
+		text("why", func(g *row) string { return wording.Reason(g.Why) }),
 	)
 }
 
-// traceFrame returns each call as a span below one span for the run, in the fields that
-// Grafana's trace view needs. Times are in milliseconds.
-func traceFrame(run string, spans []query.Span, limit int) *data.Frame {
-	type row = query.Span
-	failed := func(s *row) bool { return s.Outcome != "ok" && s.Outcome != "unknown" }
-	out := frame("trace", data.VisTypeTrace, spans, limit,
-		text("traceID", func(*row) string { return run }),
-		text("spanID", func(s *row) string { return s.ID }),
-		text("parentSpanID", func(*row) string { return "run" }),
-		text("operationName", func(s *row) string { return s.Operation }),
-		text("serviceName", func(s *row) string { return s.Service }),
-		number("startTime", startMs),
-		number("duration", durationMs),
-		number("statusCode", func(s *row) float64 {
-			if failed(s) {
-				return 2
-			}
-			return 0
-		}),
-		text("statusMessage", func(s *row) string {
-			if failed(s) {
-				return fmt.Sprint(s.Outcome, " ", s.Status)
-			}
-			return ""
-		}),
-	)
-	if spans = spans[:min(len(spans), limit)]; len(spans) == 0 {
-		return out
+// waited returns how long a question waited for its answer, or has waited.
+func waited(g *query.AskedGate, now time.Time) time.Duration {
+	end := now
+	switch {
+	case !g.DecidedAt.IsZero():
+		end = g.DecidedAt
+	case !g.Expires.IsZero() && g.Expires.Before(now):
+		end = g.Expires
 	}
-	first, last := startMs(&spans[0]), 0.0
-	for i := range spans {
-		last = max(last, startMs(&spans[i])+durationMs(&spans[i]))
-	}
-	length, ok := last-first, 0.0
-	out.InsertRow(0, run, "run", "", "run", "flyball", &first, &length, &ok, "")
-	return out
+	return max(end.Sub(g.AskedAt), 0).Round(time.Second)
 }
 
-func startMs(s *query.Span) float64    { return float64(s.Start.UnixMilli()) }
-func durationMs(s *query.Span) float64 { return float64(s.DurationNs) / 1e6 }
+func joined(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + " " + b
+}
+
+func answerAgents(ctx context.Context, q *question) (data.Frames, error) {
+	rows, err := query.AgentsAtRisk(ctx, q.db, q.Agent, q.window(), q.Limit+1)
+	return data.Frames{agentsFrame(rows, q.Limit)}, err
+}
+
+func agentsFrame(rows []query.AgentRisk, limit int) *data.Frame {
+	type row = query.AgentRisk
+	return table("agents", rows, limit, "No agent called in this time range.",
+		text("agent", func(a *row) string { return a.AgentID }),
+		text("level", func(a *row) string { return a.Level }).describedAs("the highest of its findings"),
+		number("open findings", func(a *row) uint64 { return a.Open }),
+		number("runs", func(a *row) uint64 { return a.Runs }),
+		number("calls", func(a *row) uint64 { return a.Calls }),
+		number("irreversible", func(a *row) uint64 { return a.Irreversible }).describedAs(aboutIrreversible),
+		number("denied", func(a *row) uint64 { return a.Denied }).describedAs(aboutDenied),
+		moment("last", func(a *row) time.Time { return a.LastAt }),
+		optional("worst score", func(a *row) *float64 { return a.Worst }).inUnit("", 1).describedAs(aboutScore),
+	)
+}

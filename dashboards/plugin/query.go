@@ -1,108 +1,140 @@
 package plugin
 
 import (
-	"context"
-	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
-	"time"
-
-	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"flyball/schema"
-	"flyball/schema/clickhouse/query"
 )
 
 // Query is the query of a panel. All members but Type are optional.
 type Query struct {
-	Type     string `json:"queryType"` // one of Types
-	Run      string `json:"run"`       // for trace and touched: a run id, or the key of a run
-	Agent    string `json:"agent"`     // exact name; empty: all
-	Tenant   string `json:"tenant"`    // empty: all
-	MinLevel string `json:"minLevel"`  // for runs and findings: annotate, alert, trip
-	Limit    int    `json:"limit"`     // maximum number of rows; 0: 200
+	Type     string   `json:"queryType"` // one of Types
+	Run      string   `json:"run"`       // a run id, or the key of a run
+	Agent    string   `json:"agent"`     // exact name; empty: all
+	Tenant   string   `json:"tenant"`    // empty: all that the data source may see
+	Resource string   `json:"resource"`  // type:id
+	MinLevel string   `json:"minLevel"`  // for runs and findings: annotate, alert, trip
+	Sort     string   `json:"sort"`      // of runs: worst (default), latest
+	Family   string   `json:"family"`    // of findings
+	State    string   `json:"state"`     // of findings: open, closed; of gates: waiting
+	By       string   `json:"by"`        // of calls: outcome, reversibility; of count: agent, level, family
+	Of       string   `json:"of"`        // what count counts, or of what a variable has the values
+	Prefix   string   `json:"prefix"`    // of the values of a variable
+	Part     string   `json:"part"`      // of Flyball's health: store, detect, breakers, stitching
+	Kinds    string   `json:"kinds"`     // of annotations, separated by commas: trips, baseline, version
+	SQL      string   `json:"sql"`
+	Limit    int      `json:"limit"` // maximum number of rows; 0: 200
+	Filters  []Filter `json:"filters"`
 }
 
-// Types of queries, in the order in which the editor shows them.
-var Types = []string{"runs", "findings", "breakers", "touched", "trace", "calls"}
+// Filter is an ad hoc filter of a dashboard.
+type Filter struct {
+	Key      string `json:"key"`
+	Operator string `json:"operator"`
+	Value    string `json:"value"`
+}
 
 const (
 	defaultLimit = 200
 	maxLimit     = 5000
-	// maxPoints is the maximum number of points of the calls over time. The time range and the
-	// interval of the panel determine the number of points.
-	maxPoints = 20_000
+	// maxPoints is the maximum number of intervals of a series over time.
+	maxPoints = 5000
 )
 
-// validate checks the query and sets the default limit. An error contains the member, its
-// value and the rule.
+// invalid is the error for a query that cannot be answered as it is. Its text contains the member, its value and the rule.
+type invalid struct{ text string }
+
+func (e *invalid) Error() string { return e.text }
+
+func invalidf(format string, args ...any) error { return &invalid{fmt.Sprintf(format, args...)} }
+
+// member is a member of a query with its words; nil: any text.
+type member struct {
+	name  string
+	value *string
+	words []string
+}
+
+func (q *Query) members() []member {
+	return []member{
+		{"run", &q.Run, nil}, {"agent", &q.Agent, nil}, {"tenant", &q.Tenant, nil}, {"resource", &q.Resource, nil},
+		{"family", &q.Family, nil}, {"prefix", &q.Prefix, nil}, {"of", &q.Of, nil}, {"by", &q.By, nil}, {"state", &q.State, nil},
+		{"part", &q.Part, nil}, {"kinds", &q.Kinds, nil},
+		{"minLevel", &q.MinLevel, []string{schema.LevelAnnotate.String(), schema.LevelAlert.String(), schema.LevelTrip.String()}},
+		{"sort", &q.Sort, []string{"worst", "latest"}},
+	}
+}
+
+// variable is a reference to a dashboard's variable that Grafana has not replaced by a value.
+var variable = regexp.MustCompile(`\$(\{[^}]*\}|[A-Za-z_]\w*)|\[\[\w+\]\]`)
+
+// allValues is what Grafana sends for a variable with all of its values.
+const allValues = "$__all"
+
+// unresolved returns the first member whose text is a variable without a value; empty: there is none. A member with all values of a
+// variable becomes empty.
+func (q *Query) unresolved() string {
+	for _, m := range q.members() {
+		if *m.value == allValues {
+			*m.value = ""
+		}
+		if variable.MatchString(*m.value) {
+			return m.name
+		}
+	}
+	for _, f := range q.Filters {
+		if variable.MatchString(f.Value) {
+			return "filters"
+		}
+	}
+	return ""
+}
+
+// validate checks the query and sets the defaults.
 func (q *Query) validate() error {
-	switch q.MinLevel {
-	case "", schema.LevelAnnotate.String(), schema.LevelAlert.String(), schema.LevelTrip.String():
-	default:
-		return fmt.Errorf("minLevel: %q is none of annotate, alert, trip", q.MinLevel)
+	if err := q.applyFilters(); err != nil {
+		return err
+	}
+	for _, m := range q.members() {
+		if *m.value != "" && m.words != nil && !slices.Contains(m.words, *m.value) {
+			return invalidf("%s: %q is none of %s", m.name, *m.value, strings.Join(m.words, ", "))
+		}
 	}
 	if q.Limit < 0 || q.Limit > maxLimit {
-		return fmt.Errorf("limit: %d is not between 1 and %d", q.Limit, maxLimit)
+		return invalidf("limit: %d is not between 1 and %d", q.Limit, maxLimit)
 	}
 	if q.Limit == 0 {
 		q.Limit = defaultLimit
 	}
-	if q.Run == "" && (q.Type == "trace" || q.Type == "touched") {
-		return fmt.Errorf("run: empty; a %s is of one run", q.Type)
+	return nil
+}
+
+// applyFilters sets the members that ad hoc filters name.
+func (q *Query) applyFilters() error {
+	into := map[string]*string{"agent": &q.Agent, "family": &q.Family, "level": &q.MinLevel, "state": &q.State, "tenant": &q.Tenant}
+	for _, f := range q.Filters {
+		m := into[f.Key]
+		if m == nil {
+			return invalidf("filters: the key %q is none of agent, family, level, state, tenant", f.Key)
+		}
+		if f.Operator != "=" {
+			return invalidf("filters: the operator %q of %s is not =, the only one", f.Operator, f.Key)
+		}
+		if *m != "" && *m != f.Value {
+			return invalidf("filters: %s = %q contradicts the query, in which it is %q", f.Key, f.Value, *m)
+		}
+		*m = f.Value
 	}
 	return nil
 }
 
-// answer executes one query. It reads one row more than the limit, so that the frame can show
-// that there are more.
-func answer(ctx context.Context, db query.DB, q Query, from, to time.Time, interval time.Duration) (*data.Frame, error) {
-	if err := q.validate(); err != nil {
-		return nil, err
+// oneOf returns an error unless a member has one of some words, or is empty.
+func oneOf(name, value string, words ...string) error {
+	if value == "" || slices.Contains(words, value) {
+		return nil
 	}
-	db = query.OfTenant(db, q.Tenant)
-	switch q.Type {
-	case "runs":
-		rows, err := query.Runs(ctx, db, query.RunFilter{Agent: q.Agent, Since: from, Until: to, MinLevel: q.MinLevel, Limit: q.Limit + 1})
-		return runsFrame(rows, q.Limit), err
-	case "findings":
-		rows, err := query.FindingsMatching(ctx, db, query.FindingFilter{Agent: q.Agent, Since: from, Until: to, MinLevel: q.MinLevel,
-			Limit: q.Limit + 1})
-		return findingsFrame(rows, q.Limit), err
-	case "breakers":
-		rows, err := query.BreakerHistory(ctx, db, query.BreakerFilter{Agent: q.Agent, Since: from, Until: to, Limit: q.Limit + 1})
-		return breakersFrame(rows, q.Limit), err
-	case "calls":
-		rows, err := query.CallsOverTime(ctx, db, q.Agent, from, to, interval, maxPoints+1)
-		return callsFrame(rows, maxPoints), err
-	case "trace", "touched":
-		run, err := newestRun(ctx, db, q.Run)
-		if err != nil {
-			return nil, fmt.Errorf("run: %w", err)
-		}
-		if q.Type == "trace" {
-			spans, err := query.RunSpans(ctx, db, &run, q.Limit+1)
-			return traceFrame(run.RunID, spans, q.Limit), err
-		}
-		report, err := query.TouchedBy(ctx, db, query.Subject{Kind: "run", Value: run.RunID}, &run, query.Window{})
-		if err != nil {
-			return nil, err
-		}
-		return touchedFrame(report, q.Limit), nil
-	}
-	return nil, fmt.Errorf("queryType: %q is none of %s", q.Type, strings.Join(Types, ", "))
-}
-
-// newestRun returns the run with an id or a key. Of several runs with the same key it returns
-// the newest.
-func newestRun(ctx context.Context, db query.DB, name string) (query.Run, error) {
-	run, err := query.ResolveRun(ctx, db, name)
-	var several *query.Ambiguous
-	if errors.As(err, &several) {
-		return several.Candidates[0], nil
-	}
-	if errors.Is(err, query.ErrNotFound) {
-		return run, fmt.Errorf("no run has the id or key %q", name)
-	}
-	return run, err
+	return invalidf("%s: %q is none of %s", name, value, strings.Join(words, ", "))
 }

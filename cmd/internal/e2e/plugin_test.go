@@ -99,6 +99,8 @@ func TestPluginAnswersOverGrafanasProtocol(t *testing.T) {
 		{map[string]any{"queryType": "runs", "agent": "fleet/a3", "minLevel": "trip"}, 1, "score", data.VisTypeTable},
 		{map[string]any{"queryType": "findings"}, 1, "what happened", data.VisTypeTable},
 		{map[string]any{"queryType": "breakers"}, 1, "scope", data.VisTypeTable},
+		{map[string]any{"queryType": "held"}, 1, "stopped calls", data.VisTypeTable},
+		{map[string]any{"queryType": "agents"}, 1, "worst score", data.VisTypeTable},
 		{map[string]any{"queryType": "touched", "run": "bad"}, 1, "resource", data.VisTypeTable},
 		{map[string]any{"queryType": "trace", "run": "bad"}, 5, "spanID", data.VisTypeTrace},
 		{map[string]any{"queryType": "calls"}, 10, "denied", data.VisTypeGraph},
@@ -114,14 +116,21 @@ func TestPluginAnswersOverGrafanasProtocol(t *testing.T) {
 	}
 	// Errors contain the key, the value and the rule; a hostile value is only a value.
 	for want, query := range map[string]map[string]any{
-		`queryType: "sql" is none of`:   {"queryType": "sql"},
-		`minLevel: "high" is none of`:   {"queryType": "runs", "minLevel": "high"},
-		`limit: 99999 is not between`:   {"queryType": "runs", "limit": 99999},
-		`run: empty`:                    {"queryType": "touched"},
-		`run: no run has the id or key`: {"queryType": "trace", "run": "x' OR 1=1 --"},
+		`queryType: "spells" is none of`: {"queryType": "spells"},
+		`minLevel: "high" is none of`:    {"queryType": "runs", "minLevel": "high"},
+		`limit: 99999 is not between`:    {"queryType": "runs", "limit": 99999},
 	} {
 		if _, problem := h.ask(t, query); !strings.HasPrefix(problem, want) {
 			t.Errorf("%v: %q, want %q", query, problem, want)
+		}
+	}
+	// A run that is not chosen, or not stored, is an empty answer with a sentence.
+	for want, query := range map[string]map[string]any{
+		"No run is chosen": {"queryType": "touched"}, "Not stored": {"queryType": "trace", "run": "x' OR 1=1 --"},
+	} {
+		frames, problem := h.ask(t, query)
+		if problem != "" || len(frames) != 1 || frames[0].Rows() != 0 || !strings.HasPrefix(frames[0].Meta.Notices[0].Text, want) {
+			t.Errorf("%v: %s %v", query, problem, frames)
 		}
 	}
 	if frames, problem := h.ask(t, map[string]any{"queryType": "runs", "limit": 3}); problem != "" || frames[0].Rows() != 3 ||

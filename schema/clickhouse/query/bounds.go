@@ -114,3 +114,12 @@ func (t *Touched) unlessExceeded(part string, err error) error {
 	t.caveat("%s: %s; %s is missing from the report", e.Bound, e.Error()[len(e.Bound)+2:], part)
 	return nil
 }
+
+// exceptExceeded returns nil for an error of a statement that met a bound: the caller can do without its answer.
+func exceptExceeded(err error) error {
+	var e *Exceeded
+	if errors.As(err, &e) {
+		return nil
+	}
+	return err
+}

@@ -34,11 +34,11 @@ func BreakerHistory(ctx context.Context, db DB, f BreakerFilter) ([]BreakerChang
 	var w where
 	w.between("at", "at", f.Since, f.Until)
 	if f.Agent != "" {
-		w.add("agent_id = {agent:String}", named("agent", f.Agent))
+		w.add(agentOfBreaker+" = {agent:String}", named("agent", f.Agent))
 	}
 	out := []BreakerChange{}
-	sql := fmt.Sprintf(`SELECT at, toString(state), mode, concat(toString(scope_kind), ' ', scope_value), agent_id, toString(run_id), reason,
-by,
+	sql := fmt.Sprintf(`SELECT at, toString(state), mode, concat(toString(scope_kind), ' ', scope_value), `+agentOfBreaker+` AS agent,
+toString(run_id), reason, by,
 generation, exposure_irreversible FROM breakers %s ORDER BY at DESC, generation DESC LIMIT %d`, w.String(), f.Limit)
 	err := each(ctx, db, "breakers", sql, w.params, func(r driver.Rows) error {
 		var v BreakerChange

@@ -145,7 +145,31 @@ func TestNamesAreNeverPartOfTheText(t *testing.T) {
 			return err
 		},
 		"spans": func(ctx context.Context, db DB) error {
-			_, err := RunSpans(ctx, db, &Run{Tenant: name, RunID: name}, 3)
+			_, err := TraceOfRun(ctx, db, &Run{Tenant: name, RunID: name}, 3)
+			return err
+		},
+		"worst runs": func(ctx context.Context, db DB) error {
+			_, _, err := WorstRuns(ctx, db, RunFilter{Agent: name, Limit: 3})
+			return err
+		},
+		"held": func(ctx context.Context, db DB) error {
+			_, err := Held(ctx, db, HeldFilter{Agent: name, Limit: 3}, time.Unix(1, 0))
+			return err
+		},
+		"agents at risk": func(ctx context.Context, db DB) error {
+			_, err := AgentsAtRisk(ctx, db, name, Window{}, 3)
+			return err
+		},
+		"calls by": func(ctx context.Context, db DB) error {
+			_, _, err := CallsBy(ctx, db, CallSeries{Agent: name, By: "outcome", Limit: 3})
+			return err
+		},
+		"of a tenant": func(ctx context.Context, db DB) error {
+			_, err := Findings(ctx, OfTenant(db, name), 3)
+			return err
+		},
+		"resources": func(ctx context.Context, db DB) error {
+			_, err := ChoicesOf(ctx, db, "resources", ChoiceFilter{Prefix: name, Limit: 3})
 			return err
 		},
 		"usage": func(ctx context.Context, db DB) error {

@@ -201,12 +201,17 @@ WHERE tenant = {tenant:String} AND finding_id = {id:String} ORDER BY generation 
 }
 
 func findings(ctx context.Context, db DB, where string, limit int, params ...any) ([]Finding, error) {
+	return findingsBy(ctx, db, where, "updated_at DESC, finding_id", limit, params...)
+}
+
+// findingsBy reads findings in an order, which is the text of an ORDER BY.
+func findingsBy(ctx context.Context, db DB, where, order string, limit int, params ...any) ([]Finding, error) {
 	out := []Finding{}
 	sql := fmt.Sprintf(`SELECT finding_id, toString(run_id), agent_id, family, toString(level), state, opened_at,
 updated_at, score, expected_rate,
 delay_calls, exposure_calls, exposure_irreversible, summary, evidence, exception, expected_of, toString(v.verdict), v.by, v.why,
 expected_runs, tenant, v.at, acquaintance
-FROM findings LEFT JOIN verdicts AS v USING (tenant, finding_id) %s ORDER BY updated_at DESC, finding_id LIMIT %d`, where, limit)
+FROM findings LEFT JOIN verdicts AS v USING (tenant, finding_id) %s ORDER BY %s LIMIT %d`, where, order, limit)
 	return out, each(ctx, db, "findings", sql, params, func(r driver.Rows) error {
 		var f Finding
 		var evidence string

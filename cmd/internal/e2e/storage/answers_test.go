@@ -158,7 +158,7 @@ func (h *pastCalls) answers(t *testing.T, c *clickhouse.Conn) map[string]string 
 		note("full "+id, full, err)
 		touched, err := query.TouchedBy(ctx, c, query.Subject{Kind: "run", Value: id}, &run, query.Window{})
 		note("touched by run "+id, touched, err)
-		spans, err := query.RunSpans(ctx, c, &run, 1000)
+		spans, err := query.TraceOfRun(ctx, c, &run, 1000)
 		note("spans "+id, spans, err)
 	}
 	for _, s := range []query.Subject{{Kind: "agent", Value: "team/agent-2"}, {Kind: "credential", Value: "key-1"},

@@ -1,0 +1,153 @@
+package plugin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"flyball/schema"
+	"flyball/schema/clickhouse"
+	"flyball/schema/clickhouse/query"
+)
+
+// question is a valid query of a panel with all that its answer depends on.
+type question struct {
+	Query
+	db       query.DB
+	tenant   string // that the data source is bound to; empty: none
+	from, to time.Time
+	step     time.Duration
+	now      time.Time
+}
+
+func (q *question) window() query.Window { return query.Window{Since: q.from, Until: q.to} }
+
+// answers has the function for each type of query.
+var answers = map[string]func(context.Context, *question) (data.Frames, error){
+	"runs": answerRuns, "findings": answerFindings, "held": answerHeld, "breakers": answerBreakers, "gates": answerGates,
+	"agents": answerAgents, "trace": answerTrace, "touched": answerTouched, "touched_graph": answerTouchedGraph, "resource": answerResource,
+	"score": answerScore, "calls": answerCalls, "count": answerCount, "logs": answerLogs, "annotations": answerAnnotations,
+	"variable": answerVariable, "health": answerHealth, "quality": answerQuality, "sql": answerSQL,
+}
+
+// Types of queries, in the order in which the editor shows them.
+var Types = []string{"runs", "findings", "held", "breakers", "gates", "agents", "trace", "touched", "touched_graph", "resource", "score",
+	"calls", "count", "logs", "health", "quality", "sql", "annotations", "variable"}
+
+// QueryData executes the queries of panels. A failed query does not affect the others.
+func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
+	out := backend.NewQueryDataResponse()
+	for _, q := range req.Queries {
+		if refused := d.refuseQuery(req.PluginContext.User); refused != nil {
+			out.Responses[q.RefID] = *refused
+			continue
+		}
+		out.Responses[q.RefID] = d.answer(ctx, &q)
+	}
+	return out, nil
+}
+
+func (d *Datasource) answer(ctx context.Context, q *backend.DataQuery) backend.DataResponse {
+	var asked Query
+	if err := json.Unmarshal(q.JSON, &asked); err != nil {
+		return failure(invalidf("query: %v", err))
+	}
+	if asked.Type == "" {
+		asked.Type = q.QueryType
+	}
+	frames, err := answer(ctx, &question{Query: asked, db: d.db, tenant: d.tenant, from: q.TimeRange.From, to: q.TimeRange.To,
+		step: q.Interval, now: time.Now()})
+	if err != nil {
+		return failure(err)
+	}
+	return backend.DataResponse{Frames: frames}
+}
+
+// answer executes one query.
+func answer(ctx context.Context, q *question) (data.Frames, error) {
+	ask := answers[q.Type]
+	if ask == nil {
+		return nil, invalidf("queryType: %q is none of %s", q.Type, strings.Join(Types, ", "))
+	}
+	if name := q.unresolved(); name != "" {
+		return emptyFrame(q.Type, "Nothing is chosen: "+name+" is a variable of the dashboard without a value."), nil
+	}
+	if err := q.validate(); err != nil {
+		return nil, err
+	}
+	if ofOneRun[q.Type] && q.Run == "" {
+		return emptyFrame(q.Type, "No run is chosen: click one in a table, or enter its id or its key."), nil
+	}
+	if err := q.bind(); err != nil {
+		return nil, err
+	}
+	frames, err := ask(ctx, q)
+	if errors.Is(err, query.ErrNotFound) {
+		return emptyFrame(q.Type, "Not stored: "+schema.Visible(err.Error())+". It may have expired, or its calls are still on their way."), nil
+	}
+	if q.Type != "variable" && q.Type != "annotations" { // these are read by name
+		removeEmptyTables(frames)
+	}
+	return frames, err
+}
+
+// removeEmptyTables removes the fields of tables without rows: Grafana shows the sentence of the panel (noValue) only for a frame
+// without fields, and a bare header otherwise.
+func removeEmptyTables(frames data.Frames) {
+	for _, f := range frames {
+		if f.Meta != nil && f.Meta.PreferredVisualization == data.VisTypeTable && f.Rows() == 0 {
+			f.Fields = nil
+		}
+	}
+}
+
+// ofOneRun are the types of queries about one run.
+var ofOneRun = map[string]bool{"touched": true, "touched_graph": true, "trace": true, "score": true}
+
+// bind restricts the database to the tenant of the data source, or to the one that the query names.
+func (q *question) bind() error {
+	if q.tenant != "" && q.Tenant != "" && q.Tenant != q.tenant {
+		return invalidf("tenant: %q is not the tenant that this data source is bound to", q.Tenant)
+	}
+	if q.tenant != "" {
+		q.Tenant = q.tenant
+	}
+	q.db = query.OfTenant(q.db, q.Tenant)
+	return nil
+}
+
+// emptyFrame is the answer without rows, with the reason.
+func emptyFrame(name, reason string) data.Frames {
+	f := data.NewFrame(name)
+	f.AppendNotices(data.Notice{Severity: data.NoticeSeverityInfo, Text: reason})
+	return data.Frames{f}
+}
+
+// failure returns the answer for a query without one. Only a query that cannot be answered as it is has the status 400.
+func failure(err error) backend.DataResponse {
+	var bad *invalid
+	var exceeded *query.Exceeded
+	var away *clickhouse.Error
+	switch {
+	case errors.As(err, &bad):
+		return backend.ErrDataResponse(backend.StatusBadRequest, err.Error())
+	case errors.As(err, &exceeded):
+		return downstream(http.StatusGatewayTimeout, "This would read too much: choose a shorter time range, one agent, or a lower limit ("+
+			exceeded.Bound+").")
+	case errors.As(err, &away):
+		return downstream(backend.StatusBadGateway, "Flyball's database gave no answer. "+away.Error())
+	case errors.Is(err, context.Canceled):
+		return downstream(backend.Status(499), "The query was cancelled.")
+	}
+	return backend.ErrDataResponse(backend.StatusInternal, err.Error())
+}
+
+func downstream(status backend.Status, text string) backend.DataResponse {
+	return backend.ErrDataResponseWithSource(status, backend.ErrorSourceDownstream, text)
+}
