@@ -51,11 +51,14 @@ var hygieneAdvice = []struct{ kind, say string }{
 // maxHygiene is the maximum number of problems of a kind: those of most calls.
 const maxHygiene = 100
 
-// hygieneCallers counts the calls of a window by all that decides whether they show a problem. Every call is read once; the groups are few.
+// hygieneCallers counts the calls of a window by all that decides whether they show a problem. Every call is read once; the groups
+// are few.
 var hygieneCallers = fmt.Sprintf(`SELECT toString(credential_id) AS credential, toString(agent_id) AS agent,
- toString(agent_asserted) AS asserted, agent_trust = 'asserted' AS claimed,
+ toString(agent_asserted) AS asserted,
+ agent_trust = 'asserted' AS claimed,
  agent_trust IN ('verified', 'infrastructure') AND agent_source != 'credential' AS established,
- if(principal_kind = 'human', toString(principal_id), '') AS human, if(human = '', toDateTime(0, 'UTC'), toStartOfMinute(start_time)) AS minute,
+ if(principal_kind = 'human', toString(principal_id), '') AS human,
+ if(human = '', toDateTime(0, 'UTC'), toStartOfMinute(start_time)) AS minute,
  toUInt64OrZero(attrs['auth_lifetime_s']) > %d AS long,
  if(reversibility = 'irreversible' AND reversibility_source NOT IN ('operator', 'openapi') AND counted,
   if(tool_name = '', concat(method, ' ', route), tool_name), '') AS undeclared,
