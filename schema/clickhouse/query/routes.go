@@ -51,7 +51,9 @@ func RoutesPage(ctx context.Context, db DB, win Window, limit int, after string)
 			w.params = append(w.params, named(fmt.Sprint("p", i+1), v))
 		}
 	} else if win.Until.IsZero() {
-		win.Until = time.Now()
+		if win.Until, err = newestStored(ctx, db); err != nil {
+			return page, err
+		}
 	}
 	w.between("start_time", "start_time", win.Since, win.Until)
 	w.add("counted")

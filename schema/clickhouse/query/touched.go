@@ -121,7 +121,9 @@ func TouchedPage(ctx context.Context, db DB, s Subject, run *Run, win Window, li
 	if err := t.loadCaveats(ctx, db, rows, own, win); err != nil {
 		return nil, err
 	}
-	t.endPage(win)
+	if err := t.endPage(ctx, db, win); err != nil {
+		return nil, err
+	}
 	if err := t.unlessExceeded("what the runs are", t.describeRuns(ctx, db)); err != nil {
 		return nil, err
 	}

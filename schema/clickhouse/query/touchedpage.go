@@ -2,10 +2,10 @@ package query
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"flyball/schema"
 )
@@ -104,16 +104,19 @@ func (t *Touched) sortByDanger() {
 }
 
 // endPage sorts the resources by danger, the most dangerous first, and ends the page after its last one.
-func (t *Touched) endPage(win Window) {
+func (t *Touched) endPage(ctx context.Context, db DB, win Window) (err error) {
 	t.sortByDanger()
 	limit := t.part.limit
 	if len(t.Resources) <= limit {
-		return
+		return nil
 	}
 	t.Resources = t.Resources[:limit]
 	p := t.Resources[limit-1].place(t.Subject.Kind == "resource")
 	if win.Until.IsZero() {
-		if win.Until = time.Now(); win.Until.Before(t.lastAt) {
+		if win.Until, err = newestStored(ctx, db); err != nil {
+			return err
+		}
+		if win.Until.Before(t.lastAt) {
 			win.Until = t.lastAt
 		}
 	}
@@ -121,4 +124,5 @@ func (t *Touched) endPage(win Window) {
 	t.Next = cursorOf("touched", p)
 	t.caveat("more_rows: %d resources are listed, the most dangerous first, and there are more: --limit, or the same command with --after %s",
 		limit, t.Next)
+	return nil
 }
