@@ -229,6 +229,8 @@ type listing[T any] struct {
 	query   func(*request) ([]T, error)
 	columns []report.Column[T]
 	empty   string                     // printed in place of a table without rows; empty: the heads alone
+	table   func(io.Writer, []T) error // prints all for people, in place of columns; nil: columns
+	quiet   bool                       // a table without rows has no heads either
 	below   func(io.Writer, []T) error // what is printed below the table; nil: nothing
 }
 
@@ -240,9 +242,13 @@ func (l listing[T]) run(o *options) func(*cobra.Command, []string) error {
 // print prints rows for people.
 func (l listing[T]) print(w io.Writer, rows []T) error {
 	var err error
-	if len(rows) == 0 && l.empty != "" {
+	switch {
+	case len(rows) == 0 && l.quiet:
+	case l.table != nil:
+		err = l.table(w, rows)
+	case len(rows) == 0 && l.empty != "":
 		_, err = fmt.Fprintln(w, l.empty)
-	} else {
+	default:
 		err = report.Rows(w, rows, l.columns)
 	}
 	if err != nil || l.below == nil {

@@ -118,7 +118,7 @@ func listings() map[string]struct {
 		{"billing/bot", "", uint64(40), int64(24 * time.Hour), last.UnixNano(), ``, ``}}}
 	shared := fakeAnswer{
 		in:   "agent_source != 'credential'",
-		rows: [][]any{{"key-1", uint64(40), last, []string{"billing/bot", "other/bot", "third/bot", "fourth/bot"}}},
+		rows: [][]any{{"shared_credential", "key-1", uint64(40), last, []string{"billing/bot", "other/bot", "third/bot", "fourth/bot"}}},
 	}
 	start := fakeAnswer{in: "reversibility_source IN ('operator', 'openapi')) = n", rows: [][]any{
 		{"billing/bot", "verified", "POST", "/refunds", "", "pay", uint64(30), uint64(4), last, false},

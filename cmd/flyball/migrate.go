@@ -80,5 +80,12 @@ func migrateTables(ctx context.Context, c config.Config, plan bool, w io.Writer)
 	if err == nil && len(steps) == 0 {
 		fmt.Fprintln(w, "schema is up to date: 0 steps")
 	}
+	if err != nil || !plan {
+		return err
+	}
+	expiring, err := clickhouse.Expiring(ctx, db, o)
+	for _, e := range expiring {
+		fmt.Fprintf(w, "retention  %s (clickhouse.retention)\n", e)
+	}
 	return err
 }

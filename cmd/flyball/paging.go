@@ -36,6 +36,7 @@ func (p paged[T]) MarshalJSON() ([]byte, error) {
 type pages[T any] struct {
 	listing[T]
 	page func(*request) (query.Page[T], error)
+	exit func(paged[T]) error // as in answer
 }
 
 // flag adds --after to a command; the cursor is stored in after.
@@ -48,7 +49,7 @@ func (pages[T]) flag(cmd *cobra.Command, after *string) {
 func (l pages[T]) run(o *options) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		object := cmd.Flags().Changed("after")
-		return answer[paged[T]]{window: l.window, query: func(r *request) (paged[T], error) {
+		return answer[paged[T]]{window: l.window, exit: l.exit, query: func(r *request) (paged[T], error) {
 			page, err := l.page(r)
 			if err == nil && page.Next != "" && !object && o.output == formJSON {
 				report.Printf(r.stderr, "there are more: --limit, or --after %s\n", page.Next)

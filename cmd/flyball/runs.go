@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -55,8 +56,18 @@ func resolveStored(r *request, db database, term string) (query.Run, error) {
 	if errors.As(err, &several) {
 		report.Printf(r.stderr, "%q names %d runs:\n", term, len(several.Candidates))
 		_ = report.Rows(r.stderr, several.Candidates, report.RunColumns)
+		noteSearched(r, several.Since)
 	}
+	noteSearched(r, run.SearchedSince)
 	return run, err
+}
+
+// noteSearched prints which runs were looked at for the start of an id.
+func noteSearched(r *request, since time.Time) {
+	if !since.IsZero() {
+		report.Printf(r.stderr, "the start of an id was compared with the runs that have a call since %s; older ones are found by the whole id\n",
+			query.Time{Time: since})
+	}
 }
 
 // resolveRun finds the run that a term names. If it names none or several, the similar
@@ -157,51 +168,45 @@ func unknownRun(r *request, s query.Subject) (*query.Touched, error) {
 }
 
 func findCommand(o *options) *cobra.Command {
-	limit := 50
-	a := answer[[]query.Hit]{query: func(r *request) ([]query.Hit, error) { return find(r, r.args[0], limit) },
-		table: func(w io.Writer, hits []query.Hit) error {
-			if len(hits) == 0 {
-				return nil
-			}
-			return report.Rows(w, hits, report.HitColumns)
-		}, exit: func(hits []query.Hit) error {
-			if len(hits) == 0 {
+	limit, after := 50, ""
+	l := pages[query.Hit]{listing: listing[query.Hit]{columns: report.HitColumns, quiet: true},
+		page: func(r *request) (query.Page[query.Hit], error) { return find(r, r.args[0], limit, after) },
+		exit: func(p paged[query.Hit]) error {
+			if len(p.Rows) == 0 {
 				return errIncomplete
 			}
 			return nil
 		}}
-	cmd := &cobra.Command{Use: "find TERM", Args: cobra.ExactArgs(1), RunE: a.run(o),
+	cmd := &cobra.Command{Use: "find TERM", Args: cobra.ExactArgs(1), RunE: l.run(o),
 		Short: "Find runs by request id, trace, address, resource, host, credential id …",
 		Long: `Find runs by request id, trace, address, resource, host, credential id …
 
 Exit status: 3 if nothing has the term; standard error then names what is near, and
 what was not stored when the command read.`}
 	cmd.Flags().IntVar(&limit, "limit", limit, "at most this many runs a field")
+	l.flag(cmd, &after)
 	return cmd
 }
 
-// find returns the runs in which a term occurs. If there are none, or more than limit, it prints
-// that to standard error.
-func find(r *request, term string, limit int) ([]query.Hit, error) {
+// find returns a page of the runs in which a term occurs. If there are none, it prints what is near to standard error.
+func find(r *request, term string, limit int, after string) (none query.Page[query.Hit], err error) {
+	none.Rows = []query.Hit{}
+	if limit <= 0 {
+		return none, usage(fmt.Errorf("--limit: %d, want 1 or more", limit))
+	}
 	if api.LooksLikeSecret(term) {
 		report.Printf(r.stderr, "%s: %s\n", masked(term), secretAdvice)
-		return []query.Hit{}, nil
+		return none, nil
 	}
 	known, err := readCompleteness(r)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
-	hits, err := query.Find(r.ctx, r.db, term, limit)
+	hits, err := query.FindPage(r.ctx, r.db, term, limit, after)
 	if err != nil {
-		return nil, known.explain(err)
+		return none, known.explain(err)
 	}
-	byField := map[string]int{}
-	for _, h := range hits {
-		if byField[h.Field]++; byField[h.Field] == limit {
-			report.Printf(r.stderr, "there may be more runs than %d with the %s %q (--limit)\n", limit, h.Field, term)
-		}
-	}
-	if len(hits) > 0 {
+	if len(hits.Rows) > 0 || after != "" {
 		return hits, nil
 	}
 	missing := &query.Touched{Subject: query.Subject{Value: term}}

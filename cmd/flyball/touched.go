@@ -19,6 +19,8 @@ import (
 type touchedFlags struct {
 	agent, credential, principal, resource string
 	window                                 window
+	limit                                  int
+	after                                  string
 }
 
 func touchedCommand(o *options) *cobra.Command {
@@ -32,6 +34,8 @@ func touchedCommand(o *options) *cobra.Command {
 	fl.StringVar(&f.principal, "principal", "", "what was done on a principal's behalf")
 	fl.StringVar(&f.resource, "resource", "", "who touched a resource (type:id)")
 	f.window.flags(cmd, "")
+	fl.IntVar(&f.limit, "limit", query.MaxTouchedRows, "at most this many resources, the most dangerous first")
+	fl.StringVar(&f.after, "after", "", "the resources after this cursor, which the report before ended with (next in JSON), in its period")
 	return cmd
 }
 
@@ -59,12 +63,15 @@ func runTouched(cmd *cobra.Command, o *options, f *touchedFlags, args []string) 
 	if err != nil {
 		return err
 	}
+	if f.limit <= 0 {
+		return usage(fmt.Errorf("--limit: %d, want 1 or more", f.limit))
+	}
 	r := newRequest(cmd, o, args)
 	defer r.close()
 	if r.since, r.until, err = f.window.times(r.now); err != nil {
 		return err
 	}
-	t, err := readTouched(r, subject)
+	t, err := readTouched(r, f, subject)
 	if err != nil {
 		return err
 	}
@@ -95,7 +102,7 @@ const secretAdvice = "this looks like a secret, not like an id: it was not looke
 
 // readTouched reads what a subject touched, with caveats about records that were not stored when
 // the report was read, and about the schema.
-func readTouched(r *request, s query.Subject) (*query.Touched, error) {
+func readTouched(r *request, f *touchedFlags, s query.Subject) (*query.Touched, error) {
 	win := query.Window{Since: r.since, Until: r.until}
 	if api.LooksLikeSecret(s.Value) {
 		s.Value = masked(s.Value)
@@ -105,7 +112,7 @@ func readTouched(r *request, s query.Subject) (*query.Touched, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := touchedBy(r, s, win)
+	t, err := touchedBy(r, f, s, win)
 	if err != nil {
 		return nil, known.explain(err)
 	}
@@ -119,7 +126,7 @@ func readTouched(r *request, s query.Subject) (*query.Touched, error) {
 }
 
 // touchedBy reads the report on a subject. A run that is not stored is an unknown subject.
-func touchedBy(r *request, s query.Subject, win query.Window) (*query.Touched, error) {
+func touchedBy(r *request, f *touchedFlags, s query.Subject, win query.Window) (*query.Touched, error) {
 	var run *query.Run
 	if s.Kind == "run" {
 		found, err := resolveStored(r, r.db, s.Value)
@@ -131,7 +138,7 @@ func touchedBy(r *request, s query.Subject, win query.Window) (*query.Touched, e
 		}
 		run = &found
 	}
-	return query.TouchedBy(r.ctx, r.db, s, run, win)
+	return query.TouchedPage(r.ctx, r.db, s, run, win, f.limit, f.after)
 }
 
 // masked returns a secret with its first four characters and its length only.

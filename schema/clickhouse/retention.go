@@ -3,7 +3,9 @@ package clickhouse
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -198,3 +200,55 @@ func (l *liveSchema) withRetention(todo, all []Migration, o MigrateOptions, sinc
 
 // dayOf returns a day in UTC as SQL writes it.
 func dayOf(t time.Time) string { return t.UTC().Format(time.DateOnly) }
+
+// Expiry is what a migration would make expire at once in a table, because it keeps rows for fewer days.
+type Expiry struct {
+	Table    string
+	Days     int    // for which rows would be kept
+	Rows     uint64 // that are older; those of a part of which other rows are younger are deleted later
+	From, To string // days of the oldest and of the newest of them
+}
+
+func (e Expiry) String() string {
+	return fmt.Sprintf("%s: %d rows of %s to %s are older than %d days and would be deleted at once", e.Table, e.Rows, e.From, e.To, e.Days)
+}
+
+// Expiring returns what a migration would make expire at once. It reads the times of all rows of the tables that would keep their rows
+// for fewer days.
+func Expiring(ctx context.Context, c *Conn, o MigrateOptions) (out []Expiry, err error) {
+	if o.Retention == nil {
+		return nil, nil
+	}
+	if o.Database == "" {
+		o.Database = c.Database()
+	}
+	live, err := look(ctx, c, o.Target)
+	if err != nil {
+		return nil, err
+	}
+	days, since := live.decided(o), live.since
+	if since == "" {
+		since = dayOf(live.now)
+	}
+	for _, name := range slices.Sorted(maps.Keys(storages)) {
+		how := storages[name]
+		want, has := how.days(days), live.days[name]
+		if live.columns[name] == nil || want == 0 || has != 0 && has <= want {
+			continue
+		}
+		day := "toDate(" + how.time + ")"
+		rows, err := ask(ctx, c, fmt.Sprintf("SELECT count(), min(%[1]s), max(%[1]s) FROM %[2]s WHERE %[3]s <= today()", day,
+			rendering{Target: o.Target}.Name(name), how.ttl(want, since)))
+		if err != nil {
+			return nil, fmt.Errorf("what expires of %s: %w", name, err)
+		}
+		e := Expiry{Table: name, Days: want, From: rows[0][1], To: rows[0][2]}
+		if e.Rows, err = strconv.ParseUint(rows[0][0], 10, 64); err != nil {
+			return nil, fmt.Errorf("what expires of %s: %w", name, err)
+		}
+		if e.Rows > 0 {
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}

@@ -13,7 +13,8 @@ import (
 
 // Touched prints the touched set of a subject, the most dangerous resources first.
 func Touched(w io.Writer, t *query.Touched) error {
-	Printf(w, "what %s %s touched\n%s, %d calls, %d resources\n", t.Subject.Kind, t.Subject.Value, period(t), t.Calls, distinct(t))
+	Printf(w, "what %s %s touched\n%s, %d calls, %d resources%s\n", t.Subject.Kind, t.Subject.Value, period(t), t.Calls, distinct(t),
+		ofMore(t))
 	Printf(w, "%s\n", totals("by effect", t.Totals.ByEffect))
 	Printf(w, "%s\n", totals("by reversibility", t.Totals.ByReversibility))
 	if t.Complete {
@@ -47,7 +48,18 @@ func Touched(w io.Writer, t *query.Touched) error {
 		return nil
 	}
 	fmt.Fprintln(w)
-	return Rows(w, t.Resources, touchedColumns)
+	if err := Rows(w, t.Resources, touchedColumns); err != nil || t.Next == "" {
+		return err
+	}
+	return Printf(w, "there are more: --limit, or --after %s\n", t.Next)
+}
+
+// ofMore returns a text for a report with a part of the resources.
+func ofMore(t *query.Touched) string {
+	if t.Next == "" {
+		return ""
+	}
+	return " listed, there are more"
 }
 
 // maxJudged is the maximum number of runs with a score, a finding or a breaker that are printed

@@ -76,6 +76,9 @@ func ask(ctx context.Context, db DB, sql string, params []any) (driver.Rows, err
 	}
 	if b.Memory > 0 {
 		settings["max_memory_usage"] = b.Memory
+		// What has many groups goes on with files: it takes longer, and has an answer.
+		settings["max_bytes_before_external_group_by"] = b.Memory / 3
+		settings["max_bytes_before_external_sort"] = b.Memory / 3
 	}
 	rows, err := db.Query(clickhouse.Context(ctx, clickhouse.WithSettings(settings)), sql, params...)
 	if codeOf(err) == readOnly {

@@ -47,6 +47,13 @@ const byDecision = `(attrs['flyball_decision'] != '' AND attrs['flyball.receipt'
 // counts, or a line that came after the check's row had counted.
 const countedLine = `(counted OR startsWith(attrs['observation_of'], 'flyball.check/'))`
 
+// recordedRequests selects the hashes of what the check recorded: of each request with its id, its run or its path alone. It is one text
+// for all comparisons, which the engine executes once.
+const recordedRequests = `SELECT arrayJoin(arrayFilter(x -> x != 0, [
+  if(request_id != '', sipHash64('request', tenant, request_id, method, path), 0), sipHash64('run', tenant, run_id, method, path),
+  if(request_id = '', sipHash64('run only', tenant, run_id, method, path), 0), sipHash64('path', tenant, method, path),
+  if(request_id = '', sipHash64('path only', tenant, method, path), 0)])) FROM calls %s`
+
 // ReadCoverage returns the coverage of a time window. A call counts as sent to the check by
 //   - the decision in its row, or in the row of another observer for the same call;
 //   - a request that the check recorded: with the same request id, method and path, or,
@@ -76,17 +83,14 @@ AND NOT unsure) AS never,
 max(start_time), maxIf(start_time, NOT asked AND NOT unsure) FROM (
  SELECT agent_id, if(observer != '', observer, source_topic) AS gateway, start_time,
   %[1]s OR record_id IN (SELECT attrs['observation_of'] FROM calls %[2]s AND attrs['observation_of'] != '' AND %[1]s)
-  OR request_id != '' AND sipHash64(tenant, request_id, method, path) IN (SELECT sipHash64(tenant, request_id, method, path)
-FROM calls %[3]s AND request_id != '')
-  OR request_id = '' AND sipHash64(tenant, run_id, method, path) IN (SELECT sipHash64(tenant, run_id, method, path) FROM calls %[3]s)
-  OR sipHash64(tenant, run_id, method, path) IN (SELECT sipHash64(tenant, run_id, method, path) FROM calls %[3]s
-AND request_id = '') AS asked,
-  sipHash64(tenant, method, path) IN (SELECT sipHash64(tenant, method, path) FROM calls %[3]s)
-  AND (request_id = '' OR sipHash64(tenant, method, path) IN (SELECT sipHash64(tenant, method, path) FROM calls %[3]s
-AND request_id = '')) AS unsure
+  OR request_id != '' AND sipHash64('request', tenant, request_id, method, path) IN (%[5]s)
+  OR request_id = '' AND sipHash64('run', tenant, run_id, method, path) IN (%[5]s)
+  OR sipHash64('run only', tenant, run_id, method, path) IN (%[5]s) AS asked,
+  sipHash64('path', tenant, method, path) IN (%[5]s)
+  AND (request_id = '' OR sipHash64('path only', tenant, method, path) IN (%[5]s)) AS unsure
  FROM calls %[2]s AND `+countedLine+`
 ) GROUP BY agent_id, gateway ORDER BY never DESC, u DESC, n DESC, agent_id, gateway LIMIT %[4]d`, byDecision, w.String(), noted,
-		maxCoverageRows+1)
+		maxCoverageRows+1, fmt.Sprintf(recordedRequests, noted))
 	err := each(ctx, db, "calls that were asked", sql, params, func(r driver.Rows) error {
 		var v CoverageRow
 		err := r.Scan(&v.AgentID, &v.Gateway, &v.Calls, &v.Asked, &v.Unknown, &v.NeverAsked, &v.NewestAt.Time, &v.NewestOpen.Time)

@@ -31,35 +31,58 @@ type Hit struct {
 // returned for a field. Calls counts the calls of the run in which the term occurs; for a field
 // of the run itself, all its calls.
 func Find(ctx context.Context, db DB, term string, limit int) ([]Hit, error) {
-	if partition, offset, ok := parseRecord(term); ok {
-		return runsOfRecord(ctx, db, partition, offset)
+	page, err := FindPage(ctx, db, term, limit, "")
+	return page.Rows, err
+}
+
+// findPlaces are, by field, the last run of a page. Fields without more runs are not in it.
+type findPlaces map[string]struct {
+	At int64  `json:"at"`
+	ID string `json:"id"`
+}
+
+// FindPage returns a page of what Find returns: at most limit runs for each field, those after the cursor of the page before. The next
+// page has only fields with more runs.
+func FindPage(ctx context.Context, db DB, term string, limit int, after string) (page Page[Hit], err error) {
+	var places findPlaces
+	if after != "" {
+		if err := parseCursorOf("find", after, &places); err != nil {
+			return page, err
+		}
 	}
-	out := []Hit{}
+	page.Rows = []Hit{}
+	if partition, offset, ok := parseRecord(term); ok {
+		page.Rows, err = runsOfRecord(ctx, db, partition, offset)
+		return page, err
+	}
 	indexed, err := lookUp(ctx, db, term)
 	if err != nil {
-		return nil, err
+		return page, err
 	}
-	for _, f := range runFields {
-		if !f.fits(term) || !indexed.mayHave(f) {
+	more := findPlaces{}
+	for _, f := range termFields {
+		at, begun := places[f.name]
+		if !f.fits(term) || !indexed.mayHave(f) || after != "" && !begun {
 			continue
 		}
-		hits, err := runsByField(ctx, db, f, term, limit, indexed.newest[f.name])
+		var from *place
+		if begun {
+			from = &place{time.Unix(0, at.At).UTC(), at.ID}
+		}
+		hits, next, err := f.runs(ctx, db, f, term, limit, indexed.newest[f.name], from)
 		if err != nil {
-			return nil, err
+			return Page[Hit]{}, err
 		}
-		out = append(out, hits...)
+		page.Rows = append(page.Rows, hits...)
+		if next != nil {
+			at.At, at.ID = next.at.UnixNano(), next.id
+			more[f.name] = at
+		}
 	}
-	for _, f := range callFields {
-		if !f.fits(term) || !indexed.mayHave(f) {
-			continue
-		}
-		hits, err := runsOfCalls(ctx, db, f, term, limit, indexed.newest[f.name])
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, hits...)
+	if len(more) > 0 {
+		page.Next = cursorOf("find", more)
 	}
-	return out, nil
+	return page, nil
 }
 
 // indexedTerm is what the indexes have of a term.
@@ -103,7 +126,22 @@ type termField struct {
 	condition string
 	index     fieldIndex
 	fits      func(term string) bool // reports whether the field may have the term as its value
+	// runs returns the newest runs with the term in the field, after a place, and the place after which there are more; nil: none.
+	runs func(ctx context.Context, db DB, f termField, term string, limit int, newest time.Time, after *place) ([]Hit, *place, error)
 }
+
+// termFields are the fields in which Find looks: those of a run itself, then those of single calls.
+var termFields = func() (out []termField) {
+	for _, f := range runFields {
+		f.runs = runsByField
+		out = append(out, f)
+	}
+	for _, f := range callFields {
+		f.runs = runsOfCalls
+		out = append(out, f)
+	}
+	return out
+}()
 
 // fieldIndex is how the rows with a term are found.
 type fieldIndex int
@@ -149,49 +187,61 @@ var callFields = []termField{
 func anyTerm(string) bool { return true }
 
 // runsByField returns the newest runs of which a field of their own is the term.
-func runsByField(ctx context.Context, db DB, f termField, term string, limit int, newest time.Time) ([]Hit, error) {
-	s := selection{run: f.condition, found: f.index == byFilter, limit: limit, until: newest}
+func runsByField(ctx context.Context, db DB, f termField, term string, limit int, newest time.Time, after *place) ([]Hit, *place, error) {
+	s := selection{run: f.condition, found: f.index == byFilter, limit: limit, until: newest, page: true, after: after}
 	s.states.add(f.condition, named("term", term))
 	if f.index == byPosting {
 		s.states.add(actorsPosted("posted_actor", f.name, "term", Window{}))
 	}
-	runs, _, err := s.read(ctx, db)
+	runs, more, err := s.read(ctx, db)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	out := make([]Hit, len(runs))
 	for i := range runs {
 		r := &runs[i]
 		out[i] = Hit{RunID: r.RunID, RunKey: r.RunKey, AgentID: r.AgentID, Field: f.name, Calls: r.Calls, FirstAt: r.StartedAt, LastAt: r.LastAt}
 	}
-	return out, nil
+	return out, more, nil
 }
 
 // runsOfCalls returns the newest runs with calls of which a field is the term, with their keys and agents. Only calls that
 // count are counted; a run with other rows only has one call at least.
-func runsOfCalls(ctx context.Context, db DB, f termField, term string, limit int, newest time.Time) ([]Hit, error) {
-	refs, err := runsWithTerm(ctx, db, f, term, limit, newest)
+func runsOfCalls(ctx context.Context, db DB, f termField, term string, limit int, newest time.Time, after *place) ([]Hit, *place, error) {
+	refs, err := runsWithTerm(ctx, db, f, term, limit+1, newest, after)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	var more *place
+	if len(refs) > limit {
+		refs = refs[:limit]
+		more = &place{refs[limit-1].at, refs[limit-1].id}
 	}
 	var out []Hit
 	for list := range listed(refs) {
 		hits, err := hitsOf(ctx, db, f, term, list)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		out = append(out, hits...)
 	}
 	slices.SortFunc(out, func(a, b Hit) int {
 		return cmp.Or(b.LastAt.Compare(a.LastAt.Time), strings.Compare(a.RunID, b.RunID))
 	})
-	return out, nil
+	return out, more, nil
 }
 
-// runsWithTerm returns the places of the newest runs with calls of which a field is the term.
-func runsWithTerm(ctx context.Context, db DB, f termField, term string, limit int, newest time.Time) (refs []runRef, err error) {
+// runsWithTerm returns the places of the newest runs with calls of which a field is the term, those after a place.
+func runsWithTerm(ctx context.Context, db DB, f termField, term string, limit int, newest time.Time, after *place) ([]runRef, error) {
+	var refs []runRef
 	params := []any{named("term", term)}
-	tail := fmt.Sprintf(" GROUP BY tenant, run_id ORDER BY at DESC, run_id LIMIT %d", limit)
+	having := ""
+	if after != nil {
+		having = " HAVING " + afterPlace
+		params = append(params, after.params()...)
+		newest = after.at
+	}
+	tail := fmt.Sprintf(" GROUP BY tenant, run_id%s ORDER BY at DESC, run_id LIMIT %d", having, limit)
 	const columns = "SELECT tenant, max(actor_hash) AS actor, run_id, "
 	switch f.index {
 	case byTouch:

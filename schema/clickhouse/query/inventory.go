@@ -112,29 +112,6 @@ type RouteRow struct {
 	Undeclared bool `json:"undeclared"`
 }
 
-// Routes returns the routes with calls in the window: first the undeclared ones that seem
-// unsafe, then by traffic.
-func Routes(ctx context.Context, db DB, since, until time.Time, limit int) ([]RouteRow, error) {
-	var w where
-	w.between("start_time", "start_time", since, until)
-	w.add("counted")
-	out := []RouteRow{}
-	err := each(ctx, db, "routes", `SELECT method, route, tool_name, any(api), toString(any(route_source)), toString(effect),
-toString(any(effect_source)), toString(reversibility), toString(any(reversibility_source)) AS rs,
-uniqExact(agent_id), count() AS n, countIf(status >= 400 OR outcome IN ('tool_error', 'timeout', 'server_error')),
-countIf(outcome = 'denied'), max(start_time),
-reversibility IN ('irreversible', 'compensable', 'unknown') AND effect != 'read' AND rs NOT IN ('operator', 'openapi') AS undeclared
-FROM calls `+w.String()+fmt.Sprintf(` GROUP BY method, route, tool_name, effect, reversibility ORDER BY undeclared DESC, if(undeclared,
-toInt8(reversibility), 0) DESC, n DESC, method, route LIMIT %d`, limit), w.params, func(r driver.Rows) error {
-		var v RouteRow
-		err := r.Scan(&v.Method, &v.Route, &v.Tool, &v.API, &v.RouteSource, &v.Effect, &v.EffectSource, &v.Reversibility,
-			&v.ReversibilitySource, &v.Agents, &v.Calls, &v.Errors, &v.Denied, &v.LastAt.Time, &v.Undeclared)
-		out = append(out, v)
-		return err
-	})
-	return out, err
-}
-
 // StartRow is an agent's use of an irreversible route, with the protections it lacks; or a stranger that used none, and
 // then it has no route.
 type StartRow struct {

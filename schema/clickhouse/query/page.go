@@ -1,7 +1,9 @@
 package query
 
 import (
+	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -46,4 +48,23 @@ func parseCursor(list, text string) (*place, error) {
 		return nil, fmt.Errorf("%q is no cursor of %s: its run is %q", text, list, parts[3])
 	}
 	return &place{time.Unix(0, ns).UTC(), parts[3]}, nil
+}
+
+// cursorOf returns the cursor of a list whose places are not times: v is the place, and what else the next page needs.
+func cursorOf(list string, v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // of texts and numbers
+	}
+	return base64.RawURLEncoding.EncodeToString([]byte(cursorVersion + " " + list + " " + string(text)))
+}
+
+// parseCursorOf reads a cursor that cursorOf has made into v.
+func parseCursorOf(list, text string, v any) error {
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	rest, ours := bytes.CutPrefix(raw, []byte(cursorVersion+" "+list+" "))
+	if err != nil || !ours || json.Unmarshal(rest, v) != nil {
+		return fmt.Errorf("%q is no cursor of %s: use the one that the page before ended with", text, list)
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,6 +39,10 @@ type Run struct {
 	Score             *float64 `json:"score,omitempty"`
 	Level             string   `json:"level"`
 	Breaker           string   `json:"breaker,omitempty"`
+
+	// SearchedSince is set by ResolveRun for a term that may be the start of an id: of the ids, those of runs with a call since then
+	// were looked at.
+	SearchedSince time.Time `json:"-"`
 
 	actorHash uint32 // 0: not known
 }
@@ -149,23 +154,28 @@ var ErrNotFound = errors.New("not found")
 type Ambiguous struct {
 	Key        string
 	Candidates []Run
+	Since      time.Time // as Run.SearchedSince
 }
 
 func (a *Ambiguous) Error() string {
 	return fmt.Sprintf("%q names %d runs: use the run id of one", a.Key, len(a.Candidates))
 }
 
-// ResolveRun returns the run with a run id, a unique prefix of a run id, or a run key. The
+// ResolveRun returns the run with a run id, the unique start of the id of a run of the last days (startOfIDDays), or a run key. The
 // error wraps ErrNotFound or is an Ambiguous.
 func ResolveRun(ctx context.Context, db DB, term string) (Run, error) {
-	runs, err := runsNamed(ctx, db, term)
+	runs, since, err := runsNamed(ctx, db, term)
 	switch {
 	case err != nil:
 		return Run{}, err
 	case len(runs) == 1:
+		runs[0].SearchedSince = since
 		return runs[0], nil
 	case len(runs) > 1:
-		return Run{}, &Ambiguous{term, runs}
+		return Run{}, &Ambiguous{term, runs, since}
+	case !since.IsZero():
+		return Run{}, fmt.Errorf("run %q: %w: no run has that key, and no id of a run with a call since %s begins so; older runs are found by "+
+			"the whole id", term, ErrNotFound, Time{since})
 	}
 	return Run{}, fmt.Errorf("run %q: %w", term, ErrNotFound)
 }
@@ -173,22 +183,40 @@ func ResolveRun(ctx context.Context, db DB, term string) (Run, error) {
 // maxRunCandidates is the maximum number of runs that an ambiguous term lists.
 const maxRunCandidates = 50
 
-// runsNamed returns the runs with an id, the start of an id, or a key, those with the latest last call first.
-func runsNamed(ctx context.Context, db DB, term string) ([]Run, error) {
+// startOfIDDays are the days before the newest call of whose runs the ids are compared with the start of an id. Nothing is ordered by
+// ids: all of these days are read.
+const startOfIDDays = 32
+
+// runsNamed returns the runs with an id, the start of an id, or a key, those with the latest last call first. since is the earliest last
+// call of the runs whose ids were compared with the start of one; zero: the term is none.
+func runsNamed(ctx context.Context, db DB, term string) (runs []Run, since time.Time, err error) {
 	if id, err := schema.ParseRunID(term); err == nil {
-		return runsWithID(ctx, db, []string{id.String()})
+		runs, err := runsWithID(ctx, db, []string{id.String()})
+		return runs, since, err
 	}
-	condition := "run_key = {key:String}"
-	params := []any{named("key", term)}
-	if low, high, ok := idRange(term); ok {
-		condition = "(" + condition + " OR UUIDToNum(run_id) BETWEEN unhex({low:String}) AND unhex({high:String}))"
-		params = append(params, named("low", low), named("high", high))
+	key := selection{found: true, limit: maxRunCandidates, run: "run_key = {key:String}"}
+	key.states.add(key.run, named("key", term))
+	runs, _, err = key.read(ctx, db)
+	low, high, ok := idRange(term)
+	if !ok || err != nil {
+		return runs, since, err
 	}
-	s := selection{found: true, limit: maxRunCandidates}
-	s.states.add(condition, params...)
-	s.run = condition
-	runs, _, err := s.read(ctx, db)
-	return runs, err
+	newest, err := newestStored(ctx, db)
+	if err != nil || newest.IsZero() {
+		return runs, since, err
+	}
+	since = newest.AddDate(0, 0, -startOfIDDays)
+	ids := selection{found: true, limit: maxRunCandidates}
+	ids.states.between("started_at", "last_at", since, time.Time{})
+	ids.states.add("UUIDToNum(run_id) BETWEEN unhex({low:String}) AND unhex({high:String})", named("low", low), named("high", high))
+	begun, _, err := ids.read(ctx, db)
+	for i := range begun {
+		if !slices.ContainsFunc(runs, func(r Run) bool { return r.RunID == begun[i].RunID && r.Tenant == begun[i].Tenant }) {
+			runs = append(runs, begun[i])
+		}
+	}
+	slices.SortStableFunc(runs, func(a, b Run) int { return b.LastAt.Compare(a.LastAt.Time) })
+	return runs[:min(len(runs), maxRunCandidates)], since, err
 }
 
 // idRange returns the first and the last run id that begins with a text, in hex without dashes; ok is false if the text is not

@@ -34,6 +34,14 @@ type place struct {
 	id string
 }
 
+// afterPlace is the condition for the runs after a place, whose parameters params returns.
+const afterPlace = "(at < fromUnixTimestamp64Nano({after:Int64}, 'UTC') OR at = fromUnixTimestamp64Nano({after:Int64}, 'UTC') " +
+	"AND run_id > {after_id:UUID})"
+
+func (p *place) params() []any {
+	return []any{named("after", fmt.Sprint(p.at.UnixNano())), named("after_id", p.id)}
+}
+
 // refs selects the places of at most n runs after one.
 func (s *selection) refs(ctx context.Context, db DB, n int, after *place) (out []runRef, err error) {
 	newest := s.until
@@ -71,9 +79,8 @@ func (s *selection) statement(n int, after *place, from time.Time) (sql string, 
 		order = "at DESC, run_id"
 	}
 	if after != nil {
-		having.add("(at < fromUnixTimestamp64Nano({after:Int64}, 'UTC') OR at = fromUnixTimestamp64Nano({after:Int64}, 'UTC') " +
-			"AND run_id > {after_id:UUID})")
-		w.params = append(w.params, named("after", fmt.Sprint(after.at.UnixNano())), named("after_id", after.id))
+		having.add(afterPlace)
+		w.params = append(w.params, after.params()...)
 	}
 	return "SELECT tenant, actor_hash AS actor, run_id, max(last_at) AS at FROM run_states " + w.String() +
 		" GROUP BY tenant, actor_hash, run_id " + strings.Replace(having.String(), "WHERE", "HAVING", 1) +

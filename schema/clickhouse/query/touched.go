@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-
-	"flyball/schema"
 )
 
 // Subject is the subject of a touched set.
@@ -41,7 +39,9 @@ type Touched struct {
 	Near      []Near            `json:"near,omitempty"`
 	Unread    []Unread          `json:"unread,omitempty"`
 	Resources []TouchedResource `json:"resources"`
-	Totals    Totals            `json:"totals"`
+	// Next is the cursor of the resources after these; empty: there are no more. Everything else is about all resources.
+	Next   string `json:"next,omitempty"`
+	Totals Totals `json:"totals"`
 	// Runs describes the runs of the rows, at most maxDescribedRuns of them.
 	Runs []TouchingRun `json:"runs"`
 	// Coverage counts the logged calls by gateway, and how many of them were sent to the check.
@@ -54,6 +54,7 @@ type Touched struct {
 	DeniedOnly []DeniedRun `json:"denied_only,omitempty"`
 
 	firstAt, lastAt time.Time // start of the first and of the last call
+	part            rowPart
 }
 
 // TouchedResource counts the calls of one route that named one resource.
@@ -75,6 +76,8 @@ type TouchedResource struct {
 	Runs          []string `json:"runs"`      // at most 20 of RunCount
 	RunCount      uint64   `json:"run_count"` // number of different runs
 	Via           []string `json:"via"`
+
+	behalf bool // made by another service on behalf of the run
 }
 
 // Totals count calls by effect and by reversibility.
@@ -86,10 +89,20 @@ type Totals struct {
 // Window limits the touched set of an agent, a credential, a principal or a resource.
 type Window struct{ Since, Until time.Time }
 
-// TouchedBy reads the touched set of a subject. For a run, Value is a run id.
+// TouchedBy reads the touched set of a subject, with the MaxTouchedRows most dangerous resources. For a run, Value is a run id.
 func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*Touched, error) {
+	return TouchedPage(ctx, db, s, run, win, MaxTouchedRows, "")
+}
+
+// TouchedPage reads the touched set of a subject, with at most limit resources: those after the cursor of the page before, whose
+// window it has.
+func TouchedPage(ctx context.Context, db DB, s Subject, run *Run, win Window, limit int, after string) (*Touched, error) {
+	part, win, err := rowsAfter(limit, after, win)
+	if err != nil {
+		return nil, err
+	}
 	t := newTouched(s, win)
-	t.Run = run
+	t.Run, t.part = run, part
 	own, err := t.ownCalls(ctx, db, run, win)
 	if err != nil {
 		return nil, err
@@ -108,7 +121,9 @@ func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*To
 	if err := t.loadCaveats(ctx, db, rows, own, win); err != nil {
 		return nil, err
 	}
-	t.sortByDanger()
+	if err := t.endPage(ctx, db, win); err != nil {
+		return nil, err
+	}
 	if err := t.unlessExceeded("what the runs are", t.describeRuns(ctx, db)); err != nil {
 		return nil, err
 	}
@@ -169,7 +184,7 @@ func uuids(ids []string) string {
 	return "toUUID('" + strings.Join(ids, "'), toUUID('") + "')"
 }
 
-const touchedGroups = `arrayJoin(if(empty(resources), ['%s'], resources)) AS resource, method, route, toString(effect) AS did,
+const touchedGroups = `arrayJoin(if(empty(resources), ['?:?'], resources)) AS resource, method, route, toString(effect) AS did,
 toString(reversibility) AS undo,
 count() AS n, countIf(outcome IN ('ok', 'unknown')) AS good, countIf(outcome = 'denied') AS refused, sum(bytes_out) AS bytes,
 min(start_time) AS first_at, max(start_time) AS last_at, groupUniqArrayIf(20)(agent_id, agent_id != '') AS agents,
@@ -178,16 +193,15 @@ groupUniqArray(20)(toString(run_id)) AS runs, uniqExact(run_id) AS run_count`
 // loadOwn reads the calls that the subject made itself. For a resource there is a row for each
 // run, so that each row names who touched it.
 func (t *Touched) loadOwn(ctx context.Context, db DB, rows source) error {
-	group := " GROUP BY resource, method, route, did, undo"
+	group, run, having := " GROUP BY resource, method, route, did, undo", "''", ""
 	if t.Subject.Kind == "resource" {
-		group += ", run_id"
+		group, run, having = group+", run_id", "toString(run_id)", "resource = {value:String}"
 	}
-	err := each(ctx, db, "touched resources", "SELECT "+fmt.Sprintf(touchedGroups, "")+" FROM "+rows.from+group, rows.params,
-		func(r driver.Rows) error {
+	tail, params := t.part.statement(run, having, false)
+	err := each(ctx, db, "touched resources", "SELECT "+touchedGroups+" FROM "+rows.from+group+tail,
+		append(slices.Clone(rows.params), params...), func(r driver.Rows) error {
 			v, err := scanTouched(r)
-			if err == nil && (t.Subject.Kind != "resource" || v.Resource == t.Subject.Value) {
-				t.Resources = append(t.Resources, v)
-			}
+			t.Resources = append(t.Resources, v)
 			return err
 		})
 	if err != nil {
@@ -234,9 +248,6 @@ func scanTouched(r driver.Rows, more ...any) (TouchedResource, error) {
 		&v.FirstAt.Time, &v.LastAt.Time, &v.Agents, &v.Runs, &v.RunCount}, more...)...)
 	v.Failed = v.Calls - v.OK - v.Denied
 	v.Type, _, _ = strings.Cut(v.Resource, ":")
-	if v.Resource == "" {
-		v.Resource, v.Type = "?:?", "?"
-	}
 	sort.Strings(v.Runs)
 	sort.Strings(v.Agents)
 	return v, err
@@ -270,21 +281,36 @@ func (t *Touched) loadDownstream(ctx context.Context, db DB, run *Run, win Windo
 	w.add("(trace_id, method, path, resources) NOT IN (SELECT trace_id, method, path, resources FROM calls WHERE " + callsOfRun(run) +
 		" AND trace_id != '')")
 	w.between("start_time", "start_time", win.Since, win.Until)
-	sql := "WITH linked AS (SELECT * FROM calls " + w.String() + ") SELECT " + fmt.Sprintf(touchedGroups, "") + `, groupUniqArray(20)(multiIf(agent_source = 'trace_binding' AND observer != '',
+	tail, params := t.part.statement("''", "", true)
+	sql := "WITH linked AS (SELECT * FROM calls " + w.String() + ") SELECT " + touchedGroups + `,
+groupUniqArray(20)(multiIf(agent_source = 'trace_binding' AND observer != '',
 observer, agent_id != '' AND NOT startsWith(agent_id, 'ip:'), agent_id, observer != '', observer, api != '', api, credential_id)) AS via
 FROM linked WHERE counted OR record_id IN (` + unnamedDownstream + `)
-GROUP BY resource, method, route, did, undo`
-	return each(ctx, db, "calls made on the run's behalf", sql, w.params, func(r driver.Rows) error {
+GROUP BY resource, method, route, did, undo` + tail
+	var list []TouchedResource
+	err = each(ctx, db, "calls made on the run's behalf", sql, append(slices.Clone(w.params), params...), func(r driver.Rows) error {
 		var via []string
 		v, err := scanTouched(r, &via)
-		if err != nil {
-			return err
-		}
 		sort.Strings(via)
-		v.Via = via
-		t.Resources = append(t.Resources, v)
-		t.count(v.Effect, v.Reversibility, v.Calls)
-		return nil
+		v.Via, v.behalf = via, true
+		list = append(list, v)
+		return err
+	})
+	t.Resources = append(t.Resources, list...)
+	if err != nil || t.part.after == nil && len(list) <= t.part.limit { // these are all
+		for i := range list {
+			t.count(list[i].Effect, list[i].Reversibility, list[i].Calls)
+		}
+		return err
+	}
+	return each(ctx, db, "totals of calls made on the run's behalf", "WITH linked AS (SELECT * FROM calls "+w.String()+
+		`) SELECT toString(effect) AS did, toString(reversibility) AS undo, sum(length(if(empty(resources), [''], resources)))
+FROM linked WHERE counted OR record_id IN (`+unnamedDownstream+`) GROUP BY did, undo`, w.params, func(r driver.Rows) error {
+		var effect, undo string
+		var n uint64
+		err := r.Scan(&effect, &undo, &n)
+		t.count(effect, undo, n)
+		return err
 	})
 }
 
@@ -312,24 +338,4 @@ func (t *Touched) checkDownstream(ctx context.Context, db DB, own *where) error 
 			"flyball touched RUN", n)
 	}
 	return err
-}
-
-// sortByDanger sorts resources by danger, the most dangerous first.
-func (t *Touched) sortByDanger() {
-	sort.SliceStable(t.Resources, func(i, j int) bool {
-		a, b := &t.Resources[i], &t.Resources[j]
-		if x, y := schema.DangerRank(a.Reversibility), schema.DangerRank(b.Reversibility); x != y {
-			return x < y
-		}
-		if a.Calls != b.Calls {
-			return a.Calls > b.Calls
-		}
-		if a.Resource != b.Resource {
-			return a.Resource < b.Resource
-		}
-		if x, y := a.Method+a.Route, b.Method+b.Route; x != y {
-			return x < y
-		}
-		return strings.Join(a.Runs, " ") < strings.Join(b.Runs, " ")
-	})
 }

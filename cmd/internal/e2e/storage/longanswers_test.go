@@ -1,7 +1,10 @@
 package storage
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,5 +86,238 @@ func TestExpiredResourceIsCalledMisspelt(t *testing.T) {
 	// Nothing has expired of a database that keeps everything.
 	if report := reportOn(t, migrated(t), "resource", "order:7", query.Window{}); strings.Contains(fmt.Sprint(report.Caveats), "older") {
 		t.Errorf("%q", report.Caveats)
+	}
+}
+
+// pagesOf reads all pages of a long answer.
+func pagesOf[T any](t *testing.T, read func(after string) (rows []T, next string, err error)) (out []T, pages int) {
+	t.Helper()
+	for after := ""; ; pages++ {
+		rows, next, err := read(after)
+		if err != nil || pages > 1000 {
+			t.Fatalf("page %d: %v", pages, err)
+		}
+		if out = append(out, rows...); next == "" {
+			return out, pages + 1
+		}
+		after = next
+	}
+}
+
+// sixth is the size of a page of which an answer has at most six.
+func sixth(rows int) int { return (rows + 5) / 6 }
+
+// The pages of a long answer have what the whole answer has, each row once and in the same order.
+func TestPagesOfALongAnswerLackRows(t *testing.T) {
+	h := newPastCalls(400)
+	c := migrated(t)
+	h.insert(t, c, 0)
+	ctx := t.Context()
+	same := func(what string, paged, whole any, pages int) {
+		t.Helper()
+		if a, b := fmt.Sprint(paged), fmt.Sprint(whole); a != b || pages < 2 {
+			t.Errorf("%s: %d pages\n%.2000s\nwhole\n%.2000s", what, pages, a, b)
+		}
+	}
+	for _, term := range []string{"team/agent-1", "key-1", "api-1", "search", "order:3"} {
+		whole, err := query.Find(ctx, c, term, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		paged, pages := pagesOf(t, func(after string) ([]query.Hit, string, error) {
+			page, err := query.FindPage(ctx, c, term, sixth(len(whole)), after)
+			return page.Rows, page.Next, err
+		})
+		byField := func(a, b query.Hit) int { return strings.Compare(a.Field, b.Field) }
+		slices.SortStableFunc(whole, byField)
+		slices.SortStableFunc(paged, byField)
+		same("find "+term, paged, whole, pages)
+	}
+	routes, err := query.Routes(ctx, c, time.Time{}, time.Time{}, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	paged, pages := pagesOf(t, func(after string) ([]query.RouteRow, string, error) {
+		page, err := query.RoutesPage(ctx, c, query.Window{}, sixth(len(routes)), after)
+		return page.Rows, page.Next, err
+	})
+	for _, list := range [][]query.RouteRow{routes, paged} {
+		for i := range list {
+			list[i].API = "" // any of several
+		}
+	}
+	same("routes", paged, routes, pages)
+	for _, s := range []query.Subject{{Kind: "agent", Value: "team/agent-2"}, {Kind: "resource", Value: "order:7"}} {
+		whole := reportOn(t, c, s.Kind, s.Value, query.Window{})
+		paged, pages := pagesOf(t, func(after string) ([]query.TouchedResource, string, error) {
+			part, err := query.TouchedPage(ctx, c, s, nil, query.Window{}, sixth(len(whole.Resources)), after)
+			if err == nil && (part.Calls != whole.Calls || part.Next != "" != hasCaveat(part, "more_rows")) {
+				t.Errorf("%v: a page of %d calls of %d, caveats %q", s, part.Calls, whole.Calls, part.Caveats)
+			}
+			return part.Resources, part.Next, err
+		})
+		for _, list := range [][]query.TouchedResource{whole.Resources, paged} {
+			for i := range list {
+				list[i].Runs = nil // at most 20 of them, in no order
+			}
+		}
+		same(fmt.Sprint("touched by ", s), paged, whole.Resources, pages)
+	}
+	if _, err := query.RoutesPage(ctx, c, query.Window{}, 2, "MSBmaW5kIHt9"); err == nil {
+		t.Error("routes accepts the cursor of find")
+	}
+}
+
+// What others did on behalf of a run is on the pages between its own.
+func TestPagesLackWhatWasDoneOnBehalfOfARun(t *testing.T) {
+	c := migrated(t)
+	trace := [16]byte{7}
+	call := func(n int, run byte, agent, id string) schema.Call {
+		return schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: int64(n)}, Tenant: "default",
+			RunID: schema.RunID{run}, ActorHash: schema.HashActor(agent), Start: reportTime.UnixNano() + int64(n), DurationNs: -1,
+			ObserverKind: schema.ObserverGateway, Observer: "edge", Method: "DELETE", Path: "/x/" + id, TraceID: trace, AgentID: agent,
+			Outcome: schema.OutcomeOK, RunRule: schema.RunExplicit, RunConfidence: 95, Effect: schema.EffectDelete,
+			Reversibility: schema.Irreversible, Resources: []schema.Resource{{Type: "x", ID: id}}}
+	}
+	runs := clickhouse.RunsTable.NewBlock()
+	for run, agent := range map[byte]string{1: "team/bot", 2: ""} {
+		runs.AppendValue(schema.RunSnapshot{RunID: schema.RunID{run}, Version: 2, Tenant: "default", Actor: agent, AgentID: agent,
+			OpenedDay: schema.DayOf(reportTime.UnixNano()), StartedAt: reportTime.UnixNano(), LastAt: reportTime.UnixNano() + 9, Calls: 4})
+	}
+	insert(t, c, runs)
+	var calls []schema.Call
+	for n := range 8 {
+		calls = append(calls, call(n, byte(1+n%2), map[int]string{0: "team/bot"}[n%2], fmt.Sprint(n)))
+	}
+	insertCalls(t, c, calls...)
+	run, err := query.ResolveRun(t.Context(), c, schema.RunID{1}.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := query.Subject{Kind: "run", Value: run.RunID}
+	whole, err := query.TouchedBy(t.Context(), c, s, &run, query.Window{})
+	if err != nil || len(whole.Resources) != 8 || whole.Calls != 8 {
+		t.Fatalf("%+v, %v", whole, err)
+	}
+	paged, _ := pagesOf(t, func(after string) ([]query.TouchedResource, string, error) {
+		part, err := query.TouchedPage(t.Context(), c, s, &run, query.Window{}, 3, after)
+		if err == nil && part.Calls != 8 {
+			t.Errorf("a page of %d calls", part.Calls)
+		}
+		return part.Resources, part.Next, err
+	})
+	if a, b := fmt.Sprint(paged), fmt.Sprint(whole.Resources); a != b {
+		t.Errorf("pages\n%s\nwhole\n%s", a, b)
+	}
+}
+
+// The start of an id is looked for in the runs of the last days, and the answer says so. A key is found whatever its time.
+func TestStartOfAnIdReadsAllRuns(t *testing.T) {
+	c := migrated(t)
+	runs := clickhouse.RunsTable.NewBlock()
+	add := func(id schema.RunID, key string, at time.Time) {
+		runs.AppendValue(schema.RunSnapshot{RunID: id, Version: 2, RunKey: key, Tenant: "default", Actor: "g:a",
+			OpenedDay: schema.DayOf(at.UnixNano()), StartedAt: at.UnixNano(), LastAt: at.UnixNano(), Calls: 1})
+	}
+	add(schema.RunID{0x3f, 0xa9, 0xc1, 1}, "", reportTime)
+	add(schema.RunID{0x3f, 0xa9, 0xc1, 2}, "", reportTime.AddDate(0, 0, -60))
+	add(schema.RunID{0x4f, 0xa9, 0xc1}, "abcdef12", reportTime.AddDate(0, 0, -60))
+	insert(t, c, runs)
+	insertCalls(t, c, schema.Call{Tenant: "default", Start: reportTime.UnixNano(), RunID: schema.RunID{9}})
+	from := reportTime.AddDate(0, 0, -32)
+	run, err := query.ResolveRun(t.Context(), c, "3fa9c1")
+	if err != nil || run.RunID != (schema.RunID{0x3f, 0xa9, 0xc1, 1}).String() || !run.SearchedSince.Equal(from) {
+		t.Errorf("3fa9c1: %s since %s, %v", run.RunID, run.SearchedSince, err)
+	}
+	if run, err := query.ResolveRun(t.Context(), c, "4fa9c1"); !errors.Is(err, query.ErrNotFound) ||
+		!strings.Contains(err.Error(), "call since "+from.Format(time.DateOnly)) {
+		t.Errorf("4fa9c1: %s, %v", run.RunID, err)
+	}
+	if run, err := query.ResolveRun(t.Context(), c, "abcdef12"); err != nil || run.RunID[:2] != "4f" {
+		t.Errorf("a key: %s, %v", run.RunID, err)
+	}
+}
+
+// manyCalls is a number of calls of which each names another route and another resource.
+const manyCalls = 1_000_000
+
+// A run of a million calls on a million routes and resources, which a million runs have touched: each answer has a bound, and says that
+// there is more.
+func TestMillionOfRowsAreOneAnswer(t *testing.T) {
+	c := migrated(t)
+	at := "toDateTime64('2026-11-20 00:00:00', 9, 'UTC') + toIntervalMillisecond(number * 50)"
+	id := schema.RunID{1}
+	const part = manyCalls / 10 // what fits into the memory of a statement
+	for from := 0; from < manyCalls; from += part {
+		sql(t, c, fmt.Sprintf(`INSERT INTO {db}.calls_v5 (tenant, actor_hash, run_id, start_time, source_topic, source_offset, agent_id, method,
+route, path, effect, reversibility, resources, outcome, observer_kind, counted, run_rule, run_confidence)
+SELECT 'default', %d, '%s', %s, 'gw',
+number, 'team/bot', 'DELETE', concat('/r', toString(number)), concat('/r', toString(number)), 'delete', 'irreversible',
+[concat('order:', toString(number))], 'ok', 'gateway', true, 'explicit', 95 FROM numbers(%d, %d)`,
+			schema.HashActor("g:a"), id, at, from, part))
+	}
+	sql(t, c, fmt.Sprintf(`INSERT INTO {db}.touches_v5 (tenant, resource, actor_hash, run_id, effect, first_at, last_at) SELECT 'default',
+'order:hot', number %% 1000, reinterpretAsUUID(sipHash128(number)), 'read', %s, %s FROM numbers(%d)`, at, at, manyCalls))
+	run := query.Run{RunID: id.String(), Tenant: "default", StartedAt: query.Time{Time: reportTime.AddDate(0, 0, -1)}}
+	ctx := t.Context()
+	year := query.Window{Since: reportTime.AddDate(-1, 0, 0), Until: reportTime.AddDate(0, 0, 1)}
+	timed := func(what string, ask func(ctx context.Context) error) {
+		t.Helper()
+		began := time.Now()
+		err := ask(ctx)
+		t.Logf("%s: %.1f s", what, time.Since(began).Seconds())
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		err = ask(query.WithBounds(ctx, query.Bounds{Time: time.Minute, Memory: 8 << 20}))
+		var e *query.Exceeded
+		if !errors.As(err, &e) || e.Bound != query.MemoryBound {
+			t.Errorf("%s within 8 MiB: %v", what, err)
+		}
+	}
+	s := query.Subject{Kind: "run", Value: run.RunID}
+	timed("touched by a run", func(ctx context.Context) error {
+		report, err := query.TouchedBy(ctx, c, s, &run, query.Window{})
+		if err == nil && (len(report.Resources) != query.MaxTouchedRows || report.Calls != manyCalls || report.Next == "" ||
+			!hasCaveat(report, "more_rows") || report.Complete) {
+			t.Errorf("%d resources of %d calls, caveats %q", len(report.Resources), report.Calls, report.Caveats)
+		}
+		return err
+	})
+	timed("routes of a year", func(ctx context.Context) error {
+		page, err := query.RoutesPage(ctx, c, year, 200, "")
+		if err == nil && (len(page.Rows) != 200 || page.Next == "") {
+			t.Errorf("%d routes, next %q", len(page.Rows), page.Next)
+		}
+		return err
+	})
+	timed("find a hot resource", func(ctx context.Context) error {
+		page, err := query.FindPage(ctx, c, "order:hot", 20, "")
+		if err == nil && page.Next == "" {
+			t.Errorf("%d runs, no next", len(page.Rows))
+		}
+		return err
+	})
+}
+
+// The plan of a migration says which rows a shorter retention deletes.
+func TestPlanHidesWhatExpires(t *testing.T) {
+	c := connect(t)
+	days := clickhouse.Retention{Calls: 90, Runs: 400}
+	o := clickhouse.MigrateOptions{Target: target(c), Retention: &days}
+	migrateTo(t, c, o)
+	sql(t, c, "INSERT INTO {db}.migrations (version, number, name, sum, why, applied_at) SELECT version, number, name, sum, why, "+
+		"applied_at - toIntervalDay(500) FROM {db}.migrations") // the database is that old
+	old := time.Now().Add(-30 * 24 * time.Hour)
+	insertCalls(t, c, schema.Call{Tenant: "default", Start: old.UnixNano(), RunID: schema.RunID{1}},
+		schema.Call{Tenant: "default", Start: time.Now().UnixNano(), RunID: schema.RunID{1}})
+	for days, want := range map[clickhouse.Retention]string{{Calls: 90, Runs: 400}: "[]", {}: "[]", {Calls: 100, Runs: 400}: "[]",
+		{Calls: 10, Runs: 400}: fmt.Sprintf("[calls_v5: 1 rows of %[1]s to %[1]s are older than 10 days and would be deleted at once]",
+			old.UTC().Format(time.DateOnly))} {
+		o.Retention = &days
+		got, err := clickhouse.Expiring(t.Context(), c, o)
+		if fmt.Sprint(got) != want || err != nil {
+			t.Errorf("%+v: %v, %v, want %s", days, got, err, want)
+		}
 	}
 }
