@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/config"
 
 	"flyball/detect/enforce/enforcetest"
 	"flyball/schema"
@@ -153,7 +154,7 @@ func TestPageOfAnotherSiteTrips(t *testing.T) {
 	f := deploy(t)
 	d := source(t, f.url, tokenGrafana)
 	f.Ask("billing", "k1", "GET", "/v1/orders/1", "")
-	grafana := backend.NewGrafanaCfg(map[string]string{backend.AppURL: "https://grafana.example/"})
+	grafana := config.NewGrafanaCfg(map[string]string{backend.AppURL: "https://grafana.example/"})
 	for name, tc := range map[string]struct {
 		change func(*backend.CallResourceRequest)
 		status int

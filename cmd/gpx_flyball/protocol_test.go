@@ -68,6 +68,7 @@ func configured(t *testing.T, settings fields, token, role string) *pluginv2.Plu
 		t.Fatal(err)
 	}
 	return &pluginv2.PluginContext{OrgId: 1, PluginId: "flyball-flyball-datasource", User: &pluginv2.User{Login: "alice", Role: role},
+		//lint:ignore SA1019 the SDK's cache of instances still takes the id as its key
 		DataSourceInstanceSettings: &pluginv2.DataSourceInstanceSettings{Id: int64(crc32.ChecksumIEEE(text)), Uid: "u", Name: "Flyball",
 			JsonData: text, DecryptedSecureJsonData: map[string]string{"controlToken": token}}}
 }

@@ -77,7 +77,6 @@ func TestFindingOfADeniedRunLooksDone(t *testing.T) {
 // breakerLog applies commands as a point does and stores every state that they make.
 type breakerLog struct {
 	*breaker.State
-	rows   *clickhouse.Table[schema.Breaker]
 	stored []schema.Breaker
 	offset int64
 	at     time.Time

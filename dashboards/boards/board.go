@@ -66,6 +66,7 @@ func (b *Board) Queries() []Query {
 	return out
 }
 
+//lint:ignore SA1019 file provisioning reads this version of the schema
 func (b *Board) model() *dashboard.Dashboard {
 	out := dashboard.NewDashboard()
 	out.Uid, out.Title, out.Description = &b.UID, new("Flyball · "+b.Title), &b.About

@@ -106,7 +106,6 @@ func statOf(p panel, levels *dashboard.ThresholdsConfig, names ...string) panel 
 var (
 	outcomes        = []string{"ok", "denied", "client_error", "server_error", "tool_error", "rate_limited", "timeout", "aborted", "unknown"}
 	reversibilities = []string{"irreversible", "compensable", "reversible", "read_only", "unknown"}
-	levels          = []string{"trip", "alert", "annotate"}
 )
 
 // barsOf makes a chart of counts in intervals as stacked bars: an interval without data is a

@@ -81,7 +81,8 @@ func brokerDir(c config.Config) string { return filepath.Join(c.Data, "broker") 
 // created if there is none.
 func brokerOptions(c config.Config) (broker.Options, error) {
 	o := broker.Options{Listen: c.Kafka.Listen, Dir: brokerDir(c), Sync: c.Kafka.Sync, Partitions: c.Kafka.Partitions,
-		Readers: topicReaders(c), Compacted: compactedTopics(), EpochFile: filepath.Join(c.Data, "broker-epoch"), MinFree: int64(c.Kafka.MinFreeMiB) << 20}
+		Readers: topicReaders(c), Compacted: compactedTopics(), EpochFile: filepath.Join(c.Data, "broker-epoch"),
+		MinFree: int64(c.Kafka.MinFreeMiB) << 20}
 	var err error
 	if o.Password, err = makeBrokerPassword(c); err != nil {
 		return o, err
