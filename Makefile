@@ -7,7 +7,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 UNIT = $(shell go list ./... | grep -v /cmd/internal/e2e)
 FUZZ_TIME ?= 20s
 
-.PHONY: pgo kills-many outage plugin front grafana-shots all build engine demo demos test unit race e2e redteam redteam-table redteam-many kafka kills fuzz bench soak lint vuln fmt clean
+.PHONY: pgo kills-many outage plugin front grafana-shots all build engine demo demos test unit race storage e2e redteam redteam-table redteam-many kafka kills fuzz bench soak lint vuln fmt clean
 
 all: build
 
@@ -39,10 +39,10 @@ demos: build
 test: export FLYBALL_TIERS_FILE = $(CURDIR)/bin/tiers.tsv
 test:
 	@mkdir -p bin && rm -f $(FLYBALL_TIERS_FILE)
-	@$(MAKE) unit e2e redteam kafka kills; code=$$?; go run ./cmd/internal/tiers/report || exit 1; exit $$code
+	@$(MAKE) -j2 --output-sync=target unit storage && $(MAKE) e2e redteam kafka kills; code=$$?; go run ./cmd/internal/tiers/report || exit 1; exit $$code
 
 unit:
-	go test -timeout 10m $(UNIT)
+	go test -timeout 15m $(UNIT)
 
 # Simulations are of one goroutine and long: they run in unit, and so do packages whose code starts no goroutine; ingest/source and
 # detect/engine call it from many.
@@ -52,17 +52,19 @@ race:
 	  $$(go list ./schema/... ./detect/... ./ingest/... | grep -Ev '$(ONE_GOROUTINE)') \
 	  ./cmd/internal/config ./cmd/internal/app ./cmd/internal/embedded/broker ./cmd/internal/replay
 
-# The third line is the cluster form of the tables, as one shard: the tests of what differs between the forms.
+# The second line is the cluster form of the tables, as one shard: the tests of what differs between the forms.
 CLUSTER_TESTS = ViewDoesNotAnswer MigrationFromAReleasedStateFails NewColumnDoesNotReachItsView \
 	RowsOfVersion4AreLostOrCountedTwiceAfterUpgrade EmptyTablesOfVersion4StayForEver ConfiguredRetentionIsNotThatOfTheTables \
 	PostingsOfADatabaseFromBeforeExpireWithCalls ExpiredRowsAreKeptOrOthersExpire ReportOnExpiredCallsIsComplete \
 	RunsViewKeepsAnOldSnapshot TouchesAndStitchingDoubleOnRepeat CountsDifferFromTheirCalls RebalanceInTheMiddle
 empty :=
 space := $(empty) $(empty)
+storage:
+	go test -timeout 20m -count=1 ./cmd/internal/e2e/storage
+	FLYBALL_TEST_CLUSTER=one go test -timeout 6m -count=1 ./cmd/internal/e2e/storage -run '^Test($(subst $(space),|,$(strip $(CLUSTER_TESTS))))$$'
+
 e2e:
 	go test -timeout 20m -count=1 ./cmd/internal/e2e -skip 'TestReal|TestBrokerAway|TestKilled|TestEngineKilled|TestMeasure'
-	go test -timeout 12m -count=1 ./cmd/internal/e2e/storage
-	FLYBALL_TEST_CLUSTER=one go test -timeout 6m -count=1 ./cmd/internal/e2e/storage -run '^Test($(subst $(space),|,$(strip $(CLUSTER_TESTS))))$$'
 
 # Attacks on enforcement, against the check alone and behind real gateways; a share of the made-up requests.
 redteam:
