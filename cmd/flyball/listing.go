@@ -12,6 +12,7 @@ import (
 
 	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/report"
+	"flyball/schema/clickhouse/query"
 )
 
 // Forms in which a command can print its result.
@@ -120,7 +121,8 @@ type request struct {
 }
 
 func newRequest(cmd *cobra.Command, o *options, args []string) *request {
-	return &request{ctx: cmd.Context(), args: args, now: time.Now(), stderr: cmd.ErrOrStderr(), options: o}
+	now := time.Now()
+	return &request{ctx: query.AskedAt(cmd.Context(), now), args: args, now: now, stderr: cmd.ErrOrStderr(), options: o}
 }
 
 // unknown prints that a part of the result could not be read, and why. The exit status is then 3.

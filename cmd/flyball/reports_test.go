@@ -13,10 +13,10 @@ import (
 // touchedDB answers the queries for the touched set of a run.
 func touchedDB(resource string) fakeDB {
 	first, last := at("2026-11-20 10:00:00"), at("2026-11-20 10:05:00")
+	const none = uint64(0)
 	return fakeDB{
 		placed("FROM run_states WHERE run_key =", runA),
 		{in: "AND run_key =", rows: [][]any{storedRun(runA, "nightly", "billing/bot")}},
-		{in: "countIf(late)", rows: [][]any{{uint64(1), uint64(0), uint64(0), uint64(0), uint64(0), uint64(0)}}},
 		{in: "AS refused", rows: [][]any{
 			{
 				resource,
@@ -51,8 +51,9 @@ func touchedDB(resource string) fakeDB {
 				uint64(3),
 			}}},
 		{
-			in:   "min(start_time), max(start_time) FROM",
-			rows: [][]any{{"delete", "irreversible", uint64(2), first, first}, {"read", "read_only", uint64(40), first, last}},
+			in: "min(start_time), max(start_time), countIf(effect",
+			rows: [][]any{{"delete", "irreversible", uint64(2), first, first, uint64(1), none, none, none, none, none},
+				{"read", "read_only", uint64(40), first, last, none, none, none, none, none, none}},
 		},
 		{in: "countIf(NOT counted)", rows: [][]any{{uint64(0), uint64(0), uint64(0)}}},
 		{in: "count() > 0 FROM stored_spans", rows: [][]any{{first, uint8(1)}}},

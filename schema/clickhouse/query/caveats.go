@@ -20,6 +20,21 @@ type caveatCounts struct {
 	deadLetters uint64 // dead letters of any source in the window
 }
 
+// caveatColumns are the counts of a touched set but the dead letters: unlogged, sampled, late, unsure, overflow, askedOnly.
+const caveatColumns = `countIf(effect NOT IN ('read', 'unknown') AND (empty(resources) OR arrayExists(r -> endsWith(r, ':?'), resources))),
+countIf(sample_weight > 1), countIf(late), countIf(run_confidence < 60), countIf(run_rule = 'overflow'),
+countIf(observer_kind = 'gate' AND outcome != 'denied')`
+
+// add adds the counts of other rows.
+func (n *caveatCounts) add(o caveatCounts) {
+	n.unlogged += o.unlogged
+	n.sampled += o.sampled
+	n.late += o.late
+	n.unsure += o.unsure
+	n.overflow += o.overflow
+	n.askedOnly += o.askedOnly
+}
+
 // lossMargin is how long after the end of a time window a loss of records may be noticed that
 // concerns it: as long as Kafka keeps records of Flyball's own topics.
 const lossMargin = 7 * 24 * time.Hour
@@ -27,16 +42,8 @@ const lossMargin = 7 * 24 * time.Hour
 // loadCaveats looks at everything that can make the report incomplete, whatever the number of
 // calls. own is the condition for the subject's calls, rows those that the report is made from.
 func (t *Touched) loadCaveats(ctx context.Context, db DB, rows source, own *where, win Window) error {
-	var n caveatCounts
-	err := each(ctx, db, "caveats", `SELECT countIf(effect NOT IN ('read', 'unknown') AND (empty(resources) OR arrayExists(r -> endsWith(r,
-':?'), resources))),
-countIf(sample_weight > 1), countIf(late), countIf(run_confidence < 60), countIf(run_rule = 'overflow'),
-countIf(observer_kind = 'gate' AND outcome != 'denied') FROM `+rows.from, rows.params, func(r driver.Rows) error {
-		return r.Scan(&n.unlogged, &n.sampled, &n.late, &n.unsure, &n.overflow, &n.askedOnly)
-	})
-	if err != nil {
-		return err
-	}
+	n := t.doubts
+	var err error
 	if n.deadLetters, err = t.deadLetters(ctx, db, win); err != nil {
 		return err
 	}

@@ -36,17 +36,15 @@ func Find(ctx context.Context, db DB, term string, limit int) ([]Hit, error) {
 }
 
 // findPlaces are, by field, the last run of a page. Fields without more runs are not in it.
-type findPlaces map[string]struct {
-	At int64  `json:"at"`
-	ID string `json:"id"`
-}
+type findPlaces map[string]timedPlace
 
 // FindPage returns a page of what Find returns: at most limit runs for each field, those after the cursor of the page before. The next
-// page has only fields with more runs.
+// page has only fields with more runs. A cursor of another term is an error.
 func FindPage(ctx context.Context, db DB, term string, limit int, after string) (page Page[Hit], err error) {
+	question := pagedQuestion{list: "find", what: []string{"term", term}}
 	var places findPlaces
 	if after != "" {
-		if err := parseCursorOf("find", after, &places); err != nil {
+		if err := question.parse(ctx, after, &places); err != nil {
 			return page, err
 		}
 	}
@@ -75,12 +73,11 @@ func FindPage(ctx context.Context, db DB, term string, limit int, after string) 
 		}
 		page.Rows = append(page.Rows, hits...)
 		if next != nil {
-			at.At, at.ID = next.at.UnixNano(), next.id
-			more[f.name] = at
+			more[f.name] = timedPlace{next.at.UnixNano(), next.id}
 		}
 	}
 	if len(more) > 0 {
-		page.Next = cursorOf("find", more)
+		page.Next = question.cursor(ctx, more)
 	}
 	return page, nil
 }

@@ -64,7 +64,7 @@ func Findings(ctx context.Context, db DB, limit int) ([]Finding, error) {
 
 // FindingsMatching returns the latest findings that a filter selects, the last changed first.
 func FindingsMatching(ctx context.Context, db DB, f FindingFilter) ([]Finding, error) {
-	w, err := f.where()
+	w, err := f.where(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func (f *FindingFilter) limit() int {
 // FindingsPage returns a page of the findings that a filter selects, the last changed first: those after the cursor of the page
 // before.
 func FindingsPage(ctx context.Context, db DB, f FindingFilter) (Page[Finding], error) {
-	w, err := f.where()
+	w, question, err := f.page(ctx)
 	if err != nil {
 		return Page[Finding]{}, err
 	}
@@ -91,21 +91,29 @@ func FindingsPage(ctx context.Context, db DB, f FindingFilter) (Page[Finding], e
 	}
 	rows = rows[:f.limit()]
 	last := &rows[len(rows)-1]
-	return Page[Finding]{rows, (&place{last.UpdatedAt, last.ID}).cursor("findings")}, nil
+	return Page[Finding]{rows, question.next(ctx, &place{last.UpdatedAt, last.ID})}, nil
 }
 
 // where returns the conditions of the filter.
-func (f *FindingFilter) where() (*where, error) {
+func (f *FindingFilter) where(ctx context.Context) (*where, error) {
+	w, _, err := f.page(ctx)
+	return w, err
+}
+
+// page returns the conditions of the filter, and the question that it is about.
+func (f *FindingFilter) page(ctx context.Context) (*where, *pagedQuestion, error) {
 	var w where
-	after, err := parseCursor("findings", f.After)
+	question := &pagedQuestion{list: "findings", what: []string{"tenants", fmt.Sprintf("%q", f.Tenants), "agent", f.Agent, "run", f.RunID,
+		"level", f.Level, "min_level", f.MinLevel, "state", f.State, "families", fmt.Sprintf("%q", f.Families)}, win: Window{f.Since, f.Until}}
+	after, err := question.after(ctx, f.After)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if after != nil {
 		w.add("(updated_at < fromUnixTimestamp64Nano({after:Int64}, 'UTC') OR updated_at = fromUnixTimestamp64Nano({after:Int64}, 'UTC') "+
 			"AND finding_id > {after_id:String})", named("after", fmt.Sprint(after.at.UnixNano())), named("after_id", after.id))
 	}
-	w.between("updated_at", "updated_at", f.Since, f.Until)
+	w.between("updated_at", "updated_at", question.win.Since, question.win.Until)
 	for _, c := range []struct{ condition, name, value string }{
 		{"agent_id = {agent:String}", "agent", f.Agent}, {"run_id = {run:UUID}", "run", f.RunID}, {"level = {level:String}", "level", f.Level},
 		{"level >= {min_level:String}", "min_level", f.MinLevel}, {"state = {state:String}", "state", f.State},
@@ -120,11 +128,11 @@ func (f *FindingFilter) where() (*where, error) {
 		}
 		text, err := json.Marshal(list)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		w.add("has(JSONExtract({"+column+"_list:String}, 'Array(String)'), "+column+")", named(column+"_list", string(text)))
 	}
-	return &w, nil
+	return &w, question, nil
 }
 
 // FindingsOfTenants returns the latest findings of the given tenants, the last changed

@@ -1,25 +1,83 @@
 package query
 
 import (
+	"context"
+	"encoding/base64"
+	"strings"
 	"testing"
 	"time"
 )
 
 func TestCursorLosesItsPlaceOrIsTakenByAnotherList(t *testing.T) {
 	p := &place{time.Unix(1_700_000_000, 123456789).UTC(), "01000000-0000-0000-0000-000000000000"}
-	got, err := parseCursor("runs", p.cursor("runs"))
+	of := func(list string) *pagedQuestion { return &pagedQuestion{list: list} }
+	got, err := of("runs").after(t.Context(), of("runs").next(t.Context(), p))
 	if err != nil || !got.at.Equal(p.at) || got.id != p.id {
 		t.Errorf("%+v, %v, want %+v", got, err, p)
 	}
-	var none *place
-	if got, err := parseCursor("runs", none.cursor("runs")); got != nil || err != nil {
+	if got, err := of("runs").after(t.Context(), of("runs").next(t.Context(), nil)); got != nil || err != nil {
 		t.Errorf("no cursor: %+v, %v", got, err)
 	}
-	other := (&place{p.at, "a finding"}).cursor("runs")
-	for _, text := range []string{p.cursor("findings"), other, "x", "MSBydW5zIHg"} {
-		if got, err := parseCursor("runs", text); err == nil {
-			t.Errorf("%q is the place %+v", text, got)
+	other := of("runs").next(t.Context(), &place{p.at, "a finding"})
+	for _, text := range []string{of("findings").next(t.Context(), p), other, "x", "MSBydW5zIHg", of("runs").next(t.Context(), p)[:60]} {
+		if got, err := of("runs").after(t.Context(), text); err == nil || !strings.Contains(err.Error(), "ask for the first page again") {
+			t.Errorf("%q is the place %+v, %v", text, got, err)
 		}
+	}
+}
+
+// A cursor is of one question: the same list with the same values, in the same window. A window that ends now moves on between two pages.
+func TestCursorOfAnotherQuestionIsAccepted(t *testing.T) {
+	now := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+	day := Window{Since: now.AddDate(0, 0, -1)}
+	moved := func(w Window, by time.Duration) Window { return Window{shifted(w.Since, by), shifted(w.Until, by)} }
+	of := func(win Window, what ...string) *pagedQuestion {
+		return &pagedQuestion{list: "find", what: what, win: win}
+	}
+	at := func(later time.Duration) context.Context { return AskedAt(t.Context(), now.Add(later)) }
+	text := of(day, "term", "a", "kind", "host").cursor(at(0), timedPlace{At: 1, ID: "x"})
+	for _, v := range []struct {
+		q     *pagedQuestion
+		later time.Duration
+		want  string // in the error; empty: none
+	}{
+		{of(day, "term", "a", "kind", "host"), 0, ""},
+		{of(day, "term", "a", "kind", "host"), 48 * time.Hour, ""},
+		{of(moved(day, time.Hour), "term", "a", "kind", "host"), time.Hour, ""},
+		{of(moved(day, 18*time.Hour), "term", "a", "kind", "host"), time.Hour,
+			"another period (since 2026-11-19T00:00:00.000000000Z, until any)"},
+		{of(moved(day, time.Minute), "term", "a", "kind", "host"), time.Hour, "another period"},
+		{of(moved(day, -time.Hour), "term", "a", "kind", "host"), time.Hour, "another period"},
+		{of(Window{day.Since, now}, "term", "a", "kind", "host"), 0, "another period"},
+		{of(Window{}, "term", "a", "kind", "host"), 0, "another period"},
+		{of(day, "term", "b", "kind", "host"), 0, "another question: it must be of the same term, kind as"},
+		{of(day, "term", "a", "kind", "tool"), 0, "another question"},
+		{of(day, "term", "akind", "", "host"), 0, "another question"},
+		{&pagedQuestion{list: "routes", win: day}, 0, `a cursor of "find": it must be one of routes`},
+	} {
+		var p timedPlace
+		err := v.q.parse(at(v.later), text, &p)
+		if v.want == "" && (err != nil || p != timedPlace{At: 1, ID: "x"} || v.q.win != day) {
+			t.Errorf("%+v after %v: %+v, %v", v.q, v.later, p, err)
+		}
+		if v.want != "" && (err == nil || !strings.Contains(err.Error(), v.want)) {
+			t.Errorf("%+v after %v: %v, want %q", v.q, v.later, err, v.want)
+		}
+	}
+	// The third page is of the window of the first one, asked for when that was.
+	second := of(moved(day, time.Hour), "term", "a", "kind", "host")
+	if err := second.parse(at(time.Hour), text, &timedPlace{}); err != nil {
+		t.Fatal(err)
+	}
+	third := of(moved(day, 2*time.Hour), "term", "a", "kind", "host")
+	err := third.parse(at(2*time.Hour), second.cursor(at(time.Hour), timedPlace{}), &timedPlace{})
+	if err != nil || third.win != day {
+		t.Errorf("the third page: %+v, %v", third.win, err)
+	}
+	old := base64.RawURLEncoding.EncodeToString([]byte(`1 find {"host":{"at":1,"id":"x"}}`))
+	err = of(day).parse(t.Context(), old, &timedPlace{})
+	if err == nil || !strings.Contains(err.Error(), `a cursor of version "1": it must be of version 2`) {
+		t.Errorf("a cursor of the version before: %v", err)
 	}
 }
 

@@ -35,7 +35,7 @@ func WorstRuns(ctx context.Context, db DB, f RunFilter) (out []RankedRun, more b
 		f.MinLevel = schema.LevelAnnotate.String()
 	}
 	f.Limit = maxRanked
-	s, err := selectionOf(&f)
+	s, _, err := selectionOf(ctx, f)
 	if err != nil {
 		return nil, false, err
 	}
@@ -153,7 +153,7 @@ count(), countIf(reversibility = 'irreversible' AND outcome IN ('ok', 'unknown')
 // WorstFindings returns the findings that a filter selects, the worst first: open ones before closed ones, by level, and then by how
 // rarely clean runs come that far. Those without a rate, of rules, come before those with one.
 func WorstFindings(ctx context.Context, db DB, f FindingFilter) ([]Finding, error) {
-	w, err := f.where()
+	w, err := f.where(ctx)
 	if err != nil {
 		return nil, err
 	}

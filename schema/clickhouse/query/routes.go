@@ -37,11 +37,12 @@ var routesOrder = "(NOT undeclared, -toInt64(if(undeclared, indexOf(['" + string
 // calls were stored for between two pages may be on both.
 func RoutesPage(ctx context.Context, db DB, win Window, limit int, after string) (page Page[RouteRow], err error) {
 	page.Rows = []RouteRow{}
+	question := pagedQuestion{list: "routes", win: win}
 	var w where
 	having := ""
 	if after != "" {
 		var p routePlace
-		if err := parseCursorOf("routes", after, &p); err != nil {
+		if err := question.parse(ctx, after, &p); err != nil {
 			return page, err
 		}
 		win = Window{fromNanos(p.Since), fromNanos(p.Until)}
@@ -74,7 +75,7 @@ FROM calls `+w.String()+" GROUP BY method, route, tool_name, effect, reversibili
 		return page, err
 	}
 	page.Rows = page.Rows[:limit]
-	page.Next = cursorOf("routes", placeOfRoute(&page.Rows[limit-1], win))
+	page.Next = question.cursor(ctx, placeOfRoute(&page.Rows[limit-1], win))
 	return page, nil
 }
 
@@ -85,20 +86,4 @@ func placeOfRoute(r *RouteRow, win Window) routePlace {
 		p.Declared, p.Danger = 0, -int64(slices.Index(schema.ReversibilityWords, r.Reversibility)+1)
 	}
 	return p
-}
-
-// nanosOf returns a time in nanoseconds; 0 for none.
-func nanosOf(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixNano()
-}
-
-// fromNanos is the reverse of nanosOf.
-func fromNanos(ns int64) time.Time {
-	if ns == 0 {
-		return time.Time{}
-	}
-	return time.Unix(0, ns).UTC()
 }

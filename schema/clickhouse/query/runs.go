@@ -81,7 +81,7 @@ func scanRun(r driver.Rows) (Run, error) {
 // Runs returns runs, those with the latest last call first. A run is in a window if one of its segments has calls before the
 // window's end and after its start.
 func Runs(ctx context.Context, db DB, f RunFilter) ([]Run, error) {
-	s, err := selectionOf(&f)
+	s, _, err := selectionOf(ctx, f)
 	if err != nil {
 		return nil, err
 	}
@@ -89,25 +89,30 @@ func Runs(ctx context.Context, db DB, f RunFilter) ([]Run, error) {
 	return runs, err
 }
 
-// RunsPage returns a page of runs: those after the cursor of the page before.
+// RunsPage returns a page of runs: those after the cursor of the page before, whose window it has. A cursor of another filter is an
+// error.
 func RunsPage(ctx context.Context, db DB, f RunFilter) (Page[Run], error) {
-	s, err := selectionOf(&f)
+	s, question, err := selectionOf(ctx, f)
 	if err != nil {
 		return Page[Run]{}, err
 	}
 	s.page = true
 	rows, more, err := s.read(ctx, db)
-	return Page[Run]{rows, more.cursor("runs")}, err
+	return Page[Run]{rows, question.next(ctx, more)}, err
 }
 
-func selectionOf(f *RunFilter) (*selection, error) {
+// selectionOf returns the selection of a filter, and the question that it is about.
+func selectionOf(ctx context.Context, f RunFilter) (*selection, *pagedQuestion, error) {
 	if f.Limit <= 0 {
 		f.Limit = 100
 	}
-	after, err := parseCursor("runs", f.After)
+	question := &pagedQuestion{list: "runs", what: []string{"agent", f.Agent, "state", f.State, "min_level", f.MinLevel},
+		win: Window{f.Since, f.Until}}
+	after, err := question.after(ctx, f.After)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	f.Since, f.Until = question.win.Since, question.win.Until
 	s := &selection{since: f.Since, until: f.Until, limit: f.Limit, after: after}
 	s.states.between("started_at", "last_at", f.Since, f.Until)
 	var run where
@@ -137,7 +142,7 @@ func selectionOf(f *RunFilter) (*selection, error) {
 		run.add("level >= {level:String}")
 	}
 	s.run = strings.Join(run.conditions, " AND ")
-	return s, nil
+	return s, question, nil
 }
 
 // hasState is the condition on run_states for the runs of which any state meets a condition. The segments of a run have states

@@ -150,7 +150,7 @@ func CountFindings(ctx context.Context, db DB, f FindingFilter, by string) (map[
 	if !ok {
 		return nil, fmt.Errorf("by: %q is none of agent, level, family", by)
 	}
-	w, err := f.where()
+	w, err := f.where(ctx)
 	if err != nil {
 		return nil, err
 	}

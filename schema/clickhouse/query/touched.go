@@ -54,6 +54,8 @@ type Touched struct {
 	DeniedOnly []DeniedRun `json:"denied_only,omitempty"`
 
 	firstAt, lastAt time.Time // start of the first and of the last call
+	doubts          caveatCounts
+	question        pagedQuestion
 	part            rowPart
 }
 
@@ -95,14 +97,18 @@ func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*To
 }
 
 // TouchedPage reads the touched set of a subject, with at most limit resources: those after the cursor of the page before, whose
-// window it has.
+// window it has. A cursor of another subject or window is an error.
 func TouchedPage(ctx context.Context, db DB, s Subject, run *Run, win Window, limit int, after string) (*Touched, error) {
-	part, win, err := rowsAfter(limit, after, win)
+	question := pagedQuestion{list: "touched", what: []string{"kind", s.Kind, "subject", s.Value}, win: win}
+	if run != nil {
+		question.what[3] = run.RunID
+	}
+	part, win, err := rowsAfter(ctx, &question, limit, after)
 	if err != nil {
 		return nil, err
 	}
 	t := newTouched(s, win)
-	t.Run, t.part = run, part
+	t.Run, t.question, t.part = run, question, part
 	own, err := t.ownCalls(ctx, db, run, win)
 	if err != nil {
 		return nil, err
@@ -208,13 +214,15 @@ func (t *Touched) loadOwn(ctx context.Context, db DB, rows source) error {
 		return err
 	}
 	return each(ctx, db, "totals", "SELECT toString(effect) AS did, toString(reversibility) AS undo, countIf(counted) AS n, "+
-		"min(start_time), max(start_time) FROM "+rows.from+" GROUP BY did, undo", rows.params, func(r driver.Rows) error {
+		"min(start_time), max(start_time), "+caveatColumns+" FROM "+rows.from+" GROUP BY did, undo", rows.params, func(r driver.Rows) error {
 		var effect, undo string
 		var n uint64
 		var first, last time.Time
-		if err := r.Scan(&effect, &undo, &n, &first, &last); err != nil {
+		var c caveatCounts
+		if err := r.Scan(&effect, &undo, &n, &first, &last, &c.unlogged, &c.sampled, &c.late, &c.unsure, &c.overflow, &c.askedOnly); err != nil {
 			return err
 		}
+		t.doubts.add(c)
 		t.count(effect, undo, n)
 		if t.firstAt.IsZero() || first.Before(t.firstAt) {
 			t.firstAt = first

@@ -30,15 +30,15 @@ type rowPlace struct {
 }
 
 // rowsAfter returns the part of the resources after a cursor, and the window that all pages have.
-func rowsAfter(limit int, after string, win Window) (rowPart, Window, error) {
+func rowsAfter(ctx context.Context, question *pagedQuestion, limit int, after string) (rowPart, Window, error) {
 	if limit <= 0 {
 		limit = MaxTouchedRows
 	}
 	if after == "" {
-		return rowPart{limit: limit}, win, nil
+		return rowPart{limit: limit}, question.win, nil
 	}
 	var p rowPlace
-	err := parseCursorOf("touched", after, &p)
+	err := question.parse(ctx, after, &p)
 	return rowPart{limit, &p}, Window{fromNanos(p.Since), fromNanos(p.Until)}, err
 }
 
@@ -121,7 +121,7 @@ func (t *Touched) endPage(ctx context.Context, db DB, win Window) (err error) {
 		}
 	}
 	p.Since, p.Until = nanosOf(win.Since), nanosOf(win.Until)
-	t.Next = cursorOf("touched", p)
+	t.Next = t.question.cursor(ctx, p)
 	t.caveat("more_rows: %d resources are listed, the most dangerous first, and there are more: --limit, or the same command with --after %s",
 		limit, t.Next)
 	return nil

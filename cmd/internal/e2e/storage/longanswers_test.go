@@ -48,7 +48,7 @@ func TestRunThatWasDeniedEveryAttemptIsLeftOut(t *testing.T) {
 		t.Errorf("order:8, which nobody touched: %s", got)
 	}
 	// The counts of hours come later than the calls.
-	sql(t, c, "TRUNCATE TABLE {db}."+stored("hours"))
+	sql(t, c, "TRUNCATE TABLE {db}.hours") // in the cluster form the one with the parts
 	if got := of("order:7", query.Window{}); got != "1 calls"+thief+"; " {
 		t.Errorf("without counts: %s", got)
 	}
@@ -163,8 +163,65 @@ func TestPagesOfALongAnswerLackRows(t *testing.T) {
 		}
 		same(fmt.Sprint("touched by ", s), paged, whole.Resources, pages)
 	}
-	if _, err := query.RoutesPage(ctx, c, query.Window{}, 2, "MSBmaW5kIHt9"); err == nil {
-		t.Error("routes accepts the cursor of find")
+}
+
+// The cursor of a question is refused by every other one: it names places in an order and among rows that the other does not have.
+func TestPageAfterTheCursorOfAnotherQuestion(t *testing.T) {
+	h := newPastCalls(400)
+	c := migrated(t)
+	h.insert(t, c, 0)
+	ctx := t.Context()
+	day := query.Window{Since: reportTime.AddDate(-1, 0, 0)}
+	find := func(term string) func(string) (string, error) {
+		return func(after string) (string, error) {
+			page, err := query.FindPage(ctx, c, term, 1, after)
+			return page.Next, err
+		}
+	}
+	routes := func(win query.Window) func(string) (string, error) {
+		return func(after string) (string, error) {
+			page, err := query.RoutesPage(ctx, c, win, 1, after)
+			return page.Next, err
+		}
+	}
+	touched := func(kind, value string, win query.Window) func(string) (string, error) {
+		return func(after string) (string, error) {
+			report, err := query.TouchedPage(ctx, c, query.Subject{Kind: kind, Value: value}, nil, win, 1, after)
+			if err != nil {
+				return "", err
+			}
+			return report.Next, nil
+		}
+	}
+	runs := func(f query.RunFilter) func(string) (string, error) {
+		return func(after string) (string, error) {
+			f.Limit, f.After = 1, after
+			page, err := query.RunsPage(ctx, c, f)
+			return page.Next, err
+		}
+	}
+	questions := map[string]func(after string) (next string, err error){
+		"find an agent": find("team/agent-1"), "find a host": find("api-1"),
+		"routes": routes(query.Window{}), "routes since": routes(day),
+		"touched by an agent": touched("agent", "team/agent-2", query.Window{}), "another": touched("agent", "team/agent-1", query.Window{}),
+		"touched since": touched("agent", "team/agent-2", day), "who touched": touched("resource", "order:7", query.Window{}),
+		"runs": runs(query.RunFilter{}), "runs of an agent": runs(query.RunFilter{Agent: "team/agent-1"}),
+		"runs since": runs(query.RunFilter{Since: day.Since}),
+	}
+	for of, first := range questions {
+		next, err := first("")
+		if err != nil || next == "" {
+			t.Fatalf("%s: next %q, %v", of, next, err)
+		}
+		for name, ask := range questions {
+			_, err := ask(next)
+			if name == of && err != nil {
+				t.Errorf("%s refuses its own cursor: %v", name, err)
+			}
+			if name != of && (err == nil || !strings.Contains(err.Error(), "ask for the first page again")) {
+				t.Errorf("%s accepts the cursor of %s, or says %v", name, of, err)
+			}
+		}
 	}
 }
 
@@ -238,7 +295,8 @@ func TestStartOfAnIdReadsAllRuns(t *testing.T) {
 	}
 }
 
-// manyCalls is a number of calls of which each names another route and another resource.
+// manyCalls is a number of calls of which each names another route and another resource. With a million the test takes 10 to 20 s on two
+// cores, half of it to store them: with fewer the groups of a statement fit into its memory, and nothing would go on with files.
 const manyCalls = 1_000_000
 
 // A run of a million calls on a million routes and resources, which a million runs have touched: each answer has a bound, and says that
