@@ -195,7 +195,7 @@ func (x *exchange) decide(in *gateRequest, verb, what, forever, undo string) (*d
 type verdictRequest struct {
 	Finding, Verdict, Reason string
 	// Replace puts the verdict in the place of another one.
-	Replace bool
+	Replace flag
 }
 
 // judge records a verdict on a finding.
