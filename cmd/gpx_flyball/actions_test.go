@@ -235,7 +235,7 @@ func TestActionWithoutAReasonOrWithABadBodyIsSent(t *testing.T) {
 	}{
 		{"breakers/trip", fields{"reason": "x", "for": "1h"}, "run, agent: name one of the two"},
 		{"breakers/trip", fields{"run": "a", "agent": "b", "reason": "x", "for": "1h"}, "run, agent: name one of the two"},
-		{"breakers/trip", fields{"run": "${run}", "reason": "x", "for": "1h"}, "has not filled in its variable"},
+		{"breakers/trip", fields{"run": "${run}", "reason": "x", "for": "1h"}, "the panel has not filled it in"},
 		{"breakers/trip", fields{"agent": "a", "reason": "x"}, "for: "},
 		{"breakers/trip", fields{"agent": "a", "reason": "x", "for": "59s"}, "from 1m to 7d"},
 		{"breakers/trip", fields{"agent": "a", "reason": "x", "for": "8d"}, "from 1m to 7d"},
@@ -257,6 +257,10 @@ func TestActionWithoutAReasonOrWithABadBodyIsSent(t *testing.T) {
 	}
 	if len(f.Breakers()) != 0 {
 		t.Error("a breaker is open")
+	}
+	f.Ask("pay$bot", "k1", "GET", "/v1/orders/1", "")
+	if got := press(t, d, "Admin", "breakers/trip", fields{"agent": "pay$bot", "reason": "x", "for": "1h"}, nil); got.Status == 400 {
+		t.Errorf("an agent with a $ in its name: %+v", got)
 	}
 }
 

@@ -54,6 +54,31 @@ func TestWorstRunIsBelowTheLatest(t *testing.T) {
 		"agent"), "team/odd")
 }
 
+// An agent that is named as a variable of a dashboard is not hidden by it, and a filter without an effect is named.
+func TestAgentNamedAsAVariableIsHidden(t *testing.T) {
+	s := newStore(t)
+	const hides = "pay ${agent}"
+	run := s.deletes("acme", hides, 1, schema.LevelTrip, ok, denied)
+	s.finding("acme", hides, run, schema.LevelTrip, schema.FamilyLoop, "loops")
+	s.deletes("acme", "team/calm", 2, schema.LevelNone, ok)
+	same(t, "runs", column(s.frames(plugin.Query{Type: "runs", Agent: hides})[0], "agent"), hides)
+	same(t, "calls", column(s.frames(plugin.Query{Type: "count", Of: "calls", Agent: hides})[0], "calls"), "2")
+	byFilter := []plugin.Filter{{Key: "agent", Operator: "=", Value: hides}, {Key: "state", Operator: "=", Value: "open"}}
+	got := s.frames(plugin.Query{Type: "agents", Filters: byFilter})[0]
+	if same(t, "agents", column(got, "agent"), hides); len(got.Meta.Notices) != 1 || !strings.Contains(got.Meta.Notices[0].Text,
+		`state = "open" has no effect here`) {
+		t.Errorf("%v", got.Meta.Notices)
+	}
+	same(t, "agents at a level", column(s.frames(plugin.Query{Type: "agents", MinLevel: "alert"})[0], "agent"), hides)
+	for _, q := range []plugin.Query{{Type: "runs", Agent: "${agent}"}, {Type: "touched", Run: "$run"}, {Type: "trace", Run: "[[run]]"},
+		{Type: "count", Of: "calls", Agent: "${agent:raw}"}, {Type: "runs", Filters: []plugin.Filter{{Key: "agent", Operator: "=",
+			Value: "$agent"}}}} {
+		if f := s.frames(q)[0]; f.Rows() != 0 || len(f.Meta.Notices) != 1 || !strings.Contains(f.Meta.Notices[0].Text, "Nothing is chosen") {
+			t.Errorf("%+v: %d rows, %+v", q, f.Rows(), f.Meta)
+		}
+	}
+}
+
 func TestFindingOfADeniedRunLooksDone(t *testing.T) {
 	s := newStore(t)
 	bad := s.deletes("acme", "team/bad", 2, schema.LevelTrip, ok, denied, denied)
