@@ -68,6 +68,24 @@ func TestTripOfAPanelDoesNotSayWhatItHolds(t *testing.T) {
 	}
 }
 
+// An agent chooses the keys of its runs, also the id of a run that somebody is about to hold.
+func TestKeyOfAnotherRunKeepsARunFromBeingHeld(t *testing.T) {
+	f := deploy(t)
+	d := source(t, f.url, tokenGrafana)
+	trip := func(run string) result {
+		return press(t, d, "Editor", "breakers/trip", fields{"run": run, "reason": "x", "for": "15m"}, nil)
+	}
+	f.Ask("billing", "k1", "GET", "/v1/orders/1", "")
+	_, id, _ := strings.Cut(trip("k1").Scope, " ")
+	if back := press(t, d, "Editor", "breakers/reset", fields{"breaker": "run " + id, "reason": "x"}, nil); back.Status != 200 {
+		t.Fatalf("%+v", back)
+	}
+	f.Ask("payroll", id, "GET", "/v1/orders/1", "")
+	if got := trip(id); got.Status != 200 || got.Scope != "run "+id {
+		t.Errorf("%+v", got)
+	}
+}
+
 // The row of a panel is a while old. The breaker that the user sees in it must be the one that is reset.
 func TestResetClosesABreakerThatTheUserHasNotSeen(t *testing.T) {
 	f := deploy(t)
