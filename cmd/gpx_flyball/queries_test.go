@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
 	"flyball/dashboards/plugin"
 	"flyball/detect/enforce"
 	"flyball/detect/enforce/breaker"
@@ -75,6 +77,20 @@ func TestAgentNamedAsAVariableIsHidden(t *testing.T) {
 			Value: "$agent"}}}} {
 		if f := s.frames(q)[0]; f.Rows() != 0 || len(f.Meta.Notices) != 1 || !strings.Contains(f.Meta.Notices[0].Text, "Nothing is chosen") {
 			t.Errorf("%+v: %d rows, %+v", q, f.Rows(), f.Meta)
+		}
+	}
+}
+
+// An agent can give a harmless run the key of another one.
+func TestHarmlessRunOfTheSameKeyIsTakenForTheOther(t *testing.T) {
+	s := newStore(t)
+	s.deletes("acme", "team/a", 1, schema.LevelTrip, ok)
+	s.deletes("acme", "team/a", 2, schema.LevelNone, ok)
+	s.run("ALTER TABLE {db}.runs_v5 UPDATE run_key = 'same' WHERE 1 SETTINGS mutations_sync = 1")
+	for _, typ := range []string{"touched", "touched_graph", "trace", "score", "logs"} {
+		f := s.frames(plugin.Query{Type: typ, Run: "same"})[0]
+		if !slices.ContainsFunc(f.Meta.Notices, func(n data.Notice) bool { return strings.Contains(n.Text, "2 runs have the key") }) {
+			t.Errorf("%s: %+v", typ, f.Meta.Notices)
 		}
 	}
 }

@@ -122,7 +122,8 @@ func checkReason(reason string) error {
 	return nil
 }
 
-// checkName returns a refusal unless a member holds a name. A text that is a variable and nothing else is one that the panel did not fill in.
+// checkName returns a refusal unless a member holds a name. A text that is a variable and nothing else is one that the panel did not
+// fill in.
 func checkName(member, value string) error {
 	switch {
 	case strings.TrimSpace(value) == "":

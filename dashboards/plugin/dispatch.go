@@ -24,6 +24,7 @@ type question struct {
 	from, to time.Time
 	step     time.Duration
 	now      time.Time
+	remarks  []string // that the answer has to show beside its rows
 }
 
 func (q *question) window() query.Window { return query.Window{Since: q.from, Until: q.to} }
@@ -98,11 +99,11 @@ func answer(ctx context.Context, q *question) (data.Frames, error) {
 	if q.Type != "variable" && q.Type != "annotations" { // these are read by name
 		removeEmptyTables(frames)
 	}
+	for _, filter := range q.ignored {
+		q.remarks = append(q.remarks, "The filter "+schema.Visible(filter)+" has no effect here: this panel is not about that.")
+	}
 	if err == nil && len(frames) > 0 {
-		for _, filter := range q.ignored {
-			frames[0].AppendNotices(data.Notice{Severity: data.NoticeSeverityWarning,
-				Text: "The filter " + schema.Visible(filter) + " has no effect here: this panel is not about that."})
-		}
+		appendCaveats(frames[0], q.remarks)
 	}
 	return frames, err
 }

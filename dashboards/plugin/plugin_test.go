@@ -61,7 +61,8 @@ func TestBadQueryIsAnErrorOfItsOwnPanel(t *testing.T) {
 	wanted := map[string]string{"no JSON": "query:", "no type": "is none of runs, findings", "level": `minLevel: "worst" is none of`,
 		"limit": "limit: 5001", "negative": "limit: -1", "sort": `sort: "best" is none of worst, latest`,
 		"state": `state: "waiting" is none of open, closed`, "of": `of: "secrets" is none of calls`, "by": `by: "level" does not divide trips`,
-		"key": `the key "password" is none of`, "operator": `agent =~ "x" cannot be answered: the operator =~ is not =`, "contradicts": `agent = "b" contradicts`}
+		"key": `the key "password" is none of`, "operator": `agent =~ "x" cannot be answered: the operator =~ is not =`,
+		"contradicts": `agent = "b" contradicts`}
 	req := &backend.QueryDataRequest{}
 	for name, q := range asked {
 		req.Queries = append(req.Queries, backend.DataQuery{RefID: name, JSON: []byte(q)})
@@ -124,8 +125,8 @@ func TestVariableWithoutAValueIsAnError(t *testing.T) {
 	}
 }
 
-// A filter that cannot be answered is refused with what to do. One that a panel has nothing for is named in it: the panel does not look
-// filtered.
+// A filter that cannot be answered is refused with what to do. One that a panel has nothing for is named in it: the panel does not
+// look filtered.
 func TestFilterIsIgnoredWithoutAWord(t *testing.T) {
 	for _, operator := range []string{"!=", "=~", "!~", "=|", "!=|", ">", ""} {
 		q := Query{Type: "runs", Filters: []Filter{{"agent", operator, "a"}}}
