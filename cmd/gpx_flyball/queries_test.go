@@ -81,6 +81,23 @@ func TestAgentNamedAsAVariableIsHidden(t *testing.T) {
 	}
 }
 
+// A table shows characters without width as escapes, and the link of a row has the name as it is shown.
+func TestLinkToAnAgentWithAHiddenCharacterShowsNothing(t *testing.T) {
+	s := newStore(t)
+	run := s.deletes("acme", "team/\u200bbot", 1, schema.LevelTrip, ok, denied)
+	s.finding("acme", "team/\u200bbot", run, schema.LevelTrip, schema.FamilyLoop, "loops")
+	shown := column(s.frames(plugin.Query{Type: "runs"})[0], "agent")[0]
+	if shown != `team/\u200bbot` {
+		t.Fatal(shown)
+	}
+	for _, typ := range []string{"runs", "findings", "agents", "logs", "calls"} {
+		if f := s.frames(plugin.Query{Type: typ, Agent: shown})[0]; f.Rows() == 0 {
+			t.Errorf("%s: no row", typ)
+		}
+	}
+	same(t, "calls", column(s.frames(plugin.Query{Type: "count", Of: "calls", Agent: shown})[0], "calls"), "2")
+}
+
 // An agent can give a harmless run the key of another one.
 func TestHarmlessRunOfTheSameKeyIsTakenForTheOther(t *testing.T) {
 	s := newStore(t)

@@ -90,6 +90,9 @@ func answer(ctx context.Context, q *question) (data.Frames, error) {
 		return nil, err
 	}
 	frames, err := ask(ctx, q)
+	if (errors.Is(err, query.ErrNotFound) || err == nil && saysNothing(frames)) && q.takeShown() {
+		frames, err = ask(ctx, q)
+	}
 	if unfilled != "" && (errors.Is(err, query.ErrNotFound) || err == nil && saysNothing(frames)) {
 		return notChosen(q, unfilled), nil
 	}
