@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,6 +65,24 @@ func TestTripOfAPanelDoesNotSayWhatItHolds(t *testing.T) {
 	}
 	if v := f.Ask("billing", "k1", "GET", "/v1/orders/1", ""); v.Status != 200 {
 		t.Errorf("released, and its next call: %+v", v)
+	}
+}
+
+// An agent chooses the keys of its runs, also the id of a run that somebody is about to hold.
+func TestKeyOfAnotherRunKeepsARunFromBeingHeld(t *testing.T) {
+	f := deploy(t)
+	d := source(t, f.url, tokenGrafana)
+	trip := func(run string) result {
+		return press(t, d, "Editor", "breakers/trip", fields{"run": run, "reason": "x", "for": "15m"}, nil)
+	}
+	f.Ask("billing", "k1", "GET", "/v1/orders/1", "")
+	_, id, _ := strings.Cut(trip("k1").Scope, " ")
+	if back := press(t, d, "Editor", "breakers/reset", fields{"breaker": "run " + id, "reason": "x"}, nil); back.Status != 200 {
+		t.Fatalf("%+v", back)
+	}
+	f.Ask("payroll", id, "GET", "/v1/orders/1", "")
+	if got := trip(id); got.Status != 200 || got.Scope != "run "+id {
+		t.Errorf("%+v", got)
 	}
 }
 
@@ -234,7 +253,7 @@ func TestActionWithoutAReasonOrWithABadBodyIsSent(t *testing.T) {
 	}{
 		{"breakers/trip", fields{"reason": "x", "for": "1h"}, "run, agent: name one of the two"},
 		{"breakers/trip", fields{"run": "a", "agent": "b", "reason": "x", "for": "1h"}, "run, agent: name one of the two"},
-		{"breakers/trip", fields{"run": "${run}", "reason": "x", "for": "1h"}, "has not filled in its variable"},
+		{"breakers/trip", fields{"run": "${run}", "reason": "x", "for": "1h"}, "the panel has not filled it in"},
 		{"breakers/trip", fields{"agent": "a", "reason": "x"}, "for: "},
 		{"breakers/trip", fields{"agent": "a", "reason": "x", "for": "59s"}, "from 1m to 7d"},
 		{"breakers/trip", fields{"agent": "a", "reason": "x", "for": "8d"}, "from 1m to 7d"},
@@ -256,6 +275,55 @@ func TestActionWithoutAReasonOrWithABadBodyIsSent(t *testing.T) {
 	}
 	if len(f.Breakers()) != 0 {
 		t.Error("a breaker is open")
+	}
+	f.Ask("pay$bot", "k1", "GET", "/v1/orders/1", "")
+	if got := press(t, d, "Admin", "breakers/trip", fields{"agent": "pay$bot", "reason": "x", "for": "1h"}, nil); got.Status == 400 {
+		t.Errorf("an agent with a $ in its name: %+v", got)
+	}
+}
+
+// Grafana puts what was typed or pasted into a body as it is: a quote ends the member, and what follows can be another one.
+func TestPastedQuoteChangesWhatIsHeld(t *testing.T) {
+	f := deploy(t)
+	d := source(t, f.url, tokenGrafana)
+	f.Ask("billing", "k1", "GET", "/v1/orders/1", "")
+	f.Ask("payroll", "k2", "GET", "/v1/orders/1", "")
+	const whole = `{"agent":"payroll","reason":"x","for":"15m"}`
+	for name, tc := range map[string]struct{ body, query, want string }{
+		"a second member":           {`{"agent":"payroll","for":"15m","reason":"x","agent":"billing"}`, "", "agent is there twice"},
+		"a second one, other case":  {`{"agent":"payroll","for":"15m","reason":"x","Agent":"billing"}`, "", `unknown member "Agent"`},
+		"in both":                   {whole, "agent=billing", "agent is there twice"},
+		"in both, an escaped name":  {`{"\u0061gent":"payroll","reason":"x","for":"15m"}`, "agent=payroll", "agent is there twice"},
+		"in the address twice":      {"{}", "agent=payroll&agent=billing&reason=x&for=15m", "agent is there twice"},
+		"not the query of anything": {"{}", "agent=%zz&reason=x&for=15m", "cannot be read"},
+		"not UTF-8":                 {"{}", "agent=%ff&reason=x&for=15m", "not UTF-8"},
+		"unknown in the address":    {whole, "force=true", `unknown member "force"`},
+	} {
+		got := press(t, d, "Editor", "breakers/trip", nil, func(r *backend.CallResourceRequest) {
+			r.Body, r.URL = []byte(tc.body), "breakers/trip?"+tc.query
+		})
+		if got.Status != 400 || !got.has(tc.want) {
+			t.Errorf("%s: %+v, want %q", name, got, tc.want)
+		}
+	}
+	if len(f.Breakers()) != 0 {
+		t.Fatal("a breaker is open")
+	}
+	const reason = `he said "stop", agent=billing & more`
+	for name, body := range map[string]string{"as Grafana sends it": "{}", "without a body": ""} {
+		got := press(t, d, "Editor", "breakers/trip", nil, func(r *backend.CallResourceRequest) {
+			r.Body = []byte(body)
+			r.URL = "breakers/trip?" + url.Values{"agent": {"payroll"}, "for": {"15m"}, "reason": {reason}}.Encode()
+		})
+		if b := f.Breakers(); got.Status != 200 || got.Scope != "agent payroll" || len(b) != 1 || b[0].Reason != reason {
+			t.Errorf("%s: %+v %+v", name, got, b)
+		}
+	}
+	replaced := press(t, d, "Editor", "findings/verdict", nil, func(r *backend.CallResourceRequest) {
+		r.Body, r.URL = nil, "findings/verdict?finding="+judged+"&verdict=benign&reason=x&replace=true"
+	})
+	if replaced.Status != 200 {
+		t.Errorf("%+v", replaced)
 	}
 }
 

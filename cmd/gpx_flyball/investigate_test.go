@@ -69,7 +69,12 @@ func TestInvestigationOfARunIsEmpty(t *testing.T) {
 func TestStatementReadsOrChangesMore(t *testing.T) {
 	s := newStore(t)
 	s.deletes("acme", "team/a", 1, schema.LevelNone, ok, ok, denied)
+	other := s.conn.Database() + "_other"
+	s.run("CREATE DATABASE " + other)
+	s.run("CREATE TABLE " + other + ".secrets (x String) ENGINE = Memory AS SELECT 'hunter2'")
+	t.Cleanup(func() { s.run("DROP DATABASE " + other) })
 	for sql, want := range map[string]string{
+		"SELECT c.item IN c.items AS n FROM (SELECT 1 AS item, [1, 2] AS items) AS c":                "1",
 		"SELECT toUInt64(getSetting('readonly')) AS n":                                               "1",
 		"SELECT count() AS n FROM calls WHERE $__timeFilter(start_time)":                             "3",
 		"SELECT sum(n) AS n FROM (SELECT count() AS n FROM " + s.conn.Database() + ".runs) -- end":   "1",
@@ -88,7 +93,11 @@ func TestStatementReadsOrChangesMore(t *testing.T) {
 		"SELECT * FROM url('http://127.0.0.1/', CSV)",
 		"SELECT file('/etc/passwd')", "SELECT 1 WHERE 1 IN system.one", "SELECT nothing FROM calls", "SELECT", "SELECT 1; DROP TABLE calls",
 		"SELECT count() FROM calls SETTINGS max_execution_time = 1000", "SELECT * FROM other.calls", "SET readonly = 0",
-		"SELECT * FROM merge('system', '.*')", "SELECT dictGet('x', 'y', 1)"} {
+		"SELECT * FROM merge('system', '.*')", "SELECT dictGet('x', 'y', 1)", "SELECT 'hunter2' IN " + other + ".secrets",
+		"SELECT nullIn('hunter2', " + other + ".secrets)", "SELECT arrayMap(f -> f IN `" + other + "`.`secrets`, ['hunter2'])",
+		"WITH " + other + ".secrets AS s SELECT 'hunter2' IN s", "SELECT hasColumnInTable('" + other + "', 'secrets', 'x')",
+		"SELECT sleep(3)", "SELECT sleepEachRow(1) FROM calls", "SELECT FQDN()", "SELECT filesystemAvailable()",
+		"SELECT catboostEvaluate('/etc/passwd', 1)", "SELECT currentProfiles()", "SELECT getClientHTTPHeader('X-ClickHouse-Key')"} {
 		r := s.ask("", plugin.Query{Type: "sql", SQL: sql})
 		if r.Error == nil || r.Status != backend.StatusBadRequest || !strings.HasPrefix(r.Error.Error(), "sql: ") {
 			t.Errorf("%s: %v, status %d", sql, r.Error, r.Status)

@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
 	"flyball/dashboards/plugin"
 	"flyball/detect/enforce"
 	"flyball/detect/enforce/breaker"
@@ -52,6 +54,62 @@ func TestWorstRunIsBelowTheLatest(t *testing.T) {
 	filters := []plugin.Filter{{Key: "agent", Operator: "=", Value: "team/odd"}}
 	same(t, "by filter", column(s.frames(plugin.Query{Type: "runs", Filters: filters})[0],
 		"agent"), "team/odd")
+}
+
+// An agent that is named as a variable of a dashboard is not hidden by it, and a filter without an effect is named.
+func TestAgentNamedAsAVariableIsHidden(t *testing.T) {
+	s := newStore(t)
+	const hides = "pay ${agent}"
+	run := s.deletes("acme", hides, 1, schema.LevelTrip, ok, denied)
+	s.finding("acme", hides, run, schema.LevelTrip, schema.FamilyLoop, "loops")
+	s.deletes("acme", "team/calm", 2, schema.LevelNone, ok)
+	same(t, "runs", column(s.frames(plugin.Query{Type: "runs", Agent: hides})[0], "agent"), hides)
+	same(t, "calls", column(s.frames(plugin.Query{Type: "count", Of: "calls", Agent: hides})[0], "calls"), "2")
+	byFilter := []plugin.Filter{{Key: "agent", Operator: "=", Value: hides}, {Key: "state", Operator: "=", Value: "open"}}
+	got := s.frames(plugin.Query{Type: "agents", Filters: byFilter})[0]
+	if same(t, "agents", column(got, "agent"), hides); len(got.Meta.Notices) != 1 || !strings.Contains(got.Meta.Notices[0].Text,
+		`state = "open" has no effect here`) {
+		t.Errorf("%v", got.Meta.Notices)
+	}
+	same(t, "agents at a level", column(s.frames(plugin.Query{Type: "agents", MinLevel: "alert"})[0], "agent"), hides)
+	for _, q := range []plugin.Query{{Type: "runs", Agent: "${agent}"}, {Type: "touched", Run: "$run"}, {Type: "trace", Run: "[[run]]"},
+		{Type: "count", Of: "calls", Agent: "${agent:raw}"}, {Type: "runs", Filters: []plugin.Filter{{Key: "agent", Operator: "=",
+			Value: "$agent"}}}} {
+		if f := s.frames(q)[0]; f.Rows() != 0 || len(f.Meta.Notices) != 1 || !strings.Contains(f.Meta.Notices[0].Text, "Nothing is chosen") {
+			t.Errorf("%+v: %d rows, %+v", q, f.Rows(), f.Meta)
+		}
+	}
+}
+
+// A table shows characters without width as escapes, and the link of a row has the name as it is shown.
+func TestLinkToAnAgentWithAHiddenCharacterShowsNothing(t *testing.T) {
+	s := newStore(t)
+	run := s.deletes("acme", "team/\u200bbot", 1, schema.LevelTrip, ok, denied)
+	s.finding("acme", "team/\u200bbot", run, schema.LevelTrip, schema.FamilyLoop, "loops")
+	shown := column(s.frames(plugin.Query{Type: "runs"})[0], "agent")[0]
+	if shown != `team/\u200bbot` {
+		t.Fatal(shown)
+	}
+	for _, typ := range []string{"runs", "findings", "agents", "logs", "calls"} {
+		if f := s.frames(plugin.Query{Type: typ, Agent: shown})[0]; f.Rows() == 0 {
+			t.Errorf("%s: no row", typ)
+		}
+	}
+	same(t, "calls", column(s.frames(plugin.Query{Type: "count", Of: "calls", Agent: shown})[0], "calls"), "2")
+}
+
+// An agent can give a harmless run the key of another one.
+func TestHarmlessRunOfTheSameKeyIsTakenForTheOther(t *testing.T) {
+	s := newStore(t)
+	s.deletes("acme", "team/a", 1, schema.LevelTrip, ok)
+	s.deletes("acme", "team/a", 2, schema.LevelNone, ok)
+	s.run("ALTER TABLE {db}.runs_v5 UPDATE run_key = 'same' WHERE 1 SETTINGS mutations_sync = 1")
+	for _, typ := range []string{"touched", "touched_graph", "trace", "score", "logs"} {
+		f := s.frames(plugin.Query{Type: typ, Run: "same"})[0]
+		if !slices.ContainsFunc(f.Meta.Notices, func(n data.Notice) bool { return strings.Contains(n.Text, "2 runs have the key") }) {
+			t.Errorf("%s: %+v", typ, f.Meta.Notices)
+		}
+	}
 }
 
 func TestFindingOfADeniedRunLooksDone(t *testing.T) {

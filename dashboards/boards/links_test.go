@@ -1,7 +1,6 @@
 package boards
 
 import (
-	"encoding/json"
 	"net/url"
 	"regexp"
 	"strings"
@@ -61,7 +60,7 @@ func TestLinkPutsARawNameIntoAnAddress(t *testing.T) {
 	}
 }
 
-// What agents choose may hold a quote, which would end a member of the body and begin another.
+// What agents choose is not sent, and no value is where a quote would end a member and begin another.
 func TestAgentsNameBecomesAMemberOfACommand(t *testing.T) {
 	safe := map[string]bool{"run": true, "gate": true, "finding": true, "generation": true, "family": true}
 	paths := map[string]int{}
@@ -74,9 +73,14 @@ func TestAgentsNameBecomesAMemberOfACommand(t *testing.T) {
 					if !ok || a.Fetch.Method != "POST" || a.Fetch.Headers[0][1] != "application/json" {
 						t.Errorf("%s: %+v", b.UID, a.Fetch)
 					}
-					for _, m := range regexp.MustCompile(`\$\{([^}]*)\}`).FindAllStringSubmatch(*a.Fetch.Body, -1) {
-						if field, is := strings.CutPrefix(m[1], "__data.fields."); !is || !safe[field] {
-							t.Errorf("%s: %s: the body holds %s", b.UID, path, m[0])
+					if *a.Fetch.Body != "{}" {
+						t.Errorf("%s: %s: Grafana does not encode the values of a body: %s", b.UID, path, *a.Fetch.Body)
+					}
+					for _, param := range a.Fetch.QueryParams {
+						for _, m := range regexp.MustCompile(`\$\{([^}]*)\}`).FindAllStringSubmatch(strings.Join(param, "="), -1) {
+							if field, is := strings.CutPrefix(m[1], "__data.fields."); !is || !safe[field] {
+								t.Errorf("%s: %s: it sends %s", b.UID, path, m[0])
+							}
 						}
 					}
 					if c.look != buttons && len(c.links) == 0 {
@@ -95,16 +99,24 @@ func TestAgentsNameBecomesAMemberOfACommand(t *testing.T) {
 }
 
 func TestActionDoesNotAskWhyOrNameItsScope(t *testing.T) {
-	eachPanel(t, func(t *testing.T, _ *Board, p *panel) {
+	eachPanel(t, func(t *testing.T, b *Board, p *panel) {
 		for _, c := range p.columns {
 			for _, a := range c.actions {
-				var body map[string]string
-				if err := json.Unmarshal([]byte(*a.Fetch.Body), &body); err != nil || body["reason"] != "$reason" {
-					t.Errorf("%s: %s %v", a.Title, *a.Fetch.Body, err)
+				sent := map[string]string{}
+				for _, m := range a.Fetch.QueryParams {
+					sent[m[1]] = m[0]
+				}
+				if sent["$reason"] != "reason" {
+					t.Errorf("%s: %v", a.Title, a.Fetch.QueryParams)
 				}
 				for _, v := range a.Variables {
-					if body[v.Key] != "$"+v.Key || v.Name == "" {
+					if sent["$"+v.Key] == "" || v.Name == "" {
 						t.Errorf("%s: %s is asked for and not sent", a.Title, v.Key)
+					}
+					for _, of := range b.variables {
+						if of.Name == v.Key {
+							t.Errorf("%s: without an answer to %q, Grafana sends the dashboard's variable", a.Title, v.Name)
+						}
 					}
 				}
 				if !strings.Contains(*a.Confirmation, "$") && !strings.Contains(*a.Confirmation, "tenant") {

@@ -43,6 +43,19 @@ func TestQueryAsksWhatTheBackEndDoesNotAnswer(t *testing.T) {
 	}
 }
 
+// A question about one run or resource that names none has no answer.
+func TestPanelAsksOfNoRun(t *testing.T) {
+	for _, b := range All() {
+		for _, q := range b.Queries() {
+			switch {
+			case q.Type == "resource" && q.Resource == "", q.Type == "logs" && q.Run+q.Agent == "",
+				slices.Contains([]string{"trace", "touched", "touched_graph", "score"}, q.Type) && q.Run == "":
+				t.Errorf("%s: %s of nothing: %+v", b.UID, q.Type, q)
+			}
+		}
+	}
+}
+
 // A statement is text that the database runs: a variable in it would be a place for an agent's
 // name to become SQL.
 func TestVariableReachesAStatement(t *testing.T) {

@@ -122,13 +122,15 @@ func checkReason(reason string) error {
 	return nil
 }
 
-// checkName returns a refusal unless a member holds a name. A text with a $ is a variable that the panel did not fill in.
+// checkName returns a refusal unless a member holds a name. A text that is a variable and nothing else is one that the panel did not
+// fill in.
 func checkName(member, value string) error {
 	switch {
 	case strings.TrimSpace(value) == "":
 		return refused(http.StatusBadRequest, "body", "%s: empty", member)
-	case strings.Contains(value, "$"):
-		return refused(http.StatusBadRequest, "body", "%s: %q holds a $: the panel has not filled in its variable", member, shorten(value))
+	case variable.FindString(value) == value:
+		return refused(http.StatusBadRequest, "body", "%s: %q is a variable: the panel has not filled it in; if it is a name, use the command "+
+			"line", member, shorten(value))
 	case !utf8.ValidString(value) || len(value) > maxName:
 		return refused(http.StatusBadRequest, "body", "%s: %d bytes; UTF-8 of at most %d is needed", member, len(value), maxName)
 	}
@@ -195,7 +197,7 @@ func (x *exchange) decide(in *gateRequest, verb, what, forever, undo string) (*d
 type verdictRequest struct {
 	Finding, Verdict, Reason string
 	// Replace puts the verdict in the place of another one.
-	Replace bool
+	Replace flag
 }
 
 // judge records a verdict on a finding.

@@ -24,6 +24,7 @@ type question struct {
 	from, to time.Time
 	step     time.Duration
 	now      time.Time
+	remarks  []string // that the answer has to show beside its rows
 }
 
 func (q *question) window() query.Window { return query.Window{Since: q.from, Until: q.to} }
@@ -75,8 +76,9 @@ func answer(ctx context.Context, q *question) (data.Frames, error) {
 	if ask == nil {
 		return nil, invalidf("queryType: %q is none of %s", q.Type, strings.Join(Types, ", "))
 	}
-	if name := q.unresolved(); name != "" {
-		return emptyFrame(q.Type, "Nothing is chosen: "+name+" is a variable of the dashboard without a value."), nil
+	unfilled, certain := q.unresolved()
+	if certain {
+		return notChosen(q, unfilled), nil
 	}
 	if err := q.validate(); err != nil {
 		return nil, err
@@ -88,13 +90,47 @@ func answer(ctx context.Context, q *question) (data.Frames, error) {
 		return nil, err
 	}
 	frames, err := ask(ctx, q)
+	if (errors.Is(err, query.ErrNotFound) || err == nil && saysNothing(frames)) && q.takeShown() {
+		frames, err = ask(ctx, q)
+	}
+	if unfilled != "" && (errors.Is(err, query.ErrNotFound) || err == nil && saysNothing(frames)) {
+		return notChosen(q, unfilled), nil
+	}
 	if errors.Is(err, query.ErrNotFound) {
 		return emptyFrame(q.Type, "Not stored: "+schema.Visible(err.Error())+". It may have expired, or its calls are still on their way."), nil
 	}
 	if q.Type != "variable" && q.Type != "annotations" { // these are read by name
 		removeEmptyTables(frames)
 	}
+	for _, filter := range q.ignored {
+		q.remarks = append(q.remarks, "The filter "+schema.Visible(filter)+" has no effect here: this panel is not about that.")
+	}
+	if err == nil && len(frames) > 0 {
+		appendCaveats(frames[0], q.remarks)
+	}
 	return frames, err
+}
+
+// notChosen is the answer to a query with a variable that the dashboard has not filled in.
+func notChosen(q *question, member string) data.Frames {
+	return emptyFrame(q.Type, "Nothing is chosen: "+member+" is a variable of the dashboard without a value.")
+}
+
+// saysNothing reports whether frames have no row, or only the number 0.
+func saysNothing(frames data.Frames) bool {
+	for _, f := range frames {
+		switch {
+		case f.Rows() > 1:
+			return false
+		case f.Rows() == 1:
+			for _, field := range f.Fields {
+				if n, isNumber := field.At(0).(*float64); !isNumber || n != nil && *n != 0 {
+					return false
+				}
+			}
+		}
+	}
+	return true
 }
 
 // removeEmptyTables removes the fields of tables without rows: Grafana shows the sentence of the panel (noValue) only for a frame

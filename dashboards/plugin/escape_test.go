@@ -5,6 +5,8 @@ import (
 	"unicode"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"flyball/schema"
 )
 
 func TestTextOfALogIsVisibleInGrafana(t *testing.T) {
@@ -15,5 +17,18 @@ func TestTextOfALogIsVisibleInGrafana(t *testing.T) {
 		if !unicode.IsPrint(r) {
 			t.Errorf("%U is in %q", r, got)
 		}
+	}
+}
+
+// A link has a name as the table shows it.
+func TestNameOfALinkIsNotTheNameInTheLog(t *testing.T) {
+	for _, name := range []string{"team/a", "bot\u200b", "a\x1b[2K\r\n\t", "\xff\xfe", "\u00ad\U000e0100", `a\b`, `C:\new`} {
+		shown := schema.Visible(name)
+		if got := unescaped(shown); got != name && shown != name {
+			t.Errorf("%q is shown as %q, which is read as %q", name, shown, got)
+		}
+	}
+	if got := unescaped(`a\u0041`); got != `a\u0041` {
+		t.Errorf("a letter is never shown as its number: %q", got)
 	}
 }

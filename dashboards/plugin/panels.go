@@ -2,10 +2,12 @@ package plugin
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
+	"flyball/schema"
 	"flyball/schema/clickhouse/query"
 	"flyball/schema/wording"
 )
@@ -222,6 +224,14 @@ func joined(a, b string) string {
 
 func answerAgents(ctx context.Context, q *question) (data.Frames, error) {
 	rows, err := query.AgentsAtRisk(ctx, q.db, q.Agent, q.window(), q.Limit+1)
+	var lowest schema.Level
+	if q.MinLevel != "" && err == nil {
+		err = lowest.UnmarshalText([]byte(q.MinLevel))
+	}
+	rows = slices.DeleteFunc(rows, func(a query.AgentRisk) bool { // the highest levels are first
+		var level schema.Level
+		return q.MinLevel != "" && (level.UnmarshalText([]byte(a.Level)) != nil || level < lowest)
+	})
 	return data.Frames{agentsFrame(rows, q.Limit)}, err
 }
 

@@ -28,6 +28,10 @@ type Query struct {
 	SQL      string   `json:"sql"`
 	Limit    int      `json:"limit"` // maximum number of rows; 0: 200
 	Filters  []Filter `json:"filters"`
+	// Several is the member for which the dashboard has several values; empty: there is none.
+	Several string `json:"several"`
+
+	ignored []string // filters that do not apply to the query
 }
 
 // Filter is an ad hoc filter of a dashboard.
@@ -74,27 +78,30 @@ var variable = regexp.MustCompile(`\$(\{[^}]*\}|[A-Za-z_]\w*)|\[\[\w+\]\]`)
 // allValues is what Grafana sends for a variable with all of its values.
 const allValues = "$__all"
 
-// unresolved returns the first member whose text is a variable without a value; empty: there is none. A member with all values of a
-// variable becomes empty.
-func (q *Query) unresolved() string {
+// unresolved returns the first member whose text may be a variable without a value; empty: there is none. Only of a member with words
+// that is certain: an agent can be named ${agent}. A member with all values of a variable becomes empty.
+func (q *Query) unresolved() (name string, certain bool) {
 	for _, m := range q.members() {
 		if *m.value == allValues {
 			*m.value = ""
 		}
-		if variable.MatchString(*m.value) {
-			return m.name
+		if variable.MatchString(*m.value) && (name == "" || m.words != nil) {
+			name, certain = m.name, m.words != nil
 		}
 	}
 	for _, f := range q.Filters {
-		if variable.MatchString(f.Value) {
-			return "filters"
+		if name == "" && variable.MatchString(f.Value) {
+			name = "filters"
 		}
 	}
-	return ""
+	return name, certain
 }
 
 // validate checks the query and sets the defaults.
 func (q *Query) validate() error {
+	if q.Several != "" {
+		return invalidf("%s: several values are chosen, and this is about one: choose one, or all", q.Several)
+	}
 	if err := q.applyFilters(); err != nil {
 		return err
 	}
@@ -112,7 +119,22 @@ func (q *Query) validate() error {
 	return nil
 }
 
-// applyFilters sets the members that ad hoc filters name.
+// filterable are the types of queries that a filter applies to, by its key; nil: all. A count of dead letters is of no agent.
+var filterable = map[string][]string{
+	"agent": {"runs", "findings", "held", "breakers", "gates", "agents", "calls", "count", "logs", "annotations", "variable"},
+	"level": {"runs", "findings", "agents"}, "family": {"findings"}, "state": {"findings", "gates"}, "tenant": nil,
+}
+
+// applies reports whether the query has what a filter is on.
+func (q *Query) applies(key string) bool {
+	if q.Type == "count" && key != "tenant" {
+		return q.Of == "findings" && key != "state" || key == "agent" && q.Of != "dead_letters"
+	}
+	types := filterable[key]
+	return types == nil || slices.Contains(types, q.Type)
+}
+
+// applyFilters sets the members that ad hoc filters name. What has no effect on this query is kept in ignored.
 func (q *Query) applyFilters() error {
 	into := map[string]*string{"agent": &q.Agent, "family": &q.Family, "level": &q.MinLevel, "state": &q.State, "tenant": &q.Tenant}
 	for _, f := range q.Filters {
@@ -120,11 +142,19 @@ func (q *Query) applyFilters() error {
 		if m == nil {
 			return invalidf("filters: the key %q is none of agent, family, level, state, tenant", f.Key)
 		}
+		if f.Value == "" { // none is chosen yet
+			continue
+		}
+		text := fmt.Sprintf("%s %s %q", f.Key, f.Operator, f.Value)
 		if f.Operator != "=" {
-			return invalidf("filters: the operator %q of %s is not =, the only one", f.Operator, f.Key)
+			return invalidf("filters: %s cannot be answered: the operator %s is not =, the only one; change or remove the filter", text, f.Operator)
+		}
+		if !q.applies(f.Key) {
+			q.ignored = append(q.ignored, text)
+			continue
 		}
 		if *m != "" && *m != f.Value {
-			return invalidf("filters: %s = %q contradicts the query, in which it is %q", f.Key, f.Value, *m)
+			return invalidf("filters: %s contradicts the query, in which it is %q; remove the filter", text, *m)
 		}
 		*m = f.Value
 	}

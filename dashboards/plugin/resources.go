@@ -1,11 +1,9 @@
 package plugin
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"maps"
 	"mime"
 	"net/http"
@@ -17,9 +15,6 @@ import (
 
 	"flyball/schema"
 )
-
-// maxResourceBody bounds the body of an action, in bytes.
-const maxResourceBody = 16 << 10
 
 // headerAction is the header with which Grafana sends the actions of panels. A page of another site cannot send it without
 // being asked about by the browser.
@@ -181,21 +176,4 @@ func appURL(req *backend.CallResourceRequest) *url.URL {
 func sameOrigin(origin string, app *url.URL) bool {
 	o, err := url.Parse(origin)
 	return err == nil && strings.EqualFold(o.Scheme, app.Scheme) && strings.EqualFold(o.Host, app.Host)
-}
-
-// readBody decodes the body of an action: one JSON object with known members.
-func readBody[T any](x *exchange) (*T, error) {
-	if len(x.req.Body) > maxResourceBody {
-		return nil, refused(http.StatusRequestEntityTooLarge, "body", "body: %d bytes, at most %d", len(x.req.Body), maxResourceBody)
-	}
-	dec := json.NewDecoder(bytes.NewReader(x.req.Body))
-	dec.DisallowUnknownFields()
-	var in *T
-	if err := dec.Decode(&in); err != nil {
-		return nil, refused(http.StatusBadRequest, "body", "body: %s", strings.TrimPrefix(err.Error(), "json: "))
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) || in == nil {
-		return nil, refused(http.StatusBadRequest, "body", "body: one JSON object is needed")
-	}
-	return in, nil
 }

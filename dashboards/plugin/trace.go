@@ -15,11 +15,13 @@ import (
 )
 
 // newestRun returns the run with an id or a key. Of several runs with the same key it returns
-// the newest.
+// the newest, and says so: an agent can give a later, harmless run the key of another.
 func newestRun(ctx context.Context, q *question) (query.Run, error) {
 	run, err := query.ResolveRun(ctx, q.db, q.Run)
 	var several *query.Ambiguous
 	if errors.As(err, &several) {
+		q.remarks = append(q.remarks, fmt.Sprintf("%d runs have the key %q: this is the newest. Choose one of them by its id.",
+			len(several.Candidates), schema.Visible(q.Run)))
 		return several.Candidates[0], nil
 	}
 	return run, err

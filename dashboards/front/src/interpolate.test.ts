@@ -34,6 +34,12 @@ test('an unknown variable becomes empty, and so everything', () => {
   expect(ask({ agent: '${nowhere}' }).agent).toBe('${nowhere}');
 });
 
+test('two agents become one whose name is {a,b}', () => {
+  expect(ask({ agent: '$a' }, { a: ['x', 'y'] }).several).toBe('agent');
+  expect(ask({ agent: '$a', run: '$b' }, { a: ['x'], b: 'y' })).toMatchObject({ agent: 'x', run: 'y' });
+  expect(ask({ agent: '$a' }, { a: '{x,y}' })).not.toHaveProperty('several');
+});
+
 test("a value's own text is interpolated again", () => {
   expect(ask({ agent: '$a' }, { a: '${b}', b: 'secret' }).agent).toBe('${b}');
 });

@@ -21,17 +21,28 @@ function filterOf(f: AdHocVariableFilter | Filter, fill: (s: string) => string):
 
 const NOT_TEXT_OF_A_PERSON = new Set(['refId', 'queryType', 'key', 'sql']);
 
-/** Fills dashboard variables into every text of a query and adds the dashboard's ad hoc filters to the query's own. */
+/**
+ * Fills dashboard variables into every text of a query and adds the dashboard's ad hoc filters to the query's own. Where a variable has
+ * several values, `several` names the member: Grafana would write them as {a,b}, which is also a name that an agent can have.
+ */
 export function interpolate(query: FlyballQuery, scoped: ScopedVars, srv: Replacer, adhoc: AdHocVariableFilter[] = []): FlyballQuery {
-  const fill = (s: string) => srv.replace(s, scoped);
-  const filled = Object.entries(query).map(([name, v]) => [name, typeof v === 'string' && !NOT_TEXT_OF_A_PERSON.has(name) ? fill(v) : v]);
+  let several = '';
+  const fill = (s: string, member = 'filters') => srv.replace(s, scoped, (value: unknown) => {
+    several = Array.isArray(value) && value.length > 1 ? member : several;
+    return String(value ?? '');
+  });
+  const filled = Object.entries(query).map(([name, v]) => (
+    [name, typeof v === 'string' && !NOT_TEXT_OF_A_PERSON.has(name) ? fill(v, name) : v]));
   const next: FlyballQuery = { ...query, ...Object.fromEntries(filled) };
   if (query.sql) {
     next.sql = srv.replace(query.sql, withoutInterval(scoped), sqlValue);
   }
-  const filters = [...(query.filters ?? []), ...adhoc].filter((f) => f.key).map((f) => filterOf(f, fill));
+  const filters = [...(query.filters ?? []), ...adhoc].filter((f) => f.key).map((f) => filterOf(f, (s) => fill(s)));
   if (filters.length > 0) {
     next.filters = filters;
+  }
+  if (several) {
+    next.several = several;
   }
   return next;
 }

@@ -1,7 +1,7 @@
 import { type FlyballQuery, MAX_LIMIT } from './types';
 
 /** The members of a query that a person sets in the editor. */
-export type Member = Exclude<keyof FlyballQuery, 'refId' | 'hide' | 'key' | 'queryType' | 'datasource' | 'filters'>;
+export type Member = Exclude<keyof FlyballQuery, 'refId' | 'hide' | 'key' | 'queryType' | 'datasource' | 'filters' | 'several'>;
 
 export interface Choice {
   value: string;

@@ -34,6 +34,8 @@ export interface FlyballQuery extends DataQuery {
   /** Maximum number of rows; 0 is 200, at most MAX_LIMIT. */
   limit?: number;
   filters?: Filter[];
+  /** The member for which a variable has several values: such a question is refused. Set when variables are filled in. */
+  several?: string;
 }
 
 export const MAX_LIMIT = 5000;

@@ -128,7 +128,8 @@ const tests = {
       window.asked = [];
       const ds = window.datasource();
       const range = window.shared['@grafana/data'].getDefaultTimeRange();
-      const request = { targets: [{ refId: '', of: 'families', prefix: '${run}' }], range, scopedVars: {}, requestId: 'v', intervalMs: 1000 };
+      const targets = [{ refId: '', of: 'families', prefix: '${run}' }];
+      const request = { targets, range, scopedVars: {}, requestId: 'v', intervalMs: 1000 };
       const answer = await new Promise((next, error) => ds.variables.query(request).subscribe({ next, error }));
       return { query: window.asked[0].body.queries[0], fields: answer.data[0].fields.map((f) => f.name) };
     });

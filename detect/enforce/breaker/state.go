@@ -79,21 +79,6 @@ func (s *index) remove(k key) {
 	}
 }
 
-// evict makes room: it removes the automatic breaker of a pool that has the next deadline. It
-// reports whether there was one.
-func (s *State) evict(p pool) bool {
-	for {
-		d, ok := s.due.popOf(p)
-		if !ok {
-			return false
-		}
-		if b := s.open[d.k]; b != nil && b.Generation == d.generation && b.State != schema.BreakerForcedOpen {
-			s.remove(d.k)
-			return true
-		}
-	}
-}
-
 // OpenCount returns how many breakers are not closed.
 func (s *index) OpenCount() int { return len(s.open) }
 

@@ -347,6 +347,36 @@ func TestMemoryDoesNotGrowWithWhatCallersInvent(t *testing.T) {
 	}
 }
 
+// What reads the events (the store, alerts) has to know of a breaker that was dropped for a later one, and a trip by a person ends at its
+// time even if others made room meanwhile.
+func TestDroppedBreakerStaysOpenForWhoReadsTheEvents(t *testing.T) {
+	s := begin(Budget{PerHour: 1 << 30, Percent: 100})
+	open := map[schema.Scope]bool{}
+	read := func(events []schema.Event) {
+		for _, e := range events {
+			if open[e.Breaker.Scope] = true; e.Breaker.State == schema.BreakerClosed {
+				delete(open, e.Breaker.Scope)
+			}
+		}
+	}
+	apply := func(offset, at int64, c *schema.Command) {
+		_, events := s.State.Apply(enforce.LogPosition{Offset: offset, Time: at}, c)
+		read(events)
+	}
+	stop := schema.Scope{Kind: schema.ScopeAgent, Value: "by hand"}
+	apply(0, sec, &schema.Command{ID: "f", Kind: schema.CommandForceOpen, Tenant: "t", Scope: stop, Reason: "x", TTL: sec})
+	for i := 1; i < maxBreakers+100; i++ {
+		apply(int64(i), sec+int64(i), tripOf(fmt.Sprint(i), schema.Scope{Kind: schema.ScopeRun, Value: fmt.Sprint(i)}, nil))
+	}
+	if len(open) != s.OpenCount() {
+		t.Errorf("%d breakers are open, and by the events %d", s.OpenCount(), len(open))
+	}
+	read(s.Advance(enforce.LogPosition{Offset: 100_000, Time: 3 * sec}))
+	if open[stop] || s.open[keyOf("t", stop)] != nil {
+		t.Error("the trip by hand does not end")
+	}
+}
+
 func BenchmarkDecide(b *testing.B) {
 	for _, n := range []int{0, 20, 10_000} {
 		b.Run(fmt.Sprint(n, "_open"), func(b *testing.B) {

@@ -123,7 +123,7 @@ func (s *State) withhold(now int64, c *schema.Command, b *schema.Breaker) bool {
 	if c.Decision.Action > schema.ActionAnnotate && !s.spend(now, c) {
 		return true
 	}
-	return len(s.open) >= maxBreakers && poolOfBreaker(b) == claimed && !s.evict(claimed)
+	return len(s.open) >= maxBreakers && poolOfBreaker(b) == claimed && s.evictable(claimed) == nil
 }
 
 // probe lets one read pass. The generation proves that the claim is for the half-open state that
@@ -167,15 +167,18 @@ func (s *State) set(at enforce.LogPosition, b schema.Breaker) []schema.Event {
 	if b.HeldSince = at.Time; have != nil {
 		b.HeldSince = heldSince(have)
 	}
-	if len(s.open) >= maxBreakers && have == nil && !s.evict(claimed) {
-		s.evict(main)
+	var evicted []schema.Event
+	if len(s.open) >= maxBreakers && have == nil {
+		if evicted = s.evict(at, claimed); evicted == nil {
+			evicted = s.evict(at, main)
+		}
 	}
 	s.put(&b)
 	if b.Expires > 0 {
 		s.due.push(deadline{b.Expires, b.Generation, k}, poolOfBreaker(&b))
 	}
 	s.remember(&b)
-	return []schema.Event{schema.BreakerEvent(&b)}
+	return append(evicted, schema.BreakerEvent(&b))
 }
 
 func (s *State) close(at enforce.LogPosition, have *schema.Breaker, origin, by, reason string) []schema.Event {

@@ -148,10 +148,16 @@ func (m *Runs) CountAllowed(id schema.RunID, standing schema.Standing, irreversi
 }
 
 // Find returns the runs that a term names: a run's id, at least schema.MinIDPrefix characters of its
-// beginning, or a run's own key. Runs of established callers come first, because any caller can
-// give a run the key of another; then the latest come first. It reads every run in memory.
+// beginning, or a run's own key. A whole id names its run alone: a caller can give the id of another run as a key, and
+// the other run could not be named any more. Runs of established callers come first, because any caller can give a run
+// the key of another; then the latest come first. It reads every run in memory.
 func (m *Runs) Find(term string) []Sighting {
 	prefix := strings.ToLower(term)
+	if whole, err := schema.ParseRunID(prefix); err == nil {
+		if out := m.filter(func(id schema.RunID, _ *runMemory) bool { return id == whole }); len(out) > 0 {
+			return out
+		}
+	}
 	return m.filter(func(id schema.RunID, r *runMemory) bool {
 		return r.key == term || len(prefix) >= schema.MinIDPrefix && strings.HasPrefix(id.String(), prefix)
 	})

@@ -68,42 +68,74 @@ func readOnlySettings(ctx context.Context, db DB) (clickhouse.Settings, error) {
 var (
 	tableLine    = regexp.MustCompile(`^\s*TableIdentifier (\S+)`)
 	functionLine = regexp.MustCompile(`^\s*Function (\w+)`)
-	nameLine     = regexp.MustCompile(`(?i)^\s*(?:Table)?Identifier (system|information_schema)\.`)
-	outside      = regexp.MustCompile(`(?i)^(file|dict\w*|joinGet\w*|executable|getServerSetting|hostName|getMacro|currentUser|user)$`)
+	nameLine     = regexp.MustCompile(`^\s*Identifier (.+)`)
+	outside      = regexp.MustCompile(`(?i)^(file|dict\w*|joinGet\w*|executable|getServer\w*|hostName|FQDN|getMacro|(current|initial)?User|` +
+		`(current|enabled|default)(Roles|Profiles)|hasColumnInTable|sleep\w*|filesystem\w*|getOSKernelVersion|showCertificate|serverUUID|` +
+		`getClient\w*|addressTo\w*|catboostEvaluate|naiveBayes\w*|regionTo\w*|lemmatize|synonyms|reverseDNS\w*)$`)
 )
 
-// onlyFlyball refuses a statement that reads a table of another database, a table function, or a function that reads something else, or
-// that changes settings: a part of a statement may, even if the whole may not.
+// onlyFlyball refuses a statement that reads a table of another database, a table function, or a function that reads something else or
+// waits, or that changes settings: a part of a statement may, even if the whole may not.
 func onlyFlyball(ctx context.Context, db DB, database, sql string) error {
+	others, err := otherDatabases(ctx, db, database)
+	if err != nil {
+		return err
+	}
 	before := ""
-	err := each(ctx, db, "the statement", "EXPLAIN AST "+sql, nil, func(r driver.Rows) error {
+	err = each(ctx, db, "the statement", "EXPLAIN AST "+sql, nil, func(r driver.Rows) error {
 		var line string
 		if err := r.Scan(&line); err != nil {
 			return err
 		}
 		defer func() { before = strings.TrimSpace(line) }()
-		if m := tableLine.FindStringSubmatch(line); m != nil {
-			if other, _, qualified := strings.Cut(m[1], "."); qualified && other != database {
-				return &Refused{fmt.Sprintf("%s is not in the database %s: only its views are read", m[1], database)}
-			}
+		if name := nameOutside(line, database, others); name != "" {
+			return &Refused{fmt.Sprintf("%s is not in the database %s: only its views are read", name, database)}
 		}
 		if m := functionLine.FindStringSubmatch(line); m != nil {
 			if strings.HasPrefix(before, "TableExpression") {
 				return &Refused{fmt.Sprintf("%s is a table function: only views of the database %s are read", m[1], database)}
 			}
 			if outside.MatchString(m[1]) {
-				return &Refused{fmt.Sprintf("the function %s reads something else than views: leave it out", m[1])}
+				return &Refused{fmt.Sprintf("the function %s reads something else than views, or waits: leave it out", m[1])}
 			}
 		}
 		if strings.TrimSpace(line) == "Set" {
 			return &Refused{"a statement may not change settings: leave out SETTINGS"}
 		}
-		if nameLine.MatchString(line) {
-			return &Refused{fmt.Sprintf("%s is not in the database %s: only its views are read", strings.TrimSpace(line), database)}
-		}
 		return nil
 	})
 	return ofPerson(ctx, err)
+}
+
+// nameOutside returns the name in a line of EXPLAIN AST that is of another database. A table on the right of IN is a name like a column's
+// there: one that begins with another database is taken for its table.
+func nameOutside(line, database string, others []string) string {
+	if m := tableLine.FindStringSubmatch(line); m != nil {
+		if other, _, qualified := strings.Cut(m[1], "."); qualified && other != database {
+			return m[1]
+		}
+	}
+	if m := nameLine.FindStringSubmatch(line); m != nil {
+		name, _, _ := strings.Cut(m[1], " (alias ")
+		for _, other := range others {
+			if len(name) > len(other) && strings.EqualFold(name[:len(other)+1], other+".") {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// otherDatabases returns the names of the databases that the user can read beside Flyball's.
+func otherDatabases(ctx context.Context, db DB, database string) ([]string, error) {
+	out := []string{"system", "information_schema"}
+	return out, each(ctx, db, "databases", "SELECT name FROM system.databases WHERE name != {own:String}", []any{named("own", database)},
+		func(r driver.Rows) error {
+			var name string
+			err := r.Scan(&name)
+			out = append(out, name)
+			return err
+		})
 }
 
 // ofPerson returns the error of a statement that ClickHouse refused for what it says as a Refused.
