@@ -39,7 +39,7 @@ func runBoard() Board {
 				about: "Run, services and resources; the colour is how well the effects can be undone, failed and denied calls apart.",
 				empty: "The run touched nothing that is stored.", asks: []Query{{Type: "touched_graph", Run: "${run}"}}}),
 			logsOf(panel{title: "The story in order", w: 12, h: 12, about: "Its calls, findings and decisions, the earliest first.",
-				empty: "No call of this run is stored.", asks: []Query{{Type: "logs", Limit: most}}}),
+				empty: "No call of this run is stored.", asks: []Query{{Type: "logs", Run: "${run}", Limit: most}}}),
 			traceOf(panel{title: "Trace", w: 24, h: 14,
 				about: "One span for each call; tags have path, resource, effect, outcome and score, span logs the findings and decisions. " +
 					"Of a long run the dangerous and the newest calls are kept.",
