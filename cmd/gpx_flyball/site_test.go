@@ -11,6 +11,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"flyball/cmd/internal/app"
 	"flyball/dashboards/plugin"
 	"flyball/detect/enforce/api"
 	"flyball/detect/enforce/check"
@@ -57,7 +58,7 @@ func deploy(t *testing.T) *deployment {
 		return api.Token{Name: name, Role: role, Hash: enforcetest.TokenHash(name), Delegate: delegate}
 	}
 	handler, err := api.New(api.Options{State: p, Log: p.Log(), Runs: runs, Names: names, Point: o.Name, Tenant: "t", Armed: o.Armed,
-		Budget: o.Budget, Now: o.Now, Logger: o.Logger, Registerer: o.Registry, FindFinding: findFinding,
+		Budget: o.Budget, Now: o.Now, Logger: o.Logger, Registerer: o.Registry, FindFinding: findFinding, Process: process,
 		Tokens: []api.Token{token(tokenGrafana, api.Responder, true), token(tokenRoot, api.Admin, true), token(tokenWall, api.Viewer, true),
 			token(tokenDelegate, api.Responder, false)}})
 	if err != nil {
@@ -70,6 +71,13 @@ func deploy(t *testing.T) *deployment {
 	t.Cleanup(server.Close)
 	d.url = server.URL
 	return d
+}
+
+// process is what the process of the deployment answers about itself: its store is late.
+func process(context.Context) any {
+	return app.ProcessStatus{Roles: []string{"up"}, FalseTrips: new(1.0), Lag: app.Lag{Readers: []app.ReaderLag{
+		{Reader: "ingest", Topic: "edge"}, {Reader: "detect", Topic: "flyball.calls", Records: 7, Seconds: 1.5},
+		{Reader: "store", Topic: "flyball.journal", Records: 9000, Seconds: 90}, {Reader: "alert-ops", Topic: "flyball.events", Seconds: 3}}}}
 }
 
 func findFinding(_ context.Context, _, term string) ([]string, *schema.Verdict, error) {

@@ -8,7 +8,7 @@ func agentBoard() Board {
 		changes:   true,
 		panels: []panel{
 			agentsTable(panel{title: "The agent", w: 24, h: 4, only: map[string]string{"agent": "agent"},
-				about: "Owner, highest level of an open finding, and what it did in this time.",
+				about: "Highest level of an open finding, what it did in this time, and its owner by the manifest in force; empty: not known.",
 				empty: "The agent did not call in this time.", asks: []Query{{Type: "agents", Agent: "${agent}", Limit: most}}}),
 			statOf(panel{title: "Now", w: 12, h: 4, unit: "locale",
 				about: "Scopes of the agent that are held now, questions that wait, and trips in this time. Red: one or more.",

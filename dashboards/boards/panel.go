@@ -104,7 +104,7 @@ func statOf(p panel, levels *dashboard.ThresholdsConfig, names ...string) panel 
 
 // The values of labels that a chart of calls shows, with their colours.
 var (
-	outcomes        = []string{"ok", "denied", "client_error", "server_error", "tool_error", "rate_limited", "timeout", "aborted", "unknown"}
+	outcomes        = []string{"ok", "denied", "failed", "unknown"}
 	reversibilities = []string{"irreversible", "compensable", "reversible", "read_only", "unknown"}
 )
 

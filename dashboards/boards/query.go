@@ -45,8 +45,9 @@ var words = map[string][]string{
 	"health.part":       {"ingest", "detect", "stitching", "store", "breakers"},
 	"annotations.kinds": {"trips", "baseline"},
 	"findings.state":    {"open", "closed"}, "gates.state": {"waiting"}, "calls.by": {"outcome", "reversibility"},
-	"count.by": {"agent", "level", "family"}, "count.of": {"trips", "findings", "gates_waiting", "held", "dead_letters", "calls", "denied",
-		"irreversible"},
+	"count.by": {"agent", "level", "family", "reader", "point"},
+	"count.of": {"trips", "findings", "gates_waiting", "held", "dead_letters", "calls", "denied",
+		"irreversible", "lag_seconds", "stale_points", "trips_over_budget"},
 	"variable.of": {"agents", "runs", "resources", "families", "owners", "tenants"},
 }
 

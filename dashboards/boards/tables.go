@@ -58,7 +58,7 @@ func agentsTable(p panel) panel {
 		column{name: "level", width: 84, look: worded},
 		column{name: "worst score", width: 90, look: scored}, column{name: "open findings", width: 104, look: caution},
 		column{name: "irreversible", width: 96, look: danger}, column{name: "runs", width: 80, look: count},
-		column{name: "calls", width: 90, look: count}, column{name: "last", width: 126, look: moment})
+		column{name: "calls", width: 90, look: count}, column{name: "last", width: 126, look: moment}, column{name: "owner", width: 110})
 }
 
 func healthTable(p panel) panel {
@@ -77,6 +77,7 @@ func bypassTable(p panel) panel {
 func qualityTable(p panel) panel {
 	return tableOf(p,
 		column{name: "level", width: 120, wide: true}, column{name: "achieved per 1,000", width: 140, look: ratio},
+		column{name: "nominal per 1,000", width: 132, look: ratio},
 		column{name: "false per 1,000", width: 120, look: ratio}, column{name: "false per 1,000 at most", width: 176, look: ratio},
 		column{name: "runs", width: 90, look: count}, column{name: "findings", width: 90, look: count},
 		column{name: "benign", width: 80, look: caution}, column{name: "true", width: 70, look: count},

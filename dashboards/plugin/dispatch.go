@@ -25,6 +25,7 @@ type question struct {
 	step     time.Duration
 	now      time.Time
 	remarks  []string // that the answer has to show beside its rows
+	control  *control // nil: the settings name none
 }
 
 func (q *question) window() query.Window { return query.Window{Since: q.from, Until: q.to} }
@@ -63,7 +64,7 @@ func (d *Datasource) answer(ctx context.Context, q *backend.DataQuery) backend.D
 		asked.Type = q.QueryType
 	}
 	frames, err := answer(ctx, &question{Query: asked, db: d.db, tenant: d.tenant, from: q.TimeRange.From, to: q.TimeRange.To,
-		step: q.Interval, now: time.Now()})
+		step: q.Interval, now: time.Now(), control: d.control})
 	if err != nil {
 		return failure(err)
 	}
@@ -98,6 +99,9 @@ func answer(ctx context.Context, q *question) (data.Frames, error) {
 	}
 	if errors.Is(err, query.ErrNotFound) {
 		return emptyFrame(q.Type, "Not stored: "+schema.Visible(err.Error())+". It may have expired, or its calls are still on their way."), nil
+	}
+	if errors.Is(err, errNoControl) {
+		return emptyFrame(q.Type, "Not known: "+err.Error()), nil
 	}
 	if q.Type != "variable" && q.Type != "annotations" { // these are read by name
 		removeEmptyTables(frames)
@@ -170,6 +174,7 @@ func failure(err error) backend.DataResponse {
 	var bad *invalid
 	var exceeded *query.Exceeded
 	var away *clickhouse.Error
+	var control *refusal
 	switch {
 	case errors.As(err, &bad):
 		return backend.ErrDataResponse(backend.StatusBadRequest, err.Error())
@@ -178,6 +183,8 @@ func failure(err error) backend.DataResponse {
 			exceeded.Bound+").")
 	case errors.As(err, &away):
 		return downstream(backend.StatusBadGateway, "Flyball's database gave no answer. "+away.Error())
+	case errors.As(err, &control):
+		return downstream(backend.StatusBadGateway, control.text)
 	case errors.Is(err, context.Canceled):
 		return downstream(backend.Status(499), "The query was cancelled.")
 	}

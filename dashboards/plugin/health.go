@@ -20,7 +20,7 @@ type healthLine struct {
 	todo  string
 }
 
-// healthParts are the parts of Flyball about which the store knows something.
+// healthParts are the parts of Flyball about which the store or the control API knows something.
 var healthParts = []string{"ingest", "detect", "stitching", "store", "breakers"}
 
 func answerHealth(ctx context.Context, q *question) (data.Frames, error) {
@@ -39,7 +39,7 @@ func answerHealth(ctx context.Context, q *question) (data.Frames, error) {
 		if err != nil {
 			return nil, err
 		}
-		rows = append(rows, more...)
+		rows = append(append(rows, more...), liveHealth(ctx, q, part)...)
 	}
 	return data.Frames{healthFrame(rows, q.Limit)}, nil
 }
@@ -149,8 +149,9 @@ func answerQuality(ctx context.Context, q *question) (data.Frames, error) {
 		return nil, err
 	}
 	holds, err := query.HoldRates(ctx, q.db, q.from, q.to)
+	promised, unknown := live[process](ctx, q, "/v1/process")
 	type row = query.Judged
-	return data.Frames{table("quality", append(rows, holds...), q.Limit, "No finding reached the level alert in this time range.",
+	return notKnown(data.Frames{table("quality", append(rows, holds...), q.Limit, "No finding reached the level alert in this time range.",
 		text("level", func(j *row) string { return joined(j.Level, j.Rule) }),
 		number("findings", func(j *row) uint64 { return j.Findings }).describedAs("each run counts once"),
 		number("true", func(j *row) uint64 { return j.True }).describedAs("labelled by a person"),
@@ -159,10 +160,12 @@ func answerQuality(ctx context.Context, q *question) (data.Frames, error) {
 		number("not judged", func(j *row) uint64 { return j.Unjudged }),
 		number("runs", func(j *row) uint64 { return j.Runs }).describedAs("runs that ended in the time range"),
 		number("achieved per 1,000", achieved).inUnit("", 2).describedAs("findings per 1,000 runs, to compare with the nominal rate"),
+		optional("nominal per 1,000", func(j *row) *float64 { return nominalOf(j, &promised) }).inUnit("", 2).describedAs(
+			"the accepted number of clean runs in 1,000 that are tripped, as the control API knows it"),
 		number("false per 1,000", func(j *row) float64 { return j.FalsePer1000 }).inUnit("", 2),
 		number("false per 1,000 at most", func(j *row) float64 { return j.High }).inUnit("", 2).describedAs(
 			"if all that are not judged are false"),
-	)}, err
+	)}, "The nominal rate is not known", unknown), err
 }
 
 func achieved(j *query.Judged) float64 {

@@ -232,10 +232,12 @@ func answerAgents(ctx context.Context, q *question) (data.Frames, error) {
 		var level schema.Level
 		return q.MinLevel != "" && (level.UnmarshalText([]byte(a.Level)) != nil || level < lowest)
 	})
-	return data.Frames{agentsFrame(rows, q.Limit)}, err
+	known, unknown := live[owners](ctx, q, "/v1/manifests")
+	frame := agentsFrame(rows, func(a *query.AgentRisk) string { return known.of(q.Tenant, a.AgentID) }, q.Limit)
+	return notKnown(data.Frames{frame}, "The owners are not known", unknown), err
 }
 
-func agentsFrame(rows []query.AgentRisk, limit int) *data.Frame {
+func agentsFrame(rows []query.AgentRisk, owner func(*query.AgentRisk) string, limit int) *data.Frame {
 	type row = query.AgentRisk
 	return table("agents", rows, limit, "No agent called in this time range.",
 		text("agent", func(a *row) string { return a.AgentID }),
@@ -247,5 +249,6 @@ func agentsFrame(rows []query.AgentRisk, limit int) *data.Frame {
 		number("denied", func(a *row) uint64 { return a.Denied }).describedAs(aboutDenied),
 		moment("last", func(a *row) time.Time { return a.LastAt }),
 		optional("worst score", func(a *row) *float64 { return a.Worst }).inUnit("", 1).describedAs(aboutScore),
+		text("owner", owner).describedAs("by the manifest in force, as the control API knows it"),
 	)
 }

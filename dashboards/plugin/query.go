@@ -20,7 +20,7 @@ type Query struct {
 	Sort     string   `json:"sort"`      // of runs: worst (default), latest
 	Family   string   `json:"family"`    // of findings
 	State    string   `json:"state"`     // of findings: open, closed; of gates: waiting
-	By       string   `json:"by"`        // of calls: outcome, reversibility; of count: agent, level, family
+	By       string   `json:"by"`        // of calls: outcome, reversibility; of count: agent, level, family, reader, point
 	Of       string   `json:"of"`        // what count counts, or of what a variable has the values
 	Prefix   string   `json:"prefix"`    // of the values of a variable
 	Part     string   `json:"part"`      // of Flyball's health: store, detect, breakers, stitching

@@ -108,7 +108,14 @@ var counters = map[string]struct {
 	"calls":         {[]string{"agent"}, "calls in the time range", countCalls},
 	"denied":        {[]string{"agent"}, aboutDenied, countCalls},
 	"irreversible":  {[]string{"agent"}, aboutIrreversible, countCalls},
+	"lag_seconds":   {[]string{"reader"}, "how long the oldest record has waited for its reader, now", countLag},
+	"stale_points":  {[]string{"point"}, "enforcement points that do not follow the log now", countStale},
+	"trips_over_budget": {nil,
+		"runs that reached trip and were judged benign or not at all, above twice the nominal rate of the runs that ended", countOverBudget},
 }
+
+// ofNoTenant are the counts about all of Flyball.
+var ofNoTenant = map[string]bool{"dead_letters": true, "lag_seconds": true, "stale_points": true}
 
 func countTrips(ctx context.Context, q *question) (map[string]uint64, error) {
 	return query.CountTrips(ctx, q.db, q.By, q.Agent, q.window())
@@ -148,8 +155,8 @@ func answerCount(ctx context.Context, q *question) (data.Frames, error) {
 	if !slices.Contains(c.by, q.By) && q.By != "" {
 		return nil, invalidf("by: %q does not divide %s, use %v or leave it empty", q.By, q.Of, c.by)
 	}
-	if q.Of == "dead_letters" && q.Tenant != "" {
-		return nil, invalidf("of: dead_letters are of no tenant, and the question is only about %q", q.Tenant)
+	if ofNoTenant[q.Of] && q.Tenant != "" {
+		return nil, invalidf("of: %s is of no tenant, and the question is only about %q", q.Of, q.Tenant)
 	}
 	counts, err := c.count(ctx, q)
 	if err != nil {
@@ -186,6 +193,9 @@ func countFrame(q *question, about string, counts map[string]uint64) *data.Frame
 		n := float64(shown[name])
 		f := data.NewField(q.Of, labels, []*float64{&n})
 		f.Config = wholeNumber(about)
+		if q.Of == "lag_seconds" {
+			f.Config.Unit = "s"
+		}
 		out.Fields = append(out.Fields, f)
 	}
 	return out

@@ -115,6 +115,9 @@ func TestLagIsZeroWhileIngestIsDown(t *testing.T) {
 	startRole(t, c, "control")
 	produceTo(t, k, "gateway-logs", 300)
 	s := awaitStatus(t, c, "the lag of ingest", func(s *ProcessStatus) bool { return s.Lag.records("ingest") == 300 })
+	if s.FalseTrips != nil {
+		t.Errorf("a process without detect says by which rate detect trips: %v", *s.FalseTrips)
+	}
 	for _, r := range s.Lag.Readers {
 		if r.Topic == "gateway-logs" && r.NeverRead != 1 || r.Topic == "otlp_logs" && !r.NoSuchTopic {
 			t.Errorf("%+v", r)
@@ -156,7 +159,10 @@ func TestReadCallsCountAsLagUntilTheCheckpoint(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	awaitStatus(t, c, "no lag of detect", func(s *ProcessStatus) bool { return len(s.Lag.Readers) > 0 && s.Lag.records("detect") == 0 })
+	s := awaitStatus(t, c, "no lag of detect", func(s *ProcessStatus) bool { return len(s.Lag.Readers) > 0 && s.Lag.records("detect") == 0 })
+	if s.FalseTrips == nil || *s.FalseTrips != c.Detect.FalseTripsPer1000 {
+		t.Errorf("the nominal rate of trips is %v, want %v", s.FalseTrips, c.Detect.FalseTripsPer1000)
+	}
 	k2, err := KafkaConfig(c)
 	if err != nil {
 		t.Fatal(err)

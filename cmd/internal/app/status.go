@@ -24,8 +24,10 @@ type ProcessStatus struct {
 	// FileError is why the changed file cannot be used.
 	FileError string `json:"file_error,omitempty"`
 	// Mode and Armed are detect.mode and detect.armed as this process runs them.
-	Mode       string           `json:"mode"`
-	Armed      []string         `json:"armed"`
+	Mode  string   `json:"mode"`
+	Armed []string `json:"armed"`
+	// FalseTrips is detect.false_trips_per_1000; absent: this process does not run detect.
+	FalseTrips *float64         `json:"false_trips_per_1000,omitempty"`
 	Kafka      []string         `json:"kafka"`      // addresses in use
 	ClickHouse []string         `json:"clickhouse"` // addresses in use
 	Parts      []PartState      `json:"parts"`
@@ -63,6 +65,9 @@ func (p *process) status(ctx context.Context) ProcessStatus {
 	c := p.config
 	out := ProcessStatus{Roles: slices.Clone(p.wanted), Version: codeVersion(), Started: p.began, File: c.File, Mode: c.Detect.Mode,
 		Armed: append([]string{}, c.Detect.Armed...), Parts: p.parts.states(), Receivers: p.alarms.list()}
+	if p.has("detect") {
+		out.FalseTrips = &c.Detect.FalseTripsPer1000
+	}
 	out.Kafka, out.ClickHouse = seedBrokers(c), databaseAddrs(c)
 	out.Restart, out.FileError = p.file.state()
 	out.Lag = Lag{Error: "the process is starting", Readers: []ReaderLag{}}

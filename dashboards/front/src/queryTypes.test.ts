@@ -44,6 +44,8 @@ test('a count is split by what it does not have', () => {
   expect(words('findings')).toEqual(['', 'agent', 'level', 'family']);
   expect(words('calls')).toEqual(['', 'agent']);
   expect(words('dead_letters')).toEqual(['']);
+  expect(words('lag_seconds')).toEqual(['', 'reader']);
+  expect(words('stale_points')).toEqual(['', 'point']);
   const findings = query({ queryType: 'count', of: 'findings', by: 'level' });
   expect(withMember(findings, { of: 'trips' })).toMatchObject({ of: 'trips', by: '' });
   expect(withMember(findings, { agent: 'a' })).toMatchObject({ by: 'level', agent: 'a' });

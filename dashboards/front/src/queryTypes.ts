@@ -85,8 +85,10 @@ export const QUERY_TYPES: QueryType[] = [
         choice('trips'), choice('findings'), choice('gates_waiting', 'gates waiting'), choice('held', 'held now'),
         choice('dead_letters', 'dead letters'), choice('calls'),
         choice('denied', 'denied calls'), choice('irreversible', 'irreversible calls'),
+        choice('lag_seconds', 'lag in seconds'), choice('stale_points', 'stale points'),
+        choice('trips_over_budget', 'trips over the budget'),
       ],
-      by: [choice('', 'not split'), choice('agent'), choice('level'), choice('family')],
+      by: [choice('', 'not split'), choice('agent'), choice('level'), choice('family'), choice('reader'), choice('point')],
     },
   },
   { value: 'logs', label: 'Logs', description: 'calls of a run or an agent as log lines', members: ['run', 'agent', 'tenant', 'limit'] },
@@ -127,7 +129,10 @@ export function typesFor(boundTenant?: string): QueryType[] {
 }
 
 /** What each count can be split by, beside not at all. */
-const SPLITS: Record<string, string[]> = { trips: ['agent', 'family'], findings: ['agent', 'level', 'family'], dead_letters: [] };
+const SPLITS: Record<string, string[]> = {
+  trips: ['agent', 'family'], findings: ['agent', 'level', 'family'], dead_letters: [], lag_seconds: ['reader'], stale_points: ['point'],
+  trips_over_budget: [],
+};
 
 /** The words that a member of a query can be; undefined: any text. */
 export function choicesOf(query: Partial<FlyballQuery>, member: Member): Choice[] | undefined {
