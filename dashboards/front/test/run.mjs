@@ -24,19 +24,44 @@ async function mount(kind, value, options = {}) {
 
 const query = (members) => ({ refId: 'A', ...members });
 const last = () => page.evaluate(() => window.changes.at(-1));
+/** The last change, once there has been none for 300 ms. */
+async function settled() {
+  let before;
+  for (let i = 0; i < 20; i++) {
+    const now = JSON.stringify(await last());
+    if (now !== undefined && now === before) {
+      break;
+    }
+    before = now;
+    await new Promise((done) => setTimeout(done, 300));
+  }
+  return last();
+}
 const runs = () => page.evaluate(() => window.runs);
 const labels = () => page.$$eval('label', (all) => all.map((l) => l.innerText.trim()).filter(Boolean));
 
-/** The input that a label is bound to; no such label, or one bound to nothing, is an error. */
+/** The input that a label is bound to; no such label within five seconds, or one bound to nothing, is an error. */
 async function field(label) {
-  const id = await page.evaluate((label) => {
-    const found = [...document.querySelectorAll('label')].find((l) => l.innerText.trim() === label);
-    return found?.control?.id;
-  }, label);
+  const bound = (label) => [...document.querySelectorAll('label')].find((l) => l.innerText.trim() === label)?.control?.id;
+  const id = await page.waitForFunction(bound, { timeout: 5000 }, label).then((found) => found.jsonValue(), () => '');
   assert.ok(id, `the label "${label}" is bound to an input; labels: ${await labels()}`);
   return page.$(`[id="${id}"]`);
 }
 const shown = async (label) => (await field(label)).evaluate((e) => (e.type === 'checkbox' ? e.checked : e.value));
+
+/** Waits at most five seconds until what is read is as wanted: the page draws a little after a key. */
+async function becomes(read, want) {
+  for (const end = Date.now() + 5000; ; await new Promise((done) => setTimeout(done, 50))) {
+    try {
+      assert.deepEqual(await read(), want);
+      return;
+    } catch (fault) {
+      if (Date.now() > end) {
+        throw fault;
+      }
+    }
+  }
+}
 
 /** Moves the focus with the Tab key until the labelled input has it. */
 async function tabTo(label) {
@@ -51,16 +76,28 @@ async function tabTo(label) {
   assert.fail(`"${label}" cannot be reached with the Tab key`);
 }
 
-/** Chooses in a list with the keyboard: the words narrow it, Enter takes the first. */
+/** Chooses in a list with the keyboard: the words narrow it, the arrows move to the option, Enter takes it. */
 async function choose(label, words) {
+  const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+  const options = () => page.$$eval('[role=option]', (all) => all.map((o) => o.innerText));
+  const marked = () => page.$$eval('[role=option][aria-selected=true]', (all) => all.map((o) => o.innerText));
   await tabTo(label);
   await page.keyboard.press('ArrowDown');
+  await page.waitForSelector('[role=option]', { timeout: 10000 });
   await page.keyboard.type(words);
-  const offered = (w) => [...document.querySelectorAll('[role=option]')].some((o) => o.innerText.startsWith(w));
-  await page.waitForFunction(offered, { timeout: 10000 }, words);
-  if (!(await page.$('[role=option][aria-selected=true]'))) {
-    await page.keyboard.press('ArrowDown');
+  for (let before = '', i = 0; i < 40; i++) { // until the list has been narrowed and no longer changes
+    const now = (await options()).join('\n');
+    if (now === before && now.startsWith(words)) {
+      break;
+    }
+    before = now;
+    await pause(250);
   }
+  for (let i = 0; i < 20 && !(await marked()).some((o) => o.startsWith(words)); i++) {
+    await page.keyboard.press('ArrowDown');
+    await pause(100);
+  }
+  assert.ok((await marked()).some((o) => o.startsWith(words)), `"${words}" is offered for "${label}": ${await options()}`);
   await page.keyboard.press('Enter');
 }
 
@@ -154,12 +191,12 @@ const tests = {
     await mount('query', query({ queryType: 'runs' }));
     await tabTo('Agent');
     await page.keyboard.type('billing/bot');
-    assert.equal(await runs(), 0, 'each letter was sent');
+    await becomes(runs, 0, 'each letter was sent');
     await page.keyboard.press('Enter');
-    assert.equal((await last()).agent, 'billing/bot');
-    assert.equal(await runs(), 1);
+    assert.equal((await settled()).agent, 'billing/bot');
+    await becomes(runs, 1);
     await page.keyboard.press('Enter');
-    assert.equal(await runs(), 2, 'Enter on an unchanged value runs the query again');
+    await becomes(runs, 2, 'Enter on an unchanged value runs the query again');
   },
 
   'leaving a field sends nothing, or sends what did not change': async () => {
@@ -167,27 +204,27 @@ const tests = {
     await tabTo('Run');
     await page.keyboard.type('run-7');
     await page.keyboard.press('Tab');
-    assert.deepEqual([(await last()).run, await runs()], ['run-7', 1]);
+    assert.deepEqual([(await settled()).run, await runs()], ['run-7', 1]);
     await tabTo('Run');
     await page.keyboard.press('Tab');
-    assert.equal(await runs(), 1);
+    await becomes(runs, 1);
   },
 
   'after Back a field shows another value than the query': async () => {
     await mount('query', query({ queryType: 'runs', agent: 'first' }));
     await page.evaluate(() => window.setValue({ refId: 'A', queryType: 'runs', agent: 'second', minLevel: 'trip', limit: 12 }));
     await page.waitForFunction(() => [...document.querySelectorAll('input')].some((i) => i.value === 'second'), { timeout: 5000 });
-    assert.deepEqual([await shown('Agent'), await shown('Least level'), await shown('Limit')], ['second', 'trip', '12']);
+    await becomes(async () => [await shown('Agent'), await shown('Least level'), await shown('Limit')], ['second', 'trip', '12']);
     await page.evaluate(() => window.setValue({ refId: 'A', queryType: 'trace', run: 'r9' }));
     await page.waitForFunction(() => [...document.querySelectorAll('input')].some((i) => i.value === 'r9'), { timeout: 5000 });
-    assert.deepEqual([await shown('Show'), await shown('Run')], ['Trace', 'r9']);
+    await becomes(async () => [await shown('Show'), await shown('Run')], ['Trace', 'r9']);
   },
 
   'the type cannot be chosen with the keyboard, or fields of another type stay': async () => {
     await mount('query', query({ queryType: 'findings', family: 'sweep', minLevel: 'trip' }));
     assert.ok((await labels()).includes('Family'));
     await choose('Show', 'Held now');
-    const { refId, queryType, ...others } = await last();
+    const { refId, queryType, ...others } = await settled();
     assert.deepEqual([refId, queryType, others], ['A', 'held', {}]);
     const gone = () => ![...document.querySelectorAll('label')].some((l) => l.innerText.trim() === 'Family');
     await page.waitForFunction(gone, { timeout: 5000 });
@@ -211,12 +248,12 @@ const tests = {
     await clear();
     await page.keyboard.type('9000');
     await page.keyboard.press('Enter');
-    assert.equal(await runs(), 0);
+    await becomes(runs, 0);
     assert.match(await page.$eval('[data-testid=flyball-query]', (e) => e.innerText), /"9000" is no whole number from 0 to 5000/);
     await clear();
     await page.keyboard.type('900');
     await page.keyboard.press('Enter');
-    assert.deepEqual([(await last()).limit, await runs()], [900, 1]);
+    assert.deepEqual([(await settled()).limit, await runs()], [900, 1]);
   },
 
   'SQL is sent by a new line, or not at all': async () => {
@@ -224,11 +261,11 @@ const tests = {
     await tabTo('SQL');
     await page.keyboard.type('SELECT 1');
     await page.keyboard.press('Enter');
-    assert.equal(await runs(), 0);
+    await becomes(runs, 0);
     await page.keyboard.down('Control');
     await page.keyboard.press('Enter');
     await page.keyboard.up('Control');
-    assert.deepEqual([(await last()).sql, await runs()], ['SELECT 1\n', 1]);
+    assert.deepEqual([(await settled()).sql, await runs()], ['SELECT 1\n', 1]);
   },
 
   'a data source of one tenant asks for a tenant': async () => {
@@ -238,19 +275,19 @@ const tests = {
 
   'a type of a later version is shown as another': async () => {
     await mount('query', query({ queryType: 'future' }));
-    assert.equal(await shown('Show'), 'future');
+    await becomes(() => shown('Show'), 'future');
     assert.match(await page.$eval('[data-testid=flyball-query]', (e) => e.innerText), /does not know the query type "future"/);
   },
 
   'the list of a variable cannot be chosen with the keyboard': async () => {
     await mount('variable', query({ queryType: '' }));
-    assert.deepEqual([await shown('List'), await labels()], ['Agents', ['List', 'Begins with', 'Limit']]);
+    await becomes(async () => [await shown('List'), await labels()], ['Agents', ['List', 'Begins with', 'Limit']]);
     await choose('List', 'Runs');
-    assert.deepEqual(await last(), { refId: 'A', queryType: 'variable', of: 'runs' });
+    await becomes(last, { refId: 'A', queryType: 'variable', of: 'runs' });
     await tabTo('Agent');
     await page.keyboard.type('$agent');
     await page.keyboard.press('Enter');
-    assert.deepEqual(await last(), { refId: 'A', queryType: 'variable', of: 'runs', agent: '$agent' });
+    await becomes(last, { refId: 'A', queryType: 'variable', of: 'runs', agent: '$agent' });
   },
 
   'settings are not taken from their fields': async () => {
@@ -267,13 +304,13 @@ const tests = {
     await tabTo('CA certificate');
     await page.keyboard.type('PEM');
     await choose('Admin', 'bypass');
-    const { jsonData, secureJsonData } = await last();
+    const { jsonData, secureJsonData } = await settled();
     assert.deepEqual(jsonData, {
       addr: 'ch:8443', database: 'flyball', user: 'reader', tenant: 'acme', controlUrl: 'https://fb:1', tls: true,
       roles: { Admin: 'bypass' },
     });
     assert.deepEqual(secureJsonData, { password: 'p w', controlToken: 't', caCert: 'PEM' });
-    assert.deepEqual([await shown('Viewer'), await shown('Editor'), await shown('Admin')], ['see', 'respond', 'bypass']);
+    await becomes(async () => [await shown('Viewer'), await shown('Editor'), await shown('Admin')], ['see', 'respond', 'bypass']);
   },
 
   'an address with a scheme is accepted without a word': async () => {
@@ -283,13 +320,13 @@ const tests = {
 
   'a saved password is shown, or cannot be replaced': async () => {
     await mount('config', { jsonData: {}, secureJsonFields: { password: true } });
-    assert.equal(await shown('Password'), 'configured');
+    await becomes(() => shown('Password'), 'configured');
     await page.evaluate(() => [...document.querySelectorAll('button')].find((b) => b.innerText.trim() === 'Reset').focus());
     await page.keyboard.press('Enter');
-    assert.deepEqual(await last(), { jsonData: {}, secureJsonFields: { password: false }, secureJsonData: { password: '' } });
+    await becomes(last, { jsonData: {}, secureJsonFields: { password: false }, secureJsonData: { password: '' } });
     await tabTo('Password');
     await page.keyboard.type('new');
-    assert.deepEqual((await last()).secureJsonData, { password: 'new' });
+    assert.deepEqual((await settled()).secureJsonData, { password: 'new' });
   },
 
   'settings of a provisioned data source look editable': async () => {
