@@ -340,8 +340,8 @@ func TestPagesOfAnIncidentDoNotFitTogether(t *testing.T) {
 		f.Bounds = Bounds{Agents: 3, Claimed: 2}
 		for i := range log {
 			d := f.Decide(&log[i].event, log[i].written)
-			if d.Reason == "" {
-				t.Fatalf("seed %d: event %d has no reason", seed, i)
+			if d.Reason.Text() == "" {
+				t.Fatalf("seed %d: event %d has no reason that people can read: %q", seed, i, d.Reason)
 			}
 			p := d.Page
 			if p == nil {

@@ -44,3 +44,39 @@ type Decision struct {
 	Incident string // the incident that the event belongs to; empty: none
 	Page     *Page  // nil: nobody is notified
 }
+
+// Text returns what a reason means, for people; empty for a reason that this version does not know.
+func (r Reason) Text() string { return texts[r] }
+
+var texts = map[Reason]string{
+	FindingOpened: "it is the first finding of its incident",
+	LevelRaised:   "its incident has reached a higher level",
+	BreakerOpened: "calls are denied because of its incident",
+	BreakerClosed: "no call is denied because of its incident any more",
+	TripWithheld:  "the trip budget is spent: calls are not denied",
+	RunClosed:     "the last run of its incident has ended",
+	NewFamily:     "its incident had been quiet, and had no finding of this family",
+	IncidentGrew:  "its incident has 10, 100, 1000 … runs of the agent, or agents of the tenant",
+	ManyAgents:    "more agents than alerts.grouping.agents within the window: this incident of the tenant counts the others",
+	ManyClaimed:   "more claimed names than alerts.grouping.claimed within the window: this incident of the tenant counts the others",
+	GateAsked:     "a call waits for approval",
+
+	"gate_granted": "the call was approved", "gate_refused": "the call was refused", "gate_timed_out": "nobody has answered in time",
+	"gate_used": "the approval was used", "gate_ended": "the approval has ended",
+
+	NotAnAlert:        "it is neither a finding nor an armed breaker or gate",
+	AlreadyApplied:    "the log holds the same or a newer state before it",
+	FindingIsOver:     "the finding was closed before, or is more than an hour older than its record",
+	UnderException:    "an exception covers the finding",
+	NotRouted:         "no route of alerts.routes sends it to this receiver",
+	LevelNotRaised:    "its level has not risen",
+	NothingWasSent:    "there was no page about the finding before",
+	StillDenied:       "the run has ended, and its breaker denies calls",
+	NoChange:          "nothing that pages say has changed",
+	JoinedAgent:       "the open incident of its agent counts it",
+	JoinedTenant:      "the open incident of its tenant counts it: too many agents went wrong within the window",
+	JoinedClaimed:     "the open incident of its tenant's claimed names counts it: too many of them went wrong within the window",
+	AlreadyTold:       "a page about its incident has said so",
+	OthersStillDenied: "another breaker of its incident denies calls",
+	OthersStillOpen:   "other findings of its incident are open",
+}
