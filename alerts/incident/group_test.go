@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"flyball/schema"
+	"flyball/schema/wire"
 )
 
 // entry is one record of the log.
@@ -419,5 +420,57 @@ func TestShareOfAPartitionIsNothing(t *testing.T) {
 	}
 	if b := DefaultBounds().Share(8); b.Agents != 4 || b.Claimed != 1 {
 		t.Errorf("%+v", b)
+	}
+}
+
+// pagesOfPartitions counts the pages of a log that lies in 8 partitions by agent.
+func pagesOfPartitions(log []entry) (n int) {
+	const partitions = 8
+	parts := make([][]entry, partitions)
+	of := map[string]string{}
+	for _, e := range log {
+		agent := ""
+		if e.event.Finding != nil {
+			agent = e.event.Finding.AgentID
+			of[e.event.Finding.ID] = agent
+		} else {
+			agent = of[e.event.Breaker.FindingID]
+		}
+		p := wire.PartitionOf(agent, partitions)
+		parts[p] = append(parts[p], e)
+	}
+	for _, part := range parts {
+		n += len(pages(decisions(part, DefaultBounds().Share(partitions))))
+	}
+	return n
+}
+
+// A new API with 20 agents and 65 runs, which no baseline knows: 260 findings within seconds, whose trips are withheld. And 300 invented
+// names. Each in the partitions of a deployment as it comes.
+func TestStormsOfADeployment(t *testing.T) {
+	for _, trust := range []schema.Trust{schema.TrustVerified, schema.TrustAsserted} {
+		s := &storm{}
+		at := int64(time.Hour)
+		for i := range 65 {
+			run := s.newRun()
+			for _, family := range []string{schema.FamilyLoop, schema.FamilyFanout, schema.FamilyFlood, schema.FamilyPace} {
+				f := *s.finding(at, fmt.Sprint("k8s/", i%20), trust, run, family, schema.LevelAlert)
+				if f.Level = schema.LevelTrip; family != schema.FamilyPace {
+					s.write(at, &f)
+					s.breaker(at, &f, schema.BreakerClosed, schema.ModeWithheld)
+				}
+				at += int64(10 * time.Millisecond)
+			}
+		}
+		if n := pagesOfPartitions(s.log); n > 20*3 {
+			t.Errorf("%s: %d events of 20 agents made %d pages", trust, len(s.log), n)
+		} else {
+			t.Logf("%s: %d events of 20 agents made %d pages", trust, len(s.log), n)
+		}
+	}
+	log := flood(300).log
+	n := pagesOfPartitions(log)
+	if t.Logf("%d events of 300 invented names made %d pages", len(log), n); n > 8*(3+5) {
+		t.Error("more than one incident of a name and one of the tenant in each partition")
 	}
 }
