@@ -207,6 +207,9 @@ func FindingID(run RunID, family string) string {
 	return shortID("f", string(run[:]), family)
 }
 
+// IncidentID returns the id of an incident that a finding opened and that does not have the finding's id.
+func IncidentID(finding, of string) string { return shortID("i", finding, of) }
+
 // PageID returns the id of the notification about a finding that an event causes.
 func PageID(finding, cause string) string { return shortID("p", finding, cause) }
 

@@ -15,6 +15,7 @@ func TestIDsStayWhatTheyAre(t *testing.T) {
 		"finding":  FindingID(run, FamilyLoop),
 		"decision": DecisionID("f_1", 2),
 		"page":     PageID("f_1", "opened"),
+		"incident": IncidentID("f_1", "default"),
 		"gate":     GateID("default", "run:1", "DELETE /orders/{id}", 1),
 		"task":     TaskID("default", "billing/bot", "task-7"),
 		"event":    FindingEvent(finding).ID,
@@ -32,7 +33,8 @@ func TestIDsStayWhatTheyAre(t *testing.T) {
 }
 
 var goldenIDs = map[string]string{
-	"finding": "f_zbs72pshmagncdsn", "decision": "d_fvkrmb4cufwiyrpy", "page": "p_2wkrp4zkbj3xzmfh", "gate": "g_2spgftsaa2mdeqj6",
+	"finding": "f_zbs72pshmagncdsn", "decision": "d_fvkrmb4cufwiyrpy", "page": "p_2wkrp4zkbj3xzmfh",
+	"incident": "i_iiy46fql4ud7p3iz", "gate": "g_2spgftsaa2mdeqj6",
 	"task":  "t_jgr7xdpqakja3o6k",
 	"event": "e_5tib2uyctih5uc7t", "breaker": "e_cpkqc6pwfpcmrmwg", "bypass": "e_rfimworv6ws2kgef", "of agent": "e_pgwomnv5346bgchm",
 }

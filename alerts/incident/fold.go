@@ -7,21 +7,27 @@ import (
 	"flyball/schema"
 )
 
-// Fold holds the open incidents of one partition of flyball.events. The same records in the same order give the same pages. It is not
-// safe for concurrent use.
+// Fold holds the open incidents of one partition of flyball.events. The same records in the same order give the same decisions. It is
+// not safe for concurrent use.
 type Fold struct {
 	// Link returns the address at which a gate can be decided until a time (Unix ns). If it is nil or returns an empty address, pages have
 	// no link.
 	Link func(gate string, until int64) string
+	// Bounds limit the incidents that are opened. They do not change after the first event.
+	Bounds Bounds
 
 	wants   func(*schema.Finding) bool
 	open    map[string]*list.Element // by id of the finding or gate
-	order   *list.List               // of *open, the one unchanged for the longest time first
-	limit   int
-	dropped uint64 // incidents removed because of the limit
+	order   [classes]*list.List      // of *open, the one unchanged for the longest time first; claimed names displace only claimed names
+	limit   int                      // of each class
+	dropped uint64                   // findings removed because of the limit
+	groups  map[scope]*group         // open incidents
+	ids     map[string]bool          // of the open incidents
+	recent  map[scope][]int64        // when the latest incidents of single agents were opened, by the log
+	written int64                    // when the record that is applied was written, Unix ns
 }
 
-// open is an open incident, or a resolved one that is kept to recognise repeated events.
+// open is an open finding or gate, or a resolved one that is kept to recognise repeated events.
 type open struct {
 	finding  *schema.Finding
 	breaker  *schema.Breaker // the last armed state
@@ -29,86 +35,84 @@ type open struct {
 	gate     *schema.Gate // the gate of the incident; nil if it is about a finding
 	link     string
 	mode     schema.Mode
-	paged    schema.Level // level of the last page; LevelNone if there was no page
+	paged    schema.Level // highest level about which a page was possible; LevelNone if there was none
 	closed   bool         // the run has ended
 	resolved bool         // kept to recognise repeated events
+	class    class        // of the list that holds it
+	group    *group       // the incident that it belongs to; nil until a page was possible
+	joined   joinedAs
+	denying  bool // counted by its group as denying calls
 }
 
-// maxOpen bounds the open incidents of a partition.
-const maxOpen = 20_000
+// joinedAs is what a finding was when it joined its incident.
+type joinedAs struct {
+	run   schema.RunID
+	agent string
+}
+
+func (i *open) denies() bool { return i.breaker != nil && i.breaker.State != schema.BreakerClosed }
+
+// maxOpen bounds the findings of a partition and class.
+const maxOpen = 10_000
 
 // NewFold returns a Fold that makes pages of the findings for which wants returns true.
 func NewFold(wants func(*schema.Finding) bool) *Fold {
-	return &Fold{wants: wants, open: map[string]*list.Element{}, order: list.New(), limit: maxOpen}
+	f := &Fold{wants: wants, open: map[string]*list.Element{}, limit: maxOpen, groups: map[scope]*group{}, ids: map[string]bool{},
+		recent: map[scope][]int64{}}
+	for c := range f.order {
+		f.order[c] = list.New()
+	}
+	return f
 }
+
+func (f *Fold) bounds() Bounds { return f.Bounds.withDefaults() }
 
 // maxAge is the maximum age of a finding when it was written. An older finding comes from a back-fill and makes no page.
 const maxAge = time.Hour
 
-// Apply applies the event of a record that was written at a time (Unix ns). It returns the resulting page, if there is one.
-func (f *Fold) Apply(e *schema.Event, written int64) (Page, bool) {
-	switch {
-	case e.Finding != nil:
-		return f.finding(e.Finding, e.ID, written)
-	case e.Gate != nil:
-		return f.gate(e.Gate, e.ID, written)
-	case e.Breaker != nil && e.Breaker.FindingID != "":
-		return f.breaker(e.Breaker, e.ID)
-	}
-	return Page{}, false
-}
-
-// Open returns a page with the current state of each open incident about which there was a page.
-func (f *Fold) Open() []Page {
-	var out []Page
-	for e := f.order.Front(); e != nil; e = e.Next() {
-		if i := e.Value.(*open); i.paged > schema.LevelNone {
-			out = append(out, i.page(Updated, "still_open", "still_open", i.finding.UpdatedAt))
-		}
-	}
-	return out
-}
-
 // finding applies the state of a finding.
-func (f *Fold) finding(v *schema.Finding, cause string, written int64) (Page, bool) {
+func (f *Fold) finding(v *schema.Finding, cause string, written int64) (*open, *change, Reason) {
 	i := f.get(v.ID)
 	if i != nil && v.Version <= i.finding.Version {
-		return Page{}, false // written again after a restart
+		return i, nil, AlreadyApplied // written again after a restart
 	}
 	if i == nil {
 		if v.State == schema.FindingClosed || written-v.UpdatedAt > int64(maxAge) {
-			return Page{}, false
+			return nil, nil, FindingIsOver
 		}
-		i = f.put(v)
+		i = f.put(v, classOf(v))
 	}
 	if i.resolved { // a late call has reopened the finding of a closed run
-		*i = open{breaker: i.breaker, withheld: i.withheld}
+		*i = open{breaker: i.breaker, withheld: i.withheld, class: i.class}
 	}
 	i.finding = v
 	if v.Decision != nil {
 		i.mode = v.Decision.Mode
 	}
 	i.closed = v.State == schema.FindingClosed
-	if i.closed {
-		return f.resolve(i, "run_closed", cause, v.UpdatedAt)
+	switch {
+	case i.closed:
+		return f.resolve(i, RunClosed, cause, v.UpdatedAt)
+	case v.Exception != "":
+		return i, nil, UnderException
+	case v.Level <= i.paged:
+		return i, nil, LevelNotRaised
+	case !f.wants(v):
+		return i, nil, NotRouted
 	}
-	if v.Exception != "" || v.Level <= i.paged || !f.wants(v) {
-		return Page{}, false // a finding covered by an exception makes no page
-	}
-	kind, because := Opened, "finding_opened"
+	c := &change{Opened, FindingOpened, cause, v.UpdatedAt}
 	if i.paged > schema.LevelNone {
-		kind, because = Updated, "level_raised"
+		c.kind, c.because = Updated, LevelRaised
 	}
-	p := i.page(kind, because, cause, v.UpdatedAt)
 	i.paged = v.Level
-	return p, true
+	return i, c, ""
 }
 
 // breaker applies the state of a breaker that was opened because of a finding.
-func (f *Fold) breaker(b *schema.Breaker, cause string) (Page, bool) {
+func (f *Fold) breaker(b *schema.Breaker, cause string) (*open, *change, Reason) {
 	i := f.get(b.FindingID)
 	if i == nil || i.resolved {
-		return Page{}, false
+		return nil, nil, FindingIsOver
 	}
 	was := i.breaker
 	if b.Mode != schema.ModeWithheld {
@@ -116,63 +120,73 @@ func (f *Fold) breaker(b *schema.Breaker, cause string) (Page, bool) {
 	}
 	if b.Mode == schema.ModeWithheld {
 		if i.withheld != nil && b.Generation <= i.withheld.Generation {
-			return Page{}, false
+			return i, nil, AlreadyApplied
 		}
 		first := i.withheld == nil
 		i.withheld, i.mode = b, schema.ModeWithheld
-		return i.updatePage(first, "trip_withheld", cause, b.Since)
+		return i.update(first, TripWithheld, cause, b.Since)
 	}
-	if b.Mode != schema.ModeArmed || was != nil && b.Generation <= was.Generation {
-		return Page{}, false
+	if b.Mode != schema.ModeArmed {
+		return i, nil, NotAnAlert
 	}
+	if was != nil && b.Generation <= was.Generation {
+		return i, nil, AlreadyApplied
+	}
+	denied := i.denies()
 	i.breaker = b
-	denies := b.State != schema.BreakerClosed
-	denied := was != nil && was.State != schema.BreakerClosed
 	switch {
-	case denies:
-		return i.updatePage(!denied, "breaker_opened", cause, b.Since)
+	case i.denies():
+		return i.update(!denied, BreakerOpened, cause, b.Since)
 	case i.closed:
-		return f.resolve(i, "breaker_closed", cause, b.Since)
+		return f.resolve(i, BreakerClosed, cause, b.Since)
 	}
-	return i.updatePage(denied, "breaker_closed", cause, b.Since)
+	return i.update(denied, BreakerClosed, cause, b.Since)
 }
 
-// updatePage returns a page about a change, if there was a page about the incident before.
-func (i *open) updatePage(changed bool, because, cause string, at int64) (Page, bool) {
-	if !changed || i.paged == schema.LevelNone {
-		return Page{}, false
+// update returns a change, if there was a page about the finding before.
+func (i *open) update(changed bool, because Reason, cause string, at int64) (*open, *change, Reason) {
+	switch {
+	case !changed:
+		return i, nil, NoChange
+	case i.paged == schema.LevelNone:
+		return i, nil, NothingWasSent
 	}
-	return i.page(Updated, because, cause, at), true
+	return i, &change{Updated, because, cause, at}, ""
 }
 
-// resolve ends an incident whose run has ended, unless its breaker still denies calls.
-func (f *Fold) resolve(i *open, because, cause string, at int64) (Page, bool) {
-	if i.breaker != nil && i.breaker.State != schema.BreakerClosed {
-		return Page{}, false
+// resolve ends a finding whose run has ended, unless its breaker still denies calls.
+func (f *Fold) resolve(i *open, because Reason, cause string, at int64) (*open, *change, Reason) {
+	if i.denies() {
+		return i, nil, StillDenied
 	}
-	p, paged := i.page(Resolved, because, cause, at), i.paged > schema.LevelNone
 	i.resolved, i.paged = true, schema.LevelNone
-	return p, paged
+	if i.group == nil {
+		return i, nil, NothingWasSent
+	}
+	return i, &change{Resolved, because, cause, at}, ""
 }
 
-// get returns an incident and marks it as the last changed one. It returns nil if there is none.
+// get returns a finding and marks it as the last changed one. It returns nil if there is none.
 func (f *Fold) get(id string) *open {
 	e := f.open[id]
 	if e == nil {
 		return nil
 	}
-	f.order.MoveToBack(e)
-	return e.Value.(*open)
+	i := e.Value.(*open)
+	f.order[i.class].MoveToBack(e)
+	return i
 }
 
-// put adds an incident. If there are too many, it removes the one that has been unchanged for the longest time.
-func (f *Fold) put(v *schema.Finding) *open {
-	for len(f.open) >= f.limit {
-		oldest := f.order.Front()
-		delete(f.open, f.order.Remove(oldest).(*open).finding.ID)
+// put adds a finding. If there are too many of its class, it removes the one that has been unchanged for the longest time.
+func (f *Fold) put(v *schema.Finding, c class) *open {
+	i := &open{finding: v, class: c}
+	order := f.order[i.class]
+	for order.Len() >= f.limit {
+		oldest := order.Remove(order.Front()).(*open)
+		delete(f.open, oldest.finding.ID)
+		f.leave(oldest)
 		f.dropped++
 	}
-	i := &open{finding: v}
-	f.open[v.ID] = f.order.PushBack(i)
+	f.open[v.ID] = order.PushBack(i)
 	return i
 }

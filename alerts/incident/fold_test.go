@@ -168,13 +168,13 @@ func TestNobodyIsCalledAboutWhatIsMeant(t *testing.T) {
 
 func TestIncidentsAreBounded(t *testing.T) {
 	f := NewFold(everything)
-	f.limit = 10
+	f.limit, f.Bounds.Claimed = 10, 1000
 	for i := range 100 {
 		e := found(1, schema.LevelAlert, schema.FindingOpen)
-		e.Finding.ID = fmt.Sprint(i)
+		e.Finding.ID, e.Finding.AgentID = fmt.Sprint(i), fmt.Sprint(i)
 		f.Apply(e, 0)
 	}
-	if len(f.open) != 10 || f.order.Len() != 10 || f.dropped != 90 || len(f.Open()) != 10 {
+	if len(f.open) != 10 || f.order[claimed].Len() != 10 || len(f.groups) != 10 || f.dropped != 90 || len(f.Open()) != 10 {
 		t.Fatalf("%d open, %d dropped", len(f.open), f.dropped)
 	}
 }

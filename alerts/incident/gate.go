@@ -16,35 +16,34 @@ const FamilyGate = "gate"
 const gateRule = "resolves when the question is answered or times out, which counts as refused"
 
 // gate applies the state of a gate: it makes one page when the question is asked and one when it is decided or has timed out.
-func (f *Fold) gate(g *schema.Gate, cause string, written int64) (Page, bool) {
+func (f *Fold) gate(g *schema.Gate, cause string, written int64) (*open, *change, Reason) {
 	if g.Mode != schema.ModeArmed {
-		return Page{}, false
+		return nil, nil, NotAnAlert
 	}
 	i := f.get(g.ID)
 	switch {
 	case i == nil && (g.State != schema.GatePending || written-g.AskedAt > int64(maxAge)):
-		return Page{}, false
+		return nil, nil, FindingIsOver
 	case i == nil:
-		i = f.put(asFinding(g))
+		i = f.put(asFinding(g), questions)
 		i.gate, i.mode = g, schema.ModeArmed
 		if f.Link != nil {
 			i.link = f.Link(g.ID, g.Expires)
 		}
 		if !f.wants(i.finding) {
-			return Page{}, false
+			return i, nil, NotRouted
 		}
-		p := i.page(Opened, "gate_asked", cause, g.AskedAt)
 		i.paged = schema.LevelTrip
-		return p, true
+		return i, &change{Opened, GateAsked, cause, g.AskedAt}, ""
 	case i.resolved || g.Generation <= i.gate.Generation && g.State == i.gate.State:
-		return Page{}, false
+		return i, nil, AlreadyApplied
 	}
 	i.gate = g
 	if g.State == schema.GatePending {
-		return Page{}, false
+		return i, nil, NoChange
 	}
 	i.link = "" // no decision is possible any more
-	return f.resolve(i, "gate_"+g.State.String(), cause, cmp.Or(g.DecidedAt, g.Expires, g.AskedAt))
+	return f.resolve(i, Reason("gate_"+g.State.String()), cause, cmp.Or(g.DecidedAt, g.Expires, g.AskedAt))
 }
 
 // asFinding returns the gate as a finding, the form by which routes select pages.

@@ -28,15 +28,17 @@ type Page struct {
 	V    int    `json:"v"`
 	ID   string `json:"page_id"` // the same cause has the same id
 	Kind Kind   `json:"kind"`
-	// Because is what changed: finding_opened, level_raised, breaker_opened, trip_withheld, breaker_closed, run_closed; gate_asked,
-	// gate_granted, gate_refused, gate_timed_out, gate_used, gate_ended.
+	// Because is what changed: finding_opened, level_raised, breaker_opened, trip_withheld, breaker_closed, run_closed; new_family,
+	// incident_grew, many_agents, many_claimed_names; gate_asked, gate_granted, gate_refused, gate_timed_out, gate_used, gate_ended.
 	Because  string `json:"because"`
-	Incident string `json:"incident_id"`
+	Incident string `json:"incident_id"` // the finding or gate that opened it
+	// Group describes an incident of several findings; nil if it has one.
+	Group *Group `json:"group,omitempty"`
 
 	Tenant       string       `json:"tenant"`
 	Family       string       `json:"family"`
 	Level        schema.Level `json:"level"`
-	Was          schema.Level `json:"was"`  // level of the previous page
+	Was          schema.Level `json:"was"`  // level of the incident's previous page
 	Mode         schema.Mode  `json:"mode"` // of the decision
 	Summary      string       `json:"summary"`
 	RunID        schema.RunID `json:"run_id"`
@@ -64,6 +66,40 @@ type Page struct {
 	At          time.Time `json:"at"` // of the change
 }
 
+// Families of incidents that count the agents of a tenant.
+const (
+	FamilyTenant  = "tenant"
+	FamilyClaimed = "claimed_names"
+)
+
+// wideRule explains when an incident that counts the agents of a tenant is resolved.
+const wideRule = "resolves when every run that it counts is over and no breaker of theirs is open"
+
+// maxWorst bounds the findings that a page lists.
+const maxWorst = 5
+
+// Group describes the findings of an incident.
+type Group struct {
+	By       string `json:"by"`            // agent, tenant, claimed_names
+	Findings int    `json:"findings"`      // all since it was opened
+	Open     int    `json:"findings_open"` // those that are not resolved
+	// Runs and Agents count those of its findings; one that was resolved in between and comes again is counted again.
+	Runs   int      `json:"runs"`
+	Agents int      `json:"agents"`
+	Worst  []Member `json:"worst"` // of the open findings, the worst first
+	// OpenedBy is the finding that opened the incident of an agent; nil for those of a tenant.
+	OpenedBy *Member `json:"opened_by,omitempty"`
+}
+
+// Member is a finding of an incident.
+type Member struct {
+	Finding string       `json:"finding_id"`
+	RunID   schema.RunID `json:"run_id"`
+	AgentID string       `json:"agent_id,omitempty"`
+	Family  string       `json:"family"`
+	Level   schema.Level `json:"level"`
+}
+
 // Breaker is the state of the incident's breaker.
 type Breaker struct {
 	Scope      schema.Scope        `json:"scope"`
@@ -80,6 +116,10 @@ func (p *Page) Title() string {
 		return "Resolved: " + p.Summary
 	case p.Because == "trip_withheld":
 		return "NOT denied, the trip budget is spent: " + p.Summary
+	case p.wide() && p.Because == string(BreakerOpened):
+		return "Calls are denied: " + p.Summary
+	case p.wide():
+		return p.Summary
 	case p.Breaker != nil && p.Breaker.State != schema.BreakerClosed:
 		return "Denied: " + p.Summary
 	case p.Because == "breaker_closed":
@@ -90,14 +130,17 @@ func (p *Page) Title() string {
 	return p.Summary
 }
 
+// wide reports whether the page is about the agents of a tenant.
+func (p *Page) wide() bool { return p.Group != nil && p.Group.OpenedBy == nil }
+
 // utc converts Unix ns to a time in UTC.
 func utc(ns int64) time.Time { return time.Unix(0, ns).UTC() }
 
-// page returns a page with the current state of an incident.
-func (i *open) page(kind Kind, because, cause string, at int64) Page {
+// page returns a page with the current state of a finding. The fields of its incident are set by group.page.
+func (i *open) page(kind Kind, because Reason, cause string, at int64) Page {
 	f := i.finding
-	p := Page{V: PageVersion, ID: schema.PageID(f.ID, cause), Kind: kind, Because: because, Incident: f.ID, Tenant: f.Tenant,
-		Family: f.Family, Level: f.Level, Was: i.paged, Mode: i.mode, Summary: schema.Chat(f.Summary),
+	p := Page{V: PageVersion, ID: schema.PageID(f.ID, cause), Kind: kind, Because: string(because), Incident: f.ID, Tenant: f.Tenant,
+		Family: f.Family, Level: f.Level, Mode: i.mode, Summary: schema.Chat(f.Summary),
 		RunID: f.RunID, RunKey: f.RunKey, AgentID: f.AgentID, CredentialID: f.CredentialID,
 		ExpectedRate: f.ExpectedRate, ExpectedOf: f.ExpectedOf, ExpectedRuns: f.ExpectedRuns,
 		Acquaintance: f.Acquaintance, Caller: wording.Acquaintance(f.Acquaintance),

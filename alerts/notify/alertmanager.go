@@ -87,16 +87,28 @@ func (a *Alertmanager) post(ctx context.Context, alerts []alert) error {
 	return checkAnswer(a.name, resp)
 }
 
-func makeAlert(p *incident.Page, level schema.Level, until time.Time) alert {
-	l := map[string]string{"alertname": "FlyballIncident", "incident": p.Incident, "family": p.Family, "tenant": p.Tenant,
-		"run_id": p.RunID.String(), "agent": schema.Visible(p.AgentID), "severity": severity(level)}
+// labels identify the alert of an incident: they are the same for each of its pages, whichever of its findings the page is about.
+func labels(p *incident.Page, level schema.Level) map[string]string {
+	of := incident.Member{RunID: p.RunID, AgentID: p.AgentID, Family: p.Family}
+	if p.Group != nil && p.Group.OpenedBy != nil {
+		of = *p.Group.OpenedBy
+	}
+	l := map[string]string{"alertname": "FlyballIncident", "incident": p.Incident, "family": of.Family, "tenant": p.Tenant,
+		"run_id": of.RunID.String(), "agent": schema.Visible(of.AgentID), "severity": severity(level)}
+	if p.Group != nil && p.Group.OpenedBy == nil {
+		l["run_id"] = "" // of many runs
+	}
 	for k, v := range l {
 		if v == "" { // Alertmanager rejects empty labels
 			delete(l, k)
 		}
 	}
+	return l
+}
+
+func makeAlert(p *incident.Page, level schema.Level, until time.Time) alert {
 	t := p.Touched
-	out := alert{Labels: l, StartsAt: p.OpenedAt, EndsAt: until, Annotations: map[string]string{
+	out := alert{Labels: labels(p, level), StartsAt: p.OpenedAt, EndsAt: until, Annotations: map[string]string{
 		"summary": p.Title(), "contributions": contributions(p.Contributions), "resolve_rule": p.ResolveRule,
 		"do_next":  strings.Join(p.Commands, "\n"),
 		"exposure": fmt.Sprintf("%d calls since onset, %d of them irreversible", p.Exposure.Calls, p.Exposure.Irreversible),
@@ -108,6 +120,9 @@ func makeAlert(p *incident.Page, level schema.Level, until time.Time) alert {
 	}
 	if p.Caller != "" {
 		out.Annotations["caller"] = p.Caller
+	}
+	if g := p.Group; g != nil {
+		out.Annotations["findings"] = fmt.Sprintf("%d, %d of them open, in %d runs of %d agents", g.Findings, g.Open, g.Runs, g.Agents)
 	}
 	if p.Link != "" {
 		out.Annotations["decide_at"] = p.Link

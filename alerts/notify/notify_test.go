@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -157,5 +158,21 @@ func TestAlertHidesThatTheCallerIsAStranger(t *testing.T) {
 	p.Caller = ""
 	if _, is := makeAlert(&p, schema.LevelTrip, time.Now()).Annotations["caller"]; is {
 		t.Error("an alert about a finding of an earlier release has an empty annotation")
+	}
+}
+
+// Alertmanager knows an alert by its labels: a page about another finding of the incident must have the labels of the first, or the alert
+// of the first is never resolved.
+func TestSecondRunOfAnIncidentLeavesItsAlertOpen(t *testing.T) {
+	first := incident.Page{Incident: "f", Tenant: "t", Family: "loop", RunID: schema.RunID{1}, AgentID: "a/b", Level: schema.LevelTrip}
+	opener := incident.Member{Finding: "f", RunID: first.RunID, AgentID: first.AgentID, Family: first.Family}
+	second := first
+	second.Family, second.RunID, second.Group = "flood", schema.RunID{2}, &incident.Group{By: "agent", Findings: 2, OpenedBy: &opener}
+	if one, other := labels(&first, first.Level), labels(&second, second.Level); !maps.Equal(one, other) {
+		t.Errorf("labels %v and %v", one, other)
+	}
+	wide := incident.Page{Incident: "i", Tenant: "t", Family: incident.FamilyTenant, Group: &incident.Group{By: "tenant"}}
+	if l := labels(&wide, schema.LevelTrip); l["run_id"] != "" || l["agent"] != "" || l["family"] != "tenant" {
+		t.Errorf("the tenant's labels: %v", l)
 	}
 }

@@ -33,6 +33,7 @@ type Options struct {
 	Receiver Receiver
 	Wants    func(*schema.Finding) bool            // whether the routes send a finding to this receiver
 	Link     func(gate string, until int64) string // see incident.Fold
+	Bounds   incident.Bounds                       // of the incidents of all partitions; zero fields: see incident.Bounds
 	Kafka    kafka.Config
 	// Since is the maximum age of the events about which a receiver without committed offsets is paged; 0 means ten minutes. Older events
 	// are folded but not delivered.

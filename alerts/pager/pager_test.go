@@ -86,12 +86,12 @@ func newWorld(t *testing.T, partitions int32) *world {
 		kafka: kafka.Config{Options: []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}, Metrics: kafka.NewMetrics(reg)}}
 }
 
-// write opens one incident for each name in a partition of flyball.events.
+// write opens one incident, of an agent of its own, for each name in a partition of flyball.events.
 func (w *world) write(part int32, names ...string) {
 	w.t.Helper()
 	now := time.Now()
 	for _, name := range names {
-		e := schema.FindingEvent(&schema.Finding{ID: name, Version: 1, Family: schema.FamilyLoop,
+		e := schema.FindingEvent(&schema.Finding{ID: name, Version: 1, Family: schema.FamilyLoop, AgentID: name, AgentTrust: schema.TrustVerified,
 			Level: schema.LevelTrip, State: schema.FindingOpen, OpenedAt: now.UnixNano(), UpdatedAt: now.UnixNano(), Summary: name})
 		value, err := wire.EncodeEvent(&e)
 		if err != nil {

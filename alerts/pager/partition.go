@@ -70,7 +70,7 @@ func (p *Pager) assign(ctx context.Context, client, group *kgo.Client, offsets t
 		committed := o.EpochOffset().Offset
 		part := &partition{number: number, from: deliverFrom(number, committed, ends, recent), fresh: committed < 0,
 			fold: incident.NewFold(p.o.Wants)}
-		part.fold.Link = p.o.Link
+		part.fold.Link, part.fold.Bounds = p.o.Link, p.o.Bounds.Share(len(ends[wire.EventsTopic]))
 		part.held, part.drop = context.WithCancel(context.Background())
 		if before := p.partitions[number]; before != nil {
 			before.drop()

@@ -14,7 +14,7 @@ import (
 	"flyball/schema"
 )
 
-// alertCommand runs the role; `alert test` sends one page by hand.
+// alertCommand runs the role; `alert test` sends one page by hand, and `alert explain` shows who is notified.
 func alertCommand(o *options) *cobra.Command {
 	cmd := roleCommand(o, "alert", "Run the role that notifies receivers of findings and trips")
 	test := &cobra.Command{Use: "test RECEIVER", Short: "Send a test page to a receiver, and then its resolution", Args: cobra.ExactArgs(1)}
@@ -42,7 +42,7 @@ func alertCommand(o *options) *cobra.Command {
 		}
 		return nil
 	}
-	cmd.AddCommand(test)
+	cmd.AddCommand(test, explainCommand(o))
 	return cmd
 }
 

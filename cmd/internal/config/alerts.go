@@ -6,7 +6,9 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
+	"flyball/alerts/incident"
 	"flyball/schema"
 )
 
@@ -15,6 +17,37 @@ import (
 type Alerts struct {
 	Receivers []Receiver   `yaml:"receivers"`
 	Routes    []AlertRoute `yaml:"routes"`
+	Grouping  Grouping     `yaml:"grouping"`
+}
+
+// Grouping bounds the incidents that are opened in a window, over all partitions of the log. Each partition has an equal share, at least
+// one.
+type Grouping struct {
+	Window  Duration `yaml:"window"`
+	Agents  int      `yaml:"agents"`  // agents with an incident of their own; one of the tenant counts those after them
+	Claimed int      `yaml:"claimed"` // the same for callers whose name is only claimed, or that have none
+}
+
+func defaultGrouping() Grouping {
+	b := incident.DefaultBounds()
+	return Grouping{Window: Duration(b.Window), Agents: b.Agents, Claimed: b.Claimed}
+}
+
+// Bounds returns the values for the role alert.
+func (g Grouping) Bounds() incident.Bounds {
+	return incident.Bounds{Window: time.Duration(g.Window), Agents: g.Agents, Claimed: g.Claimed}
+}
+
+func (g Grouping) validate(p *problems) {
+	if w := time.Duration(g.Window); w < time.Second || w > time.Hour {
+		p.add("alerts.grouping.window: %s must be from 1s to 1h", g.Window)
+	}
+	if g.Agents < 1 {
+		p.add("alerts.grouping.agents: %d must be at least 1", g.Agents)
+	}
+	if g.Claimed < 1 {
+		p.add("alerts.grouping.claimed: %d must be at least 1", g.Claimed)
+	}
 }
 
 // Receiver is a destination of pages; exactly one of its kinds is set. The name is part of a
@@ -44,6 +77,7 @@ type AlertRoute struct {
 }
 
 func (a Alerts) validate(p *problems) {
+	a.Grouping.validate(p)
 	var names []string
 	for i, r := range a.Receivers {
 		if slices.Contains(names, r.Name) {

@@ -25,6 +25,10 @@ func TestReceiversAreRefusedWithKeyValueAndRule(t *testing.T) {
 		`alerts: {receivers: [{name: a, alertmanager: {url: "http://x"}}], routes: [{receivers: [a], agents: ["["]}]}`:   `alerts.routes[0].agents: "["`,
 		`alerts: {receivers: [{name: a, alertmanagr: {url: "http://x"}}]}`:                                               "did you mean alerts.receivers[0].alertmanager?",
 		`alerts: {receivers: [{name: a, alertmanager: {url: "http://x"}}, {name: a, alertmanager: {url: "http://x"}}]}`:  `"a" is taken`,
+		`alerts: {grouping: {agents: 0}}`:                                                                                "alerts.grouping.agents: 0 must be at least 1",
+		`alerts: {grouping: {claimed: -1}}`:                                                                              "alerts.grouping.claimed: -1 must be at least 1",
+		`alerts: {grouping: {window: 100ms}}`:                                                                            "alerts.grouping.window: 100ms must be from 1s to 1h",
+		`alerts: {grouping: {window: 5m}}`:                                                                               "",
 	} {
 		c := Default()
 		err := parse("f.yaml", []byte(text), &c)

@@ -1,0 +1,217 @@
+package incident
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"flyball/schema"
+)
+
+// Bounds limit the incidents that are opened. The zero value of a field is its default.
+type Bounds struct {
+	// Window is the time in which agents are counted; default one minute.
+	Window time.Duration
+	// Agents is how many agents with an established identity get an incident of their own in a window; default 32. One incident of the
+	// tenant counts those after them.
+	Agents int
+	// Claimed is the same for callers whose name is only claimed, or that have none; default 8. They are counted apart.
+	Claimed int
+}
+
+// DefaultBounds returns the bounds of an empty configuration.
+func DefaultBounds() Bounds { return Bounds{Window: time.Minute, Agents: 32, Claimed: 8} }
+
+func (b Bounds) withDefaults() Bounds {
+	d := DefaultBounds()
+	return Bounds{cmp.Or(b.Window, d.Window), cmp.Or(b.Agents, d.Agents), cmp.Or(b.Claimed, d.Claimed)}
+}
+
+// Share returns the bounds of one of several partitions, which do not know of each other: an equal share, at least one agent.
+func (b Bounds) Share(partitions int) Bounds {
+	b, n := b.withDefaults(), max(partitions, 1)
+	b.Agents, b.Claimed = (b.Agents+n-1)/n, (b.Claimed+n-1)/n
+	return b
+}
+
+// class separates callers that can invent their name from those that cannot.
+type class uint8
+
+const (
+	established class = iota
+	claimed
+	questions // gates, each of which waits for its own answer
+	classes
+)
+
+func classOf(f *schema.Finding) class {
+	if f.AgentID != "" && f.AgentTrust >= schema.TrustInfrastructure {
+		return established
+	}
+	return claimed
+}
+
+// scope is what an open incident is about. An empty agent is the incident that counts the agents of a tenant that have none of their own.
+type scope struct {
+	tenant string
+	class  class
+	agent  string
+}
+
+// agentOf names the caller of a finding: the agent, else the credential, else the run.
+func agentOf(f *schema.Finding) string {
+	switch {
+	case f.AgentID != "":
+		return "agent:" + f.AgentID
+	case f.CredentialID != "":
+		return "credential:" + f.CredentialID
+	}
+	return "run:" + f.RunID.String()
+}
+
+// group is an open incident. Its id follows from the finding that opened it.
+type group struct {
+	id       string
+	scope    scope
+	opener   Member
+	openedAt int64
+	joinedAt int64 // when the last finding joined, by the log
+	pagedAt  int64 // when the last page was made, by the log
+
+	members  map[*open]struct{} // open findings
+	runs     map[schema.RunID]int
+	agents   map[string]int // open findings of each agent
+	families map[string]bool
+	findings int // all findings, those that are resolved included
+	allRuns  int
+	allAgent int
+
+	level    schema.Level // highest level of its pages
+	growth   int          // number at which the next page says that it grew
+	denying  int          // members whose breaker denies calls
+	denied   bool         // a page has said that calls are denied
+	withheld bool         // a page has said that a trip was withheld
+}
+
+// growthFactor is the factor between two sizes at which a page says that an incident grew.
+const growthFactor = 10
+
+// wide reports whether the incident counts the agents of a tenant.
+func (g *group) wide() bool { return g.scope.agent == "" }
+
+// size is the number that growth is measured in.
+func (g *group) size() int {
+	if g.wide() {
+		return g.allAgent
+	}
+	return g.allRuns
+}
+
+// place returns the incident that a finding belongs to and why, and opens it if it is not open.
+func (f *Fold) place(i *open, cause string, at int64) (g *group, fresh bool, why Reason) {
+	v := i.finding
+	if i.gate != nil {
+		return f.openGroup(scope{v.Tenant, questions, v.ID}, v, cause, at), true, GateAsked
+	}
+	own := scope{v.Tenant, classOf(v), agentOf(v)}
+	if g := f.groups[own]; g != nil {
+		return g, false, JoinedAgent
+	}
+	wide := scope{tenant: v.Tenant, class: own.class}
+	opened, joined := ManyAgents, JoinedTenant
+	limit := f.bounds().Agents
+	if own.class == claimed {
+		opened, joined, limit = ManyClaimed, JoinedClaimed, f.bounds().Claimed
+	}
+	all := f.groups[wide]
+	recent := slices.DeleteFunc(f.recent[wide], func(t int64) bool { return !f.near(at, t) })
+	switch {
+	case all != nil && (f.near(at, all.joinedAt) || len(recent) >= limit):
+		f.recent[wide] = recent
+		return all, false, joined
+	case len(recent) >= limit:
+		f.recent[wide] = recent
+		return f.openGroup(wide, v, cause, at), true, opened
+	}
+	f.remember(wide, append(recent, at), at)
+	return f.openGroup(own, v, cause, at), true, FindingOpened
+}
+
+// near reports whether two times of the log are in one window. Either may be later: clocks of those who write to the log are set back.
+func (f *Fold) near(a, b int64) bool { return max(a-b, b-a) < int64(f.bounds().Window) }
+
+// maxRecent bounds the tenants whose latest incidents are remembered.
+const maxRecent = 1000
+
+func (f *Fold) remember(wide scope, recent []int64, at int64) {
+	if f.recent[wide] = recent; len(f.recent) > maxRecent {
+		maps.DeleteFunc(f.recent, func(_ scope, t []int64) bool { return len(t) == 0 || !f.near(at, t[len(t)-1]) })
+	}
+}
+
+func (f *Fold) openGroup(s scope, v *schema.Finding, cause string, at int64) *group {
+	g := &group{id: v.ID, scope: s, opener: member(v), openedAt: v.OpenedAt, joinedAt: at, growth: growthFactor, members: map[*open]struct{}{},
+		runs: map[schema.RunID]int{}, agents: map[string]int{}, families: map[string]bool{}}
+	if g.wide() {
+		g.id = schema.IncidentID(v.ID, s.tenant)
+	}
+	if f.ids[g.id] { // the finding opened another incident that is still open, and has left it
+		g.id = schema.IncidentID(v.ID, cause)
+	}
+	f.groups[s], f.ids[g.id] = g, true
+	return g
+}
+
+// join adds a finding to an incident and reports whether its family is new to it.
+func (g *group) join(i *open, at int64) (newFamily bool) {
+	i.group, g.joinedAt = g, at
+	i.joined = joinedAs{i.finding.RunID, agentOf(i.finding)}
+	g.members[i] = struct{}{}
+	g.findings++
+	if g.runs[i.joined.run]++; g.runs[i.joined.run] == 1 {
+		g.allRuns++
+	}
+	if g.agents[i.joined.agent]++; g.agents[i.joined.agent] == 1 {
+		g.allAgent++
+	}
+	if i.denies() {
+		g.setDenied(i, true)
+	}
+	newFamily = !g.families[i.finding.Family]
+	g.families[i.finding.Family] = true
+	return newFamily
+}
+
+// leave removes a finding that was resolved or is no longer remembered, and its incident if it was the last one.
+func (f *Fold) leave(i *open) {
+	g := i.group
+	if g == nil {
+		return
+	}
+	g.setDenied(i, false)
+	i.group = nil
+	delete(g.members, i)
+	forget(g.runs, i.joined.run)
+	forget(g.agents, i.joined.agent)
+	if len(g.members) == 0 && f.groups[g.scope] == g {
+		delete(f.groups, g.scope)
+		delete(f.ids, g.id)
+	}
+}
+
+func forget[K comparable](counts map[K]int, key K) {
+	if counts[key]--; counts[key] <= 0 {
+		delete(counts, key)
+	}
+}
+
+func (g *group) setDenied(i *open, denied bool) {
+	switch {
+	case denied && !i.denying:
+		g.denying++
+	case !denied && i.denying:
+		g.denying--
+	}
+	i.denying = denied
+}

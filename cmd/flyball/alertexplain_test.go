@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/schema"
+	"flyball/schema/wire"
+)
+
+// eventsOf writes the events of runs of one agent, one after another: a finding, and a breaker that denies its run.
+func eventsOf(t *testing.T, k *kfake.Cluster, ids ...string) {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(k.ListenAddrs()...), kgo.DefaultProduceTopic(wire.EventsTopic))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	now := time.Now()
+	for i, id := range ids {
+		f := schema.FindingEvent(&schema.Finding{ID: id, Version: 1, Tenant: "default", RunID: schema.RunID{byte(i + 1)}, AgentID: "billing/bot",
+			AgentTrust: schema.TrustVerified, Family: schema.FamilyLoop, Level: schema.LevelAlert, OpenedAt: now.UnixNano(),
+			UpdatedAt: now.UnixNano()})
+		b := schema.BreakerEvent(&schema.Breaker{Tenant: "default", Scope: schema.Scope{Kind: schema.ScopeRun, Value: id},
+			State: schema.BreakerOpen, Mode: schema.ModeArmed, Generation: uint64(i + 1), FindingID: id, Since: now.UnixNano()})
+		for _, e := range []schema.Event{f, b} {
+			value, err := wire.EncodeEvent(&e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := client.ProduceSync(context.Background(), &kgo.Record{Timestamp: now, Value: value}).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// Whoever asks why nobody was called about a finding is told for each receiver, also that another finding's incident counts it.
+func TestNobodyKnowsWhyNobodyWasCalled(t *testing.T) {
+	k, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, wire.EventsTopic))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	eventsOf(t, k, "f_first", "f_second")
+	f := newFixture(t, fmt.Sprintf("kafka: {brokers: [%q]}\nalerts: {receivers: [{name: soc, alertmanager: {url: \"http://x\"}}, "+
+		"{name: night, alertmanager: {url: \"http://y\"}}], routes: [{receivers: [soc]}, {min_level: trip, receivers: [night]}]}\n",
+		k.ListenAddrs()[0]))
+	for id, want := range map[string]string{
+		"f_first":  "night not_routed; night nothing_was_sent; soc finding_opened f_first paged; soc breaker_opened f_first paged",
+		"f_second": "night not_routed; night nothing_was_sent; soc joined_agent f_first; soc already_told f_first",
+	} {
+		exit, out, errs := f.run("alert", "explain", id, "-o", "json")
+		var got []alertDecision
+		if err := json.Unmarshal([]byte(out), &got); exit != 0 || err != nil {
+			t.Fatalf("exit %d, %s%s, %v", exit, out, errs, err)
+		}
+		var lines []string
+		for _, d := range got {
+			line := strings.TrimRight(fmt.Sprint(d.Receiver, " ", d.Reason, " ", d.Incident), " ")
+			if d.Notified {
+				line += " paged"
+			}
+			if lines = append(lines, line); d.Notified != (d.Page != "") || d.Meaning == "" || d.Finding != id {
+				t.Errorf("%+v", d)
+			}
+		}
+		if got := strings.Join(lines, "; "); got != want {
+			t.Errorf("%s: %s\nwant %s", id, got, want)
+		}
+	}
+	if _, out, _ := f.run("alert", "explain", "f_seco"); !strings.Contains(out, "the open incident of its agent counts it") {
+		t.Errorf("for people: %s", out)
+	}
+	if exit, _, errs := f.run("alert", "explain", "f_none"); exit == 0 || !strings.Contains(errs, "events are kept for") {
+		t.Errorf("exit %d: %s", exit, errs)
+	}
+}
