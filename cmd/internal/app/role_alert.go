@@ -28,7 +28,7 @@ func (p *process) startAlert() error {
 			Settled: func(page *incident.Page, err error) { p.alarms.settled(r.Name, page, err) }, Kafka: p.kafka, Now: time.Now, Stage: p.stage,
 			Logger: p.log.With("component", "alert"), Metrics: metrics, Link: link,
 			Bounds: p.config.Alerts.Grouping.Bounds(),
-			Wants: func(f *schema.Finding) bool { return p.config.Alerts.Wants(r.Name, f) }})
+			Wants:  func(f *schema.Finding) bool { return p.config.Alerts.Wants(r.Name, f) }})
 		p.alarms.add(r.Name, receiver, pages.State)
 		p.parts.start(part{name: "alert." + r.Name, run: pages.Run, ready: pages.Ready, warning: pages.Problem})
 	}
