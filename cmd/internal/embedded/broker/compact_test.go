@@ -61,4 +61,14 @@ func TestReplacedValuesAreKeptForEver(t *testing.T) {
 	if got := b.bytesToCompact(); got < 2<<20 {
 		t.Fatalf("%d bytes: compacted for a single value", got)
 	}
+	// The log had been much larger, and kfake has compacted it since.
+	b.compactedBytes = 1 << 40
+	b.compactIfDue(now.Add(6 * compactPause))
+	for range 70 {
+		write()
+	}
+	b.compactIfDue(now.Add(8 * compactPause))
+	if got := b.bytesToCompact(); got > 2<<20+4096 {
+		t.Fatalf("%d bytes are left: the size before decides", got)
+	}
 }
