@@ -106,6 +106,9 @@ func (t *Touched) sortByDanger() {
 // endPage sorts the resources by danger, the most dangerous first, and ends the page after its last one.
 func (t *Touched) endPage(ctx context.Context, db DB, win Window) (err error) {
 	t.sortByDanger()
+	if t.part.after != nil {
+		t.caveat("earlier_rows: the resources of the pages before this one are not listed again; the counts are of all")
+	}
 	limit := t.part.limit
 	if len(t.Resources) <= limit {
 		return nil

@@ -151,7 +151,8 @@ func TestPagesOfALongAnswerLackRows(t *testing.T) {
 		whole := reportOn(t, c, s.Kind, s.Value, query.Window{})
 		paged, pages := pagesOf(t, func(after string) ([]query.TouchedResource, string, error) {
 			part, err := query.TouchedPage(ctx, c, s, nil, query.Window{}, sixth(len(whole.Resources)), after)
-			if err == nil && (part.Calls != whole.Calls || part.Next != "" != hasCaveat(part, "more_rows")) {
+			if err == nil && (part.Calls != whole.Calls || part.Next != "" != hasCaveat(part, "more_rows") ||
+				after != "" != hasCaveat(part, "earlier_rows") || part.Complete) {
 				t.Errorf("%v: a page of %d calls of %d, caveats %q", s, part.Calls, whole.Calls, part.Caveats)
 			}
 			return part.Resources, part.Next, err
