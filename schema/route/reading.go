@@ -65,6 +65,10 @@ func readPath(path string) (list []pathReading, readable bool) {
 		}
 		list = append(list, pathReading{p, ambiguous})
 	}
+	addLiteral := func(decoded string) {
+		add(literal(decoded), true)
+		add(literal(withoutTrailingBlanks(decoded)), true) // Windows removes blanks at the end of a name
+	}
 	shown := canonical(path)
 	add(resolve(shown), false)
 	add(collapse(shown), false) // a server that keeps dot segments
@@ -74,19 +78,24 @@ func readPath(path string) (list []pathReading, readable bool) {
 	if strings.Contains(shown, "/;") { // a segment that consists of parameters only
 		add(resolve(strings.ReplaceAll(shown, ";", "%3B")), false)
 	}
-	for decoded, more, n := shown, true, 0; more; n++ {
+	withParameters := strings.IndexByte(shown, ';') >= 0
+	for decoded, cut, more, n := shown, withoutParameters(shown), true, 0; more; n++ {
 		if n >= maxDecodings {
 			return list, false
 		}
 		if decoded, more = decodedOnce(decoded); decoded == shown {
 			break
 		}
-		add(literal(decoded), true)
+		if withParameters { // a parameter may hold an encoded separator: cut before that is decoded
+			cut, _ = decodedOnce(cut)
+			addLiteral(cut)
+		}
+		addLiteral(decoded)
 		if strings.IndexByte(decoded, '\\') >= 0 {
-			add(literal(strings.ReplaceAll(decoded, "\\", "/")), true)
+			addLiteral(strings.ReplaceAll(decoded, "\\", "/"))
 		}
 		if strings.IndexByte(decoded, ';') >= 0 {
-			add(literal(withoutParameters(decoded)), true)
+			addLiteral(withoutParameters(decoded))
 		}
 	}
 	return list, readable
@@ -251,17 +260,27 @@ func decodedOnce(path string) (out string, more bool) {
 	return out, false
 }
 
-// literal returns a decoded path as a path with the same meaning: a decoded separator, query
-// or NUL byte takes effect, and the remaining special characters are encoded again.
-func literal(decoded string) string {
+// withoutQuery cuts a decoded path at a query, a fragment or a NUL byte.
+func withoutQuery(decoded string) string {
 	if i := strings.IndexAny(decoded, "?#\x00"); i >= 0 {
-		decoded = decoded[:i]
+		return decoded[:i]
 	}
-	segs := strings.Split(decoded, "/")
+	return decoded
+}
+
+// withoutTrailingBlanks removes white space at the end of each segment of a decoded path.
+func withoutTrailingBlanks(decoded string) string {
+	segs := strings.Split(withoutQuery(decoded), "/")
 	for i, s := range segs {
 		segs[i] = strings.TrimRight(s, " \t\r\n\v\f")
 	}
-	resolved := resolve(strings.Join(segs, "/"))
+	return strings.Join(segs, "/")
+}
+
+// literal returns a decoded path as a path with the same meaning: a decoded separator, query
+// or NUL byte takes effect, and the remaining special characters are encoded again.
+func literal(decoded string) string {
+	resolved := resolve(withoutQuery(decoded))
 	var b strings.Builder
 	for i := 0; i < len(resolved); i++ {
 		if c := resolved[i]; c == '/' {
