@@ -20,6 +20,7 @@ func (w *worker) takeOver(r *restored, generation uint64) error {
 	w.state.SetWatermark(w.log.base.watermark)
 	c := &w.checkpoint
 	c.generation, c.committed, c.passed = generation, r.offset, r.offset
+	c.trim.begin(int64(generation), r.bytes)
 	for key, stored := range r.actors {
 		a, err := r.newestActor(key)
 		if err != nil {

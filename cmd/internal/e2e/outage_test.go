@@ -210,8 +210,8 @@ func TestClickHouseAwayAndSlowUnderLoad(t *testing.T) {
 		return f.sql("SELECT uniqExact(run_id) FROM flyball.breakers WHERE state = 'open' AND mode = 'armed' AND run_id IN (SELECT run_id FROM " +
 			"flyball.runs WHERE match(run_key, '^(before|away|slow)-'))")
 	})
-	fmt.Printf("at most %d calls behind and %d MiB resident; the broker compacted %.0f times and answered nobody for %.1f s meanwhile\n", w.maxWait,
-		w.maxRSS, f.metric("flyball_broker_compaction_seconds_count"), f.metric("flyball_broker_compaction_seconds_sum"))
+	fmt.Printf("at most %d calls behind and %d MiB resident; the broker compacted %.0f times and answered nobody for %.1f s meanwhile\n",
+		w.maxWait, w.maxRSS, f.metric("flyball_broker_compaction_seconds_count"), f.metric("flyball_broker_compaction_seconds_sum"))
 	// Runs take memory: 10,000 calls/s are 350,000 open runs. What waits for ClickHouse takes none beside them.
 	if w.maxRSS > max(2048, after*5/4) {
 		t.Errorf("%d MiB resident during the outage, %d after it with as many runs", w.maxRSS, after)
