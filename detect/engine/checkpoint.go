@@ -42,6 +42,7 @@ type checkpointer struct {
 	oldRecords  []string            // generations of earlier owners' partition records
 	oldNotes    []string            // generations of earlier owners' notes
 	oldCounts   []string            // keys of earlier owners' counters
+	countsUntil int64               // the offset that counters include before those of earlier owners are deleted
 }
 
 type sample struct {
@@ -198,10 +199,7 @@ func (c *checkpointer) writeDeltas(ctx context.Context, list []*stitch.Actor) (i
 		for ; from < to; from++ {
 			tombstones = append(tombstones, c.record(countsKey(c.generation, from), nil))
 		}
-		for _, key := range c.oldCounts {
-			tombstones = append(tombstones, c.record([]byte(key), nil))
-		}
-		c.oldCounts = nil
+		tombstones = c.clearOldCounts(tombstones)
 	}
 	for _, a := range list {
 		if size >= maxEntriesBytes {
@@ -240,6 +238,19 @@ func (c *checkpointer) writeDeltas(ctx context.Context, list []*stitch.Actor) (i
 		}
 	}
 	return actors, nil
+}
+
+// clearOldCounts adds to the tombstones those of earlier owners' counters. They are kept until this owner has counted all that a
+// replaced owner can have read before the takeover: its last entries can come after the claim, and include more.
+func (c *checkpointer) clearOldCounts(tombstones []*kgo.Record) []*kgo.Record {
+	if c.journal.counts.Included() < c.countsUntil {
+		return tombstones
+	}
+	for _, key := range c.oldCounts {
+		tombstones = append(tombstones, c.record([]byte(key), nil))
+	}
+	c.oldCounts = nil
+	return tombstones
 }
 
 // clearDeltas adds to the tombstones those of this owner's deltas of an actor with the numbers [from, to).

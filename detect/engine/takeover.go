@@ -65,6 +65,7 @@ func (w *worker) writeFirst(ctx context.Context, r *restored, end kafka.LogState
 		legacyTo = max(w.epochs.Position(end.LeaderEpoch, end.End)-1, 0)
 	}
 	w.log.base.legacyTo, w.log.now.legacyTo = legacyTo, legacyTo
+	w.checkpoint.countsUntil = w.epochs.Position(end.LeaderEpoch, end.End) - 1
 	w.state.SetLegacyTo(legacyTo)
 	w.journal.rows.SetLegacyTo(legacyTo)
 	if w.journal.counts.Included() < legacyTo {
