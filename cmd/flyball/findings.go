@@ -24,7 +24,7 @@ import (
 func findingsCommand(o *options) *cobra.Command {
 	var f findingFlags
 	var w window
-	l := pages[query.Finding]{page: f.read, listing: listing[query.Finding]{window: &w, columns: findingColumns,
+	l := pages[query.Finding]{page: f.read, events: report.FindingEvents, listing: listing[query.Finding]{window: &w, columns: findingColumns,
 		empty: "No finding fits: flyball findings without filters lists all of them, flyball status shows whether calls arrive."}}
 	cmd := &cobra.Command{
 		Use:       "findings [list]",
