@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"flyball/cmd/internal/backup"
 	"flyball/cmd/internal/config"
 	"flyball/detect/baselinestore"
 	"flyball/schema/clickhouse"
@@ -44,6 +45,8 @@ type process struct {
 	began   time.Time
 	started atomic.Bool // every part was started; they may not be ready yet
 
+	freeze func(ctx context.Context, do func() error) error // of the embedded broker; nil: there is none
+
 	connected atomic.Bool // the fields below are set
 
 	key      identity.Key // HMAC key of the deployment
@@ -65,6 +68,9 @@ type process struct {
 // is called once when every part is ready; it may be nil.
 func Run(ctx context.Context, c config.Config, roleNames []string, log *slog.Logger, onReady func()) error {
 	if err := Validate(c, roleNames...); err != nil {
+		return err
+	}
+	if err := backup.CheckRestored(c.Data); err != nil {
 		return err
 	}
 	p := &process{config: c, up: slices.Contains(roleNames, "up"), wanted: roleNames, log: log,
@@ -182,6 +188,9 @@ func (p *process) connect(ctx context.Context) (err error) {
 		return err
 	}
 	p.closers = append(p.closers, func() { _ = p.database.Close() })
+	if p.up {
+		p.parts.start(part{name: "backup", run: p.backupServer().Run})
+	}
 	p.registry = newRegistry(c)
 	p.startLag()
 	p.startDatabaseProbe()

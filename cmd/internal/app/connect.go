@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
+	"flyball/cmd/internal/backup"
 	"flyball/cmd/internal/config"
 	"flyball/schema"
 	"flyball/schema/clickhouse"
@@ -166,7 +167,15 @@ func ReadSecretKey(c config.Config, create bool) (identity.Key, error) {
 	if path == "" {
 		path = filepath.Join(c.Data, "secret.key")
 	}
+	missing, err := readMissingKey(c)
+	if err != nil {
+		return nil, err
+	}
 	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && create && missing != "" {
+		return nil, fmt.Errorf("secret_key_file: this deployment (%s) was restored without its key: put the key into %s, readable by its owner "+
+			"alone; with another key no id of a credential would fit any more", missing, path)
+	}
 	if errors.Is(err, fs.ErrNotExist) && create && c.SecretKeyFile == "" {
 		raw := make([]byte, 32)
 		if _, err := rand.Read(raw); err != nil {
@@ -186,5 +195,18 @@ func ReadSecretKey(c config.Config, create bool) (identity.Key, error) {
 	if err != nil || len(key) < 16 {
 		return nil, fmt.Errorf("secret_key_file: %s must hold at least 16 bytes in hexadecimal, as openssl rand -hex 32 > FILE makes it", path)
 	}
+	if id := DeploymentID(key); missing != "" && id != missing {
+		return nil, fmt.Errorf("secret_key_file: %s is the key of deployment %s, and what was restored is of %s; to start with it nevertheless, "+
+			"remove %s", path, id, missing, filepath.Join(c.Data, backup.MissingKey))
+	}
 	return key, nil
+}
+
+// readMissingKey returns the id of the deployment whose data was restored without its key; empty: it was not.
+func readMissingKey(c config.Config) (string, error) {
+	b, err := os.ReadFile(filepath.Join(c.Data, backup.MissingKey))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return strings.TrimSpace(string(b)), err
 }
