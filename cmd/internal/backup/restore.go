@@ -9,12 +9,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"flyball/cmd/internal/archive"
 	"flyball/cmd/internal/embedded/broker"
 	engine "flyball/cmd/internal/embedded/clickhouse"
+	"flyball/schema"
 )
 
 // Names in the data folder during a restore.
@@ -211,6 +213,9 @@ func (r *restore) run() (result archive.Result, err error) {
 		if result, err = archive.Extract(r.o.File, extracted); err != nil {
 			return result, err
 		}
+		if err := raiseEpoch(extracted); err != nil {
+			return result, err
+		}
 		if !result.Header.Key {
 			if err := os.WriteFile(filepath.Join(extracted, MissingKey), []byte(result.Header.Deployment+"\n"), 0o600); err != nil {
 				return result, err
@@ -231,7 +236,7 @@ func (r *restore) run() (result archive.Result, err error) {
 	}
 	r.o.Stage(phasePlace)
 	entries, err := os.ReadDir(extracted)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // it is missing if only the marker was left
 		return result, err
 	}
 	for _, e := range entries {
@@ -240,7 +245,7 @@ func (r *restore) run() (result archive.Result, err error) {
 			return result, err
 		}
 	}
-	if err := os.Remove(extracted); err != nil {
+	if err := os.Remove(extracted); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return result, err
 	}
 	if err := syncFiles(r.o.Data); err != nil {
@@ -270,4 +275,25 @@ func (r *restore) moveOld() error {
 		}
 	}
 	return nil
+}
+
+// epochsPerRestore is by how much the leader epoch of a restored log rises: the deployment can have been started so often after the
+// backup. Offsets hold the epoch, so that an outside ClickHouse takes no record of the restored log for one that it has.
+const epochsPerRestore = 100
+
+// raiseEpoch raises the epoch in a folder with the files of a backup. The broker reports a file that it cannot read.
+func raiseEpoch(dir string) error {
+	path := filepath.Join(dir, epochFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	epoch, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return nil
+	}
+	return os.WriteFile(path, []byte(strconv.Itoa(max(epoch, min(epoch+epochsPerRestore, schema.MaxEpoch)))+"\n"), 0o600)
 }
