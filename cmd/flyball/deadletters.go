@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/cmd/internal/app"
+	"flyball/cmd/internal/diskguard"
 	"flyball/cmd/internal/replay"
 	"flyball/cmd/internal/report"
 	"flyball/ingest/deadletter"
@@ -165,6 +166,11 @@ func replayDeadLetters(r *request, opt replay.DeadLetterOptions) (replay.DeadLet
 	c, err := r.fileConfig()
 	if err != nil {
 		return none, err
+	}
+	if !opt.DryRun {
+		if err := diskguard.Refusal(disksOf(r.ctx, c)); err != nil {
+			return none, err
+		}
 	}
 	db, err := r.database()
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"flyball/cmd/internal/backup"
 	"flyball/cmd/internal/config"
+	"flyball/cmd/internal/diskguard"
 	"flyball/detect/baselinestore"
 	"flyball/schema/clickhouse"
 	"flyball/schema/identity"
@@ -53,6 +54,8 @@ type process struct {
 	kafka    kafka.Config
 	database *clickhouse.Conn
 	registry *registry
+	disks    *diskguard.Guard
+	files    *secretFiles
 	versions *baselinestore.Watcher
 	learned  learned
 	lag      *lagReader
@@ -76,6 +79,7 @@ func Run(ctx context.Context, c config.Config, roleNames []string, log *slog.Log
 	p := &process{config: c, up: slices.Contains(roleNames, "up"), wanted: roleNames, log: log,
 		metrics: prometheus.NewRegistry(), parts: newGroup(log), stage: failPoint(log), began: time.Now().UTC(),
 		alarms: newReceiverAlarms(c.Tenant, time.Now, log.With("component", "alert"))}
+	p.files = &secretFiles{log: log.With("component", "files")}
 	defer p.stop()
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, w := range c.Warnings(time.Now()) {
@@ -101,6 +105,7 @@ func Run(ctx context.Context, c config.Config, roleNames []string, log *slog.Log
 		}
 	}
 	p.parts.start(part{name: "registry", run: p.registry.reload(c, &p.file, log)})
+	p.parts.start(part{name: "secret files", run: p.files.run, warning: p.files.warning})
 	p.started.Store(true)
 	if onReady != nil {
 		go func() {
@@ -163,7 +168,7 @@ func (p *process) connect(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if p.kafka, err = KafkaConfig(c); err != nil {
+	if p.kafka, err = kafkaConfig(c, p.files); err != nil {
 		return err
 	}
 	p.kafka.Log = kafka.NewLog(p.log.With("component", "kafka"), time.Now)
@@ -184,13 +189,14 @@ func (p *process) connect(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if p.database, err = OpenDatabase(c); err != nil {
+	if p.database, err = openDatabase(c, p.files); err != nil {
 		return err
 	}
 	p.closers = append(p.closers, func() { _ = p.database.Close() })
 	if p.up {
 		p.parts.start(part{name: "backup", run: p.backupServer().Run})
 	}
+	p.startDiskGuard()
 	p.registry = newRegistry(c)
 	p.startLag()
 	p.startDatabaseProbe()

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -26,8 +27,11 @@ import (
 
 // KafkaConfig returns the configuration that all Kafka clients of a process share. Log and
 // Metrics are not set; without them, nothing is logged or counted.
-func KafkaConfig(c config.Config) (kafka.Config, error) {
-	opts, err := kafkaOptions(c)
+func KafkaConfig(c config.Config) (kafka.Config, error) { return kafkaConfig(c, nil) }
+
+// kafkaConfig is KafkaConfig for a process that reads the files again when they change.
+func kafkaConfig(c config.Config, files *secretFiles) (kafka.Config, error) {
+	opts, err := kafkaOptions(c, files)
 	return kafka.Config{Options: opts, Remote: kafkaRemote(c)}, err
 }
 
@@ -60,7 +64,7 @@ func seedBrokers(c config.Config) []string {
 
 // kafkaOptions returns the options of clients for the connection to Kafka: addresses, TLS,
 // login.
-func kafkaOptions(c config.Config) ([]kgo.Opt, error) {
+func kafkaOptions(c config.Config, files *secretFiles) ([]kgo.Opt, error) {
 	embedded := len(c.Kafka.Brokers) == 0
 	opts := []kgo.Opt{kgo.SeedBrokers(seedBrokers(c)...), kgo.ClientID("flyball")}
 	if embedded {
@@ -68,11 +72,11 @@ func kafkaOptions(c config.Config) ([]kgo.Opt, error) {
 		opts = append(opts, kgo.ProducerBatchCompression(kgo.NoCompression()))
 	}
 	if c.Kafka.TLS != (config.TLS{}) {
-		conf, err := clientTLS("kafka.tls", c.Kafka.TLS)
+		dial, err := dialTLS(files, "kafka.tls", c.Kafka.TLS)
 		if err != nil {
 			return nil, err
 		}
-		opts = append(opts, kgo.DialTLSConfig(conf))
+		opts = append(opts, kgo.Dialer(dial))
 	}
 	own, err := brokerLogin(c)
 	if err != nil {
@@ -81,7 +85,7 @@ func kafkaOptions(c config.Config) ([]kgo.Opt, error) {
 	opts = append(opts, own...)
 	// With the embedded broker, kafka.sasl is the login of shippers and not of this process.
 	if c.Kafka.SASL.Mechanism != "" && !embedded {
-		m, err := mechanism(c.Kafka.SASL)
+		m, err := mechanism(c.Kafka.SASL, files)
 		if err != nil {
 			return nil, err
 		}
@@ -90,18 +94,22 @@ func kafkaOptions(c config.Config) ([]kgo.Opt, error) {
 	return opts, nil
 }
 
-func mechanism(s config.SASL) (sasl.Mechanism, error) {
-	password, err := secretFile("kafka.sasl.password_file", s.PasswordFile)
+// mechanism returns the login of Kafka's clients. New connections use the password as it is then.
+func mechanism(s config.SASL, files *secretFiles) (sasl.Mechanism, error) {
+	now, err := watched(files, "kafka.sasl.password_file", []string{s.PasswordFile}, func() (string, error) {
+		return secretFile("kafka.sasl.password_file", s.PasswordFile)
+	})
 	if err != nil {
 		return nil, err
 	}
+	password := func(context.Context) (scram.Auth, error) { return scram.Auth{User: s.User, Pass: *now.Load()}, nil }
 	switch s.Mechanism {
 	case "PLAIN":
-		return plain.Auth{User: s.User, Pass: password}.AsMechanism(), nil
+		return plain.Plain(func(context.Context) (plain.Auth, error) { return plain.Auth{User: s.User, Pass: *now.Load()}, nil }), nil
 	case "SCRAM-SHA-256":
-		return scram.Auth{User: s.User, Pass: password}.AsSha256Mechanism(), nil
+		return scram.Sha256(password), nil
 	case "SCRAM-SHA-512":
-		return scram.Auth{User: s.User, Pass: password}.AsSha512Mechanism(), nil
+		return scram.Sha512(password), nil
 	}
 	return nil, fmt.Errorf("kafka.sasl.mechanism: %q is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", s.Mechanism)
 }
@@ -134,7 +142,10 @@ func databaseAddrs(c config.Config) []string {
 
 // OpenDatabase returns a connection pool for ClickHouse as configured. It does not connect
 // yet.
-func OpenDatabase(c config.Config) (*clickhouse.Conn, error) {
+func OpenDatabase(c config.Config) (*clickhouse.Conn, error) { return openDatabase(c, nil) }
+
+// openDatabase is OpenDatabase for a process that reads the files again when they change.
+func openDatabase(c config.Config, files *secretFiles) (*clickhouse.Conn, error) {
 	o := clickhouse.Options{Addrs: databaseAddrs(c), Database: c.ClickHouse.Database, User: c.ClickHouse.User}
 	user, password, err := engineLogin(c)
 	if err != nil {
@@ -144,18 +155,21 @@ func OpenDatabase(c config.Config) (*clickhouse.Conn, error) {
 		o.User, o.Password = user, schema.Secret(password)
 	}
 	if c.ClickHouse.PasswordFile != "" {
-		p, err := secretFile("clickhouse.password_file", c.ClickHouse.PasswordFile)
+		now, err := watched(files, "clickhouse.password_file", []string{c.ClickHouse.PasswordFile}, func() (schema.Secret, error) {
+			p, err := secretFile("clickhouse.password_file", c.ClickHouse.PasswordFile)
+			return schema.Secret(p), err
+		})
 		if err != nil {
 			return nil, err
 		}
-		o.Password = schema.Secret(p)
+		o.Password, o.PasswordNow = *now.Load(), func() schema.Secret { return *now.Load() }
 	}
 	if c.ClickHouse.TLS != (config.TLS{}) {
-		conf, err := clientTLS("clickhouse.tls", c.ClickHouse.TLS)
+		now, err := watchedClientTLS(files, "clickhouse.tls", c.ClickHouse.TLS)
 		if err != nil {
 			return nil, err
 		}
-		o.TLS = conf
+		o.TLS, o.TLSNow = *now.Load(), func() *tls.Config { return *now.Load() }
 	}
 	return clickhouse.Open(o)
 }

@@ -57,6 +57,8 @@ type Options struct {
 	Point  string // the point's name
 	Tenant string
 	Tokens []Token // empty: every client of the loopback listener is the operator; see authenticator
+	// TokensNow returns the present tokens if they can change while the API runs: another pointer for other tokens. nil: they are Tokens.
+	TokensNow func() *[]Token
 	// Budget of the configuration file. It is shown next to the settings in force.
 	Budget breaker.Budget
 	// Armed reports whether the configuration enforces the findings of a family ("": any)
@@ -141,6 +143,7 @@ func (s *server) handler() (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	auth := newAuthenticator(s.o.Tokens, s.o.Tenant, s.o.Now)
+	auth.source = s.o.TokensNow
 	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(document)
