@@ -80,7 +80,8 @@ func (w *Writer) Run(ctx context.Context) error {
 	defer admin.Close()
 	var group *kgo.Client
 	made := make(chan struct{}) // closed when group is set: the group may assign partitions before
-	client, err := w.o.Kafka.NewClient("siem", kgo.ConsumerGroup(Group), kgo.SessionTimeout(kafka.SessionTimeout), kgo.ConsumeTopics(wire.EventsTopic),
+	client, err := w.o.Kafka.NewClient("siem", kgo.ConsumerGroup(Group), kgo.SessionTimeout(kafka.SessionTimeout),
+		kgo.ConsumeTopics(wire.EventsTopic),
 		kgo.DisableAutoCommit(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(200*time.Millisecond),
 		kgo.AdjustFetchOffsetsFn(func(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 			<-made
@@ -164,10 +165,12 @@ func (w *Writer) write(ctx context.Context, out Output, events []ocsf.Event) err
 	if len(events) == 0 {
 		return nil
 	}
-	err := kafka.Retry(ctx, w.o.Backoff, func(ctx context.Context) error { return out.Write(ctx, events) }, func(err error, wait time.Duration) {
+	try := func(ctx context.Context) error { return out.Write(ctx, events) }
+	err := kafka.Retry(ctx, w.o.Backoff, try, func(err error, wait time.Duration) {
 		w.failed.WithLabelValues(out.Name()).Inc()
 		if w.setProblem(out.Name(), err) {
-			w.o.Logger.Error("findings cannot be written for the SIEM, they wait", "output", out.Name(), "error", err, "again_in", wait.Round(time.Millisecond))
+			w.o.Logger.Error("findings cannot be written for the SIEM, they wait", "output", out.Name(), "error", err,
+				"again_in", wait.Round(time.Millisecond))
 		}
 	})
 	if err != nil {

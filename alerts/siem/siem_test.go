@@ -80,7 +80,8 @@ func send(t *testing.T, cfg kafka.Config, from, to int) {
 		if i%10 == 1 {
 			value = []byte("malformed")
 		}
-		if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: wire.EventsTopic, Key: []byte(fmt.Sprint(i % 7)), Value: value}).FirstErr(); err != nil {
+		record := &kgo.Record{Topic: wire.EventsTopic, Key: []byte(fmt.Sprint(i % 7)), Value: value}
+		if err := client.ProduceSync(t.Context(), record).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -49,7 +49,8 @@ func takeBackup(r *request, out string, withoutKey bool) (backup.Taken, error) {
 		return backup.Taken{}, err
 	}
 	if !withoutKey && !h.Key {
-		report.Printf(r.stderr, "secret_key_file is outside the data folder: the key is not part of the backup, keep %s elsewhere\n", c.SecretKeyFile)
+		report.Printf(r.stderr, "secret_key_file is outside the data folder: the key is not part of the backup, keep %s elsewhere\n",
+			c.SecretKeyFile)
 	}
 	return backup.Take(r.ctx, backup.Options{Data: c.Data, Out: out, Header: h, Broker: len(c.Kafka.Brokers) == 0,
 		Engine: len(c.ClickHouse.Addr) == 0, Now: time.Now})

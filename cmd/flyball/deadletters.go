@@ -179,11 +179,12 @@ func replayDeadLetters(r *request, opt replay.DeadLetterOptions) (replay.DeadLet
 	if opt.Kafka, err = app.ConnectKafka(r.ctx, c); err != nil {
 		return none, err
 	}
-	key, err := app.ReadSecretKey(c, false)
+	keys, err := app.ReadKeys(c, false)
 	if err != nil {
 		return none, err
 	}
-	seal, err := deadletter.NewSeal(key)
+	key := keys.Current
+	seal, err := deadletter.NewSeal(key, keys.FormerBytes()...)
 	if err != nil {
 		return none, err
 	}

@@ -71,7 +71,8 @@ func newRootWith(o *options) *cobra.Command {
 	root.AddCommand(breakersCommand(o), bypassCommand(o), armCommand(o), disarmCommand(o), armingCommand(o), exceptionsCommand(o),
 		manifestCommand(o), taskCommand(o), settingsCommand(o))
 	root.AddCommand(baselinesCommand(o), evalCommand(o), backtestCommand(o), replayCommand(o), decodeCommand(o))
-	root.AddCommand(backupCommand(o), restoreCommand(o), migrateCommand(o), checkConfigCommand(o), dumpConfigCommand(o), versionCommand(o), statusCommand(o), tokenCommand(),
+	root.AddCommand(backupCommand(o), restoreCommand(o), keyCommand(o), migrateCommand(o), checkConfigCommand(o), dumpConfigCommand(o),
+		versionCommand(o), statusCommand(o), tokenCommand(),
 		profileCommand(o), credentialIDCommand(o))
 	argumentErrorsAreUsage(root)
 	return root

@@ -11,8 +11,8 @@ import (
 func (p printer) printEvents(r *request, events func(ocsf.Producer) ([]ocsf.Event, error)) error {
 	by := ocsf.Producer{Version: versionText()}
 	if c, err := r.config(); err == nil {
-		if key, err := app.ReadSecretKey(c, false); err == nil {
-			by.Key, by.Deployment = key, app.DeploymentID(key)
+		if keys, err := app.ReadKeys(c, false); err == nil {
+			by.Key, by.Deployment = keys.Current, keys.Deployment()
 		}
 	}
 	all, err := events(by)

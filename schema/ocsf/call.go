@@ -199,7 +199,8 @@ func (c *Call) parties(e Event) {
 func (c *Call) trace() object {
 	trace := object{"uid": c.TraceID}
 	if c.SpanID != "" {
-		span := object{"uid": c.SpanID, "start_time": c.Start.UnixMilli(), "end_time": c.Start.Add(time.Duration(max(c.DurationNs, 0))).UnixMilli()}
+		end := c.Start.Add(time.Duration(max(c.DurationNs, 0)))
+		span := object{"uid": c.SpanID, "start_time": c.Start.UnixMilli(), "end_time": end.UnixMilli()}
 		put(span, "parent_uid", c.ParentSpan)
 		trace["span"] = span
 	}

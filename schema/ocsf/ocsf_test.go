@@ -107,7 +107,8 @@ func TestFindingIsAValidDetectionFinding(t *testing.T) {
 }
 
 func call() *Call {
-	return &Call{ID: "gateway-logs/0/17/0", Tenant: "default", Start: time.UnixMilli(1_764_460_800_123), DurationNs: 5_000_000, Method: "DELETE",
+	return &Call{ID: "gateway-logs/0/17/0", Tenant: "default", Start: time.UnixMilli(1_764_460_800_123), DurationNs: 5_000_000,
+		Method: "DELETE",
 		Scheme: "https", Host: "api.example.org", Path: "/orders/7", Route: "/orders/{id}", Effect: "delete", Reverse: "irreversible",
 		Outcome: "ok", Status: 204, BytesIn: 12, BytesOut: 1, RequestID: "r-1", ClientIP: "192.0.2.1", UserAgent: "bot/1",
 		TraceID: strings.Repeat("1", 32), SpanID: strings.Repeat("2", 16), RunID: "0102", AgentID: "billing/bot", AgentTrust: "infrastructure",

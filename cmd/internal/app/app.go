@@ -50,7 +50,8 @@ type process struct {
 
 	connected atomic.Bool // the fields below are set
 
-	key      identity.Key // HMAC key of the deployment
+	key      identity.Key // present HMAC key of the deployment
+	keys     Keys
 	kafka    kafka.Config
 	database *clickhouse.Conn
 	registry *registry
@@ -173,9 +174,10 @@ func (p *process) connect(ctx context.Context) (err error) {
 	}
 	p.kafka.Log = kafka.NewLog(p.log.With("component", "kafka"), time.Now)
 	p.kafka.Metrics = kafka.NewMetrics(p.metrics)
-	if p.key, err = ReadSecretKey(c, p.up); err != nil && p.has("ingest", "control") {
+	if p.keys, err = ReadKeys(c, p.up); err != nil && p.has("ingest", "control") {
 		return err
 	}
+	p.key = p.keys.Current
 	if embeddedBroker {
 		if err := p.startBroker(); err != nil {
 			return err

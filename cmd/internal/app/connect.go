@@ -2,9 +2,7 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/tls"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -174,46 +172,11 @@ func openDatabase(c config.Config, files *secretFiles) (*clickhouse.Conn, error)
 	return clickhouse.Open(o)
 }
 
-// ReadSecretKey reads the HMAC key of the deployment. If create is set, it creates a missing
+// ReadSecretKey reads the present HMAC key of the deployment. If create is set, it creates a missing
 // key in the data folder.
 func ReadSecretKey(c config.Config, create bool) (identity.Key, error) {
-	path := c.SecretKeyFile
-	if path == "" {
-		path = filepath.Join(c.Data, "secret.key")
-	}
-	missing, err := readMissingKey(c)
-	if err != nil {
-		return nil, err
-	}
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) && create && missing != "" {
-		return nil, fmt.Errorf("secret_key_file: this deployment (%s) was restored without its key: put the key into %s, readable by its owner "+
-			"alone; with another key no id of a credential would fit any more", missing, path)
-	}
-	if errors.Is(err, fs.ErrNotExist) && create && c.SecretKeyFile == "" {
-		raw := make([]byte, 32)
-		if _, err := rand.Read(raw); err != nil {
-			return nil, err
-		}
-		if err := os.MkdirAll(c.Data, 0o700); err != nil {
-			return nil, err
-		}
-		b = []byte(hex.EncodeToString(raw) + "\n")
-		if err := os.WriteFile(path, b, 0o600); err != nil {
-			return nil, fmt.Errorf("make the deployment's key: %w", err)
-		}
-	} else if err != nil {
-		return nil, fmt.Errorf("secret_key_file: %w", err)
-	}
-	key, err := hex.DecodeString(strings.TrimSpace(string(b)))
-	if err != nil || len(key) < 16 {
-		return nil, fmt.Errorf("secret_key_file: %s must hold at least 16 bytes in hexadecimal, as openssl rand -hex 32 > FILE makes it", path)
-	}
-	if id := DeploymentID(key); missing != "" && id != missing {
-		return nil, fmt.Errorf("secret_key_file: %s is the key of deployment %s, and what was restored is of %s; to start with it nevertheless, "+
-			"remove %s", path, id, missing, filepath.Join(c.Data, backup.MissingKey))
-	}
-	return key, nil
+	keys, err := ReadKeys(c, create)
+	return keys.Current, err
 }
 
 // readMissingKey returns the id of the deployment whose data was restored without its key; empty: it was not.

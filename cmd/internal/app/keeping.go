@@ -32,10 +32,10 @@ func (p *process) backupServer() *backup.Server {
 // BackupHeader describes a backup of a deployment. withKey: it holds the key.
 func BackupHeader(c config.Config, withKey bool) (archive.Header, error) {
 	h := archive.Header{Flyball: codeVersion(), Tenant: c.Tenant, Key: withKey && c.SecretKeyFile == "", Versions: FormatVersions()}
-	key, err := ReadSecretKey(c, false)
+	keys, err := ReadKeys(c, false)
 	if err != nil {
 		return h, err
 	}
-	h.Deployment = DeploymentID(key)
+	h.Deployment = keys.Deployment()
 	return h, nil
 }

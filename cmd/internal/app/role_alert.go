@@ -70,7 +70,7 @@ func (p *process) startSIEM() error {
 	}
 	by := ocsf.Producer{Version: codeVersion()}
 	if p.key != nil {
-		by.Key, by.Deployment = p.key, DeploymentID(p.key)
+		by.Key, by.Deployment = p.key, p.keys.Deployment()
 	}
 	w := siem.New(siem.Options{Kafka: p.kafka, Outputs: outputs, Producer: by, Logger: p.log.With("component", "siem"), Metrics: p.metrics})
 	p.parts.start(part{name: "siem", run: w.Run, ready: w.Ready, warning: w.Problem})

@@ -21,6 +21,7 @@ import (
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
+	"flyball/schema/identity"
 )
 
 // startControl starts the enforcement point with its three listeners: for gateways over HTTP
@@ -81,13 +82,13 @@ func (p *process) operatorsHandler(operators http.Handler) http.Handler {
 	mux.Handle("/v1/", operators)
 	mux.Handle("/openapi.json", operators)
 	mux.Handle("/", health(p.parts, p.metrics))
-	return identify(mux, DeploymentID(p.key), p.config.Tenant)
+	return identify(mux, p.keys.Deployment(), p.config.Tenant)
 }
 
 // enforcement makes the enforcement point from the configuration.
 func (p *process) enforcement() (*enforcement, error) {
 	c := p.config
-	resolver, err := newResolver(c, p.key)
+	resolver, err := newResolver(c, p.key, p.keys.former()...)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +107,8 @@ func (p *process) enforcement() (*enforcement, error) {
 	unread := &sharedBacklog{now: time.Now, read: func(ctx context.Context) (*Backlog, error) {
 		return readBacklog(ctx, p.kafka, c, p.database)
 	}}
-	ao := api.Options{Registered: p.registry.registered, LinkKey: schema.Secret(p.key), Findings: listFindings(p.database),
+	ao := api.Options{Registered: p.registry.registered, LinkKey: schema.Secret(p.key), FormerLinkKeys: linkKeys(p.keys.former()),
+		Findings:    listFindings(p.database),
 		Process:     func(ctx context.Context) any { return p.status(ctx) },
 		Unread:      func(ctx context.Context) any { return unread.get(ctx) },
 		FindFinding: findFinding(p.database)}
@@ -123,6 +125,14 @@ func (p *process) enforcement() (*enforcement, error) {
 	}
 	ao.Tokens, ao.TokensNow = *tokens.Load(), func() *[]api.Token { return tokens.Load() }
 	return newEnforcement(po, co, ao)
+}
+
+// linkKeys returns keys in the form in which links are signed.
+func linkKeys(keys []identity.Key) (out []schema.Secret) {
+	for _, k := range keys {
+		out = append(out, schema.Secret(k))
+	}
+	return out
 }
 
 // tokenFiles returns the files of the operators' tokens.

@@ -69,8 +69,11 @@ func tlsFiles(t config.TLS) (out []string) {
 // dialTimeout bounds the connection and its TLS handshake.
 const dialTimeout = 10 * time.Second
 
+// dialer connects to an address.
+type dialer = func(ctx context.Context, network, addr string) (net.Conn, error)
+
 // dialTLS returns a function that connects with TLS. New connections use the files as they are then.
-func dialTLS(files *secretFiles, key string, t config.TLS) (dial func(ctx context.Context, network, addr string) (net.Conn, error), err error) {
+func dialTLS(files *secretFiles, key string, t config.TLS) (dialer, error) {
 	now, err := watchedClientTLS(files, key, t)
 	if err != nil {
 		return nil, err

@@ -63,7 +63,8 @@ func (p *process) ensureTopics(ctx context.Context) error {
 		return nil
 	}
 	if c.SIEM.Topic != "" {
-		if _, err := kafka.CreateTopic(ctx, admin, c.SIEM.Topic, 1, brokersDefault, map[string]*string{"retention.ms": kadm.StringPtr(siemRetention)}); err != nil {
+		week := map[string]*string{"retention.ms": kadm.StringPtr(siemRetention)}
+		if _, err := kafka.CreateTopic(ctx, admin, c.SIEM.Topic, 1, brokersDefault, week); err != nil {
 			return err
 		}
 	}

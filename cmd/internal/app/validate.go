@@ -47,6 +47,8 @@ func Validate(c config.Config, roles ...string) error {
 			check(o.Validate())
 		}
 	}
+	_, err = clientTLS("siem.tls", c.SIEM.TLS)
+	check(err)
 	_, err = serverTLS(nil, "check.tls", c.Check.TLS)
 	check(err)
 	_, err = serverTLS(nil, "control.tls", c.Control.TLS)

@@ -144,7 +144,8 @@ func TestArchiveWritesOutsideTheFolder(t *testing.T) {
 }
 
 func TestArchiveOfANewerProgramIsRead(t *testing.T) {
-	for header, want := range map[string]string{`{"format":2,"flyball":"9.0"}`: "format 2, made by Flyball 9.0", `{}`: "format 0", `x`: headerName} {
+	for header, want := range map[string]string{`{"format":2,"flyball":"9.0"}`: "format 2, made by Flyball 9.0",
+		`{}`: "format 0", `x`: headerName} {
 		if _, err := Verify(hostile(t, header)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", header, err)
 		}

@@ -139,7 +139,8 @@ func writeFile(t *tar.Writer, s Source) (File, error) {
 		return File{}, errors.New("not a name below the data folder")
 	}
 	if s.Link != "" {
-		return File{Name: s.Name, Link: s.Link}, t.WriteHeader(&tar.Header{Typeflag: tar.TypeSymlink, Name: s.Name, Linkname: s.Link, Mode: 0o700})
+		link := &tar.Header{Typeflag: tar.TypeSymlink, Name: s.Name, Linkname: s.Link, Mode: 0o700}
+		return File{Name: s.Name, Link: s.Link}, t.WriteHeader(link)
 	}
 	f, err := os.Open(s.Path)
 	if err != nil {

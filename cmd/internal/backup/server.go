@@ -193,7 +193,8 @@ func (s *Server) tables(ctx context.Context) ([]string, error) {
 	if s.Engine == nil {
 		return nil, nil
 	}
-	text, err := s.Engine.QueryText(ctx, "SELECT name FROM system.tables WHERE database = '"+s.Database+"' AND engine LIKE '%MergeTree' ORDER BY name = 'progress' DESC, name")
+	text, err := s.Engine.QueryText(ctx, "SELECT name FROM system.tables WHERE database = '"+s.Database+
+		"' AND engine LIKE '%MergeTree' ORDER BY name = 'progress' DESC, name")
 	if err != nil {
 		return nil, fmt.Errorf("list the tables: %w", err)
 	}

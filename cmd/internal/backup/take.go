@@ -81,7 +81,8 @@ func outFile(o Options, now time.Time) (string, error) {
 	info, err := os.Stat(o.Out)
 	switch {
 	case err == nil && info.IsDir():
-		return filepath.Join(o.Out, strings.TrimSuffix("flyball-"+o.Header.Deployment, "-")+now.UTC().Format("-20060102T150405Z")+".tar.zst"), nil
+		name := strings.TrimSuffix("flyball-"+o.Header.Deployment, "-") + now.UTC().Format("-20060102T150405Z")
+		return filepath.Join(o.Out, name+".tar.zst"), nil
 	case err == nil:
 		return "", fmt.Errorf("--out: %s exists already; choose another name", o.Out)
 	}

@@ -108,7 +108,8 @@ type TopicLimit struct {
 }
 
 // minTopicDays are the least days of topics: what reads them must have time to.
-var minTopicDays = map[string]int{wire.CallsTopic: 1, wire.JournalTopic: 1, wire.EventsTopic: 1, wire.CommandsTopic: 2, wire.DeadLettersTopic: 1}
+var minTopicDays = map[string]int{wire.CallsTopic: 1, wire.JournalTopic: 1, wire.EventsTopic: 1, wire.CommandsTopic: 2,
+	wire.DeadLettersTopic: 1}
 
 // minTopicBytes is the least size of a partition that a limit names.
 const minTopicBytes = 64 << 20
@@ -125,8 +126,8 @@ func (r TopicRetention) Limits() map[string]TopicLimit {
 }
 
 func (r TopicRetention) all() map[string]TopicLimit {
-	return map[string]TopicLimit{wire.CallsTopic: r.Calls, wire.JournalTopic: r.Journal, wire.EventsTopic: r.Events, wire.CommandsTopic: r.Commands,
-		wire.DeadLettersTopic: r.DeadLetters}
+	return map[string]TopicLimit{wire.CallsTopic: r.Calls, wire.JournalTopic: r.Journal, wire.EventsTopic: r.Events,
+		wire.CommandsTopic: r.Commands, wire.DeadLettersTopic: r.DeadLetters}
 }
 
 // key returns the key of a topic in the section.
@@ -138,8 +139,8 @@ func (r TopicRetention) validate(p *problems, embedded bool) {
 	for topic, l := range r.Limits() {
 		key := r.key(topic)
 		if embedded && (topic == wire.CallsTopic || topic == wire.JournalTopic) {
-			p.add("%s is set and kafka.brokers is empty: the embedded broker deletes from this topic what every reader has read, and nothing else; "+
-				"remove it", key)
+			p.add("%s is set and kafka.brokers is empty: the embedded broker deletes from this topic what every reader has read, and nothing "+
+				"else; remove it", key)
 		}
 		if l.Days > 0 && int(l.Days) < minTopicDays[topic] {
 			p.add("%s.days: %s is below %dd, the least time for readers", key, l.Days, minTopicDays[topic])

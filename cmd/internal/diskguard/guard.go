@@ -200,8 +200,8 @@ func (g *Guard) States() []State {
 func Refusal(states []State) error {
 	for i := range states {
 		if s := &states[i]; len(s.Stopped) > 0 {
-			return fmt.Errorf("%s: %d MiB of %d MiB are free on the disk of %s (%s), below disk.stop_free: replays and back-fills are stopped until "+
-				"%d MiB are free", Reason, s.Free>>20, s.Total>>20, s.Disk, s.Path, s.Until>>20)
+			return fmt.Errorf("%s: %d MiB of %d MiB are free on the disk of %s (%s), below disk.stop_free: replays and back-fills are stopped "+
+				"until %d MiB are free", Reason, s.Free>>20, s.Total>>20, s.Disk, s.Path, s.Until>>20)
 		}
 	}
 	return nil

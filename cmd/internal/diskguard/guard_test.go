@@ -31,8 +31,8 @@ func TestLevelComesAndGoesWithEachRecord(t *testing.T) {
 		free   int64
 		before Level
 		want   Level
-	}{{101, Enough, Enough}, {99, Enough, Warn}, {49, Enough, Stop}, {54, Stop, Stop}, {55, Stop, Warn}, {109, Warn, Warn}, {110, Warn, Enough},
-		{500, Stop, Enough}, {0, Warn, Stop}} {
+	}{{101, Enough, Enough}, {99, Enough, Warn}, {49, Enough, Stop}, {54, Stop, Stop}, {55, Stop, Warn}, {109, Warn, Warn},
+		{110, Warn, Enough}, {500, Stop, Enough}, {0, Warn, Stop}} {
 		if got := LevelOf(Space{c.free, total}, limits, c.before); got != c.want {
 			t.Errorf("%d free, before %s: %s, want %s", c.free, c.before, got, c.want)
 		}
@@ -58,7 +58,8 @@ func TestFullDiskIsNotNamed(t *testing.T) {
 		t.Error(g.Warning())
 	}
 	look(80)
-	if err := g.Warning(); err == nil || !strings.Contains(err.Error(), "/data (disk data): 80 MiB of 1000 MiB are free, below disk.warn_free") {
+	if err := g.Warning(); err == nil ||
+		!strings.Contains(err.Error(), "/data (disk data): 80 MiB of 1000 MiB are free, below disk.warn_free") {
 		t.Error(err)
 	}
 	if err := Refusal(g.States()); err != nil {

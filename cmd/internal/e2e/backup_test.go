@@ -112,7 +112,8 @@ func TestBackupIsTornByTrafficOrKills(t *testing.T) {
 		g := restored(t, f, busy)
 		var stored string
 		g.until("every record of the log is stored, once", time.Minute, "true", func() (string, error) {
-			got, err := g.sql("SELECT count(), uniqExact(request_id), uniqExact(source_topic, source_partition, source_offset, item) FROM flyball.calls")
+			got, err := g.sql("SELECT count(), uniqExact(request_id), uniqExact(source_topic, source_partition, source_offset, item) " +
+				"FROM flyball.calls")
 			parts := strings.Fields(got)
 			if err != nil || len(parts) != 3 || parts[0] != parts[1] || parts[0] != parts[2] {
 				return got, err

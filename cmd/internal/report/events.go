@@ -70,10 +70,12 @@ func callOf(row map[string]any) ocsf.Call {
 	}
 	at, _ := row["start_time"].(query.Time)
 	resources, _ := row["resources"].([]string)
-	c := ocsf.Call{ID: text("record_id"), Tenant: text("tenant"), Start: at.Time, DurationNs: -1, Method: text("method"), Scheme: text("scheme"),
-		Host: text("host"), Path: text("path"), Route: text("route"), Tool: text("tool_name"), API: text("api"), Effect: text("effect"),
+	c := ocsf.Call{ID: text("record_id"), Tenant: text("tenant"), Start: at.Time, DurationNs: -1, Method: text("method"),
+		Scheme: text("scheme"), Host: text("host"),
+		Path: text("path"), Route: text("route"), Tool: text("tool_name"), API: text("api"), Effect: text("effect"),
 		Reverse: text("reversibility"), Outcome: text("outcome"), Status: int(number("status")),
-		Error: cmp.Or(text("error_message"), text("error_type"), text("denied_by")), BytesIn: number("bytes_in"), BytesOut: number("bytes_out"),
+		Error: cmp.Or(text("error_message"), text("error_type"), text("denied_by")), BytesIn: number("bytes_in"),
+		BytesOut:  number("bytes_out"),
 		RequestID: text("request_id"), ClientIP: strings.TrimPrefix(text("client_ip"), "::ffff:"), UserAgent: text("user_agent"),
 		TraceID: text("trace_id"), SpanID: text("span_id"), ParentSpan: text("parent_span_id"), Observer: text("observer"),
 		Model: cmp.Or(text("model_used"), text("model_requested")), Provider: text("gen_ai_provider"), RunID: text("run_id"),

@@ -71,6 +71,8 @@ type Options struct {
 	Registered func(schema.Scope) bool
 	// LinkKey signs the links by which a person decides a question; empty: there is no page.
 	LinkKey schema.Secret
+	// FormerLinkKeys signed links before the key was replaced; they are still valid until they expire.
+	FormerLinkKeys []schema.Secret
 	// Findings returns at most limit findings of these tenants (of all tenants if there are none),
 	// the latest first; nil: this process has no database.
 	Findings func(ctx context.Context, tenants []string, limit int) (any, error)
