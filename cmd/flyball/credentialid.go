@@ -65,7 +65,7 @@ func credentialIDCommand(o *options) *cobra.Command {
 		return p.print(ids, func(w io.Writer) error {
 			for _, l := range ids {
 				if l.Until != "" {
-					l.ID += "\tin calls until " + l.Until
+					l.ID += "  in calls until " + l.Until
 				}
 				if err := report.Printf(w, "%s\n", l.ID); err != nil {
 					return err

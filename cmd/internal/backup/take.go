@@ -34,8 +34,8 @@ type Taken struct {
 	archive.Result
 	File string `json:"file"`
 	// FrozenMS is how long the broker stood still, in milliseconds; 0 when Flyball was stopped.
-	FrozenMS int64 `json:"frozen_ms"`
-	Seconds  float64
+	FrozenMS int64   `json:"frozen_ms"`
+	Seconds  float64 `json:"seconds"`
 }
 
 // answerTimeout is how long a running process may need for a snapshot.

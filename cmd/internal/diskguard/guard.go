@@ -43,7 +43,7 @@ func LevelOf(s Space, l Limits, before Level) Level {
 			limit = max(l.Warn(s.Total), limit)
 		}
 		if before >= level {
-			limit += limit / 10
+			limit = endOf(limit, s.Total)
 		}
 		if s.Free < limit {
 			return level
@@ -51,6 +51,9 @@ func LevelOf(s Space, l Limits, before Level) Level {
 	}
 	return Enough
 }
+
+// endOf returns how much must be free for a level to end that begins below limit: a tenth more, but not more than a disk can have.
+func endOf(limit, total int64) int64 { return limit + max(0, min(limit/10, (total-limit)/2)) }
 
 // Disk is a disk that is watched.
 type Disk struct {
@@ -153,8 +156,7 @@ func (g *Guard) note(i int, space Space, err error) {
 	s.level = LevelOf(space, g.limits, before)
 	s.Free, s.Total, s.Level, s.Error, s.Stopped, s.Until = space.Free, space.Total, s.level.String(), "", nil, 0
 	if s.level == Stop {
-		limit := g.limits.Stop(space.Total)
-		s.Stopped, s.Until = stopped, limit+limit/10
+		s.Stopped, s.Until = stopped, endOf(g.limits.Stop(space.Total), space.Total)
 	}
 	g.free.WithLabelValues(name).Set(float64(space.Free))
 	g.level.WithLabelValues(name).Set(float64(s.level))

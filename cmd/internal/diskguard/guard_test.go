@@ -37,6 +37,10 @@ func TestLevelComesAndGoesWithEachRecord(t *testing.T) {
 			t.Errorf("%d free, before %s: %s, want %s", c.free, c.before, got, c.want)
 		}
 	}
+	most := Limits{Warn: func(total int64) int64 { return total }, Stop: func(total int64) int64 { return total * 98 / 100 }}
+	if got := LevelOf(Space{total, total}, most, Stop); got != Enough {
+		t.Errorf("an empty disk stays at %s", got)
+	}
 	none := Limits{Warn: func(int64) int64 { return 0 }, Stop: func(int64) int64 { return 0 }}
 	if got := LevelOf(Space{0, total}, none, Enough); got != Enough {
 		t.Errorf("the guard is off, and says %s", got)
