@@ -285,3 +285,33 @@ func TestTokenOfAnOperatorNeedsARestart(t *testing.T) {
 		t.Errorf("%v", files.warning())
 	}
 }
+
+func TestPasswordOfKafkaNeedsARestart(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "password")
+	write := func(s string) {
+		if err := os.WriteFile(file, []byte(s), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("first")
+	files := testFiles()
+	m, err := mechanism(config.SASL{Mechanism: "PLAIN", User: "u", PasswordFile: file}, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := func() string {
+		_, text, err := m.Authenticate(t.Context(), "broker:9092")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	if got := sent(); got != "\x00u\x00first" {
+		t.Fatalf("%q", got)
+	}
+	write("second one")
+	files.look(false)
+	if got := sent(); got != "\x00u\x00second one" {
+		t.Errorf("a new connection sends %q", got)
+	}
+}
