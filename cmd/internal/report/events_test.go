@@ -50,8 +50,9 @@ func valid(t *testing.T, class string, events []ocsf.Event) {
 
 func TestStoredFindingIsNoEvent(t *testing.T) {
 	at := time.Date(2026, 11, 30, 2, 0, 0, 0, time.UTC)
-	events, err := FindingEvents(ocsf.Producer{}, []query.Finding{{ID: "f_1", RunID: "0f1e0000-0000-0000-0000-000000000000", Family: schema.FamilyLoop,
-		Level: "trip", State: "open", OpenedAt: at, UpdatedAt: at.Add(time.Second), Summary: "a\x1b[31mb\n"}, {Level: "of a newer version"}})
+	events, err := FindingEvents(ocsf.Producer{}, []query.Finding{{ID: "f_1", RunID: "0f1e0000-0000-0000-0000-000000000000",
+		Family: schema.FamilyLoop, Level: "trip", State: "open",
+		OpenedAt: at, UpdatedAt: at.Add(time.Second), Summary: "a\x1b[31mb\n"}, {Level: "of a newer version"}})
 	if err != nil || len(events) != 2 || events[0]["severity_id"] != 4 {
 		t.Fatalf("%v %v", events, err)
 	}
@@ -74,7 +75,8 @@ func TestStoredCallIsNoEvent(t *testing.T) {
 func TestTouchedResourceIsNoEvent(t *testing.T) {
 	at := query.Time{Time: time.Date(2026, 11, 30, 2, 0, 0, 0, time.UTC)}
 	report := &query.Touched{Subject: query.Subject{Kind: "credential", Value: "k_1"}, Resources: []query.TouchedResource{
-		{Resource: "order:7", Method: "DELETE", Route: "/orders/{id}", Effect: "delete", Calls: 9, OK: 5, Denied: 2, Failed: 1, FirstAt: at, LastAt: at,
+		{Resource: "order:7", Method: "DELETE", Route: "/orders/{id}", Effect: "delete", Calls: 9, OK: 5, Denied: 2, Failed: 1,
+			FirstAt: at, LastAt: at,
 			Agents: []string{"a"}, Runs: []string{"r"}}}}
 	events, err := TouchedEvents(ocsf.Producer{}, report)
 	if err != nil || len(events) != 4 {
