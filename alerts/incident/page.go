@@ -30,7 +30,7 @@ type Page struct {
 	ID   string `json:"page_id"` // the same cause has the same id
 	Kind Kind   `json:"kind"`
 	// Because is what changed: finding_opened, level_raised, breaker_opened, trip_withheld, breaker_closed, run_closed; new_family,
-	// incident_grew, many_agents, many_claimed_names; gate_asked, gate_granted, gate_refused, gate_timed_out, gate_used, gate_ended.
+	// incident_grew, many_agents, many_claimed_names; acknowledged, no_longer_held, still_not_denied; many_gates, gate_asked, gate_granted, gate_refused, gate_timed_out, gate_used, gate_ended.
 	Because  string `json:"because"`
 	Incident string `json:"incident_id"` // the finding or gate that opened it
 	// Group describes an incident of several findings; nil if it has one.
@@ -62,6 +62,8 @@ type Page struct {
 	Commands []string `json:"commands"` // suggested next commands
 	// Link is the address at which a pending gate is decided. Anyone who has the link can decide once.
 	Link string `json:"link,omitempty"`
+	// Worse is set if the incident was acknowledged: the rule by which it has become worse. The acknowledgement holds no longer.
+	Worse string `json:"worse,omitempty"`
 	// Acknowledged is the acknowledgement that holds for the incident; nil if there is none. Every page after it carries it.
 	Acknowledged *Acknowledgement `json:"acknowledged,omitempty"`
 	// AckLink is the address at which the incident is acknowledged. Anyone who has the link can acknowledge once. Empty: there is none.
@@ -82,6 +84,7 @@ type Acknowledgement struct {
 const (
 	FamilyTenant  = "tenant"
 	FamilyClaimed = "claimed_names"
+	FamilyGates   = "gates" // of calls that wait for approval
 )
 
 // wideRule explains when an incident that counts the agents of a tenant is resolved.

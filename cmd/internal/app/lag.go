@@ -69,8 +69,9 @@ func readers(c config.Config) []reader {
 		{"store-dead", kafka.GroupTopics{Group: wire.StoreDeadGroup, Topics: []string{wire.DeadLettersTopic}}},
 		{"store-events", kafka.GroupTopics{Group: wire.StoreEventsGroup, Topics: []string{wire.EventsTopic}}},
 	}
+	out = append(out, reader{"alert", kafka.GroupTopics{Group: wire.AlertsGroup, Topics: []string{wire.EventsTopic}}})
 	for _, r := range c.Alerts.Receivers {
-		out = append(out, reader{"alert-" + r.Name, kafka.GroupTopics{Group: pager.Group(r.Name), Topics: []string{wire.EventsTopic}}})
+		out = append(out, reader{"alert-" + r.Name, kafka.GroupTopics{Group: pager.Group(r.Name), Topics: []string{wire.AlertsTopic}}})
 	}
 	return out
 }

@@ -252,7 +252,7 @@ func Default() Config {
 		Metrics: Metrics{Listen: "127.0.0.1:7174"},
 		Learn:   defaultLearn(),
 		Detect:  defaultDetect(),
-		Alerts:  Alerts{Grouping: defaultGrouping()},
+		Alerts:  Alerts{Grouping: defaultGrouping(), RemindAfter: Duration(time.Hour)},
 	}
 }
 
