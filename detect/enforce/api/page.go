@@ -114,6 +114,11 @@ func (p *page) readForm(w http.ResponseWriter, r *http.Request, g *schema.Gate) 
 	if err != nil {
 		return schema.Command{}, "", err
 	}
+	if kind == schema.CommandGrant {
+		if err := ownApproval(g, form.By); err != nil {
+			return schema.Command{}, "", err
+		}
+	}
 	return schema.Command{ID: point.NewCommandID("o_"), Kind: kind, Tenant: g.Tenant, Role: "link",
 		By: caller{name: "link"}.auditName(form.By), Reason: form.Reason, Gate: &schema.Gate{ID: g.ID}}, want, nil
 }
