@@ -45,7 +45,7 @@ func (f *flyball) awaitPage(p *phone, agent, because string) (found incident.Pag
 
 func TestNobodyCanTakeAnIncidentOn(t *testing.T) {
 	p := ring(t)
-	f := withLoopAnd(t, p.config(t))
+	f := withLoopAnd(t, p.config(t), "FLYBALL_CONTROL_PUBLIC_URL=http://127.0.0.1:1")
 	open := func() (out []api.IncidentLine) {
 		t.Helper()
 		if err := json.Unmarshal([]byte(f.run([]int{0}, "alert", "list", "-o", "json")), &out); err != nil {
@@ -78,6 +78,7 @@ func TestNobodyCanTakeAnIncidentOn(t *testing.T) {
 	// By the link of a page, once.
 	f.runAway("fleet/a4", "bad4", 30*time.Second)
 	page := f.awaitPage(p, "fleet/a4", "breaker_opened")
+	link := strings.Replace(page.AckLink, "http://127.0.0.1:1/", fmt.Sprintf("http://127.0.0.1:%d/", f.ports["control"]), 1)
 	get := func(method, link string, form url.Values, header ...string) (int, string) {
 		t.Helper()
 		req, err := http.NewRequest(method, link, strings.NewReader(form.Encode()))
@@ -97,22 +98,22 @@ func TestNobodyCanTakeAnIncidentOn(t *testing.T) {
 		return r.StatusCode, string(body)
 	}
 	mine := url.Values{"by": {"Mallory"}, "why": {"on it"}}
-	if code, body := get("GET", page.AckLink, nil); code != 200 || !strings.Contains(body, "<button>Acknowledge") || !strings.Contains(body, "fleet/a4") {
+	if code, body := get("GET", link, nil); code != 200 || !strings.Contains(body, "<button>Acknowledge") || !strings.Contains(body, "fleet/a4") {
 		t.Errorf("%d %s", code, body)
 	}
-	if code, _ := get("POST", page.AckLink, mine, "Origin", "https://evil.example"); code != 403 {
+	if code, _ := get("POST", link, mine, "Origin", "https://evil.example"); code != 403 {
 		t.Errorf("a form of another site: %d", code)
 	}
-	if code, _ := get("POST", page.AckLink+"x", mine); code != 403 {
+	if code, _ := get("POST", link+"x", mine); code != 403 {
 		t.Errorf("a link that was changed: %d", code)
 	}
-	if code, body := get("POST", page.AckLink, url.Values{"why": {"x"}}); code != 400 {
+	if code, body := get("POST", link, url.Values{"why": {"x"}}); code != 400 {
 		t.Errorf("without a name: %d %s", code, body)
 	}
-	if code, body := get("POST", page.AckLink, mine); code != 200 || !strings.Contains(body, "Acknowledged.") {
+	if code, body := get("POST", link, mine); code != 200 || !strings.Contains(body, "Acknowledged.") {
 		t.Errorf("%d %s", code, body)
 	}
-	if code, body := get("POST", page.AckLink, mine); code != 410 || !strings.Contains(body, "was used") {
+	if code, body := get("POST", link, mine); code != 410 || !strings.Contains(body, "was used") {
 		t.Errorf("used twice: %d %s", code, body)
 	}
 	if by := f.awaitPage(p, "fleet/a4", "acknowledged").Acknowledged.By; by != "link for Mallory" {
