@@ -63,5 +63,6 @@ func AckEvent(a *Acknowledgement) Event {
 
 // SilenceEvent returns the event of a silence, when it begins and when it is ended.
 func SilenceEvent(s *Silence) Event {
-	return Event{ID: shortID("e", "silence", s.ID, CallRef{0, int64(s.Generation), 0}.String()), Kind: EventSilence, Tenant: s.Tenant, Silence: s}
+	return Event{ID: shortID("e", "silence", s.ID, CallRef{0, int64(s.Generation), 0}.String()), Kind: EventSilence, Tenant: s.Tenant,
+		Silence: s}
 }

@@ -10,8 +10,8 @@ import (
 	"flyball/schema"
 )
 
-// Advance moves the log's clock to the time of a record (Unix ns, by the broker) and returns the decisions that are due: silences end, hours of
-// routes begin, and trips that were not enforced are called to mind. It comes before Decide for the same record.
+// Advance moves the log's clock to the time of a record (Unix ns, by the broker) and returns the decisions that are due: silences end,
+// hours of routes begin, and trips that were not enforced are called to mind. It comes before Decide for the same record.
 func (f *Fold) Advance(now int64) []Decision {
 	f.now = max(f.now, now)
 	expired := f.expire()
@@ -30,8 +30,8 @@ func (f *Fold) holdBack(g *group) {
 	}
 }
 
-// release decides about the incidents that a silence or hours of routes hold back. It makes at most as many pages as agents may open incidents
-// in a window, the worst first; the others follow a minute later.
+// release decides about the incidents that a silence or hours of routes hold back. It makes at most as many pages as agents may open
+// incidents in a window, the worst first; the others follow a minute later.
 func (f *Fold) release() []Decision {
 	type due struct {
 		g *group
@@ -74,8 +74,8 @@ func (f *Fold) tellable(g *group) (*open, Routes) {
 // maxTellable bounds the findings of an incident that are looked at.
 const maxTellable = 20
 
-// remind decides about incidents at level trip of which no breaker denies calls, because it was only observed or because the trip budget was
-// spent. The pauses double, up to a day.
+// remind decides about incidents at level trip of which no breaker denies calls, because it was only observed or because the trip budget
+// was spent. The pauses double, up to a day.
 func (f *Fold) remind() []Decision {
 	if f.Remind <= 0 {
 		return nil

@@ -47,7 +47,8 @@ func (f *Fold) List(tenant string) []Line {
 // order is the order of levels.
 var order = map[string]int{schema.LevelAlert.String(): 1, schema.LevelTrip.String(): 2}
 
-// Find returns the open incidents of a tenant (of all tenants if there is none) that a term names: the id of an incident, of one of its findings, or the beginning of one.
+// Find returns the open incidents of a tenant (of all tenants if there is none) that a term names: the id of an incident, of one of its
+// findings, or the beginning of one.
 func (f *Fold) Find(tenant, term string) []Line {
 	of := func(g *group) bool { return g != nil && (tenant == "" || g.scope.tenant == tenant) }
 	if g := f.ids[term]; of(g) {
@@ -79,8 +80,9 @@ func (f *Fold) line(g *group) Line {
 	worst := g.worst(maxWorst)
 	i := worst[0]
 	p := g.page(i, &change{at: i.finding.UpdatedAt}, Updated, StillOpen, i.finding.Level)
-	l := Line{ID: g.id, Tenant: g.scope.tenant, State: "open", Level: i.finding.Level.String(), By: "agent", Family: p.Family, Agent: p.AgentID,
-		Runs: len(g.runs), Findings: len(g.members), Denied: g.denying > 0, OpenedAt: utc(g.openedAt), Updated: utc(i.finding.UpdatedAt),
+	l := Line{ID: g.id, Tenant: g.scope.tenant, State: "open", Level: i.finding.Level.String(), By: "agent", Family: p.Family,
+		Agent: p.AgentID,
+		Runs:  len(g.runs), Findings: len(g.members), Denied: g.denying > 0, OpenedAt: utc(g.openedAt), Updated: utc(i.finding.UpdatedAt),
 		Summary: p.Summary, Acknowledged: p.Acknowledged}
 	switch {
 	case i.gate != nil && p.Group == nil:

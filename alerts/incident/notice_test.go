@@ -122,9 +122,11 @@ func TestSilenceHidesWhatIsStillOpen(t *testing.T) {
 		over    bool
 		want    string
 	}{
-		"by time":    {m: schema.Matchers{Agent: "billing/*"}, want: "silence_began silenced silenced silenced *no_longer_held"},
-		"by command": {m: schema.Matchers{Family: "runaway.*", Level: ""}, command: true, want: "silence_began silenced silenced silenced silence_ended *no_longer_held"},
-		"over":       {m: schema.Matchers{Tag: "pci"}, over: true, want: "silence_began silenced silenced silenced nothing_was_sent nothing_was_sent"},
+		"by time": {m: schema.Matchers{Agent: "billing/*"}, want: "silence_began silenced silenced silenced *no_longer_held"},
+		"by command": {m: schema.Matchers{Family: "runaway.*"}, command: true,
+			want: "silence_began silenced silenced silenced silence_ended *no_longer_held"},
+		"over": {m: schema.Matchers{Tag: "pci"}, over: true,
+			want: "silence_began silenced silenced silenced nothing_was_sent nothing_was_sent"},
 		// The level of the incident rises out of the silence.
 		"alerts only": {m: schema.Matchers{Owner: "pay*", Level: "alert"}, want: "silence_began silenced *finding_opened *breaker_opened"},
 	} {
@@ -251,8 +253,8 @@ func TestQuestionsWakeSomebodyWithoutBound(t *testing.T) {
 	at := time.Unix(1e9, 0).UnixNano()
 	is := schema.StandingEstablished
 	gate := func(n int, agent string, standing *schema.Standing, state schema.GateState) entry {
-		g := &schema.Gate{ID: fmt.Sprint("g_", agent, n), Tenant: "t", AgentID: agent, Standing: standing, Route: "DELETE /x", Mode: schema.ModeArmed,
-			Why: "policy.amount", State: state, Generation: uint64(2*n+1) + uint64(state), AskedAt: at, Expires: at + minute}
+		g := &schema.Gate{ID: fmt.Sprint("g_", agent, n), Tenant: "t", AgentID: agent, Standing: standing, Route: "DELETE /x",
+			Mode: schema.ModeArmed, Why: "policy.amount", State: state, Generation: uint64(2*n+1) + uint64(state), AskedAt: at, Expires: at + minute}
 		return entry{schema.GateEvent(g), at}
 	}
 	var log []entry

@@ -113,8 +113,8 @@ func (w *world) expected() (ids []string, records int, events map[string]int) {
 	return ids, records, events
 }
 
-// The sequencer and the pager are killed at 20 random moments of a storm, between any two durable writes, while the receiver is away half of
-// the time: no event and no page is lost, and a page that is delivered twice has the same id.
+// The sequencer and the pager are killed at 20 random moments of a storm, between any two durable writes, while the receiver is away half
+// of the time: no event and no page is lost, and a page that is delivered twice has the same id.
 func TestTwentyKillsLoseOrDoubleAPage(t *testing.T) {
 	const partitions, agents = 4, 60
 	w := both(t, partitions)
@@ -207,8 +207,8 @@ func (w *world) runAny(p runnable) (stop func() error) {
 	return stop
 }
 
-// A thousand agents of one tenant are tripped within a minute, in 8 partitions, while the receiver is away: one incident of the tenant counts
-// those beyond the bound.
+// A thousand agents of one tenant are tripped within a minute, in 8 partitions, while the receiver is away: one incident of the tenant
+// counts those beyond the bound.
 func TestStormInAnOutageOfAThousandTrips(t *testing.T) {
 	const partitions = 8
 	w := both(t, partitions)
@@ -220,8 +220,10 @@ func TestStormInAnOutageOfAThousandTrips(t *testing.T) {
 		}
 		return nil
 	}}
-	w.runAny(w.sequencer(nil))
-	w.runAny(w.pager(r))
+	for range 2 { // of each, which share the work
+		w.runAny(w.sequencer(nil))
+		w.runAny(w.pager(r))
+	}
 	storm := stormEvents(t, 1000, partitions)
 	w.produce(storm)
 	w.await("attempts", func() bool { _, n := r.seen(); return n > 3 })

@@ -15,8 +15,8 @@ type Hours struct {
 
 var dayNames = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 
-// ParseHours reads hours. Days are names and ranges, as mon-fri; empty: every day. From and to are times of the day, as 09:00; empty: the whole
-// day. If to is not after from, the hours end on the next day. An empty zone is UTC. The error begins with the key that is wrong.
+// ParseHours reads hours. Days are names and ranges, as mon-fri; empty: every day. From and to are times of the day, as 09:00; empty: the
+// whole day. If to is not after from, the hours end on the next day. An empty zone is UTC. The error begins with the key that is wrong.
 func ParseHours(zone string, days []string, from, to string) (*Hours, error) {
 	h := &Hours{to: 24 * 60}
 	var err error

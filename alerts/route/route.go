@@ -84,7 +84,8 @@ func (t *Table) matches(r *Route, f *schema.Finding) bool {
 	case len(r.Owners) > 0 && (!is || t.Registry.Owner == nil || !fitsAny(r.Owners, t.Registry.Owner(f.AgentID))):
 		return false
 	case len(r.Tags) > 0:
-		return is && t.Registry.Tags != nil && slices.ContainsFunc(t.Registry.Tags(f.AgentID), func(tag string) bool { return fitsAny(r.Tags, tag) })
+		return is && t.Registry.Tags != nil && slices.ContainsFunc(t.Registry.Tags(f.AgentID),
+			func(tag string) bool { return fitsAny(r.Tags, tag) })
 	}
 	return true
 }

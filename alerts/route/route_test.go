@@ -31,11 +31,12 @@ func TestFindingGoesToAnotherReceiver(t *testing.T) {
 		f      *schema.Finding
 		want   string // receivers | routes
 	}{
-		"no routes":                     {nil, bot, "all | no routes: all receivers"},
-		"first match wins":              {[]Route{{Agents: []string{"billing/*"}, Receivers: []string{"pay"}}, soc}, bot, "pay | routes[0]"},
-		"continue":                      {[]Route{{Receivers: []string{"pay"}, Continue: true}, soc}, bot, "pay soc | routes[0] routes[1]"},
-		"no match":                      {[]Route{{Agents: []string{"x"}, Receivers: []string{"pay"}}}, bot, " | "},
-		"level":                         {[]Route{{MinLevel: schema.LevelTrip, Receivers: []string{"pay"}}, soc}, agent("a", schema.TrustVerified, schema.LevelAlert), "soc | routes[1]"},
+		"no routes":        {nil, bot, "all | no routes: all receivers"},
+		"first match wins": {[]Route{{Agents: []string{"billing/*"}, Receivers: []string{"pay"}}, soc}, bot, "pay | routes[0]"},
+		"continue":         {[]Route{{Receivers: []string{"pay"}, Continue: true}, soc}, bot, "pay soc | routes[0] routes[1]"},
+		"no match":         {[]Route{{Agents: []string{"x"}, Receivers: []string{"pay"}}}, bot, " | "},
+		"level": {[]Route{{MinLevel: schema.LevelTrip, Receivers: []string{"pay"}}, soc},
+			agent("a", schema.TrustVerified, schema.LevelAlert), "soc | routes[1]"},
 		"family":                        {[]Route{{Families: []string{"runaway.*"}, Receivers: []string{"pay"}}, soc}, bot, "pay | routes[0]"},
 		"tenant":                        {[]Route{{Tenants: []string{"other"}, Receivers: []string{"pay"}}, soc}, bot, "soc | routes[1]"},
 		"owner":                         {[]Route{{Owners: []string{"pay*"}, Receivers: []string{"pay"}}, soc}, bot, "pay | routes[0]"},

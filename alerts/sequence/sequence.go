@@ -47,7 +47,8 @@ type Sequencer struct {
 
 // partition is an assigned partition of flyball.events.
 type partition struct {
-	// first is set if nothing of the partition was copied before. Nothing is committed before end then, so that a repeat marks the same events.
+	// first is set if nothing of the partition was copied before. Nothing is committed before end then, so that a repeat marks the same
+	// events.
 	first bool
 	end   int64
 }
@@ -68,11 +69,14 @@ func New(o Options) *Sequencer {
 	return s
 }
 
+// maxBatch exceeds the limit of flyball.events: a copy has headers besides.
+const maxBatch = 3 << 19
+
 // client is the name of the Kafka clients in logs, errors and metrics.
 const client = "alert-sequence"
 
-// Run copies events until ctx ends and then returns nil. It returns an error when Kafka permanently rejects a request, and at an event of a
-// newer version of Flyball.
+// Run copies events until ctx ends and then returns nil. It returns an error when Kafka permanently rejects a request, and at an event of
+// a newer version of Flyball.
 func (s *Sequencer) Run(ctx context.Context) error {
 	err := s.run(ctx)
 	if err != nil {
@@ -85,7 +89,7 @@ func (s *Sequencer) Run(ctx context.Context) error {
 
 func (s *Sequencer) run(ctx context.Context) error {
 	out, err := s.o.Kafka.NewClient(client+"-produce", kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0),
-		kgo.DefaultProduceTopic(wire.AlertsTopic))
+		kgo.ProducerBatchMaxBytes(maxBatch), kgo.DefaultProduceTopic(wire.AlertsTopic))
 	if err != nil {
 		return err
 	}

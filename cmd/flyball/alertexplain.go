@@ -51,8 +51,9 @@ func explainCommand(o *options) *cobra.Command {
 	}}
 	return &cobra.Command{Use: "explain FINDING", Args: cobra.ExactArgs(1), RunE: l.run(o),
 		Short: "Show for each event of a finding or gate whether each receiver is notified, and why",
-		Long: "Show for each event of a finding or gate whether each receiver is notified, and why: the route, the silence, the acknowledgement.\n" +
-			"The decisions are made again from the events that flyball.alerts still holds, with the routes and bounds of this configuration."}
+		Long: "Show for each event of a finding or gate whether each receiver is notified, and why: the route, the silence, the\n" +
+			"acknowledgement. The decisions are made again from the events that flyball.alerts still holds, with the routes and\n" +
+			"bounds of this configuration."}
 }
 
 // explainAlerts reads flyball.events from its start, because a decision depends on the events before.

@@ -51,7 +51,8 @@ func TestNobodyKnowsWhyNobodyWasCalled(t *testing.T) {
 	defer k.Close()
 	eventsOf(t, k, "f_first", "f_second")
 	f := newFixture(t, fmt.Sprintf("kafka: {brokers: [%q]}\nalerts: {receivers: [{name: soc, alertmanager: {url: \"http://x\"}}, "+
-		"{name: night, alertmanager: {url: \"http://y\"}}], routes: [{receivers: [soc], continue: true}, {min_level: trip, receivers: [night]}]}\n",
+		"{name: night, alertmanager: {url: \"http://y\"}}], "+
+		"routes: [{receivers: [soc], continue: true}, {min_level: trip, receivers: [night]}]}\n",
 		k.ListenAddrs()[0]))
 	for id, want := range map[string]string{
 		"f_first":  "night not_routed f_first; night not_routed f_first; soc finding_opened f_first paged; soc breaker_opened f_first paged",

@@ -37,7 +37,8 @@ func incidentOf(l *api.IncidentLine) string {
 }
 
 func incidentsCommand(o *options) *cobra.Command {
-	l := listing[api.IncidentLine]{columns: incidentColumns, query: fromControl[[]api.IncidentLine]("/v1/incidents"), empty: "No incident is open."}
+	l := listing[api.IncidentLine]{columns: incidentColumns, query: fromControl[[]api.IncidentLine]("/v1/incidents"),
+		empty: "No incident is open."}
 	return &cobra.Command{Use: "list", Short: "List the open incidents, the worst first: acknowledged, silenced or open", Args: cobra.NoArgs,
 		RunE: l.run(o)}
 }
@@ -55,8 +56,8 @@ func printIncident(w io.Writer, o *options, l *api.IncidentLine) error {
 	if l.Denied {
 		denied = "calls are denied"
 	}
-	report.Printf(w, "%s  %s\n%s of %s, level %s, %s; open since %s, %d findings in %d runs\n", l.ID, l.Summary, l.Family, incidentOf(l), l.Level,
-		denied, l.Opened, l.Findings, l.Runs)
+	report.Printf(w, "%s  %s\n%s of %s, level %s, %s; open since %s, %d findings in %d runs\n", l.ID, l.Summary, l.Family,
+		incidentOf(l), l.Level, denied, l.Opened, l.Findings, l.Runs)
 	if l.AcknowledgedBy != "" {
 		report.Printf(w, "acknowledged by %s at %s: %s\n", l.AcknowledgedBy, l.AcknowledgedAt, l.Why)
 	}
@@ -128,8 +129,8 @@ func addSilenceCommand(o *options) *cobra.Command {
 	var body api.AddSilenceRequest
 	var length string
 	cmd := &cobra.Command{Use: "add", Args: cobra.NoArgs, Short: "Silence the findings that match all flags, for a limited time",
-		Long: "Silence the findings that match all flags, for a limited time. Detection, breakers and lists go on; nobody is notified. What is\n" +
-			"still open at the end is notified of then. --agent, --owner and --tag match agents with an established identity; with --claimed,\n" +
+		Long: "Silence the findings that match all flags, for a limited time. Detection, breakers and lists go on; nobody is notified. What\n" +
+			"is still open at the end is notified of then. --agent, --owner and --tag match agents with an established identity; with --claimed,\n" +
 			"callers whose name is only claimed, and no others."}
 	cmd.RunE = order(o, &body.Reason, func(ctx context.Context, c *controlClient, _ []string) (changed, error) {
 		if length == "" {
@@ -167,7 +168,8 @@ func endSilenceCommand(o *options) *cobra.Command {
 		if err != nil {
 			return changed{}, err
 		}
-		done, err := post[api.ChangeResult](ctx, c, "/v1/silences/"+url.PathEscape(l.ID)+"/end", api.EndSilenceRequest{Reason: reason, By: currentUser()})
+		done, err := post[api.ChangeResult](ctx, c, "/v1/silences/"+url.PathEscape(l.ID)+"/end",
+			api.EndSilenceRequest{Reason: reason, By: currentUser()})
 		again := append([]string{"alert", "silence", "add", "--for", "1h"}, silenceFlagsOf(l)...)
 		return changed{result: done, what: l.ID + ": ended", forever: "for good", undo: o.undoOf(again...)}, err
 	})

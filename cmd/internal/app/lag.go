@@ -29,7 +29,7 @@ type Lag struct {
 
 // ReaderLag is the lag of one reader in one topic.
 type ReaderLag struct {
-	Reader string `json:"reader"` // ingest, detect, store, store-dead, store-events, alert-NAME
+	Reader string `json:"reader"` // ingest, detect, store, store-dead, store-events, alert, alert-NAME
 	Group  string `json:"group"`
 	Topic  string `json:"topic"`
 	// Records are those that the reader has not handled and committed. What detect has read counts

@@ -105,7 +105,8 @@ func (p *process) enforcement() (*enforcement, error) {
 	}}
 	open := live.New(live.Options{Kafka: p.kafka, NewFold: NewFold(c, p.registry.forAlerts(), schema.Secret(p.key), ""),
 		Logger: p.log.With("component", "alert")})
-	ao := api.Options{Incidents: openIncidents{open}, Registered: p.registry.registered, LinkKey: schema.Secret(p.key), Findings: listFindings(p.database),
+	ao := api.Options{Incidents: openIncidents{open},
+		Registered: p.registry.registered, LinkKey: schema.Secret(p.key), Findings: listFindings(p.database),
 		Process:     func(ctx context.Context) any { return p.status(ctx) },
 		Unread:      func(ctx context.Context) any { return unread.get(ctx) },
 		FindFinding: findFinding(p.database)}

@@ -98,7 +98,8 @@ func TestNobodyCanTakeAnIncidentOn(t *testing.T) {
 		return r.StatusCode, string(body)
 	}
 	mine := url.Values{"by": {"Mallory"}, "why": {"on it"}}
-	if code, body := get("GET", link, nil); code != 200 || !strings.Contains(body, "<button>Acknowledge") || !strings.Contains(body, "fleet/a4") {
+	code, body := get("GET", link, nil)
+	if code != 200 || !strings.Contains(body, "<button>Acknowledge") || !strings.Contains(body, "fleet/a4") {
 		t.Errorf("%d %s", code, body)
 	}
 	if code, _ := get("POST", link, mine, "Origin", "https://evil.example"); code != 403 {
@@ -119,7 +120,8 @@ func TestNobodyCanTakeAnIncidentOn(t *testing.T) {
 	if by := f.awaitPage(p, "fleet/a4", "acknowledged").Acknowledged.By; by != "link for Mallory" {
 		t.Errorf("acknowledged by %q", by)
 	}
-	if out := f.run([]int{0}, "audit", "list", "-o", "json"); !strings.Contains(out, "link for Mallory") || !strings.Contains(out, "incident:") {
+	out := f.run([]int{0}, "audit", "list", "-o", "json")
+	if !strings.Contains(out, "link for Mallory") || !strings.Contains(out, "incident:") {
 		t.Errorf("the audit trail: %s", out)
 	}
 

@@ -18,8 +18,8 @@ import (
 	"flyball/schema"
 )
 
-// AckLink returns a signed link through which a person acknowledges one incident without a token, until a time in Unix ns. It is that of one
-// notification, and works once whichever receiver it was sent to. It is empty without a key or a base address.
+// AckLink returns a signed link through which a person acknowledges one incident without a token, until a time in Unix ns. It is that of
+// one notification, and works once whichever receiver it was sent to. It is empty without a key or a base address.
 func AckLink(key schema.Secret, base, tenant, incident, notification string, until int64) string {
 	if key == "" || base == "" {
 		return ""
@@ -143,7 +143,8 @@ func (p *ackPage) render(w http.ResponseWriter, status int, l *ackLink, err erro
 		in.ID, in.Incident, in.Open = l.order.Incident, l.incident, !done
 	}
 	if in.Incident != nil {
-		in.Summary, in.Agent, in.Family = schema.Visible(in.Incident.Summary), schema.Visible(in.Incident.Agent), schema.Visible(in.Incident.Family)
+		in.Summary, in.Agent = schema.Visible(in.Incident.Summary), schema.Visible(in.Incident.Agent)
+		in.Family = schema.Visible(in.Incident.Family)
 	}
 	if err := incidentPage.Execute(w, in); err != nil {
 		p.o.Logger.Warn("the page of an incident could not be written", "error", err)

@@ -121,7 +121,8 @@ func Validate(m *schema.Matchers) error {
 		return errors.New("level: alert or trip")
 	}
 	for _, p := range []struct{ name, pattern string }{{"family", m.Family}, {"agent", m.Agent}, {"owner", m.Owner}, {"tag", m.Tag}} {
-		if _, err := path.Match(p.pattern, ""); err != nil || !utf8.ValidString(p.pattern) || utf8.RuneCountInString(p.pattern) > maxPatternLength {
+		_, err := path.Match(p.pattern, "")
+		if err != nil || !utf8.ValidString(p.pattern) || utf8.RuneCountInString(p.pattern) > maxPatternLength {
 			return fmt.Errorf("%s: no pattern of at most %d characters", p.name, maxPatternLength)
 		}
 	}

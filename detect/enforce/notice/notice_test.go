@@ -26,7 +26,8 @@ func silence(id string, ttl time.Duration, m schema.Matchers) *schema.Command {
 }
 
 func end(id string) *schema.Command {
-	return &schema.Command{ID: "o_end", Kind: schema.CommandSilenceEnd, Tenant: "t", By: "bo", Reason: "done", Silence: &schema.SilenceOrder{ID: id}}
+	return &schema.Command{ID: "o_end", Kind: schema.CommandSilenceEnd, Tenant: "t", By: "bo", Reason: "done",
+		Silence: &schema.SilenceOrder{ID: id}}
 }
 
 func TestLinkWorksTwice(t *testing.T) {
@@ -80,7 +81,8 @@ func TestRestartForgetsUsedLinks(t *testing.T) {
 func TestSilenceEndsByTheLogsClockOrByCommand(t *testing.T) {
 	s := New()
 	r, events := s.Apply(at(10), silence("a", time.Minute, schema.Matchers{Family: "runaway.*"}))
-	if r.Code != enforce.Silenced || r.Ref != "s_a" || len(events) != 1 || events[0].Silence.Until != 70*second || events[0].Silence.By != "ana" {
+	if r.Code != enforce.Silenced || r.Ref != "s_a" || len(events) != 1 ||
+		events[0].Silence.Until != 70*second || events[0].Silence.By != "ana" {
 		t.Fatalf("%+v %+v", r, events)
 	}
 	s.Advance(at(69))
