@@ -25,9 +25,7 @@ func (f *Fold) Advance(now int64) []Decision {
 
 // holdBack remembers that a page about an incident was withheld for a time.
 func (f *Fold) holdBack(g *group) {
-	if g.ack == nil {
-		f.held[g] = struct{}{}
-	}
+	f.held[g] = struct{}{}
 }
 
 // release decides about the incidents that a silence or hours of routes hold back. It makes at most as many pages as agents may open
@@ -53,7 +51,7 @@ func (f *Fold) release() []Decision {
 			kind = Opened
 		}
 		c := &change{kind, NoLongerHeld, string(NoLongerHeld) + ":" + strconv.FormatInt(f.now, 10), f.now}
-		out = append(out, f.notify(d.g, d.i, c, verdict{Kind: kind, Reason: NoLongerHeld, Page: true}, d.r))
+		out = append(out, f.notify(d.g, d.i, c, verdict{Kind: kind, Reason: NoLongerHeld, Page: true, Worse: d.g.ack != nil}, d.r))
 	}
 	return out
 }

@@ -46,13 +46,14 @@ type verdict struct {
 // judge decides whether a receiver is notified of a change, and names why.
 func judge(s *situation) verdict {
 	kind, reason, page := news(s)
+	held := !s.acked || worse(reason)
 	switch {
 	case !page || kind == Resolved || kind == Acknowledged: // neither silences nor routes withhold the end of what was told
 		return verdict{Kind: kind, Reason: reason, Page: page}
 	case !s.routed:
-		return verdict{Kind: kind, Reason: NotRouted, Held: true}
+		return verdict{Kind: kind, Reason: NotRouted, Held: held}
 	case s.silenced:
-		return verdict{Kind: kind, Reason: Silenced, Held: true}
+		return verdict{Kind: kind, Reason: Silenced, Held: held}
 	case s.acked && !worse(reason):
 		return verdict{Kind: kind, Reason: IsAcknowledged}
 	}

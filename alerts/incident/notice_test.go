@@ -156,6 +156,32 @@ func TestSilenceHidesWhatIsStillOpen(t *testing.T) {
 	}
 }
 
+// An acknowledged incident that becomes worse in a silence is paged when the silence ends; one that does not is not.
+func TestSilenceHidesThatAnAcknowledgedIncidentBecameWorse(t *testing.T) {
+	at := time.Unix(1e9, 0).UnixNano()
+	for _, level := range []schema.Level{schema.LevelTrip, schema.LevelAlert} {
+		s := &storm{}
+		f := *s.finding(at, "billing/bot", schema.TrustVerified, s.newRun(), schema.FamilyLoop, schema.LevelAlert)
+		s.ack(at, f.ID, "ana")
+		v := s.silence(at, "s_1", time.Hour, schema.Matchers{Agent: "billing/*"})
+		other := f
+		if other.Level = level; level == schema.LevelAlert {
+			other.ID, other.Family = schema.FindingID(f.RunID, schema.FamilyFlood), schema.FamilyFlood
+		}
+		s.write(at+2*minute, &other)
+		s.endSilence(at+3*minute, v)
+		got, pages := follow(NewFold(), s.log)
+		want := "*finding_opened *acknowledged silence_began silenced silence_ended"
+		if level == schema.LevelTrip {
+			want += " *no_longer_held"
+			if p := pages[len(pages)-1]; p.Worse != "no_longer_held" || p.Acknowledged != nil || p.Level != schema.LevelTrip {
+				t.Errorf("%+v", p)
+			}
+		}
+		expect(t, got, want)
+	}
+}
+
 // An event of a silence that was ended is written again: it is not in force again.
 func TestSilenceThatIsWrittenAgainIsInForceAgain(t *testing.T) {
 	s := &storm{}

@@ -118,7 +118,9 @@ func (e *explainer) add(r *kgo.Record, receiver, what string, d incident.Decisio
 	id := d.Subject
 	switch {
 	case id == e.term || len(e.term) >= schema.MinIDPrefix && strings.HasPrefix(id, e.term):
-		e.incidents[d.Incident] = id
+		if d.Incident != "" {
+			e.incidents[d.Incident] = id
+		}
 	case ofIncident && e.incidents[d.Incident] != "":
 		id = e.incidents[d.Incident]
 	default:
