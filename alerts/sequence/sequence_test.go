@@ -15,8 +15,8 @@ import (
 	"flyball/schema/wire"
 )
 
-// What was written before the first start opens incidents of which nobody is notified; what pagers do not need is not copied, and the time of
-// an event stays that of its record.
+// What was written before the first start opens incidents of which nobody is notified; what pagers do not need is not copied, and the
+// time of an event stays that of its record.
 func TestFirstStartPagesAboutLastWeek(t *testing.T) {
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, wire.EventsTopic), kfake.SeedTopics(1, wire.AlertsTopic))
 	if err != nil {
