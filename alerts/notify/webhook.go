@@ -37,7 +37,7 @@ func NewWebhook(name, url, secret string, now func() time.Time) (*Webhook, error
 
 // Message is the body of a request, with the members that Standard Webhooks recommends.
 type Message struct {
-	Type      string         `json:"type"` // incident.opened, incident.updated, incident.resolved
+	Type      string         `json:"type"` // incident.opened, incident.updated, incident.acknowledged, incident.resolved
 	Timestamp time.Time      `json:"timestamp"`
 	Data      *incident.Page `json:"data"`
 }

@@ -14,7 +14,7 @@ import (
 	"flyball/schema"
 )
 
-// alertCommand runs the role; `alert test` sends one page by hand, and `alert explain` shows who is notified.
+// alertCommand runs the role; its subcommands list, acknowledge and silence, and show who is notified.
 func alertCommand(o *options) *cobra.Command {
 	cmd := roleCommand(o, "alert", "Run the role that notifies receivers of findings and trips")
 	test := &cobra.Command{Use: "test RECEIVER", Short: "Send a test page to a receiver, and then its resolution", Args: cobra.ExactArgs(1)}
@@ -42,7 +42,7 @@ func alertCommand(o *options) *cobra.Command {
 		}
 		return nil
 	}
-	cmd.AddCommand(test, explainCommand(o))
+	cmd.AddCommand(test, explainCommand(o), incidentsCommand(o), showIncidentCommand(o), ackCommand(o), silenceCommand(o))
 	return cmd
 }
 

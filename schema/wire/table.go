@@ -12,6 +12,7 @@ const (
 	CallsTopic       = "flyball.calls"
 	JournalTopic     = "flyball.journal"
 	EventsTopic      = "flyball.events"
+	AlertsTopic      = "flyball.alerts"
 	CommandsTopic    = "flyball.commands"
 	BreakersTopic    = "flyball.breakers"
 	PointsTopic      = "flyball.points"
@@ -33,6 +34,8 @@ const (
 	// breakers.
 	StoreEventsGroup = "flyball-store-events"
 	AlertGroup       = "flyball-alert"
+	// AlertsGroup is the group of the reader that copies events to flyball.alerts.
+	AlertsGroup = "flyball-alerts"
 )
 
 // Spec defines how a topic is created, and which settings are verified for an existing one.
@@ -57,6 +60,8 @@ var Specs = []Spec{
 	{Name: JournalTopic, Retention: 72 * time.Hour, MaxMessage: 16 << 20,
 		Doc: "store-ready column blocks; partition i is the output of calls partition i"},
 	{Name: EventsTopic, Retention: 7 * 24 * time.Hour, Doc: "findings and decisions"},
+	{Name: AlertsTopic, Partitions: 1, Retention: 7 * 24 * time.Hour, MaxMessage: 2 << 20, AppendTime: true,
+		Doc: "what pagers read: events about findings of level alert, breakers, gates, acknowledgements and silences, in one total order"},
 	{Name: CommandsTopic, Partitions: 1, Retention: 7 * 24 * time.Hour, AppendTime: true, Doc: "breaker intents, one total order"},
 	{Name: BreakersTopic, Partitions: 1, Compact: true, MaxMessage: 16 << 20, Doc: "breaker snapshots with the command offset they include"},
 	{Name: PointsTopic, Partitions: 1, Compact: true, Doc: "heartbeats of enforcement points"},
@@ -106,4 +111,5 @@ const (
 	HeaderReplayOf  = "flyball.replay_of" // set on a dead letter that is sent again: TOPIC/PARTITION/OFFSET/ITEM
 	HeaderSealed    = "flyball.sealed"    // original key and value of a dead letter that was redacted, encrypted
 	HeaderAt        = "flyball.at"        // time of the record that contained the item, Unix ns
+	HeaderOld       = "flyball.old"       // set on a copy in flyball.alerts about which no page is made
 )

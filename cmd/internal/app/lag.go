@@ -29,7 +29,7 @@ type Lag struct {
 
 // ReaderLag is the lag of one reader in one topic.
 type ReaderLag struct {
-	Reader string `json:"reader"` // ingest, detect, store, store-dead, store-events, alert-NAME
+	Reader string `json:"reader"` // ingest, detect, store, store-dead, store-events, alert, alert-NAME
 	Group  string `json:"group"`
 	Topic  string `json:"topic"`
 	// Records are those that the reader has not handled and committed. What detect has read counts
@@ -69,8 +69,9 @@ func readers(c config.Config) []reader {
 		{"store-dead", kafka.GroupTopics{Group: wire.StoreDeadGroup, Topics: []string{wire.DeadLettersTopic}}},
 		{"store-events", kafka.GroupTopics{Group: wire.StoreEventsGroup, Topics: []string{wire.EventsTopic}}},
 	}
+	out = append(out, reader{"alert", kafka.GroupTopics{Group: wire.AlertsGroup, Topics: []string{wire.EventsTopic}}})
 	for _, r := range c.Alerts.Receivers {
-		out = append(out, reader{"alert-" + r.Name, kafka.GroupTopics{Group: pager.Group(r.Name), Topics: []string{wire.EventsTopic}}})
+		out = append(out, reader{"alert-" + r.Name, kafka.GroupTopics{Group: pager.Group(r.Name), Topics: []string{wire.AlertsTopic}}})
 	}
 	return out
 }

@@ -9,20 +9,20 @@ import (
 	"flyball/alerts/incident"
 	"flyball/alerts/notify"
 	"flyball/alerts/pager"
+	"flyball/alerts/sequence"
 	"flyball/alerts/siem"
 	"flyball/cmd/internal/config"
-	"flyball/detect/enforce/api"
 	"flyball/schema"
 	"flyball/schema/ocsf"
 )
 
-// startAlert starts a pager for each receiver.
+// startAlert starts the reader that brings events into one order, and a pager for each receiver.
 func (p *process) startAlert() error {
 	metrics := pager.NewMetrics(p.metrics)
 	p.closers = append(p.closers, p.alarms.close)
-	link := func(approval string, until int64) string {
-		return api.ApprovalLink(schema.Secret(p.key), p.config.Control.PublicURL, approval, until)
-	}
+	order := sequence.New(sequence.Options{Kafka: p.kafka, Now: time.Now, Stage: p.stage, Logger: p.log.With("component", "alert"),
+		Registerer: p.metrics})
+	p.parts.start(part{name: "alert", run: order.Run, ready: order.Ready})
 	for i, r := range p.config.Alerts.Receivers {
 		receiver, err := NewReceiver(p.config, i)
 		if err != nil {
@@ -30,9 +30,8 @@ func (p *process) startAlert() error {
 		}
 		pages := pager.New(pager.Options{Name: r.Name, Receiver: receiver,
 			Settled: func(page *incident.Page, err error) { p.alarms.settled(r.Name, page, err) }, Kafka: p.kafka, Now: time.Now, Stage: p.stage,
-			Logger: p.log.With("component", "alert"), Metrics: metrics, Link: link,
-			Bounds: p.config.Alerts.Grouping.Bounds(),
-			Wants:  func(f *schema.Finding) bool { return p.config.Alerts.Wants(r.Name, f) }})
+			Logger: p.log.With("component", "alert"), Metrics: metrics,
+			NewFold: NewFold(p.config, p.registry.forAlerts(), schema.Secret(p.key), r.Name)})
 		p.alarms.add(r.Name, receiver, pages.State)
 		p.parts.start(part{name: "alert." + r.Name, run: pages.Run, ready: pages.Ready, warning: pages.Problem})
 	}

@@ -255,8 +255,8 @@ func Default() Config {
 		Metrics: Metrics{Listen: "127.0.0.1:7174"},
 		Learn:   defaultLearn(),
 		Detect:  defaultDetect(),
-		Alerts:  Alerts{Grouping: defaultGrouping()},
 		Disk:    defaultDisk(),
+		Alerts:  Alerts{Grouping: defaultGrouping(), RemindAfter: Duration(time.Hour)},
 	}
 }
 
