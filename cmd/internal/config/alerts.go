@@ -127,6 +127,9 @@ func (r Receiver) validate(p *problems, i int) {
 // Wants reports whether the routes send a finding to a receiver. A finding about a learned
 // scope is sent only if it is enforced, because such findings have a separate budget.
 func (a Alerts) Wants(receiver string, f *schema.Finding) bool {
+	if f.Tenant == schema.CanaryTenant {
+		return false // its pages go to the canary alone
+	}
 	if f.Family == schema.FamilyScope && (f.Decision == nil || f.Decision.Mode != schema.ModeArmed) {
 		return false
 	}

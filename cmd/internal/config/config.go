@@ -29,6 +29,7 @@ type Config struct {
 	Routes        []Route    `yaml:"routes"`
 	Agents        []Agent    `yaml:"agents"`
 	Alerts        Alerts     `yaml:"alerts"`
+	Canary        Canary     `yaml:"canary"`
 
 	File string `yaml:"-"` // path of the file that was read; empty: none
 
@@ -253,6 +254,7 @@ func Default() Config {
 		Learn:   defaultLearn(),
 		Detect:  defaultDetect(),
 		Alerts:  Alerts{Grouping: defaultGrouping()},
+		Canary:  defaultCanary(),
 	}
 }
 
