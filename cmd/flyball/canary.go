@@ -29,17 +29,20 @@ func canaryCommand(o *options) *cobra.Command {
 		query: func(r *request) (*canaryReport, error) { return runCanary(r, o, rounds) },
 		exit: func(r *canaryReport) error {
 			if r.Lost > 0 {
-				return fmt.Errorf("%s of %d did not come back: trips or pages may not work; flyball doctor and flyball status say what is wrong",
+				return fmt.Errorf("%s of %d did not come back: trips or pages may not work; flyball doctor says what is wrong",
 					plural(r.Lost, "round"), len(r.Rounds))
 			}
 			return nil
 		}}
 	cmd := &cobra.Command{Use: "canary", Args: cobra.NoArgs,
 		Short: "Let a synthetic agent run away, and measure the path from its log lines to the trip, the denial and the page",
-		Long: "Writes log lines of a synthetic agent to an input topic, and asks the check about it, until its run is denied and a page about it has\n" +
-			"arrived at a webhook of this command. The calls are of a tenant of their own: they are not stored, count in no budget, and are\n" +
-			"paged to no configured receiver. canary.interval lets the role control do the same at an interval.\n" +
-			"Run it on the machine of the deployment, with its configuration: it needs the deployment's key, the broker and the check."}
+		Long: `Writes log lines of a synthetic agent to an input topic, and asks the check about
+it, until its run is denied and a page about it has arrived at a webhook of this
+command. The calls are of a tenant of their own: they are not stored, count in no
+budget, and are paged to no configured receiver. canary.interval lets the role
+control do the same at an interval.
+Run it on the machine of the deployment, with its configuration: it needs the
+deployment's key, the broker and the check.`}
 	run := a.run(o)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if rounds < 1 || rounds > maxRounds || once && rounds > 1 {

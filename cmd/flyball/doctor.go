@@ -27,11 +27,16 @@ func doctorCommand(o *options) *cobra.Command {
 		}}
 	return &cobra.Command{Use: "doctor", Args: cobra.NoArgs, RunE: a.run(o),
 		Short: "Compare the configuration with what is found, and say what to do",
-		Long: "Compares the configuration with what is found: topics, rights and clock of Kafka; version, rights, retention and clock of ClickHouse;\n" +
-			"the state of the process; whether gateways log what the check answered, and vouch for callers; the disk; whether something listens\n" +
-			"at the receivers (no page is sent); the ends of tokens and certificates; permissions of files with secrets; addresses without TLS.\n" +
-			"It changes nothing, and ends within seconds also if everything is away. Run it on the machine of the deployment.\n\n" +
-			"Exit status: 0 if everything is as it should be; 3 if something is wrong, or could not be found out."}
+		Long: `Compares the configuration with what is found: topics, rights and clock of Kafka;
+version, rights, retention and clock of ClickHouse; the state of the process;
+whether gateways log what the check answered, and vouch for callers; the disk;
+whether something listens at the receivers (no page is sent); the ends of tokens
+and certificates; permissions of files with secrets; addresses without TLS.
+It changes nothing, and ends within seconds also if everything is away. Run it on
+the machine of the deployment, with its configuration.
+
+Exit status: 0 if everything is as it should be; 3 if something is wrong, or could
+not be found out.`}
 }
 
 func printDoctor(w io.Writer, found []doctor.Finding) error {

@@ -82,7 +82,7 @@ func identities(f *Facts) []Finding {
 			out = append(out, Finding{checkIdentity, Wrong, "nobody_established",
 				fmt.Sprintf("%s vouches for no caller of %d calls: %d name themselves", x.Name,
 					x.Calls, x.Claimed),
-				"let the gateway authenticate callers and log its own name for them (consumer, client certificate, token), or list credentials under agents"})
+				"let the gateway authenticate callers and log its own name for them (consumer, certificate, token), or list it under agents"})
 		case x.Contradicted*10 > x.Calls:
 			out = append(out, Finding{checkIdentity, Wrong, "client_names_logged",
 				fmt.Sprintf("%s: %d of %d calls carry another agent's name in the client's headers",
