@@ -79,6 +79,7 @@ func New(o Options) *Pager {
 	if o.Settled == nil {
 		o.Settled = func(*incident.Page, error) {}
 	}
+	o.Metrics.expect(o.Name)
 	return &Pager{o: o, partitions: map[int32]*partition{}}
 }
 

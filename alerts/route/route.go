@@ -33,6 +33,9 @@ const noRoutes = "no routes: all receivers"
 
 // Find returns the receivers of a finding at a time (Unix ns).
 func (t *Table) Find(f *schema.Finding, at int64) (out incident.Routes) {
+	if f.Tenant == schema.CanaryTenant {
+		return incident.Routes{By: []string{"pages of the canary go to the canary alone"}}
+	}
 	if len(t.Routes) == 0 {
 		return incident.Routes{Receivers: t.All, By: []string{noRoutes}}
 	}

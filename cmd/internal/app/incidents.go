@@ -56,6 +56,9 @@ func incidentLines(lines []incident.Line) []api.IncidentLine {
 	out := make([]api.IncidentLine, 0, len(lines))
 	for i := range lines {
 		l := &lines[i]
+		if l.Tenant == schema.CanaryTenant {
+			continue
+		}
 		line := api.IncidentLine{ID: l.ID, Tenant: l.Tenant, State: l.State, Level: l.Level, By: l.By, Family: l.Family, Agent: l.Agent,
 			Runs: l.Runs, Findings: l.Findings, Denied: l.Denied, Opened: l.OpenedAt.Format(time.RFC3339Nano),
 			Updated: l.Updated.Format(time.RFC3339Nano), Summary: l.Summary, Silence: l.Silence, Worst: []api.IncidentMember{}}

@@ -74,7 +74,9 @@ func (p *process) startControl() error {
 	p.parts.start(part{name: "control.listen", run: serve(operators, p.operatorsHandler(ctl.api))})
 	p.parts.start(part{name: "check.listen", run: serve(gateways, ctl.checker.Handler())})
 	p.parts.start(part{name: "check.grpc", run: serveGRPC(gatewaysGRPC, grpcServer)})
-	return nil
+	audit := newAuditCheck(p.database, ctl.point, p.metrics, p.log.With("component", "control"))
+	p.parts.start(part{name: "audit", run: audit.run, warning: audit.problem})
+	return p.startCanary()
 }
 
 // operatorsHandler serves the operators' API, health and metrics. Each response names the deployment.

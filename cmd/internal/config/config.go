@@ -31,6 +31,7 @@ type Config struct {
 	Alerts        Alerts     `yaml:"alerts"`
 	SIEM          SIEM       `yaml:"siem"`
 	Disk          Disk       `yaml:"disk"`
+	Canary        Canary     `yaml:"canary"`
 
 	File string `yaml:"-"` // path of the file that was read; empty: none
 
@@ -257,6 +258,7 @@ func Default() Config {
 		Detect:  defaultDetect(),
 		Disk:    defaultDisk(),
 		Alerts:  Alerts{Grouping: defaultGrouping(), RemindAfter: Duration(time.Hour)},
+		Canary:  defaultCanary(),
 	}
 }
 

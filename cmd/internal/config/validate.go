@@ -19,6 +19,10 @@ func (c Config) Validate(roles ...string) error {
 	if c.Tenant == "" {
 		p.add("tenant: empty; name the tenant that calls belong to")
 	}
+	if c.Tenant == schema.CanaryTenant {
+		p.add("tenant: %q is the tenant of flyball canary; choose another", c.Tenant)
+	}
+	c.validateCanary(&p)
 	c.Kafka.validate(&p)
 	c.validateInputs(&p)
 	c.ClickHouse.validate(&p)
