@@ -70,6 +70,9 @@ const (
 func Of(p *incident.Page) Message {
 	m := Message{Title: Fit(clean(p.Title()), maxTitle), Kind: p.Kind, Severity: SeverityOf(p.Level), Why: figuresOf(p.Contributions), At: p.At.UTC(),
 		Next: steps(p), Links: links(p)}
+	if m.Title == "" {
+		m.Title = "Incident " + clean(p.Incident)
+	}
 	for _, f := range []Fact{
 		{"Rarity", p.Rarity}, {"Caller", p.Caller}, {"Exposure", exposure(p)}, {"Touched", touched(p)}, {"Done", done(p)},
 		{"Findings", findings(p.Group)}, {"Worst", worst(p.Group)}, {"Agent", p.AgentID}, {"Tenant", p.Tenant}, {"Run", run(p)},

@@ -1,13 +1,11 @@
 package app
 
 import (
-	"fmt"
 	"time"
 
 	"flyball/alerts/incident"
-	"flyball/alerts/notify"
 	"flyball/alerts/pager"
-	"flyball/cmd/internal/config"
+	"flyball/alerts/sent"
 	"flyball/detect/enforce/api"
 	"flyball/schema"
 )
@@ -15,12 +13,13 @@ import (
 // startAlert starts a pager for each receiver.
 func (p *process) startAlert() error {
 	metrics := pager.NewMetrics(p.metrics)
-	p.closers = append(p.closers, p.alarms.close)
+	messages := sent.NewLog(p.kafka, time.Now)
+	p.closers = append(p.closers, messages.Close, p.alarms.close)
 	link := func(approval string, until int64) string {
 		return api.ApprovalLink(schema.Secret(p.key), p.config.Control.PublicURL, approval, until)
 	}
 	for i, r := range p.config.Alerts.Receivers {
-		receiver, err := NewReceiver(p.config, i)
+		receiver, err := NewReceiver(p.config, i, messages)
 		if err != nil {
 			return err
 		}
@@ -33,17 +32,4 @@ func (p *process) startAlert() error {
 		p.parts.start(part{name: "alert." + r.Name, run: pages.Run, ready: pages.Ready, warning: pages.Problem})
 	}
 	return nil
-}
-
-// NewReceiver makes the receiver of the section alerts.receivers[i].
-func NewReceiver(c config.Config, i int) (pager.Receiver, error) {
-	r := c.Alerts.Receivers[i]
-	if r.Alertmanager != nil {
-		return notify.NewAlertmanager(r.Name, r.Alertmanager.URL, time.Now), nil
-	}
-	secret, err := secretFile(fmt.Sprintf("alerts.receivers[%d].webhook.secret_file", i), r.Webhook.SecretFile)
-	if err != nil {
-		return nil, err
-	}
-	return notify.NewWebhook(r.Name, string(r.Webhook.URL), secret, time.Now)
 }
