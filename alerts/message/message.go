@@ -68,7 +68,7 @@ const (
 
 // Of returns the message of a page.
 func Of(p *incident.Page) Message {
-	m := Message{Title: Fit(clean(p.Title()), maxTitle), Kind: p.Kind, Severity: SeverityOf(p.Level), Why: figuresOf(p.Contributions), At: p.At.UTC(),
+	m := Message{Title: Fit(title(p), maxTitle), Kind: p.Kind, Severity: SeverityOf(p.Level), Why: figuresOf(p.Contributions), At: p.At.UTC(),
 		Next: steps(p), Links: links(p)}
 	if m.Title == "" {
 		m.Title = "Incident " + clean(p.Incident)
@@ -83,6 +83,15 @@ func Of(p *incident.Page) Message {
 		}
 	}
 	return m
+}
+
+// title returns what happened, without what the label says.
+func title(p *incident.Page) string {
+	switch p.Kind {
+	case incident.Resolved, incident.Acknowledged:
+		return clean(p.Summary)
+	}
+	return clean(p.Title())
 }
 
 // clean returns a text that has no effect where it is shown.

@@ -76,8 +76,8 @@ func labels(p *incident.Page, level schema.Level) map[string]string {
 	if p.Group != nil && p.Group.OpenedBy != nil {
 		of = *p.Group.OpenedBy
 	}
-	l := map[string]string{"alertname": "FlyballIncident", "incident": p.Incident, "family": of.Family, "tenant": p.Tenant,
-		"run_id": of.RunID.String(), "agent": schema.Visible(of.AgentID), "severity": string(message.SeverityOf(level))}
+	l := map[string]string{"alertname": "FlyballIncident", "incident": p.Incident, "family": schema.Chat(of.Family), "tenant": schema.Chat(p.Tenant),
+		"run_id": of.RunID.String(), "agent": schema.Chat(of.AgentID), "severity": string(message.SeverityOf(level))}
 	if p.Group != nil && p.Group.OpenedBy == nil {
 		l["run_id"] = "" // of many runs
 	}
@@ -92,28 +92,22 @@ func labels(p *incident.Page, level schema.Level) map[string]string {
 func makeAlert(p *incident.Page, level schema.Level, until time.Time) alert {
 	t, m := p.Touched, message.Of(p)
 	out := alert{Labels: labels(p, level), StartsAt: p.OpenedAt, EndsAt: until, Annotations: map[string]string{
-		"summary": m.Title, "contributions": message.Lines(m.Why, "; "), "resolve_rule": p.ResolveRule,
-		"do_next":  strings.Join(p.Commands, "\n"),
+		"summary": schema.Chat(p.Title()), "contributions": message.Lines(m.Why, "; "), "resolve_rule": schema.Chat(p.ResolveRule),
+		"do_next":  commands(p),
 		"exposure": fmt.Sprintf("%d calls since onset, %d of them irreversible", p.Exposure.Calls, p.Exposure.Irreversible),
 		"touched": fmt.Sprintf("irreversible %d, compensable %d, reversible %d, read only %d, unknown %d",
 			t.Irreversible, t.Compensable, t.Reversible, t.ReadOnly, t.Unknown),
 	}}
-	for name, fact := range map[string]string{"done": "Done", "acknowledged": "Taken by"} {
+	for name, fact := range map[string]string{"rarity": "Rarity", "caller": "Caller", "done": "Done", "acknowledged": "Taken by"} {
 		if text := m.Fact(fact); text != "" {
 			out.Annotations[name] = text
 		}
 	}
-	if p.Rarity != "" {
-		out.Annotations["rarity"] = p.Rarity
-	}
-	if p.Caller != "" {
-		out.Annotations["caller"] = p.Caller
-	}
 	if g := p.Group; g != nil {
 		out.Annotations["findings"] = fmt.Sprintf("%d, %d of them open, in %d runs of %d agents", g.Findings, g.Open, g.Runs, g.Agents)
 	}
-	if p.Link != "" {
-		out.Annotations["decide_at"] = p.Link
+	for _, l := range m.Links {
+		out.Annotations[map[string]string{p.Link: "decide_at", p.AckLink: "acknowledge_at"}[l.URL]] = l.URL
 	}
 	if p.Family == incident.FamilyGate { // gates have no score
 		delete(out.Annotations, "contributions")
@@ -125,4 +119,13 @@ func makeAlert(p *incident.Page, level schema.Level, until time.Time) alert {
 		out.StartsAt = until // a gateway's clock is ahead: Alertmanager rejects an end before the start
 	}
 	return out
+}
+
+// commands are all commands of a page, one a line.
+func commands(p *incident.Page) string {
+	lines := make([]string, len(p.Commands))
+	for i, c := range p.Commands {
+		lines[i] = schema.Visible(c)
+	}
+	return strings.Join(lines, "\n")
 }

@@ -168,13 +168,14 @@ func TestEveryReceiverAgainstEveryStatus(t *testing.T) {
 	}))
 	defer s.Close()
 	own := `{"status":"success","ok":true,"ts":"1.2","channel":"C1","result":"Request will be processed"}`
-	some := []int{200, 201, 202, 301, 302, 307, 308, 400, 401, 402, 403, 404, 405, 407, 408, 409, 410, 413, 415, 418, 422, 425, 429, 451,
-		499, 500, 501, 502, 503, 504, 520, 599}
+	// Of the statuses of no meaning, three; and for other answers than the receiver's own, those that differ in what follows.
+	known := func(status int) bool { return http.StatusText(status) != "" || slices.Contains([]int{299, 499, 599}, status) }
+	some := []int{200, 202, 307, 400, 401, 404, 410, 413, 422, 429, 500, 503}
 	pages, n := samplePages(), 0
 	for name, d := range all(t, s.URL) {
 		for _, body = range []string{own, "", "<html>portal</html>", "repeat", "\x00\xff\x1b]0;x\x07", strings.Repeat("x", 100_000), "{", "null"} {
 			for status = range 600 {
-				if status < 200 || status == 204 && body != "" || body != own && !slices.Contains(some, status) {
+				if status < 200 || status == 204 && body != "" || !known(status) || body != own && !slices.Contains(some, status) {
 					continue
 				}
 				var answers []Answer

@@ -59,7 +59,7 @@ func NewEmail(name string, o EmailOptions, now func() time.Time) (*Email, error)
 	if err != nil {
 		return nil, fmt.Errorf("receiver %s: from: %q is not an e-mail address", name, o.From)
 	}
-	_, domain, _ := strings.Cut(from, "@")
+	_, domain, _ := strings.Cut(strings.Trim(from, "<>"), "@")
 	login := base64.StdEncoding.EncodeToString([]byte("\x00" + o.User + "\x00" + o.Password))
 	return &Email{o: o, domain: domain, client: newClient(name, now, 2, o.Password, login)}, nil
 }
@@ -130,7 +130,7 @@ func (e *Email) connection(made func(net.Conn)) (*mail.Client, error) {
 		mail.WithHELO(e.domain), mail.WithDialContextFunc(dial)}
 	switch e.o.TLS {
 	case ImplicitTLS:
-		opts = append(opts, mail.WithSSL())
+		opts = append(opts, mail.WithTLSPolicy(mail.TLSOpportunistic)) // the connection is one of TLS before the library has it
 	case PlainText:
 		opts = append(opts, mail.WithTLSPolicy(mail.NoTLS))
 	default:
