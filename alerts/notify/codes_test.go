@@ -169,7 +169,9 @@ func TestEveryReceiverAgainstEveryStatus(t *testing.T) {
 	defer s.Close()
 	own := `{"status":"success","ok":true,"ts":"1.2","channel":"C1","result":"Request will be processed"}`
 	// Of the statuses of no meaning, three; and for other answers than the receiver's own, those that differ in what follows.
-	known := func(status int) bool { return http.StatusText(status) != "" || slices.Contains([]int{299, 499, 599}, status) }
+	known := func(status int) bool {
+		return http.StatusText(status) != "" || slices.Contains([]int{299, 499, 599}, status)
+	}
 	some := []int{200, 202, 307, 400, 401, 404, 410, 413, 422, 429, 500, 503}
 	pages, n := samplePages(), 0
 	for name, d := range all(t, s.URL) {
