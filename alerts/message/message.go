@@ -181,7 +181,42 @@ func denied(b *incident.Breaker) string {
 	if b.Expires != nil {
 		what += " until " + clock(*b.Expires)
 	}
-	return what + ", at every enforcement point"
+	return what + at(b.Points)
+}
+
+// maxPoints bounds the enforcement points that a message names.
+const maxPoints = 5
+
+// at says at which points a breaker is in force, as the points have reported it.
+func at(points []incident.PointEffect) string {
+	var applied, silent []string
+	for _, p := range points {
+		name := Fit(p.Point, maxName)
+		switch {
+		case p.Applied == nil:
+			silent = append(silent, name)
+		case p.Denied > 0:
+			applied = append(applied, fmt.Sprintf("%s since %s (%s denied)", name, p.Applied.UTC().Format(time.TimeOnly), calls(p.Denied)))
+		default:
+			applied = append(applied, fmt.Sprintf("%s since %s", name, p.Applied.UTC().Format(time.TimeOnly)))
+		}
+	}
+	text := ""
+	if len(applied) > 0 {
+		text += "; in force at " + some(applied)
+	}
+	if len(silent) > 0 {
+		text += "; no report yet from " + some(silent)
+	}
+	return text
+}
+
+// some joins a bounded number of names, and says how many there are beside them.
+func some(names []string) string {
+	if n := len(names) - maxPoints; n > 0 {
+		return strings.Join(names[:maxPoints], ", ") + fmt.Sprintf(" and %d more", n)
+	}
+	return strings.Join(names, ", ")
 }
 
 func scope(s schema.Scope) string { return s.Kind.String() + " " + s.Value }
