@@ -15,6 +15,9 @@ func Fit(s string, n int) string {
 		mark = "…"
 	}
 	keep := n - utf8.RuneCountInString(mark)
+	if keep < 0 {
+		return ""
+	}
 	for i := range s {
 		if keep == 0 {
 			return s[:i] + mark

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"flyball/alerts/incident"
@@ -37,6 +38,9 @@ type Slack struct {
 	channel string
 	memory  Memory
 	client  *client
+
+	mu     sync.Mutex
+	unkept map[string]Sent // by incident: delivered, and Memory could not be written
 }
 
 // NewSlack returns a Slack. token is that of a bot with the scope chat:write that is a member of the channel. The error does not contain it.
@@ -45,12 +49,15 @@ func NewSlack(name, url, token, channel string, memory Memory, now func() time.T
 		return nil, err
 	}
 	return &Slack{url: strings.TrimSuffix(url, "/"), token: token, channel: channel, memory: memory,
-		client: newClient(name, now, 1, token)}, nil
+		client: newClient(name, now, 1, token), unkept: map[string]Sent{}}, nil
 }
 
 // Deliver posts or edits a message and returns nil when Slack has accepted it. A page that was delivered before, as Memory knows, is not
 // sent again.
 func (s *Slack) Deliver(ctx context.Context, p *incident.Page) error {
+	if sent, ok := s.waiting(p.Incident); ok && sent.Page == p.ID {
+		return s.keep(ctx, p, sent)
+	}
 	sent, err := s.memory.Get(ctx, s.client.name, p.Incident)
 	if err != nil {
 		return fmt.Errorf("receiver %s: look up the message of incident %s: %w", s.client.name, p.Incident, err)
@@ -89,12 +96,25 @@ func (s *Slack) edit(ctx context.Context, p *incident.Page, m *message.Message, 
 	return err
 }
 
+// keep writes where the message is. If that fails, the page is sent again, and then only this is done again.
 func (s *Slack) keep(ctx context.Context, p *incident.Page, sent Sent) error {
 	sent.Page = p.ID
-	if err := s.memory.Put(ctx, s.client.name, p.Incident, sent); err != nil {
+	err := s.memory.Put(ctx, s.client.name, p.Incident, sent)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.unkept[p.Incident] = sent
 		return fmt.Errorf("receiver %s: keep where the message of incident %s is: %w", s.client.name, p.Incident, err)
 	}
+	delete(s.unkept, p.Incident)
 	return nil
+}
+
+func (s *Slack) waiting(incident string) (Sent, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sent, ok := s.unkept[incident]
+	return sent, ok
 }
 
 type slackAnswer struct {

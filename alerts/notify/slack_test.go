@@ -164,6 +164,33 @@ func TestUpdateThatFailsInTheMiddle(t *testing.T) {
 	}
 }
 
+// fails is a Memory that cannot be written for some times.
+type fails struct {
+	remembers
+	times int
+}
+
+func (m *fails) Put(ctx context.Context, receiver, incident string, s Sent) error {
+	if m.times--; m.times >= 0 {
+		return errors.New("the log is away")
+	}
+	return m.remembers.Put(ctx, receiver, incident, s)
+}
+
+func TestMessageIsPostedAgainWhileTheLogIsAway(t *testing.T) {
+	c, memory := newChannel(t), &fails{remembers{}, 2}
+	s := c.slack(t, memory)
+	for i := range 3 {
+		err := s.Deliver(context.Background(), &samplePages()[0])
+		if (err == nil) != (i == 2) || err != nil && outcome(err) != again {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	if len(c.messages) != 1 || memory.remembers["f_1"].TS != c.order[0] || len(s.unkept) != 0 {
+		t.Errorf("%d messages, %+v", len(c.messages), memory)
+	}
+}
+
 // A storm must not run into the limit of one message a second.
 func TestRateLimitOfTheVendorIsIgnored(t *testing.T) {
 	c := newChannel(t)
