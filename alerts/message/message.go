@@ -76,7 +76,8 @@ func Of(p *incident.Page) Message {
 	for _, f := range []Fact{
 		{"Rarity", p.Rarity}, {"Caller", p.Caller}, {"Exposure", exposure(p)}, {"Touched", touched(p)}, {"Done", done(p)},
 		{"Findings", findings(p.Group)}, {"Worst", worst(p.Group)}, {"Agent", p.AgentID}, {"Tenant", p.Tenant}, {"Run", run(p)},
-		{"Incident", p.Incident}, {"Opened", since(p.OpenedAt)}, {"Taken by", taken(p.Acknowledged)}, {"Resolves", strings.TrimPrefix(p.ResolveRule, "resolves ")},
+		{"Incident", p.Incident}, {"Opened", since(p.OpenedAt)}, {"Taken by", taken(p.Acknowledged)},
+		{"Resolves", strings.TrimPrefix(p.ResolveRule, "resolves ")},
 	} {
 		if f.Text = Fit(clean(f.Text), maxFact); f.Text != "" {
 			m.Facts = append(m.Facts, f)

@@ -90,7 +90,8 @@ func TestFiguresNobodyCanRead(t *testing.T) {
 			}
 		}
 	}
-	for nats, want := range map[float64]string{0: "not unlikely", 1.9: "1 in 7", 5: "1 in 150", 12: "1 in 160,000", 433: "less than 1 in a million"} {
+	for nats, want := range map[float64]string{0: "not unlikely", 1.9: "1 in 7", 5: "1 in 150",
+		12: "1 in 160,000", 433: "less than 1 in a million"} {
 		if got := likelihood(nats); got != want {
 			t.Errorf("%v nats: %s, want %s", nats, got, want)
 		}
@@ -123,7 +124,8 @@ func TestNextStepIsMissingOrHasAPlaceholder(t *testing.T) {
 		}
 	}
 	m := Of(samples(t)["denied"])
-	for i, want := range []string{"flyball run 0192f0a1", "flyball touched 0192f0a1", "flyball breakers reset credential c_7d --if-match 812"} {
+	for i, want := range []string{"flyball run 0192f0a1", "flyball touched 0192f0a1",
+		"flyball breakers reset credential c_7d --if-match 812"} {
 		if !strings.HasPrefix(m.Next[i].Command, want) {
 			t.Errorf("step %d: %s", i+1, m.Next[i].Command)
 		}
@@ -173,10 +175,12 @@ func TestTruncatedTextHasNoMarkOrIsTooLong(t *testing.T) {
 	for _, s := range []string{"", "short", strings.Repeat("é", 300), strings.Repeat("日本", 300), strings.Repeat("🙂", 90)} {
 		for _, n := range []int{0, 1, 5, 30, 130, 255, 1024} {
 			got, bytes := Fit(s, n), FitBytes(s, n)
-			if c := len([]rune(got)); c > n || len(bytes) > max(n, len("…")) || !strings.HasPrefix(s, strings.TrimSuffix(strings.TrimSuffix(got, cut), "…")) {
+			if c := len([]rune(got)); c > n || len(bytes) > max(n, len("…")) ||
+				!strings.HasPrefix(s, strings.TrimSuffix(strings.TrimSuffix(got, cut), "…")) {
 				t.Errorf("%d of %.10s: %q, %q", n, s, got, bytes)
 			}
-			if n > 0 && got != s && !strings.Contains(got, "…") || bytes != s && !strings.Contains(bytes, "…") || strings.ContainsRune(bytes, unicode.ReplacementChar) {
+			if n > 0 && got != s && !strings.Contains(got, "…") ||
+				bytes != s && !strings.Contains(bytes, "…") || strings.ContainsRune(bytes, unicode.ReplacementChar) {
 				t.Errorf("%d of %.10s has no mark: %q, %q", n, s, got, bytes)
 			}
 		}

@@ -76,7 +76,8 @@ func labels(p *incident.Page, level schema.Level) map[string]string {
 	if p.Group != nil && p.Group.OpenedBy != nil {
 		of = *p.Group.OpenedBy
 	}
-	l := map[string]string{"alertname": "FlyballIncident", "incident": p.Incident, "family": schema.Chat(of.Family), "tenant": schema.Chat(p.Tenant),
+	l := map[string]string{"alertname": "FlyballIncident", "incident": p.Incident, "family": schema.Chat(of.Family),
+		"tenant": schema.Chat(p.Tenant),
 		"run_id": of.RunID.String(), "agent": schema.Chat(of.AgentID), "severity": string(message.SeverityOf(level))}
 	if p.Group != nil && p.Group.OpenedBy == nil {
 		l["run_id"] = "" // of many runs

@@ -31,7 +31,8 @@ func (e *Refused) Error() string {
 	if protocol == "" {
 		protocol = "HTTP"
 	}
-	return fmt.Sprintf("receiver %s refused the page with %s %d%s and it is not sent again: %s", e.Receiver, protocol, e.Status, answer, e.advice())
+	return fmt.Sprintf("receiver %s refused the page with %s %d%s and it is not sent again: %s", e.Receiver,
+		protocol, e.Status, answer, e.advice())
 }
 
 // RefusesAllPages reports whether the receiver refuses all pages until its configuration or its account changes, and not this page alone.

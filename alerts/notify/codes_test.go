@@ -175,7 +175,8 @@ func TestEveryReceiverAgainstEveryStatus(t *testing.T) {
 	some := []int{200, 202, 307, 400, 401, 404, 410, 413, 422, 429, 500, 503}
 	pages, n := samplePages(), 0
 	for name, d := range all(t, s.URL) {
-		for _, body = range []string{own, "", "<html>portal</html>", "repeat", "\x00\xff\x1b]0;x\x07", strings.Repeat("x", 100_000), "{", "null"} {
+		for _, body = range []string{own, "", "<html>portal</html>", "repeat", "\x00\xff\x1b]0;x\x07", strings.Repeat("x", 100_000),
+			"{", "null"} {
 			for status = range 600 {
 				if status < 200 || status == 204 && body != "" || !known(status) || body != own && !slices.Contains(some, status) {
 					continue
@@ -266,7 +267,8 @@ func TestConnectionWithoutAnAnswer(t *testing.T) {
 	}
 	for name, d := range all(t, "http://127.0.0.1:1") {
 		err := d.Deliver(context.Background(), &samplePages()[0])
-		if outcome(err) != again || !strings.Contains(err.Error(), "receiver r does not answer at ") || !strings.Contains(err.Error(), "127.0.0.1:1") {
+		if outcome(err) != again || !strings.Contains(err.Error(), "receiver r does not answer at ") ||
+			!strings.Contains(err.Error(), "127.0.0.1:1") {
 			t.Errorf("%s: %v", name, err)
 		}
 		holdsNoSecret(t, name, err, nil)
@@ -330,7 +332,8 @@ func TestSecretOfAReceiverIsInTheErrorOfItsConfiguration(t *testing.T) {
 
 func TestRetryAfterIsADate(t *testing.T) {
 	now := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
-	for value, want := range map[string]time.Duration{"": 0, "5": 5 * time.Second, "-5": 0, "99999999999": maxPause, "999999": maxPause, "soon": 0,
+	for value, want := range map[string]time.Duration{"": 0, "5": 5 * time.Second, "-5": 0, "99999999999": maxPause, "999999": maxPause,
+		"soon":                          0,
 		"Mon, 04 May 2026 10:00:30 GMT": 30 * time.Second, "Mon, 04 May 2026 09:00:00 GMT": 0, "1.5": 0} {
 		if got := retryAfter(value, now); got != want {
 			t.Errorf("%q: %s, want %s", value, got, want)

@@ -109,7 +109,8 @@ func (e *Email) mail(ctx context.Context, p *incident.Page, to []string) error {
 	if err := c.Send(m); err != nil && !m.IsDelivered() {
 		return e.judge(err)
 	}
-	reportAnswer(ctx, Answer{Request: "mail to " + strings.Join(to, ", "), Status: "SMTP 250", Text: e.client.shown([]byte(m.ServerResponse()))})
+	reportAnswer(ctx, Answer{Request: "mail to " + strings.Join(to, ", "), Status: "SMTP 250",
+		Text: e.client.shown([]byte(m.ServerResponse()))})
 	return nil
 }
 

@@ -251,7 +251,8 @@ func TestMailAsAPersonReadsItChanges(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "== %s\nSubject: %s\nMessage-Id: %s\nReferences: %s\n\n%s\n", name, subject, h.Get("Message-Id"), h.Get("References"),
 			bodies["text/plain"])
-		if want := []string{"Auto-Submitted", "Content-Type", "Date", "From", "In-Reply-To", "Message-Id", "Mime-Version", "References", "Subject",
+		if want := []string{"Auto-Submitted", "Content-Type", "Date", "From", "In-Reply-To", "Message-Id", "Mime-Version", "References",
+			"Subject",
 			"To", "User-Agent", "X-Auto-Response-Suppress", "X-Mailer"}; slices.ContainsFunc(slices.Collect(maps.Keys(h)), func(k string) bool {
 			return !slices.Contains(want, k)
 		}) {
@@ -288,7 +289,8 @@ func TestRepliesOfAMailServerAndWhatFollows(t *testing.T) {
 	m.refuse = map[string]*smtp.SMTPError{"soc@corp.example": {Code: 550, Message: "no such user"}}
 	err := e.Deliver(context.Background(), &samplePages()[0])
 	var r *Refused
-	if !errors.As(err, &r) || !strings.Contains(err.Error(), "soc@corp.example") || len(m.mails) != 1 || m.to[len(m.to)-1] != "ann@corp.example" {
+	if !errors.As(err, &r) || !strings.Contains(err.Error(), "soc@corp.example") || len(m.mails) != 1 ||
+		m.to[len(m.to)-1] != "ann@corp.example" {
 		t.Errorf("%v, %d mails to %v", err, len(m.mails), m.to)
 	}
 	e = m.email(t, StartTLS, func(o *EmailOptions) { o.Password = canary + "wrong" })

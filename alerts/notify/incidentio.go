@@ -76,7 +76,8 @@ type onCallAlert struct {
 // Deliver sends a page and returns nil when it is accepted.
 func (o *OnCall) Deliver(ctx context.Context, p *incident.Page) error {
 	m := message.Of(p)
-	a := onCallAlert{UID: incidentKey(p.Incident, maxPagerDutyKey), Title: m.Headline(), State: "alerting", Link: firstLink(&m), Message: fenced(&m)}
+	a := onCallAlert{UID: incidentKey(p.Incident, maxPagerDutyKey), Title: m.Headline(), State: "alerting",
+		Link: firstLink(&m), Message: fenced(&m)}
 	if p.Kind == incident.Resolved {
 		a.State = "ok"
 	}

@@ -43,7 +43,8 @@ type Slack struct {
 	unkept map[string]Sent // by incident: delivered, and Memory could not be written
 }
 
-// NewSlack returns a Slack. token is that of a bot with the scope chat:write that is a member of the channel. The error does not contain it.
+// NewSlack returns a Slack. token is that of a bot with the scope chat:write that is a member of the channel. The error does not
+// contain it.
 func NewSlack(name, url, token, channel string, memory Memory, now func() time.Time) (*Slack, error) {
 	if err := checkToken(name, "token_file", token); err != nil {
 		return nil, err

@@ -118,8 +118,9 @@ func TestUpdateOfAnIncidentIsAnotherMessageInSlack(t *testing.T) {
 func TestErrorOfSlackIsTakenForSuccess(t *testing.T) {
 	c := newChannel(t)
 	for code, want := range map[string]string{"invalid_auth": refusedAll, "token_revoked": refusedAll, "not_in_channel": refusedAll,
-		"channel_not_found": refusedAll, "is_archived": refusedAll, "missing_scope": refusedAll, "msg_too_long": refused, "invalid_blocks": refused,
-		"something_new": refused, "ratelimited": again, "internal_error": again, "service_unavailable": again, "request_timeout": again} {
+		"channel_not_found": refusedAll, "is_archived": refusedAll, "missing_scope": refusedAll, "msg_too_long": refused,
+		"invalid_blocks": refused,
+		"something_new":  refused, "ratelimited": again, "internal_error": again, "service_unavailable": again, "request_timeout": again} {
 		c.fail = []string{code}
 		err := c.slack(t, remembers{}).Deliver(context.Background(), &samplePages()[0])
 		if got := outcome(err); got != want || !strings.Contains(err.Error(), code) {

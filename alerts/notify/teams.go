@@ -116,14 +116,16 @@ func teamsOf(m *message.Message) teamsMessage {
 		body = append(body, line("small", teamsRun{Text: f.Name + ": ", Weight: "bolder"}, teamsRun{Text: f.Text}))
 	}
 	for _, s := range m.Next {
-		body = append(body, line("medium", teamsRun{Text: s.Say + ":", Weight: "bolder"}), line("none", teamsRun{Text: s.Command, Font: "monospace"}))
+		body = append(body, line("medium", teamsRun{Text: s.Say + ":", Weight: "bolder"}),
+			line("none", teamsRun{Text: s.Command, Font: "monospace"}))
 	}
 	card := teamsCard{Schema: "http://adaptivecards.io/schemas/adaptive-card.json", Type: "AdaptiveCard", Version: "1.4", Body: body,
 		Teams: map[string]any{"width": "Full"}}
 	for _, l := range m.Links {
 		card.Actions = append(card.Actions, teamsAction{Type: "Action.OpenUrl", Title: l.Say, URL: l.URL})
 	}
-	return teamsMessage{Type: "message", Attachments: []teamsAttachment{{ContentType: "application/vnd.microsoft.card.adaptive", Content: card}}}
+	return teamsMessage{Type: "message", Attachments: []teamsAttachment{
+		{ContentType: "application/vnd.microsoft.card.adaptive", Content: card}}}
 }
 
 func line(spacing string, runs ...teamsRun) teamsBlock {

@@ -69,13 +69,15 @@ func (g *groups) String() string {
 // A real Alertmanager groups incidents by a label, knows the incident again when its severity rises, and resolves it.
 func TestAlertmanagerGroupsAndResolvesIncidents(t *testing.T) {
 	g := collectGroups(t)
-	am := realparts.StartAlertmanagerWith(t, fmt.Sprintf("route: {receiver: hook, group_by: [agent], group_wait: 100ms, group_interval: 200ms, "+
+	am := realparts.StartAlertmanagerWith(t, fmt.Sprintf("route: {receiver: hook, group_by: [agent], group_wait: 100ms, "+
+		"group_interval: 200ms, "+
 		"repeat_interval: 1h}\nreceivers: [{name: hook, webhook_configs: [{url: %q, send_resolved: true}]}]\n", g.URL))
 	r := notify.NewAlertmanager("am", am.URL, time.Now)
 	began := time.Now().Add(-time.Minute).UTC()
 	deliver := func(kind incident.Kind, id, agent string, level, was schema.Level) {
 		t.Helper()
-		p := incident.Page{V: incident.PageVersion, ID: "p_" + id, Kind: kind, Incident: id, Tenant: "acme", Family: schema.FamilyLoop, Level: level,
+		p := incident.Page{V: incident.PageVersion, ID: "p_" + id, Kind: kind, Incident: id, Tenant: "acme",
+			Family: schema.FamilyLoop, Level: level,
 			Was: was, AgentID: agent, RunID: schema.RunID{1}, Summary: agent + " loops", OpenedAt: began, At: time.Now().UTC(),
 			Commands: []string{"flyball status"}}
 		if err := r.Deliver(context.Background(), &p); err != nil {
@@ -98,5 +100,6 @@ func TestAlertmanagerGroupsAndResolvesIncidents(t *testing.T) {
 	until("billing/bot: f_1 critical firing, billing/bot: f_1 warning resolved, billing/bot: f_2 warning firing, fleet/a1: f_3 warning firing")
 	deliver(incident.Resolved, "f_1", "billing/bot", schema.LevelTrip, schema.LevelTrip)
 	deliver(incident.Resolved, "f_3", "fleet/a1", schema.LevelAlert, schema.LevelAlert)
-	until("billing/bot: f_1 critical resolved, billing/bot: f_1 warning resolved, billing/bot: f_2 warning firing, fleet/a1: f_3 warning resolved")
+	until("billing/bot: f_1 critical resolved, billing/bot: f_1 warning resolved, billing/bot: f_2 warning firing, " +
+		"fleet/a1: f_3 warning resolved")
 }
