@@ -100,6 +100,7 @@ mappings: [a, a]
 routes: [{openapi: a}]
 alerts: {receivers: [{name: r, webhook: {secret_file: a, url: 'http://a/a'}}, {name: s, slack: {token_file: a}},
   {name: m, email: {ca_file: a, password_file: a}}]}
+siem: {syslog: 'tls://a:1', tls: {ca: a, cert: a, key: a}}
 `
 	file := filepath.Join(folder, "flyball.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -121,7 +122,7 @@ alerts: {receivers: [{name: r, webhook: {secret_file: a, url: 'http://a/a'}}, {n
 			t.Errorf("%s: %s, want %s", key, path, want)
 		}
 	}
-	if n != 23 {
+	if n != 26 {
 		t.Errorf("%d paths", n)
 	}
 	relative, err := filepath.Rel(mustGetwd(t), file)
