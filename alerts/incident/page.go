@@ -123,6 +123,15 @@ type Breaker struct {
 	Generation uint64              `json:"generation"`
 	Expires    *time.Time          `json:"expires_at,omitempty"`
 	Reason     string              `json:"reason,omitempty"`
+	// Points are the live enforcement points, as of the delivery. nil: not known.
+	Points []PointEffect `json:"points,omitempty"`
+}
+
+// PointEffect is the effect of a breaker at an enforcement point, as the point has reported it.
+type PointEffect struct {
+	Point   string     `json:"point"`
+	Applied *time.Time `json:"applied_at,omitempty"` // by the point's clock; nil: not reported yet
+	Denied  uint64     `json:"denied,omitempty"`     // calls that it has denied because of the breaker
 }
 
 // Title returns one line of text for a person.

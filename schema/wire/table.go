@@ -19,6 +19,7 @@ const (
 	BaselinesTopic   = "flyball.baselines"
 	StateTopic       = "flyball.state"
 	DeadLettersTopic = "flyball.dead-letters"
+	MessagesTopic    = "flyball.messages"
 )
 
 // Consumer groups of the roles.
@@ -37,6 +38,9 @@ const (
 	// AlertsGroup is the group of the reader that copies events to flyball.alerts.
 	AlertsGroup = "flyball-alerts"
 )
+
+// MessagesRetention is how long flyball.messages is kept: as long as the events from which incidents are made.
+const MessagesRetention = 7 * 24 * time.Hour
 
 // Spec defines how a topic is created, and which settings are verified for an existing one.
 type Spec struct {
@@ -69,6 +73,7 @@ var Specs = []Spec{
 	{Name: StateTopic, Compact: true, MaxMessage: 16 << 20, Doc: "checkpoints: a chain of deltas an actor, one record a partition"},
 	{Name: DeadLettersTopic, Partitions: 1, Retention: 14 * 24 * time.Hour, MaxMessage: 16 << 20,
 		Doc: "the one bad item, with the reason in its headers"},
+	{Name: MessagesTopic, Partitions: 1, Retention: MessagesRetention, Doc: "where receivers have the messages of incidents"},
 }
 
 // Configs returns the topic settings of the spec. With janitor set, flyball.calls and

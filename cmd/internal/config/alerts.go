@@ -1,13 +1,10 @@
 package config
 
 import (
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"flyball/alerts/incident"
-	"flyball/schema"
 )
 
 // Alerts configures the role alert. Without routes every receiver gets a page for every
@@ -56,25 +53,6 @@ func (g Grouping) validate(p *problems) {
 	}
 }
 
-// Receiver is a destination of pages; exactly one of its kinds is set. The name is part of a
-// consumer group: a receiver with a new name is a new receiver.
-type Receiver struct {
-	Name         string        `yaml:"name"`
-	Webhook      *Webhook      `yaml:"webhook,omitempty"`
-	Alertmanager *Alertmanager `yaml:"alertmanager,omitempty"`
-}
-
-// Webhook is a receiver with signed requests, as Standard Webhooks specifies.
-type Webhook struct {
-	URL        schema.Secret `yaml:"url"` // the URL of many webhooks contains a credential
-	SecretFile string        `yaml:"secret_file" path:"file"`
-}
-
-// Alertmanager is Prometheus Alertmanager, API v2.
-type Alertmanager struct {
-	URL string `yaml:"url"`
-}
-
 func (a Alerts) validate(p *problems) {
 	a.Grouping.validate(p)
 	var names []string
@@ -92,30 +70,4 @@ func (a Alerts) validate(p *problems) {
 	if d := time.Duration(a.RemindAfter); d != 0 && (d < time.Minute || d > 7*24*time.Hour) {
 		p.add("alerts.remind_after: %s must be 0, or from 1m to 168h", a.RemindAfter)
 	}
-}
-
-func (r Receiver) validate(p *problems, i int) {
-	if r.Name == "" || strings.Trim(r.Name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
-		p.add("alerts.receivers[%d].name: %q must be of a-z, 0-9, - and _", i, r.Name)
-	}
-	switch {
-	case (r.Webhook == nil) == (r.Alertmanager == nil):
-		p.add("alerts.receivers[%d] (%s): set exactly one of webhook, alertmanager", i, r.Name)
-	case r.Webhook != nil:
-		if !httpURL(string(r.Webhook.URL)) {
-			p.add("alerts.receivers[%d].webhook.url: not an http or https URL", i)
-		}
-		if err := canOpen(r.Webhook.SecretFile); err != nil {
-			p.add("alerts.receivers[%d].webhook.secret_file: %w; pages are signed: put whsec_ and base64 of 32 random bytes there", i, err)
-		}
-	default:
-		if !httpURL(r.Alertmanager.URL) {
-			p.add("alerts.receivers[%d].alertmanager.url: %q is not an http or https URL", i, r.Alertmanager.URL)
-		}
-	}
-}
-
-func httpURL(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }

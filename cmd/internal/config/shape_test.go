@@ -98,7 +98,8 @@ control: {tls: {ca: a, cert: a, key: a}, tokens: [{name: t, role: viewer, value_
 check: {token_file: a, tls: {ca: a, cert: a, key: a}}
 mappings: [a, a]
 routes: [{openapi: a}]
-alerts: {receivers: [{name: r, webhook: {secret_file: a, url: 'http://a/a'}}]}
+alerts: {receivers: [{name: r, webhook: {secret_file: a, url: 'http://a/a'}}, {name: s, slack: {token_file: a}},
+  {name: m, email: {ca_file: a, password_file: a}}]}
 siem: {syslog: 'tls://a:1', tls: {ca: a, cert: a, key: a}}
 `
 	file := filepath.Join(folder, "flyball.yaml")
@@ -121,7 +122,7 @@ siem: {syslog: 'tls://a:1', tls: {ca: a, cert: a, key: a}}
 			t.Errorf("%s: %s, want %s", key, path, want)
 		}
 	}
-	if n != 23 {
+	if n != 26 {
 		t.Errorf("%d paths", n)
 	}
 	relative, err := filepath.Rel(mustGetwd(t), file)
