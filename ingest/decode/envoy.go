@@ -29,24 +29,33 @@ var envoyTable = newTable(
 	names(func(d *draft, v fields.Value) { d.call.BytesIn = v.Count() }, "bytes_received"),
 	names(func(d *draft, v fields.Value) { d.call.BytesOut = v.Count() }, "bytes_sent"),
 	names(setUpstreamTime, "upstream_service_time", "x_envoy_upstream_service_time"),
-	names(func(d *draft, v fields.Value) { d.cluster(v.Text()) }, "upstream_cluster"),
-	names(text(func(d *draft) *string { return &d.call.ErrorMessage }), "connection_termination_details", "upstream_transport_failure_reason"),
+	names(func(d *draft, v fields.Value) { d.elapsed.request = v.Text() }, "request_time"),
+	names(func(d *draft, v fields.Value) { d.elapsed.upstream = v.Text() }, "upstream_response_time"),
+	names(func(d *draft, v fields.Value) { d.call.BytesIn = v.Count() }, "request_length"),
+	names(func(d *draft, v fields.Value) { d.call.BytesOut = v.Count() }, "body_bytes_sent"),
+	names(text(func(d *draft) *string { return &d.forwarded }), "forwarded_for"),
+	names(func(d *draft, v fields.Value) { d.elapsed.envoy = true; d.cluster(v.Text()) }, "upstream_cluster"),
+	names(text(func(d *draft) *string { return &d.call.ErrorMessage }), "connection_termination_details", "upstream_transport_failure_reason",
+		"upstream_failure_reason"),
 	names(func(d *draft, v fields.Value) { d.call.Attempts = uint8(min(v.Count(), 255)) }, "upstream_request_attempt_count"),
 	names(keepRouteName, "route_name"),
 	// Addresses inside the mesh do not describe the call.
 	names(ignore, "protocol", "upstream_host", "upstream_local_address", "downstream_local_address", "requested_server_name",
-		"upstream_cluster_raw"),
+		"upstream_cluster_raw", "upstream", "upstream_local", "downstream_local", "requested_server", "upstream_service", "mixer_status",
+		"original_message", "server_protocol"),
 	// Fields that a shipper adds to the record.
 	names(ignore, "kubernetes", "stream", "_p", "log", "message", "@metadata", "agent", "ecs", "input"),
 )
 
 func setResponseFlags(d *draft, v fields.Value) {
+	d.elapsed.envoy = true
 	if d.flags = v.Text(); d.flags != "" {
 		d.keep("response_flags", d.flags)
 	}
 }
 
 func setResponseDetails(d *draft, v fields.Value) {
+	d.elapsed.envoy = true
 	if d.details = v.Text(); d.details != "" && d.details != "via_upstream" {
 		d.keep("response_code_details", d.details)
 	}

@@ -195,6 +195,10 @@ func (p *Program) storeMembers(n *node, v fields.Value, m *Memory, s Sink, depth
 	if v.Kind == '"' {
 		v = objectInText(v)
 	}
+	if n.headers && v.Kind == '[' {
+		headerList(v, m, s)
+		return
+	}
 	if v.Kind != '{' || depth+1 >= len(m.pairs) {
 		return
 	}
@@ -209,6 +213,19 @@ func (p *Program) storeMembers(n *node, v fields.Value, m *Memory, s Sink, depth
 		}
 	}
 	p.walk(n, inside, m, s, depth+1)
+}
+
+// headerList reads a list of headers, each an object with the members name and value.
+func headerList(list fields.Value, m *Memory, s Sink) {
+	n := 0
+	_, _ = fields.Elements(list.Raw, func(e fields.Value) bool {
+		if n++; e.Kind == '{' {
+			pair, _, _ := m.keys.Object(e.Raw, 0, nil)
+			name := fields.Get(pair, "name").Text()
+			s.Header(fields.Pair{Name: name, Key: m.keys.Canonical([]byte(name)), Val: fields.Get(pair, "value")})
+		}
+		return n < maxElements
+	})
 }
 
 // objectInText returns the object if a text contains exactly one object, otherwise the text.
