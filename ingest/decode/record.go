@@ -101,6 +101,13 @@ type Options struct {
 	// BelieveTokens enables the use of claims from complete tokens that a gateway logged. Set it only if the gateway rejects tokens that it
 	// has not verified: otherwise a caller can claim any identity.
 	BelieveTokens bool
+	// Schemas reads records in the Confluent wire format whose payload is not JSON; nil: there is no schema registry.
+	Schemas Schemas
+}
+
+// Schemas gives the payload of a record in the Confluent wire format as JSON. The error may not contain bytes of the record.
+type Schemas interface {
+	JSON(framed []byte) ([]byte, error)
 }
 
 func reasonOf(err error) Reason {

@@ -132,14 +132,27 @@ func isText(b []byte) bool {
 	return true
 }
 
-// framed removes the header of the Confluent wire format (a zero byte and a schema id) if JSON follows it. Other content cannot be read
-// without the schema registry.
+// framed removes the header of the Confluent wire format (a zero byte and a schema id) if JSON follows it. The schema registry reads other
+// content.
 func (dec *decoder) framed(b []byte, signal string, depth int) {
 	if len(b) > 5 && looksLikeJSON(b[5:]) {
 		dec.decodeAny(b[5:], signal, depth)
 		return
 	}
-	dec.reject(Confluent, "begins as the Confluent wire format does, without JSON in it: a schema registry is not supported", b)
+	if dec.p.opt.Schemas == nil {
+		dec.reject(Confluent, "begins as the Confluent wire format does, without JSON in it: set kafka.schema_registry.urls", b)
+		return
+	}
+	out, err := dec.p.opt.Schemas.JSON(b)
+	if err != nil {
+		dec.reject(Confluent, err.Error(), b)
+		return
+	}
+	if dec.unpacked += len(out); dec.unpacked > dec.p.opt.MaxValue*maxUnpacked {
+		dec.reject(TooLarge, fmt.Sprintf("more than %d bytes as JSON", dec.p.opt.MaxValue*maxUnpacked), b)
+		return
+	}
+	dec.decodeAny(out, signal, depth+1)
 }
 
 // documents reads one or several JSON objects, on lines of their own or one after the other. If other bytes follow an object on its line,
