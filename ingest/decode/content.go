@@ -19,7 +19,8 @@ func content(pairs []fields.Pair) fields.Value {
 	isRecord := func(v fields.Value) bool { return v.Kind == '"' || v.Kind == '{' || v.Kind == '[' }
 	event, message := get("event"), get("message")
 	switch {
-	case isRecord(event) && has("sourcetype", "source", "index", "fields", "time") && !has("ecs", "@timestamp"): // Splunk's HTTP event collector
+	// Splunk's HTTP event collector
+	case isRecord(event) && has("sourcetype", "source", "index", "fields", "time") && !has("ecs", "@timestamp"):
 		return event
 	case get("short_message").Kind == '"': // GELF
 		return get("short_message")
@@ -68,7 +69,8 @@ func encoded(pairs []fields.Pair) fields.Value {
 
 // possibly are members under which tools put the record, in the order in which they are tried. The same names have other meanings, so
 // what is in them counts only if it is a call.
-var possibly = [...]string{"msg", "_raw", "@rawstring", "rawstring", "raw", "body", "event", "record", "payload", "properties", "line", "logline",
+var possibly = [...]string{"msg", "_raw", "@rawstring", "rawstring", "raw", "body", "event", "record", "payload", "properties", "line",
+	"logline",
 	"original", "@message", "full_message", "value", "data", "result", "content", "text", "@fields", "fields", "attributes"}
 
 // possible reads the first member that may hold the record and does. It reports whether there was one.

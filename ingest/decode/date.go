@@ -24,12 +24,16 @@ func isUnset(ns int64) bool {
 
 // months are names of months in other languages, as Apache and Java write them in a log of another locale, by their first letters.
 var months = map[string]string{
-	"okt": "Oct", "dez": "Dec", "mai": "May", "mär": "Mar", "mrz": "Mar", "märz": "Mar", "maerz": "Mar", "juni": "Jun", "juli": "Jul", "sept": "Sep", "jän": "Jan",
-	"janv": "Jan", "févr": "Feb", "fév": "Feb", "fevr": "Feb", "fev": "Feb", "mars": "Mar", "avr": "Apr", "juin": "Jun", "juil": "Jul", "août": "Aug", "aout": "Aug",
+	"okt": "Oct", "dez": "Dec", "mai": "May", "mär": "Mar", "mrz": "Mar", "märz": "Mar", "maerz": "Mar", "juni": "Jun", "juli": "Jul",
+	"sept": "Sep", "jän": "Jan",
+	"janv": "Jan", "févr": "Feb", "fév": "Feb", "fevr": "Feb", "fev": "Feb", "mars": "Mar", "avr": "Apr", "juin": "Jun", "juil": "Jul",
+	"août": "Aug", "aout": "Aug",
 	"aoû": "Aug", "déc": "Dec",
-	"ene": "Jan", "abr": "Apr", "ago": "Aug", "dic": "Dec", "set": "Sep", "out": "Oct", "gen": "Jan", "mag": "May", "giu": "Jun", "lug": "Jul", "ott": "Oct",
+	"ene": "Jan", "abr": "Apr", "ago": "Aug", "dic": "Dec", "set": "Sep", "out": "Oct", "gen": "Jan", "mag": "May", "giu": "Jun",
+	"lug": "Jul", "ott": "Oct",
 	"mrt": "Mar", "mei": "May", "maj": "May", "paź": "Oct", "gru": "Dec",
-	"янв": "Jan", "фев": "Feb", "мар": "Mar", "апр": "Apr", "май": "May", "мая": "May", "июн": "Jun", "июл": "Jul", "авг": "Aug", "сен": "Sep", "окт": "Oct", "ноя": "Nov", "дек": "Dec",
+	"янв": "Jan", "фев": "Feb", "мар": "Mar", "апр": "Apr", "май": "May", "мая": "May", "июн": "Jun", "июл": "Jul", "авг": "Aug",
+	"сен": "Sep", "окт": "Oct", "ноя": "Nov", "дек": "Dec",
 }
 
 // englishMonth returns s with the name of its month in English, if it has the form 10/Okt/2000 and another language; otherwise s.

@@ -36,7 +36,7 @@ func init() {
 
 // requestFields describe the request and its result.
 var requestFields = []row{
-	names(text(func(d *draft) *string { return &d.call.Method }), "method", "request_method", "http_method", "http.method",
+	names(text(func(d *draft) *string { return &d.call.Method }), "method", "request_method", "http_method", "httpmethod", "http.method",
 		"http.request.method"),
 	names(target(rankTargetOriginal), "x_envoy_origin_path", "x_envoy_original_path", "request_uri"),
 	names(target(rankTargetPath), "path", "http_path", "http.path", "http.target"),
@@ -47,7 +47,8 @@ var requestFields = []row{
 	names(host(rankHostAuthority), "authority", "host", "http_host", "request_authority", "vhost"),
 	names(host(rankHostServer), "server_name", "http.host", "net.host.name"),
 	names(textOrNothing(func(d *draft) *string { return &d.call.Scheme }), "scheme", "x_forwarded_proto"),
-	names(setStatus, "status", "response_code", "status_code", "http_status", "http.status", "http.response.status_code", "http.status_code"),
+	names(setStatus, "status", "response_code", "responsecode", "status_code", "http_status", "http.status", "http.response.status_code",
+		"http.status_code"),
 	names(func(d *draft, v fields.Value) { d.client(rankClientLogged, v.Text()) }, "client_ip", "remote_ip"),
 	names(func(d *draft, v fields.Value) { d.client(rankClientRemote, v.Text()) }, "remote_addr"),
 	names(text(func(d *draft) *string { return &d.peer }), "downstream_remote_address", "downstream_direct_remote_address",
@@ -86,7 +87,8 @@ var operationFields = []row{
 	names(text(func(d *draft) *string { return &d.call.ToolName }), "mcp.tool.name", "mcp_tool_name", "gen_ai.tool.name",
 		"tool_name", "gen_ai_tool_name"),
 	names(textOrNothing(func(d *draft) *string { return &d.call.RPCID }), "jsonrpc.request.id", "mcp.request.id", "mcp_request_id"),
-	names(textOrNothing(func(d *draft) *string { return &d.call.MCPServer }), "mcp.provider.name", "mcp_backend", "mcp.server.name", "mcp_server_name",
+	names(textOrNothing(func(d *draft) *string { return &d.call.MCPServer }), "mcp.provider.name", "mcp_backend", "mcp.server.name",
+		"mcp_server_name",
 		"litellm.mcp.server.name", "mcp_server"),
 	names(textOrNothing(func(d *draft) *string { return &d.call.ModelRequested }), "gen_ai.request.model", "request_model", "genai_model_name",
 		"genai_request_model", "gen_ai_request_model", "llm_model", "ai_model"),

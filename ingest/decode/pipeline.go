@@ -262,7 +262,8 @@ func (dec *decoder) beginCall() *draft {
 // isEmpty reports whether the draft has none of the fields that a call needs.
 func (d *draft) isEmpty() bool {
 	c := &d.call
-	return c.Status == 0 && c.Operation == "" && c.Method == "" && d.target == "" && c.Path == "" && c.OpKind == schema.OpOther && c.ToolName == "" &&
+	return c.Status == 0 && c.Operation == "" && c.Method == "" && d.target == "" && c.Path == "" && c.OpKind == schema.OpOther &&
+		c.ToolName == "" &&
 		c.SpanID == [8]byte{}
 }
 

@@ -40,19 +40,20 @@ func (s shape) any(bits shape) bool { return s&bits != 0 }
 // shapeMember returns the sign that a member with this name is, or 0.
 func shapeMember(name string) shape {
 	switch name {
-	case "start_time":
+	case "start_time", "starttime":
 		return hasStart
-	case "response_code", "status_code":
+	case "response_code", "status_code", "responsecode":
 		return hasCode
-	case "response_flags", "response_code_details":
+	case "response_flags", "response_code_details", "responseflags", "responsecodedetails":
 		return hasFlags
-	case "method":
+	case "method", "httpmethod":
 		return hasMethod
 	case "path", "uri", "uri_path", "x_envoy_origin_path", "authority":
 		return hasPath
 	case "msec", "time_iso8601", "time_local":
 		return hasNginxTime | hasNginx
-	case "body_bytes_sent", "upstream_response_time", "upstream_addr", "upstream_status", "http_referer", "http_referrer", "http_user_agent":
+	case "body_bytes_sent", "upstream_response_time", "upstream_addr", "upstream_status", "http_referer", "http_referrer",
+		"http_user_agent", "remote_addr":
 		return hasNginx
 	case "time", "@timestamp", "timestamp", "ts":
 		return hasTime

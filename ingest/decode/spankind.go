@@ -29,8 +29,9 @@ var words = map[string]string{
 	"invoke_agent": "invoke_agent", "interaction": "invoke_agent",
 	"llm": "chat", "chat_model": "chat", "chat": "chat", "completion": "text_completion", "embedding": "embeddings", "rerank": "chat",
 	"reranker": "chat", "generation": "chat", "model": "chat", "llm_request": "chat", "chat_client": "chat", "gen_ai.chat": "chat",
-	"gen_ai.generate_text": "chat", "gen_ai.stream_text": "chat", "gen_ai.generate_content": "generate_content", "gen_ai.embeddings": "embeddings",
-	"gen_ai.responses": "chat", "ai.chat_completions.create": "chat", "ai.generatetext.dogenerate": "chat", "ai.streamtext.dostream": "chat",
+	"gen_ai.generate_text": "chat", "gen_ai.stream_text": "chat", "gen_ai.generate_content": "generate_content",
+	"gen_ai.embeddings": "embeddings",
+	"gen_ai.responses":  "chat", "ai.chat_completions.create": "chat", "ai.generatetext.dogenerate": "chat", "ai.streamtext.dostream": "chat",
 	"ai.generateobject.dogenerate": "chat", "ai.streamobject.dostream": "chat", "ai.embed.doembed": "embeddings",
 	"ai.embedmany.doembed": "embeddings",
 }
@@ -106,7 +107,8 @@ func (g *spanSigns) name(spanName string) string {
 	case op == "execute_tool", op == "running" && strings.HasPrefix(subject, "tool") && g.tool, op == "Tool:", op == "Function:",
 		strings.HasPrefix(spanName, "MCP Tool"), g.tool && g.word == "" && !g.model:
 		return "execute_tool"
-	case op == "invoke_agent", spanName == "agent run", strings.HasPrefix(spanName, "Agent run:"), strings.HasSuffix(spanName, " run") && g.agent:
+	case op == "invoke_agent", spanName == "agent run", strings.HasPrefix(spanName, "Agent run:"), strings.HasSuffix(spanName, " run") &&
+		g.agent:
 		return "invoke_agent"
 	case spanName == "litellm_request", op == "chat" && g.model, strings.HasPrefix(spanName, "Responses API"),
 		strings.HasPrefix(spanName, "Chat Completion"), strings.HasPrefix(spanName, "Message with"):

@@ -64,8 +64,9 @@ func New(o Options) (*Registry, error) {
 	if len(o.URLs) == 0 {
 		return nil, errors.New("kafka.schema_registry.urls: empty")
 	}
+	transport := &http.Transport{TLSClientConfig: o.TLS, Proxy: http.ProxyFromEnvironment}
 	opts := []sr.ClientOpt{sr.URLs(o.URLs...), sr.UserAgent("flyball"),
-		sr.HTTPClient(&http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: o.TLS, Proxy: http.ProxyFromEnvironment}})}
+		sr.HTTPClient(&http.Client{Timeout: 5 * time.Second, Transport: transport})}
 	if o.User != "" {
 		opts = append(opts, sr.BasicAuth(o.User, o.Password))
 	}

@@ -189,7 +189,7 @@ func TestBadPayloadStopsThePartitionOrShowsItsBytes(t *testing.T) {
 	}
 }
 
-// A registry that is away holds a record for a bounded time. Schemas that are known are read all the same, and the answer is asked for again.
+// A registry that is away holds a record for a bounded time. Known schemas are read all the same, and the answer is asked for again.
 func TestRegistryThatIsAwayLosesRecords(t *testing.T) {
 	down := &atomic.Bool{}
 	s, asked := server(t, map[int]string{1: answer("", avroCall), 2: answer("JSON", "{}")}, down)
