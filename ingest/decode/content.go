@@ -1,6 +1,8 @@
 package decode
 
 import (
+	"strings"
+
 	"flyball/ingest/fields"
 )
 
@@ -22,9 +24,7 @@ func content(pairs []fields.Pair) fields.Value {
 	// Splunk's HTTP event collector
 	case isRecord(event) && has("sourcetype", "source", "index", "fields", "time") && !has("ecs", "@timestamp"):
 		return event
-	case get("short_message").Kind == '"': // GELF
-		return get("short_message")
-	case has("schema") && isRecord(get("payload")): // Kafka Connect
+	case has("schema") && (get("payload").Kind == '{' || get("payload").Kind == '['): // Kafka Connect
 		return get("payload")
 	case get("json").Kind == '{': // Filebeat, parsed under a target
 		return get("json")
@@ -69,7 +69,7 @@ func encoded(pairs []fields.Pair) fields.Value {
 
 // possibly are members under which tools put the record, in the order in which they are tried. The same names have other meanings, so
 // what is in them counts only if it is a call.
-var possibly = [...]string{"msg", "_raw", "@rawstring", "rawstring", "raw", "body", "event", "record", "payload", "properties", "line",
+var possibly = [...]string{"msg", "short_message", "_raw", "event.original", "@rawstring", "rawstring", "raw", "body", "event", "record", "payload", "properties", "line",
 	"logline",
 	"original", "@message", "full_message", "value", "data", "result", "content", "text", "@fields", "fields", "attributes"}
 
@@ -78,11 +78,14 @@ func (dec envelopeReader) possible(b []byte, pairs []fields.Pair, signal string,
 	if depth >= maxNested || dec.tried >= maxTried {
 		return false
 	}
+	if graylogFields(pairs) && dec.attempt(func() { dec.graylog(b, pairs, signal, depth) }) {
+		return true
+	}
 	for _, name := range possibly {
 		v := fields.Get(pairs, name)
 		switch {
 		case v.Kind == '{' || v.Kind == '[':
-		case v.Kind == '"' && len(v.Raw) > len(`"GET / 200"`):
+		case v.Kind == '"' && len(v.Raw) > len(`"GET / 200"`) && len(v.Raw) <= maxPossible:
 		default:
 			continue
 		}
@@ -90,12 +93,49 @@ func (dec envelopeReader) possible(b []byte, pairs []fields.Pair, signal string,
 		was, shipped := len(dec.where), dec.shipped
 		dec.addOrigin(pairs, true)
 		ok := dec.attempt(func() { dec.inner(v, b, signal, depth) })
+		if !ok && v.Kind == '"' && name == "payload" { // of Kafka Connect: bytes are base64
+			ok = dec.attempt(func() { dec.base64(v, b, signal, depth) })
+		}
 		if dec.where, dec.shipped = dec.where[:was], shipped; ok {
 			return true
 		}
 	}
 	return false
 }
+
+// graylogFields reports whether an object is of GELF and has fields of its own.
+func graylogFields(pairs []fields.Pair) bool {
+	if fields.Get(pairs, "short_message").Kind != '"' {
+		return false
+	}
+	n := 0
+	for i := range pairs {
+		if len(pairs[i].Key) > 1 && pairs[i].Key[0] == '_' {
+			n++
+		}
+	}
+	return n >= 3
+}
+
+// graylog reads the fields that a parser made of a line; GELF puts an underscore before their names.
+func (dec envelopeReader) graylog(b []byte, pairs []fields.Pair, signal string, depth int) {
+	own := make([]fields.Pair, 0, len(pairs))
+	for _, p := range pairs {
+		if name, ok := strings.CutPrefix(p.Key, "_"); ok && name != "" {
+			own = append(own, fields.Pair{Name: p.Name[1:], Key: name, Val: p.Val})
+		}
+	}
+	dec.addOrigin(pairs, true)
+	format := dec.json().detectFormat(own)
+	if format == "" {
+		dec.reject(UnknownFormat, "fields of Graylog that no format's fingerprint matches", b)
+		return
+	}
+	dec.json().format(b, own, format, signal, depth)
+}
+
+// maxPossible is the maximum size, in bytes, of a text that is read in doubt.
+const maxPossible = 64 << 10
 
 // maxTried is how many members of one record are tried in doubt.
 const maxTried = 4096
@@ -130,11 +170,24 @@ func (dec envelopeReader) lokiStream(stream fields.Value, signal string, depth i
 		dec.put("k8s.container.name", fields.Get(of, "container").Text())
 		dec.put("host.name", first(fields.Get(of, "host").Text(), fields.Get(of, "hostname").Text()))
 	}
+	shipped := dec.shipped
+	if entries := fields.Get(members, "entries"); entries.Kind == '[' { // with a name for the time and the line
+		_, _ = fields.Elements(entries.Raw, func(e fields.Value) bool {
+			if n++; dec.isFull(e.Raw) || e.Kind != '{' {
+				return false
+			}
+			pair, _, _ := dec.keys.Object(e.Raw, 0, nil)
+			dec.shipped = first(fields.Get(pair, "ts").Text(), fields.Get(pair, "timestamp").Text())
+			dec.inner(fields.Get(pair, "line"), e.Raw, signal, depth)
+			return true
+		})
+		dec.shipped = shipped
+		return n
+	}
 	values := fields.Get(members, "values")
 	if values.Kind != '[' {
 		return 0
 	}
-	shipped := dec.shipped
 	_, _ = fields.Elements(values.Raw, func(pair fields.Value) bool {
 		if pair.Kind != '[' {
 			return true

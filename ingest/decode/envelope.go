@@ -63,6 +63,8 @@ func (dec envelopeReader) inner(v fields.Value, b []byte, signal string, depth i
 		dec.reject(TooNested, fmt.Sprintf("more than %d envelopes around the record", maxNested), b)
 	case v.Kind == '[':
 		dec.json().list(v.Raw, signal, depth+1)
+	case v.Kind != '{':
+		dec.reject(NoItems, "an envelope around neither an object nor text", b)
 	default:
 		dec.json().documents(v.Raw, signal, depth+1)
 	}

@@ -36,10 +36,10 @@ func init() {
 
 // requestFields describe the request and its result.
 var requestFields = []row{
-	names(text(func(d *draft) *string { return &d.call.Method }), "method", "request_method", "http_method", "httpmethod", "http.method",
+	names(text(func(d *draft) *string { return &d.call.Method }), "method", "request_method", "http_method", "httpmethod", "requestmethod", "http.method",
 		"http.request.method"),
 	names(target(rankTargetOriginal), "x_envoy_origin_path", "x_envoy_original_path", "request_uri"),
-	names(target(rankTargetPath), "path", "http_path", "http.path", "http.target"),
+	names(target(rankTargetPath), "path", "requestpath", "http_path", "http.path", "http.target"),
 	names(target(rankTargetURL), "url.full", "http.url"),
 	names(target(rankTargetURI), "uri", "uri_path"),
 	names(setQuery, "args", "query_string", "request_query"),
@@ -52,7 +52,7 @@ var requestFields = []row{
 	names(func(d *draft, v fields.Value) { d.client(rankClientLogged, v.Text()) }, "client_ip", "remote_ip"),
 	names(func(d *draft, v fields.Value) { d.client(rankClientRemote, v.Text()) }, "remote_addr"),
 	names(text(func(d *draft) *string { return &d.peer }), "downstream_remote_address", "downstream_direct_remote_address",
-		"downstream_remote"),
+		"downstream_remote", "sourceipport"),
 	names(setTraceID, "trace_id", "traceid", "trace.id"),
 	names(setSpanID, "span_id", "spanid", "span.id", "x_b3_spanid"),
 	names(durationIn(1e6), "duration_ms", "latency_ms", "elapsed_ms", "response_time_ms", "request_time_ms", "request_duration_ms"),
@@ -102,8 +102,26 @@ var operationFields = []row{
 	names(func(d *draft, v fields.Value) { d.call.TokensOut = v.Small() }, "gen_ai.usage.output_tokens",
 		"gen_ai.usage.completion_tokens", "genai_tokens_output", "genai_output_tokens", "gen_ai_usage_output_tokens", "llm_output_token",
 		"llm_output_tokens", "output_tokens", "completion_tokens"),
+	names(setModelLog, "ai_log"),
 	names((*draft).arguments, "gen_ai.tool.call.arguments", "mcp_arguments", "tool_arguments",
 		"mcp.tool.arguments", "mcp.arguments"),
+}
+
+// setModelLog reads the object that Higress writes about a request to a model.
+func setModelLog(d *draft, v fields.Value) {
+	raw := v.Raw
+	if v.Kind == '"' {
+		raw = fields.Unquote(v.Raw)
+	}
+	if len(raw) == 0 || raw[0] != '{' {
+		return
+	}
+	var k fields.Keys
+	members, _, _ := k.Object(raw, 0, nil)
+	c := &d.call
+	c.ModelRequested = first(fields.Get(members, "model").Text(), c.ModelRequested)
+	c.GenAIProvider = first(fields.Get(members, "provider").Text(), c.GenAIProvider)
+	c.TokensIn, c.TokensOut = fields.Get(members, "input_token").Small(), fields.Get(members, "output_token").Small()
 }
 
 func target(rank uint8) setter {

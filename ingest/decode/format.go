@@ -96,6 +96,17 @@ func (dec jsonReader) mapped(p *mapping.Program, b []byte, pairs []fields.Pair, 
 	case mapping.Mapped:
 		dec.endCall(func() []byte { return b })
 	case mapping.Wrapped:
+		if dec.attempt(func() { dec.envelopes().inner(inner, b, signal, depth) }) {
+			return
+		}
+		// What is wrapped is no record: the members beside it may be.
+		d = dec.beginCall()
+		d.call.Format, d.call.ObserverKind = p.Format, p.Observer
+		pairs, _, _ = dec.keys.Object(b, 0, pairs[:0])
+		if p.RunHere(pairs, &dec.mem, mapped{d}) == mapping.Mapped && !d.isEmpty() {
+			dec.endCall(func() []byte { return b })
+			return
+		}
 		dec.envelopes().inner(inner, b, signal, depth)
 	case mapping.Unlike:
 		dec.reject(NotAnAccessLog, "a record that the mapping "+p.Name+" is not for, by its condition when", b)

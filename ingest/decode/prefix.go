@@ -7,7 +7,7 @@ import (
 )
 
 // maxLine is the maximum length, in bytes, of a line whose prefix is looked for.
-const maxLine = 64 << 10
+const maxLine = 8 << 10
 
 // withoutPrefix reads a line behind what a tool wrote before it, and reports whether there was such a line: the pod and container of
 // kubectl, stern and docker compose, a timestamp of `kubectl logs --timestamps`, or the header of syslog.

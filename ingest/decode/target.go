@@ -46,6 +46,10 @@ func splitTarget(d *draft) {
 		} else {
 			t = "/"
 		}
+		for strings.HasSuffix(host, ":") && strings.HasPrefix(t, "//") { // a URL behind another scheme
+			host, t, _ = strings.Cut(strings.TrimLeft(t, "/"), "/")
+			t = "/" + t
+		}
 		choose(&d.ranks.host, rankHostTarget, &c.Host, host)
 	}
 	if hostFirst(t) {

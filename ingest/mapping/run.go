@@ -91,6 +91,16 @@ func (p *Program) IsText() bool { return p.pattern != nil }
 
 // Run reads the members of a record and passes the fields to s. If the result is Wrapped, inner is the record itself.
 func (p *Program) Run(pairs []fields.Pair, m *Memory, s Sink) (v Match, inner fields.Value) {
+	return p.run(pairs, m, s, p.unwrap)
+}
+
+// RunHere reads the members of a record as Run does, but not what is wrapped in it.
+func (p *Program) RunHere(pairs []fields.Pair, m *Memory, s Sink) Match {
+	match, _ := p.run(pairs, m, s, nil)
+	return match
+}
+
+func (p *Program) run(pairs []fields.Pair, m *Memory, s Sink, unwrap []int) (v Match, inner fields.Value) {
 	n := len(p.slots)
 	if cap(m.vals) < n {
 		m.vals, m.ranks = make([]fields.Value, n), make([]uint8, n)
@@ -99,7 +109,7 @@ func (p *Program) Run(pairs []fields.Pair, m *Memory, s Sink) (v Match, inner fi
 	clear(m.vals)
 	clear(m.ranks)
 	p.walk(&p.root, pairs, m, s, 0)
-	for _, i := range p.unwrap {
+	for _, i := range unwrap {
 		if v := m.vals[i]; v.Kind == '{' || v.Kind == '[' || v.Kind == '"' {
 			return Wrapped, v
 		}

@@ -51,6 +51,9 @@ func ParseTraceID(s string) (trace [16]byte, ok bool) {
 // zeroes on its left. ok is false for another form and for an id of zeroes.
 func ParseTrace(s string) (trace [16]byte, span [8]byte, ok bool) {
 	s = strings.TrimSpace(s)
+	if strings.IndexByte(s, '%') >= 0 { // some clients of Jaeger escape the colons
+		s = strings.NewReplacer("%3A", ":", "%3a", ":").Replace(s)
+	}
 	if trace, span, ok = ParseTraceparent(s); ok {
 		return trace, span, true
 	}
