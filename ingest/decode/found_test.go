@@ -16,15 +16,20 @@ type found struct {
 	Left   bool           // the record is no call, and is counted
 }
 
-func TestPublicRecordsAreMisread(t *testing.T) {
+func foundRecords(t testing.TB) (all []found) {
+	t.Helper()
 	b, err := os.ReadFile("testdata/found.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []found
 	if err := json.Unmarshal(b, &all); err != nil {
 		t.Fatal(err)
 	}
+	return all
+}
+
+func TestPublicRecordsAreMisread(t *testing.T) {
+	all := foundRecords(t)
 	p := pipelineWithRules(t)
 	for _, f := range all {
 		before := p.Left()

@@ -49,7 +49,7 @@ func (dec *decoder) decodeAny(b []byte, signal string, depth int) {
 		return
 	}
 	switch b = b[i:]; {
-	case b[0] != '{' && b[0] != '[' && b[0] != '"':
+	case b[0] != '{' && b[0] != '[' && b[0] != '"', b[0] == '[' && textBracket(b): // a line in any case
 	case dec.text().ownLine(b):
 		dec.text().lines(b, signal, depth)
 		return
