@@ -284,7 +284,7 @@ func (dec *decoder) endCall(bytesOf func() []byte) {
 		dec.reject(NotAnAccessLog, "no method, path or status", bytesOf())
 		return
 	}
-	if d.elapsed.request+d.elapsed.upstream != "" && !d.setElapsed() {
+	if (d.elapsed.request != "" || d.elapsed.upstream != "") && !d.setElapsed() {
 		dec.reject(UnknownUnit, "a whole number as request_time or upstream_response_time, and nothing that shows whether it is seconds "+
 			"or milliseconds: describe the log by a mapping", bytesOf())
 		return

@@ -90,6 +90,9 @@ func textBracket(b []byte) bool {
 // ownLine reports whether the topic is configured with a format of text lines whose pattern matches the first line of b. Such a line may
 // begin with any byte.
 func (dec lineReader) ownLine(b []byte) bool {
+	if dec.pinned() == "" {
+		return false
+	}
 	p := dec.p.formats.all[dec.pinned()]
 	if p == nil || !p.IsText() || !isText(b) {
 		return false

@@ -262,6 +262,9 @@ func isQualified(s string) bool {
 
 // IsMethodOfService reports whether a path has the form that gRPC requires: /package.Service/Method.
 func IsMethodOfService(path string) bool {
+	if strings.IndexByte(path, '.') < 0 {
+		return false
+	}
 	service, method, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	if !ok || method == "" || len(method) > 64 || !isQualified(service) {
 		return false
