@@ -69,7 +69,8 @@ func encoded(pairs []fields.Pair) fields.Value {
 
 // possibly are members under which tools put the record, in the order in which they are tried. The same names have other meanings, so
 // what is in them counts only if it is a call.
-var possibly = [...]string{"msg", "short_message", "_raw", "event.original", "@rawstring", "rawstring", "raw", "body", "event", "record", "payload", "properties", "line",
+var possibly = [...]string{"msg", "short_message", "_raw", "event.original",
+	"@rawstring", "rawstring", "raw", "body", "event", "record", "payload", "properties", "line",
 	"logline",
 	"original", "@message", "full_message", "value", "data", "result", "content", "text", "@fields", "fields", "attributes"}
 

@@ -36,7 +36,8 @@ func init() {
 
 // requestFields describe the request and its result.
 var requestFields = []row{
-	names(text(func(d *draft) *string { return &d.call.Method }), "method", "request_method", "http_method", "httpmethod", "requestmethod", "http.method",
+	names(text(func(d *draft) *string { return &d.call.Method }), "method", "request_method", "http_method", "httpmethod", "requestmethod",
+		"http.method",
 		"http.request.method"),
 	names(target(rankTargetOriginal), "x_envoy_origin_path", "x_envoy_original_path", "request_uri"),
 	names(target(rankTargetPath), "path", "requestpath", "http_path", "http.path", "http.target"),

@@ -68,7 +68,8 @@ func TestTwoWordsSideBySideNeverCollapse(t *testing.T) {
 	var seen []Seen
 	for i := range 300 {
 		seen = append(seen, Seen{"GET", fmt.Sprintf("/repos/own-%c%c/proj-%c%c/issues", 'a'+i%26, 'a'+i/26, 'a'+(i*7)%26, 'a'+i/26), 1})
-		seen = append(seen, Seen{"GET", fmt.Sprintf("/v1/orgs/o-%c%c/p-%c%c/b-%c%c", 'a'+i%26, 'a'+i/26, 'a'+i/26, 'a'+i%26, 'a'+(i*5)%26, 'a'+i/26), 1})
+		seen = append(seen, Seen{"GET", fmt.Sprintf("/v1/orgs/o-%c%c/p-%c%c/b-%c%c", 'a'+i%26, 'a'+i/26, 'a'+i/26, 'a'+i%26, 'a'+(i*5)%26,
+			'a'+i/26), 1})
 	}
 	for i := range 150 { // collections with their own operations: a word at the first place names one
 		seen = append(seen, Seen{"GET", fmt.Sprintf("/api/v1/coll-%c%c/list-%c%c", 'a'+i%26, 'a'+i/26, 'a'+i/26, 'a'+i%26), 1})
