@@ -29,6 +29,8 @@ type partitionReader struct {
 	now       func() time.Time
 	fail      func(error) // ends the ingest of this process
 
+	passed int64 // offset in Kafka after the last record that was put into in, -1: none yet; Source.mu guards it
+
 	in        *kafka.Queue
 	done      chan struct{} // closed when run has returned
 	committed atomic.Int64  // last offset that was committed for the group, -1: none yet

@@ -51,6 +51,16 @@ type Kafka struct {
 	MinFreeMiB int            `yaml:"min_free_mib"`
 	Retention  TopicRetention `yaml:"retention"`
 	Inputs     []Input        `yaml:"inputs"`
+	// SchemaRegistry is asked for the schemas of records in Avro and Protobuf.
+	SchemaRegistry SchemaRegistry `yaml:"schema_registry"`
+}
+
+// SchemaRegistry is a Confluent-compatible registry; without urls there is none.
+type SchemaRegistry struct {
+	URLs         []string `yaml:"urls"`
+	User         string   `yaml:"user"`
+	PasswordFile string   `yaml:"password_file" path:"file"`
+	TLS          TLS      `yaml:"tls"`
 }
 
 // TLS configures a connection or a listener; empty means plain text.

@@ -67,6 +67,7 @@ func (k Kafka) validate(p *problems) {
 	}
 	k.SASL.validate(p)
 	k.TLS.validate(p, "kafka.tls", false)
+	k.SchemaRegistry.validate(p)
 	if k.MinFreeMiB < 0 {
 		p.add("kafka.min_free_mib: %d is below 0", k.MinFreeMiB)
 	}
@@ -188,13 +189,14 @@ func (r Route) validate(p *problems, i int) {
 func (c Config) validateFiles(p *problems) {
 	p.readable("secret_key_file", c.SecretKeyFile)
 	p.readable("kafka.sasl.password_file", c.Kafka.SASL.PasswordFile)
+	p.readable("kafka.schema_registry.password_file", c.Kafka.SchemaRegistry.PasswordFile)
 	p.readable("clickhouse.password_file", c.ClickHouse.PasswordFile)
 	p.readable("check.token_file", c.Check.TokenFile)
 	if info, err := os.Stat(c.Data); c.Data == "" || err == nil && !info.IsDir() {
 		p.add("data: %q is not a folder", c.Data)
 	}
 	for section, t := range map[string]TLS{"kafka.tls": c.Kafka.TLS, "clickhouse.tls": c.ClickHouse.TLS, "control.tls": c.Control.TLS,
-		"check.tls": c.Check.TLS, "siem.tls": c.SIEM.TLS} {
+		"check.tls": c.Check.TLS, "siem.tls": c.SIEM.TLS, "kafka.schema_registry.tls": c.Kafka.SchemaRegistry.TLS} {
 		p.readable(section+".ca", t.CA)
 		p.readable(section+".cert", t.Cert)
 		p.readable(section+".key", t.Key)
