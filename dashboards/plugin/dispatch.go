@@ -63,11 +63,19 @@ func (d *Datasource) answer(ctx context.Context, q *backend.DataQuery) backend.D
 	if asked.Type == "" {
 		asked.Type = q.QueryType
 	}
-	frames, err := answer(ctx, &question{Query: asked, db: d.db, tenant: d.tenant, from: q.TimeRange.From, to: q.TimeRange.To,
-		step: q.Interval, now: time.Now(), control: d.control})
+	if asked.Live && liveKinds[asked.Type] == "trips" {
+		asked.State = "trips"
+	}
+	if asked.Live && asked.Type == "runs" {
+		asked.Sort = "latest"
+	}
+	put := &question{Query: asked, db: d.db, tenant: d.tenant, from: q.TimeRange.From, to: q.TimeRange.To, step: q.Interval, now: time.Now(),
+		control: d.control}
+	frames, err := answer(ctx, put)
 	if err != nil {
 		return failure(err)
 	}
+	d.goLive(&put.Query, frames)
 	return backend.DataResponse{Frames: frames}
 }
 
@@ -86,6 +94,9 @@ func answer(ctx context.Context, q *question) (data.Frames, error) {
 	}
 	if ofOneRun[q.Type] && q.Run == "" {
 		return emptyFrame(q.Type, "No run is chosen: click one in a table, or enter its id or its key."), nil
+	}
+	if q.where.nothing != "" {
+		return emptyFrame(q.Type, "Nothing fits the filters: "+schema.Visible(q.where.nothing)+" leaves nothing."), nil
 	}
 	if err := q.bind(); err != nil {
 		return nil, err

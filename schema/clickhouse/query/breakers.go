@@ -25,6 +25,8 @@ type BreakerChange struct {
 // BreakerFilter limits breaker changes; zero values do not limit.
 type BreakerFilter struct {
 	Agent        string
+	Agents       Names // beside Agent
+	Trips        bool  // only trips that were enforced, by a detector or a person
 	Since, Until time.Time
 	Limit        int
 }
@@ -35,6 +37,10 @@ func BreakerHistory(ctx context.Context, db DB, f BreakerFilter) ([]BreakerChang
 	w.between("at", "at", f.Since, f.Until)
 	if f.Agent != "" {
 		w.add(agentOfBreaker+" = {agent:String}", named("agent", f.Agent))
+	}
+	f.Agents.into(&w, agentOfBreaker, "agents")
+	if f.Trips {
+		w.add("mode = 'armed' AND state IN ('open', 'forced_open')")
 	}
 	out := []BreakerChange{}
 	sql := fmt.Sprintf(`SELECT at, toString(state), mode, concat(toString(scope_kind), ' ', scope_value), `+agentOfBreaker+` AS agent,
