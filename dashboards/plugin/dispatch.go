@@ -101,6 +101,16 @@ func answer(ctx context.Context, q *question) (data.Frames, error) {
 	if err := q.bind(); err != nil {
 		return nil, err
 	}
+	if q.where.owners != nil {
+		owned, err := ownedAgents(ctx, q, q.where.owners)
+		if errors.Is(err, errNoControl) {
+			return nil, invalidf("filters: who owns an agent is not known: %s; or remove the filter on owner", err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		q.where.agents = append(q.where.agents, owned...)
+	}
 	frames, err := ask(ctx, q)
 	if (errors.Is(err, query.ErrNotFound) || err == nil && saysNothing(frames)) && q.takeShown() {
 		frames, err = ask(ctx, q)

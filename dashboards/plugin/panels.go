@@ -237,7 +237,7 @@ func joined(a, b string) string {
 
 func answerAgents(ctx context.Context, q *question) (data.Frames, error) {
 	rows, err := query.AgentsAtRisk(ctx, q.db, q.some(), q.window(), q.levels(), q.Limit+1)
-	known, unknown := live[owners](ctx, q, "/v1/manifests")
+	known, unknown := ownersNow(ctx, q)
 	frame := agentsFrame(rows, func(a *query.AgentRisk) string { return known.of(q.Tenant, a.AgentID) }, q.Limit)
 	return notKnown(data.Frames{frame}, "The owners are not known", unknown), err
 }
