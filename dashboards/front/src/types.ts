@@ -63,6 +63,8 @@ export interface FlyballOptions extends DataSourceJsonData {
   /** http(s) address of Flyball's control API; empty: no actions. */
   controlUrl?: string;
   roles?: Partial<Record<GrafanaRole, Right>>;
+  /** What a user must be allowed to do to run SQL: see (the default), respond or bypass; none: nobody. */
+  sql?: Right;
 }
 
 /** Never sent back to the browser once saved. */
