@@ -112,7 +112,7 @@ func TestPartThatIsAwayIsCalledGood(t *testing.T) {
 		}
 	}
 	for _, check := range []string{checkKafka, checkTopics, checkACLs, checkClickHouse, checkRights, checkRetention,
-		checkProcess, checkIDs,
+		checkClocks, checkProcess, checkIDs,
 		checkIdentity, checkDisk} {
 		if slices.Contains(goods, check) {
 			t.Errorf("%s is good although nothing is known of it", check)

@@ -64,7 +64,7 @@ func clickHouse(f *Facts) []Finding {
 	switch {
 	case c.Error != "":
 		return []Finding{{checkClickHouse, Wrong, "clickhouse_away", c.Error,
-			"start it, or correct clickhouse.addr, its user and its password; trips go on meanwhile"}}
+			"start it (flyball up starts the embedded one), or correct clickhouse.addr, its user and its password; trips go on meanwhile"}}
 	case c.NotMigrated:
 		return []Finding{{checkClickHouse, Wrong, "not_migrated", "the database does not have the tables of this version",
 			"flyball migrate"}}
@@ -147,6 +147,9 @@ func clocks(f *Facts) []Finding {
 		default:
 			known = append(known, c.Of)
 		}
+	}
+	if len(out)+len(known) == 0 {
+		return unknown(checkClocks, "neither Kafka, ClickHouse nor the control API told its time", "")
 	}
 	return orGood(checkClocks, out, "compared with "+strings.Join(known, ", "))
 }

@@ -120,10 +120,10 @@ func TestNobodyCanTakeAnIncidentOn(t *testing.T) {
 	if by := f.awaitPage(p, "fleet/a4", "acknowledged").Acknowledged.By; by != "link for Mallory" {
 		t.Errorf("acknowledged by %q", by)
 	}
-	out := f.run([]int{0}, "audit", "list", "-o", "json")
-	if !strings.Contains(out, "link for Mallory") || !strings.Contains(out, "incident:") {
-		t.Errorf("the audit trail: %s", out)
-	}
+	f.until("the audit trail names who took the link", 20*time.Second, "true", func() (string, error) {
+		out := f.run([]int{0}, "audit", "list", "-o", "json")
+		return fmt.Sprint(strings.Contains(out, "link for Mallory") && strings.Contains(out, "incident:")), nil
+	})
 
 	// A silence holds pages back until it ends, and explain names it.
 	f.run([]int{2}, "alert", "silence", "add", "--agent", "fleet/a5", "--reason", "load test")
