@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"strings"
 
 	"flyball/alerts/sent"
@@ -32,7 +33,7 @@ func Validate(c config.Config, roles ...string) error {
 		}
 	}
 	check(validateSecretKey(c))
-	_, err := KafkaConfig(c)
+	k, err := KafkaConfig(c)
 	check(err)
 	_, err = shipperLogin(c)
 	check(err)
@@ -63,6 +64,10 @@ func Validate(c config.Config, roles ...string) error {
 	id, routes, err := NewClassifiers(c, make(identity.Key, sha256.Size))
 	if check(err); err == nil {
 		_, err = NewPipeline(c, id, routes)
+		check(err)
+	}
+	if c.Canary.Interval > 0 {
+		_, err = CanaryOptions(c, k, make(identity.Key, sha256.Size), slog.New(slog.DiscardHandler))
 		check(err)
 	}
 	check(detectConfig(c).Validate())
