@@ -138,7 +138,7 @@ func (w *Writer) handle(ctx context.Context, client *kgo.Client, b kafka.Batch) 
 		case err != nil:
 			w.o.Logger.Error("skipping malformed event", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "error", err)
 			continue
-		case e.Kind != schema.EventFinding || e.Finding == nil:
+		case e.Kind != schema.EventFinding || e.Finding == nil || e.Finding.Tenant == schema.CanaryTenant:
 			continue
 		}
 		event, err := w.o.Producer.Finding(e.Finding)

@@ -68,7 +68,11 @@ func send(t *testing.T, cfg kafka.Config, from, to int) {
 	}
 	defer client.Close()
 	for i := from; i < to; i++ {
-		e := schema.FindingEvent(&schema.Finding{ID: fmt.Sprint("f_", i%7), Version: uint64(i + 1), Tenant: "default", Family: schema.FamilyLoop,
+		tenant := "default"
+		if i%10 == 9 {
+			tenant = schema.CanaryTenant // is not written
+		}
+		e := schema.FindingEvent(&schema.Finding{ID: fmt.Sprint("f_", i%7), Version: uint64(i + 1), Tenant: tenant, Family: schema.FamilyLoop,
 			OpenedAt: 1, UpdatedAt: int64(i) + 1})
 		value, err := wire.EncodeEvent(&e)
 		if err != nil {
@@ -135,12 +139,12 @@ func TestFindingIsLostWhileTheSIEMIsAway(t *testing.T) {
 	_, stop = start(t, cfg, out)
 	out.set(false)
 	send(t, cfg, 50, 100)
-	until(t, "findings are missing", func() bool { return distinct(out.got()) == 80 })
+	until(t, "findings are missing", func() bool { return distinct(out.got()) == 70 })
 	stop()
 	before := len(out.got())
 	_, stop = start(t, cfg, out)
 	send(t, cfg, 102, 103)
-	until(t, "the finding after a restart is missing", func() bool { return distinct(out.got()) == 81 })
+	until(t, "the finding after a restart is missing", func() bool { return distinct(out.got()) == 71 })
 	stop()
 	if again := len(out.got()) - before; again > 1 {
 		t.Errorf("after a restart %d findings were written again although they were committed", again-1)

@@ -179,6 +179,7 @@ func (p *process) connect(ctx context.Context) (err error) {
 		return err
 	}
 	p.key = p.keys.Current
+	p.watchKey()
 	if embeddedBroker {
 		if err := p.startBroker(); err != nil {
 			return err

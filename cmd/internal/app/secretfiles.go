@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -62,6 +63,21 @@ func (w *secretFiles) add(one *watch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.watches = append(w.watches, one)
+}
+
+// watchKey warns while the file of the deployment's key holds other keys than those with which the process started.
+func (p *process) watchKey() {
+	if p.key == nil {
+		return
+	}
+	c, paths, started := p.config, []string{KeyFile(p.config)}, p.keys
+	p.files.add(&watch{key: "secret_key_file", paths: paths, stamps: readStamps(paths), apply: func() error {
+		now, err := ReadKeys(c, false)
+		if err == nil && !slices.EqualFunc(append(now.FormerBytes(), now.Current), append(started.FormerBytes(), started.Current), bytes.Equal) {
+			err = errors.New("it holds other keys than at the start: restart this process")
+		}
+		return err
+	}})
 }
 
 func readStamps(paths []string) (out []fileStamp) {

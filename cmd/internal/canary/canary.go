@@ -225,7 +225,15 @@ func (r *round) run(ctx context.Context) {
 	switch {
 	case err != nil:
 		r.failed(HopAsked, err)
-	case status != http.StatusOK || run == "":
+	case run == "":
+		// The lines would be taken for those of an ordinary caller, be stored, and page people.
+		r.failed(HopAsked, fmt.Errorf("HTTP %d without a run: the check did not accept the canary's receipt, so nothing was written; "+
+			"after flyball key rotate, the processes must be restarted", status))
+		for _, hop := range Hops[1:] {
+			r.failed(hop, errors.New("not tried"))
+		}
+		return
+	case status != http.StatusOK:
 		r.failed(HopAsked, fmt.Errorf("HTTP %d, run %q: an allowed run was expected", status, run))
 	default:
 		r.reached(HopAsked, time.Since(asked))

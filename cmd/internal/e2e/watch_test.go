@@ -165,6 +165,18 @@ func TestCanaryDoesNotComeBackOrLeavesRows(t *testing.T) {
 	if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "asked") || !strings.Contains(string(out), "MISSING") {
 		t.Errorf("the check is away: exit %d\n%s", cmd.ProcessState.ExitCode(), out)
 	}
+
+	// With a key that is not in force, nothing is written that would count as an ordinary caller's.
+	f.run([]int{0}, "key", "rotate")
+	if out := f.run([]int{1}, "canary", "--once"); !strings.Contains(out, "did not accept the canary's receipt") {
+		t.Errorf("with another key: %s", out)
+	}
+	f.until("status tells that the key is not in force", 20*time.Second, "true", func() (string, error) {
+		return fmt.Sprint(strings.Contains(f.run([]int{0, 3}, "status"), "it holds other keys than at the start")), nil
+	})
+	if n, err := f.sql("SELECT count() FROM flyball.calls"); err != nil || n != "0" {
+		t.Errorf("%s rows in calls, %v", n, err)
+	}
 }
 
 var metricName = regexp.MustCompile(`\bflyball_[a-z_]+`)
