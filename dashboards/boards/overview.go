@@ -33,6 +33,10 @@ func overview() Board {
 			gatesTable(panel{title: "Gates waiting", w: 24, h: 6,
 				about: "Calls that wait for a person. Without an answer in 15 minutes the answer is no. Grant allows one call, once.",
 				empty: "No call waits for an answer.", asks: []Query{{Type: "gates", Agent: "${agent}", State: "waiting"}}}),
+			qualityTable(panel{title: "Alarms against the budget", w: 24, h: 6,
+				about: "How many of 1,000 runs reach each level: the budget of trips is 1 unless you set another. Benign ones are false " +
+					"alarms that a person named.",
+				empty: "No finding reached alert in this time.", asks: []Query{{Type: "quality"}}}),
 			agentsTable(panel{title: "Agents by risk", w: 24, h: 8,
 				about: "One row for each agent, the one with the worst open finding first. Irreversible: carried out in this time.",
 				empty: "No agent called in this time.", asks: []Query{{Type: "agents", Agent: "${agent}"}}}),
@@ -42,9 +46,5 @@ func overview() Board {
 			barsOf(panel{title: "Calls by reversibility", w: 12, h: 8,
 				about: "How well the calls can be undone. Denied calls are counted too. No bar: no call.",
 				empty: "No call in this time.", asks: []Query{{Type: "calls", By: "reversibility", Agent: "${agent}"}}}, reversibilities),
-			qualityTable(panel{title: "Alarms against the budget", w: 24, h: 6,
-				about: "How many of 1,000 runs reach each level: the budget of trips is 1 unless you set another. Benign ones are false " +
-					"alarms that a person named.",
-				empty: "No finding reached alert in this time.", asks: []Query{{Type: "quality"}}}),
 		}}
 }

@@ -58,7 +58,8 @@ func agentsTable(p panel) panel {
 		column{name: "level", width: 84, look: worded},
 		column{name: "worst score", width: 90, look: scored}, column{name: "open findings", width: 104, look: caution},
 		column{name: "irreversible", width: 96, look: danger}, column{name: "runs", width: 80, look: count},
-		column{name: "calls", width: 90, look: count}, column{name: "last", width: 126, look: moment}, column{name: "owner", width: 110})
+		column{name: "calls", width: 90, look: count}, column{name: "last", width: 126, look: moment}, column{name: "owner", width: 130},
+		column{name: "manifest", width: 140})
 }
 
 func healthTable(p panel) panel {

@@ -187,14 +187,3 @@ func annotationsOf(ctx context.Context, q *question, kind string) (out []annotat
 	}
 	return out, err
 }
-
-func answerVariable(ctx context.Context, q *question) (data.Frames, error) {
-	if q.Of == "" || !slices.Contains(query.ChoiceKinds, q.Of) {
-		return nil, invalidf("of: %q is none of %s", q.Of, strings.Join(query.ChoiceKinds, ", "))
-	}
-	rows, err := query.ChoicesOf(ctx, q.db, q.Of, query.ChoiceFilter{Prefix: q.Prefix, Agent: q.Agent, Since: q.from, Until: q.to,
-		Limit: q.Limit + 1})
-	return data.Frames{frame("variable", data.VisTypeTable, rows, q.Limit,
-		text("text", func(c *query.Choice) string { return c.Text }),
-		text("value", func(c *query.Choice) string { return c.Value }))}, err
-}

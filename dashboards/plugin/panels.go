@@ -238,7 +238,7 @@ func joined(a, b string) string {
 func answerAgents(ctx context.Context, q *question) (data.Frames, error) {
 	rows, err := query.AgentsAtRisk(ctx, q.db, q.some(), q.window(), q.levels(), q.Limit+1)
 	known, unknown := live[owners](ctx, q, "/v1/manifests")
-	frame := agentsFrame(rows, func(a *query.AgentRisk) string { return known.of(q.Tenant, a.AgentID) }, q.Limit)
+	frame := agentsFrame(rows, known, q.Tenant, q.Limit)
 	return notKnown(data.Frames{frame}, "The owners are not known", unknown), err
 }
 
@@ -254,7 +254,7 @@ func (q *question) levels() []string {
 	return fitting(all, nil, query.Names{{Any: q.where.levels}})
 }
 
-func agentsFrame(rows []query.AgentRisk, owner func(*query.AgentRisk) string, limit int) *data.Frame {
+func agentsFrame(rows []query.AgentRisk, known owners, tenant string, limit int) *data.Frame {
 	type row = query.AgentRisk
 	return table("agents", rows, limit, "No agent called in this time range.",
 		text("agent", func(a *row) string { return a.AgentID }),
@@ -266,6 +266,8 @@ func agentsFrame(rows []query.AgentRisk, owner func(*query.AgentRisk) string, li
 		number("denied", func(a *row) uint64 { return a.Denied }).describedAs(aboutDenied),
 		moment("last", func(a *row) time.Time { return a.LastAt }),
 		optional("worst score", func(a *row) *float64 { return a.Worst }).inUnit("", 1).describedAs(aboutScore),
-		text("owner", owner).describedAs("by the manifest in force, as the control API knows it"),
+		text("owner", func(a *row) string { return known.owner(tenant, a.AgentID) }).describedAs(
+			"by the manifest in force, as the control API knows it"),
+		text("manifest", func(a *row) string { return known.named(tenant, a.AgentID) }).describedAs("the manifest in force; empty: none is known"),
 	)
 }

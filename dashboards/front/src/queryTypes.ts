@@ -56,6 +56,10 @@ export const QUERY_TYPES: QueryType[] = [
     value: 'agents', label: 'Agents', description: 'one row an agent',
     members: ['minLevel', 'tenant', 'limit'], choices: { minLevel: LEVELS },
   },
+  {
+    value: 'routes', label: 'Routes', description: 'the routes that an agent or a run called, the most dangerous first',
+    members: ['agent', 'run', 'tenant', 'limit'],
+  },
   { value: 'trace', label: 'Trace', description: 'the calls of one run as a trace', members: ['run', 'limit'], needs: ['run'] },
   {
     value: 'touched', label: 'Touched', description: 'what one run touched, the most dangerous first',
@@ -110,7 +114,7 @@ export const QUERY_TYPES: QueryType[] = [
 /** What a dashboard variable can list. */
 export const VARIABLES: Choice[] = [
   choice('agents', 'Agents'), choice('runs', 'Runs'), choice('resources', 'Resources'), choice('families', 'Families of findings'),
-  choice('tenants', 'Tenants'),
+  choice('owners', 'Owners of agents'), choice('tenants', 'Tenants'),
 ];
 
 /** The type of the query behind a dashboard variable. */
