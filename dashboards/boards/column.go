@@ -19,6 +19,9 @@ type column struct {
 	title   string // shown instead of the name
 }
 
+// noValue stands in a cell without a value.
+const noValue = "–"
+
 // look says how the values of a column are drawn.
 type look int
 
@@ -58,6 +61,8 @@ func (c *column) override() dashboard.DashboardFieldConfigSourceOverrides {
 	if c.title != "" {
 		out = append(out, property("displayName", c.title))
 	}
+	// The panel's sentence without data would stand in every cell without a value.
+	out = append(out, property("noValue", noValue))
 	if len(c.links) > 0 {
 		links := []map[string]any{}
 		for _, l := range c.links {
