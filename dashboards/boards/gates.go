@@ -12,7 +12,6 @@ func gates() Board {
 		panels: []panel{
 			statOf(panel{title: "Now", w: 24, h: 4, unit: "locale",
 				about: "Scopes that are held, questions that wait, and trips in this time. Red: one or more.",
-				empty: "Nothing is held, nothing waits.",
 				asks: []Query{{Type: "count", Of: "held", Agent: "${agent}"}, {Type: "count", Of: "gates_waiting", Agent: "${agent}"},
 					{Type: "count", Of: "trips", Agent: "${agent}"}}},
 				thresholds(green, step{1, vermilion}), "held now", "gates waiting", "trips"),

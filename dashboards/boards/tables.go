@@ -10,24 +10,24 @@ var (
 )
 
 func agentColumn(width int) column {
-	return column{name: "agent", width: width, links: []link{toAgent}}
+	return column{name: "agent", width: width, wraps: true, links: []link{toAgent}}
 }
 
 func runColumn(width int) column { return column{name: "run", width: width, links: []link{toRun}} }
 
 func findingsTable(p panel) panel {
 	return tableOf(p,
-		column{name: "level", width: 84, look: worded}, agentColumn(140),
-		column{name: "what happened", width: 240, wide: true, links: []link{toRun}},
+		column{name: "level", width: 84, look: worded}, agentColumn(220),
+		column{name: "what happened", width: 260, wide: true, links: []link{toRun}},
 		column{name: "clean runs", width: 100}, column{name: "done irreversible", width: 96, look: danger, title: "irreversible"},
-		column{name: "denied", width: 70, look: caution}, column{name: "state", width: 70},
-		column{name: "updated", width: 126, look: moment}, runColumn(80),
-		column{name: "finding", width: 200, look: buttons, title: "verdict", actions: actions(markTrue, markBenign, except)})
+		column{name: "denied", width: 70, look: caution}, column{name: "state", width: 60},
+		column{name: "updated", width: 126, look: moment},
+		column{name: "finding", width: 190, look: buttons, title: "verdict", actions: actions(markTrue, markBenign, except)})
 }
 
 func runsTable(p panel) panel {
 	return tableOf(p,
-		agentColumn(150), column{name: "score", width: 66, look: scored}, column{name: "level", width: 84, look: worded},
+		agentColumn(180), column{name: "score", width: 66, look: scored}, column{name: "level", width: 84, look: worded},
 		column{name: "irreversible", width: 96, look: danger}, column{name: "denied", width: 70, look: caution},
 		column{name: "failed", width: 70, look: caution}, column{name: "calls", width: 80, look: count}, column{name: "state", width: 90},
 		column{name: "started", width: 126, look: moment}, column{name: "last", width: 126, look: moment},
@@ -37,16 +37,16 @@ func runsTable(p panel) panel {
 
 func heldTable(p panel) panel {
 	return tableOf(p,
-		column{name: "scope", width: 150}, agentColumn(140), column{name: "reason", width: 200, wide: true},
-		column{name: "stopped calls", width: 90, look: count, title: "stopped"}, column{name: "until", width: 126, look: moment},
-		column{name: "since", width: 126, look: moment}, column{name: "mode", width: 96, look: worded}, column{name: "by", width: 96},
+		column{name: "scope", width: 150, wraps: true}, agentColumn(180), column{name: "reason", width: 200, wide: true},
+		column{name: "stopped calls", width: 80, look: count, title: "stopped"}, column{name: "until", width: 126, look: moment},
+		column{name: "since", width: 126, look: moment}, column{name: "mode", width: 96, look: worded}, column{name: "by", width: 80},
 		runColumn(80),
 		column{name: "breaker", width: 90, look: buttons, title: "act", actions: actions(resetBreaker)})
 }
 
 func gatesTable(p panel) panel {
 	return tableOf(p,
-		agentColumn(140), column{name: "call", width: 220, wide: true}, column{name: "resource", width: 190, links: []link{toResource}},
+		agentColumn(180), column{name: "call", width: 220, wide: true}, column{name: "resource", width: 190, wraps: true, links: []link{toResource}},
 		column{name: "waits", width: 90, look: seconds}, column{name: "state", width: 84, look: worded},
 		column{name: "asked", width: 126, look: moment}, runColumn(80),
 		column{name: "gate", width: 160, look: buttons, title: "answer", actions: actions(grantGate, refuseGate)})

@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
@@ -111,7 +112,7 @@ func findingsFrame(rows []query.Finding, outcomes map[string]*query.Outcomes, li
 	return table("findings", rows, limit, "Nothing was found in this time range.",
 		text("level", func(f *row) string { return f.Level }),
 		text("agent", func(f *row) string { return f.AgentID }),
-		text("what happened", func(f *row) string { return f.Summary }),
+		text("what happened", func(f *row) string { return without(f.AgentID, f.Summary) }),
 		text("clean runs", func(f *row) string { return wording.ShortRate(f.ExpectedRate, cleanOf(f)) }).describedAs(
 			"the share of clean runs that come this far, as far as clean runs can show it"),
 		optional("done irreversible", of(func(n *query.Outcomes) uint64 { return n.Irreversible })).describedAs(
@@ -126,6 +127,9 @@ func findingsFrame(rows []query.Finding, outcomes map[string]*query.Outcomes, li
 		text("verdict", func(f *row) string { return f.Verdict }).describedAs("a person's label: true, benign or test"),
 	)
 }
+
+// without returns a sentence without the agent that it begins with: the agent stands beside it, and its name can be long.
+func without(agent, sentence string) string { return strings.TrimPrefix(sentence, agent+" ") }
 
 func cleanOf(f *query.Finding) wording.Clean {
 	return wording.Clean{Of: f.ExpectedOf, Runs: f.ExpectedRuns}
@@ -145,7 +149,7 @@ func heldFrame(rows []query.HeldScope, limit int) *data.Frame {
 		moment("until", func(h *row) time.Time { return h.Expires }).describedAs("empty: until somebody resets it"),
 		text("mode", func(h *row) string { return h.State }).describedAs("open, forced_open by a person, or half_open: single reads pass"),
 		text("by", heldBy),
-		text("reason", func(h *row) string { return h.Reason }),
+		text("reason", func(h *row) string { return without(h.AgentID, h.Reason) }),
 		number("stopped calls", func(h *row) uint64 { return h.Stopped }).describedAs("calls of its run that Flyball denied since then"),
 		text("breaker", scopeOf).describedAs("the kind and the value of the scope, with which a reset names it"),
 		text("run", func(h *row) string { return h.RunID }),

@@ -1,12 +1,13 @@
 // Draws a dashboard with Grafana's own components: frame of a panel, table, numbers, charts. Node graph, trace and logs are in no
 // package: their panels say so. Variables have the values with which the panels' queries were asked.
 import {
-  applyFieldOverrides, createTheme, dateTime, displayNameOverrideProcessor, FieldConfigOptionsRegistry, getDisplayValueAlignmentFactors,
+  applyFieldOverrides, cacheFieldDisplayNames, createTheme, dateTime, displayNameOverrideProcessor, EventBusSrv,
+  FieldConfigOptionsRegistry, getDisplayValueAlignmentFactors,
   getFieldDisplayValues, identityOverrideProcessor, standardTransformers, standardTransformersRegistry, ThemeContext, toDataFrame,
   transformDataFrame,
 } from '@grafana/data';
 import { toDataQueryResponse } from '@grafana/runtime';
-import { BigValue, GlobalStyles, PanelChrome, TimeSeries, VizRepeater } from '@grafana/ui';
+import { BigValue, GlobalStyles, PanelChrome, PanelContextProvider, TimeSeries, VizRepeater } from '@grafana/ui';
 import { TableNG } from '@grafana/ui/unstable';
 import * as React from 'react';
 import { createRoot } from 'react-dom/client';
@@ -64,12 +65,14 @@ async function framesOf(panel, asked, page) {
   if (error) {
     window.said.push(`${panel.title}: ${error.message ?? error.data?.message}`);
   }
+  const drawn = applyFieldOverrides({
+    data: frames, fieldConfig: panel.fieldConfig, replaceVariables: replace, theme: page.theme, timeZone: 'utc',
+    fieldConfigRegistry: options(customOf(panel.fieldConfig)),
+  });
+  cacheFieldDisplayNames(drawn);
   return {
     error: error && (error.message ?? error.data?.message ?? 'error'),
-    frames: applyFieldOverrides({
-      data: frames, fieldConfig: panel.fieldConfig, replaceVariables: replace, theme: page.theme, timeZone: 'utc',
-      fieldConfigRegistry: options(customOf(panel.fieldConfig)),
-    }),
+    frames: drawn,
   };
 }
 
@@ -82,14 +85,20 @@ const Sentence = ({ text, page }) => e('div', {
 }, text);
 
 const nothingIn = (frames) => frames.every((f) => f.length === 0);
-const actionsOf = (_, field) => (field.config.actions ?? []).map((a) => ({ title: a.title, onClick: () => {}, style: {}, type: a.type }));
+/** The person may act: Grafana hides buttons from others. */
+const EDITOR = { eventsScope: 'global', eventBus: new EventBusSrv(), canExecuteActions: () => true };
+const actionsOf = (page) => (frame, field, rowIndex) => (field.config.actions ?? []).map((a) => ({
+  title: a.title, onClick: () => {}, style: {}, type: a.type, variables: a.variables,
+  confirmation: (typed = {}) => replacer(page)(a.confirmation.replace(/\$(\w+)/g, (whole, key) => typed[key] ?? whole),
+    { __dataContext: { value: { frame, rowIndex } } }),
+}));
 
 const DRAW = {
   table: ({ panel, frames, width, height, page }) => {
     const frame = frames[panel.options.frameIndex || 0] ?? frames[0];
     return frames.some((f) => f.fields.length > 0)
       ? e(TableNG, {
-        data: frame, width, height: height - (frames.length > 1 ? 40 : 0), cellHeight: panel.options.cellHeight, getActions: actionsOf,
+        data: frame, width, height: height - (frames.length > 1 ? 40 : 0), cellHeight: panel.options.cellHeight, getActions: actionsOf(page),
         fieldConfig: panel.fieldConfig, noValue: panel.fieldConfig.defaults.noValue, structureRev: 1, enableVirtualization: false,
       })
       : e(Sentence, { text: panel.fieldConfig.defaults.noValue, page });
@@ -155,7 +164,7 @@ window.draw = (board, { answers, values, from, to }, mode) => {
     const style = { position: 'absolute', left: MARGIN + x * unit, top: 56 + y * (ROW + GAP), width: size.width, height: size.height };
     return e('div', { key: panel.id, style }, e(Panel, { panel, asked: answers[i], page, size }));
   });
-  const chosen = Object.entries(values).filter(([name, v]) => v && !['ds', 'every'].includes(name)).map(([name, v]) => `${name}: ${v}`);
+  const chosen = Object.entries(values).filter(([name, v]) => v && board.templating.list.some((own) => own.name === name && !['ds', 'every'].includes(name))).map(([name, v]) => `${name}: ${v}`);
   const head = e('div', { key: 'head', style: { position: 'absolute', left: MARGIN, top: 16, fontSize: 18 } },
     board.title, e('span', { style: { fontSize: 12, marginLeft: 16, color: theme.colors.text.secondary } }, chosen.join(' · ')));
   Object.assign(document.body.style, {
@@ -164,5 +173,5 @@ window.draw = (board, { answers, values, from, to }, mode) => {
   window.said = [];
   root?.unmount();
   root = createRoot(document.getElementById('root'));
-  root.render(e(ThemeContext.Provider, { value: theme }, e(GlobalStyles), head, panels));
+  root.render(e(ThemeContext.Provider, { value: theme }, e(PanelContextProvider, { value: EDITOR }, e(GlobalStyles), head, panels)));
 };
