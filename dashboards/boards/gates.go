@@ -32,7 +32,7 @@ func gates() Board {
 				agentColumn(150), column{name: "reason", width: 220, wide: true},
 				column{name: "irreversible before", width: 146, look: danger}, column{name: "by", width: 100}, column{name: "mode", width: 90},
 				runColumn(80)),
-			gatesTable(panel{title: "Questions and answers", w: 24, h: 8, about: "Every question in this time, those that wait first.",
+			askedTable(panel{title: "Questions and answers", w: 24, h: 8, about: "Every question in this time, those that wait first.",
 				empty: "No question in this time.", asks: []Query{{Type: "gates", Agent: "${agent}"}}}),
 		}}
 }

@@ -27,29 +27,38 @@ func findingsTable(p panel) panel {
 
 func runsTable(p panel) panel {
 	return tableOf(p,
-		agentColumn(180), column{name: "score", width: 66, look: scored}, column{name: "level", width: 84, look: worded},
+		agentColumn(220), column{name: "score", width: 66, look: scored}, column{name: "level", width: 84, look: worded},
 		column{name: "irreversible", width: 96, look: danger}, column{name: "denied", width: 70, look: caution},
-		column{name: "failed", width: 70, look: caution}, column{name: "calls", width: 80, look: count}, column{name: "state", width: 90},
+		column{name: "failed", width: 70, look: caution}, column{name: "calls", width: 70, look: count}, column{name: "state", width: 64},
 		column{name: "started", width: 126, look: moment}, column{name: "last", width: 126, look: moment},
 		column{name: "run", width: 150, wide: true, links: []link{toRun}},
-		column{name: "run key", width: 80, look: buttons, title: "act", actions: actions(tripRun)})
+		column{name: "run key", width: 70, look: buttons, title: "act", actions: actions(tripRun)})
 }
 
 func heldTable(p panel) panel {
 	return tableOf(p,
-		column{name: "scope", width: 150, wraps: true}, agentColumn(180), column{name: "reason", width: 200, wide: true},
+		column{name: "scope", width: 150, wraps: true, links: []link{toRun}}, agentColumn(220),
+		column{name: "reason", width: 240, wide: true},
 		column{name: "stopped calls", width: 80, look: count, title: "stopped"}, column{name: "until", width: 126, look: moment},
 		column{name: "since", width: 126, look: moment}, column{name: "mode", width: 96, look: worded}, column{name: "by", width: 80},
-		runColumn(80),
 		column{name: "breaker", width: 90, look: buttons, title: "act", actions: actions(resetBreaker)})
 }
 
+// gatesTable shows questions that wait, with the buttons that answer them.
 func gatesTable(p panel) panel {
-	return tableOf(p,
-		agentColumn(180), column{name: "call", width: 220, wide: true}, column{name: "resource", width: 190, wraps: true, links: []link{toResource}},
-		column{name: "waits", width: 90, look: seconds}, column{name: "state", width: 84, look: worded},
-		column{name: "asked", width: 126, look: moment}, runColumn(80),
-		column{name: "gate", width: 160, look: buttons, title: "answer", actions: actions(grantGate, refuseGate)})
+	return tableOf(p, append(gateColumns(),
+		column{name: "gate", width: 160, look: buttons, title: "answer", actions: actions(grantGate, refuseGate)})...)
+}
+
+// askedTable shows questions that may be answered, and so has no buttons.
+func askedTable(p panel) panel {
+	return tableOf(p, append(gateColumns(), column{name: "by", width: 100}, column{name: "reason", width: 120, wraps: true})...)
+}
+
+func gateColumns() []column {
+	return []column{agentColumn(210), column{name: "call", width: 200, wide: true},
+		column{name: "resource", width: 190, wraps: true, links: []link{toResource}}, column{name: "waits", width: 80, look: seconds},
+		column{name: "state", width: 84, look: worded}, column{name: "asked", width: 126, look: moment}, runColumn(80)}
 }
 
 func agentsTable(p panel) panel {

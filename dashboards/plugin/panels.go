@@ -150,7 +150,7 @@ func heldFrame(rows []query.HeldScope, limit int) *data.Frame {
 		text("mode", func(h *row) string { return h.State }).describedAs("open, forced_open by a person, or half_open: single reads pass"),
 		text("by", heldBy),
 		text("reason", func(h *row) string { return without(h.AgentID, h.Reason) }),
-		number("stopped calls", func(h *row) uint64 { return h.Stopped }).describedAs("calls of its run that Flyball denied since then"),
+		number("stopped calls", func(h *row) uint64 { return h.Stopped }).describedAs("calls of its run that were denied since then"),
 		text("breaker", scopeOf).describedAs("the kind and the value of the scope, with which a reset names it"),
 		text("run", func(h *row) string { return h.RunID }),
 		number("generation", func(h *row) uint64 { return h.Generation }),
