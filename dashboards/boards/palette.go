@@ -45,6 +45,7 @@ var wordColours = map[string]string{
 	"irreversible": vermilion, "compensable": orange, "reversible": skyBlue, "read_only": green, "unknown": grey,
 	"open": vermilion, "forced_open": vermilion, "half_open": orange, "closed": green,
 	"pending": orange, "granted": green, "used": green, "refused": blue, "timed_out": grey, "ended": grey,
+	"agents": blue, "people": green, "others": grey,
 	"ok": green, "denied": blue, "failed": purple, "client_error": purple, "server_error": purple, "tool_error": purple,
 	"rate_limited": purple, "timeout": purple, "aborted": purple,
 	"look": orange, "warning": orange, "error": vermilion,

@@ -125,6 +125,7 @@ func statOf(p panel, levels *dashboard.ThresholdsConfig, names ...string) panel 
 // The values of labels that a chart of calls shows, with their colours.
 var (
 	outcomes        = []string{"ok", "denied", "failed", "unknown"}
+	callers         = []string{"agents", "people", "others"}
 	reversibilities = []string{"irreversible", "compensable", "reversible", "read_only", "unknown"}
 )
 

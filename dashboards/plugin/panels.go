@@ -184,7 +184,7 @@ func breakersFrame(rows []query.BreakerChange, limit int) *data.Frame {
 		text("scope", func(b *row) string { return b.Scope }),
 		text("agent", func(b *row) string { return b.AgentID }),
 		text("state", func(b *row) string { return b.State }),
-		text("reason", func(b *row) string { return b.Reason }),
+		text("reason", func(b *row) string { return without(b.AgentID, b.Reason) }),
 		text("by", func(b *row) string { return b.By }),
 		text("mode", func(b *row) string { return b.Mode }).describedAs("armed: enforced; otherwise why it was only recorded"),
 		number("irreversible before", func(b *row) uint64 { return b.Irreversible }).describedAs("irreversible calls between onset and trip"),
