@@ -185,7 +185,8 @@ func TestWhoMaySeeNothingListens(t *testing.T) {
 	s := newStore(t)
 	open, bound := s.liveSource(s.addr, "", nil), s.liveSource(s.addr, "acme", map[string]string{"Viewer": "none"})
 	wrong, _ := plugin.New(t.Context(), backend.DataSourceInstanceSettings{JSONData: []byte(`{"addr":"x"}`)})
-	const yes, unknown, no = backend.SubscribeStreamStatusOK, backend.SubscribeStreamStatusNotFound, backend.SubscribeStreamStatusPermissionDenied
+	const yes, unknown = backend.SubscribeStreamStatusOK, backend.SubscribeStreamStatusNotFound
+	const no = backend.SubscribeStreamStatusPermissionDenied
 	for _, tc := range []struct {
 		d    *plugin.Datasource
 		who  backend.PluginContext

@@ -27,6 +27,8 @@ type Datasource struct {
 	control  *control // nil: actions are off
 	uid      string   // that names the data source in Grafana
 	streams  atomic.Int32
+	// statements has room for the statements of people that run at the same time.
+	statements chan struct{}
 }
 
 // New makes an instance from a data source's settings. It does not connect yet. Settings that cannot work are no error: the
@@ -40,7 +42,7 @@ func New(_ context.Context, in backend.DataSourceInstanceSettings) (instancemgmt
 	if s.TLS {
 		o.TLS = s.tlsConfig()
 	}
-	d := &Datasource{settings: s, tenant: s.Tenant, uid: in.UID}
+	d := &Datasource{settings: s, tenant: s.Tenant, uid: in.UID, statements: make(chan struct{}, maxStatements)}
 	if d.db, err = clickhouse.Open(o); err != nil {
 		return &Datasource{wrong: fmt.Errorf("settings of data source %s: %w", in.Name, err)}, nil
 	}

@@ -20,23 +20,28 @@ type Filter struct {
 // operators are those of filters, with what Grafana calls them: equal, one of, and an expression of RE2 for the whole name.
 var operators = []string{"=", "!=", "=|", "!=|", "=~", "!~"}
 
+// filterKeys are what filters are on.
+var filterKeys = []string{"agent", "owner", "family", "level", "state", "tenant"}
+
 // conditions are what filters ask for and no member of the query says.
 type conditions struct {
 	agents, families query.Names
-	levels           []string // any of these; nil: any
-	nothing          string   // the filter that nothing can fit; empty: there is none
+	owners           query.Names // of agents; ask puts the agents that they own into agents
+	levels           []string    // any of these; nil: any
+	nothing          string      // the filter that nothing can fit; empty: there is none
 }
 
 // filterable are the types of queries that a filter applies to, by its key; nil: all. A count of dead letters is of no agent.
 var filterable = map[string][]string{
 	"agent": {"runs", "findings", "held", "breakers", "gates", "agents", "calls", "count", "logs", "annotations", "variable"},
+	"owner": {"runs", "findings", "held", "breakers", "gates", "agents", "calls", "count", "annotations"},
 	"level": {"runs", "findings", "agents"}, "family": {"findings"}, "state": {"findings", "gates"}, "tenant": nil,
 }
 
 // applies reports whether the query has what a filter is on.
 func (q *Query) applies(key string) bool {
 	if q.Type == "count" && key != "tenant" {
-		return q.Of == "findings" && key != "state" || key == "agent" && !ofNoAgent[q.Of]
+		return q.Of == "findings" && key != "state" || (key == "agent" || key == "owner") && !ofNoAgent[q.Of]
 	}
 	types := filterable[key]
 	return types == nil || slices.Contains(types, q.Type)
@@ -46,8 +51,8 @@ func (q *Query) applies(key string) bool {
 func (q *Query) applyFilters() error {
 	for i := range q.Filters {
 		f := &q.Filters[i]
-		if !slices.Contains([]string{"agent", "family", "level", "state", "tenant"}, f.Key) {
-			return invalidf("filters: the key %q is none of agent, family, level, state, tenant", f.Key)
+		if !slices.Contains(filterKeys, f.Key) {
+			return invalidf("filters: the key %q is none of %s", f.Key, strings.Join(filterKeys, ", "))
 		}
 		if f.Value == "" && len(f.Values) == 0 { // none is chosen yet
 			continue
@@ -121,6 +126,8 @@ func (q *Query) applyFilter(f *Filter) error {
 			return f.refuse("a log is of one agent: use =")
 		}
 		q.where.agents = append(q.where.agents, names...)
+	case "owner":
+		q.where.owners = append(q.where.owners, names...)
 	case "family":
 		if f.Operator == "=" {
 			return f.into(&q.Family)

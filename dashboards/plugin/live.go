@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"path"
 	"strings"
 	"time"
 
@@ -45,6 +44,11 @@ type enforcement struct {
 	Stale       bool
 	StaleReason string `json:"stale_reason"`
 	Points      []livePoint
+	Bypasses    []struct {
+		Agent      string // empty: the tenant
+		Until      time.Time
+		By, Reason string
+	}
 }
 
 // livePoint is an enforcement point and how far it is behind the log.
@@ -211,49 +215,6 @@ func pointHealth(ctx context.Context, q *question) (out []healthLine, err error)
 		out = append(out, l)
 	}
 	return out, err
-}
-
-// owners are the manifests in force, which name the owners of agents.
-type owners []manifest
-
-// manifest is what the control API answers about a manifest. Agent is a name or a pattern.
-type manifest struct {
-	Tenant, Agent, Owner string
-	Version              uint64
-}
-
-// of returns the manifest of an agent of a tenant (empty: any): the one for its name, else the one with the longest pattern that matches;
-// nil: there is none.
-func (o owners) of(tenant, agent string) (found *manifest) {
-	for i := range o {
-		m := &o[i]
-		if tenant != "" && m.Tenant != tenant {
-			continue
-		}
-		if m.Agent == agent {
-			return m
-		}
-		if ok, _ := path.Match(m.Agent, agent); ok && (found == nil || len(m.Agent) > len(found.Agent)) {
-			found = m
-		}
-	}
-	return found
-}
-
-// owner returns the owner of an agent; empty: there is none.
-func (o owners) owner(tenant, agent string) string {
-	if m := o.of(tenant, agent); m != nil {
-		return m.Owner
-	}
-	return ""
-}
-
-// named returns the manifest of an agent with its version; empty: there is none.
-func (o owners) named(tenant, agent string) string {
-	if m := o.of(tenant, agent); m != nil {
-		return fmt.Sprintf("%s, version %d", m.Agent, m.Version)
-	}
-	return ""
 }
 
 // notKnown adds a notice to the first frame if what the control API would have said is not known. The rest of the answer holds.

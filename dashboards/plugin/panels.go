@@ -241,7 +241,7 @@ func joined(a, b string) string {
 
 func answerAgents(ctx context.Context, q *question) (data.Frames, error) {
 	rows, err := query.AgentsAtRisk(ctx, q.db, q.some(), q.window(), q.levels(), q.Limit+1)
-	known, unknown := live[owners](ctx, q, "/v1/manifests")
+	known, unknown := ownersNow(ctx, q)
 	frame := agentsFrame(rows, known, q.Tenant, q.Limit)
 	return notKnown(data.Frames{frame}, "The owners are not known", unknown), err
 }
@@ -270,7 +270,7 @@ func agentsFrame(rows []query.AgentRisk, known owners, tenant string, limit int)
 		number("denied", func(a *row) uint64 { return a.Denied }).describedAs(aboutDenied),
 		moment("last", func(a *row) time.Time { return a.LastAt }),
 		optional("worst score", func(a *row) *float64 { return a.Worst }).inUnit("", 1).describedAs(aboutScore),
-		text("owner", func(a *row) string { return known.owner(tenant, a.AgentID) }).describedAs(
+		text("owner", func(a *row) string { return known.of(tenant, a.AgentID) }).describedAs(
 			"by the manifest in force, as the control API knows it"),
 		text("manifest", func(a *row) string { return known.named(tenant, a.AgentID) }).describedAs("the manifest in force; empty: none is known"),
 	)

@@ -25,7 +25,7 @@ type Query struct {
 	Prefix   string   `json:"prefix"`    // of the values of a variable
 	Owner    string   `json:"owner"`     // of the agents that a variable lists
 	Part     string   `json:"part"`      // of Flyball's health: store, detect, breakers, stitching
-	Kinds    string   `json:"kinds"`     // of annotations, separated by commas: trips, baseline, version
+	Kinds    string   `json:"kinds"`     // of annotations, separated by commas: trips, bypass, baseline, version
 	SQL      string   `json:"sql"`
 	Limit    int      `json:"limit"` // maximum number of rows; 0: 200
 	Filters  []Filter `json:"filters"`

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,6 +51,9 @@ func channelOf(q *Query) (string, error) {
 	kind, ok := liveKinds[q.Type]
 	if !ok {
 		return "", invalidf("live: %s is not live, only runs and breakers are", q.Type)
+	}
+	if slices.ContainsFunc(q.Filters, func(f Filter) bool { return f.Key == "owner" }) {
+		return "", invalidf("live: a filter on owner is not live: this is the state of now")
 	}
 	name := liveName{Agent: q.Agent, Tenant: q.Tenant, Filters: q.Filters}
 	if q.Type == "runs" {

@@ -50,7 +50,8 @@ func AgentsAtRisk(ctx context.Context, db DB, some SomeAgents, win Window, level
 		}
 		return rows[id]
 	}
-	for _, read := range []func(context.Context, DB, SomeAgents, Window, func(string) *AgentRisk) error{agentCounts, agentFindings, agentRuns} {
+	parts := []func(context.Context, DB, SomeAgents, Window, func(string) *AgentRisk) error{agentCounts, agentFindings, agentRuns}
+	for _, read := range parts {
 		if err := read(ctx, db, some, win, of); err != nil {
 			return nil, err
 		}

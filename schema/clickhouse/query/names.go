@@ -100,7 +100,7 @@ func (n Names) asked(name string) []string {
 	if len(n) == 0 {
 		return nil
 	}
-	return []string{name, fmt.Sprintf("%+q", n)}
+	return []string{name, fmt.Sprintf("%#v", n)}
 }
 
 // levels selects words of levels; nil: any.
