@@ -117,10 +117,11 @@ func (t *RunTrace) readScores(ctx context.Context, db DB, run *Run) error {
 const maxRunEvents = 200
 
 func (t *RunTrace) readEvents(ctx context.Context, db DB, run *Run) error {
-	for sql, order := range map[string]string{
-		`SELECT opened_at AS at, 'finding', family, toString(level), summary FROM findings`: "level DESC, at DESC",
-		`SELECT at, 'decision', action, mode, reason FROM decisions`:                        "at DESC"} {
-		sql += fmt.Sprintf(" WHERE run_id = {id:UUID} AND tenant = {tenant:String} ORDER BY %s LIMIT %d", order, maxRunEvents+1)
+	for _, of := range []struct{ sql, order string }{
+		{`SELECT opened_at AS at, 'finding', family, toString(level), summary FROM findings`, "level DESC, at DESC, finding_id"},
+		{`SELECT at, 'decision', action, mode, reason FROM decisions`, "at DESC, decision_id"},
+	} {
+		sql := of.sql + fmt.Sprintf(" WHERE run_id = {id:UUID} AND tenant = {tenant:String} ORDER BY %s LIMIT %d", of.order, maxRunEvents+1)
 		n := 0
 		err := each(ctx, db, "findings and decisions of the run", sql, []any{named("id", run.RunID), named("tenant", run.Tenant)},
 			func(r driver.Rows) error {
