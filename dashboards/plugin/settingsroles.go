@@ -78,8 +78,8 @@ func (s *settings) refuseStatement(user *backend.User) error {
 	case s.sqlNeeds == accessNone:
 		return errors.New("sql: statements are off: sql is none in the settings of the data source")
 	case user != nil && s.queryAccess(user) < s.sqlNeeds:
-		return fmt.Errorf("sql: statements need %s, and Grafana's role %q may %s: an administrator changes that in sql or roles of the data source",
-			s.sqlNeeds, user.Role, s.queryAccess(user))
+		return fmt.Errorf("sql: statements need %s, and Grafana's role %q may %s: an administrator changes that in sql or roles of the data "+
+			"source", s.sqlNeeds, user.Role, s.queryAccess(user))
 	}
 	return nil
 }

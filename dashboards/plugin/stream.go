@@ -102,6 +102,9 @@ func (d *Datasource) goLive(asked *Query, frames data.Frames) {
 	if _, invalid := grafanalive.ParseChannel(channel.String()); err == nil && invalid != nil {
 		err = invalidf("live: the names and filters are too long for the name of a channel: this is the state of now")
 	}
+	if err == nil {
+		_, err = queryOf(path) // a name that is not UTF-8 has no channel
+	}
 	if err != nil {
 		frames[0].AppendNotices(data.Notice{Severity: data.NoticeSeverityWarning, Text: schema.Visible(err.Error())})
 		return

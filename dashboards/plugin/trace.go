@@ -88,6 +88,10 @@ func traceFrame(run *query.Run, t *query.RunTrace) *data.Frame {
 		number("statusCode", statusCode),
 		text("statusMessage", func(s *span) string { return s.failed }),
 	)
+	if len(t.Spans) == 0 {
+		out.AppendNotices(data.Notice{Severity: data.NoticeSeverityInfo,
+			Text: "The run has no stored calls: they may have expired, or are still on their way."})
+	}
 	if n := t.Calls - uint64(len(t.Spans)); n > 0 {
 		out.AppendNotices(data.Notice{Severity: data.NoticeSeverityWarning, Text: fmt.Sprintf("%d of %d calls are left out: irreversible, "+
 			"denied, compensable and failed calls are kept first, then the newest. Raise the limit to see more.", n, t.Calls)})

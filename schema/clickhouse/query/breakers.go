@@ -15,7 +15,7 @@ type BreakerChange struct {
 	Mode         string
 	Scope        string // kind and value: "run 0f1e…"
 	AgentID      string
-	RunID        string // all zeroes: the breaker is not on a run
+	RunID        string // empty: no run caused it
 	Reason       string
 	By           string
 	Generation   uint64
@@ -49,6 +49,9 @@ generation, exposure_irreversible FROM breakers %s ORDER BY at DESC, generation 
 	err := each(ctx, db, "breakers", sql, w.params, func(r driver.Rows) error {
 		var v BreakerChange
 		err := r.Scan(&v.At, &v.State, &v.Mode, &v.Scope, &v.AgentID, &v.RunID, &v.Reason, &v.By, &v.Generation, &v.Irreversible)
+		if v.RunID == noRun {
+			v.RunID = ""
+		}
 		out = append(out, v)
 		return err
 	})

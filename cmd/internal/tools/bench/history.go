@@ -109,7 +109,9 @@ func measureHistory(o historyOptions) error {
 	if err != nil {
 		return err
 	}
-	all := slices.DeleteFunc(append(historyQuestions(some, end), panels...), func(q question) bool { return o.only != nil && !o.only.MatchString(q.name) })
+	all := slices.DeleteFunc(append(historyQuestions(some, end), panels...), func(q question) bool {
+		return o.only != nil && !o.only.MatchString(q.name)
+	})
 	return e.ask(ctx, all, o.times, o.patience)
 }
 
