@@ -17,9 +17,9 @@ func runColumn(width int) column { return column{name: "run", width: width, link
 
 func findingsTable(p panel) panel {
 	return tableOf(p,
-		column{name: "level", width: 84, look: worded}, agentColumn(220),
+		column{name: "level", width: 84, look: worded}, agentColumn(210),
 		column{name: "what happened", width: 260, wide: true, links: []link{toRun}},
-		column{name: "clean runs", width: 100}, column{name: "done irreversible", width: 96, look: danger, title: "irreversible"},
+		column{name: "clean runs", width: 112}, column{name: "done irreversible", width: 96, look: danger, title: "irreversible"},
 		column{name: "denied", width: 70, look: caution}, column{name: "state", width: 60},
 		column{name: "updated", width: 126, look: moment},
 		column{name: "finding", width: 190, look: buttons, title: "verdict", actions: actions(markTrue, markBenign, except)})
@@ -29,7 +29,7 @@ func runsTable(p panel) panel {
 	return tableOf(p,
 		agentColumn(220), column{name: "score", width: 66, look: scored}, column{name: "level", width: 84, look: worded},
 		column{name: "irreversible", width: 96, look: danger}, column{name: "denied", width: 70, look: caution},
-		column{name: "failed", width: 70, look: caution}, column{name: "calls", width: 70, look: count}, column{name: "state", width: 64},
+		column{name: "failed", width: 70, look: caution}, column{name: "calls", width: 70, look: count}, column{name: "state", width: 72},
 		column{name: "started", width: 126, look: moment}, column{name: "last", width: 126, look: moment},
 		column{name: "run", width: 150, wide: true, links: []link{toRun}},
 		column{name: "run key", width: 70, look: buttons, title: "act", actions: actions(tripRun)})
