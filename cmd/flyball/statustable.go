@@ -63,6 +63,15 @@ func processRows(row func(...any), p *app.ProcessStatus) {
 	if p.FileError != "" {
 		row("FILE NOT USABLE", p.FileError)
 	}
+	for i := range p.Disks {
+		if d := &p.Disks[i]; d.Level != "enough" {
+			what := fmt.Sprintf("%d MiB of %d MiB are free: %s", d.Free>>20, d.Total>>20, d.Path)
+			if len(d.Stopped) > 0 {
+				what += fmt.Sprintf("; STOPPED until %d MiB are free: %s", d.Until>>20, strings.Join(d.Stopped, ", "))
+			}
+			row("disk "+d.Disk, d.Level, cmp.Or(d.Error, what))
+		}
+	}
 	for _, r := range p.Receivers {
 		switch {
 		case r.Refused != "":

@@ -52,7 +52,7 @@ func (r *Resolver) receipt(ev *Evidence, c *schema.Call) {
 	outcome := "missing"
 	switch {
 	case ev.Receipt != "":
-		got, err := r.receipts.Open(ev.Receipt, c.Tenant, c.Method, ev.Path, c.Start)
+		got, err := r.openReceipt(ev.Receipt, c.Tenant, c.Method, ev.Path, c.Start)
 		if err == nil {
 			r.opened.add("valid")
 			got.apply(c)

@@ -2,14 +2,18 @@ package app
 
 import (
 	"fmt"
+	"net/url"
+	"os"
 	"time"
 
 	"flyball/alerts/incident"
 	"flyball/alerts/notify"
 	"flyball/alerts/pager"
+	"flyball/alerts/siem"
 	"flyball/cmd/internal/config"
 	"flyball/detect/enforce/api"
 	"flyball/schema"
+	"flyball/schema/ocsf"
 )
 
 // startAlert starts a pager for each receiver.
@@ -32,7 +36,51 @@ func (p *process) startAlert() error {
 		p.alarms.add(r.Name, receiver, pages.State)
 		p.parts.start(part{name: "alert." + r.Name, run: pages.Run, ready: pages.Ready, warning: pages.Problem})
 	}
+	return p.startSIEM()
+}
+
+// startSIEM starts the part that writes findings for a SIEM, if the configuration names a place for them.
+func (p *process) startSIEM() error {
+	c := p.config.SIEM
+	if !c.Enabled() {
+		return nil
+	}
+	var outputs []siem.Output
+	if c.Topic != "" {
+		client, err := p.kafka.NewClient("siem-produce")
+		if err != nil {
+			return err
+		}
+		p.closers = append(p.closers, client.Close)
+		outputs = append(outputs, siem.Topic{Topic: c.Topic, Out: client})
+	}
+	if c.Syslog != "" {
+		u, err := url.Parse(c.Syslog)
+		if err != nil {
+			return err
+		}
+		out := &siem.Syslog{Address: u.Host, Host: hostName()}
+		if u.Scheme == "tls" {
+			if out.Dial, err = dialTLS(p.files, "siem.tls", c.TLS); err != nil {
+				return err
+			}
+		}
+		p.closers = append(p.closers, out.Close)
+		outputs = append(outputs, out)
+	}
+	by := ocsf.Producer{Version: codeVersion()}
+	if p.key != nil {
+		by.Key, by.Deployment = p.key, p.keys.Deployment()
+	}
+	w := siem.New(siem.Options{Kafka: p.kafka, Outputs: outputs, Producer: by, Logger: p.log.With("component", "siem"), Metrics: p.metrics})
+	p.parts.start(part{name: "siem", run: w.Run, ready: w.Ready, warning: w.Problem})
 	return nil
+}
+
+// hostName is the name of this machine in messages of syslog.
+func hostName() string {
+	name, _ := os.Hostname()
+	return name
 }
 
 // NewReceiver makes the receiver of the section alerts.receivers[i].

@@ -27,7 +27,7 @@ func (p *process) startIngest() error {
 	}
 	o := source.DefaultConfig()
 	o.Kafka, o.Now, o.Stage, o.Partitions = p.kafka, time.Now, p.stage, int32(c.Kafka.Partitions)
-	if o.Seal, err = deadletter.NewSeal(p.key); err != nil {
+	if o.Seal, err = deadletter.NewSeal(p.key, p.keys.FormerBytes()...); err != nil {
 		return err
 	}
 	o.Logger, o.Registerer = p.log.With("component", "ingest"), p.metrics

@@ -47,9 +47,11 @@ func Validate(c config.Config, roles ...string) error {
 			check(o.Validate())
 		}
 	}
-	_, err = serverTLS("check.tls", c.Check.TLS)
+	_, err = clientTLS("siem.tls", c.SIEM.TLS)
 	check(err)
-	_, err = serverTLS("control.tls", c.Control.TLS)
+	_, err = serverTLS(nil, "check.tls", c.Check.TLS)
+	check(err)
+	_, err = serverTLS(nil, "control.tls", c.Control.TLS)
 	check(err)
 	check(validateTokens(c))
 	for i := range c.Alerts.Receivers {

@@ -29,6 +29,8 @@ type Config struct {
 	Routes        []Route    `yaml:"routes"`
 	Agents        []Agent    `yaml:"agents"`
 	Alerts        Alerts     `yaml:"alerts"`
+	SIEM          SIEM       `yaml:"siem"`
+	Disk          Disk       `yaml:"disk"`
 
 	File string `yaml:"-"` // path of the file that was read; empty: none
 
@@ -45,8 +47,9 @@ type Kafka struct {
 	SASL       SASL     `yaml:"sasl"`
 	// MinFreeMiB is how much of the disk is kept free, at most a tenth of it: below it the
 	// embedded broker refuses new records, below a quarter of it all but commands. 0: none.
-	MinFreeMiB int     `yaml:"min_free_mib"`
-	Inputs     []Input `yaml:"inputs"`
+	MinFreeMiB int            `yaml:"min_free_mib"`
+	Retention  TopicRetention `yaml:"retention"`
+	Inputs     []Input        `yaml:"inputs"`
 }
 
 // TLS configures a connection or a listener; empty means plain text.
@@ -253,6 +256,7 @@ func Default() Config {
 		Learn:   defaultLearn(),
 		Detect:  defaultDetect(),
 		Alerts:  Alerts{Grouping: defaultGrouping()},
+		Disk:    defaultDisk(),
 	}
 }
 

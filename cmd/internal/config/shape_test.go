@@ -99,6 +99,7 @@ check: {token_file: a, tls: {ca: a, cert: a, key: a}}
 mappings: [a, a]
 routes: [{openapi: a}]
 alerts: {receivers: [{name: r, webhook: {secret_file: a, url: 'http://a/a'}}]}
+siem: {syslog: 'tls://a:1', tls: {ca: a, cert: a, key: a}}
 `
 	file := filepath.Join(folder, "flyball.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -120,7 +121,7 @@ alerts: {receivers: [{name: r, webhook: {secret_file: a, url: 'http://a/a'}}]}
 			t.Errorf("%s: %s, want %s", key, path, want)
 		}
 	}
-	if n != 20 {
+	if n != 23 {
 		t.Errorf("%d paths", n)
 	}
 	relative, err := filepath.Rel(mustGetwd(t), file)

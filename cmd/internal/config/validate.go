@@ -29,6 +29,9 @@ func (c Config) Validate(roles ...string) error {
 	c.Check.validate(&p)
 	c.Learn.validate(&p)
 	c.Alerts.validate(&p)
+	c.SIEM.validate(&p, c.Kafka.Inputs)
+	c.Disk.validate(&p)
+	c.Kafka.Retention.validate(&p, len(c.Kafka.Brokers) == 0)
 	for i, r := range c.Routes {
 		r.validate(&p, i)
 	}
@@ -187,7 +190,7 @@ func (c Config) validateFiles(p *problems) {
 		p.add("data: %q is not a folder", c.Data)
 	}
 	for section, t := range map[string]TLS{"kafka.tls": c.Kafka.TLS, "clickhouse.tls": c.ClickHouse.TLS, "control.tls": c.Control.TLS,
-		"check.tls": c.Check.TLS} {
+		"check.tls": c.Check.TLS, "siem.tls": c.SIEM.TLS} {
 		p.readable(section+".ca", t.CA)
 		p.readable(section+".cert", t.Cert)
 		p.readable(section+".key", t.Key)

@@ -47,7 +47,7 @@ type page struct {
 func (p *page) linked(r *http.Request) (*schema.Gate, int, error) {
 	id, query := r.PathValue("id"), r.URL.Query()
 	until, err := strconv.ParseInt(query.Get("until"), 10, 64)
-	if err != nil || !hmac.Equal([]byte(query.Get("sig")), []byte(linkSignature(p.o.LinkKey, id, until))) {
+	if err != nil || !p.signed(query.Get("sig"), id, until) {
 		return nil, http.StatusForbidden, errors.New("this link is not valid")
 	}
 	g := p.gate(id)
@@ -58,6 +58,16 @@ func (p *page) linked(r *http.Request) (*schema.Gate, int, error) {
 		return nil, http.StatusGone, errors.New("this question is already decided or has expired")
 	}
 	return g, http.StatusOK, nil
+}
+
+// signed reports whether a link has the signature of this deployment, by its present key or a former one.
+func (p *page) signed(signature, id string, until int64) bool {
+	for _, key := range append([]schema.Secret{p.o.LinkKey}, p.o.FormerLinkKeys...) {
+		if hmac.Equal([]byte(signature), []byte(linkSignature(key, id, until))) {
+			return true
+		}
+	}
+	return false
 }
 
 // show shows the question and changes nothing, because programs also follow links.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -52,6 +53,8 @@ type Broker struct {
 	void    map[reading]int64 // committed offsets that the logs no longer contain
 	space   *spaceGuard
 	door    *gatedListener
+
+	cleaning sync.Mutex // held while records are deleted or compacted, and while the broker is frozen
 
 	compactedAt    time.Time
 	compactedBytes int64 // of the compacted topics, after the last compaction
@@ -239,8 +242,10 @@ func (b *Broker) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-clean.C:
+			b.cleaning.Lock()
 			b.clean()
 			b.compactIfDue(time.Now())
+			b.cleaning.Unlock()
 		case <-look.C:
 			b.space.watch(b.cluster)
 		}
