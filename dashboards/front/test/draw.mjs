@@ -19,7 +19,8 @@ if (!findChromium()) {
 mkdirSync(out, { recursive: true });
 const script = await bundle('drawn.js');
 const files = { '/drawn.js': ['text/javascript', script], '/drawn.css': ['text/css', script.replace(/js$/, 'css')] };
-const INDEX = `<!doctype html><html lang="en"><head><title>Flyball</title><link rel="stylesheet" href="/drawn.css"><style>body{font:14px Inter,Helvetica,Arial,sans-serif}</style></head>
+const INDEX = `<!doctype html><html lang="en"><head><title>Flyball</title><link rel="stylesheet" href="/drawn.css">
+<style>body{font:14px Inter,Helvetica,Arial,sans-serif}</style></head>
 <body><div id="root"></div><script>window.grafanaBootData = { settings: {}, user: {}, navTree: [] };</script>
 <script src="/drawn.js"></script></body></html>`;
 const server = createServer((req, res) => {

@@ -98,7 +98,8 @@ const DRAW = {
     const frame = frames[panel.options.frameIndex || 0] ?? frames[0];
     return frames.some((f) => f.fields.length > 0)
       ? e(TableNG, {
-        data: frame, width, height: height - (frames.length > 1 ? 40 : 0), cellHeight: panel.options.cellHeight, getActions: actionsOf(page),
+        data: frame, width, height: height - (frames.length > 1 ? 40 : 0), cellHeight: panel.options.cellHeight,
+        getActions: actionsOf(page),
         fieldConfig: panel.fieldConfig, noValue: panel.fieldConfig.defaults.noValue, structureRev: 1, enableVirtualization: false,
       })
       : e(Sentence, { text: panel.fieldConfig.defaults.noValue, page });
@@ -164,7 +165,8 @@ window.draw = (board, { answers, values, from, to }, mode) => {
     const style = { position: 'absolute', left: MARGIN + x * unit, top: 56 + y * (ROW + GAP), width: size.width, height: size.height };
     return e('div', { key: panel.id, style }, e(Panel, { panel, asked: answers[i], page, size }));
   });
-  const chosen = Object.entries(values).filter(([name, v]) => v && board.templating.list.some((own) => own.name === name && !['ds', 'every'].includes(name))).map(([name, v]) => `${name}: ${v}`);
+  const own = board.templating.list.map((v) => v.name).filter((name) => !['ds', 'every'].includes(name));
+  const chosen = own.filter((name) => values[name]).map((name) => `${name}: ${values[name]}`);
   const head = e('div', { key: 'head', style: { position: 'absolute', left: MARGIN, top: 16, fontSize: 18 } },
     board.title, e('span', { style: { fontSize: 12, marginLeft: 16, color: theme.colors.text.secondary } }, chosen.join(' · ')));
   Object.assign(document.body.style, {
