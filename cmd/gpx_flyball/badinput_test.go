@@ -47,12 +47,15 @@ func TestHostileTextBreaksAQuery(t *testing.T) {
 			}
 		}
 	}
-	for _, text := range hostile {
+	for i, text := range hostile {
 		for _, typ := range plugin.Types {
 			if typ == "sql" {
 				continue
 			}
 			check(plugin.Query{Type: typ, Run: text, Agent: text, Resource: text, Family: text, Prefix: text, Of: askedOf(typ)}, "members")
+		}
+		if i%3 > 0 { // each operator and word with some of them
+			continue
 		}
 		for _, q := range []plugin.Query{{Type: "calls", By: text}, {Type: "count", Of: "trips", By: text}, {Type: "findings", State: text},
 			{Type: "gates", State: text}, {Type: "breakers", State: text}, {Type: "health", Part: text}, {Type: "annotations", Kinds: text},

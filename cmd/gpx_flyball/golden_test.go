@@ -108,7 +108,7 @@ func (s *store) value(frame string, field *data.Field, i int) string {
 	switch {
 	case !ok:
 		return "-"
-	case field.Name == "waits", frame == "health" && field.Name == "value" && i == 0, isTime && at.After(s.at.Add(45*time.Minute)):
+	case field.Name == "waits", isAge(frame, field, i), isTime && at.After(s.at.Add(45*time.Minute)):
 		return "~"
 	case isTime:
 		return "at " + at.Sub(s.at).String()
@@ -117,6 +117,12 @@ func (s *store) value(frame string, field *data.Field, i int) string {
 		return string(raw)
 	}
 	return fmt.Sprint(v)
+}
+
+// isAge reports whether a value is how old the newest call is: no other number of the health of the story is as large.
+func isAge(frame string, field *data.Field, i int) bool {
+	n, is := field.At(i).(*float64)
+	return frame == "health" && field.Name == "value" && is && n != nil && *n > 1000
 }
 
 var instants = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*Z|1\.[0-9]+e\+12|1[0-9]{12}(\.[0-9]+)?`)

@@ -174,6 +174,7 @@ func (p *process) connect(ctx context.Context) (err error) {
 	}
 	p.kafka.Log = kafka.NewLog(p.log.With("component", "kafka"), time.Now)
 	p.kafka.Metrics = kafka.NewMetrics(p.metrics)
+	p.kafka.Metrics.ExpectLosses(topicsOf(readers(c))...)
 	if p.keys, err = ReadKeys(c, p.up); err != nil && p.has("ingest", "control") {
 		return err
 	}

@@ -1,38 +1,41 @@
 package app
 
 import (
-	"fmt"
+	"context"
 	"net/url"
 	"os"
 	"time"
 
 	"flyball/alerts/incident"
-	"flyball/alerts/notify"
 	"flyball/alerts/pager"
+	"flyball/alerts/sent"
+	"flyball/alerts/sequence"
 	"flyball/alerts/siem"
-	"flyball/cmd/internal/config"
-	"flyball/detect/enforce/api"
+	"flyball/detect/enforce/point"
 	"flyball/schema"
 	"flyball/schema/ocsf"
 )
 
-// startAlert starts a pager for each receiver.
+// startAlert starts the reader that brings events into one order, and a pager for each receiver.
 func (p *process) startAlert() error {
 	metrics := pager.NewMetrics(p.metrics)
-	p.closers = append(p.closers, p.alarms.close)
-	link := func(approval string, until int64) string {
-		return api.ApprovalLink(schema.Secret(p.key), p.config.Control.PublicURL, approval, until)
-	}
+	messages := sent.NewLog(p.kafka, time.Now)
+	p.closers = append(p.closers, messages.Close, p.alarms.close)
+	order := sequence.New(sequence.Options{Kafka: p.kafka, Now: time.Now, Stage: p.stage, Logger: p.log.With("component", "alert"),
+		Registerer: p.metrics})
+	p.parts.start(part{name: "alert", run: order.Run, ready: order.Ready})
+	beats := point.NewHeartbeats()
+	p.parts.start(part{name: "alert.points", run: func(ctx context.Context) error { return beats.Run(ctx, p.kafka) }})
 	for i, r := range p.config.Alerts.Receivers {
-		receiver, err := NewReceiver(p.config, i)
+		receiver, err := NewReceiver(p.config, i, messages)
 		if err != nil {
 			return err
 		}
+		receiver = withPoints(receiver, func() []schema.PointState { return beats.Live(time.Now()) })
 		pages := pager.New(pager.Options{Name: r.Name, Receiver: receiver,
 			Settled: func(page *incident.Page, err error) { p.alarms.settled(r.Name, page, err) }, Kafka: p.kafka, Now: time.Now, Stage: p.stage,
-			Logger: p.log.With("component", "alert"), Metrics: metrics, Link: link,
-			Bounds: p.config.Alerts.Grouping.Bounds(),
-			Wants:  func(f *schema.Finding) bool { return p.config.Alerts.Wants(r.Name, f) }})
+			Logger: p.log.With("component", "alert"), Metrics: metrics,
+			NewFold: NewFold(p.config, p.registry.forAlerts(), schema.Secret(p.key), r.Name)})
 		p.alarms.add(r.Name, receiver, pages.State)
 		p.parts.start(part{name: "alert." + r.Name, run: pages.Run, ready: pages.Ready, warning: pages.Problem})
 	}
@@ -81,17 +84,4 @@ func (p *process) startSIEM() error {
 func hostName() string {
 	name, _ := os.Hostname()
 	return name
-}
-
-// NewReceiver makes the receiver of the section alerts.receivers[i].
-func NewReceiver(c config.Config, i int) (pager.Receiver, error) {
-	r := c.Alerts.Receivers[i]
-	if r.Alertmanager != nil {
-		return notify.NewAlertmanager(r.Name, r.Alertmanager.URL, time.Now), nil
-	}
-	secret, err := secretFile(fmt.Sprintf("alerts.receivers[%d].webhook.secret_file", i), r.Webhook.SecretFile)
-	if err != nil {
-		return nil, err
-	}
-	return notify.NewWebhook(r.Name, string(r.Webhook.URL), secret, time.Now)
 }

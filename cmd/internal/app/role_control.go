@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 
+	"flyball/alerts/live"
 	"flyball/cmd/internal/config"
 	"flyball/detect/enforce/api"
 	"flyball/detect/enforce/breaker"
@@ -73,7 +74,9 @@ func (p *process) startControl() error {
 	p.parts.start(part{name: "control.listen", run: serve(operators, p.operatorsHandler(ctl.api))})
 	p.parts.start(part{name: "check.listen", run: serve(gateways, ctl.checker.Handler())})
 	p.parts.start(part{name: "check.grpc", run: serveGRPC(gatewaysGRPC, grpcServer)})
-	return nil
+	audit := newAuditCheck(p.database, ctl.point, p.metrics, p.log.With("component", "control"))
+	p.parts.start(part{name: "audit", run: audit.run, warning: audit.problem})
+	return p.startCanary()
 }
 
 // operatorsHandler serves the operators' API, health and metrics. Each response names the deployment.
@@ -107,7 +110,10 @@ func (p *process) enforcement() (*enforcement, error) {
 	unread := &sharedBacklog{now: time.Now, read: func(ctx context.Context) (*Backlog, error) {
 		return readBacklog(ctx, p.kafka, c, p.database)
 	}}
-	ao := api.Options{Registered: p.registry.registered, LinkKey: schema.Secret(p.key), FormerLinkKeys: linkKeys(p.keys.former()),
+	open := live.New(live.Options{Kafka: p.kafka, NewFold: NewFold(c, p.registry.forAlerts(), schema.Secret(p.key), ""),
+		Logger: p.log.With("component", "alert")})
+	ao := api.Options{Incidents: openIncidents{open},
+		Registered: p.registry.registered, LinkKey: schema.Secret(p.key), FormerLinkKeys: linkKeys(p.keys.former()),
 		Findings:    listFindings(p.database),
 		Process:     func(ctx context.Context) any { return p.status(ctx) },
 		Unread:      func(ctx context.Context) any { return unread.get(ctx) },
@@ -124,6 +130,7 @@ func (p *process) enforcement() (*enforcement, error) {
 		return nil, err
 	}
 	ao.Tokens, ao.TokensNow = *tokens.Load(), func() *[]api.Token { return tokens.Load() }
+	p.parts.start(part{name: "incidents", run: open.Run, warning: open.Ready})
 	return newEnforcement(po, co, ao)
 }
 

@@ -82,8 +82,8 @@ func TestRoleStartsAloneAndStops(t *testing.T) {
 	for role, want := range map[string][]string{
 		"ingest":  {"published versions", "ingest"},
 		"detect":  {"heartbeats of points", "detect"},
-		"control": {"clickhouse", "published versions", "control", "control.listen", "check.listen", "check.grpc"},
-		"alert":   {"alert.soc"},
+		"control": {"clickhouse", "published versions", "incidents", "control", "control.listen", "check.listen", "check.grpc"},
+		"alert":   {"alert", "alert.soc"},
 		"learn":   {"clickhouse", "learn"},
 	} {
 		t.Run(role, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"flyball/alerts/sent"
 	"flyball/cmd/internal/config"
 	"flyball/detect/enforce/api"
 	"flyball/schema"
@@ -55,7 +56,7 @@ func Validate(c config.Config, roles ...string) error {
 	check(err)
 	check(validateTokens(c))
 	for i := range c.Alerts.Receivers {
-		_, err := NewReceiver(c, i)
+		_, err := NewReceiver(c, i, sent.Map{})
 		check(err)
 	}
 	// Any key is sufficient here: only the registry, the routes, their documents and the inputs are checked.

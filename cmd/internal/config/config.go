@@ -31,6 +31,7 @@ type Config struct {
 	Alerts        Alerts     `yaml:"alerts"`
 	SIEM          SIEM       `yaml:"siem"`
 	Disk          Disk       `yaml:"disk"`
+	Canary        Canary     `yaml:"canary"`
 
 	File string `yaml:"-"` // path of the file that was read; empty: none
 
@@ -50,6 +51,16 @@ type Kafka struct {
 	MinFreeMiB int            `yaml:"min_free_mib"`
 	Retention  TopicRetention `yaml:"retention"`
 	Inputs     []Input        `yaml:"inputs"`
+	// SchemaRegistry is asked for the schemas of records in Avro and Protobuf.
+	SchemaRegistry SchemaRegistry `yaml:"schema_registry"`
+}
+
+// SchemaRegistry is a Confluent-compatible registry; without urls there is none.
+type SchemaRegistry struct {
+	URLs         []string `yaml:"urls"`
+	User         string   `yaml:"user"`
+	PasswordFile string   `yaml:"password_file" path:"file"`
+	TLS          TLS      `yaml:"tls"`
 }
 
 // TLS configures a connection or a listener; empty means plain text.
@@ -255,8 +266,9 @@ func Default() Config {
 		Metrics: Metrics{Listen: "127.0.0.1:7174"},
 		Learn:   defaultLearn(),
 		Detect:  defaultDetect(),
-		Alerts:  Alerts{Grouping: defaultGrouping()},
 		Disk:    defaultDisk(),
+		Alerts:  Alerts{Grouping: defaultGrouping(), RemindAfter: Duration(time.Hour)},
+		Canary:  defaultCanary(),
 	}
 }
 

@@ -73,6 +73,8 @@ type Options struct {
 	LinkKey schema.Secret
 	// FormerLinkKeys signed links before the key was replaced; they are still valid until they expire.
 	FormerLinkKeys []schema.Secret
+	// Incidents are the open incidents; nil: this process does not know them.
+	Incidents Incidents
 	// Findings returns at most limit findings of these tenants (of all tenants if there are none),
 	// the latest first; nil: this process has no database.
 	Findings func(ctx context.Context, tenants []string, limit int) (any, error)
@@ -127,6 +129,7 @@ func (s *server) operations() []operation {
 		(&breakers{s, t}).operations(), (&armings{s, t}).operations(), (&exceptions{s, t}).operations(), (&grants{s}).operations(),
 		(&tasks{s, t}).operations(), (&manifests{s}).operations(), (&findings{s}).operations(), (&baselines{s}).operations(),
 		(&status{s}).operations(), (&settings{s}).operations(), (&callers{s}).operations(),
+		(&incidents{s}).operations(), (&silences{s}).operations(),
 	} {
 		all = append(all, list...)
 	}
@@ -165,6 +168,9 @@ func (s *server) handler() (http.Handler, error) {
 		p := &page{s, bodies}
 		mux.HandleFunc("GET /v1/grants/{id}/page", p.show)
 		mux.HandleFunc("POST /v1/grants/{id}/page", p.decide)
+		a := &ackPage{s, bodies}
+		mux.HandleFunc("GET /v1/incidents/{id}/page", a.show)
+		mux.HandleFunc("POST /v1/incidents/{id}/page", a.decide)
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, http.StatusNotFound, "path", fmt.Errorf("%s: no such path; see /openapi.json", r.URL.Path))

@@ -41,7 +41,7 @@ func Bypasses(ctx context.Context, db DB, some SomeAgents, win Window) ([]Bypass
 	w.between("at", "at", since, win.Until)
 	open := map[[2]string]*Bypassed{}
 	var all []*Bypassed
-	err := each(ctx, db, "bypasses", fmt.Sprintf(`SELECT tenant, kind, subject, at, by, reason FROM (SELECT * FROM audit %s ORDER BY seq DESC LIMIT %d)
+	err := each(ctx, db, "bypasses", fmt.Sprintf(`SELECT tenant, kind, subject, at, by, reason FROM (SELECT * FROM audit %s ORDER BY seq DESC, hash LIMIT %d)
 ORDER BY seq, hash`, w.String(), maxBypassEntries), w.params, func(r driver.Rows) error {
 		var v Bypassed
 		var kind, subject string
@@ -105,7 +105,7 @@ func Deploys(ctx context.Context, db DB, some SomeAgents, win Window, limit int)
 	}
 	var seen []Deployed
 	err = each(ctx, db, "versions of agents", fmt.Sprintf(`SELECT tenant, agent_id, agent_version, min(started_at) AS first FROM runs_v5 %s
-GROUP BY tenant, agent_id, agent_version ORDER BY first DESC LIMIT %d`, w.String(), maxVersions), w.params, func(r driver.Rows) error {
+GROUP BY tenant, agent_id, agent_version ORDER BY first DESC, tenant, agent_id, agent_version LIMIT %d`, w.String(), maxVersions), w.params, func(r driver.Rows) error {
 		var v Deployed
 		err := r.Scan(&v.Tenant, &v.Agent, &v.Version, &v.At)
 		seen = append(seen, v)

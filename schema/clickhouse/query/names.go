@@ -29,7 +29,7 @@ func (n Names) Check() error {
 	for i := range n {
 		c := &n[i]
 		switch {
-		case c.Any != nil && len(c.Any) > maxNamed:
+		case len(c.Any) > maxNamed:
 			return fmt.Errorf("%d names are listed, at most %d", len(c.Any), maxNamed)
 		case c.Any != nil:
 		case len(c.Pattern) > maxPattern:

@@ -87,7 +87,7 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 	}
 	began := time.Now()
 	b := &Broker{opt: opt, log: log, lock: lock, m: newMetrics(reg)}
-	b.space = &spaceGuard{dir: opt.Dir, minFree: opt.MinFree, log: log, free: b.m.free, refused: b.m.noRoom}
+	b.space = &spaceGuard{dir: opt.Dir, minFree: opt.MinFree, log: log, free: b.m.free, kept: b.m.kept, refused: b.m.noRoom}
 	b.cluster, err = openCluster(opt.cluster(port, func(network, address string) (net.Listener, error) {
 		l, err := listen(network, host, address, opt.Listen)
 		if err != nil {
