@@ -262,7 +262,8 @@ func (v *viewer) fullest(d *dashboard) (best map[string]string) {
 func TestPanelHidesThatTheDatabaseIsAway(t *testing.T) {
 	s := &store{t: t, at: time.Now().Add(-time.Hour)}
 	v := s.viewerOf(map[string]string{"addr": "127.0.0.1:1", "controlUrl": "http://127.0.0.1:1"})
-	old := map[string]string{"ds": "u", "every": "", "owner": "", "agent": "team/bad", "run": "01000000000000000000000000000000", "resource": "order:7"}
+	old := map[string]string{"ds": "u", "every": "", "owner": "", "agent": "team/bad", "run": "01000000000000000000000000000000",
+		"resource": "order:7"}
 	for _, d := range dashboards(t) {
 		for i := range d.Panels {
 			for _, target := range d.Panels[i].Targets {
@@ -414,7 +415,8 @@ func checkActions(t *testing.T, where string, o *override) {
 // panel can show its own sentence: Grafana draws a table's header instead of it if the answer has fields.
 func TestEmptyDatabaseBreaksADashboard(t *testing.T) {
 	v := newStore(t).viewer("")
-	old := map[string]string{"ds": "u", "every": "", "owner": "", "agent": "team/gone", "run": "01000000000000000000000000000000", "resource": "order:7"}
+	old := map[string]string{"ds": "u", "every": "", "owner": "", "agent": "team/gone", "run": "01000000000000000000000000000000",
+		"resource": "order:7"}
 	for _, d := range dashboards(t) {
 		for _, values := range append(v.selections(&d), old) {
 			for i := range d.Panels {

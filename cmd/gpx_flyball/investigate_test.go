@@ -122,7 +122,8 @@ func TestRouteThatAnAgentUsedIsNotShown(t *testing.T) {
 		same(t, "reversibility", column(f, "reversibility"), "irreversible")
 		same(t, "resources", column(f, "resources"), "order")
 	}
-	if f := s.frames(plugin.Query{Type: "routes"})[0]; f.Rows() != 0 || !strings.Contains(f.Meta.Notices[0].Text, "Neither an agent nor a run") {
+	if f := s.frames(plugin.Query{Type: "routes"})[0]; f.Rows() != 0 ||
+		!strings.Contains(f.Meta.Notices[0].Text, "Neither an agent nor a run") {
 		t.Errorf("of nobody: %v", f)
 	}
 }

@@ -60,7 +60,8 @@ func agentBoard() Board {
 				column{name: "calls a run", width: 100, look: ratio}, column{name: "change", width: 90, look: share},
 				column{name: "taken over", width: 100, look: share}, column{name: "left out", width: 80, look: count},
 				column{name: "caller", width: 150}, column{name: "why", width: 190, wide: true}, column{name: "version", width: 184}),
-			askedTable(panel{title: "Questions to people", w: 24, h: 6, about: "Approval questions of this agent and their answers; those that wait are answered in Breakers and gates.",
+			askedTable(panel{title: "Questions to people", w: 24, h: 6,
+				about: "Approval questions of this agent and their answers; those that wait are answered in Breakers and gates.",
 				empty: "This agent asked nothing in this time.", asks: []Query{{Type: "gates", Agent: "${agent}"}}}),
 		}}
 }

@@ -26,8 +26,9 @@ func pipeline() Board {
 				asks: []Query{{Type: "count", Of: "calls"}}},
 				thresholds(vermilion, step{1, green}), "calls"),
 			statOf(panel{title: "Lag", w: 6, h: 4, unit: "s",
-				about: "How long the oldest record has waited for its reader now; below by reader. Orange from a minute, red from five. Needs controlUrl.",
-				asks:  []Query{{Type: "count", Of: "lag_seconds"}}},
+				about: "How long the oldest record has waited for its reader now; below by reader. " +
+					"Orange from a minute, red from five. Needs controlUrl.",
+				asks: []Query{{Type: "count", Of: "lag_seconds"}}},
 				thresholds(green, step{60, orange}, step{300, vermilion}), "longest wait"),
 			statOf(panel{title: "Stale points", w: 6, h: 4, unit: "locale",
 				about: "Enforcement points that do not follow the log now: what they refuse may be out of date. Red: one or more. Needs controlUrl.",

@@ -44,9 +44,11 @@ func runBoard() Board {
 				about: "One span for each call; tags have path, resource, effect, outcome and score, span logs the findings and decisions. " +
 					"Of a long run the dangerous and the newest calls are kept.",
 				empty: "No call of this run is stored.", asks: []Query{{Type: "trace", Run: "${run}", Limit: 1000}}}),
-			askedTable(panel{title: "Questions to people", w: 24, h: 5, only: ofRun, about: "Calls of this run that asked a person; those that wait are answered in Breakers and gates.",
+			askedTable(panel{title: "Questions to people", w: 24, h: 5, only: ofRun,
+				about: "Calls of this run that asked a person; those that wait are answered in Breakers and gates.",
 				empty: "This run asked nothing.", asks: []Query{{Type: "gates", Agent: "${agent}", Limit: most}}}),
-			runsTable(panel{title: "Latest runs", w: 24, h: 7, about: "The latest runs of the agent, or of all if none is chosen: did it go on under another id.",
+			runsTable(panel{title: "Latest runs", w: 24, h: 7,
+				about: "The latest runs of the agent, or of all if none is chosen: did it go on under another id.",
 				empty: "No run in this time.", asks: []Query{{Type: "runs", Agent: "${agent}", Sort: "latest"}}}),
 		}}
 }

@@ -73,7 +73,8 @@ func agentsTable(p panel) panel {
 
 func healthTable(p panel) panel {
 	return tableOf(p,
-		column{name: "state", width: 84, look: worded}, column{name: "what", width: 300, wraps: true}, column{name: "value", width: 84, look: count},
+		column{name: "state", width: 84, look: worded}, column{name: "what", width: 300, wraps: true},
+		column{name: "value", width: 84, look: count},
 		column{name: "unit", width: 66}, column{name: "what to do", width: 200, wide: true})
 }
 

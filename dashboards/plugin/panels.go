@@ -272,6 +272,7 @@ func agentsFrame(rows []query.AgentRisk, known owners, tenant string, limit int)
 		optional("worst score", func(a *row) *float64 { return a.Worst }).inUnit("", 1).describedAs(aboutScore),
 		text("owner", func(a *row) string { return known.of(tenant, a.AgentID) }).describedAs(
 			"by the manifest in force, as the control API knows it"),
-		text("manifest", func(a *row) string { return known.named(tenant, a.AgentID) }).describedAs("the manifest in force; empty: none is known"),
+		text("manifest", func(a *row) string { return known.named(tenant, a.AgentID) }).
+			describedAs("the manifest in force; empty: none is known"),
 	)
 }

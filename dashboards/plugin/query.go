@@ -62,7 +62,8 @@ type member struct {
 func (q *Query) members() []member {
 	return []member{
 		{"run", &q.Run, nil}, {"agent", &q.Agent, nil}, {"tenant", &q.Tenant, nil}, {"resource", &q.Resource, nil},
-		{"family", &q.Family, nil}, {"prefix", &q.Prefix, nil}, {"owner", &q.Owner, nil}, {"of", &q.Of, nil}, {"by", &q.By, nil}, {"state", &q.State, nil},
+		{"family", &q.Family, nil}, {"prefix", &q.Prefix, nil}, {"owner", &q.Owner, nil}, {"of", &q.Of, nil}, {"by", &q.By, nil},
+		{"state", &q.State, nil},
 		{"part", &q.Part, nil}, {"kinds", &q.Kinds, nil},
 		{"minLevel", &q.MinLevel, []string{schema.LevelAnnotate.String(), schema.LevelAlert.String(), schema.LevelTrip.String()}},
 		{"sort", &q.Sort, []string{"worst", "latest"}},
