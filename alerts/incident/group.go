@@ -80,7 +80,6 @@ type group struct {
 	opener   Member
 	openedAt int64
 	joinedAt int64 // when the last finding joined, by the log
-	pagedAt  int64 // when the last page was made, by the log
 
 	members  map[*open]struct{} // open findings
 	runs     map[schema.RunID]int

@@ -69,8 +69,8 @@ type cut struct {
 	at time.Time // when what replaces it was written
 }
 
-// refusedTrim is the error of a broker that does not delete records of this topic.
-var refusedTrim = errors.New("the broker does not delete records of this topic")
+// errTrimRefused is the error of a broker that does not delete records of this topic.
+var errTrimRefused = errors.New("the broker does not delete records of this topic")
 
 // recordRemover returns a function that deletes the records of a partition of flyball.state before an offset.
 func recordRemover(client *kgo.Client, part int32) func(context.Context, int64) error {
@@ -84,7 +84,7 @@ func recordRemover(client *kgo.Client, part int32) func(context.Context, int64) 
 		}
 		switch {
 		case errors.Is(err, kerr.PolicyViolation), errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.UnsupportedVersion):
-			return fmt.Errorf("%w: %w", refusedTrim, err)
+			return fmt.Errorf("%w: %w", errTrimRefused, err)
 		case errors.Is(err, kerr.OffsetOutOfRange): // they are deleted
 			return nil
 		}
@@ -272,7 +272,7 @@ func (c *checkpointer) removeBefore(ctx context.Context, offset int64) bool {
 	switch {
 	case err == nil:
 		return true
-	case errors.Is(err, refusedTrim):
+	case errors.Is(err, errTrimRefused):
 		c.trim.remove = nil
 		c.cfg.Logger.Info("the broker compacts "+wire.StateTopic+": detect does not delete its beginning", "partition", c.part, "reason", err)
 	case ctx.Err() == nil && !kafka.IsUnreachable(err):

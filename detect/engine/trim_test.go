@@ -162,7 +162,7 @@ func TestBrokerThatDeletesNothingIsAskedForEver(t *testing.T) {
 	asked := 0
 	f.checkpoint.trim.remove = func(context.Context, int64) error {
 		asked++
-		return fmt.Errorf("%w: policy", refusedTrim)
+		return fmt.Errorf("%w: policy", errTrimRefused)
 	}
 	l.pass(f, rand.New(rand.NewPCG(1, 3)), night, 300)
 	if asked != 1 {
