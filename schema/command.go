@@ -49,28 +49,37 @@ const (
 	CommandExceptionRemove
 	// CommandProven records that the API has accepted a credential often enough for it to count as proven.
 	CommandProven
+	// CommandHold keeps the rows of a run beyond their retention, until CommandHoldRelease.
+	CommandHold
+	CommandHoldRelease
+	// CommandPurge records that the rows of a principal are deleted.
+	CommandPurge
 )
 
 // CommandKindWords are the texts of CommandKind, by its number.
 var CommandKindWords = []string{"none", "trip", "force_open", "reset", "bypass", "tick", "probe", "ask", "grant", "refuse", "use",
 	"task", "task_end", "manifest", "manifest_drop", "lease", "verdict", "baseline",
-	"settings", "arm", "disarm", "bypass_end", "exception", "exception_remove", "proven"}
+	"settings", "arm", "disarm", "bypass_end", "exception", "exception_remove", "proven",
+	"hold", "hold_release", "purge"}
 
 func (v CommandKind) String() string                { return word(CommandKindWords, uint8(v)) }
 func (v CommandKind) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
 func (v *CommandKind) UnmarshalText(b []byte) error { return parse(CommandKindWords, b, v) }
 
 // CommandsFeature is the highest Feature number that this binary folds.
-const CommandsFeature = 2
+const CommandsFeature = 3
 
 // Feature returns the feature number of a kind; each release that adds kinds has a higher
 // number. A kind may be written only after every live point announces this number or a higher
 // one (PointState.Reads).
 func (v CommandKind) Feature() int {
-	if v <= CommandBaseline {
+	switch {
+	case v <= CommandBaseline:
 		return 1
+	case v <= CommandProven:
+		return 2
 	}
-	return 2
+	return 3
 }
 
 // Command is one record of flyball.commands: a requested change. The fold at every
@@ -106,6 +115,9 @@ type Command struct {
 	Exception *ExceptionOrder `json:"exception,omitempty"`
 
 	Settings *Settings `json:"settings,omitempty"`
+
+	Hold  *HoldOrder  `json:"hold,omitempty"`  // of hold, hold_release
+	Purge *PurgeOrder `json:"purge,omitempty"` // of purge
 
 	// Holder is the caller of the run that a trip, or an operator's breaker on a run, applies
 	// to.

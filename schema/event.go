@@ -22,6 +22,8 @@ const (
 	EventAudit EventKind = "audit"
 	// EventLogLoss is a loss of records in a log. A reader that does not know this kind ignores it.
 	EventLogLoss EventKind = "log_loss"
+	// EventHold is a hold on a run, or its release. A reader that does not know this kind ignores it.
+	EventHold EventKind = "hold"
 )
 
 // Event is one record of flyball.events. Events are written at least once: records with the
@@ -38,6 +40,7 @@ type Event struct {
 	Verdict  *Verdict       `json:"verdict,omitempty"`
 	Baseline *BaselineOrder `json:"baseline,omitempty"`
 	Loss     *LogLoss       `json:"loss,omitempty"`
+	Hold     *Hold          `json:"hold,omitempty"`
 }
 
 // Bypass sets a tenant, or one agent of it, to observe at every point until it expires or is

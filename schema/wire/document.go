@@ -14,7 +14,7 @@ import (
 // first member "v" is the version of the format.
 const (
 	EventVersion    = 1
-	CommandVersion  = 3 // 1: no gates, tasks, manifests, quotas; 2: no settings, arming, exceptions; a bypass only of the whole tenant
+	CommandVersion  = 4 // 1: no gates, tasks, manifests, quotas; 2: no settings, arming, exceptions; a bypass only of the whole tenant; 3: no holds
 	BaselineVersion = 1
 	RoutesVersion   = 1
 	PointVersion    = 1
@@ -68,11 +68,12 @@ func EncodeCommand(c *schema.Command) ([]byte, error) {
 	version := CommandVersion
 	switch {
 	case c.Kind == schema.CommandBypass && c.Scope.Kind != schema.ScopeNone:
-		// A binary of the previous version would read it as a bypass of the whole tenant.
+		// A binary of version 2 would read it as a bypass of the whole tenant.
+		version = 3
 	case c.Kind <= schema.CommandTick:
 		version = 1
-	case c.Kind.Feature() <= 1:
-		version = 2
+	case c.Kind.Feature() <= 2:
+		version = c.Kind.Feature() + 1
 	}
 	return EncodeDocument(version, c)
 }
@@ -101,7 +102,7 @@ func DecodeCommand(b []byte) (schema.Command, error) {
 	var head struct {
 		V int `json:"v"`
 	}
-	if c.Kind.Feature() > 1 && (json.Unmarshal(b, &head) != nil || head.V < CommandVersion) {
+	if f := c.Kind.Feature(); f > 1 && (json.Unmarshal(b, &head) != nil || head.V <= f) {
 		return schema.Command{}, fmt.Errorf("%w: %q in version %d", ErrUnknownKind, c.Kind, head.V)
 	}
 	return c, nil
