@@ -21,6 +21,8 @@ type Subject struct {
 type Touched struct {
 	Subject Subject `json:"subject"`
 	Run     *Run    `json:"run,omitempty"`
+	// FromHold is the hold by whose copies the run is read, because rows of it have expired.
+	FromHold *HeldRun `json:"from_hold,omitempty"`
 	// Since and Until are the time window that was asked for. An end that was not asked for is the
 	// time of the first or last call, and null without calls: then everything that is stored was
 	// read.
@@ -109,6 +111,9 @@ func TouchedPage(ctx context.Context, db DB, s Subject, run *Run, win Window, li
 	}
 	t := newTouched(s, win)
 	t.Run, t.question, t.part = run, question, part
+	if run != nil {
+		t.FromHold = copiesOf(db, run.RunID)
+	}
 	own, err := t.ownCalls(ctx, db, run, win)
 	if err != nil {
 		return nil, err
