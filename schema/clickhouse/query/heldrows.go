@@ -196,3 +196,34 @@ func (t *Touched) checkCopies(ctx context.Context, db DB) error {
 	}
 	return nil
 }
+
+// CountHeldCalls returns the number of copied rows of calls of a run, also of one that is released.
+func CountHeldCalls(ctx context.Context, db DB, run string) (n uint64, err error) {
+	err = each(ctx, db, "held calls", "SELECT count() FROM held_calls WHERE run_id = {id:UUID}", []any{named("id", run)},
+		func(r driver.Rows) error { return r.Scan(&n) })
+	return n, err
+}
+
+// CountCallRows returns the number of rows of calls of a run that have not expired, also those that do not count.
+func CountCallRows(ctx context.Context, db DB, run *Run) (n uint64, err error) {
+	var own where
+	own.ofRun(run)
+	err = each(ctx, db, "calls of the run", "SELECT count() FROM calls "+own.String(), own.params,
+		func(r driver.Rows) error { return r.Scan(&n) })
+	return n, err
+}
+
+// RunsOfItsTraces returns the ids of other runs with calls in the traces of a run.
+func RunsOfItsTraces(ctx context.Context, db DB, run *Run) ([]string, error) {
+	linked, err := sharingTraces(ctx, db, run)
+	if err != nil {
+		return nil, err
+	}
+	out := slices.Clone(linked.behalf)
+	for _, o := range linked.others {
+		if !slices.Contains(out, o.RunID) {
+			out = append(out, o.RunID)
+		}
+	}
+	return out, nil
+}
