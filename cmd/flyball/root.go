@@ -72,7 +72,8 @@ func newRootWith(o *options) *cobra.Command {
 		manifestCommand(o), taskCommand(o), settingsCommand(o))
 	root.AddCommand(baselinesCommand(o), evalCommand(o), backtestCommand(o), replayCommand(o), decodeCommand(o))
 	root.AddCommand(migrateCommand(o), checkConfigCommand(o), dumpConfigCommand(o), versionCommand(o), statusCommand(o), tokenCommand(),
-		profileCommand(o), credentialIDCommand(o), holdCommand(o))
+		profileCommand(o), credentialIDCommand(o))
+	root.AddCommand(evidenceCommand(o), holdCommand(o))
 	argumentErrorsAreUsage(root)
 	return root
 }

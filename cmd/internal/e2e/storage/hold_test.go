@@ -102,14 +102,8 @@ func expire(t *testing.T, c *clickhouse.Conn) {
 	if cluster != "" {
 		on = " ON CLUSTER " + cluster
 	}
-	with, _ := ttls(t, c)
-	if len(with) == 0 {
-		for _, name := range []string{"calls_v5", "touches_v5", "call_ids", "postings", "runs_v5", "scores_store", "findings_store",
-			"decisions_store"} {
-			with[name] = ""
-		}
-	}
-	for name := range with {
+	for _, name := range []string{"calls_v5", "touches_v5", "call_ids", "postings", "runs_v5", "scores_store", "findings_store",
+		"decisions_store"} {
 		if err := c.RunStatement(t.Context(), "TRUNCATE TABLE "+c.Database()+"."+stored(name)+on+" SYNC"); err != nil {
 			t.Fatal(err)
 		}
