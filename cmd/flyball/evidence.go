@@ -311,38 +311,21 @@ func (g *gathering) writeCalls(w io.Writer) (n int64, err error) {
 	})
 }
 
-// touchedPart is how many resources are in memory at a time.
-const touchedPart = 20_000
-
 // writeTouched writes the touched set, and notes what it may not contain.
 func (g *gathering) writeTouched() error {
 	var head *query.Touched
 	err := g.archive.Add("touched_resources.jsonl", func(w io.Writer) (n int64, err error) {
-		return n, query.TouchedPages(g.ctx, g.db, &g.run, touchedPart, func(t *query.Touched) error {
-			for i := range t.Resources {
-				if err := report.JSONLine(w, &t.Resources[i]); err != nil {
-					return err
-				}
-			}
-			n += int64(len(t.Resources))
-			if head == nil {
-				head = t
-				head.Resources = nil
-			}
-			return nil
+		head, err = query.EachTouched(g.ctx, g.db, &g.run, func(r *query.TouchedResource) error {
+			n++
+			return report.JSONLine(w, r)
 		})
+		return n, err
 	})
 	if err != nil {
 		return err
 	}
 	g.known.addTo(head)
-	for _, c := range head.Caveats {
-		if !strings.HasPrefix(c, "more_rows:") {
-			g.missing = append(g.missing, c)
-		}
-	}
-	head.Caveats, head.Complete, head.Next, head.Unread, head.AsOf, head.StoredSince = nil, false, "", nil, query.Time{}, query.Time{}
-	head.FromHold, head.Run = nil, nil
+	g.missing = append(g.missing, head.Caveats...)
 	return g.archive.Add("touched.json", func(w io.Writer) (int64, error) {
 		return 1, report.JSON(w, struct {
 			Subject  query.Subject           `json:"subject"`

@@ -134,18 +134,3 @@ func RunRecord(ctx context.Context, db DB, run Run) (*RunReport, error) {
 	rep.Tree, rep.Unplanned, rep.Caveats, rep.FromHold = nil, nil, nil, nil
 	return rep, nil
 }
-
-// TouchedPages passes the touched set of a run to take in parts of some resources: the first part has everything that is about all.
-func TouchedPages(ctx context.Context, db DB, run *Run, limit int, take func(*Touched) error) error {
-	after := ""
-	for {
-		t, err := TouchedPage(ctx, db, Subject{Kind: "run", Value: run.RunID}, run, Window{}, limit, after)
-		if err != nil {
-			return err
-		}
-		if err := take(t); err != nil || t.Next == "" {
-			return err
-		}
-		after = t.Next
-	}
-}

@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"sort"
 	"strings"
@@ -59,6 +60,7 @@ type Touched struct {
 	doubts          caveatCounts
 	question        pagedQuestion
 	part            rowPart
+	take            func(*TouchedResource) error // gets the resources in place of Resources; nil: nobody
 }
 
 // TouchedResource counts the calls of one route that named one resource.
@@ -109,7 +111,19 @@ func TouchedPage(ctx context.Context, db DB, s Subject, run *Run, win Window, li
 	if err != nil {
 		return nil, err
 	}
+	return readTouched(ctx, db, s, run, win, question, part, nil)
+}
+
+// EachTouched passes all resources of the touched set of a run to take, first those of its own calls and then those of the calls on its
+// behalf, each the most dangerous first. It returns the report without resources.
+func EachTouched(ctx context.Context, db DB, run *Run, take func(*TouchedResource) error) (*Touched, error) {
+	return readTouched(ctx, db, Subject{Kind: "run", Value: run.RunID}, run, Window{}, pagedQuestion{}, rowPart{limit: math.MaxInt32}, take)
+}
+
+func readTouched(ctx context.Context, db DB, s Subject, run *Run, win Window, question pagedQuestion, part rowPart,
+	take func(*TouchedResource) error) (*Touched, error) {
 	t := newTouched(s, win)
+	t.take = take
 	t.Run, t.question, t.part = run, question, part
 	if run != nil {
 		t.FromHold = copiesOf(db, run.RunID)
@@ -142,6 +156,14 @@ func TouchedPage(ctx context.Context, db DB, s Subject, run *Run, win Window, li
 		if err := t.explainNothing(ctx, db); err != nil {
 			return nil, err
 		}
+	}
+	if t.take != nil { // those on its behalf
+		for i := range t.Resources {
+			if err := t.take(&t.Resources[i]); err != nil {
+				return nil, err
+			}
+		}
+		t.Resources = nil
 	}
 	t.Complete = len(t.Caveats) == 0
 	return t, nil
@@ -212,6 +234,9 @@ func (t *Touched) loadOwn(ctx context.Context, db DB, rows source) error {
 	err := each(ctx, db, "touched resources", "SELECT "+touchedGroups+" FROM "+rows.from+group+tail,
 		append(slices.Clone(rows.params), params...), func(r driver.Rows) error {
 			v, err := scanTouched(r)
+			if err == nil && t.take != nil {
+				return t.take(&v)
+			}
 			t.Resources = append(t.Resources, v)
 			return err
 		})

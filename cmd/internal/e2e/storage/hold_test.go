@@ -98,13 +98,9 @@ func insertJudgement(t *testing.T, c *clickhouse.Conn, run, finding string, at t
 // expire removes the rows of the tables that have a retention, as retention does in the end.
 func expire(t *testing.T, c *clickhouse.Conn) {
 	t.Helper()
-	on := ""
-	if cluster != "" {
-		on = " ON CLUSTER " + cluster
-	}
 	for _, name := range []string{"calls_v5", "touches_v5", "call_ids", "postings", "runs_v5", "scores_store", "findings_store",
 		"decisions_store"} {
-		if err := c.RunStatement(t.Context(), "TRUNCATE TABLE "+c.Database()+"."+stored(name)+on+" SYNC"); err != nil {
+		if err := clickhouse.DeleteRows(t.Context(), c, target(c), name, "1"); err != nil {
 			t.Fatal(err)
 		}
 	}
