@@ -142,7 +142,11 @@ func touchedBy(r *request, f *touchedFlags, s query.Subject, win query.Window) (
 		}
 		run = &found
 	}
-	return query.TouchedPage(r.ctx, db, s, run, win, f.limit, f.after)
+	t, err := query.TouchedPage(r.ctx, db, s, run, win, f.limit, f.after)
+	if err != nil || t.Calls == 0 {
+		return t, err
+	}
+	return t, addUndo(r, db, t, win)
 }
 
 // masked returns a secret with its first four characters and its length only.

@@ -2,7 +2,6 @@ package query
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
@@ -69,59 +68,13 @@ func evidenceParams(run *Run, asserted string) []any {
 		named("asserted", asserted), named("credential", run.CredentialID), named("principal", run.PrincipalID), named("task", run.TaskID)}
 }
 
-// callsPage is how many rows of calls one statement of EachCall reads: the engine sorts as many.
-const callsPage = 20_000
-
 // EachCall passes all rows of the calls of a run to take, in the order of their time: also those that do not count, because another row
-// is of the same request. It holds one row at a time.
+// is of the same request. It holds some rows at a time; the engine sorts with files what exceeds its bound of memory.
 func EachCall(ctx context.Context, db DB, run *Run, take func(map[string]any) error) error {
-	const key = "(start_time, source_topic, toString(source_topic_id), source_partition, source_offset, item)"
-	var after []any
-	for {
-		var own where
-		own.ofRun(run)
-		if after != nil {
-			own.add("start_time >= fromUnixTimestamp64Nano({at:Int64}, 'UTC') AND "+key+
-				" > (fromUnixTimestamp64Nano({at:Int64}, 'UTC'), {topic:String}, {topic_id:String}, {part:Int32}, {offset:Int64}, {item:UInt32})", after...)
-		}
-		n := 0
-		var last map[string]any
-		err := eachRecord(ctx, db, "calls of the run", fmt.Sprintf("SELECT * EXCEPT (denied_by_flyball, actor_hash), "+
-			"toUnixTimestamp64Nano(start_time) AS at_ns, toString(source_topic_id) AS id_of_topic FROM calls %s ORDER BY %s LIMIT %d", own.String(),
-			key, callsPage), own.params, func(m map[string]any) error {
-			n, last = n+1, m
-			return take(withoutCursor(m))
-		})
-		if err != nil || n < callsPage {
-			return err
-		}
-		after = []any{named("at", fmt.Sprint(last["at_ns"])), named("topic", textOf(last["source_topic"])),
-			named("topic_id", textOf(last["id_of_topic"])), named("part", numberOf(last["source_partition"])),
-			named("offset", numberOf(last["source_offset"])), named("item", numberOf(last["item"]))}
-	}
-}
-
-// withoutCursor returns a row without the columns that only place it.
-func withoutCursor(m map[string]any) map[string]any {
-	out := make(map[string]any, len(m))
-	for k, v := range m {
-		if k != "at_ns" && k != "id_of_topic" {
-			out[k] = v
-		}
-	}
-	return out
-}
-
-func textOf(v any) string {
-	s, _ := v.(string)
-	return s
-}
-
-func numberOf(v any) string {
-	if v == nil {
-		return "0"
-	}
-	return fmt.Sprint(v)
+	var own where
+	own.ofRun(run)
+	return eachRecord(ctx, db, "calls of the run", "SELECT * EXCEPT (denied_by_flyball, actor_hash) FROM calls "+own.String()+
+		" ORDER BY start_time, source_topic, source_topic_id, source_partition, source_offset, item", own.params, take)
 }
 
 // RunRecord reads what is stored of a run beside its calls, scores, findings and decisions: who acted, its links and breakers.

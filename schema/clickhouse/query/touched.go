@@ -58,9 +58,13 @@ type Touched struct {
 
 	firstAt, lastAt time.Time // start of the first and of the last call
 	doubts          caveatCounts
-	question        pagedQuestion
-	part            rowPart
-	take            func(*TouchedResource) error // gets the resources in place of Resources; nil: nobody
+	// Undo lists the calls that changed something, and what undoes each. It is read by ReadUndo. UndoMore: there are more.
+	Undo     []Undo `json:"undo,omitempty"`
+	UndoMore bool   `json:"undo_more,omitempty"`
+
+	question pagedQuestion
+	part     rowPart
+	take     func(*TouchedResource) error // gets the resources in place of Resources; nil: nobody
 }
 
 // TouchedResource counts the calls of one route that named one resource.
