@@ -20,6 +20,7 @@ var undoStates = []struct{ state, head string }{
 	{query.UndoUnknown, "whether these can be undone is not known:"},
 	{query.UndoUndeclared, "these can be undone, and nobody has declared how (routes: compensated_by, x-flyball-compensated-by):"},
 	{query.UndoDone, "undone already:"},
+	{query.UndoOfAnother, "these undid others:"},
 }
 
 // undoGroup are the paths of one state.

@@ -15,6 +15,7 @@ import (
 const (
 	UndoOpen       = "open"              // the call of the undo can be made
 	UndoIncomplete = "incomplete"        // it can be made by who knows the missing parameters
+	UndoOfAnother  = "undoes_another"    // it is itself the call that undid another one
 	UndoDone       = "compensated"       // a later call has undone it
 	UndoUndeclared = "not_declared"      // it can be undone, and nobody has declared by which route
 	UndoNothing    = "nothing_undoes_it" // irreversible
@@ -163,6 +164,11 @@ WHERE tenant = {tenant:String} AND start_time > fromUnixTimestamp64Nano({first:I
 			if d := done[[2]string{u.UndoMethod, path}]; d != nil && u.State == UndoOpen && d.LastAt.After(u.LastAt.Time) {
 				u.State, u.DoneAt, u.DoneBy = UndoDone, &Time{d.LastAt.Time}, d.DoneBy
 			}
+		}
+	}
+	for i := range t.Undo {
+		if u := &t.Undo[i]; done[[2]string{u.Method, u.Path}] != nil && u.State != UndoDone {
+			u.State, u.Command = UndoOfAnother, ""
 		}
 	}
 	return nil
