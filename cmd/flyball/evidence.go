@@ -129,7 +129,7 @@ func writeEvidence(cmd *cobra.Command, o *options, term, out string) (err error)
 	}
 	r := newRequest(cmd, o, nil)
 	defer r.close()
-	r.ctx = query.WithBounds(r.ctx, query.Bounds{Memory: query.DefaultBounds.Memory}) // of any length
+	r.ctx = query.WithBounds(r.ctx, query.Bounds{Memory: query.DefaultBounds.Memory, Block: 1024}) // of any length
 	known, err := readCompleteness(r)
 	if err != nil {
 		return err
