@@ -12,6 +12,9 @@ func learnCommand(o *options) *cobra.Command {
 	var once bool
 	cmd := &cobra.Command{Use: "learn", Short: "Run the role that makes baselines of closed clean runs", Args: cobra.NoArgs}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := app.StandBack(); err != nil { // it learns all the same
+			fmt.Fprintf(cmd.ErrOrStderr(), "learning has an ordinary priority: %v\n", err)
+		}
 		if once {
 			return learnOnce(cmd, o)
 		}

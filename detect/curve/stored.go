@@ -3,6 +3,7 @@ package curve
 import (
 	"bytes"
 	"fmt"
+	"math"
 
 	"flyball/schema"
 	"flyball/schema/wire"
@@ -38,11 +39,17 @@ func First(delta []byte) (first uint64, err error) {
 	return first, c.Err
 }
 
+// storedTooOften is more versions than a chain has.
+const storedTooOften = math.MaxInt / 2
+
+// StoreAnew lets the chain begin again with the next delta, which has all counters, whether or not one has changed.
+func (n *Counts) StoreAnew() { n.chain.versions = storedTooOften }
+
 // EncodeChanges returns the delta with what has changed since the last one, nil if nothing has, and the range [from, to) of
 // deltas that are void once it is stored. All changes count as stored then. It must be called between two records.
 func (n *Counts) EncodeChanges() (number uint64, delta []byte, from, to uint64) {
 	h := &n.chain
-	if h.next > 0 && n.minutes.turn == n.minutes.stored && n.bindings.turn == n.bindings.stored {
+	if h.next > 0 && h.versions < storedTooOften && n.minutes.turn == n.minutes.stored && n.bindings.turn == n.bindings.stored {
 		return 0, nil, 0, 0
 	}
 	minutes, bindings := n.minutes.since(n.minutes.stored), n.bindings.since(n.bindings.stored)

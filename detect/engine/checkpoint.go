@@ -31,6 +31,7 @@ type checkpointer struct {
 	noted      func() logNote
 	age        prometheus.Gauge
 	written    stateWrites
+	trim       trimmer
 
 	lookedAt    time.Time
 	currentAt   time.Time           // when the record was last written or found up to date
@@ -41,6 +42,7 @@ type checkpointer struct {
 	oldRecords  []string            // generations of earlier owners' partition records
 	oldNotes    []string            // generations of earlier owners' notes
 	oldCounts   []string            // keys of earlier owners' counters
+	countsUntil int64               // the offset that counters include before those of earlier owners are deleted
 }
 
 type sample struct {
@@ -103,21 +105,27 @@ func (c *checkpointer) saveIfDue(ctx context.Context, now time.Time, next int64)
 		c.currentAt = now
 	}
 	c.age.Set(now.Sub(c.currentAt).Seconds())
-	return err
+	if err != nil {
+		return err
+	}
+	return c.trimIfLong(ctx, now)
+}
+
+// settleOutput makes durable what entries say was written before them: the rows of their calls and the snapshots of their runs.
+func (c *checkpointer) settleOutput(ctx context.Context) error {
+	if err := c.journal.writeRows(ctx); err != nil {
+		return err
+	}
+	c.journal.writeStates(ctx)
+	c.cfg.Stage("detect.output|checkpoint")
+	return c.out.wait()
 }
 
 // save writes the entries of the first n dirty actors, and then the partition's record if
 // the offset to replay from has moved.
 func (c *checkpointer) save(ctx context.Context, n int, next int64) error {
 	if n > 0 {
-		// The entries include calls whose rows must be durable first.
-		if err := c.journal.writeRows(ctx); err != nil {
-			return err
-		}
-		// An entry records which snapshots were written: these must be durable, too.
-		c.journal.writeStates(ctx)
-		c.cfg.Stage("detect.output|checkpoint")
-		if err := c.out.wait(); err != nil {
+		if err := c.settleOutput(ctx); err != nil {
 			return err
 		}
 		if err := c.writeEntries(ctx, n); err != nil {
@@ -151,7 +159,7 @@ func (c *checkpointer) save(ctx context.Context, n int, next int64) error {
 // writeRecord writes the partition's record, after other records.
 func (c *checkpointer) writeRecord(ctx context.Context, offset int64, before ...*kgo.Record) error {
 	rec := c.record(partitionKey(c.generation), encodeProgress(c.log.base, offset, c.generation))
-	if err := c.out.write(ctx, append(before, rec)...); err != nil {
+	if err := c.write(ctx, append(before, rec)...); err != nil {
 		return fmt.Errorf("write record of partition %d to %s: %w", c.part, wire.StateTopic, err)
 	}
 	return nil
@@ -164,33 +172,36 @@ const maxEntriesBytes = 1 << 20
 // writeEntries writes the deltas of the first n dirty actors.
 func (c *checkpointer) writeEntries(ctx context.Context, n int) error {
 	for n > 0 {
-		written, err := c.writeSomeEntries(ctx, n)
+		written, err := c.writeDeltas(ctx, c.state.Dirty()[:n])
 		if err != nil {
 			return err
 		}
+		c.state.Saved(written)
 		n -= written
 	}
 	return nil
 }
 
-// writeSomeEntries writes deltas of the first n dirty actors up to maxEntriesBytes, and returns of how many. The delta of the
+// writeDeltas writes deltas of the first of some actors, up to maxEntriesBytes, and returns of how many. The delta of the
 // partition's counters is the first record: so they include every call that an actor's entry includes, and a replay counts all
 // others.
-func (c *checkpointer) writeSomeEntries(ctx context.Context, n int) (int, error) {
+func (c *checkpointer) writeDeltas(ctx context.Context, list []*stitch.Actor) (int, error) {
 	var records, tombstones []*kgo.Record
+	var began []begunChain
+	var counts *kgo.Record // first of a chain
 	size, actors := 0, 0
 	if number, value, from, to := c.journal.counts.EncodeChanges(); value != nil {
 		size += len(value)
 		records = append(records, c.record(countsKey(c.generation, number), value))
+		if number == to {
+			counts = records[0]
+		}
 		for ; from < to; from++ {
 			tombstones = append(tombstones, c.record(countsKey(c.generation, from), nil))
 		}
-		for _, key := range c.oldCounts {
-			tombstones = append(tombstones, c.record([]byte(key), nil))
-		}
-		c.oldCounts = nil
+		tombstones = c.clearOldCounts(tombstones)
 	}
-	for _, a := range c.state.Dirty()[:n] {
+	for _, a := range list {
 		if size >= maxEntriesBytes {
 			break
 		}
@@ -199,6 +210,9 @@ func (c *checkpointer) writeSomeEntries(ctx context.Context, n int) (int, error)
 			size += len(d.Value)
 			records = append(records, c.record(deltaKey(c.generation, d.Number, a.Key), d.Value))
 		}
+		if first, _ := c.state.StoredDeltas(a.Key); first == deltas[0].Number {
+			began = append(began, begunChain{chainStart{actor: a.Key, first: first}, records[len(records)-len(deltas)]})
+		}
 		actors++
 		tombstones = c.clearDeltas(tombstones, a.Key, from, to)
 		tombstones = c.clearStale(tombstones, a.Key)
@@ -206,18 +220,37 @@ func (c *checkpointer) writeSomeEntries(ctx context.Context, n int) (int, error)
 			c.emptyActors = append(c.emptyActors, emptyActor{a.Key, a.Included})
 		}
 	}
-	if err := c.out.write(ctx, records...); err != nil {
+	if err := c.write(ctx, records...); err != nil {
 		return 0, fmt.Errorf("write %d deltas of partition %d to %s: %w", len(records), c.part, wire.StateTopic, err)
 	}
 	c.written.entries.Add(float64(len(records)))
 	c.written.bytes.Add(float64(size))
-	c.state.Saved(actors)
+	if counts != nil {
+		c.trim.counts = counts.Offset
+	}
+	for _, b := range began {
+		b.chainStart.offset = b.record.Offset
+		c.trim.chains = append(c.trim.chains, b.chainStart)
+	}
 	if len(tombstones) > 0 {
-		if err := c.out.write(ctx, tombstones...); err != nil {
+		if err := c.write(ctx, tombstones...); err != nil {
 			return 0, fmt.Errorf("clear what the deltas replace: %w", err)
 		}
 	}
 	return actors, nil
+}
+
+// clearOldCounts adds to the tombstones those of earlier owners' counters. They are kept until this owner has counted all that a
+// replaced owner can have read before the takeover: its last entries can come after the claim, and include more.
+func (c *checkpointer) clearOldCounts(tombstones []*kgo.Record) []*kgo.Record {
+	if c.journal.counts.Included() < c.countsUntil {
+		return tombstones
+	}
+	for _, key := range c.oldCounts {
+		tombstones = append(tombstones, c.record([]byte(key), nil))
+	}
+	c.oldCounts = nil
+	return tombstones
 }
 
 // clearDeltas adds to the tombstones those of this owner's deltas of an actor with the numbers [from, to).
@@ -269,7 +302,7 @@ func (c *checkpointer) writeTombstones(ctx context.Context) error {
 	if len(tombstones) == 0 {
 		return nil
 	}
-	if err := c.out.write(ctx, tombstones...); err != nil {
+	if err := c.write(ctx, tombstones...); err != nil {
 		return fmt.Errorf("clear entries that nothing needs any more: %w", err)
 	}
 	return nil

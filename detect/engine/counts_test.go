@@ -154,3 +154,61 @@ func TestFloodOfMinutesGathersRows(t *testing.T) {
 		t.Errorf("rows %v", rows)
 	}
 }
+
+// An owner that was replaced and does not know it stores a last checkpoint after its successor's claim. The one after that counts every
+// call once: an actor of the late checkpoint includes calls that the successor's counters did not.
+func TestReplacedOwnersLateCheckpointLosesCounts(t *testing.T) {
+	ctx, records := context.Background(), someRecords(120)
+	undisturbed := newFloor(t)
+	undisturbed.applyAll(records)
+	want := undisturbed.content()
+	takeOver := func(from *floor, generation uint64) *floor {
+		g := newFloor(t, func(c *Config) { c.CheckpointEvery = time.Millisecond })
+		*g.tape = *from.tape
+		r := newRestored(g.cfg.Limits, g.state)
+		for _, rec := range g.tape.records {
+			if rec.Topic == wire.StateTopic {
+				if err := r.add(rec.Key, rec.Value); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if err := g.takeOver(r, generation); err != nil {
+			t.Fatal(err)
+		}
+		if err := g.writeFirst(ctx, r, kafka.LogState{End: 100}); err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	for seed := range uint64(40) {
+		random := rand.New(rand.NewPCG(seed, 5))
+		f := newFloor(t)
+		f.checkpoint.generation = 1
+		save := func(w *floor, n int) {
+			if err := w.checkpoint.save(ctx, n, w.next); err != nil {
+				t.Fatal(err)
+			}
+		}
+		some := func(w *floor, records []*kgo.Record) {
+			for _, r := range records {
+				w.applyAll([]*kgo.Record{r})
+				if dirty := len(w.state.Dirty()); random.IntN(3) == 0 && dirty > 0 {
+					save(w, 1+random.IntN(dirty))
+				}
+			}
+		}
+		some(f, records[:50])
+		g := takeOver(f, 2)
+		f.tape.records = nil
+		f.applyAll(records[50 : 51+random.IntN(40)])
+		save(f, len(f.state.Dirty()))
+		g.tape.records = append(g.tape.records, f.tape.records...)
+		some(g, records[:50+random.IntN(40)])
+		h := takeOver(g, 3)
+		h.applyAll(records)
+		if got := h.content(); !bytes.Equal(got[""], want[""]) {
+			t.Fatalf("seed %d: the counts differ", seed)
+		}
+	}
+}

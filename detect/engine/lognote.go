@@ -125,7 +125,7 @@ func (e *Engine) findBegin(ctx context.Context, w *worker, r *restored) (end kaf
 func (c *checkpointer) writeNote(ctx context.Context, note logNote) error {
 	value, err := wire.EncodeDocument(noteVersion, &note)
 	if err == nil {
-		err = c.out.write(ctx, c.record([]byte(notePrefix+strconv.FormatUint(c.generation, 10)), value))
+		err = c.write(ctx, c.record([]byte(notePrefix+strconv.FormatUint(c.generation, 10)), value))
 	}
 	if err != nil {
 		return fmt.Errorf("write note of partition %d to %s: %w", c.part, wire.StateTopic, err)

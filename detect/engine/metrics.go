@@ -38,7 +38,7 @@ type metrics struct {
 }
 
 // stateWrites counts what is written to flyball.state for actors.
-type stateWrites struct{ entries, bytes prometheus.Counter }
+type stateWrites struct{ entries, bytes, deleted prometheus.Counter }
 
 func newMetrics(r prometheus.Registerer) *metrics {
 	counter := func(name, help string) prometheus.Counter {
@@ -86,6 +86,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	m.stateWrites = stateWrites{
 		entries: counter("flyball_detect_state_entries_total", "Entries of actors written to flyball.state."),
 		bytes:   counter("flyball_detect_state_written_bytes_total", "Bytes of the entries written to flyball.state, before compression."),
+		deleted: counter("flyball_detect_state_deleted_bytes_total", "Bytes at the beginning of flyball.state that detect deleted."),
 	}
 	r.MustRegister(m.refusals, m.restore, m.byRule, m.findings)
 	m.detectors = detector.NewMetrics(r)

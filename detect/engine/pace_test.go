@@ -24,7 +24,10 @@ import (
 )
 
 // tape is a producer that keeps its records.
-type tape struct{ records []*kgo.Record }
+type tape struct {
+	records []*kgo.Record
+	ends    map[string]int64 // by topic, of what was sent by ProduceSync
+}
 
 func (p *tape) Produce(_ context.Context, r *kgo.Record, done func(*kgo.Record, error)) {
 	p.records = append(p.records, r)
@@ -33,6 +36,11 @@ func (p *tape) Produce(_ context.Context, r *kgo.Record, done func(*kgo.Record, 
 
 func (p *tape) ProduceSync(_ context.Context, r ...*kgo.Record) kgo.ProduceResults {
 	for _, rec := range r {
+		if p.ends == nil {
+			p.ends = map[string]int64{}
+		}
+		rec.Offset = p.ends[rec.Topic]
+		p.ends[rec.Topic]++
 		kept := *rec
 		kept.Value = slices.Clone(rec.Value) // the caller may use its bytes again
 		p.records = append(p.records, &kept)

@@ -28,6 +28,7 @@ type restored struct {
 	notes   map[string]bool           // generations of the notes
 	note    logNote                   // the newest
 	older   bool                      // a process of schema version 4 has claimed the partition
+	bytes   int64                     // of all records
 
 	// Of the newest record, once all have been read.
 	base   *progress
@@ -66,6 +67,7 @@ func splitKey(key []byte) (kind, generation, number, actor string) {
 
 // add adds a record of flyball.state.
 func (r *restored) add(key, value []byte) error {
+	r.bytes += int64(len(key) + len(value))
 	kind, of, number, actor := splitKey(key)
 	switch kind {
 	case "a", "d", "p", "c":
@@ -179,6 +181,7 @@ func (e *Engine) restore(ctx context.Context, part int32) (*worker, error) {
 		return nil, err
 	}
 	w := newWorker(&e.cfg, e.m, part, e.callsID, e.out, e.baselines, &e.active)
+	w.checkpoint.trim.remove = recordRemover(e.out, part)
 	r := newRestored(e.cfg.Limits, w.state)
 	if err := e.readState(ctx, part, generation, func(rec *kgo.Record) error { return r.add(rec.Key, rec.Value) }); err != nil {
 		return nil, err

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -67,18 +66,24 @@ func (r *restored) addCounts(generation uint64, number string, value []byte) err
 	return nil
 }
 
-// newestCounts decodes the counters of the newest owner that has stored them as a whole; nil: there are none. keys are the keys of
-// all owners.
+// newestCounts decodes the counters that include most of those that an owner has stored as a whole; nil: there are none. keys are the
+// keys of all owners. What the counters of an offset are does not depend on the owner. Those of a replaced owner that came further
+// count: the entries of actors that it has stored beside them include as much, and a replay leaves these calls out.
 func (r *restored) newestCounts(part int32) (counts *curve.Counts, keys []string, err error) {
-	slices.SortFunc(r.counts, func(x, y *storedCounts) int { return cmp.Compare(y.generation, x.generation) })
 	for _, s := range r.counts {
 		for n := range s.deltas {
 			keys = append(keys, string(countsKey(s.generation, n)))
 		}
-		if values, complete := s.values(); complete && counts == nil {
-			if counts, err = curve.Restore(part, values...); err != nil {
-				return nil, nil, err
-			}
+		values, complete := s.values()
+		if !complete {
+			continue
+		}
+		stored, err := curve.Restore(part, values...)
+		if err != nil {
+			return nil, nil, err
+		}
+		if counts == nil || stored.Included() > counts.Included() {
+			counts = stored
 		}
 	}
 	return counts, keys, nil

@@ -20,6 +20,7 @@ func (w *worker) takeOver(r *restored, generation uint64) error {
 	w.state.SetWatermark(w.log.base.watermark)
 	c := &w.checkpoint
 	c.generation, c.committed, c.passed = generation, r.offset, r.offset
+	c.trim.begin(int64(generation), r.bytes)
 	for key, stored := range r.actors {
 		a, err := r.newestActor(key)
 		if err != nil {
@@ -64,6 +65,7 @@ func (w *worker) writeFirst(ctx context.Context, r *restored, end kafka.LogState
 		legacyTo = max(w.epochs.Position(end.LeaderEpoch, end.End)-1, 0)
 	}
 	w.log.base.legacyTo, w.log.now.legacyTo = legacyTo, legacyTo
+	w.checkpoint.countsUntil = w.epochs.Position(end.LeaderEpoch, end.End) - 1
 	w.state.SetLegacyTo(legacyTo)
 	w.journal.rows.SetLegacyTo(legacyTo)
 	if w.journal.counts.Included() < legacyTo {

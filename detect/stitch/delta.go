@@ -3,6 +3,7 @@ package stitch
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"slices"
 
 	"flyball/schema"
@@ -75,6 +76,15 @@ func (p *Partition) StoredDeltas(actor string) (first, next uint64) {
 	}
 	return 0, 0
 }
+
+// Actor returns an actor of the partition; nil: it has none with this key.
+func (p *Partition) Actor(key string) *Actor { return p.actors[key] }
+
+// StoredBytes returns how many bytes the actor's chain has.
+func (a *Actor) StoredBytes() int { return a.storedBytes }
+
+// StoreAnew lets the actor's chain begin again with the next delta, which has all runs.
+func (a *Actor) StoreAnew() { a.storedRuns = math.MaxInt / 2 }
 
 // EncodeChanges returns the deltas that store what has changed of an actor since its last checkpoint, in the order in which
 // they are written, and the range [from, to) of deltas that are void once all of them are stored. All changes count as stored

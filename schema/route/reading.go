@@ -67,6 +67,7 @@ func readPath(path string) (list []pathReading, readable bool) {
 	}
 	addLiteral := func(decoded string) {
 		add(literal(decoded), true)
+		add(literal(strings.TrimRight(withoutQuery(decoded), blanks)), true)
 		add(literal(withoutTrailingBlanks(decoded)), true) // Windows removes blanks at the end of a name
 	}
 	shown := canonical(path)
@@ -268,11 +269,13 @@ func withoutQuery(decoded string) string {
 	return decoded
 }
 
+const blanks = " \t\r\n\v\f"
+
 // withoutTrailingBlanks removes white space at the end of each segment of a decoded path.
 func withoutTrailingBlanks(decoded string) string {
 	segs := strings.Split(withoutQuery(decoded), "/")
 	for i, s := range segs {
-		segs[i] = strings.TrimRight(s, " \t\r\n\v\f")
+		segs[i] = strings.TrimRight(s, blanks)
 	}
 	return strings.Join(segs, "/")
 }

@@ -151,11 +151,16 @@ func (f *flyball) settled(t *killTraffic) {
 		}
 		return "ok", nil
 	})
-	f.until("the curves count every call", time.Minute, "1 1 1", func() (string, error) {
-		sum := func(view string) string { return "toUInt8((SELECT sum(calls) FROM flyball." + view + ") = n)" }
-		got, err := f.sql("WITH (SELECT countIf(counted) FROM flyball.calls) AS n SELECT " + sum("minute_counts") + ", " + sum("hour_counts") +
-			", " + sum("stitching"))
-		return strings.ReplaceAll(got, "\t", " "), err
+	f.until("the curves count every call", time.Minute, "", func() (string, error) {
+		of := func(at, table string) string {
+			return "SELECT '" + table + "' AS curve, calls_partition, at, counted, sums FROM (SELECT calls_partition, " + at +
+				" AS at, countIf(counted) AS counted FROM flyball.calls GROUP BY ALL) AS c FULL JOIN (SELECT calls_partition, " +
+				map[string]string{"minutes": "minute", "hours": "hour", "stitching_v5": "hour"}[table] +
+				" AS at, sum(calls) AS counts, groupArray((segment, calls)) AS sums FROM flyball." + table +
+				" FINAL GROUP BY ALL) AS s USING (calls_partition, at) WHERE counted != counts"
+		}
+		return f.sql(of("toStartOfMinute(start_time)", "minutes") + " UNION ALL " + of("toStartOfHour(start_time)", "hours") + " UNION ALL " +
+			of("toStartOfHour(start_time)", "stitching_v5") + " ORDER BY ALL LIMIT 20")
 	})
 	f.nothingWaits()
 }

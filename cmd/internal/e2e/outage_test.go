@@ -170,7 +170,7 @@ func TestClickHouseAwayAndSlowUnderLoad(t *testing.T) {
 		var took []time.Duration
 		for i := range each {
 			run := fmt.Sprint(phase, "-", i)
-			agent := 10 + map[string]int{"before": 0, "away": 3, "slow": 6}[phase] + i
+			agent := 10 + map[string]int{"before": 0, "away": each, "slow": 2 * each}[phase] + i
 			took = append(took, f.denied(fmt.Sprintf("fleet/a%d", agent), run, 30*time.Second))
 			f.until("a page about "+run, 30*time.Second, "true", func() (string, error) {
 				return fmt.Sprint(slices.Contains(p.told(run), "updated breaker_opened")), nil
@@ -199,6 +199,9 @@ func TestClickHouseAwayAndSlowUnderLoad(t *testing.T) {
 	})
 	close(ended)
 	rows.Wait()
+	w.enter("caught up")
+	w.row()
+	after := residentMiB(f.cmd.Process.Pid)
 	if got, err := f.sql("SELECT count() = uniqExact(source_topic, source_partition, source_offset, item) FROM flyball.calls"); err != nil ||
 		got != "true" && got != "1" {
 		t.Errorf("calls are stored more than once: %s, %v", got, err)
@@ -207,9 +210,11 @@ func TestClickHouseAwayAndSlowUnderLoad(t *testing.T) {
 		return f.sql("SELECT uniqExact(run_id) FROM flyball.breakers WHERE state = 'open' AND mode = 'armed' AND run_id IN (SELECT run_id FROM " +
 			"flyball.runs WHERE match(run_key, '^(before|away|slow)-'))")
 	})
-	fmt.Printf("at most %d calls behind and %d MiB resident\n", w.maxWait, w.maxRSS)
-	if w.maxRSS > 2048 {
-		t.Errorf("%d MiB resident during the outage", w.maxRSS)
+	fmt.Printf("at most %d calls behind and %d MiB resident; the broker compacted %.0f times and answered nobody for %.1f s meanwhile\n",
+		w.maxWait, w.maxRSS, f.metric("flyball_broker_compaction_seconds_count"), f.metric("flyball_broker_compaction_seconds_sum"))
+	// Runs take memory: 10,000 calls/s are 350,000 open runs. What waits for ClickHouse takes none beside them.
+	if w.maxRSS > max(2048, after*5/4) {
+		t.Errorf("%d MiB resident during the outage, %d after it with as many runs", w.maxRSS, after)
 	}
 }
 

@@ -64,7 +64,7 @@ func agentCounts(ctx context.Context, db DB, agent string, win Window, of func(s
 	w.ofAgent(agent)
 	win.counted(&w, "hour", time.Hour)
 	return each(ctx, db, "calls of agents", fmt.Sprintf(`SELECT agent_id, sum(calls), sum(outcome_denied), sum(done_irreversible) FROM hour_counts %s
-GROUP BY agent_id ORDER BY sum(calls) DESC LIMIT %d`, w.String(), maxAgents), w.params, func(r driver.Rows) error {
+GROUP BY agent_id ORDER BY sum(calls) DESC, agent_id LIMIT %d`, w.String(), maxAgents), w.params, func(r driver.Rows) error {
 		var id string
 		var calls, denied, irreversible uint64
 		err := r.Scan(&id, &calls, &denied, &irreversible)
@@ -79,7 +79,7 @@ func agentFindings(ctx context.Context, db DB, agent string, win Window, of func
 	w.ofAgent(agent)
 	w.between("updated_at", "updated_at", win.Since, win.Until)
 	return each(ctx, db, "findings of agents", fmt.Sprintf(`SELECT agent_id, toString(max(level)), countIf(state = 'open'), count(), max(score)
-FROM findings %s GROUP BY agent_id ORDER BY max(level) DESC LIMIT %d`, w.String(), maxAgents), w.params, func(r driver.Rows) error {
+FROM findings %s GROUP BY agent_id ORDER BY max(level) DESC, agent_id LIMIT %d`, w.String(), maxAgents), w.params, func(r driver.Rows) error {
 		var id, level string
 		var open, all uint64
 		var score float64
@@ -98,7 +98,7 @@ func agentRuns(ctx context.Context, db DB, agent string, win Window, of func(str
 	w.ofAgent(agent)
 	w.between("started_at", "last_at", win.Since, win.Until)
 	return each(ctx, db, "runs of agents", fmt.Sprintf(`SELECT agent_id, uniq(run_id) AS n, max(last_at) FROM run_states %s
-GROUP BY agent_id ORDER BY n DESC LIMIT %d`, w.String(), maxAgents), w.params, func(r driver.Rows) error {
+GROUP BY agent_id ORDER BY n DESC, agent_id LIMIT %d`, w.String(), maxAgents), w.params, func(r driver.Rows) error {
 		var id string
 		var n uint64
 		var last time.Time

@@ -41,7 +41,7 @@ func AuditTrail(ctx context.Context, db DB, take func([]schema.AuditEntry) bool)
 // AuditLatest returns the last entries, the latest first.
 func AuditLatest(ctx context.Context, db DB, limit int) ([]schema.AuditEntry, error) {
 	out := []schema.AuditEntry{}
-	err := each(ctx, db, "audit trail", fmt.Sprintf(`SELECT %s FROM audit ORDER BY seq DESC LIMIT %d`, auditColumns, limit), nil,
+	err := each(ctx, db, "audit trail", fmt.Sprintf(`SELECT %s FROM audit ORDER BY seq DESC, hash LIMIT %d`, auditColumns, limit), nil,
 		func(r driver.Rows) error {
 			e, err := auditEntry(r)
 			out = append(out, e)

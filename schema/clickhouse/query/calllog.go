@@ -60,7 +60,7 @@ func BaselineChanges(ctx context.Context, db DB, win Window, limit int) ([]Basel
 	w.between("made_at", "made_at", win.Since, win.Until)
 	out := []BaselineChange{}
 	return out, each(ctx, db, "baselines", fmt.Sprintf(`SELECT max(made_at) AS at, baseline_version, uniqExact(name) FROM baselines %s
-GROUP BY baseline_version ORDER BY at DESC LIMIT %d`, w.String(), limit), w.params, func(r driver.Rows) error {
+GROUP BY baseline_version ORDER BY at DESC, baseline_version DESC LIMIT %d`, w.String(), limit), w.params, func(r driver.Rows) error {
 		var v BaselineChange
 		err := r.Scan(&v.At, &v.Version, &v.Agents)
 		out = append(out, v)

@@ -60,7 +60,7 @@ func Held(ctx context.Context, db DB, f HeldFilter, now time.Time) ([]HeldScope,
 		w.add("agent = {agent:String}", named("agent", f.Agent))
 	}
 	sql := fmt.Sprintf(`SELECT tenant, scope_kind, scope_value, toString(newest), agent, toString(run), held_since, since, until, how, did, source,
-who, text, cause, finding, last FROM (%s) %s ORDER BY last DESC, scope_value LIMIT %d`, heldNow, w.String(), f.Limit)
+who, text, cause, finding, last FROM (%s) %s ORDER BY last DESC, tenant, scope_kind, scope_value LIMIT %d`, heldNow, w.String(), f.Limit)
 	err := each(ctx, db, "held scopes", sql, w.params, func(r driver.Rows) error {
 		var v HeldScope
 		err := r.Scan(&v.Tenant, &v.Kind, &v.Value, &v.State, &v.AgentID, &v.RunID, &v.HeldSince, &v.Since, &v.Expires, &v.Mode, &v.Action,

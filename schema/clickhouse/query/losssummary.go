@@ -19,7 +19,7 @@ type LossSummary struct {
 // LossSummaries returns the losses that readers noticed in Kafka's logs, by topic and kind, the newest first.
 func LossSummaries(ctx context.Context, db DB) (out []LossSummary, err error) {
 	err = each(ctx, db, "losses of records", `SELECT topic, kind, count() AS n, sum(records), max(noticed_at) AS last FROM log_losses
-GROUP BY topic, kind ORDER BY last DESC LIMIT 20`, nil, func(r driver.Rows) error {
+GROUP BY topic, kind ORDER BY last DESC, topic, kind LIMIT 20`, nil, func(r driver.Rows) error {
 		var l LossSummary
 		err := r.Scan(&l.Topic, &l.Kind, &l.Losses, &l.Records, &l.LastAt)
 		out = append(out, l)

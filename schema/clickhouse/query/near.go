@@ -216,10 +216,10 @@ WHERE lower(value) = lower({name:String})
  OR {kind:String} IN ('', kind) AND length(value) >= 4 AND position(lower({name:String}), lower(value)) > 0
  OR {kind:String} IN ('', kind) AND abs(length(value) - length({name:String})) <= {far:UInt8}
   AND editDistance(lower(value), lower({name:String})) <= {far:UInt8}
-GROUP BY kind, value, how ORDER BY indexOf(['other_kind', 'case', 'part', 'spelling'], how), at DESC LIMIT 20`
+GROUP BY kind, value, how ORDER BY indexOf(['other_kind', 'case', 'part', 'spelling'], how), at DESC, kind, value LIMIT 20`
 
 const matchingNames = `SELECT kind, value, 'pattern', max(last_at) AS at FROM (` + storedNames + `)
-WHERE {kind:String} IN ('', kind) AND value LIKE {like:String} GROUP BY kind, value ORDER BY at DESC LIMIT 20`
+WHERE {kind:String} IN ('', kind) AND value LIKE {like:String} GROUP BY kind, value ORDER BY at DESC, kind, value LIMIT 20`
 
 const nearResources = `SELECT 'resource', resource, multiIf(substring(resource, position(resource, ':') + 1) = {name:String}, 'other_type',
  lower(resource) = lower({name:String}), 'case',
@@ -229,7 +229,7 @@ FROM touches
 WHERE substring(lower(resource), position(resource, ':') + 1) = substring(lower({name:String}), position({name:String}, ':') + 1)
  OR {kind:String} IN ('', 'resource') AND abs(length(resource) - length({name:String})) <= {far:UInt8}
   AND editDistance(lower(resource), lower({name:String})) <= {far:UInt8}
-GROUP BY resource, how ORDER BY indexOf(['other_type', 'case', 'spelling'], how), at DESC LIMIT 20`
+GROUP BY resource, how ORDER BY indexOf(['other_type', 'case', 'spelling'], how), at DESC, resource LIMIT 20`
 
 const matchingResources = `SELECT 'resource', resource, 'pattern', max(last_at) AS at FROM touches
-WHERE resource LIKE {like:String} GROUP BY resource ORDER BY at DESC LIMIT 20`
+WHERE resource LIKE {like:String} GROUP BY resource ORDER BY at DESC, resource LIMIT 20`

@@ -31,7 +31,7 @@ func parseRecord(term string) (partition, offset string, ok bool) {
 func runsOfRecord(ctx context.Context, db DB, partition, offset string) ([]Hit, error) {
 	out := []Hit{}
 	err := each(ctx, db, "calls of the record", `SELECT toString(run_id) AS id, any(run_key), any(agent_id), count(), min(start_time),
-max(start_time) AS at FROM calls WHERE calls_partition = {partition:Int32} AND calls_offset = {offset:Int64} GROUP BY id ORDER BY at DESC`,
+max(start_time) AS at FROM calls WHERE calls_partition = {partition:Int32} AND calls_offset = {offset:Int64} GROUP BY id ORDER BY at DESC, id`,
 		[]any{named("partition", partition), named("offset", offset)}, func(r driver.Rows) error {
 			h := Hit{Field: recordField}
 			err := r.Scan(&h.RunID, &h.RunKey, &h.AgentID, &h.Calls, &h.FirstAt.Time, &h.LastAt.Time)

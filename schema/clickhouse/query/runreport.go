@@ -157,7 +157,7 @@ expires_at, reason, by, finding_id, run_id = {id:UUID} FROM breakers
 WHERE tenant = {tenant:String} AND (run_id = {id:UUID} OR scope_kind = 'run' AND scope_value = {run:String}
  OR scope_kind = 'agent' AND scope_value = {agent:String} OR scope_kind = 'credential' AND scope_value = {credential:String}
  OR scope_kind = 'principal' AND scope_value = {principal:String})
-ORDER BY generation DESC LIMIT 1 BY scope LIMIT 50`, append(id, named("tenant", rep.Tenant), named("run", rep.RunID), named("agent", rep.AgentID),
+ORDER BY generation DESC, scope LIMIT 1 BY scope LIMIT 50`, append(id, named("tenant", rep.Tenant), named("run", rep.RunID), named("agent", rep.AgentID),
 		named("credential", rep.CredentialID), named("principal", rep.PrincipalID)), func(r driver.Rows) error {
 		var b RunBreaker
 		var caused uint8
@@ -207,7 +207,7 @@ func (rep *RunReport) draw(ctx context.Context, db DB, limit int) error {
 		var linked []map[string]any
 		if len(refs) > 0 {
 			linked, err = records(ctx, db, "calls of linked runs", fmt.Sprintf(
-				"SELECT "+callColumns+" FROM calls WHERE tenant = {tenant:String} AND %s ORDER BY start_time LIMIT %d",
+				"SELECT "+callColumns+" FROM calls WHERE tenant = {tenant:String} AND %s ORDER BY start_time, record_id LIMIT %d",
 				callsOf(refs), limit), []any{named("tenant", rep.Tenant)})
 		}
 		if err != nil {

@@ -141,7 +141,7 @@ func CountCallsOf(ctx context.Context, db DB, what string, byAgent bool, agent s
 		name = "agent_id"
 	}
 	return counted(ctx, db, "counts of calls", "SELECT "+name+" AS name, sum("+column+") FROM hour_counts "+w.String()+
-		fmt.Sprintf(" GROUP BY name ORDER BY 2 DESC LIMIT %d", maxAgents), w.params)
+		fmt.Sprintf(" GROUP BY name ORDER BY 2 DESC, name LIMIT %d", maxAgents), w.params)
 }
 
 // CountFindings returns the number of findings that are open by agent, level or family; an empty by counts all under an empty name.
@@ -155,7 +155,7 @@ func CountFindings(ctx context.Context, db DB, f FindingFilter, by string) (map[
 		return nil, err
 	}
 	return counted(ctx, db, "findings", "SELECT "+column+" AS name, count() FROM findings "+w.String()+
-		fmt.Sprintf(" GROUP BY name ORDER BY 2 DESC LIMIT %d", maxAgents), w.params)
+		fmt.Sprintf(" GROUP BY name ORDER BY 2 DESC, name LIMIT %d", maxAgents), w.params)
 }
 
 // CountTrips returns the number of trips that a detector caused and that were enforced in a window, by agent or family of the finding;
@@ -174,7 +174,7 @@ func CountTrips(ctx context.Context, db DB, by, agent string, win Window) (map[s
 	return counted(ctx, db, "trips", "SELECT "+column+" AS name, count() FROM (SELECT tenant, finding_id, "+agentOfBreaker+
 		" AS agent FROM breakers "+w.String()+`) AS b
 LEFT JOIN (SELECT tenant, finding_id, family FROM findings) AS f USING (tenant, finding_id)`+
-		fmt.Sprintf(" GROUP BY name ORDER BY 2 DESC LIMIT %d", maxAgents), w.params)
+		fmt.Sprintf(" GROUP BY name ORDER BY 2 DESC, name LIMIT %d", maxAgents), w.params)
 }
 
 // CountDeadLetters returns the number of records that could not be read in a window.

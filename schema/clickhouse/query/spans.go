@@ -109,9 +109,11 @@ func (t *RunTrace) readScores(ctx context.Context, db DB, run *Run) error {
 const maxRunEvents = 200
 
 func (t *RunTrace) readEvents(ctx context.Context, db DB, run *Run) error {
-	for _, sql := range []string{`SELECT opened_at AS at, 'finding', family, toString(level), summary FROM findings`,
-		`SELECT at, 'decision', action, mode, reason FROM decisions`} {
-		sql += fmt.Sprintf(" WHERE run_id = {id:UUID} AND tenant = {tenant:String} ORDER BY at LIMIT %d", maxRunEvents)
+	for _, of := range []struct{ sql, id string }{
+		{`SELECT opened_at AS at, 'finding', family, toString(level), summary FROM findings`, "finding_id"},
+		{`SELECT at, 'decision', action, mode, reason FROM decisions`, "decision_id"},
+	} {
+		sql := of.sql + fmt.Sprintf(" WHERE run_id = {id:UUID} AND tenant = {tenant:String} ORDER BY at, %s LIMIT %d", of.id, maxRunEvents)
 		err := each(ctx, db, "findings and decisions of the run", sql, []any{named("id", run.RunID), named("tenant", run.Tenant)},
 			func(r driver.Rows) error {
 				var v RunEvent

@@ -51,7 +51,7 @@ func (t *Touched) describeRuns(ctx context.Context, db DB) error {
 		}
 	}
 	err = each(ctx, db, "findings of the runs", "SELECT toString(run_id), finding_id, family, toString(level), state, summary FROM findings "+
-		"WHERE run_id IN ("+uuids(ids)+") ORDER BY level DESC, updated_at DESC LIMIT 1000", nil, func(r driver.Rows) error {
+		"WHERE run_id IN ("+uuids(ids)+") ORDER BY level DESC, updated_at DESC, finding_id LIMIT 1000", nil, func(r driver.Rows) error {
 		var id string
 		var f RunFinding
 		err := r.Scan(&id, &f.ID, &f.Family, &f.Level, &f.State, &f.Summary)

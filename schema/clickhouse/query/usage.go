@@ -89,7 +89,7 @@ FROM (
 	groupUniqArrayIf(10)(attrs['currency'], attrs['currency'] != '') AS currencies
 	FROM calls `+w.String()+` GROUP BY method, route_key, tool_name, effect, reversibility, hour
 ) GROUP BY method, route_key, tool_name, effect, reversibility
-ORDER BY toInt8(reversibility) DESC, sum(n) DESC, method, route_key LIMIT 5000`, w.params, func(r driver.Rows) error {
+ORDER BY toInt8(reversibility) DESC, sum(n) DESC, method, route_key, tool_name, effect LIMIT 5000`, w.params, func(r driver.Rows) error {
 		var v UsageRow
 		err := r.Scan(&v.Method, &v.Route, &v.RouteKey, &v.Tool, &v.Effect, &v.Reversibility, &v.Calls, &v.Runs, &v.LastAt.Time, &v.PeakHour,
 			&v.ResourceTypes, &v.Hidden, &v.WithAmount, &v.MaxAmount, &v.P95Amount, &v.DayAmount, &v.Currencies)

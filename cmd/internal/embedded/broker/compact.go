@@ -4,15 +4,16 @@ import "time"
 
 const (
 	// compactAfterBytes is by how much the compacted topics grow at least before they are compacted.
-	compactAfterBytes = 64 << 20
+	compactAfterBytes = 128 << 20
 	// compactPause is the shortest time between two compactions.
 	compactPause = time.Minute
 )
 
 // compactionDue returns whether topics that had after bytes at the end of the last compaction, and have now bytes, are compacted: when
-// they have grown by half. A compaction reads and writes all that is left, and the broker answers nobody meanwhile (about 2 s for
-// 400 MiB), so its cost for each written byte must not grow with the size.
-func compactionDue(after, now int64) bool { return now-after >= max(compactAfterBytes, after/2) }
+// they are three times as long. A compaction reads and writes all that is left, and the broker answers nobody meanwhile (about 2 s for
+// 400 MiB), so its cost for each written byte must not grow with the size. The largest of the topics, flyball.state, is kept below
+// twice its size by those who write it, without a compaction.
+func compactionDue(after, now int64) bool { return now-after >= max(compactAfterBytes, 2*after) }
 
 // compactIfDue compacts the topics with cleanup.policy=compact, and deletes what is beyond the retention of others.
 func (b *Broker) compactIfDue(now time.Time) {

@@ -16,8 +16,8 @@ func TestCompactionCostsMoreThanWhatWasWritten(t *testing.T) {
 		after, now int64
 		due        bool
 	}{
-		{0, 63 * mib, false}, {0, 64 * mib, true}, {100 * mib, 163 * mib, false}, {100 * mib, 164 * mib, true},
-		{2000 * mib, 2999 * mib, false}, {2000 * mib, 3000 * mib, true}, {2000 * mib, 100 * mib, false},
+		{0, 127 * mib, false}, {0, 128 * mib, true}, {50 * mib, 177 * mib, false}, {50 * mib, 178 * mib, true},
+		{2000 * mib, 5999 * mib, false}, {2000 * mib, 6000 * mib, true}, {2000 * mib, 100 * mib, false},
 	} {
 		if got := compactionDue(c.after, c.now); got != c.due {
 			t.Errorf("%d MiB after the last one, %d now: due %v, want %v", c.after/mib, c.now/mib, got, c.due)
@@ -44,12 +44,12 @@ func TestReplacedValuesAreKeptForEver(t *testing.T) {
 		}
 	}
 	c = client(t, b, kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerBatchMaxBytes(8<<20))
-	for range 70 {
+	for range 135 {
 		write()
 	}
 	now := time.Now()
 	b.compactIfDue(now.Add(compactPause / 2))
-	if got := b.bytesToCompact(); got < 70<<20 {
+	if got := b.bytesToCompact(); got < 135<<20 {
 		t.Fatalf("%d bytes are left half a minute after the last compaction", got)
 	}
 	b.compactIfDue(now.Add(2 * compactPause))
@@ -64,7 +64,7 @@ func TestReplacedValuesAreKeptForEver(t *testing.T) {
 	// The log had been much larger, and kfake has compacted it since.
 	b.compactedBytes = 1 << 40
 	b.compactIfDue(now.Add(6 * compactPause))
-	for range 70 {
+	for range 135 {
 		write()
 	}
 	b.compactIfDue(now.Add(8 * compactPause))
