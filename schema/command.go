@@ -49,6 +49,11 @@ const (
 	CommandExceptionRemove
 	// CommandProven records that the API has accepted a credential often enough for it to count as proven.
 	CommandProven
+	// CommandAck acknowledges an incident.
+	CommandAck
+	// CommandSilence adds a silence and CommandSilenceEnd ends one.
+	CommandSilence
+	CommandSilenceEnd
 	// CommandHold keeps the rows of a run beyond their retention, until CommandHoldRelease.
 	CommandHold
 	CommandHoldRelease
@@ -60,7 +65,7 @@ const (
 var CommandKindWords = []string{"none", "trip", "force_open", "reset", "bypass", "tick", "probe", "ask", "grant", "refuse", "use",
 	"task", "task_end", "manifest", "manifest_drop", "lease", "verdict", "baseline",
 	"settings", "arm", "disarm", "bypass_end", "exception", "exception_remove", "proven",
-	"hold", "hold_release", "purge"}
+	"ack", "silence", "silence_end", "hold", "hold_release", "purge"}
 
 func (v CommandKind) String() string                { return word(CommandKindWords, uint8(v)) }
 func (v CommandKind) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
@@ -116,8 +121,10 @@ type Command struct {
 
 	Settings *Settings `json:"settings,omitempty"`
 
-	Hold  *HoldOrder  `json:"hold,omitempty"`  // of hold, hold_release
-	Purge *PurgeOrder `json:"purge,omitempty"` // of purge
+	Ack     *AckOrder     `json:"ack,omitempty"`
+	Silence *SilenceOrder `json:"silence,omitempty"` // of silence, silence_end
+	Hold    *HoldOrder    `json:"hold,omitempty"`    // of hold, hold_release
+	Purge   *PurgeOrder   `json:"purge,omitempty"`   // of purge
 
 	// Holder is the caller of the run that a trip, or an operator's breaker on a run, applies
 	// to.

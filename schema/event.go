@@ -22,6 +22,11 @@ const (
 	EventAudit EventKind = "audit"
 	// EventLogLoss is a loss of records in a log. A reader that does not know this kind ignores it.
 	EventLogLoss EventKind = "log_loss"
+	// EventAck is the acknowledgement of an incident, EventSilence a silence that begins or is ended.
+	EventAck     EventKind = "ack"
+	EventSilence EventKind = "silence"
+	// EventTick is a record of flyball.alerts without a subject: it advances the clock of its readers.
+	EventTick EventKind = "tick"
 	// EventHold is a hold on a run, or its release. A reader that does not know this kind ignores it.
 	EventHold EventKind = "hold"
 )
@@ -40,7 +45,10 @@ type Event struct {
 	Verdict  *Verdict       `json:"verdict,omitempty"`
 	Baseline *BaselineOrder `json:"baseline,omitempty"`
 	Loss     *LogLoss       `json:"loss,omitempty"`
-	Hold     *Hold          `json:"hold,omitempty"`
+
+	Ack     *Acknowledgement `json:"ack,omitempty"`
+	Silence *Silence         `json:"silence,omitempty"`
+	Hold    *Hold            `json:"hold,omitempty"`
 }
 
 // Bypass sets a tenant, or one agent of it, to observe at every point until it expires or is

@@ -25,15 +25,34 @@ func (f *Fold) Decide(e *schema.Event, written int64) Decision {
 		i, c, reason = f.gate(e.Gate, e.ID, written)
 	case e.Breaker != nil && e.Breaker.FindingID != "":
 		i, c, reason = f.breaker(e.Breaker, e.ID)
+	case e.Ack != nil:
+		return f.acknowledge(e.Ack, e.ID)
+	case e.Silence != nil:
+		d := Decision{Subject: e.Silence.ID}
+		d.Reason, d.Released = f.silence(e.Silence)
+		return d
 	}
 	if c == nil {
-		d := Decision{Reason: reason}
+		d := Decision{Reason: reason, Subject: subjectOf(e)}
 		if i != nil && i.group != nil {
 			d.Incident = i.group.id
 		}
 		return d
 	}
 	return f.decide(i, c)
+}
+
+// subjectOf returns the finding or gate that an event is about.
+func subjectOf(e *schema.Event) string {
+	switch {
+	case e.Finding != nil:
+		return e.Finding.ID
+	case e.Gate != nil:
+		return e.Gate.ID
+	case e.Breaker != nil:
+		return e.Breaker.FindingID
+	}
+	return ""
 }
 
 // Apply is Decide for callers that need the page alone.
@@ -44,18 +63,68 @@ func (f *Fold) Apply(e *schema.Event, written int64) (Page, bool) {
 	return Page{}, false
 }
 
-// decide finds the incident that a change belongs to, and whether its receiver has to know.
+// Pages is Advance and Decide for callers that need the pages alone, in their order. now is the broker's time of the record.
+func (f *Fold) Pages(now int64, e *schema.Event, written int64) (out []Page) {
+	due := f.Advance(now)
+	d := f.Decide(e, written)
+	for _, x := range append(append(due, d), d.Released...) {
+		if x.Page != nil {
+			out = append(out, *x.Page)
+		}
+	}
+	return out
+}
+
+// decide finds the incident that a change belongs to, and whether the receiver has to know.
 func (f *Fold) decide(i *open, c *change) Decision {
+	s := situation{change: c, why: JoinedAgent}
 	switch {
 	case c.kind == Resolved:
-		return f.resolved(i, c)
+		if g := i.group; len(g.members) > 1 {
+			f.leave(i)
+			f.watch(g)
+			return Decision{Reason: OthersStillOpen, Subject: i.finding.ID, Incident: g.id}
+		}
 	case i.group == nil:
-		return f.opened(i, c)
-	case f.nowEstablished(i):
+		s.newFamily, s.why = f.join(i, c)
+	case c.kind == Updated && f.nowEstablished(i):
 		f.leave(i) // an established agent is not left among claimed names
-		return f.opened(i, c)
+		c.kind = Opened
+		s.newFamily, s.why = f.join(i, c)
 	}
-	return f.updated(i, c)
+	g := i.group
+	switch c.because {
+	case BreakerOpened:
+		g.setDenied(i, true)
+	case BreakerClosed:
+		g.setDenied(i, false)
+	}
+	routes, routed := f.routed(i.finding)
+	silence := f.silencedBy(i.finding)
+	s.first, s.level, s.wide, s.denying, s.size, s.told = g.because, i.finding.Level, g.wide(), g.denying, g.size(), g.told
+	s.quiet, s.routed, s.silenced, s.acked = !f.near(f.written, g.told.pagedAt), routed, silence != nil, g.ack != nil
+	v := judge(&s)
+	if v.Held && (s.silenced && routed || len(routes.Receivers) == 0 && routes.Timed) {
+		g.silenced = g.silenced || s.silenced && routed
+		f.holdBack(g)
+	}
+	if !s.silenced && len(routes.Receivers) > 0 {
+		g.toldAnybody = true
+	}
+	d := f.notify(g, i, c, v, routes)
+	if silence != nil {
+		d.Silence = silence.ID
+	}
+	if c.kind == Resolved {
+		f.leave(i)
+	}
+	return d
+}
+
+// join places a finding, and reports whether its family is new to its incident, and why it belongs there.
+func (f *Fold) join(i *open, c *change) (newFamily bool, why Reason) {
+	g, why := f.place(i, c.cause, f.written)
+	return g.join(i, f.written), why
 }
 
 // nowEstablished reports whether the caller of a finding was established after the finding had joined others of claimed names.
@@ -63,94 +132,64 @@ func (f *Fold) nowEstablished(i *open) bool {
 	return i.gate == nil && i.group.scope.class == claimed && classOf(i.finding) == established && len(i.group.members) > 1
 }
 
-// opened places the first page of a finding.
-func (f *Fold) opened(i *open, c *change) Decision {
-	g, fresh, why := f.place(i, c.cause, f.written)
-	newFamily := g.join(i, f.written)
-	level := i.finding.Level
-	if fresh {
-		return f.notify(g, i, c, Opened, why, level)
+// notify makes the page of a decision, if there is one.
+func (f *Fold) notify(g *group, i *open, c *change, v verdict, r Routes) Decision {
+	d := Decision{Reason: v.Reason, Subject: i.finding.ID, Incident: g.id, Routes: r.By}
+	if !v.Page {
+		if c.because == BreakerClosed && g.denying == 0 {
+			g.told.denied = false
+		}
+		f.watch(g)
+		return d
 	}
-	grew := g.size() >= g.growth
-	for g.growth <= g.size() {
-		g.growth *= growthFactor
+	level := max(g.told.level, i.finding.Level)
+	if v.Kind == Resolved || v.Kind == Acknowledged {
+		level = g.told.level
 	}
+	if v.Worse {
+		g.ack = nil
+	}
+	p := g.page(i, c, v.Kind, v.Reason, level)
+	if v.Worse {
+		p.Worse = string(v.Reason)
+	}
+	if f.AckLink != nil && g.ack == nil && v.Kind != Resolved && i.gate == nil {
+		p.AckLink = f.AckLink(g.scope.tenant, g.id, p.ID, f.now+ackLinkLife)
+	}
+	t := &g.told
+	t.told, t.level, t.pagedAt = true, level, f.written
 	switch {
-	case level > g.level:
-		return f.notify(g, i, c, Updated, LevelRaised, level)
-	case grew:
-		return f.notify(g, i, c, Updated, IncidentGrew, g.level)
-	case newFamily && !f.near(f.written, g.pagedAt):
-		return f.notify(g, i, c, Updated, NewFamily, g.level)
+	case c.because == BreakerOpened || i.denies():
+		t.denied, t.everDid = true, true
+	case c.because == BreakerClosed:
+		t.denied = false
 	}
-	return Decision{Reason: why, Incident: g.id}
-}
-
-// updated decides about a change of a finding that belongs to an incident.
-func (f *Fold) updated(i *open, c *change) Decision {
-	g := i.group
-	level := g.level
-	silent := func(r Reason) Decision { return Decision{Reason: r, Incident: g.id} }
-	switch c.because {
-	case LevelRaised:
-		if level = i.finding.Level; level <= g.level {
-			return silent(AlreadyTold)
-		}
-	case BreakerOpened:
-		first := g.denying == 0 && !(g.wide() && g.denied)
-		g.setDenied(i, true)
-		if !first {
-			return silent(AlreadyTold)
-		}
-		g.denied = true
-	case BreakerClosed:
-		g.setDenied(i, false)
-		switch {
-		case g.denying > 0:
-			return silent(OthersStillDenied)
-		case g.wide():
-			return silent(NoChange) // pages of a tenant do not name breakers
-		}
-	case TripWithheld:
-		if g.withheld {
-			return silent(AlreadyTold)
-		}
-		g.withheld = true
+	t.withheld = t.withheld || c.because == TripWithheld
+	for t.growth <= g.size() {
+		t.growth = max(t.growth, 1) * growthFactor
 	}
-	return f.notify(g, i, c, Updated, c.because, level)
-}
-
-// resolved ends a finding, and its incident if no other finding of it is open.
-func (f *Fold) resolved(i *open, c *change) Decision {
-	g := i.group
-	if len(g.members) > 1 {
-		f.leave(i)
-		return Decision{Reason: OthersStillOpen, Incident: g.id}
+	if v.Kind != Resolved {
+		g.silenced = false
+		delete(f.held, g)
+		f.remindLater(g)
 	}
-	d := f.notify(g, i, c, Resolved, c.because, g.level)
-	f.leave(i)
+	d.Page = &p
 	return d
 }
 
-func (f *Fold) notify(g *group, i *open, c *change, kind Kind, because Reason, level schema.Level) Decision {
-	p := g.page(i, c, kind, because, level)
-	g.level, g.pagedAt = level, f.written
-	return Decision{Reason: because, Incident: g.id, Page: &p}
-}
-
-// Open returns a page with the current state of each open incident.
+// Open returns a page with the current state of each open incident of which the receiver was notified.
 func (f *Fold) Open() []Page {
 	var out []Page
 	seen := map[*group]bool{}
 	for _, order := range f.order {
 		for e := order.Front(); e != nil; e = e.Next() {
 			g := e.Value.(*open).group
-			if g == nil || seen[g] {
+			if g == nil || seen[g] || !g.told.told {
 				continue
 			}
 			seen[g] = true
 			worst := g.worst(1)[0]
-			out = append(out, g.page(worst, &change{cause: string(StillOpen), at: worst.finding.UpdatedAt}, Updated, StillOpen, g.level))
+			out = append(out, g.page(worst, &change{cause: string(StillOpen), at: worst.finding.UpdatedAt}, Updated, StillOpen, g.told.level))
 		}
 	}
 	return out

@@ -1,30 +1,49 @@
 package incident
 
 import (
+	"cmp"
 	"container/list"
 	"time"
 
 	"flyball/schema"
 )
 
-// Fold holds the open incidents of one partition of flyball.events. The same records in the same order give the same decisions. It is
-// not safe for concurrent use.
+// Fold holds the open incidents of flyball.alerts. The same records in the same order give the same decisions. It is not safe for
+// concurrent use.
 type Fold struct {
+	// The exported fields do not change after the first event.
+
+	// Receiver is the name of the receiver whose pages are made. Incidents do not depend on it.
+	Receiver string
+	// Route returns the receivers of a finding at a time (Unix ns); nil: all findings are sent to this receiver.
+	Route func(v *schema.Finding, at int64) Routes
+	// Registry is asked for owners and tags by silences.
+	Registry Registry
 	// Link returns the address at which a gate can be decided until a time (Unix ns). If it is nil or returns an empty address, pages have
 	// no link.
 	Link func(gate string, until int64) string
-	// Bounds limit the incidents that are opened. They do not change after the first event.
+	// AckLink returns the address at which an incident can be acknowledged until a time (Unix ns); nil or empty: pages have none.
+	AckLink func(tenant, incident, page string, until int64) string
+	// Remind is the pause before the first reminder of a trip that was not enforced; the pauses double. 0: there are none.
+	Remind time.Duration
+	// Bounds limit the incidents that are opened.
 	Bounds Bounds
 
-	wants   func(*schema.Finding) bool
 	open    map[string]*list.Element // by id of the finding or gate
 	order   [classes]*list.List      // of *open, the one unchanged for the longest time first; claimed names displace only claimed names
-	limit   int                      // of each class
+	limit   int                      // of each class; 0: maxOpen
 	dropped uint64                   // findings removed because of the limit
 	groups  map[scope]*group         // open incidents
-	ids     map[string]bool          // of the open incidents
+	ids     map[string]*group        // the open incidents by id
 	recent  map[scope][]int64        // when the latest incidents of single agents were opened, by the log
 	written int64                    // when the record that is applied was written, Unix ns
+
+	now       int64 // the log's clock, Unix ns
+	minute    int64 // of the log's clock, when what is due was looked at
+	silences  []*schema.Silence
+	ended     map[string]bool // silences that were ended before their time
+	held      map[*group]struct{}
+	unstopped map[*group]struct{} // incidents of which reminders are due one day
 }
 
 // open is an open finding or gate, or a resolved one that is kept to recognise repeated events.
@@ -52,13 +71,13 @@ type joinedAs struct {
 
 func (i *open) denies() bool { return i.breaker != nil && i.breaker.State != schema.BreakerClosed }
 
-// maxOpen bounds the findings of a partition and class.
-const maxOpen = 10_000
+// maxOpen bounds the findings of a class.
+var maxOpen = [classes]int{established: 100_000, claimed: 20_000, questions: 10_000, claimedQuestions: 5_000}
 
-// NewFold returns a Fold that makes pages of the findings for which wants returns true.
-func NewFold(wants func(*schema.Finding) bool) *Fold {
-	f := &Fold{wants: wants, open: map[string]*list.Element{}, limit: maxOpen, groups: map[scope]*group{}, ids: map[string]bool{},
-		recent: map[scope][]int64{}}
+// NewFold returns a Fold to which all findings are routed.
+func NewFold() *Fold {
+	f := &Fold{open: map[string]*list.Element{}, groups: map[scope]*group{}, ids: map[string]*group{}, recent: map[scope][]int64{},
+		ended: map[string]bool{}, held: map[*group]struct{}{}, unstopped: map[*group]struct{}{}}
 	for c := range f.order {
 		f.order[c] = list.New()
 	}
@@ -95,10 +114,12 @@ func (f *Fold) finding(v *schema.Finding, cause string, written int64) (*open, *
 		return f.resolve(i, RunClosed, cause, v.UpdatedAt)
 	case v.Exception != "":
 		return i, nil, UnderException
+	case v.Level < schema.LevelAlert:
+		return i, nil, BelowAlert
 	case v.Level <= i.paged:
 		return i, nil, LevelNotRaised
-	case !f.wants(v):
-		return i, nil, NotRouted
+	case v.Family == schema.FamilyScope && (v.Decision == nil || v.Decision.Mode != schema.ModeArmed):
+		return i, nil, NotEnforced
 	}
 	c := &change{Opened, FindingOpened, cause, v.UpdatedAt}
 	if i.paged > schema.LevelNone {
@@ -181,7 +202,7 @@ func (f *Fold) get(id string) *open {
 func (f *Fold) put(v *schema.Finding, c class) *open {
 	i := &open{finding: v, class: c}
 	order := f.order[i.class]
-	for order.Len() >= f.limit {
+	for order.Len() >= cmp.Or(f.limit, maxOpen[c]) {
 		oldest := order.Remove(order.Front()).(*open)
 		delete(f.open, oldest.finding.ID)
 		f.leave(oldest)

@@ -14,8 +14,6 @@ import (
 
 const second = int64(time.Second)
 
-func everything(*schema.Finding) bool { return true }
-
 func found(version uint64, level schema.Level, state schema.FindingState, mode ...schema.Mode) *schema.Event {
 	run := schema.RunID{1}
 	f := &schema.Finding{ID: schema.FindingID(run, schema.FamilyLoop), Version: version, Tenant: "t", RunID: run, AgentID: "a/b",
@@ -37,7 +35,7 @@ func broke(generation uint64, state schema.BreakerState, mode schema.Mode) *sche
 	return &e
 }
 
-func told(f *Fold, events ...*schema.Event) (out []string) {
+func hear(f *Fold, events ...*schema.Event) (out []string) {
 	for _, e := range events {
 		if p, ok := f.Apply(e, 10*second); ok {
 			out = append(out, string(p.Kind)+" "+p.Because)
@@ -59,7 +57,7 @@ var life = []*schema.Event{
 var lifeTold = []string{"opened finding_opened", "updated level_raised", "updated breaker_opened", "resolved breaker_closed"}
 
 func TestOneIncidentFromFindingToReset(t *testing.T) {
-	if got := told(NewFold(everything), life...); !slices.Equal(got, lifeTold) {
+	if got := hear(NewFold(), life...); !slices.Equal(got, lifeTold) {
 		t.Fatalf("told %q, want %q", got, lifeTold)
 	}
 }
@@ -69,7 +67,7 @@ func TestEventsWrittenAgainAreToldOnce(t *testing.T) {
 	for from := range life {
 		for to := from + 1; to <= len(life); to++ {
 			again := append(slices.Clone(life[:to]), life[from:]...)
-			if got := told(NewFold(everything), again...); !slices.Equal(got, lifeTold) {
+			if got := hear(NewFold(), again...); !slices.Equal(got, lifeTold) {
 				t.Fatalf("events %d to %d again: told %q, want %q", from, to, got, lifeTold)
 			}
 		}
@@ -78,7 +76,7 @@ func TestEventsWrittenAgainAreToldOnce(t *testing.T) {
 
 func TestReplayMakesTheSamePages(t *testing.T) {
 	pages := func() (out []Page) {
-		f := NewFold(everything)
+		f := NewFold()
 		for _, e := range life {
 			if p, ok := f.Apply(e, 10*second); ok {
 				out = append(out, p)
@@ -106,8 +104,8 @@ func TestReplayMakesTheSamePages(t *testing.T) {
 }
 
 func TestWithheldTripIsToldAsOne(t *testing.T) {
-	f := NewFold(everything)
-	got := told(f, found(1, schema.LevelTrip, schema.FindingOpen, schema.ModeArmed),
+	f := NewFold()
+	got := hear(f, found(1, schema.LevelTrip, schema.FindingOpen, schema.ModeArmed),
 		broke(5, schema.BreakerClosed, schema.ModeWithheld), broke(6, schema.BreakerClosed, schema.ModeWithheld),
 		found(4, schema.LevelTrip, schema.FindingClosed))
 	if want := []string{"opened finding_opened", "updated trip_withheld", "resolved run_closed"}; !slices.Equal(got, want) {
@@ -116,15 +114,26 @@ func TestWithheldTripIsToldAsOne(t *testing.T) {
 }
 
 func TestBackfillCallsNobody(t *testing.T) {
-	f := NewFold(everything)
+	f := NewFold()
 	if p, ok := f.Apply(found(1, schema.LevelTrip, schema.FindingOpen), int64(2*time.Hour)); ok {
 		t.Fatalf("paged %v for what is over", p.Kind)
 	}
 }
 
+// tripsTo routes findings of level trip to a receiver.
+func tripsTo(receiver string) func(*schema.Finding, int64) Routes {
+	return func(v *schema.Finding, _ int64) Routes {
+		if v.Level < schema.LevelTrip {
+			return Routes{}
+		}
+		return Routes{Receivers: []string{receiver}, By: []string{"routes[0]"}}
+	}
+}
+
 func TestNobodyHearsOfWhatNobodyWants(t *testing.T) {
-	f := NewFold(func(v *schema.Finding) bool { return v.Level >= schema.LevelTrip })
-	got := told(f, found(1, schema.LevelAlert, schema.FindingOpen), broke(2, schema.BreakerOpen, schema.ModeArmed),
+	f := NewFold()
+	f.Receiver, f.Route = "soc", tripsTo("soc")
+	got := hear(f, found(1, schema.LevelAlert, schema.FindingOpen), broke(2, schema.BreakerOpen, schema.ModeArmed),
 		broke(3, schema.BreakerClosed, schema.ModeArmed), found(9, schema.LevelAlert, schema.FindingClosed))
 	if got != nil {
 		t.Fatalf("told %q", got)
@@ -132,8 +141,8 @@ func TestNobodyHearsOfWhatNobodyWants(t *testing.T) {
 }
 
 func TestClosedRunThatCallsAgainOpensAgain(t *testing.T) {
-	f := NewFold(everything)
-	got := told(f, found(1, schema.LevelAlert, schema.FindingOpen), found(2, schema.LevelAlert, schema.FindingClosed),
+	f := NewFold()
+	got := hear(f, found(1, schema.LevelAlert, schema.FindingOpen), found(2, schema.LevelAlert, schema.FindingClosed),
 		found(3, schema.LevelAlert, schema.FindingOpen), found(4, schema.LevelAlert, schema.FindingClosed))
 	want := []string{"opened finding_opened", "resolved run_closed", "opened finding_opened", "resolved run_closed"}
 	if !slices.Equal(got, want) {
@@ -149,17 +158,17 @@ func TestNobodyIsCalledAboutWhatIsMeant(t *testing.T) {
 		e.Finding.Exception = "nightly purge"
 		return e
 	}
-	f := NewFold(everything)
+	f := NewFold()
 	covered := []*schema.Event{meant(1, schema.LevelAlert, schema.FindingOpen), meant(2, schema.LevelTrip, schema.FindingOpen),
 		meant(3, schema.LevelTrip, schema.FindingClosed)}
-	if got := told(f, covered...); got != nil {
+	if got := hear(f, covered...); got != nil {
 		t.Fatalf("told %q", got)
 	}
 	if open := f.Open(); len(open) != 0 {
 		t.Fatalf("%d incidents are told to be open", len(open))
 	}
-	f = NewFold(everything)
-	got := told(f, found(1, schema.LevelAlert, schema.FindingOpen), meant(2, schema.LevelTrip, schema.FindingOpen),
+	f = NewFold()
+	got := hear(f, found(1, schema.LevelAlert, schema.FindingOpen), meant(2, schema.LevelTrip, schema.FindingOpen),
 		found(3, schema.LevelTrip, schema.FindingOpen, schema.ModeArmed), found(4, schema.LevelTrip, schema.FindingClosed))
 	if want := []string{"opened finding_opened", "updated level_raised", "resolved run_closed"}; !slices.Equal(got, want) {
 		t.Fatalf("told %q, want %q", got, want)
@@ -167,7 +176,7 @@ func TestNobodyIsCalledAboutWhatIsMeant(t *testing.T) {
 }
 
 func TestIncidentsAreBounded(t *testing.T) {
-	f := NewFold(everything)
+	f := NewFold()
 	f.limit, f.Bounds.Claimed = 10, 1000
 	for i := range 100 {
 		e := found(1, schema.LevelAlert, schema.FindingOpen)
@@ -180,7 +189,7 @@ func TestIncidentsAreBounded(t *testing.T) {
 }
 
 func TestQuestionIsOnePageAndItsAnswerAnother(t *testing.T) {
-	f := NewFold(everything)
+	f := NewFold()
 	f.Link = func(id string, until int64) string { return fmt.Sprint("https://x/", id, "/", until) }
 	gate := func(generation uint64, state schema.GateState, mode schema.Mode) (Page, bool) {
 		g := &schema.Gate{ID: "g_1", Tenant: "t", AgentID: "bot", RunID: schema.RunID{1}, Route: "DELETE /x", Resource: "order:7",
@@ -220,7 +229,7 @@ func TestPageHidesThatTheCallerIsAStranger(t *testing.T) {
 	} {
 		e := found(1, schema.LevelTrip, schema.FindingOpen)
 		e.Finding.Acquaintance = class
-		p, ok := NewFold(everything).Apply(e, 10*second)
+		p, ok := NewFold().Apply(e, 10*second)
 		if !ok || p.Acquaintance != class || p.Caller != want {
 			t.Errorf("%v: %v %q, want %q", class, ok, p.Caller, want)
 		}
@@ -239,7 +248,7 @@ func TestPageClaimsARateOfAStrangersOwnRuns(t *testing.T) {
 	} {
 		e := found(1, schema.LevelTrip, schema.FindingOpen)
 		e.Finding.ExpectedRate, e.Finding.ExpectedOf, e.Finding.ExpectedRuns = 0, of, 750
-		if p, ok := NewFold(everything).Apply(e, 10*second); !ok || p.Rarity != want {
+		if p, ok := NewFold().Apply(e, 10*second); !ok || p.Rarity != want {
 			t.Errorf("%s: %v %q, want %q", of, ok, p.Rarity, want)
 		}
 	}

@@ -25,13 +25,10 @@ func (f *Fold) gate(g *schema.Gate, cause string, written int64) (*open, *change
 	case i == nil && (g.State != schema.GatePending || written-g.AskedAt > int64(maxAge)):
 		return nil, nil, FindingIsOver
 	case i == nil:
-		i = f.put(asFinding(g), questions)
+		i = f.put(asFinding(g), classOfGate(g))
 		i.gate, i.mode = g, schema.ModeArmed
 		if f.Link != nil {
 			i.link = f.Link(g.ID, g.Expires)
-		}
-		if !f.wants(i.finding) {
-			return i, nil, NotRouted
 		}
 		i.paged = schema.LevelTrip
 		return i, &change{Opened, GateAsked, cause, g.AskedAt}, ""
@@ -46,9 +43,20 @@ func (f *Fold) gate(g *schema.Gate, cause string, written int64) (*open, *change
 	return f.resolve(i, Reason("gate_"+g.State.String()), cause, cmp.Or(g.DecidedAt, g.Expires, g.AskedAt))
 }
 
+func classOfGate(g *schema.Gate) class {
+	if g.Standing != nil && *g.Standing == schema.StandingEstablished {
+		return questions
+	}
+	return claimedQuestions
+}
+
 // asFinding returns the gate as a finding, the form by which routes select pages.
 func asFinding(g *schema.Gate) *schema.Finding {
-	return &schema.Finding{ID: g.ID, Tenant: g.Tenant, RunID: g.RunID, RunKey: g.RunKey, AgentID: g.AgentID,
+	trust := schema.TrustAsserted
+	if classOfGate(g) == questions {
+		trust = schema.TrustInfrastructure
+	}
+	return &schema.Finding{AgentTrust: trust, ID: g.ID, Tenant: g.Tenant, RunID: g.RunID, RunKey: g.RunKey, AgentID: g.AgentID,
 		CredentialID: g.CredentialID, PrincipalID: g.PrincipalID, Family: FamilyGate, Level: schema.LevelTrip,
 		OpenedAt: g.AskedAt, UpdatedAt: g.AskedAt, Exposure: g.SoFar, Summary: summarize(g)}
 }

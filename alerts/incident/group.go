@@ -18,21 +18,18 @@ type Bounds struct {
 	Agents int
 	// Claimed is the same for callers whose name is only claimed, or that have none; default 8. They are counted apart.
 	Claimed int
+	// Gates is how many calls of agents with an established identity that wait for approval get a page of their own in a window; default
+	// 16, a quarter of them of one agent. For other callers it is Claimed.
+	Gates int
 }
 
 // DefaultBounds returns the bounds of an empty configuration.
-func DefaultBounds() Bounds { return Bounds{Window: time.Minute, Agents: 32, Claimed: 8} }
+func DefaultBounds() Bounds { return Bounds{Window: time.Minute, Agents: 32, Claimed: 8, Gates: 16} }
 
 func (b Bounds) withDefaults() Bounds {
 	d := DefaultBounds()
-	return Bounds{cmp.Or(b.Window, d.Window), cmp.Or(b.Agents, d.Agents), cmp.Or(b.Claimed, d.Claimed)}
-}
-
-// Share returns the bounds of one of several partitions, which do not know of each other: an equal share, at least one agent.
-func (b Bounds) Share(partitions int) Bounds {
-	b, n := b.withDefaults(), max(partitions, 1)
-	b.Agents, b.Claimed = (b.Agents+n-1)/n, (b.Claimed+n-1)/n
-	return b
+	return Bounds{cmp.Or(b.Window, d.Window), cmp.Or(b.Agents, d.Agents), cmp.Or(b.Claimed, d.Claimed),
+		cmp.Or(b.Gates, d.Gates)}
 }
 
 // class separates callers that can invent their name from those that cannot.
@@ -41,9 +38,15 @@ type class uint8
 const (
 	established class = iota
 	claimed
-	questions // gates, each of which waits for its own answer
+	questions // gates
+	claimedQuestions
 	classes
 )
+
+func (c class) isQuestions() bool { return c == questions || c == claimedQuestions }
+
+// byName reports whether the callers of the class can invent their name.
+func (c class) byName() bool { return c == claimed || c == claimedQuestions }
 
 func classOf(f *schema.Finding) class {
 	if f.AgentID != "" && f.AgentTrust >= schema.TrustInfrastructure {
@@ -87,11 +90,14 @@ type group struct {
 	allRuns  int
 	allAgent int
 
-	level    schema.Level // highest level of its pages
-	growth   int          // number at which the next page says that it grew
-	denying  int          // members whose breaker denies calls
-	denied   bool         // a page has said that calls are denied
-	withheld bool         // a page has said that a trip was withheld
+	because Reason // why it was opened
+	denying int    // members whose breaker denies calls
+	ack     *schema.Acknowledgement
+	ackedAt uint64 // generation of the last acknowledgement
+
+	told        told
+	silenced    bool // a silence withheld a page since the last one
+	toldAnybody bool // a change of it was routed to a receiver and not silenced
 }
 
 // growthFactor is the factor between two sizes at which a page says that an incident grew.
@@ -108,34 +114,61 @@ func (g *group) size() int {
 	return g.allRuns
 }
 
+// bound is how many incidents of one kind may be opened in a window, and the incident that counts those after them.
+type bound struct {
+	counts         scope
+	limit          int
+	opened, joined Reason
+}
+
 // place returns the incident that a finding belongs to and why, and opens it if it is not open.
-func (f *Fold) place(i *open, cause string, at int64) (g *group, fresh bool, why Reason) {
+func (f *Fold) place(i *open, cause string, at int64) (g *group, why Reason) {
 	v := i.finding
-	if i.gate != nil {
-		return f.openGroup(scope{v.Tenant, questions, v.ID}, v, cause, at), true, GateAsked
+	own, first := scope{v.Tenant, i.class, v.ID}, GateAsked
+	if i.gate == nil {
+		own, first = scope{v.Tenant, classOf(v), agentOf(v)}, FindingOpened
+		if g := f.groups[own]; g != nil {
+			return g, JoinedAgent
+		}
 	}
-	own := scope{v.Tenant, classOf(v), agentOf(v)}
-	if g := f.groups[own]; g != nil {
-		return g, false, JoinedAgent
+	bounds := f.boundsOf(own, v)
+	for _, b := range bounds {
+		switch all, full := f.groups[b.counts], f.full(b, at); {
+		case all != nil && (full || f.near(at, all.joinedAt)):
+			return all, b.joined
+		case full:
+			return f.openGroup(b.counts, v, b.opened, cause, at), b.opened
+		}
 	}
-	wide := scope{tenant: v.Tenant, class: own.class}
-	opened, joined := ManyAgents, JoinedTenant
-	limit := f.bounds().Agents
-	if own.class == claimed {
-		opened, joined, limit = ManyClaimed, JoinedClaimed, f.bounds().Claimed
+	for _, b := range bounds {
+		f.remember(b.counts, append(f.recent[b.counts], at), at)
 	}
-	all := f.groups[wide]
-	recent := slices.DeleteFunc(f.recent[wide], func(t int64) bool { return !f.near(at, t) })
-	switch {
-	case all != nil && (f.near(at, all.joinedAt) || len(recent) >= limit):
-		f.recent[wide] = recent
-		return all, false, joined
-	case len(recent) >= limit:
-		f.recent[wide] = recent
-		return f.openGroup(wide, v, cause, at), true, opened
+	return f.openGroup(own, v, first, cause, at), first
+}
+
+// boundsOf returns the bounds of an incident of one agent or gate, the narrowest first.
+func (f *Fold) boundsOf(own scope, v *schema.Finding) []bound {
+	b, wide := f.bounds(), scope{tenant: own.tenant, class: own.class}
+	switch own.class {
+	case claimed:
+		return []bound{{wide, b.Claimed, ManyClaimed, JoinedClaimed}}
+	case claimedQuestions:
+		return []bound{{wide, b.Claimed, ManyGates, JoinedGates}}
+	case questions:
+		return []bound{{scope{own.tenant, own.class, agentOf(v)}, max(b.Gates/4, 1), ManyGates, JoinedGates},
+			{wide, b.Gates, ManyGates, JoinedGates}}
 	}
-	f.remember(wide, append(recent, at), at)
-	return f.openGroup(own, v, cause, at), true, FindingOpened
+	return []bound{{wide, b.Agents, ManyAgents, JoinedTenant}}
+}
+
+// full reports whether a bound is reached, and forgets what is no longer in the window.
+func (f *Fold) full(b bound, at int64) bool {
+	recent, is := f.recent[b.counts]
+	if !is {
+		return false
+	}
+	f.recent[b.counts] = slices.DeleteFunc(recent, func(t int64) bool { return !f.near(at, t) })
+	return len(f.recent[b.counts]) >= b.limit
 }
 
 // near reports whether two times of the log are in one window. Either may be later: clocks of those who write to the log are set back.
@@ -150,16 +183,16 @@ func (f *Fold) remember(wide scope, recent []int64, at int64) {
 	}
 }
 
-func (f *Fold) openGroup(s scope, v *schema.Finding, cause string, at int64) *group {
-	g := &group{id: v.ID, scope: s, opener: member(v), openedAt: v.OpenedAt, joinedAt: at, growth: growthFactor, members: map[*open]struct{}{},
+func (f *Fold) openGroup(s scope, v *schema.Finding, because Reason, cause string, at int64) *group {
+	g := &group{id: v.ID, scope: s, opener: member(v), openedAt: v.OpenedAt, joinedAt: at, because: because, members: map[*open]struct{}{},
 		runs: map[schema.RunID]int{}, agents: map[string]int{}, families: map[string]bool{}}
 	if g.wide() {
 		g.id = schema.IncidentID(v.ID, s.tenant)
 	}
-	if f.ids[g.id] { // the finding opened another incident that is still open, and has left it
+	if f.ids[g.id] != nil { // the finding opened another incident that is still open, and has left it
 		g.id = schema.IncidentID(v.ID, cause)
 	}
-	f.groups[s], f.ids[g.id] = g, true
+	f.groups[s], f.ids[g.id] = g, g
 	return g
 }
 
@@ -197,6 +230,8 @@ func (f *Fold) leave(i *open) {
 	if len(g.members) == 0 && f.groups[g.scope] == g {
 		delete(f.groups, g.scope)
 		delete(f.ids, g.id)
+		delete(f.held, g)
+		delete(f.unstopped, g)
 	}
 }
 

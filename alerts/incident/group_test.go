@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"flyball/schema"
-	"flyball/schema/wire"
 )
 
 // entry is one record of the log.
@@ -72,7 +71,7 @@ func (s *storm) trip(at int64, agent string, trust schema.Trust, mode schema.Mod
 }
 
 func decisions(log []entry, b Bounds) (out []Decision) {
-	f := NewFold(everything)
+	f := NewFold()
 	f.Bounds = b
 	for i := range log {
 		out = append(out, f.Decide(&log[i].event, log[i].written))
@@ -187,7 +186,7 @@ func TestInventedNamesHideAnEstablishedAgent(t *testing.T) {
 		end := &storm{versions: 1 << 50}
 		end.breaker(at+int64(time.Minute), bad, schema.BreakerClosed, schema.ModeArmed)
 		log = append(log, end.log...)
-		f := NewFold(everything)
+		f := NewFold()
 		f.limit = 50
 		var told []string
 		for i := range log {
@@ -337,7 +336,7 @@ func TestPagesOfAnIncidentDoNotFitTogether(t *testing.T) {
 		level := map[string]schema.Level{}
 		labels := map[string]Member{}
 		ids := map[string]bool{}
-		f := NewFold(everything)
+		f := NewFold()
 		f.Bounds = Bounds{Agents: 3, Claimed: 2}
 		for i := range log {
 			d := f.Decide(&log[i].event, log[i].written)
@@ -396,7 +395,7 @@ func checkState(t *testing.T, f *Fold, level map[string]schema.Level) {
 
 // A log of a million names does not grow the state.
 func TestStateIsBounded(t *testing.T) {
-	f := NewFold(everything)
+	f := NewFold()
 	f.limit = 100
 	for i, e := range flood(5000).log {
 		e.event.Tenant = fmt.Sprint(i)
@@ -414,39 +413,8 @@ func TestStateIsBounded(t *testing.T) {
 	}
 }
 
-func TestShareOfAPartitionIsNothing(t *testing.T) {
-	if b := (Bounds{Agents: 3}).Share(8); b != (Bounds{Window: time.Minute, Agents: 1, Claimed: 1}) {
-		t.Errorf("%+v", b)
-	}
-	if b := DefaultBounds().Share(8); b.Agents != 4 || b.Claimed != 1 {
-		t.Errorf("%+v", b)
-	}
-}
-
-// pagesOfPartitions counts the pages of a log that lies in 8 partitions by agent.
-func pagesOfPartitions(log []entry) (n int) {
-	const partitions = 8
-	parts := make([][]entry, partitions)
-	of := map[string]string{}
-	for _, e := range log {
-		agent := ""
-		if e.event.Finding != nil {
-			agent = e.event.Finding.AgentID
-			of[e.event.Finding.ID] = agent
-		} else {
-			agent = of[e.event.Breaker.FindingID]
-		}
-		p := wire.PartitionOf(agent, partitions)
-		parts[p] = append(parts[p], e)
-	}
-	for _, part := range parts {
-		n += len(pages(decisions(part, DefaultBounds().Share(partitions))))
-	}
-	return n
-}
-
 // A new API with 20 agents and 65 runs, which no baseline knows: 260 findings within seconds, whose trips are withheld. And 300 invented
-// names. Each in the partitions of a deployment as it comes.
+// names.
 func TestStormsOfADeployment(t *testing.T) {
 	for _, trust := range []schema.Trust{schema.TrustVerified, schema.TrustAsserted} {
 		s := &storm{}
@@ -462,15 +430,15 @@ func TestStormsOfADeployment(t *testing.T) {
 				at += int64(10 * time.Millisecond)
 			}
 		}
-		if n := pagesOfPartitions(s.log); n > 20*3 {
+		if n := len(pages(decisions(s.log, Bounds{}))); n > 20*3 {
 			t.Errorf("%s: %d events of 20 agents made %d pages", trust, len(s.log), n)
 		} else {
 			t.Logf("%s: %d events of 20 agents made %d pages", trust, len(s.log), n)
 		}
 	}
 	log := flood(300).log
-	n := pagesOfPartitions(log)
-	if t.Logf("%d events of 300 invented names made %d pages", len(log), n); n > 8*(3+5) {
-		t.Error("more than one incident of a name and one of the tenant in each partition")
+	n := len(pages(decisions(log, Bounds{})))
+	if t.Logf("%d events of 300 invented names made %d pages", len(log), n); n > 8*3+5 {
+		t.Error("more than an incident of each of 8 names and one of the tenant")
 	}
 }

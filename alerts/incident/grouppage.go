@@ -11,12 +11,15 @@ import (
 
 // worst returns up to n findings of the incident, the worst first.
 func (g *group) worst(n int) []*open {
-	all := slices.SortedFunc(maps.Keys(g.members), func(a, b *open) int {
-		x, y := a.finding, b.finding
-		return cmp.Or(cmp.Compare(y.Level, x.Level), cmp.Compare(y.Exposure.Irreversible, x.Exposure.Irreversible),
-			cmp.Compare(y.Exposure.Calls, x.Exposure.Calls), cmp.Compare(x.ID, y.ID))
-	})
+	all := slices.SortedFunc(maps.Keys(g.members), compareWorst)
 	return all[:min(n, len(all))]
+}
+
+// compareWorst orders findings, the worst first.
+func compareWorst(a, b *open) int {
+	x, y := a.finding, b.finding
+	return cmp.Or(cmp.Compare(y.Level, x.Level), cmp.Compare(y.Exposure.Irreversible, x.Exposure.Irreversible),
+		cmp.Compare(y.Exposure.Calls, x.Exposure.Calls), cmp.Compare(x.ID, y.ID))
 }
 
 // sameAs reports whether two versions of a finding name the same caller. A caller can be recognised in the middle of a run.
@@ -33,9 +36,9 @@ func member(v *schema.Finding) Member {
 func (g *group) page(i *open, c *change, kind Kind, because Reason, level schema.Level) Page {
 	p := i.page(kind, because, c.cause, c.at)
 	p.ID, p.Incident, p.OpenedAt = schema.PageID(g.id, c.cause), g.id, utc(g.openedAt)
-	p.Was, p.Level = g.level, level
+	p.Was, p.Level, p.Acknowledged = g.told.level, level, g.acknowledgement()
 	one := g.findings < 2 && !g.wide() && g.opener.sameAs(member(i.finding))
-	if i.gate != nil || one {
+	if one || i.gate != nil && g.scope.agent == i.finding.ID {
 		return p
 	}
 	p.Group = &Group{By: "agent", Findings: g.findings, Open: len(g.members), Runs: g.allRuns, Agents: g.allAgent}
@@ -44,7 +47,12 @@ func (g *group) page(i *open, c *change, kind Kind, because Reason, level schema
 	}
 	if !g.wide() {
 		p.Group.OpenedBy = &g.opener
-		if because == IncidentGrew {
+		switch {
+		case g.scope.class.isQuestions():
+			p.Link, p.Commands = "", []string{"flyball breakers gates"}
+			p.Summary = fmt.Sprintf("%d calls of the agent wait for approval beside those with a page of their own, the latest: %s",
+				len(g.members), p.Summary)
+		case because == IncidentGrew:
 			p.Summary = fmt.Sprintf("%d runs went wrong, the latest: %s", g.allRuns, p.Summary)
 		}
 		return p
@@ -57,11 +65,16 @@ func (g *group) page(i *open, c *change, kind Kind, because Reason, level schema
 func (g *group) widen(p *Page) {
 	what := "agents"
 	p.Group.By, p.Family = "tenant", FamilyTenant
-	if g.scope.class == claimed {
+	if g.scope.class.byName() {
 		what, p.Group.By, p.Family = "callers whose name is only claimed", "claimed_names", FamilyClaimed
 	}
 	summary := fmt.Sprintf("Tenant %s: beside those with an incident of their own, %d %s went wrong in %d runs", schema.Chat(g.scope.tenant),
 		g.allAgent, what, g.allRuns)
+	if g.scope.class.isQuestions() {
+		p.Family, p.Link = FamilyGates, ""
+		summary = fmt.Sprintf("Tenant %s: beside those with a page of their own, %d calls of %d %s wait for approval",
+			schema.Chat(g.scope.tenant), len(g.members), len(g.agents), what)
+	}
 	p.Exposure, p.Touched = schema.Exposure{}, schema.Touched{}
 	seen := map[schema.RunID]schema.Touched{}
 	for m := range g.members {
@@ -79,7 +92,9 @@ func (g *group) widen(p *Page) {
 	p.RunID, p.RunKey, p.AgentID, p.CredentialID, p.Acquaintance, p.Caller = schema.RunID{}, "", "", "", schema.AcquaintanceUnrecorded, ""
 	p.ExpectedRate, p.ExpectedOf, p.ExpectedRuns, p.Rarity = 0, "", 0, ""
 	p.Commands = []string{"flyball findings", "flyball breakers"}
-	if len(p.Group.Worst) > 0 {
+	if g.scope.class.isQuestions() {
+		p.Commands = []string{"flyball breakers gates"}
+	} else if len(p.Group.Worst) > 0 {
 		p.Commands = append(p.Commands, "flyball touched "+p.Group.Worst[0].RunID.String())
 	}
 }

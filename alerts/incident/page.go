@@ -12,9 +12,10 @@ import (
 type Kind string
 
 const (
-	Opened   Kind = "opened"   // the first page about the incident
-	Updated  Kind = "updated"  // its level rose, or its breaker changed
-	Resolved Kind = "resolved" // its run has ended and no breaker of it denies calls
+	Opened       Kind = "opened"       // the first page about the incident
+	Updated      Kind = "updated"      // its level rose, or its breaker changed
+	Acknowledged Kind = "acknowledged" // a person has taken it on; Page.Acknowledged names the person
+	Resolved     Kind = "resolved"     // its run has ended and no breaker of it denies calls
 )
 
 // PageVersion is the version of the page's document.
@@ -29,7 +30,8 @@ type Page struct {
 	ID   string `json:"page_id"` // the same cause has the same id
 	Kind Kind   `json:"kind"`
 	// Because is what changed: finding_opened, level_raised, breaker_opened, trip_withheld, breaker_closed, run_closed; new_family,
-	// incident_grew, many_agents, many_claimed_names; gate_asked, gate_granted, gate_refused, gate_timed_out, gate_used, gate_ended.
+	// incident_grew, many_agents, many_claimed_names; acknowledged, no_longer_held, still_not_denied; many_gates, gate_asked, gate_granted,
+	// gate_refused, gate_timed_out, gate_used, gate_ended.
 	Because  string `json:"because"`
 	Incident string `json:"incident_id"` // the finding or gate that opened it
 	// Group describes an incident of several findings; nil if it has one.
@@ -60,16 +62,30 @@ type Page struct {
 	Breaker  *Breaker `json:"breaker,omitempty"`
 	Commands []string `json:"commands"` // suggested next commands
 	// Link is the address at which a pending gate is decided. Anyone who has the link can decide once.
-	Link        string    `json:"link,omitempty"`
+	Link string `json:"link,omitempty"`
+	// Worse is set if the incident was acknowledged: the rule by which it has become worse. The acknowledgement holds no longer.
+	Worse string `json:"worse,omitempty"`
+	// Acknowledged is the acknowledgement that holds for the incident; nil if there is none. Every page after it carries it.
+	Acknowledged *Acknowledgement `json:"acknowledged,omitempty"`
+	// AckLink is the address at which the incident is acknowledged. Anyone who has the link can acknowledge once. Empty: there is none.
+	AckLink     string    `json:"ack_link,omitempty"`
 	ResolveRule string    `json:"resolve_rule"`
 	OpenedAt    time.Time `json:"opened_at"`
 	At          time.Time `json:"at"` // of the change
+}
+
+// Acknowledgement is the statement of a person who has taken an incident on.
+type Acknowledgement struct {
+	By     string    `json:"by"`
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
 }
 
 // Families of incidents that count the agents of a tenant.
 const (
 	FamilyTenant  = "tenant"
 	FamilyClaimed = "claimed_names"
+	FamilyGates   = "gates" // of calls that wait for approval
 )
 
 // wideRule explains when an incident that counts the agents of a tenant is resolved.
@@ -107,6 +123,15 @@ type Breaker struct {
 	Generation uint64              `json:"generation"`
 	Expires    *time.Time          `json:"expires_at,omitempty"`
 	Reason     string              `json:"reason,omitempty"`
+	// Points are the live enforcement points, as of the delivery. nil: not known.
+	Points []PointEffect `json:"points,omitempty"`
+}
+
+// PointEffect is the effect of a breaker at an enforcement point, as the point has reported it.
+type PointEffect struct {
+	Point   string     `json:"point"`
+	Applied *time.Time `json:"applied_at,omitempty"` // by the point's clock; nil: not reported yet
+	Denied  uint64     `json:"denied,omitempty"`     // calls that it has denied because of the breaker
 }
 
 // Title returns one line of text for a person.
@@ -114,6 +139,8 @@ func (p *Page) Title() string {
 	switch {
 	case p.Kind == Resolved:
 		return "Resolved: " + p.Summary
+	case p.Kind == Acknowledged && p.Acknowledged != nil:
+		return "Acknowledged by " + schema.Chat(p.Acknowledged.By) + ": " + p.Summary
 	case p.Because == "trip_withheld":
 		return "NOT denied, the trip budget is spent: " + p.Summary
 	case p.wide() && p.Because == string(BreakerOpened):

@@ -16,7 +16,12 @@ const (
 	ManyAgents    Reason = "many_agents"    // more agents than the bound within the window: one incident of the tenant counts the others
 	ManyClaimed   Reason = "many_claimed_names"
 	GateAsked     Reason = "gate_asked"
+	ManyGates     Reason = "many_gates" // more gates than the bound within the window: one incident counts the others
 	StillOpen     Reason = "still_open" // sent again, because the receiver forgets
+
+	AcknowledgedBy Reason = "acknowledged"     // a person has taken the incident on
+	NoLongerHeld   Reason = "no_longer_held"   // a silence has ended, or the hours of a route have begun, and the incident is open
+	StillNotDenied Reason = "still_not_denied" // a reminder: at level trip, and no breaker denies calls
 )
 
 // Reasons why nobody is notified.
@@ -33,16 +38,30 @@ const (
 	JoinedAgent       Reason = "joined_agent"         // the open incident of its agent counts it
 	JoinedTenant      Reason = "joined_tenant"        // the open incident of its tenant counts it
 	JoinedClaimed     Reason = "joined_claimed_names" // the open incident of its tenant's claimed names counts it
+	JoinedGates       Reason = "joined_gates"         // an open incident of calls that wait for approval counts it
 	AlreadyTold       Reason = "already_told"         // a page about the incident has said so
 	OthersStillDenied Reason = "others_still_denied"  // another breaker of the incident denies calls
 	OthersStillOpen   Reason = "others_still_open"    // other findings of the incident are open
+	BelowAlert        Reason = "below_alert"          // its level is below alert
+	NotEnforced       Reason = "not_enforced"         // a finding about a learned scope, which is not enforced
+	Silenced          Reason = "silenced"             // a silence in force matches the finding
+	IsAcknowledged    Reason = "is_acknowledged"      // a person has taken the incident on, and it has not become worse
+	SilenceBegan      Reason = "silence_began"
+	SilenceEnded      Reason = "silence_ended"
+	NoSuchIncident    Reason = "no_such_incident" // what was acknowledged is not open
 )
 
 // Decision is whether a receiver is notified of an event, and why.
 type Decision struct {
 	Reason   Reason
+	Subject  string // the finding or gate that it is about; empty: none
 	Incident string // the incident that the event belongs to; empty: none
-	Page     *Page  // nil: nobody is notified
+	Page     *Page  // nil: the receiver is not notified
+	// Routes are the routes that matched the finding; Silence is the silence in force that matches it.
+	Routes  []string
+	Silence string
+	// Released are decisions about other incidents, which the end of a silence held back.
+	Released []Decision
 }
 
 // Text returns what a reason means, for people; empty for a reason that this version does not know.
@@ -79,4 +98,17 @@ var texts = map[Reason]string{
 	AlreadyTold:       "a page about its incident has said so",
 	OthersStillDenied: "another breaker of its incident denies calls",
 	OthersStillOpen:   "other findings of its incident are open",
+
+	ManyGates:      "more waiting calls than alerts.grouping.gates within the window: one incident counts the others",
+	AcknowledgedBy: "a person has acknowledged its incident",
+	NoLongerHeld:   "its incident is open, and the silence has ended or the hours of a route have begun",
+	StillNotDenied: "a reminder: its incident is at level trip, and no breaker denies calls",
+	JoinedGates:    "the open incident of waiting calls counts it: too many wait",
+	BelowAlert:     "its level is below alert",
+	NotEnforced:    "it is about a learned scope, which is not enforced",
+	Silenced:       "a silence in force matches it",
+	IsAcknowledged: "a person has acknowledged its incident, and it has not become worse",
+	SilenceBegan:   "a silence begins",
+	SilenceEnded:   "a silence was ended",
+	NoSuchIncident: "the incident is not open",
 }

@@ -1,30 +1,26 @@
 package notify
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
 	"flyball/alerts/incident"
+	"flyball/alerts/message"
 	"flyball/schema"
-	"flyball/schema/wording"
 )
 
 // Alertmanager posts incidents as alerts of the Prometheus Alertmanager, API v2.
 type Alertmanager struct {
-	name string
-	url  string
-	now  func() time.Time
-	http *http.Client
+	url    string
+	client *client
 }
 
 // NewAlertmanager returns an Alertmanager. url is the base URL, as in amtool's --alertmanager.url.
 func NewAlertmanager(name, url string, now func() time.Time) *Alertmanager {
-	return &Alertmanager{name: name, url: strings.TrimSuffix(url, "/") + "/api/v2/alerts", now: now, http: newClient(deliveryTimeout)}
+	url = strings.TrimSuffix(url, "/") + "/api/v2/alerts"
+	return &Alertmanager{url: url, client: newClient(name, now, 0, secretsOf(url)...)}
 }
 
 // alertTTL is how long an alert fires without being sent again. Alerts do not resolve if Flyball is down for a shorter time.
@@ -40,7 +36,7 @@ type alert struct {
 // Deliver posts a page and returns nil when it is acknowledged. Alertmanager identifies an alert by its labels, and severity is a label
 // because routes use it. A change of level therefore also ends the alert of the old level, in the same request.
 func (a *Alertmanager) Deliver(ctx context.Context, p *incident.Page) error {
-	now := a.now().UTC()
+	now := a.client.now().UTC()
 	until := now.Add(alertTTL)
 	if p.Kind == incident.Resolved {
 		until = now
@@ -55,7 +51,7 @@ func (a *Alertmanager) Deliver(ctx context.Context, p *incident.Page) error {
 // Refresh sends the open incidents again, because an Alertmanager drops alerts when it restarts and when they are not repeated.
 func (a *Alertmanager) Refresh(ctx context.Context, open []incident.Page) error {
 	const maxAlerts = 500 // in one request
-	until := a.now().UTC().Add(alertTTL)
+	until := a.client.now().UTC().Add(alertTTL)
 	for len(open) > 0 {
 		n := min(len(open), maxAlerts)
 		send := make([]alert, 0, n)
@@ -71,20 +67,7 @@ func (a *Alertmanager) Refresh(ctx context.Context, open []incident.Page) error 
 }
 
 func (a *Alertmanager) post(ctx context.Context, alerts []alert) error {
-	body, err := json.Marshal(alerts)
-	if err != nil {
-		return fmt.Errorf("receiver %s: %w", a.name, err)
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url, bytes.NewReader(body))
-	if err != nil {
-		return fmt.Errorf("receiver %s: %w", a.name, err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := a.http.Do(req)
-	if err != nil {
-		return unreachable(a.name, req.URL, err)
-	}
-	return checkAnswer(a.name, resp)
+	return a.client.post(ctx, request{url: a.url, body: alerts})
 }
 
 // labels identify the alert of an incident: they are the same for each of its pages, whichever of its findings the page is about.
@@ -93,8 +76,9 @@ func labels(p *incident.Page, level schema.Level) map[string]string {
 	if p.Group != nil && p.Group.OpenedBy != nil {
 		of = *p.Group.OpenedBy
 	}
-	l := map[string]string{"alertname": "FlyballIncident", "incident": p.Incident, "family": of.Family, "tenant": p.Tenant,
-		"run_id": of.RunID.String(), "agent": schema.Visible(of.AgentID), "severity": severity(level)}
+	l := map[string]string{"alertname": "FlyballIncident", "incident": p.Incident, "family": schema.Chat(of.Family),
+		"tenant": schema.Chat(p.Tenant),
+		"run_id": of.RunID.String(), "agent": schema.Chat(of.AgentID), "severity": string(message.SeverityOf(level))}
 	if p.Group != nil && p.Group.OpenedBy == nil {
 		l["run_id"] = "" // of many runs
 	}
@@ -107,25 +91,24 @@ func labels(p *incident.Page, level schema.Level) map[string]string {
 }
 
 func makeAlert(p *incident.Page, level schema.Level, until time.Time) alert {
-	t := p.Touched
+	t, m := p.Touched, message.Of(p)
 	out := alert{Labels: labels(p, level), StartsAt: p.OpenedAt, EndsAt: until, Annotations: map[string]string{
-		"summary": p.Title(), "contributions": contributions(p.Contributions), "resolve_rule": p.ResolveRule,
-		"do_next":  strings.Join(p.Commands, "\n"),
+		"summary": schema.Chat(p.Title()), "contributions": message.Lines(m.Why, "; "), "resolve_rule": schema.Chat(p.ResolveRule),
+		"do_next":  commands(p),
 		"exposure": fmt.Sprintf("%d calls since onset, %d of them irreversible", p.Exposure.Calls, p.Exposure.Irreversible),
 		"touched": fmt.Sprintf("irreversible %d, compensable %d, reversible %d, read only %d, unknown %d",
 			t.Irreversible, t.Compensable, t.Reversible, t.ReadOnly, t.Unknown),
 	}}
-	if p.Rarity != "" {
-		out.Annotations["rarity"] = p.Rarity
-	}
-	if p.Caller != "" {
-		out.Annotations["caller"] = p.Caller
+	for name, fact := range map[string]string{"rarity": "Rarity", "caller": "Caller", "done": "Done", "acknowledged": "Taken by"} {
+		if text := m.Fact(fact); text != "" {
+			out.Annotations[name] = text
+		}
 	}
 	if g := p.Group; g != nil {
 		out.Annotations["findings"] = fmt.Sprintf("%d, %d of them open, in %d runs of %d agents", g.Findings, g.Open, g.Runs, g.Agents)
 	}
-	if p.Link != "" {
-		out.Annotations["decide_at"] = p.Link
+	for _, l := range m.Links {
+		out.Annotations[map[string]string{p.Link: "decide_at", p.AckLink: "acknowledge_at"}[l.URL]] = l.URL
 	}
 	if p.Family == incident.FamilyGate { // gates have no score
 		delete(out.Annotations, "contributions")
@@ -139,48 +122,11 @@ func makeAlert(p *incident.Page, level schema.Level, until time.Time) alert {
 	return out
 }
 
-func severity(l schema.Level) string {
-	switch l {
-	case schema.LevelTrip:
-		return "critical"
-	case schema.LevelAlert:
-		return "warning"
+// commands are all commands of a page, one a line.
+func commands(p *incident.Page) string {
+	lines := make([]string, len(p.Commands))
+	for i, c := range p.Commands {
+		lines[i] = schema.Visible(c)
 	}
-	return "info"
-}
-
-// contributions returns one line of text: for each feature the observed value, the usual value and whose it is, and those of peers and
-// humans, with their units.
-func contributions(of []schema.Contribution) string {
-	var b strings.Builder
-	for i := range of {
-		c := &of[i]
-		if i > 0 {
-			b.WriteString("; ")
-		}
-		f := wording.FeatureOf(c.Feature)
-		b.WriteString(f.Text)
-		usual := "usual"
-		if whose := wording.Median(c.UsualOf); whose != "" {
-			usual += " (" + whose + ")"
-		}
-		for _, n := range []struct {
-			word string
-			v    schema.OptionalFloat
-		}{{"", c.Observed}, {usual, c.Usual}, {"peers", c.Peers}, {"humans", c.Humans}} {
-			figure := wording.Figure(float64(n.v), f.Unit)
-			if n.word == usual {
-				figure = wording.Usual(float64(n.v), f.Unit, c.UsualOf)
-			}
-			if n.v.IsZero() && figure != wording.NothingLearned {
-				continue
-			}
-			separator := ", "
-			if n.word == "" {
-				separator = ": "
-			}
-			b.WriteString(separator + strings.TrimSpace(n.word+" "+figure))
-		}
-	}
-	return b.String()
+	return strings.Join(lines, "\n")
 }

@@ -1,22 +1,25 @@
 package notify
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"strconv"
-	"strings"
 	"time"
-
-	"flyball/schema"
 )
 
 // Refused is the error when a receiver rejects a page permanently: the page must not be sent again.
 type Refused struct {
 	Receiver string
-	Status   int
-	Answer   string // the beginning of the response body
+	Status   int    // of HTTP, or the reply code of SMTP
+	Protocol string // of Status; empty: HTTP
+	Answer   string // the beginning of the answer, without secrets
+	// All is set if the answer says that all pages are refused, though its status does not.
+	All bool
+	// Do is what to do about it; empty: what the status says.
+	Do string
 }
 
 func (e *Refused) Error() string {
@@ -24,7 +27,12 @@ func (e *Refused) Error() string {
 	if e.Answer != "" {
 		answer = " (" + e.Answer + ")"
 	}
-	return fmt.Sprintf("receiver %s refused the page with HTTP %d%s and it is not sent again: %s", e.Receiver, e.Status, answer, e.advice())
+	protocol := e.Protocol
+	if protocol == "" {
+		protocol = "HTTP"
+	}
+	return fmt.Sprintf("receiver %s refused the page with %s %d%s and it is not sent again: %s", e.Receiver,
+		protocol, e.Status, answer, e.advice())
 }
 
 // RefusesAllPages reports whether the receiver refuses all pages until its configuration or its account changes, and not this page alone.
@@ -34,13 +42,15 @@ func (e *Refused) RefusesAllPages() bool {
 		http.StatusProxyAuthRequired, http.StatusGone:
 		return true
 	}
-	return e.Status >= 300 && e.Status < 400
+	return e.All || e.Status >= 300 && e.Status < 400
 }
 
 // advice returns what to do about the refusal.
 func (e *Refused) advice() string {
 	where := "of " + e.Receiver + " in alerts.receivers"
 	switch {
+	case e.Do != "":
+		return e.Do + " " + where
 	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden, e.Status == http.StatusProxyAuthRequired:
 		return "correct the secret " + where + ", or its rights at the receiver"
 	case e.Status == http.StatusNotFound, e.Status == http.StatusGone, e.Status == http.StatusMethodNotAllowed:
@@ -49,11 +59,6 @@ func (e *Refused) advice() string {
 		return "redirects are not followed: set the url " + where + " to the final address"
 	}
 	return "the receiver does not accept this page; look into its log"
-}
-
-// unreachable returns the error of a request without an answer. It names the host and not the URL, which can hold a secret.
-func unreachable(receiver string, to *url.URL, err error) error {
-	return fmt.Errorf("receiver %s does not answer at %s: %w", receiver, to.Host, schema.WithoutURL(err))
 }
 
 // Later is an error with the pause that the receiver requested in Retry-After.
@@ -71,42 +76,79 @@ func (e *Later) RetryAfter() time.Duration { return e.After }
 // maxPause is the longest pause that a receiver can request.
 const maxPause = 10 * time.Minute
 
-// checkAnswer converts a receiver's HTTP response to an error:
+// Answer is what a receiver has answered to one request.
+type Answer struct {
+	Request string // what was asked: POST, or the method of an API
+	Status  string // "HTTP 202", "SMTP 250"
+	Text    string // the beginning of the answer, without secrets
+}
+
+type answersKey struct{}
+
+// WithAnswers returns a context with which deliveries report each answer. It serves `flyball alert test`.
+func WithAnswers(ctx context.Context, report func(Answer)) context.Context {
+	return context.WithValue(ctx, answersKey{}, report)
+}
+
+func reportAnswer(ctx context.Context, a Answer) {
+	if report, ok := ctx.Value(answersKey{}).(func(Answer)); ok {
+		report(a)
+	}
+}
+
+// judge converts an HTTP answer to an error:
 //
 //	2xx                 nil: acknowledged
 //	408, 425, 429, 5xx  an error to retry, after Retry-After if there is one (Later)
 //	3xx, other 4xx      Refused: the page or the configuration is wrong
-func checkAnswer(receiver string, resp *http.Response) error {
-	defer resp.Body.Close()
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 400))
-	text := strings.TrimSpace(strings.Map(printable, string(body)))
-	status := resp.StatusCode
+func (c *client) judge(a *answer) error {
 	switch {
-	case status >= 200 && status < 300:
-		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // allows the connection to be reused
+	case a.status >= 200 && a.status < 300:
 		return nil
-	case status == 408, status == 425, status == 429, status >= 500:
-		err := fmt.Errorf("receiver %s: HTTP %d %s", receiver, status, text)
-		if s, e := strconv.Atoi(resp.Header.Get("Retry-After")); e == nil && s > 0 {
-			return &Later{After: min(time.Duration(s)*time.Second, maxPause), Err: err}
-		}
+	case a.status == 408, a.status == 425, a.status == 429, a.status >= 500:
+		return c.retry(a, fmt.Errorf("receiver %s: HTTP %d %s", c.name, a.status, a.text))
+	}
+	return &Refused{Receiver: c.name, Status: a.status, Answer: a.text}
+}
+
+// judgeVendor is judge for a receiver whose answers have a known form. A success in another form is not the receiver's: a proxy or a portal
+// has answered, and the page is sent again.
+func (c *client) judgeVendor(a *answer, form answerForm) error {
+	if err := c.judge(a); err != nil {
 		return err
 	}
-	return &Refused{Receiver: receiver, Status: status, Answer: text}
-}
-
-func printable(r rune) rune {
-	if r < ' ' {
-		return ' '
+	body := bytes.TrimSpace(a.body)
+	switch {
+	case form == jsonObject && !(json.Valid(body) && body[0] == '{'):
+		return c.retry(a, fmt.Errorf("receiver %s: HTTP %d without the JSON that it answers: %s", c.name, a.status, a.text))
+	case form == anyText && bytes.HasPrefix(body, []byte("<")):
+		return c.retry(a, fmt.Errorf("receiver %s: HTTP %d with a web page instead of an answer: %s", c.name, a.status, a.text))
 	}
-	return r
+	return nil
 }
 
-// newClient returns the HTTP client of a receiver. It does not follow redirects: a redirect could send a page, and the addresses in it,
-// to another host.
-func newClient(timeout time.Duration) *http.Client {
-	return &http.Client{Timeout: timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+type answerForm uint8
+
+const (
+	anyText    answerForm = iota // or nothing, but no web page
+	jsonObject                   // {…}
+)
+
+// retry returns an error after which the page is sent again, after the pause that the answer requests.
+func (c *client) retry(a *answer, err error) error {
+	if pause := retryAfter(a.header.Get("Retry-After"), c.now()); pause > 0 {
+		return &Later{After: min(pause, maxPause), Err: err}
+	}
+	return err
 }
 
-// deliveryTimeout bounds one delivery.
-const deliveryTimeout = 15 * time.Second
+// retryAfter returns the pause of a header Retry-After, a number of seconds or a date; 0 if there is none.
+func retryAfter(value string, now time.Time) time.Duration {
+	if s, err := strconv.Atoi(value); err == nil {
+		return time.Duration(min(max(s, 0), int(maxPause/time.Second))) * time.Second
+	}
+	if t, err := http.ParseTime(value); err == nil {
+		return max(t.Sub(now), 0)
+	}
+	return 0
+}

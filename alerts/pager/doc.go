@@ -1,4 +1,4 @@
-// Package pager reads flyball.events for one receiver, folds them into incidents and delivers the resulting pages in the order of the
+// Package pager reads flyball.alerts for one receiver, folds them into incidents and delivers the resulting pages in the order of the
 // log. An offset is committed after the receiver has acknowledged its page. A process that is killed between the two delivers the page
 // again, with the same id.
 //

@@ -68,7 +68,13 @@ func (r *receiver) pagesOf() []string {
 // pagers that share the partitions make them too.
 func TestKilledPagerGroupsOtherwise(t *testing.T) {
 	records := stormRecords(t, 30)
-	bounds := func(o *Options) { o.Bounds = incident.Bounds{Agents: 10, Claimed: 4} }
+	bounds := func(o *Options) {
+		o.NewFold = func() *incident.Fold {
+			f := incident.NewFold()
+			f.Bounds = incident.Bounds{Agents: 5, Claimed: 2}
+			return f
+		}
+	}
 	done := func(w *world) func() bool {
 		return func() bool { return w.committed(0) == 90 && w.committed(1) == 90 }
 	}

@@ -47,6 +47,14 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	return m
 }
 
+// expect makes the series of a receiver present, so that its first refusal is an increase.
+func (m *Metrics) expect(receiver string) {
+	m.failures.WithLabelValues(receiver)
+	m.undelivered.WithLabelValues(receiver)
+	m.refusing.WithLabelValues(receiver)
+	m.waiting.WithLabelValues(receiver)
+}
+
 func (m *Metrics) delivered(receiver string, p *incident.Page, took time.Duration) {
 	m.pages.WithLabelValues(receiver, string(p.Kind)).Inc()
 	m.took.WithLabelValues(receiver).Observe(took.Seconds())

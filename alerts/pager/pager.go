@@ -31,9 +31,7 @@ type Refresher interface {
 type Options struct {
 	Name     string // of the receiver; part of the consumer group's name
 	Receiver Receiver
-	Wants    func(*schema.Finding) bool            // whether the routes send a finding to this receiver
-	Link     func(gate string, until int64) string // see incident.Fold
-	Bounds   incident.Bounds                       // of the incidents of all partitions; zero fields: see incident.Bounds
+	NewFold  func() *incident.Fold // returns a Fold for the pages of the receiver
 	Kafka    kafka.Config
 	// Since is the maximum age of the events about which a receiver without committed offsets is paged; 0 means ten minutes. Older events
 	// are folded but not delivered.
@@ -81,6 +79,7 @@ func New(o Options) *Pager {
 	if o.Settled == nil {
 		o.Settled = func(*incident.Page, error) {}
 	}
+	o.Metrics.expect(o.Name)
 	return &Pager{o: o, partitions: map[int32]*partition{}}
 }
 
@@ -110,7 +109,7 @@ func (p *Pager) run(ctx context.Context) error {
 	made := make(chan struct{}) // closed when group is set: the group may assign partitions before
 	client, err := p.o.Kafka.NewClient(name,
 		kgo.ConsumerGroup(Group(p.o.Name)), kgo.SessionTimeout(kafka.SessionTimeout),
-		kgo.ConsumeTopics(wire.EventsTopic), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
+		kgo.ConsumeTopics(wire.AlertsTopic), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(200*time.Millisecond),
 		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { p.setJoined() }),
 		kgo.AdjustFetchOffsetsFn(func(ctx context.Context, offsets topicOffsets) (topicOffsets, error) {
@@ -188,7 +187,7 @@ func (p *Pager) handlePartition(ctx context.Context, client *kgo.Client, part *p
 	}
 	if n := len(f.Records); folded == nil && part.fresh && part.from > 0 && n > 0 && f.Records[n-1].Offset+1 >= part.from {
 		// The records before from are too old for a page. Without a commit they would count as unread.
-		folded = &kgo.Record{Topic: wire.EventsTopic, Partition: part.number, Offset: part.from - 1, LeaderEpoch: -1}
+		folded = &kgo.Record{Topic: wire.AlertsTopic, Partition: part.number, Offset: part.from - 1, LeaderEpoch: -1}
 	}
 	if folded != nil {
 		part.fresh = false
@@ -200,7 +199,7 @@ func (p *Pager) handlePartition(ctx context.Context, client *kgo.Client, part *p
 	return nil
 }
 
-// handleRecord folds a record and delivers the resulting page, if there is one. again reports whether the partition may be read further;
+// handleRecord folds a record and delivers the resulting pages, if there are any. again reports whether the partition may be read further;
 // it is false when the partition was revoked or ctx has ended.
 func (p *Pager) handleRecord(ctx context.Context, client *kgo.Client, part *partition, r *kgo.Record,
 	folded **kgo.Record) (again bool, err error) {
@@ -216,17 +215,19 @@ func (p *Pager) handleRecord(ctx context.Context, client *kgo.Client, part *part
 		p.o.Logger.Error("skipping malformed event", "partition", r.Partition, "offset", r.Offset, "error", err)
 		e = schema.Event{}
 	}
-	page, ok := part.fold.Apply(&e, r.Timestamp.UnixNano())
+	pages := part.fold.Pages(r.Timestamp.UnixNano(), &e, kafka.WrittenAt(r))
 	if r.Offset < part.from {
 		return true, nil // acknowledged before this process started
 	}
 	*folded = r
-	if !ok {
+	if len(pages) == 0 || kafka.IsOld(r) {
 		return true, nil
 	}
-	p.o.Stage("alert.event|page")
-	if !p.deliver(ctx, part, &page) {
-		return false, nil
+	for i := range pages {
+		p.o.Stage("alert.event|page")
+		if !p.deliver(ctx, part, &pages[i]) {
+			return false, nil
+		}
 	}
 	p.o.Stage("alert.page|committed")
 	p.commit(ctx, client, r)

@@ -76,7 +76,7 @@ type world struct {
 
 func newWorld(t *testing.T, partitions int32) *world {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, wire.EventsTopic))
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, wire.AlertsTopic))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func newWorld(t *testing.T, partitions int32) *world {
 		kafka: kafka.Config{Options: []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}, Metrics: kafka.NewMetrics(reg)}}
 }
 
-// write opens one incident, of an agent of its own, for each name in a partition of flyball.events.
+// write opens one incident, of an agent of its own, for each name in a partition of flyball.alerts.
 func (w *world) write(part int32, names ...string) {
 	w.t.Helper()
 	now := time.Now()
@@ -103,7 +103,7 @@ func (w *world) write(part int32, names ...string) {
 
 func (w *world) writeRaw(r *kgo.Record) {
 	w.t.Helper()
-	c, err := w.kafka.NewClient("test", kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DefaultProduceTopic(wire.EventsTopic))
+	c, err := w.kafka.NewClient("test", kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DefaultProduceTopic(wire.AlertsTopic))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func (w *world) writeRaw(r *kgo.Record) {
 }
 
 func (w *world) pager(r Receiver, change ...func(*Options)) *Pager {
-	o := Options{Name: "phone", Receiver: r, Wants: func(*schema.Finding) bool { return true }, Kafka: w.kafka, Now: time.Now,
+	o := Options{Name: "phone", Receiver: r, NewFold: incident.NewFold, Kafka: w.kafka, Now: time.Now,
 		Backoff: kafka.Backoff{First: time.Millisecond, Max: 5 * time.Millisecond},
 		Logger:  slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: w.metrics}
 	for _, f := range change {
@@ -151,7 +151,7 @@ func (w *world) await(what string, ok func() bool) {
 
 func (w *world) committed(part int32) int64 {
 	if g := w.cluster.GroupInfo(Group("phone")); g != nil {
-		return g.Commits[wire.EventsTopic][part].Offset
+		return g.Commits[wire.AlertsTopic][part].Offset
 	}
 	return 0
 }
@@ -219,7 +219,7 @@ func TestPagerThatMayNotReadIsSilent(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	err := p.Run(ctx)
-	if !errors.Is(err, kerr.TopicAuthorizationFailed) || !strings.Contains(err.Error(), "alert-phone: read "+wire.EventsTopic+"/0") {
+	if !errors.Is(err, kerr.TopicAuthorizationFailed) || !strings.Contains(err.Error(), "alert-phone: read "+wire.AlertsTopic+"/0") {
 		t.Fatalf("%v", err)
 	}
 	if !errors.Is(p.Ready(), kerr.TopicAuthorizationFailed) {
@@ -468,7 +468,7 @@ func TestOpenIncidentsAreNotRefreshed(t *testing.T) {
 
 func TestWhereANewPagerBegins(t *testing.T) {
 	at := func(offset int64) kadm.ListedOffsets {
-		return kadm.ListedOffsets{wire.EventsTopic: {0: {Topic: wire.EventsTopic, Offset: offset}}}
+		return kadm.ListedOffsets{wire.AlertsTopic: {0: {Topic: wire.AlertsTopic, Offset: offset}}}
 	}
 	for _, tc := range []struct {
 		committed, end, recent, want int64

@@ -13,7 +13,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// partition is a partition of flyball.events while it is assigned to this member.
+// partition is a partition of flyball.alerts while it is assigned to this member.
 type partition struct {
 	number int32
 	from   int64           // pages of records before this offset were acknowledged earlier, or are too old
@@ -51,32 +51,31 @@ type topicOffsets = map[string]map[int32]kgo.Offset
 // the committed offset are folded, and their pages are not sent.
 func (p *Pager) assign(ctx context.Context, client, group *kgo.Client, offsets topicOffsets) (topicOffsets, error) {
 	admin := kadm.NewClient(client)
-	ends, err := admin.ListEndOffsets(ctx, wire.EventsTopic)
+	ends, err := admin.ListEndOffsets(ctx, wire.AlertsTopic)
 	if err != nil {
-		return nil, fmt.Errorf("alert %s: look up the end of %s: %w", p.o.Name, wire.EventsTopic, err)
+		return nil, fmt.Errorf("alert %s: look up the end of %s: %w", p.o.Name, wire.AlertsTopic, err)
 	}
-	recent, err := admin.ListOffsetsAfterMilli(ctx, p.o.Now().Add(-p.o.Since).UnixMilli(), wire.EventsTopic)
+	recent, err := admin.ListOffsetsAfterMilli(ctx, p.o.Now().Add(-p.o.Since).UnixMilli(), wire.AlertsTopic)
 	if err != nil {
-		return nil, fmt.Errorf("alert %s: look up where to begin in %s: %w", p.o.Name, wire.EventsTopic, err)
+		return nil, fmt.Errorf("alert %s: look up where to begin in %s: %w", p.o.Name, wire.AlertsTopic, err)
 	}
-	resumed := topicOffsets{wire.EventsTopic: maps.Clone(offsets[wire.EventsTopic])}
+	resumed := topicOffsets{wire.AlertsTopic: maps.Clone(offsets[wire.AlertsTopic])}
 	if err := p.o.Kafka.ResumeAfterLosses(ctx, client, group, "alert", p.o.Now(), resumed); err != nil {
 		return nil, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for number := range offsets[wire.EventsTopic] {
-		o := resumed[wire.EventsTopic][number]
+	for number := range offsets[wire.AlertsTopic] {
+		o := resumed[wire.AlertsTopic][number]
 		committed := o.EpochOffset().Offset
 		part := &partition{number: number, from: deliverFrom(number, committed, ends, recent), fresh: committed < 0,
-			fold: incident.NewFold(p.o.Wants)}
-		part.fold.Link, part.fold.Bounds = p.o.Link, p.o.Bounds.Share(len(ends[wire.EventsTopic]))
+			fold: p.o.NewFold()}
 		part.held, part.drop = context.WithCancel(context.Background())
 		if before := p.partitions[number]; before != nil {
 			before.drop()
 		}
 		p.partitions[number] = part
-		offsets[wire.EventsTopic][number] = kgo.NewOffset().AtStart()
+		offsets[wire.AlertsTopic][number] = kgo.NewOffset().AtStart()
 	}
 	return offsets, nil
 }
@@ -86,7 +85,7 @@ func (p *Pager) assign(ctx context.Context, client, group *kgo.Client, offsets t
 func (p *Pager) revoke(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
 	var gone []*partition
 	p.mu.Lock()
-	for _, number := range lost[wire.EventsTopic] {
+	for _, number := range lost[wire.AlertsTopic] {
 		if part := p.partitions[number]; part != nil {
 			gone = append(gone, part)
 			delete(p.partitions, number)
@@ -103,7 +102,7 @@ func (p *Pager) revoke(_ context.Context, _ *kgo.Client, lost map[string][]int32
 
 // deliverFrom returns the offset from which the pages of a partition are delivered.
 func deliverFrom(part int32, committed int64, ends, recent kadm.ListedOffsets) int64 {
-	end, known := ends.Lookup(wire.EventsTopic, part)
+	end, known := ends.Lookup(wire.AlertsTopic, part)
 	switch {
 	case committed >= 0 && known && end.Err == nil && committed > end.Offset:
 		return 0 // the topic was deleted and created again
@@ -111,7 +110,7 @@ func deliverFrom(part int32, committed int64, ends, recent kadm.ListedOffsets) i
 		return committed
 	}
 	// A receiver without a committed offset starts with recent events.
-	if l, ok := recent.Lookup(wire.EventsTopic, part); ok && l.Err == nil {
+	if l, ok := recent.Lookup(wire.AlertsTopic, part); ok && l.Err == nil {
 		return max(l.Offset, 0)
 	}
 	return 0

@@ -4,20 +4,24 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"flyball/alerts/incident"
+	"flyball/alerts/notify"
+	"flyball/alerts/sent"
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
 	"flyball/schema"
 )
 
-// alertCommand runs the role; `alert test` sends one page by hand, and `alert explain` shows who is notified.
+// alertCommand runs the role; its subcommands list, acknowledge and silence, and show who is notified.
 func alertCommand(o *options) *cobra.Command {
 	cmd := roleCommand(o, "alert", "Run the role that notifies receivers of findings and trips")
-	test := &cobra.Command{Use: "test RECEIVER", Short: "Send a test page to a receiver, and then its resolution", Args: cobra.ExactArgs(1)}
+	test := &cobra.Command{Use: "test RECEIVER", Args: cobra.ExactArgs(1),
+		Short: "Send a test page to a receiver and then its resolution, and show what it answers"}
 	test.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := o.load()
 		if err != nil {
@@ -27,22 +31,27 @@ func alertCommand(o *options) *cobra.Command {
 		if i < 0 {
 			return usage(fmt.Errorf("%q is none of alerts.receivers", args[0]))
 		}
-		r, err := app.NewReceiver(c, i)
+		// Where the messages of a test are is not kept: it ends with its resolution.
+		r, err := app.NewReceiver(c, i, sent.Map{})
 		if err != nil {
 			return err
 		}
+		out := cmd.OutOrStdout()
 		ctx, cancel := context.WithTimeout(cmd.Context(), testPageTimeout)
 		defer cancel()
+		ctx = notify.WithAnswers(ctx, func(a notify.Answer) {
+			fmt.Fprintln(out, strings.TrimSpace(fmt.Sprintf("  %s: %s %s", a.Request, a.Status, a.Text)))
+		})
 		for _, p := range testPages(c.Tenant, time.Now().UTC()) {
 			began := time.Now()
 			if err := r.Deliver(ctx, &p); err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s acknowledged page %s (%s) in %s\n", args[0], p.ID, p.Kind, time.Since(began).Round(time.Millisecond))
+			fmt.Fprintf(out, "%s acknowledged page %s (%s) in %s\n", args[0], p.ID, p.Kind, time.Since(began).Round(time.Millisecond))
 		}
 		return nil
 	}
-	cmd.AddCommand(test, explainCommand(o))
+	cmd.AddCommand(test, explainCommand(o), incidentsCommand(o), showIncidentCommand(o), ackCommand(o), silenceCommand(o))
 	return cmd
 }
 
@@ -53,7 +62,7 @@ const testPageTimeout = 30 * time.Second
 func testPages(tenant string, now time.Time) []incident.Page {
 	id := "f_test_" + now.Format("20060102T150405.000000")
 	p := incident.Page{V: incident.PageVersion, Incident: id, Tenant: tenant, Family: "test", Level: schema.LevelAlert,
-		Summary:  "This is a test of the receiver: nothing happened",
+		Summary:  "TEST of the receiver: nothing happened, and nothing is to be done",
 		Commands: []string{"flyball status"}, ResolveRule: "resolves at once", OpenedAt: now, At: now}
 	opened, resolved := p, p
 	opened.Kind, opened.Because, opened.ID = incident.Opened, "test", schema.PageID(id, "opened")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,7 +13,6 @@ import (
 
 	"flyball/alerts/incident"
 	"flyball/cmd/internal/app"
-	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/report"
 	"flyball/schema"
 	"flyball/schema/clickhouse/query"
@@ -32,8 +30,10 @@ type alertDecision struct {
 	Reason   incident.Reason `json:"reason"`
 	Meaning  string          `json:"meaning"`
 	Incident string          `json:"incident_id,omitempty"`
+	Routes   []string        `json:"routes,omitempty"`     // that matched the finding
+	Silence  string          `json:"silence_id,omitempty"` // in force, matches the finding
 	Page     string          `json:"page_id,omitempty"`
-	Record   string          `json:"record"` // partition/offset in flyball.events
+	Record   string          `json:"record"` // partition/offset in flyball.alerts
 }
 
 // explainCommand decides again, from the log, what the role alert decided about a finding.
@@ -44,13 +44,16 @@ func explainCommand(o *options) *cobra.Command {
 		{Head: "EVENT", Cell: func(d *alertDecision) any { return d.Event }},
 		{Head: "NOTIFIED", Cell: func(d *alertDecision) any { return map[bool]string{true: "yes", false: "no"}[d.Notified] }},
 		{Head: "REASON", Cell: func(d *alertDecision) any { return d.Reason }},
+		{Head: "ROUTE", Cell: func(d *alertDecision) any { return report.Dash(strings.Join(d.Routes, ", ")) }},
+		{Head: "SILENCE", Cell: func(d *alertDecision) any { return report.Dash(d.Silence) }},
 		{Head: "INCIDENT", Cell: func(d *alertDecision) any { return report.Dash(d.Incident) }},
 		{Head: "BECAUSE", Cell: func(d *alertDecision) any { return d.Meaning }},
 	}}
 	return &cobra.Command{Use: "explain FINDING", Args: cobra.ExactArgs(1), RunE: l.run(o),
 		Short: "Show for each event of a finding or gate whether each receiver is notified, and why",
-		Long: "Show for each event of a finding or gate whether each receiver is notified, and why. The decisions are made again from the\n" +
-			"events that flyball.events still holds, with the routes and bounds of this configuration."}
+		Long: "Show for each event of a finding or gate whether each receiver is notified, and why: the route, the silence, the\n" +
+			"acknowledgement. The decisions are made again from the events that flyball.alerts still holds, with the routes and\n" +
+			"bounds of this configuration."}
 }
 
 // explainAlerts reads flyball.events from its start, because a decision depends on the events before.
@@ -66,40 +69,25 @@ func explainAlerts(r *request) ([]alertDecision, error) {
 	if err != nil {
 		return nil, err
 	}
-	partitions, err := eventPartitions(r.ctx, clients)
-	if err != nil {
-		return nil, app.ExplainRefusal(err)
+	e := explainer{term: r.args[0], folds: map[string]*incident.Fold{}, incidents: map[string]string{}}
+	registry := app.RegistryOf(c)
+	for _, receiver := range c.Alerts.Receivers {
+		e.receivers = append(e.receivers, receiver.Name)
+		e.folds[receiver.Name] = app.NewFold(c, registry, "", receiver.Name)()
 	}
-	e := explainer{alerts: c.Alerts, bounds: c.Alerts.Grouping.Bounds().Share(partitions), term: r.args[0],
-		folds: map[foldKey]*incident.Fold{}}
-	if _, err := kafka.ReadToEnd(r.ctx, clients, "alert-explain", wire.EventsTopic, nil, e.record); err != nil {
+	if _, err := kafka.ReadToEnd(r.ctx, clients, "alert-explain", wire.AlertsTopic, nil, e.record); err != nil {
 		return nil, app.ExplainRefusal(err)
 	}
 	return e.result()
 }
 
-func eventPartitions(ctx context.Context, clients kafka.Config) (int, error) {
-	admin, err := clients.NewClient("alert-explain-offsets")
-	if err != nil {
-		return 0, err
-	}
-	defer admin.Close()
-	ends, err := kafka.EndOffsets(ctx, admin, wire.EventsTopic)
-	return len(ends), err
-}
-
-type foldKey struct {
-	receiver  string
-	partition int32
-}
-
 // explainer decides about all events and keeps the decisions about one finding.
 type explainer struct {
-	alerts config.Alerts
-	bounds incident.Bounds
-	term   string // id of the finding or gate, or its beginning
-	folds  map[foldKey]*incident.Fold
-	found  []alertDecision
+	receivers []string
+	term      string // id of the finding or gate, or its beginning
+	folds     map[string]*incident.Fold
+	incidents map[string]string // incidents of the findings in question, with the finding
+	found     []alertDecision
 }
 
 func (e *explainer) record(r *kgo.Record) error {
@@ -110,45 +98,60 @@ func (e *explainer) record(r *kgo.Record) error {
 	if err != nil {
 		return nil // the role alert skips it, too
 	}
-	id, what := subject(&event)
-	named := id == e.term || len(e.term) >= schema.MinIDPrefix && strings.HasPrefix(id, e.term)
-	for _, receiver := range e.alerts.Receivers {
-		d := e.fold(receiver.Name, r.Partition).Decide(&event, r.Timestamp.UnixNano())
-		if !named {
-			continue
+	for _, receiver := range e.receivers {
+		f := e.folds[receiver]
+		for _, d := range f.Advance(r.Timestamp.UnixNano()) {
+			e.add(r, receiver, "time passes", d, true)
 		}
-		out := alertDecision{Receiver: receiver.Name, At: query.Time{Time: r.Timestamp}, Event: what, Finding: id, Notified: d.Page != nil,
-			Reason: d.Reason, Meaning: d.Reason.Text(), Incident: d.Incident, Record: fmt.Sprintf("%d/%d", r.Partition, r.Offset)}
-		if d.Page != nil {
-			out.Page = d.Page.ID
+		d := f.Decide(&event, kafka.WrittenAt(r))
+		what := describeEvent(&event)
+		e.add(r, receiver, what, d, event.Ack != nil)
+		for _, d := range d.Released {
+			e.add(r, receiver, what, d, true)
 		}
-		e.found = append(e.found, out)
 	}
 	return nil
 }
 
-func (e *explainer) fold(receiver string, partition int32) *incident.Fold {
-	key := foldKey{receiver, partition}
-	f := e.folds[key]
-	if f == nil {
-		f = incident.NewFold(func(v *schema.Finding) bool { return e.alerts.Wants(receiver, v) })
-		f.Bounds = e.bounds
-		e.folds[key] = f
+// add keeps a decision if it is about a finding in question; ofIncident: about the whole incident of one.
+func (e *explainer) add(r *kgo.Record, receiver, what string, d incident.Decision, ofIncident bool) {
+	id := d.Subject
+	switch {
+	case id == e.term || len(e.term) >= schema.MinIDPrefix && strings.HasPrefix(id, e.term):
+		if d.Incident != "" {
+			e.incidents[d.Incident] = id
+		}
+	case ofIncident && e.incidents[d.Incident] != "":
+		id = e.incidents[d.Incident]
+	default:
+		return
 	}
-	return f
+	out := alertDecision{Receiver: receiver, At: query.Time{Time: time.Unix(0, kafka.WrittenAt(r)).UTC()}, Event: what, Finding: id,
+		Notified: d.Page != nil && !kafka.IsOld(r), Reason: d.Reason, Meaning: d.Reason.Text(), Incident: d.Incident, Routes: d.Routes,
+		Silence: d.Silence, Record: fmt.Sprintf("%d/%d", r.Partition, r.Offset)}
+	if d.Page != nil {
+		out.Page = d.Page.ID
+	}
+	e.found = append(e.found, out)
 }
 
-// subject is the finding or gate that an event is about, and the event for people.
-func subject(e *schema.Event) (id, what string) {
+// describeEvent describes an event for people.
+func describeEvent(e *schema.Event) string {
 	switch {
 	case e.Finding != nil:
-		return e.Finding.ID, fmt.Sprintf("finding %s, %s", e.Finding.State, e.Finding.Level)
+		return fmt.Sprintf("finding %s, %s", e.Finding.State, e.Finding.Level)
 	case e.Gate != nil:
-		return e.Gate.ID, "gate " + e.Gate.State.String()
+		return "gate " + e.Gate.State.String()
 	case e.Breaker != nil:
-		return e.Breaker.FindingID, fmt.Sprintf("breaker %s, %s", e.Breaker.State, e.Breaker.Mode)
+		return fmt.Sprintf("breaker %s, %s", e.Breaker.State, e.Breaker.Mode)
+	case e.Ack != nil:
+		return "acknowledgement by " + e.Ack.By
+	case e.Silence != nil && e.Silence.EndedBy != "":
+		return "silence ended by " + e.Silence.EndedBy
+	case e.Silence != nil:
+		return "silence by " + e.Silence.By
 	}
-	return "", ""
+	return ""
 }
 
 // result returns the decisions about the one finding that the term names, receiver by receiver.
@@ -166,7 +169,7 @@ func (e *explainer) result() ([]alertDecision, error) {
 	switch len(ids) {
 	case 0:
 		return nil, fmt.Errorf("no event of %s is about %q; events are kept for %s, and `flyball findings` lists the findings",
-			wire.EventsTopic, report.Text(e.term), retention(wire.EventsTopic))
+			wire.AlertsTopic, report.Text(e.term), retention(wire.AlertsTopic))
 	case 1:
 		slices.SortStableFunc(e.found, func(a, b alertDecision) int { return cmp.Compare(a.Receiver, b.Receiver) })
 		return e.found, nil

@@ -18,7 +18,7 @@ import (
 // eventsOf writes the events of runs of one agent, one after another: a finding, and a breaker that denies its run.
 func eventsOf(t *testing.T, k *kfake.Cluster, ids ...string) {
 	t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(k.ListenAddrs()...), kgo.DefaultProduceTopic(wire.EventsTopic))
+	client, err := kgo.NewClient(kgo.SeedBrokers(k.ListenAddrs()...), kgo.DefaultProduceTopic(wire.AlertsTopic))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,18 +44,19 @@ func eventsOf(t *testing.T, k *kfake.Cluster, ids ...string) {
 
 // Whoever asks why nobody was called about a finding is told for each receiver, also that another finding's incident counts it.
 func TestNobodyKnowsWhyNobodyWasCalled(t *testing.T) {
-	k, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, wire.EventsTopic))
+	k, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, wire.AlertsTopic))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer k.Close()
 	eventsOf(t, k, "f_first", "f_second")
 	f := newFixture(t, fmt.Sprintf("kafka: {brokers: [%q]}\nalerts: {receivers: [{name: soc, alertmanager: {url: \"http://x\"}}, "+
-		"{name: night, alertmanager: {url: \"http://y\"}}], routes: [{receivers: [soc]}, {min_level: trip, receivers: [night]}]}\n",
+		"{name: night, alertmanager: {url: \"http://y\"}}], "+
+		"routes: [{receivers: [soc], continue: true}, {min_level: trip, receivers: [night]}]}\n",
 		k.ListenAddrs()[0]))
 	for id, want := range map[string]string{
-		"f_first":  "night not_routed; night nothing_was_sent; soc finding_opened f_first paged; soc breaker_opened f_first paged",
-		"f_second": "night not_routed; night nothing_was_sent; soc joined_agent f_first; soc already_told f_first",
+		"f_first":  "night not_routed f_first; night not_routed f_first; soc finding_opened f_first paged; soc breaker_opened f_first paged",
+		"f_second": "night not_routed f_first; night not_routed f_first; soc joined_agent f_first; soc already_told f_first",
 	} {
 		exit, out, errs := f.run("alert", "explain", id, "-o", "json")
 		var got []alertDecision

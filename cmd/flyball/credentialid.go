@@ -2,17 +2,24 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/app"
+	"flyball/cmd/internal/report"
 )
 
 // maxSecret bounds what is read of a secret, in bytes.
 const maxSecret = 64 << 10
+
+// credentialIDLine is an id of a secret: the present one first, then those of former keys.
+type credentialIDLine struct {
+	ID    string `json:"credential_id"`
+	Until string `json:"until,omitempty"` // when the key was replaced; absent: the present key
+}
 
 func credentialIDCommand(o *options) *cobra.Command {
 	var stdin bool
@@ -35,11 +42,11 @@ func credentialIDCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		key, err := app.ReadSecretKey(c, false)
+		keys, err := app.ReadKeys(c, false)
 		if err != nil {
 			return err
 		}
-		id, _, err := app.NewClassifiers(c, key)
+		id, _, err := app.NewClassifiers(c, keys.Current, keys.FormerIdentity()...)
 		if err != nil {
 			return err
 		}
@@ -47,8 +54,25 @@ func credentialIDCommand(o *options) *cobra.Command {
 		if text == "" {
 			return usage(errors.New("credential-id: nothing on standard input"))
 		}
-		_, err = fmt.Fprintln(cmd.OutOrStdout(), id.CredentialID("api_key", text))
-		return err
+		p, err := o.printer(cmd, formTable, formJSON)
+		if err != nil {
+			return err
+		}
+		ids := []credentialIDLine{{ID: id.CredentialID("api_key", text)}}
+		for i, former := range id.FormerCredentialIDs("api_key", text) {
+			ids = append(ids, credentialIDLine{former, keys.Former[i].Until.Format(time.RFC3339)})
+		}
+		return p.print(ids, func(w io.Writer) error {
+			for _, l := range ids {
+				if l.Until != "" {
+					l.ID += "  in calls until " + l.Until
+				}
+				if err := report.Printf(w, "%s\n", l.ID); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
 	cmd.Flags().BoolVar(&stdin, "stdin", false, "read the secret from standard input")
 	return cmd

@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/cmd/internal/app"
+	"flyball/cmd/internal/diskguard"
 	"flyball/cmd/internal/replay"
 	"flyball/cmd/internal/report"
 	"flyball/ingest/deadletter"
@@ -166,6 +167,11 @@ func replayDeadLetters(r *request, opt replay.DeadLetterOptions) (replay.DeadLet
 	if err != nil {
 		return none, err
 	}
+	if !opt.DryRun {
+		if err := diskguard.Refusal(disksOf(r.ctx, c)); err != nil {
+			return none, err
+		}
+	}
 	db, err := r.database()
 	if err != nil {
 		return none, err
@@ -173,11 +179,12 @@ func replayDeadLetters(r *request, opt replay.DeadLetterOptions) (replay.DeadLet
 	if opt.Kafka, err = app.ConnectKafka(r.ctx, c); err != nil {
 		return none, err
 	}
-	key, err := app.ReadSecretKey(c, false)
+	keys, err := app.ReadKeys(c, false)
 	if err != nil {
 		return none, err
 	}
-	seal, err := deadletter.NewSeal(key)
+	key := keys.Current
+	seal, err := deadletter.NewSeal(key, keys.FormerBytes()...)
 	if err != nil {
 		return none, err
 	}

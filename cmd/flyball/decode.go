@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"compress/gzip"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -98,6 +97,7 @@ func runDecode(cmd *cobra.Command, o *options, f decodeFlags, args []string) err
 		return err
 	}
 	read.seen.print(cmd.ErrOrStderr(), f.topic, f.format)
+	printLeft(cmd.ErrOrStderr(), p.Left())
 	if len(read.seen.reasons) > 0 {
 		return errIncomplete
 	}
@@ -173,10 +173,8 @@ func (r *decoder) file(stdin io.Reader, name string) error {
 		}
 		in = z
 	}
-	offset := int64(0)
-	return eachRecord(in, strings.HasSuffix(strings.TrimSuffix(name, ".gz"), ".b64"), func(value []byte) error {
-		offset++
-		return r.record(&decode.Record{Topic: name, Offset: offset - 1, Timestamp: time.Now().UnixNano(), Value: value})
+	return eachRecord(in, strings.HasSuffix(strings.TrimSuffix(name, ".gz"), ".b64"), func(line int64, value []byte) error {
+		return r.record(&decode.Record{Topic: name, Offset: line - 1, Timestamp: time.Now().UnixNano(), Value: value})
 	})
 }
 
@@ -230,34 +228,4 @@ func printExplained(w io.Writer, form, name string, record int64, c *schema.Call
 		}
 		row()
 	})
-}
-
-// eachRecord splits a file into records, one a line; in .b64 files each line is base64.
-func eachRecord(in io.Reader, b64 bool, each func([]byte) error) error {
-	r := bufio.NewReaderSize(in, 1<<20)
-	for {
-		line, err := r.ReadBytes('\n')
-		if n := len(line); n > 0 && line[n-1] == '\n' {
-			line = line[:n-1]
-		}
-		if len(line) > 0 {
-			value := line
-			if b64 {
-				raw, bad := base64.StdEncoding.DecodeString(strings.TrimSpace(string(line)))
-				if bad != nil {
-					return fmt.Errorf("base64: %w", bad)
-				}
-				value = raw
-			}
-			if err := each(value); err != nil {
-				return err
-			}
-		}
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
 }

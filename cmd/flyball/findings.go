@@ -24,8 +24,9 @@ import (
 func findingsCommand(o *options) *cobra.Command {
 	var f findingFlags
 	var w window
-	l := pages[query.Finding]{page: f.read, listing: listing[query.Finding]{window: &w, columns: findingColumns,
-		empty: "No finding fits: flyball findings without filters lists all of them, flyball status shows whether calls arrive."}}
+	l := pages[query.Finding]{page: f.read, events: report.FindingEvents, listing: listing[query.Finding]{window: &w,
+		columns: findingColumns,
+		empty:   "No finding fits: flyball findings without filters lists all of them, flyball status shows whether calls arrive."}}
 	cmd := &cobra.Command{
 		Use:       "findings [list]",
 		Short:     "List findings, latest first",

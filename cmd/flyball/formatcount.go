@@ -30,12 +30,25 @@ func (g *formatCount) add(calls []schema.Call, dead []decode.Rejected) {
 	}
 }
 
+// printLeft writes what was read and is no call, and why.
+func printLeft(w io.Writer, left decode.LeftCounts) {
+	var parts []string
+	for i, n := range left {
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d × %s", n, decode.Left(i)))
+		}
+	}
+	if len(parts) > 0 {
+		fmt.Fprintf(w, "left out, because they are no calls: %s\n", strings.Join(parts, ", "))
+	}
+}
+
 // print writes what the records were read as, and how to configure that. Formats of
 // OpenTelemetry are configured by encoding, which a file does not show.
 func (g *formatCount) print(w io.Writer, topic, as string) {
 	names := slices.SortedFunc(maps.Keys(g.formats), func(a, b string) int { return g.formats[b] - g.formats[a] })
 	if len(names) == 0 && len(g.reasons) == 0 {
-		fmt.Fprintln(w, "no records")
+		fmt.Fprintln(w, "no calls")
 		return
 	}
 	var parts []string

@@ -13,6 +13,7 @@ import (
 	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/report"
 	"flyball/schema/clickhouse/query"
+	"flyball/schema/ocsf"
 )
 
 // Forms in which a command can print its result.
@@ -21,6 +22,8 @@ const (
 	formJSON  = "json"  // for programs
 	formCSV   = "csv"
 	formHTML  = "html"
+	formOCSF  = "ocsf" // one event a line, as the Open Cybersecurity Schema Framework has them
+	formCEF   = "cef"  // the same events, in ArcSight's Common Event Format
 )
 
 // printer prints a command's result in the form that -o names.
@@ -177,6 +180,8 @@ type answer[T any] struct {
 	window *window // nil: the command has no period
 	query  func(*request) (T, error)
 	table  func(io.Writer, T) error // prints it for people
+	// events returns the result as events for a SIEM, for the forms ocsf and cef; nil: the command has not these forms.
+	events func(ocsf.Producer, T) ([]ocsf.Event, error)
 	// exit is the error that a command returns after it has printed its result; nil: none.
 	exit func(T) error
 }
@@ -184,7 +189,11 @@ type answer[T any] struct {
 // run is what the command does.
 func (a answer[T]) run(o *options) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		p, err := o.printer(cmd, formTable, formJSON)
+		forms := []string{formTable, formJSON}
+		if a.events != nil {
+			forms = append(forms, formOCSF, formCEF)
+		}
+		p, err := o.printer(cmd, forms...)
 		if err != nil {
 			return err
 		}
@@ -199,7 +208,12 @@ func (a answer[T]) run(o *options) func(*cobra.Command, []string) error {
 		if err != nil {
 			return err
 		}
-		if err := p.print(v, func(w io.Writer) error { return a.printTable(w, r, v) }); err != nil {
+		if p.form == formOCSF || p.form == formCEF {
+			err = p.printEvents(r, func(by ocsf.Producer) ([]ocsf.Event, error) { return a.events(by, v) })
+		} else {
+			err = p.print(v, func(w io.Writer) error { return a.printTable(w, r, v) })
+		}
+		if err != nil {
 			return err
 		}
 		if a.exit != nil {

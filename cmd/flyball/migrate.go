@@ -45,7 +45,8 @@ func migrateTopics(ctx context.Context, c config.Config, plan bool, w io.Writer)
 	}
 	defer client.Close()
 	ensured, err := topics.EnsureTopics(ctx, kadm.NewClient(client),
-		topics.TopicOptions{Partitions: int32(c.Kafka.Partitions), Replication: -1, Janitor: len(c.Kafka.Brokers) == 0, DryRun: plan})
+		topics.TopicOptions{Partitions: int32(c.Kafka.Partitions), Replication: -1, Janitor: len(c.Kafka.Brokers) == 0, DryRun: plan,
+			Limits: app.TopicLimits(c)})
 	if err != nil {
 		return err
 	}
@@ -58,6 +59,9 @@ func migrateTopics(ctx context.Context, c config.Config, plan bool, w io.Writer)
 			state = "created"
 		}
 		fmt.Fprintf(w, "topic %-22s %3d partitions  %s\n", e.Spec.Name, e.Partitions, state)
+		for _, d := range e.Changed {
+			fmt.Fprintf(w, "      kafka.retention: %s\n", d)
+		}
 		for _, d := range e.Drift {
 			fmt.Fprintf(w, "      differs: %s\n", d)
 		}

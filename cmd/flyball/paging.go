@@ -9,6 +9,7 @@ import (
 
 	"flyball/cmd/internal/report"
 	"flyball/schema/clickhouse/query"
+	"flyball/schema/ocsf"
 )
 
 // paged is a page of a listing as a command prints it.
@@ -37,6 +38,8 @@ type pages[T any] struct {
 	listing[T]
 	page func(*request) (query.Page[T], error)
 	exit func(paged[T]) error // as in answer
+	// events is as in answer, for the rows of a page.
+	events func(ocsf.Producer, []T) ([]ocsf.Event, error)
 }
 
 // flag adds --after to a command; the cursor is stored in after.
@@ -49,9 +52,13 @@ func (pages[T]) flag(cmd *cobra.Command, after *string) {
 func (l pages[T]) run(o *options) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		object := cmd.Flags().Changed("after")
-		return answer[paged[T]]{window: l.window, exit: l.exit, query: func(r *request) (paged[T], error) {
+		var events func(ocsf.Producer, paged[T]) ([]ocsf.Event, error)
+		if l.events != nil {
+			events = func(by ocsf.Producer, p paged[T]) ([]ocsf.Event, error) { return l.events(by, p.Rows) }
+		}
+		return answer[paged[T]]{window: l.window, exit: l.exit, events: events, query: func(r *request) (paged[T], error) {
 			page, err := l.page(r)
-			if err == nil && page.Next != "" && !object && o.output == formJSON {
+			if err == nil && page.Next != "" && !object && o.output != "" && o.output != formTable {
 				report.Printf(r.stderr, "there are more: --limit, or --after %s\n", page.Next)
 			}
 			return paged[T]{page, object}, err

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -9,8 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/app"
+	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/dataset"
+	"flyball/cmd/internal/diskguard"
 	"flyball/cmd/internal/replay"
+	"flyball/cmd/internal/report"
 )
 
 func replayCommand(o *options) *cobra.Command {
@@ -37,6 +42,7 @@ func replayCommand(o *options) *cobra.Command {
 		}
 		progress := progressWriter()
 		opt.Progress = func(sent int, rate float64) { fmt.Fprintf(progress, "\r%d records, %.0f/s ", sent, rate) }
+		opt.Hold = holdForDisk(cmd.ErrOrStderr(), func(ctx context.Context) []diskguard.State { return disksOf(ctx, c) }, holdPoll)
 		result, err := replay.Run(cmd.Context(), opt, args, time.Now)
 		if err != nil {
 			return err
@@ -64,4 +70,53 @@ func speedFlag(text string) (float64, error) {
 		return 0, usage(fmt.Errorf("--speed: %q is neither max nor a number above 0", text))
 	}
 	return speed, nil
+}
+
+// disksOf returns the disks of the process that a configuration names; none if none answers: then nothing is known to be full.
+func disksOf(ctx context.Context, c config.Config) []diskguard.State {
+	var p app.ProcessStatus
+	if isRemote(c) {
+		return nil
+	}
+	if _, err := fromProcess(ctx, c, "/status", &p); err != nil {
+		return nil
+	}
+	return p.Disks
+}
+
+const (
+	holdPoll = 2 * time.Second
+	// holdFresh is how long an answer about the disks counts.
+	holdFresh = time.Second
+)
+
+// holdForDisk returns the function that stops a replay while the disk guard of the deployment does: at its beginning it is refused,
+// later it waits.
+func holdForDisk(stderr io.Writer, disks func(context.Context) []diskguard.State, poll time.Duration) func(context.Context, int) error {
+	var asked time.Time
+	return func(ctx context.Context, sent int) error {
+		if sent > 0 && time.Since(asked) < holdFresh {
+			return nil
+		}
+		waits := false
+		for {
+			asked = time.Now()
+			err := diskguard.Refusal(disks(ctx))
+			if err == nil || sent == 0 {
+				if waits {
+					report.Printf(stderr, "the replay goes on\n")
+				}
+				return err
+			}
+			if !waits {
+				report.Printf(stderr, "the replay waits after %d records: %v\n", sent, err)
+				waits = true
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(poll):
+			}
+		}
+	}
 }

@@ -57,7 +57,7 @@ func newRootWith(o *options) *cobra.Command {
 	f := root.PersistentFlags()
 	f.StringVar(&o.config, "config", "", "configuration file (default flyball.yaml, if there is one)")
 	f.StringVar(&o.data, "data", "", "folder of the embedded parts (default flyball-data)")
-	f.StringVarP(&o.output, "output", "o", "", "table or json (touched: csv and html too)")
+	f.StringVarP(&o.output, "output", "o", "", "table or json (touched: csv and html too; findings, run, touched: ocsf and cef, for a SIEM)")
 	f.StringVar(&o.controlURL, "control", "", "URL of the control API of the deployment to talk to (see flyball profile)")
 	f.StringVar(&o.tokenFile, "token-file", "", "file with the token for the control API (default: FLYBALL_TOKEN, or the profile's)")
 	f.StringVar(&o.profile, "profile", "", "profile of the deployment to talk to (default: FLYBALL_PROFILE, or the one in use)")
@@ -71,8 +71,9 @@ func newRootWith(o *options) *cobra.Command {
 	root.AddCommand(breakersCommand(o), bypassCommand(o), armCommand(o), disarmCommand(o), armingCommand(o), exceptionsCommand(o),
 		manifestCommand(o), taskCommand(o), settingsCommand(o))
 	root.AddCommand(baselinesCommand(o), evalCommand(o), backtestCommand(o), replayCommand(o), decodeCommand(o))
-	root.AddCommand(migrateCommand(o), checkConfigCommand(o), dumpConfigCommand(o), versionCommand(o), statusCommand(o), tokenCommand(),
-		profileCommand(o), credentialIDCommand(o))
+	root.AddCommand(backupCommand(o), restoreCommand(o), keyCommand(o), migrateCommand(o), checkConfigCommand(o), dumpConfigCommand(o),
+		versionCommand(o), statusCommand(o), tokenCommand(),
+		profileCommand(o), credentialIDCommand(o), canaryCommand(o), doctorCommand(o))
 	root.AddCommand(evidenceCommand(o), holdCommand(o), purgeCommand(o))
 	argumentErrorsAreUsage(root)
 	return root

@@ -14,6 +14,7 @@ import (
 	"flyball/cmd/internal/report"
 	"flyball/detect/enforce/api"
 	"flyball/schema/clickhouse/query"
+	"flyball/schema/ocsf"
 )
 
 // maxNear is how many similar runs are listed for a term that fits none.
@@ -113,6 +114,11 @@ func runCommand(o *options) *cobra.Command {
 				return report.UnknownRun(w, a.unknown)
 			}
 			return report.Run(w, a.report)
+		}, events: func(by ocsf.Producer, a runAnswer) ([]ocsf.Event, error) {
+			if a.unknown != nil {
+				return nil, nil
+			}
+			return report.RunEvents(by, a.report)
 		}, exit: func(a runAnswer) error {
 			if a.unknown != nil {
 				return errIncomplete

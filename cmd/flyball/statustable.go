@@ -14,32 +14,37 @@ import (
 	"flyball/detect/enforce/api"
 )
 
+// printStatus prints what is wrong first, and then, for a deployment in which nothing is, at most a screen of 24 lines and 80 columns.
 func printStatus(w io.Writer, s *status) error {
+	if err := report.Lines(w, func(row func(...any)) {
+		n := 0
+		problemRows(func(cells ...any) { n++; row(cells...) }, s)
+		if n > 0 {
+			row()
+		}
+	}); err != nil {
+		return err
+	}
 	return report.Lines(w, func(row func(...any)) {
+		ready := 0
 		for _, p := range s.Parts {
-			switch {
-			case !p.Ready:
-				row(p.Part, "NOT READY: "+p.Reason)
-			case p.Warning != "":
-				row(p.Part, "ready, WARNING: "+p.Warning)
-			default:
-				row(p.Part, "ready")
+			if p.Ready {
+				ready++
 			}
 		}
-		for _, u := range s.Unknown {
-			row(u.Part, "unknown: "+u.Why)
-		}
-		row()
+		row("parts", fmt.Sprintf("%d of %d ready", ready, len(s.Parts)))
 		if s.Process != nil {
 			processRows(row, s.Process)
 		}
 		counterRows(row, s)
+		quiet := 0
 		for i := range s.Readers {
-			lagRow(row, &s.Readers[i])
+			if isQuiet(&s.Readers[i]) {
+				quiet++
+			}
 		}
-		for _, l := range s.Losses {
-			row("RECORDS LOST", l.Topic, fmt.Sprintf("%s: %s, %s, the last noticed %s", l.Kind, plural(l.Losses, "time"), lostRecords(l.Records),
-				l.LastAt.UTC().Format(time.RFC3339)))
+		if quiet > 0 {
+			row("lag", "0 records", fmt.Sprintf("in %s of readers and topics", ofAll(quiet, len(s.Readers))))
 		}
 		if s.Control != nil {
 			controlRows(row, s.Control)
@@ -47,21 +52,80 @@ func printStatus(w io.Writer, s *status) error {
 	})
 }
 
-// processRows prints what the process runs, and what it does not yet.
+// ofAll is a number of things among all of them.
+func ofAll(n, all int) string {
+	if n == all {
+		return fmt.Sprintf("all %d pairs", all)
+	}
+	return fmt.Sprintf("%d of %d pairs", n, all)
+}
+
+// isQuiet reports whether nothing is to be said of a reader.
+func isQuiet(r *app.ReaderLag) bool {
+	return r.Records == 0 && r.Deleted == 0 && r.EndsLost == 0 && r.NeverRead == 0 && !r.NoSuchTopic && r.Error == ""
+}
+
+// problemRows prints what is wrong or not known.
+func problemRows(row func(...any), s *status) {
+	for _, p := range s.Parts {
+		if !p.Ready {
+			row(p.Part, "NOT READY: "+p.Reason)
+		}
+	}
+	for _, p := range s.Parts {
+		if p.Ready && p.Warning != "" {
+			row(p.Part, "ready, WARNING: "+p.Warning)
+		}
+	}
+	for _, u := range s.Unknown {
+		row(u.Part, "unknown: "+u.Why)
+	}
+	if s.Control != nil {
+		controlProblems(row, s.Control)
+	}
+	for _, l := range s.Losses {
+		row("RECORDS LOST", l.Topic, fmt.Sprintf("%s: %s, %s, the last noticed %s", l.Kind, plural(l.Losses, "time"), lostRecords(l.Records),
+			l.LastAt.UTC().Format(time.RFC3339)))
+	}
+	if s.Process != nil {
+		processProblems(row, s.Process)
+	}
+	for i := range s.Readers {
+		if r := &s.Readers[i]; !isQuiet(r) {
+			lagRow(row, r)
+		}
+	}
+}
+
+// processRows prints what the process runs.
 func processRows(row func(...any), p *app.ProcessStatus) {
 	armed := ""
 	if len(p.Armed) > 0 {
 		armed = "armed: " + strings.Join(p.Armed, ", ")
 	}
-	row("roles", strings.Join(p.Roles, ", "), fmt.Sprintf("version %s, started %s", p.Version, p.Started.Format(time.RFC3339)))
-	row("mode", p.Mode, strings.TrimLeft(armed+"; as the process started, commands come before it", "; "))
+	row("roles", strings.Join(p.Roles, ", "), "version "+p.Version)
+	row("started", p.Started.Format(time.RFC3339))
+	row("mode", p.Mode, strings.TrimLeft(armed+"; at the start; commands come before it", "; "))
 	row("kafka", strings.Join(p.Kafka, ", "))
 	row("clickhouse", strings.Join(p.ClickHouse, ", "))
+}
+
+// processProblems prints what the process does not run yet, and receivers that do not take pages.
+func processProblems(row func(...any), p *app.ProcessStatus) {
 	if len(p.Restart) > 0 {
 		row("RESTART NEEDED", strings.Join(p.Restart, ", "), "changed in "+p.File+" since the start, not in force")
 	}
 	if p.FileError != "" {
 		row("FILE NOT USABLE", p.FileError)
+	}
+	for i := range p.Disks {
+		if d := &p.Disks[i]; d.Level != "enough" {
+			what := fmt.Sprintf("%d MiB of %d MiB are free: %s", d.Free>>20, d.Total>>20, d.Path)
+			if len(d.Stopped) > 0 {
+				what += fmt.Sprintf("; STOPPED until %d MiB are free: %s", d.Until>>20, strings.Join(d.Stopped, ", "))
+			}
+			row("disk "+d.Disk, d.Level, cmp.Or(d.Error, what))
+		}
 	}
 	for _, r := range p.Receivers {
 		switch {
@@ -81,16 +145,16 @@ func counterRows(row func(...any), s *status) {
 		row("records read"+sinceStart, number(*s.Records))
 	}
 	if s.Calls != nil {
-		row("calls"+sinceStart, number(*s.Calls), counts(s.CallsByRule))
+		row("calls"+sinceStart, number(*s.Calls), shortened(counts(s.CallsByRule)))
 	}
 	if len(s.DeadLetters) > 0 || s.Records != nil {
-		row("dead letters"+sinceStart, number(total(s.DeadLetters)), counts(s.DeadLetters))
+		row("dead letters"+sinceStart, number(total(s.DeadLetters)), shortened(counts(s.DeadLetters)))
 	}
 	if s.OpenRuns != nil {
 		row("open runs", number(*s.OpenRuns), fmt.Sprintf("of %s actors, %s refusals%s", optional(s.Actors), optional(s.Refusals), sinceStart))
 	}
 	if len(s.Stored) > 0 {
-		row("stored rows"+sinceStart, number(total(s.Stored)), counts(s.Stored))
+		row("stored rows"+sinceStart, number(total(s.Stored)), shortened(counts(s.Stored)))
 	}
 	if s.Restarts != nil {
 		row("engine restarts"+sinceStart, number(*s.Restarts))
@@ -134,17 +198,10 @@ func controlRows(row func(...any), c *api.Status) {
 	row("automatic trips", fmt.Sprintf("%d of %d this hour", b.Trips, b.Of),
 		fmt.Sprintf("%d of %d agents, %d withheld", b.Agents, b.OfAgents, b.Withheld))
 	row("questions waiting", c.Waiting, fmt.Sprintf("oldest %.0f s", c.Oldest))
-	if s := c.Settings; s.Differ {
-		row("SETTINGS DIFFER", fmt.Sprintf("the log's hold: %d trips an hour, %d %% of agents", s.TripsPerHour, s.AgentsPercent),
-			fmt.Sprintf("this point's file says %d and %d %%", s.File.TripsPerHour, s.File.AgentsPercent))
-	}
 	for i := range c.Points {
 		p := &c.Points[i]
 		row("enforced at "+p.Point, configuredText(p),
-			fmt.Sprintf("by its configuration; %s behind the log", time.Duration(p.LagMS)*time.Millisecond))
-	}
-	if configurationsDiffer(c.Points) {
-		row("WARNING", "the configurations of the points differ", "in what they enforce")
+			fmt.Sprintf("file; %s behind the log", time.Duration(p.LagMS)*time.Millisecond))
 	}
 	for _, l := range c.Orders {
 		row(l.State+" by command", l.Pattern, fmt.Sprintf("%s, by %s since %s", l.Reason, l.By, l.Since))
@@ -152,12 +209,33 @@ func controlRows(row func(...any), c *api.Status) {
 	if c.Exceptions > 0 {
 		row("exceptions", c.Exceptions, "by command")
 	}
-	for _, b := range c.Bypasses {
-		row("BYPASS", cmp.Or(b.Agent, "everybody"), fmt.Sprintf("until %s: %s, by %s", b.Until, b.Reason, b.By))
-	}
+}
+
+// controlProblems prints what is wrong with enforcement, or does not hold as usual.
+func controlProblems(row func(...any), c *api.Status) {
 	if c.Stale {
 		row("STALE", cmp.Or(c.StaleReason, "no record of the command log arrives: the last state holds"))
 	}
+	for _, b := range c.Bypasses {
+		row("BYPASS", cmp.Or(b.Agent, "everybody"), fmt.Sprintf("until %s: %s, by %s", b.Until, b.Reason, b.By))
+	}
+	if s := c.Settings; s.Differ {
+		row("SETTINGS DIFFER", fmt.Sprintf("the log's hold: %d trips an hour, %d %% of agents", s.TripsPerHour, s.AgentsPercent),
+			fmt.Sprintf("this point's file says %d and %d %%", s.File.TripsPerHour, s.File.AgentsPercent))
+	}
+	if configurationsDiffer(c.Points) {
+		row("WARNING", "the configurations of the points differ", "in what they enforce")
+	}
+}
+
+// mostText is how much of a list of counts is printed: JSON has all of them.
+const mostText = 32
+
+func shortened(text string) string {
+	if len(text) <= mostText {
+		return text
+	}
+	return text[:strings.LastIndex(text[:mostText], " ")] + " …"
 }
 
 // configurationsDiffer reports whether points are configured to enforce different things.

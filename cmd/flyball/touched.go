@@ -13,6 +13,7 @@ import (
 	"flyball/detect/enforce/api"
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
+	"flyball/schema/ocsf"
 )
 
 // touchedFlags are those of `touched`.
@@ -55,7 +56,7 @@ func (f *touchedFlags) subject(args []string) (query.Subject, error) {
 }
 
 func runTouched(cmd *cobra.Command, o *options, f *touchedFlags, args []string) error {
-	p, err := o.printer(cmd, formTable, formJSON, formCSV, formHTML)
+	p, err := o.printer(cmd, formTable, formJSON, formCSV, formHTML, formOCSF, formCEF)
 	if err != nil {
 		return err
 	}
@@ -75,7 +76,15 @@ func runTouched(cmd *cobra.Command, o *options, f *touchedFlags, args []string) 
 	if err != nil {
 		return err
 	}
-	if err := printTouched(p, t, r.now); err != nil {
+	if p.form == formOCSF || p.form == formCEF {
+		err = p.printEvents(r, func(by ocsf.Producer) ([]ocsf.Event, error) { return report.TouchedEvents(by, t) })
+		for _, c := range t.Caveats {
+			report.Printf(r.stderr, "%s\n", c)
+		}
+	} else {
+		err = printTouched(p, t, r.now)
+	}
+	if err != nil {
 		return err
 	}
 	if !t.Complete {

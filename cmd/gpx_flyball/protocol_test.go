@@ -25,6 +25,7 @@ type host struct {
 	data     grpcplugin.DataClient
 	health   grpcplugin.DiagnosticsClient
 	resource grpcplugin.ResourceClient
+	stream   grpcplugin.StreamClient
 }
 
 func startPlugin(t *testing.T) *host {
@@ -38,7 +39,8 @@ func startPlugin(t *testing.T) *host {
 		HandshakeConfig: goplugin.HandshakeConfig{ProtocolVersion: grpcplugin.ProtocolVersion, MagicCookieKey: grpcplugin.MagicCookieKey,
 			MagicCookieValue: grpcplugin.MagicCookieValue},
 		VersionedPlugins: map[int]goplugin.PluginSet{grpcplugin.ProtocolVersion: {"data": &grpcplugin.DataGRPCPlugin{},
-			"diagnostics": &grpcplugin.DiagnosticsGRPCPlugin{}, "resource": &grpcplugin.ResourceGRPCPlugin{}}},
+			"diagnostics": &grpcplugin.DiagnosticsGRPCPlugin{}, "resource": &grpcplugin.ResourceGRPCPlugin{},
+			"stream": &grpcplugin.StreamGRPCPlugin{}}},
 		Logger:           hclog.NewNullLogger(),
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
 	})
@@ -48,7 +50,7 @@ func startPlugin(t *testing.T) *host {
 		t.Fatal(err)
 	}
 	return &host{data: dispense[grpcplugin.DataClient](t, rpc, "data"), health: dispense[grpcplugin.DiagnosticsClient](t, rpc, "diagnostics"),
-		resource: dispense[grpcplugin.ResourceClient](t, rpc, "resource")}
+		resource: dispense[grpcplugin.ResourceClient](t, rpc, "resource"), stream: dispense[grpcplugin.StreamClient](t, rpc, "stream")}
 }
 
 func dispense[T any](t *testing.T, rpc goplugin.ClientProtocol, name string) T {

@@ -120,7 +120,7 @@ func (s *store) finding(tenant, agent string, run schema.RunID, level schema.Lev
 func (s *store) ask(tenant string, q plugin.Query) backend.DataResponse {
 	s.t.Helper()
 	settings, _ := json.Marshal(map[string]string{"addr": s.addr, "database": s.conn.Database(), "tenant": tenant})
-	instance, err := plugin.New(s.t.Context(), backend.DataSourceInstanceSettings{JSONData: settings})
+	instance, err := plugin.New(s.t.Context(), backend.DataSourceInstanceSettings{UID: "u", JSONData: settings})
 	if err != nil {
 		s.t.Fatal(err)
 	}

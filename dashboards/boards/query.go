@@ -33,7 +33,7 @@ type Query struct {
 // members are the types of queries that the back end answers, and the members of each beside
 // agent, minLevel and limit, which all have.
 var members = map[string][]string{
-	"runs": {"sort"}, "findings": {"family", "state"}, "held": {}, "breakers": {}, "gates": {"state"}, "agents": {},
+	"runs": {"sort"}, "findings": {"family", "state"}, "held": {}, "breakers": {"state"}, "gates": {"state"}, "agents": {},
 	"trace": {"run"}, "touched": {"run"}, "touched_graph": {"run"}, "resource": {"resource"}, "score": {"run"}, "calls": {"by"},
 	"count": {"of", "by"}, "logs": {"run"}, "health": {"part"}, "quality": {}, "sql": {"sql"}, "annotations": {"kinds"},
 	"variable": {"of"},
@@ -43,8 +43,8 @@ var members = map[string][]string{
 var words = map[string][]string{
 	"minLevel": {"annotate", "alert", "trip"}, "sort": {"worst", "latest"},
 	"health.part":       {"ingest", "detect", "stitching", "store", "breakers"},
-	"annotations.kinds": {"trips", "baseline"},
-	"findings.state":    {"open", "closed"}, "gates.state": {"waiting"}, "calls.by": {"outcome", "reversibility"},
+	"annotations.kinds": {"trips", "bypass", "baseline", "version"},
+	"findings.state":    {"open", "closed"}, "gates.state": {"waiting"}, "breakers.state": {"trips"}, "calls.by": {"outcome", "reversibility"},
 	"count.by": {"agent", "level", "family", "reader", "point"},
 	"count.of": {"trips", "findings", "gates_waiting", "held", "dead_letters", "calls", "denied",
 		"irreversible", "lag_seconds", "stale_points", "trips_over_budget"},

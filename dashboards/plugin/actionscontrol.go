@@ -17,7 +17,7 @@ const (
 	// controlTimeout is how long one request to the control API may take.
 	controlTimeout = 10 * time.Second
 	// maxControlAnswer bounds what is read of an answer of the control API, in bytes.
-	maxControlAnswer = 8 << 20
+	maxControlAnswer = 32 << 20
 )
 
 // Headers of the control API that name the person for whom a request is made.
@@ -31,6 +31,7 @@ type control struct {
 	http  *http.Client
 	url   string
 	token schema.Secret
+	known knownOwners
 }
 
 func newControl(s *settings) *control {

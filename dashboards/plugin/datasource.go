@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/instancemgmt"
@@ -24,6 +25,10 @@ type Datasource struct {
 	db       *clickhouse.Conn
 	tenant   string   // that every question and action is restricted to; empty: none
 	control  *control // nil: actions are off
+	uid      string   // that names the data source in Grafana
+	streams  atomic.Int32
+	// statements has room for the statements of people that run at the same time.
+	statements chan struct{}
 }
 
 // New makes an instance from a data source's settings. It does not connect yet. Settings that cannot work are no error: the
@@ -37,7 +42,7 @@ func New(_ context.Context, in backend.DataSourceInstanceSettings) (instancemgmt
 	if s.TLS {
 		o.TLS = s.tlsConfig()
 	}
-	d := &Datasource{settings: s, tenant: s.Tenant}
+	d := &Datasource{settings: s, tenant: s.Tenant, uid: in.UID, statements: make(chan struct{}, maxStatements)}
 	if d.db, err = clickhouse.Open(o); err != nil {
 		return &Datasource{wrong: fmt.Errorf("settings of data source %s: %w", in.Name, err)}, nil
 	}

@@ -50,12 +50,12 @@ func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataReques
 			out.Responses[q.RefID] = *refused
 			continue
 		}
-		out.Responses[q.RefID] = d.answer(ctx, &q)
+		out.Responses[q.RefID] = d.answer(ctx, req.PluginContext.User, &q)
 	}
 	return out, nil
 }
 
-func (d *Datasource) answer(ctx context.Context, q *backend.DataQuery) backend.DataResponse {
+func (d *Datasource) answer(ctx context.Context, user *backend.User, q *backend.DataQuery) backend.DataResponse {
 	var asked Query
 	if err := json.Unmarshal(q.JSON, &asked); err != nil {
 		return failure(invalidf("query: %v", err))
@@ -63,11 +63,30 @@ func (d *Datasource) answer(ctx context.Context, q *backend.DataQuery) backend.D
 	if asked.Type == "" {
 		asked.Type = q.QueryType
 	}
-	frames, err := answer(ctx, &question{Query: asked, db: d.db, tenant: d.tenant, from: q.TimeRange.From, to: q.TimeRange.To,
-		step: q.Interval, now: time.Now(), control: d.control})
+	if asked.Type == "sql" {
+		if err := d.settings.refuseStatement(user); err != nil {
+			return backend.ErrDataResponse(backend.StatusForbidden, err.Error())
+		}
+		select {
+		case d.statements <- struct{}{}:
+			defer func() { <-d.statements }()
+		case <-ctx.Done():
+			return failure(ctx.Err())
+		}
+	}
+	if asked.Live && liveKinds[asked.Type] == "trips" {
+		asked.State = "trips"
+	}
+	if asked.Live && asked.Type == "runs" {
+		asked.Sort = "latest"
+	}
+	put := &question{Query: asked, db: d.db, tenant: d.tenant, from: q.TimeRange.From, to: q.TimeRange.To, step: q.Interval, now: time.Now(),
+		control: d.control}
+	frames, err := answer(ctx, put)
 	if err != nil {
 		return failure(err)
 	}
+	d.goLive(&put.Query, frames)
 	return backend.DataResponse{Frames: frames}
 }
 
@@ -87,8 +106,21 @@ func answer(ctx context.Context, q *question) (data.Frames, error) {
 	if ofOneRun[q.Type] && q.Run == "" {
 		return emptyFrame(q.Type, "No run is chosen: click one in a table, or enter its id or its key."), nil
 	}
+	if q.where.nothing != "" {
+		return emptyFrame(q.Type, "Nothing fits the filters: "+schema.Visible(q.where.nothing)+" leaves nothing."), nil
+	}
 	if err := q.bind(); err != nil {
 		return nil, err
+	}
+	if q.where.owners != nil {
+		owned, err := ownedAgents(ctx, q, q.where.owners)
+		if errors.Is(err, errNoControl) {
+			return nil, invalidf("filters: who owns an agent is not known: %s; or remove the filter on owner", err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		q.where.agents = append(q.where.agents, owned...)
 	}
 	frames, err := ask(ctx, q)
 	if (errors.Is(err, query.ErrNotFound) || err == nil && saysNothing(frames)) && q.takeShown() {
@@ -187,6 +219,8 @@ func failure(err error) backend.DataResponse {
 		return downstream(backend.StatusBadGateway, control.text)
 	case errors.Is(err, context.Canceled):
 		return downstream(backend.Status(499), "The query was cancelled.")
+	case errors.Is(err, context.DeadlineExceeded):
+		return downstream(http.StatusGatewayTimeout, "The query took too long: choose a shorter time range, one agent, or a lower limit.")
 	}
 	return backend.ErrDataResponse(backend.StatusInternal, err.Error())
 }

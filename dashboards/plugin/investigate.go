@@ -135,65 +135,20 @@ func labelsOf(l *query.CallLine) any {
 	return out
 }
 
-// annotation is a mark on a time axis.
-type annotation struct {
-	at          time.Time
-	title, text string
-	tags        []string
-}
-
-// annotationKinds are the kinds of annotations, in the order of their words.
-var annotationKinds = []string{"trips", "baseline"}
-
-func answerAnnotations(ctx context.Context, q *question) (data.Frames, error) {
-	kinds := annotationKinds
-	if q.Kinds != "" {
-		kinds = strings.Split(strings.ReplaceAll(q.Kinds, " ", ""), ",")
-	}
-	var rows []annotation
-	for _, kind := range kinds {
-		if err := oneOf("kinds", kind, annotationKinds...); err != nil {
-			return nil, err
-		}
-		more, err := annotationsOf(ctx, q, kind)
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, more...)
-	}
-	slices.SortStableFunc(rows, func(a, b annotation) int { return b.at.Compare(a.at) })
-	out := frame("annotations", data.VisTypeTable, rows, q.Limit,
-		moment("time", func(a *annotation) time.Time { return a.at }),
-		moment("timeEnd", func(*annotation) time.Time { return time.Time{} }),
-		text("title", func(a *annotation) string { return a.title }),
-		text("text", func(a *annotation) string { return a.text }),
-		document("tags", func(a *annotation) any { return a.tags }))
-	return data.Frames{out}, nil
-}
-
-func annotationsOf(ctx context.Context, q *question, kind string) (out []annotation, err error) {
-	if kind == "baseline" {
-		versions, err := query.BaselineChanges(ctx, q.db, q.window(), q.Limit+1)
-		for _, v := range versions {
-			out = append(out, annotation{v.At, "New baseline", fmt.Sprintf("version %s, %d agents", v.Version, v.Agents), []string{"baseline"}})
-		}
-		return out, err
-	}
-	changes, err := query.BreakerHistory(ctx, q.db, query.BreakerFilter{Agent: q.Agent, Since: q.from, Until: q.to, Limit: maxLimit})
-	for _, b := range changes {
-		if b.Mode == "armed" && (b.State == "open" || b.State == "forced_open") {
-			out = append(out, annotation{b.At, "Trip: " + b.Scope, b.Reason, []string{"trip", schema.Visible(b.AgentID)}})
-		}
-	}
-	return out, err
-}
-
 func answerVariable(ctx context.Context, q *question) (data.Frames, error) {
-	if q.Of == "" || !slices.Contains(query.ChoiceKinds, q.Of) {
-		return nil, invalidf("of: %q is none of %s", q.Of, strings.Join(query.ChoiceKinds, ", "))
+	var rows []query.Choice
+	var err error
+	switch {
+	case q.Of == "owners":
+		var all owners
+		all, err = ownersNow(ctx, q)
+		rows = all.names(q.Tenant, q.Prefix)
+	case slices.Contains(query.ChoiceKinds, q.Of):
+		rows, err = query.ChoicesOf(ctx, q.db, q.Of, query.ChoiceFilter{Prefix: q.Prefix, Agent: q.Agent, Agents: q.where.agents, Since: q.from,
+			Until: q.to, Limit: q.Limit + 1})
+	default:
+		return nil, invalidf("of: %q is none of %s, owners", q.Of, strings.Join(query.ChoiceKinds, ", "))
 	}
-	rows, err := query.ChoicesOf(ctx, q.db, q.Of, query.ChoiceFilter{Prefix: q.Prefix, Agent: q.Agent, Since: q.from, Until: q.to,
-		Limit: q.Limit + 1})
 	return data.Frames{frame("variable", data.VisTypeTable, rows, q.Limit,
 		text("text", func(c *query.Choice) string { return c.Text }),
 		text("value", func(c *query.Choice) string { return c.Value }))}, err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"path"
 	"strings"
 	"time"
 
@@ -45,6 +44,11 @@ type enforcement struct {
 	Stale       bool
 	StaleReason string `json:"stale_reason"`
 	Points      []livePoint
+	Bypasses    []struct {
+		Agent      string // empty: the tenant
+		Until      time.Time
+		By, Reason string
+	}
 }
 
 // livePoint is an enforcement point and how far it is behind the log.
@@ -211,27 +215,6 @@ func pointHealth(ctx context.Context, q *question) (out []healthLine, err error)
 		out = append(out, l)
 	}
 	return out, err
-}
-
-// owners are the owners of agents by the manifests in force.
-type owners []struct{ Tenant, Agent, Owner string }
-
-// of returns the owner of an agent of a tenant (empty: any): by the manifest for its name, else by that of the longest pattern that
-// matches; empty: there is none.
-func (o owners) of(tenant, agent string) string {
-	owner, longest := "", -1
-	for _, m := range o {
-		if tenant != "" && m.Tenant != tenant {
-			continue
-		}
-		if m.Agent == agent {
-			return m.Owner
-		}
-		if ok, _ := path.Match(m.Agent, agent); ok && len(m.Agent) > longest {
-			owner, longest = m.Owner, len(m.Agent)
-		}
-	}
-	return owner
 }
 
 // notKnown adds a notice to the first frame if what the control API would have said is not known. The rest of the answer holds.

@@ -21,7 +21,8 @@ const (
 )
 
 func answerRuns(ctx context.Context, q *question) (data.Frames, error) {
-	f := query.RunFilter{Agent: q.Agent, Since: q.from, Until: q.to, MinLevel: q.MinLevel, Limit: q.Limit}
+	f := query.RunFilter{Agent: q.Agent, Agents: q.where.agents, Since: q.from, Until: q.to, MinLevel: q.MinLevel, Levels: q.where.levels,
+		Limit: q.Limit}
 	if q.Sort != "latest" {
 		rows, more, err := query.WorstRuns(ctx, q.db, f)
 		return data.Frames{runsFrame(rows, q.Limit, more)}, err
@@ -71,10 +72,8 @@ func answerFindings(ctx context.Context, q *question) (data.Frames, error) {
 	if err := oneOf("state", q.State, "open", "closed"); err != nil {
 		return nil, err
 	}
-	f := query.FindingFilter{Agent: q.Agent, Since: q.from, Until: q.to, MinLevel: q.MinLevel, State: q.State, Limit: q.Limit + 1}
-	if q.Family != "" {
-		f.Families = []string{q.Family}
-	}
+	f := q.findings()
+	f.State, f.Limit = q.State, q.Limit+1
 	rows, err := query.WorstFindings(ctx, q.db, f)
 	if err != nil {
 		return nil, err
@@ -85,6 +84,16 @@ func answerFindings(ctx context.Context, q *question) (data.Frames, error) {
 	}
 	outcomes, err := query.OutcomesOfRuns(ctx, q.db, runs)
 	return data.Frames{findingsFrame(rows, outcomes, q.Limit)}, err
+}
+
+// findings returns the findings that the query selects.
+func (q *question) findings() query.FindingFilter {
+	f := query.FindingFilter{Agent: q.Agent, Agents: q.where.agents, Since: q.from, Until: q.to, MinLevel: q.MinLevel, Levels: q.where.levels,
+		FamilyNames: q.where.families}
+	if q.Family != "" {
+		f.Families = []string{q.Family}
+	}
+	return f
 }
 
 func findingsFrame(rows []query.Finding, outcomes map[string]*query.Outcomes, limit int) *data.Frame {
@@ -123,7 +132,7 @@ func cleanOf(f *query.Finding) wording.Clean {
 }
 
 func answerHeld(ctx context.Context, q *question) (data.Frames, error) {
-	rows, err := query.Held(ctx, q.db, query.HeldFilter{Agent: q.Agent, Limit: q.Limit + 1}, q.now)
+	rows, err := query.Held(ctx, q.db, query.HeldFilter{Agent: q.Agent, Agents: q.where.agents, Limit: q.Limit + 1}, q.now)
 	return data.Frames{heldFrame(rows, q.Limit)}, err
 }
 
@@ -156,7 +165,11 @@ func heldBy(h *query.HeldScope) string {
 }
 
 func answerBreakers(ctx context.Context, q *question) (data.Frames, error) {
-	rows, err := query.BreakerHistory(ctx, q.db, query.BreakerFilter{Agent: q.Agent, Since: q.from, Until: q.to, Limit: q.Limit + 1})
+	if err := oneOf("state", q.State, "trips"); err != nil {
+		return nil, err
+	}
+	rows, err := query.BreakerHistory(ctx, q.db, query.BreakerFilter{Agent: q.Agent, Agents: q.where.agents, Trips: q.State == "trips",
+		Since: q.from, Until: q.to, Limit: q.Limit + 1})
 	return data.Frames{breakersFrame(rows, q.Limit)}, err
 }
 
@@ -180,8 +193,8 @@ func answerGates(ctx context.Context, q *question) (data.Frames, error) {
 	if err := oneOf("state", q.State, "waiting"); err != nil {
 		return nil, err
 	}
-	rows, err := query.AskedGates(ctx, q.db, query.GateFilter{Agent: q.Agent, Waiting: q.State == "waiting", Since: q.from, Until: q.to,
-		Limit: q.Limit + 1}, q.now)
+	rows, err := query.AskedGates(ctx, q.db, query.GateFilter{Agent: q.Agent, Agents: q.where.agents, Waiting: q.State == "waiting",
+		Since: q.from, Until: q.to, Limit: q.Limit + 1}, q.now)
 	return data.Frames{gatesFrame(rows, q.Limit, q.now)}, err
 }
 
@@ -223,18 +236,22 @@ func joined(a, b string) string {
 }
 
 func answerAgents(ctx context.Context, q *question) (data.Frames, error) {
-	rows, err := query.AgentsAtRisk(ctx, q.db, q.Agent, q.window(), q.Limit+1)
-	var lowest schema.Level
-	if q.MinLevel != "" && err == nil {
-		err = lowest.UnmarshalText([]byte(q.MinLevel))
-	}
-	rows = slices.DeleteFunc(rows, func(a query.AgentRisk) bool { // the highest levels are first
-		var level schema.Level
-		return q.MinLevel != "" && (level.UnmarshalText([]byte(a.Level)) != nil || level < lowest)
-	})
-	known, unknown := live[owners](ctx, q, "/v1/manifests")
+	rows, err := query.AgentsAtRisk(ctx, q.db, q.some(), q.window(), q.levels(), q.Limit+1)
+	known, unknown := ownersNow(ctx, q)
 	frame := agentsFrame(rows, func(a *query.AgentRisk) string { return known.of(q.Tenant, a.AgentID) }, q.Limit)
 	return notKnown(data.Frames{frame}, "The owners are not known", unknown), err
+}
+
+// levels returns the words of the levels that the query selects; nil: any.
+func (q *question) levels() []string {
+	if q.MinLevel == "" {
+		return q.where.levels
+	}
+	all := schema.LevelWords[slices.Index(schema.LevelWords, q.MinLevel):]
+	if q.where.levels == nil {
+		return all
+	}
+	return fitting(all, nil, query.Names{{Any: q.where.levels}})
 }
 
 func agentsFrame(rows []query.AgentRisk, owner func(*query.AgentRisk) string, limit int) *data.Frame {

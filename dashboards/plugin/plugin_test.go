@@ -55,13 +55,13 @@ func TestBadQueryIsAnErrorOfItsOwnPanel(t *testing.T) {
 		"of":          `{"queryType":"count","of":"secrets"}`,
 		"by":          `{"queryType":"count","of":"trips","by":"level"}`,
 		"key":         `{"queryType":"runs","filters":[{"key":"password","operator":"=","value":"x"}]}`,
-		"operator":    `{"queryType":"runs","filters":[{"key":"agent","operator":"=~","value":"x"}]}`,
+		"operator":    `{"queryType":"runs","filters":[{"key":"agent","operator":">","value":"x"}]}`,
 		"contradicts": `{"queryType":"runs","agent":"a","filters":[{"key":"agent","operator":"=","value":"b"}]}`,
 	}
 	wanted := map[string]string{"no JSON": "query:", "no type": "is none of runs, findings", "level": `minLevel: "worst" is none of`,
 		"limit": "limit: 5001", "negative": "limit: -1", "sort": `sort: "best" is none of worst, latest`,
 		"state": `state: "waiting" is none of open, closed`, "of": `of: "secrets" is none of calls`, "by": `by: "level" does not divide trips`,
-		"key": `the key "password" is none of`, "operator": `agent =~ "x" cannot be answered: the operator =~ is not =`,
+		"key": `the key "password" is none of`, "operator": `agent > "x" cannot be answered: the operator > is none of =, !=, =|, !=|, =~, !~`,
 		"contradicts": `agent = "b" contradicts`}
 	req := &backend.QueryDataRequest{}
 	for name, q := range asked {
@@ -122,40 +122,6 @@ func TestVariableWithoutAValueIsAnError(t *testing.T) {
 	q = Query{Resource: "price:$5"}
 	if name, _ := q.unresolved(); name != "" {
 		t.Error("a text with a dollar sign is a variable")
-	}
-}
-
-// A filter that cannot be answered is refused with what to do. One that a panel has nothing for is named in it: the panel does not
-// look filtered.
-func TestFilterIsIgnoredWithoutAWord(t *testing.T) {
-	for _, operator := range []string{"!=", "=~", "!~", "=|", "!=|", ">", ""} {
-		q := Query{Type: "runs", Filters: []Filter{{"agent", operator, "a"}}}
-		if err := q.validate(); err == nil || !strings.Contains(err.Error(), "change or remove the filter") {
-			t.Errorf("%s: %v", operator, err)
-		}
-	}
-	level, agent, none := Filter{"level", "=", "trip"}, Filter{"agent", "=", "a"}, Filter{"agent", "=", ""}
-	for _, tc := range []struct {
-		q       Query
-		ignored int
-		agent   string
-	}{
-		{Query{Type: "runs", Filters: []Filter{level, agent}}, 0, "a"},
-		{Query{Type: "held", Filters: []Filter{level, agent}}, 1, "a"},
-		{Query{Type: "count", Of: "findings", Filters: []Filter{level, agent}}, 0, "a"},
-		{Query{Type: "count", Of: "denied", Filters: []Filter{level, agent}}, 1, "a"},
-		{Query{Type: "count", Of: "dead_letters", Filters: []Filter{level, agent}}, 2, ""},
-		{Query{Type: "quality", Filters: []Filter{level, agent}}, 2, ""},
-		{Query{Type: "sql", Filters: []Filter{level, agent}}, 2, ""},
-		{Query{Type: "held", Filters: []Filter{{"tenant", "=", "t"}, none}}, 0, ""},
-	} {
-		if err := tc.q.validate(); err != nil || len(tc.q.ignored) != tc.ignored || tc.q.Agent != tc.agent {
-			t.Errorf("%+v: %v", tc.q, err)
-		}
-	}
-	several := Query{Type: "runs", Agent: "{a,b}", Several: "agent"}
-	if err := several.validate(); err == nil || !strings.Contains(err.Error(), "agent: several values are chosen") {
-		t.Errorf("two agents are one: %v", err)
 	}
 }
 

@@ -19,26 +19,22 @@ type Query struct {
 	MinLevel string   `json:"minLevel"`  // for runs and findings: annotate, alert, trip
 	Sort     string   `json:"sort"`      // of runs: worst (default), latest
 	Family   string   `json:"family"`    // of findings
-	State    string   `json:"state"`     // of findings: open, closed; of gates: waiting
+	State    string   `json:"state"`     // of findings: open, closed; of gates: waiting; of breakers: trips
 	By       string   `json:"by"`        // of calls: outcome, reversibility; of count: agent, level, family, reader, point
 	Of       string   `json:"of"`        // what count counts, or of what a variable has the values
 	Prefix   string   `json:"prefix"`    // of the values of a variable
 	Part     string   `json:"part"`      // of Flyball's health: store, detect, breakers, stitching
-	Kinds    string   `json:"kinds"`     // of annotations, separated by commas: trips, baseline, version
+	Kinds    string   `json:"kinds"`     // of annotations, separated by commas: trips, bypass, baseline, version
 	SQL      string   `json:"sql"`
 	Limit    int      `json:"limit"` // maximum number of rows; 0: 200
 	Filters  []Filter `json:"filters"`
+	// Live asks for a channel with the rows that come: runs with the latest call first, or of breakers the trips.
+	Live bool `json:"live"`
 	// Several is the member for which the dashboard has several values; empty: there is none.
 	Several string `json:"several"`
 
-	ignored []string // filters that do not apply to the query
-}
-
-// Filter is an ad hoc filter of a dashboard.
-type Filter struct {
-	Key      string `json:"key"`
-	Operator string `json:"operator"`
-	Value    string `json:"value"`
+	ignored []string   // filters that do not apply to the query
+	where   conditions // of filters, beside the members
 }
 
 const (
@@ -90,7 +86,7 @@ func (q *Query) unresolved() (name string, certain bool) {
 		}
 	}
 	for _, f := range q.Filters {
-		if name == "" && variable.MatchString(f.Value) {
+		if name == "" && slices.ContainsFunc(append(f.Values, f.Value), variable.MatchString) {
 			name = "filters"
 		}
 	}
@@ -115,48 +111,6 @@ func (q *Query) validate() error {
 	}
 	if q.Limit == 0 {
 		q.Limit = defaultLimit
-	}
-	return nil
-}
-
-// filterable are the types of queries that a filter applies to, by its key; nil: all. A count of dead letters is of no agent.
-var filterable = map[string][]string{
-	"agent": {"runs", "findings", "held", "breakers", "gates", "agents", "calls", "count", "logs", "annotations", "variable"},
-	"level": {"runs", "findings", "agents"}, "family": {"findings"}, "state": {"findings", "gates"}, "tenant": nil,
-}
-
-// applies reports whether the query has what a filter is on.
-func (q *Query) applies(key string) bool {
-	if q.Type == "count" && key != "tenant" {
-		return q.Of == "findings" && key != "state" || key == "agent" && q.Of != "dead_letters"
-	}
-	types := filterable[key]
-	return types == nil || slices.Contains(types, q.Type)
-}
-
-// applyFilters sets the members that ad hoc filters name. What has no effect on this query is kept in ignored.
-func (q *Query) applyFilters() error {
-	into := map[string]*string{"agent": &q.Agent, "family": &q.Family, "level": &q.MinLevel, "state": &q.State, "tenant": &q.Tenant}
-	for _, f := range q.Filters {
-		m := into[f.Key]
-		if m == nil {
-			return invalidf("filters: the key %q is none of agent, family, level, state, tenant", f.Key)
-		}
-		if f.Value == "" { // none is chosen yet
-			continue
-		}
-		text := fmt.Sprintf("%s %s %q", f.Key, f.Operator, f.Value)
-		if f.Operator != "=" {
-			return invalidf("filters: %s cannot be answered: the operator %s is not =, the only one; change or remove the filter", text, f.Operator)
-		}
-		if !q.applies(f.Key) {
-			q.ignored = append(q.ignored, text)
-			continue
-		}
-		if *m != "" && *m != f.Value {
-			return invalidf("filters: %s contradicts the query, in which it is %q; remove the filter", text, *m)
-		}
-		*m = f.Value
 	}
 	return nil
 }

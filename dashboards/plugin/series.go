@@ -18,7 +18,7 @@ func answerCalls(ctx context.Context, q *question) (data.Frames, error) {
 	if err := oneOf("by", q.By, "outcome", "reversibility"); err != nil {
 		return nil, err
 	}
-	s := query.CallSeries{Agent: q.Agent, By: q.By, Since: q.from, Until: q.to, Limit: maxPoints + 2}
+	s := query.CallSeries{SomeAgents: q.some(), By: q.By, Since: q.from, Until: q.to, Limit: maxPoints + 2}
 	s.Step = max(q.step, q.to.Sub(q.from)/maxPoints)
 	names, points, err := query.CallsBy(ctx, q.db, s)
 	if err != nil {
@@ -117,8 +117,11 @@ var counters = map[string]struct {
 // ofNoTenant are the counts about all of Flyball.
 var ofNoTenant = map[string]bool{"dead_letters": true, "lag_seconds": true, "stale_points": true}
 
+// ofNoAgent are the counts that are not of agents.
+var ofNoAgent = map[string]bool{"dead_letters": true, "lag_seconds": true, "stale_points": true, "trips_over_budget": true}
+
 func countTrips(ctx context.Context, q *question) (map[string]uint64, error) {
-	return query.CountTrips(ctx, q.db, q.By, q.Agent, q.window())
+	return query.CountTrips(ctx, q.db, q.By, q.some(), q.window())
 }
 
 func countGates(ctx context.Context, q *question) (map[string]uint64, error) {
@@ -136,14 +139,12 @@ func countDeadLetters(ctx context.Context, q *question) (map[string]uint64, erro
 }
 
 func countCalls(ctx context.Context, q *question) (map[string]uint64, error) {
-	return query.CountCallsOf(ctx, q.db, q.Of, q.By == "agent", q.Agent, q.window())
+	return query.CountCallsOf(ctx, q.db, q.Of, q.By == "agent", q.some(), q.window())
 }
 
 func countFindings(ctx context.Context, q *question) (map[string]uint64, error) {
-	f := query.FindingFilter{Agent: q.Agent, Since: q.from, Until: q.to, MinLevel: q.MinLevel, State: "open"}
-	if q.Family != "" {
-		f.Families = []string{q.Family}
-	}
+	f := q.findings()
+	f.State = schema.FindingOpen.String()
 	return query.CountFindings(ctx, q.db, f, q.By)
 }
 
@@ -206,9 +207,8 @@ func ofAgents(q *question, counts map[string]uint64, err error) (map[string]uint
 	if err != nil {
 		return nil, err
 	}
-	if q.Agent != "" {
-		counts = map[string]uint64{q.Agent: counts[q.Agent]}
-	}
+	some := q.some()
+	maps.DeleteFunc(counts, func(agent string, _ uint64) bool { return !some.Fit(agent) })
 	if q.By == "agent" {
 		return counts, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
@@ -30,10 +31,13 @@ type settings struct {
 	ControlURL string `json:"controlUrl"`
 	// Roles maps the roles of Grafana to what its users may do: none, see, respond, bypass.
 	Roles map[string]string `json:"roles"`
+	// SQL is what a user must be allowed to do to run statements: see (also empty), respond, bypass; none: nobody runs any.
+	SQL string `json:"sql"`
 
 	password, controlToken schema.Secret
 	caCert                 string // PEM; empty: the authorities of the system
 	access                 map[string]access
+	sqlNeeds               access // accessNone: nobody runs statements
 }
 
 // secureMembers are the names of secure values. They must not be in the open settings, which every user can read.
@@ -79,8 +83,15 @@ func (s *settings) validate() error {
 		}
 	}
 	var err error
-	s.access, err = readRoles(s.Roles)
-	return err
+	if s.access, err = readRoles(s.Roles); err != nil {
+		return err
+	}
+	level := slices.Index(accessWords, cmp.Or(s.SQL, accessSee.String()))
+	if level < 0 {
+		return fmt.Errorf("sql: %q is none of %s", s.SQL, strings.Join(accessWords, ", "))
+	}
+	s.sqlNeeds = access(level)
+	return nil
 }
 
 // checkAddr returns an error unless the address is host:port. It does not repeat what may be a password.

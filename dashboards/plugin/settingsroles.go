@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -69,6 +70,18 @@ func (s *settings) queryAccess(user *backend.User) access {
 		return have
 	}
 	return s.access["Viewer"]
+}
+
+// refuseStatement returns an error if a user may not run statements. Grafana's own queries, of alert rules, are of no user.
+func (s *settings) refuseStatement(user *backend.User) error {
+	switch {
+	case s.sqlNeeds == accessNone:
+		return errors.New("sql: statements are off: sql is none in the settings of the data source")
+	case user != nil && s.queryAccess(user) < s.sqlNeeds:
+		return fmt.Errorf("sql: statements need %s, and Grafana's role %q may %s: an administrator changes that in sql or roles of the data "+
+			"source", s.sqlNeeds, user.Role, s.queryAccess(user))
+	}
+	return nil
 }
 
 // highestAccess returns the most that any role may do.

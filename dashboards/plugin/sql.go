@@ -19,6 +19,9 @@ import (
 // sqlBounds are what a statement of a person may use.
 var sqlBounds = query.Bounds{Time: 30 * time.Second, Memory: 1 << 30}
 
+// maxStatements is how many statements of people run at the same time; others wait.
+const maxStatements = 4
+
 // database is a connection that knows the name of its database.
 type database interface{ Database() string }
 

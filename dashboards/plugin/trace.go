@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -67,6 +68,9 @@ func traceFrame(run *query.Run, t *query.RunTrace) *data.Frame {
 	if len(t.Spans) > 0 {
 		rows = append(rows, runSpan(run, t))
 	}
+	for i := range t.Links {
+		rows = append(rows, linkSpan(&t.Links[i], t))
+	}
 	for i := range t.Spans {
 		rows = append(rows, callSpan(&t.Spans[i]))
 	}
@@ -84,9 +88,74 @@ func traceFrame(run *query.Run, t *query.RunTrace) *data.Frame {
 		number("statusCode", statusCode),
 		text("statusMessage", func(s *span) string { return s.failed }),
 	)
+	if len(t.Spans) == 0 {
+		out.AppendNotices(data.Notice{Severity: data.NoticeSeverityInfo,
+			Text: "The run has no stored calls: they may have expired, or are still on their way."})
+	}
 	if n := t.Calls - uint64(len(t.Spans)); n > 0 {
 		out.AppendNotices(data.Notice{Severity: data.NoticeSeverityWarning, Text: fmt.Sprintf("%d of %d calls are left out: irreversible, "+
 			"denied, compensable and failed calls are kept first, then the newest. Raise the limit to see more.", n, t.Calls)})
+	}
+	appendCaveats(out, missingOf(t))
+	return out
+}
+
+// missingOf says what a trace does not have beside calls.
+func missingOf(t *query.RunTrace) (out []string) {
+	if t.MoreEvents {
+		out = append(out, "There are more findings or decisions: those of the highest level and the latest are shown.")
+	}
+	if t.MoreLinks {
+		out = append(out, "There are more linked runs: those of the highest level, and with most irreversible calls, are shown.")
+	}
+	if t.LinksUnknown {
+		out = append(out, "The linked runs are not known: to read them takes too long.")
+	}
+	return out
+}
+
+// howLinked says how a run is related to another one.
+var howLinked = map[string]string{"parent": "started this run", "child": "was started by this run", "trace": "called on behalf of this run",
+	"trace_of_another_caller": "another caller with the trace of this run"}
+
+// linkSpan is the span of a linked run, as far as it overlaps the run: a long one would press the calls of the run together. Its times
+// are among its attributes.
+func linkSpan(l *query.TraceLink, t *query.RunTrace) span {
+	start, end := within(l.StartedAt.Time, t), within(l.LastAt.Time, t)
+	s := span{id: "run " + l.RunID, parent: "run", operation: "linked run", service: cmp.Or(l.AgentID, l.CredentialID, "flyball"),
+		start: ms(start), duration: end.Sub(start).Seconds() * 1000}
+	var how []string
+	for word := range strings.SplitSeq(l.How, ", ") {
+		how = append(how, cmp.Or(howLinked[word], word))
+	}
+	s.operation += ": " + strings.Join(how, ", ")
+	s.tags = tagsWith([]pair{{"run", l.RunID}, {"agent", l.AgentID}, {"run key", l.RunKey}, {"level", l.Level}, {"credential", l.CredentialID},
+		{"link", l.How}, {"first call", l.StartedAt.String()}, {"last call", l.LastAt.String()}})
+	s.tags = append(s.tags, pair{"calls", l.Calls})
+	if l.Outcomes != nil {
+		s.tags = append(s.tags, pair{"irreversible", l.Outcomes.Irreversible}, pair{"denied", l.Outcomes.Denied},
+			pair{"failed", l.Outcomes.Failed})
+	}
+	return s
+}
+
+// within returns a time, or the end of the run that is nearer to it.
+func within(at time.Time, t *query.RunTrace) time.Time {
+	switch {
+	case at.Before(t.First):
+		return t.First
+	case at.After(t.Last):
+		return t.Last
+	}
+	return at
+}
+
+// tagsWith returns the attributes that have a text, as people see it.
+func tagsWith(all []pair) (out []pair) {
+	for _, t := range all {
+		if v := schema.Visible(t.Value.(string)); v != "" {
+			out = append(out, pair{t.Key, v})
+		}
 	}
 	return out
 }
@@ -113,16 +182,8 @@ func statusCode(s *span) float64 {
 // runSpan returns the span of the run, which covers all of its calls, with findings and decisions as its events.
 func runSpan(run *query.Run, t *query.RunTrace) span {
 	s := span{id: "run", operation: "run", service: "flyball", start: ms(t.First), duration: t.Last.Sub(t.First).Seconds() * 1000}
-	tag := func(key string, value string) {
-		if value != "" {
-			s.tags = append(s.tags, pair{key, schema.Visible(value)})
-		}
-	}
-	tag("agent", run.AgentID)
-	tag("run key", run.RunKey)
-	tag("level", run.Level)
-	tag("credential", run.CredentialID)
-	tag("principal", run.PrincipalID)
+	s.tags = tagsWith([]pair{{"agent", run.AgentID}, {"run key", run.RunKey}, {"level", run.Level}, {"credential", run.CredentialID},
+		{"principal", run.PrincipalID}})
 	s.tags = append(s.tags, pair{"calls", t.Calls})
 	if run.Score != nil {
 		s.tags = append(s.tags, pair{"score", *run.Score})
@@ -139,25 +200,17 @@ func callSpan(c *query.Span) span {
 	if c.Outcome != "ok" && c.Outcome != "unknown" {
 		s.failed = strings.TrimSpace(fmt.Sprint(c.Outcome, " ", c.Status))
 	}
-	for _, t := range []pair{{"path", c.Path}, {"resource", strings.Join(c.Resources, ", ")}, {"effect", c.Effect},
+	s.tags = tagsWith([]pair{{"path", c.Path}, {"resource", strings.Join(c.Resources, ", ")}, {"effect", c.Effect},
 		{"reversibility", c.Reversibility}, {"outcome", c.Outcome}, {"agent", c.Agent}, {"credential", c.Credential},
 		{"principal", c.Principal}, {"denied by", c.DeniedBy}, {"error", c.Error}, {"request", c.RequestID}, {"trace", c.TraceID},
-		{"level", c.Level}} {
-		if v := schema.Visible(t.Value.(string)); v != "" {
-			s.tags = append(s.tags, pair{t.Key, v})
-		}
-	}
+		{"level", c.Level}})
 	if c.Status != 0 {
 		s.tags = append(s.tags, pair{"status", c.Status})
 	}
 	if c.Score != nil {
 		s.tags = append(s.tags, pair{"score", *c.Score})
 	}
-	for _, t := range []pair{{"observer", c.Observer}, {"observer kind", c.ObserverKind}, {"host", c.Host}} {
-		if v := schema.Visible(t.Value.(string)); v != "" {
-			s.serviceTags = append(s.serviceTags, pair{t.Key, v})
-		}
-	}
+	s.serviceTags = tagsWith([]pair{{"observer", c.Observer}, {"observer kind", c.ObserverKind}, {"host", c.Host}})
 	return s
 }
 

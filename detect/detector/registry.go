@@ -13,7 +13,9 @@ func Deployed(o Options, m *Metrics) *Set {
 	// The first list is the order of findings of one call in flyball.events, the second the order
 	// of findings that close with their run. Neither order may change: a replay writes the same
 	// events.
-	return NewSet(o, m,
+	s := NewSet(o, m,
 		[]Detector{identity, callRate, session, crossRun, scope, runaway},
 		[]Detector{session, scope, identity, crossRun, callRate, runaway})
+	s.addCanary(canaryDetector{})
+	return s
 }

@@ -17,6 +17,7 @@ type Set struct {
 
 	inJudgingOrder []placed // in the order in which they judge a call
 	closing        []placed // in the order in which they close a run
+	canary         *placed  // judges calls of the canary's tenant, alone; nil: none does
 	slots          []Description
 
 	model *score.Model // nil: no baseline is active
@@ -52,6 +53,12 @@ func NewSet(o Options, m *Metrics, judging, closing []Detector) *Set {
 func (s *Set) Add(d Detector) {
 	p := placed{d, len(s.slots)}
 	s.inJudgingOrder, s.closing, s.slots = append(s.inJudgingOrder, p), append(s.closing, p), append(s.slots, d.Describe())
+}
+
+// addCanary adds the only detector that judges calls of the canary's tenant.
+func (s *Set) addCanary(d Detector) {
+	s.canary = &placed{d, len(s.slots)}
+	s.closing, s.slots = append(s.closing, *s.canary), append(s.slots, d.Describe())
 }
 
 // slotOf returns the slot of a detector by its name, or unknownSlot.
@@ -110,6 +117,14 @@ func (s *Set) Judge(r *stitch.Run, c *schema.Call, at schema.CallRef) (out Resul
 	}
 	run := s.runState(r)
 	s.call.begin(s, r, run, c, at)
+	if c.Tenant == schema.CanaryTenant {
+		if s.canary != nil {
+			s.call.slot = s.canary.slot
+			s.canary.Judge(&s.call)
+		}
+		out.Findings = s.call.findings
+		return out
+	}
 	out.Score = s.score(r, run, c, at)
 	for _, d := range s.inJudgingOrder {
 		s.call.slot = d.slot

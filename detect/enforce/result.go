@@ -89,6 +89,18 @@ const (
 	TooManyExceptions ResultCode = "too_many_exceptions"
 )
 
+// Results of commands about incidents.
+const (
+	Acknowledged    ResultCode = "acknowledged"
+	LinkUsed        ResultCode = "link_used" // the link has acknowledged before
+	LinkExpired     ResultCode = "link_expired"
+	TooManyLinks    ResultCode = "too_many_links"
+	Silenced        ResultCode = "silenced"
+	SilenceEnded    ResultCode = "silence_ended"
+	NoSuchSilence   ResultCode = "no_such_silence"
+	TooManySilences ResultCode = "too_many_silences"
+)
+
 // Results of commands that change no state: they become an event and an entry of the
 // audit trail.
 const (

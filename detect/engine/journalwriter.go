@@ -72,7 +72,9 @@ func (w *journalWriter) writeStates(ctx context.Context) {
 	w.changed = w.state.TakeChanged(w.changed[:0])
 	for _, r := range w.changed {
 		s := r.Snapshot()
-		w.rows.AddRun(&s)
+		if s.Tenant != schema.CanaryTenant {
+			w.rows.AddRun(&s)
+		}
 		r.Emitted = s.Version
 		w.writeFullStates(ctx, maxStates)
 	}

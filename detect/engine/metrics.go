@@ -31,6 +31,8 @@ type metrics struct {
 	stateWrites stateWrites
 
 	findings         *prometheus.CounterVec
+	trips            prometheus.Counter
+	closedRuns       prometheus.Counter
 	proven           prometheus.Counter
 	missingBaselines prometheus.Counter
 	refusedBaselines prometheus.Counter
@@ -76,6 +78,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 	m.findings = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_detect_findings_total",
 		Help: "Versions of findings written."}, []string{"family", "level"})
+	m.trips = counter("flyball_detect_trips_total", "Findings that reached level trip, each once, without those of learned scopes.")
+	m.closedRuns = counter("flyball_detect_closed_runs_total", "Runs that silence has closed.")
 	m.missingBaselines = counter("flyball_detect_missing_baselines_total", "Activations of a baseline that could not be found.")
 	m.refusedBaselines = counter("flyball_detect_refused_baselines_total",
 		"Activations of a baseline that is newer than this binary, malformed or unsound.")

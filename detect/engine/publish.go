@@ -28,13 +28,18 @@ func (p *publisher) finding(ctx context.Context, r *stitch.Run, f *schema.Findin
 	if err != nil {
 		return fmt.Errorf("finding %s: %w", f.ID, err)
 	}
-	p.m.findings.WithLabelValues(f.Family, f.Level.String()).Inc()
+	if f.Tenant != schema.CanaryTenant {
+		p.m.findings.WithLabelValues(f.Family, f.Level.String()).Inc()
+	}
 	p.out.send(ctx, &kgo.Record{Topic: wire.EventsTopic, Partition: p.part, Key: []byte(f.ID), Value: value})
 	if f.Decision == nil {
 		return p.out.err()
 	}
 	p.cfg.Stage("detect.finding|command")
 	d := f.Decision
+	if f.Level == schema.LevelTrip && d.ID == schema.DecisionID(f.ID, 0) && f.Family != schema.FamilyScope && f.Tenant != schema.CanaryTenant {
+		p.m.trips.Inc()
+	}
 	command := schema.Command{ID: d.ID, Kind: schema.CommandTrip, Tenant: f.Tenant, Scope: d.Scope, By: "detect", Reason: d.Reason, TTL: d.TTL,
 		Decision: d, Exposure: f.Exposure, ActiveAgents: int(p.active.Load()), Holder: p.holder(r)}
 	if value, err = wire.EncodeCommand(&command); err != nil {

@@ -248,6 +248,9 @@ func (w *worker) applyCall(ctx context.Context, c *schema.Call, at schema.CallRe
 	if err := w.judge(ctx, run, c, at); err != nil {
 		return err
 	}
+	if c.Tenant == schema.CanaryTenant {
+		return nil // it leaves no rows and counts nowhere
+	}
 	w.counts.byRule[c.RunRule]++
 	if c.Late {
 		w.m.late.Inc()
@@ -270,6 +273,9 @@ func (w *worker) judge(ctx context.Context, run *stitch.Run, c *schema.Call, at 
 // came in time. Their journal record covers the offset at which that was found.
 func (w *worker) rewriteCheckRows(offset int64) error {
 	err := w.state.EachAskedOnly(offset, func(_ *stitch.Run, c *schema.Call) {
+		if c.Tenant == schema.CanaryTenant {
+			return
+		}
 		w.journal.began()
 		w.journal.rows.Replace(c)
 		if c.CallsOffset > w.log.now.legacyTo {
@@ -287,6 +293,9 @@ func (w *worker) closeRuns(ctx context.Context, offset int64) error {
 	w.closed = w.state.TakeClosed(w.closed[:0])
 	defer clear(w.closed)
 	for _, r := range w.closed {
+		if r.Tenant != schema.CanaryTenant {
+			w.m.closedRuns.Inc()
+		}
 		// The position is after all calls of the record: the highest item that fits into a version.
 		at := schema.CallRef{Partition: w.part, Offset: offset, Item: 0x1ff}
 		if err := w.publish.findings(ctx, r, w.detectors.Close(r, at)); err != nil {

@@ -62,9 +62,9 @@ func (r *Rules) ExceptionFor(f Subject, c *schema.Call) *Exception {
 
 // Exceptable reports whether an exception can cover findings of a family. It cannot cover what
 // manifests decide, nor the suspicion that a machine uses a person's credential, because that
-// finding is not about an established agent.
+// finding is not about an established agent, nor the canary.
 func Exceptable(family string) bool {
-	return !strings.HasPrefix(family, "policy.") && family != schema.FamilyBorrowed
+	return !strings.HasPrefix(family, "policy.") && family != schema.FamilyBorrowed && family != schema.FamilyCanary
 }
 
 // ExpiresAt returns the event time from which the exception covers nothing.

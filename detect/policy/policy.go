@@ -65,6 +65,9 @@ const (
 // recognise in the next request.
 func Decide(r Rules, in Input) (d schema.Decision, ok bool) {
 	f := in.Finding
+	if f.Family == schema.FamilyCanary {
+		return canary(r, in), true
+	}
 	if e := r.ExceptionFor(FindingSubject(f), in.Call); e != nil {
 		return schema.Decision{Why: WhyException, Rule: e.Name}, false
 	}
@@ -91,6 +94,22 @@ func Decide(r Rules, in Input) (d schema.Decision, ok bool) {
 		d.Mode = schema.ModeArmed
 	}
 	return d, true
+}
+
+// canaryTTL is the time for which the canary's run is denied.
+const canaryTTL = time.Minute
+
+// canary denies the canary's run, whatever the operator has configured: neither arming, rules nor exceptions are about it.
+func canary(r Rules, in Input) schema.Decision {
+	f := in.Finding
+	d := schema.Decision{ID: schema.DecisionID(f.ID, in.EarlierDecisions), Tenant: f.Tenant, At: in.Call.Start, Action: schema.ActionDeny,
+		FindingID: f.ID, Rule: "canary", Family: f.Family, Route: in.Call.RouteName(), RunID: f.RunID, AgentID: f.AgentID,
+		TTL: int64(canaryTTL), Call: f.Call, Reason: f.Summary, Why: WhyRunNamed, Mode: schema.ModeArmed,
+		Scope: schema.Scope{Kind: schema.ScopeRun, Value: in.Run.RunID.String()}}
+	if in.Age > r.TooOld {
+		d.Mode, d.Why = schema.ModeWouldHave, WhyTooOld
+	}
+	return d
 }
 
 // enforcementScope returns the scope of a decision and the reason for it. It never uses a name that

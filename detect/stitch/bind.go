@@ -140,7 +140,7 @@ func (p *Partition) openRun(a *Actor, c *schema.Call, k bindKey, id schema.RunId
 	}
 	a.addRun(r)
 	if a.total == 1 {
-		p.census.activePools[a.standing]++
+		p.census.countActive(a, 1)
 	}
 	p.census.countRun(r, 1)
 	p.room.limitClosedOf(a)

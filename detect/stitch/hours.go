@@ -21,7 +21,7 @@ func (p *Partition) Hours() *HourCounts { return &p.hours }
 // count counts a call of a run, at the offset of flyball.calls at which it was decided that it counts. The calls that a process of
 // schema version 4 may have applied are counted by its tables.
 func (h *HourCounts) count(r *Run, c *schema.Call, offset int64) {
-	if !c.Counted() || c.CallsOffset <= h.legacyTo {
+	if !c.Counted() || c.CallsOffset <= h.legacyTo || c.Tenant == schema.CanaryTenant {
 		return
 	}
 	if offset > h.offset {

@@ -219,7 +219,7 @@ func (p *Partition) evict(s *slot) {
 		p.checkRows.countAll(r)
 	}
 	if s.actor.total == 0 {
-		p.census.activePools[s.actor.standing]--
+		p.census.countActive(s.actor, -1)
 	}
 }
 

@@ -137,6 +137,14 @@ func (n *census) countActor(a *Actor, by int) {
 	n.actorPools[a.standing] += by
 }
 
+// countActive adds by to the count of actors with runs in the actor's pool. The canary is no agent: it would enlarge the share of agents
+// that may be tripped.
+func (n *census) countActive(a *Actor, by int) {
+	if !schema.IsCanaryActor(a.Key) {
+		n.activePools[a.standing] += by
+	}
+}
+
 // promote moves an actor to the pool of a higher standing, if that pool has room.
 func (n *census) promote(a *Actor, s schema.Standing) {
 	if s <= a.standing || a.shared() || s == schema.StandingProven && n.actorPools[s] >= half(n.limits.Actors) {
@@ -144,8 +152,8 @@ func (n *census) promote(a *Actor, s schema.Standing) {
 	}
 	n.countActor(a, -1)
 	if a.total > 0 {
-		n.activePools[a.standing]--
-		n.activePools[s]++
+		n.countActive(a, -1)
+		defer n.countActive(a, 1) // in its new pool
 	}
 	a.standing = s
 	n.countActor(a, 1)

@@ -58,7 +58,7 @@ func (p *Partition) Adopt(a *Actor) {
 	p.storedBytes += int64(a.storedBytes)
 	p.census.countActor(a, 1)
 	if a.total > 0 {
-		p.census.activePools[a.standing]++
+		p.census.countActive(a, 1)
 	}
 	a.each(func(r *Run) {
 		r.CallsPart = p.part

@@ -17,7 +17,10 @@ import (
 
 // Seal encrypts the original bytes of dead letters with a key that is derived from the deployment's key. A letter whose value was redacted
 // carries them in the header wire.HeaderSealed, so that a replay sends what came.
-type Seal struct{ aead cipher.AEAD }
+type Seal struct {
+	aead   cipher.AEAD
+	former []cipher.AEAD // of keys that were replaced: they only open
+}
 
 // sealVersion is the first byte of a sealed value.
 const sealVersion = 1
@@ -25,8 +28,24 @@ const sealVersion = 1
 // errNoOriginal is the error for a sealed value that this key does not open.
 var errNoOriginal = errors.New("the original of the dead letter is sealed with another secret_key_file, or was changed")
 
-// NewSeal returns the seal of a deployment. The key must not be empty.
-func NewSeal(key []byte) (*Seal, error) {
+// NewSeal returns the seal of a deployment, which also opens what was sealed with its former keys. No key may be empty.
+func NewSeal(key []byte, former ...[]byte) (*Seal, error) {
+	s := &Seal{}
+	var err error
+	if s.aead, err = sealOf(key); err != nil {
+		return nil, err
+	}
+	for _, k := range former {
+		f, err := sealOf(k)
+		if err != nil {
+			return nil, err
+		}
+		s.former = append(s.former, f)
+	}
+	return s, nil
+}
+
+func sealOf(key []byte) (cipher.AEAD, error) {
 	if len(key) == 0 {
 		return nil, errors.New("the key of the seal is empty")
 	}
@@ -36,11 +55,7 @@ func NewSeal(key []byte) (*Seal, error) {
 	if err != nil {
 		return nil, err
 	}
-	aead, err := cipher.NewGCM(block)
-	if err != nil {
-		return nil, err
-	}
-	return &Seal{aead}, nil
+	return cipher.NewGCM(block)
 }
 
 // close returns the sealed form of a key and a value. place binds it to its letter.
@@ -61,6 +76,9 @@ func (s *Seal) open(place string, sealed []byte) (key, value []byte, err error) 
 		return nil, nil, fmt.Errorf("the original of the dead letter is sealed in version %d; this flyball reads %d", sealed[0], sealVersion)
 	}
 	plain, err := s.aead.Open(nil, sealed[1:1+n], sealed[1+n:], []byte(place))
+	for i := 0; err != nil && i < len(s.former); i++ {
+		plain, err = s.former[i].Open(nil, sealed[1:1+n], sealed[1+n:], []byte(place))
+	}
 	if err != nil {
 		return nil, nil, errNoOriginal
 	}

@@ -34,6 +34,7 @@ type draft struct {
 	end              bool // the time that was read is the end of the call
 	timed            bool
 	failed           bool // the source marks the call as failed without a reason
+	elapsed          elapsed
 	claims           identity.Claims
 	claimed          bool
 	token            string // a complete token that was logged

@@ -8,13 +8,13 @@ import (
 	"io"
 
 	"flyball/ingest/fields"
-	"flyball/schema"
 )
 
 // read unwraps a shipper's envelope and decodes its content. It reports whether the object was an envelope.
 func (dec envelopeReader) read(b []byte, pairs []fields.Pair, signal string, depth int) bool {
 	if fields.Get(pairs, "messagetype").Text() == "CONTROL_MESSAGE" && fields.Get(pairs, "logevents").Kind == '[' {
-		return true // a test message with which CloudWatch checks the target
+		dec.leave(LeftControl) // with which CloudWatch checks the target
+		return true
 	}
 	was, shipped := len(dec.where), dec.shipped
 	defer func() { dec.where, dec.shipped = dec.where[:was], shipped }()
@@ -35,18 +35,19 @@ func (dec envelopeReader) read(b []byte, pairs []fields.Pair, signal string, dep
 			return true
 		}
 		return inner(fields.Get(pairs, "log"))
-	case fields.Get(pairs, "json").Kind == '{': // Filebeat, parsed under a target
-		return inner(fields.Get(pairs, "json"))
-	case isText("message"): // Filebeat, Vector, Logstash
-		return inner(fields.Get(pairs, "message"))
-	case fields.Get(pairs, "message").Kind == '{':
-		return inner(fields.Get(pairs, "message"))
-	case fields.Get(pairs, "logevents").Kind == '[': // CloudWatch subscription
-		return inner(fields.Get(pairs, "logevents"))
-	case fields.Get(pairs, "records").Kind == '[': // Azure
-		return inner(fields.Get(pairs, "records"))
+	case fields.Get(pairs, "streams").Kind == '[': // Loki
+		dec.loki(fields.Get(pairs, "streams"), b, signal, depth)
+		return true
 	}
-	return false
+	if v := content(pairs); v.Kind != 0 {
+		return inner(v)
+	}
+	if v := encoded(pairs); v.Kind != 0 {
+		dec.addOrigin(pairs, true)
+		dec.base64(v, b, signal, depth)
+		return true
+	}
+	return dec.possible(b, pairs, signal, depth)
 }
 
 // inner decodes the content of an envelope. b is the whole envelope, for the dead letter if the content is empty.
@@ -62,6 +63,8 @@ func (dec envelopeReader) inner(v fields.Value, b []byte, signal string, depth i
 		dec.reject(TooNested, fmt.Sprintf("more than %d envelopes around the record", maxNested), b)
 	case v.Kind == '[':
 		dec.json().list(v.Raw, signal, depth+1)
+	case v.Kind != '{':
+		dec.reject(NoItems, "an envelope around neither an object nor text", b)
 	default:
 		dec.json().documents(v.Raw, signal, depth+1)
 	}
@@ -70,13 +73,8 @@ func (dec envelopeReader) inner(v fields.Value, b []byte, signal string, depth i
 // cloudEvent decodes the content of a structured CloudEvent. It always returns true.
 func (dec envelopeReader) cloudEvent(b []byte, pairs []fields.Pair, inner func(fields.Value) bool, signal string, depth int) bool {
 	if v := fields.Get(pairs, "data_base64"); v.Kind == '"' {
-		raw, err := base64.StdEncoding.DecodeString(v.Text())
-		if err != nil {
-			dec.reject(NotJSON, "data_base64 is no base64", b)
-			return true
-		}
 		dec.addOrigin(pairs, true)
-		dec.decodeAny(raw, signal, depth+1)
+		dec.base64(v, b, signal, depth)
 		return true
 	}
 	switch v := fields.Get(pairs, "data"); v.Kind {
@@ -87,6 +85,23 @@ func (dec envelopeReader) cloudEvent(b []byte, pairs []fields.Pair, inner func(f
 	return true
 }
 
+// maxUnpacked is how many times the maximum size of a record all of its compressed and encoded parts may have together.
+const maxUnpacked = 4
+
+// base64 decodes a text in base64 and what is in it.
+func (dec envelopeReader) base64(v fields.Value, b []byte, signal string, depth int) {
+	raw, err := base64.StdEncoding.DecodeString(v.Text())
+	dec.unpacked += len(raw)
+	switch {
+	case err != nil:
+		dec.reject(NotJSON, "an envelope whose data is no base64", b)
+	case dec.unpacked > dec.p.opt.MaxValue*maxUnpacked:
+		dec.reject(TooLarge, fmt.Sprintf("more than %d bytes when unpacked", dec.p.opt.MaxValue*maxUnpacked), b)
+	default:
+		dec.decodeAny(raw, signal, depth+1)
+	}
+}
+
 // unzip decompresses gzip data, up to the maximum size of a record, and decodes it.
 func (dec *decoder) unzip(b []byte, signal string, depth int) {
 	z, err := gzip.NewReader(bytes.NewReader(b))
@@ -94,59 +109,15 @@ func (dec *decoder) unzip(b []byte, signal string, depth int) {
 		dec.reject(UnknownFormat, "begins as gzip does and is none", b)
 		return
 	}
-	raw, err := io.ReadAll(io.LimitReader(z, int64(dec.p.opt.MaxValue)+1))
+	most := min(dec.p.opt.MaxValue, dec.p.opt.MaxValue*maxUnpacked-dec.unpacked)
+	raw, err := io.ReadAll(io.LimitReader(z, int64(most)+1))
+	dec.unpacked += len(raw)
 	switch {
 	case err != nil:
 		dec.reject(UnknownFormat, "gzip that is cut off or broken", b)
-	case len(raw) > dec.p.opt.MaxValue:
-		dec.reject(TooLarge, fmt.Sprintf("more than %d bytes when unpacked", dec.p.opt.MaxValue), b)
+	case len(raw) > most:
+		dec.reject(TooLarge, fmt.Sprintf("more than %d bytes when unpacked", most), b)
 	default:
 		dec.decodeAny(raw, signal, depth+1)
-	}
-}
-
-// addOrigin stores where the line comes from according to the shipper: pod, namespace, container and host. With envelope it also stores
-// the time of shipping.
-func (dec envelopeReader) addOrigin(pairs []fields.Pair, envelope bool) {
-	for i := range pairs {
-		switch v := pairs[i].Val; pairs[i].Key {
-		case "kubernetes":
-			dec.kubernetes(v)
-		case "host", "hostname":
-			if v.Kind == '{' {
-				members, _, _ := dec.keys.Object(v.Raw, 0, nil)
-				dec.put("host.name", first(fields.Get(members, "name").Text(), fields.Get(members, "hostname").Text()))
-			} else if envelope {
-				dec.put("host.name", v.Text())
-			}
-		case "@timestamp", "timestamp", "time":
-			if t := v.Text(); envelope && t != "" {
-				dec.shipped = t
-			}
-		}
-	}
-}
-
-func (dec envelopeReader) kubernetes(v fields.Value) {
-	if v.Kind != '{' {
-		return
-	}
-	members, _, _ := dec.keys.Object(v.Raw, 0, nil)
-	name := func(key string) string {
-		v := fields.Get(members, key)
-		if v.Kind == '{' {
-			inside, _, _ := dec.keys.Object(v.Raw, 0, nil)
-			return fields.Get(inside, "name").Text()
-		}
-		return v.Text()
-	}
-	dec.put("k8s.pod.name", first(name("pod_name"), name("pod")))
-	dec.put("k8s.namespace.name", first(name("namespace_name"), name("pod_namespace"), name("namespace")))
-	dec.put("k8s.container.name", first(name("container_name"), name("container")))
-}
-
-func (dec *decoder) put(key, v string) {
-	if v != "" {
-		dec.where = append(dec.where, schema.Attr{Key: key, Value: v})
 	}
 }

@@ -36,24 +36,31 @@ func init() {
 
 // requestFields describe the request and its result.
 var requestFields = []row{
-	names(text(func(d *draft) *string { return &d.call.Method }), "method", "request_method", "http_method", "http.method",
+	names(text(func(d *draft) *string { return &d.call.Method }), "method", "request_method", "http_method", "httpmethod", "requestmethod",
+		"http.method",
 		"http.request.method"),
 	names(target(rankTargetOriginal), "x_envoy_origin_path", "x_envoy_original_path", "request_uri"),
-	names(target(rankTargetPath), "path", "http_path", "http.path", "http.target"),
+	names(target(rankTargetPath), "path", "requestpath", "http_path", "http.path", "http.target"),
 	names(target(rankTargetURL), "url.full", "http.url"),
-	names(target(rankTargetURI), "uri"),
-	names(setQuery, "args", "query_string"),
+	names(target(rankTargetURI), "uri", "uri_path"),
+	names(setQuery, "args", "query_string", "request_query"),
 	names(textOrNothing(func(d *draft) *string { return &d.in.SourceRoute }), "http.route"), // nginx writes a request header as http_route
-	names(host(rankHostAuthority), "authority", "host", "http_host"),
+	names(host(rankHostAuthority), "authority", "host", "http_host", "request_authority", "vhost"),
 	names(host(rankHostServer), "server_name", "http.host", "net.host.name"),
 	names(textOrNothing(func(d *draft) *string { return &d.call.Scheme }), "scheme", "x_forwarded_proto"),
-	names(setStatus, "status", "response_code", "http_status", "http.status", "http.response.status_code", "http.status_code"),
+	names(setStatus, "status", "response_code", "responsecode", "status_code", "http_status", "http.status", "http.response.status_code",
+		"http.status_code"),
 	names(func(d *draft, v fields.Value) { d.client(rankClientLogged, v.Text()) }, "client_ip", "remote_ip"),
 	names(func(d *draft, v fields.Value) { d.client(rankClientRemote, v.Text()) }, "remote_addr"),
-	names(text(func(d *draft) *string { return &d.peer }), "downstream_remote_address", "downstream_direct_remote_address"),
+	names(text(func(d *draft) *string { return &d.peer }), "downstream_remote_address", "downstream_direct_remote_address",
+		"downstream_remote", "sourceipport"),
 	names(setTraceID, "trace_id", "traceid", "trace.id"),
 	names(setSpanID, "span_id", "spanid", "span.id", "x_b3_spanid"),
-	names(setGRPCStatus, "grpc_status", "grpc.status", "rpc.grpc.status_code"),
+	names(durationIn(1e6), "duration_ms", "latency_ms", "elapsed_ms", "response_time_ms", "request_time_ms", "request_duration_ms"),
+	names(durationIn(1e3), "duration_us", "latency_us", "elapsed_us"),
+	names(durationIn(1), "duration_ns", "latency_ns", "elapsed_ns"),
+	names(durationIn(1e9), "duration_s", "duration_seconds", "latency_s", "elapsed_s"),
+	names(setGRPCStatus, "grpc_status", "grpc_status_number", "grpc_status_code", "grpc.status", "rpc.grpc.status_code"),
 	names(func(d *draft, v fields.Value) { d.call.SampleWeight = v.Small() }, "sample_weight", "sample_interval"),
 	names(textOrNothing(func(d *draft) *string { return &d.call.DeniedBy }), "denied_by", "agent.threat.detection.rule_id"),
 	names((*draft).headers, "request_headers", "headers"),
@@ -77,16 +84,45 @@ var identityFields = []row{
 // operationFields describe tools, models and their arguments.
 var operationFields = []row{
 	names(textOrNothing(func(d *draft) *string { return &d.in.LoggedDigest }), "x_args_digest", "args_digest"),
-	names(text(func(d *draft) *string { return &d.call.MCPMethod }), "mcp.method.name"),
-	names(text(func(d *draft) *string { return &d.call.ToolName }), "mcp.tool.name", "mcp_tool_name", "gen_ai.tool.name"),
+	names(text(func(d *draft) *string { return &d.call.MCPMethod }), "mcp.method.name", "mcp_method_name", "mcp.method"),
+	names(text(func(d *draft) *string { return &d.call.ToolName }), "mcp.tool.name", "mcp_tool_name", "gen_ai.tool.name",
+		"tool_name", "gen_ai_tool_name"),
 	names(textOrNothing(func(d *draft) *string { return &d.call.RPCID }), "jsonrpc.request.id", "mcp.request.id", "mcp_request_id"),
-	names(textOrNothing(func(d *draft) *string { return &d.call.MCPServer }), "mcp.provider.name", "mcp_backend"),
-	names(textOrNothing(func(d *draft) *string { return &d.call.ModelRequested }), "gen_ai.request.model", "request_model"),
-	names(textOrNothing(func(d *draft) *string { return &d.call.ModelUsed }), "gen_ai.response.model", "response_model"),
-	names(text(func(d *draft) *string { return &d.call.GenAIProvider }), "gen_ai.provider.name", "gen_ai.system"),
-	names(func(d *draft, v fields.Value) { d.call.TokensIn = v.Small() }, "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens"),
-	names(func(d *draft, v fields.Value) { d.call.TokensOut = v.Small() }, "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens"),
-	names((*draft).arguments, "gen_ai.tool.call.arguments", "mcp_arguments", "tool_arguments"),
+	names(textOrNothing(func(d *draft) *string { return &d.call.MCPServer }), "mcp.provider.name", "mcp_backend", "mcp.server.name",
+		"mcp_server_name",
+		"litellm.mcp.server.name", "mcp_server"),
+	names(textOrNothing(func(d *draft) *string { return &d.call.ModelRequested }), "gen_ai.request.model", "request_model", "genai_model_name",
+		"genai_request_model", "gen_ai_request_model", "llm_model", "ai_model"),
+	names(textOrNothing(func(d *draft) *string { return &d.call.ModelUsed }), "gen_ai.response.model", "response_model",
+		"genai_model_name_override", "genai_response_model", "gen_ai_response_model"),
+	names(text(func(d *draft) *string { return &d.call.GenAIProvider }), "gen_ai.provider.name", "gen_ai.system",
+		"genai_backend_name", "genai_provider_name", "gen_ai_provider_name", "gen_ai_system"),
+	names(func(d *draft, v fields.Value) { d.call.TokensIn = v.Small() }, "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens",
+		"genai_tokens_input", "genai_input_tokens", "gen_ai_usage_input_tokens", "llm_input_token", "llm_input_tokens", "input_tokens",
+		"prompt_tokens"),
+	names(func(d *draft, v fields.Value) { d.call.TokensOut = v.Small() }, "gen_ai.usage.output_tokens",
+		"gen_ai.usage.completion_tokens", "genai_tokens_output", "genai_output_tokens", "gen_ai_usage_output_tokens", "llm_output_token",
+		"llm_output_tokens", "output_tokens", "completion_tokens"),
+	names(setModelLog, "ai_log"),
+	names((*draft).arguments, "gen_ai.tool.call.arguments", "mcp_arguments", "tool_arguments",
+		"mcp.tool.arguments", "mcp.arguments"),
+}
+
+// setModelLog reads the object that Higress writes about a request to a model.
+func setModelLog(d *draft, v fields.Value) {
+	raw := v.Raw
+	if v.Kind == '"' {
+		raw = fields.Unquote(v.Raw)
+	}
+	if len(raw) == 0 || raw[0] != '{' {
+		return
+	}
+	var k fields.Keys
+	members, _, _ := k.Object(raw, 0, nil)
+	c := &d.call
+	c.ModelRequested = first(fields.Get(members, "model").Text(), c.ModelRequested)
+	c.GenAIProvider = first(fields.Get(members, "provider").Text(), c.GenAIProvider)
+	c.TokensIn, c.TokensOut = fields.Get(members, "input_token").Small(), fields.Get(members, "output_token").Small()
 }
 
 func target(rank uint8) setter {
@@ -105,8 +141,12 @@ func setStatus(d *draft, v fields.Value) {
 	}
 }
 
+func durationIn(unit int64) setter {
+	return func(d *draft, v fields.Value) { d.duration(v.Text(), unit) }
+}
+
 func setTraceID(d *draft, v fields.Value) {
-	if t, ok := identity.ParseTraceID(v.Text()); ok && better(&d.ranks.trace, rankTraceLogged) {
+	if t, _, ok := identity.ParseTrace(v.Text()); ok && better(&d.ranks.trace, rankTraceLogged) {
 		d.call.TraceID = t
 	}
 }

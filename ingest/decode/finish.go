@@ -93,7 +93,7 @@ func (d completion) setOpKind() {
 		c.OpKind = schema.OpMCP
 	case c.ModelRequested != "" || c.ModelUsed != "":
 		c.OpKind = schema.OpLLM
-	case d.grpc != "":
+	case d.grpc != "", c.Method == "POST" && route.IsMethodOfService(c.Path):
 		c.OpKind = schema.OpGRPC
 	case c.ToolName != "" && c.Method == "":
 		c.OpKind = schema.OpTool

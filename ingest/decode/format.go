@@ -96,42 +96,98 @@ func (dec jsonReader) mapped(p *mapping.Program, b []byte, pairs []fields.Pair, 
 	case mapping.Mapped:
 		dec.endCall(func() []byte { return b })
 	case mapping.Wrapped:
+		if dec.attempt(func() { dec.envelopes().inner(inner, b, signal, depth) }) {
+			return
+		}
+		// What is wrapped is no record: the members beside it may be.
+		d = dec.beginCall()
+		d.call.Format, d.call.ObserverKind = p.Format, p.Observer
+		pairs, _, _ = dec.keys.Object(b, 0, pairs[:0])
+		if p.RunHere(pairs, &dec.mem, mapped{d}) == mapping.Mapped && !d.isEmpty() {
+			dec.endCall(func() []byte { return b })
+			return
+		}
 		dec.envelopes().inner(inner, b, signal, depth)
 	case mapping.Unlike:
 		dec.reject(NotAnAccessLog, "a record that the mapping "+p.Name+" is not for, by its condition when", b)
 	case mapping.Ignored:
+		dec.leave(LeftIgnored)
 	}
 }
 
 // line reads a line of text with the format of the topic, or with the first format whose pattern matches.
-func (dec lineReader) line(line []byte) {
+func (dec lineReader) line(line []byte, signal string, depth int) {
 	text := plainText(fields.View(line))
-	pinned := dec.pinned()
-	if p := dec.p.formats.all[pinned]; p != nil && p.IsText() {
-		if pairs, ok := p.Match(text, &dec.mem); ok {
-			dec.json().mapped(p, line, pairs, "", maxNested)
-			return
-		}
-		dec.reject(UnknownFormat, "a line that does not match the pattern of "+pinned, line)
+	if isComment(text) {
+		dec.leave(LeftComment)
 		return
 	}
-	if pinned != "" && pinned != envoyText && pinned != istioText {
-		dec.reject(UnknownFormat, "a line of text in a topic that is configured as "+pinned, line)
+	if dec.read(text, line) || dec.withoutPrefix(text, line, signal, depth) {
 		return
+	}
+	switch pinned := dec.pinned(); {
+	case pinned == "" || pinned == envoyText || pinned == istioText:
+		dec.reject(UnknownFormat, "a line that no format's pattern matches", line)
+	case dec.p.formats.all[pinned] != nil && dec.p.formats.all[pinned].IsText():
+		dec.reject(UnknownFormat, "a line that does not match the pattern of "+pinned, line)
+	default:
+		dec.reject(UnknownFormat, "a line of text in a topic that is configured as "+pinned, line)
+	}
+}
+
+// isComment reports whether a line describes the log file that contains it, as CloudFront and IIS write them.
+func isComment(s string) bool {
+	return strings.HasPrefix(s, "#") && (strings.HasPrefix(s, "#Version: ") || strings.HasPrefix(s, "#Fields: ") ||
+		strings.HasPrefix(s, "#Software: ") || strings.HasPrefix(s, "#Date: "))
+}
+
+// read reads a line if it has the format of the topic, or any format. line are its bytes for a dead letter.
+func (dec lineReader) read(text string, line []byte) bool {
+	pinned := dec.pinned()
+	if p := dec.p.formats.all[pinned]; p != nil && p.IsText() {
+		pairs, ok := p.Match(text, &dec.mem)
+		if ok {
+			dec.json().mapped(p, line, pairs, "", maxNested)
+		}
+		return ok
+	}
+	if pinned != "" && pinned != envoyText && pinned != istioText {
+		return false
 	}
 	if d := dec.beginCall(); readEnvoyText(d, text) {
 		dec.endCall(func() []byte { return line })
-		return
+		return true
 	}
 	if pinned == "" {
 		for _, p := range dec.p.formats.text {
 			if pairs, ok := p.Match(text, &dec.mem); ok {
 				dec.json().mapped(p, line, pairs, "", maxNested)
-				return
+				return true
 			}
 		}
 	}
-	dec.reject(UnknownFormat, "a line that no format's pattern matches", line)
+	return false
+}
+
+// matches reports whether a line has the format of the topic, or any format.
+func (dec lineReader) matches(text string) bool {
+	pinned := dec.pinned()
+	if p := dec.p.formats.all[pinned]; p != nil && p.IsText() {
+		_, ok := p.Match(text, &dec.mem)
+		return ok
+	}
+	if pinned != "" && pinned != envoyText && pinned != istioText {
+		return false
+	}
+	if dec.beginCall(); readEnvoyText(&dec.d, text) {
+		return true
+	}
+	for _, p := range dec.p.formats.text {
+		if _, ok := p.Match(text, &dec.mem); ok && pinned == "" {
+			return true
+		}
+	}
+	return false
 }
 
 // plainText removes terminal colour codes from a line.

@@ -2,6 +2,8 @@ package decode
 
 import (
 	"encoding/base64"
+	"encoding/binary"
+	"strconv"
 	"strings"
 
 	"flyball/ingest/fields"
@@ -49,7 +51,10 @@ var headerTable = newTable(
 	names(requestID(rankRequestCorrelation), "x_correlation_id"),
 	names(requestID(rankRequestVendor), "x_amzn_requestid", "cf_ray", "x_kong_request_id"),
 	names(setTraceparent, "traceparent"),
-	names(setVendorTrace, "x_b3_traceid", "x_amzn_trace_id", "uber_trace_id", "x_cloud_trace_context"),
+	names(setVendorTrace, "x_b3_traceid", "x_amzn_trace_id", "uber_trace_id", "x_cloud_trace_context",
+		"b3", "x_b3", "b3_trace_id", "x_b3_trace_id", "uber.trace.id", "x_trace_id", "x_uber_trace_id"),
+	names(setDatadogTrace, "x_datadog_trace_id"),
+	names(setCallerSpan, "x_b3_parentspanid"),
 	names(func(d *draft, v fields.Value) { identity.ParseBaggage(v.Text(), d.baggage) }, "baggage"),
 
 	names(host(rankHostHeader), "host"),
@@ -118,14 +123,29 @@ func setTraceparent(d *draft, v fields.Value) {
 	}
 }
 
-// setVendorTrace reads the trace id at the beginning of a vendor's header.
+// setVendorTrace reads the trace id of a vendor's header. The span in it belongs to the caller.
 func setVendorTrace(d *draft, v fields.Value) {
-	id := v.Text()
-	if i := strings.IndexAny(id, ":/"); i >= 0 {
-		id = id[:i]
-	}
-	if t, ok := identity.ParseTraceID(id); ok && better(&d.ranks.trace, rankTraceVendor) {
+	if t, s, ok := identity.ParseTrace(v.Text()); ok && better(&d.ranks.trace, rankTraceVendor) {
 		d.call.TraceID = t
+		if s != [8]byte{} {
+			d.call.ParentSpanID = s
+		}
+	}
+}
+
+// setDatadogTrace reads a trace id of 64 bits that is written as a decimal number.
+func setDatadogTrace(d *draft, v fields.Value) {
+	n, err := strconv.ParseUint(v.Text(), 10, 64)
+	if err == nil && n > 0 && better(&d.ranks.trace, rankTraceVendor) {
+		d.call.TraceID = [16]byte{}
+		binary.BigEndian.PutUint64(d.call.TraceID[8:], n)
+	}
+}
+
+// setCallerSpan reads the id of the span that called.
+func setCallerSpan(d *draft, v fields.Value) {
+	if s, ok := identity.ParseSpanID(v.Text()); ok {
+		d.call.ParentSpanID = s
 	}
 }
 

@@ -94,15 +94,27 @@ var kongTable = newTable(
 	names(setUpstreamTries, "upstream_status"),
 	names(func(d *draft, v fields.Value) { d.keep("workspace", v.Text()) }, "workspace_name"),
 	names(func(d *draft, v fields.Value) { d.keep("source", v.Text()) }, "source"),
-	names(ignore, "tries", "ai", "upstream_uri", "workspace", "tags",
+	names(setTries, "tries"),
+	names(ignore, "ai", "upstream_uri", "workspace", "tags",
 		"request", "response", "latencies", "consumer", "authenticated_entity", "service", "route", "trace_id"),
 )
 
 // setUpstreamTries reads the statuses of all tries. The last one is the status of the upstream.
 func setUpstreamTries(d *draft, v fields.Value) {
 	if _, n, last := parseList(v.Text(), 1); n > 0 {
-		d.call.UpstreamStatus, d.call.Attempts = fields.Plain(last).Status(), uint8(min(n, 255))
+		d.call.UpstreamStatus = fields.Plain(last).Status()
+		d.call.Attempts = max(d.call.Attempts, uint8(min(n, 255)))
 	}
+}
+
+// setTries counts the attempts of the balancer.
+func setTries(d *draft, v fields.Value) {
+	if v.Kind != '[' {
+		return
+	}
+	n := uint8(0)
+	_, _ = fields.Elements(v.Raw, func(fields.Value) bool { n++; return n < 255 })
+	d.call.Attempts = max(d.call.Attempts, n)
 }
 
 // request reads the request and its response.

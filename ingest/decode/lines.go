@@ -38,7 +38,7 @@ func (dec lineReader) lines(b []byte, signal string, depth int) {
 			text, parts = parts, nil
 		}
 		if flag == 0 {
-			dec.line(line)
+			dec.line(line, signal, depth)
 			continue
 		}
 		shipped := dec.shipped

@@ -49,6 +49,10 @@ func logBytes(rl plog.ResourceLogs, r plog.LogRecord, inJSON bool) []byte {
 
 // logRecord reads one record: first its body, if it is a line or an object of a known format, then its attributes, which have precedence.
 func (dec otlpReader) logRecord(res pcommon.Map, r plog.LogRecord, bytesOf func() []byte) {
+	if kind, ours := agentEvent(r); ours {
+		dec.agentEvent(kind, res, r, bytesOf)
+		return
+	}
 	d := dec.beginCall()
 	c := &d.call
 	setService(d, res)
@@ -71,10 +75,48 @@ func (dec otlpReader) logRecord(res pcommon.Map, r plog.LogRecord, bytesOf func(
 	}
 	setRecordTime(d, r)
 	if c.Method == "" && d.target == "" && c.Path == "" && c.Status == 0 && c.MCPMethod == "" && c.ToolName == "" {
-		dec.reject(NotAnAccessLog, "a log record without method, path, status or tool", bytesOf())
+		if !dec.bodyAlone(res, r) {
+			dec.reject(NotAnAccessLog, "a log record without method, path, status or tool, and no known line or object in its body", bytesOf())
+		}
 		return
 	}
 	dec.endCall(bytesOf)
+}
+
+// bodyAlone reads the body of a record as a record of its own, with every format and envelope, and reports whether it gave a call.
+func (dec otlpReader) bodyAlone(res pcommon.Map, r plog.LogRecord) bool {
+	var b []byte
+	switch r.Body().Type() {
+	case pcommon.ValueTypeStr, pcommon.ValueTypeMap, pcommon.ValueTypeSlice:
+		b = []byte(valid(r.Body().AsString()))
+	case pcommon.ValueTypeBytes:
+		b = r.Body().Bytes().AsRaw()
+	}
+	if len(b) < len("GET / 200") || dec.around != nil {
+		return false
+	}
+	dec.around = func(d *draft) {
+		observer := d.call.Observer
+		setService(d, res)
+		d.call.Format, d.call.Observer = formatOTLPLogs, first(d.call.Observer, observer)
+		if t := r.TraceID(); !t.IsEmpty() {
+			d.call.TraceID = t
+		}
+		if s := r.SpanID(); !s.IsEmpty() {
+			d.call.SpanID = s
+		}
+		if !d.timed {
+			if setClock(d, r.Timestamp(), schema.BasisLog); !d.timed {
+				setClock(d, r.ObservedTimestamp(), schema.BasisLog)
+			}
+		}
+	}
+	pinned := dec.in.Format
+	dec.in.Format = auto // the format of the topic is that of the export
+	calls := len(dec.out)
+	ok := dec.attempt(func() { dec.decodeAny(b, "", 1) }) && len(dec.out) > calls
+	dec.around, dec.in.Format = nil, pinned
+	return ok
 }
 
 // body reads a record's body with the decoders of text and JSON.
@@ -124,7 +166,7 @@ func (dec otlpReader) attributes(m pcommon.Map) {
 		return
 	}
 	for _, p := range dec.p.formats.json {
-		if p.Recognises(pairs) {
+		if p.Name != "ecs" && p.Name != "access_json" && p.Recognises(pairs) { // whose names are those of the conventions
 			_, _ = p.Run(pairs, &dec.mem, mapped{d})
 			return
 		}

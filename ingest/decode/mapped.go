@@ -104,7 +104,7 @@ var mappedTable = [...]mappedSetter{
 
 	mapping.RequestID: mappedBy(requestID(rankRequestGateway)),
 	mapping.TraceID: func(d *draft, v fields.Value, _ *mapping.With) bool {
-		_, ok := identity.ParseTraceID(v.Text())
+		_, _, ok := identity.ParseTrace(v.Text())
 		setTraceID(d, v)
 		return ok
 	},

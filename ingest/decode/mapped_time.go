@@ -70,6 +70,9 @@ func epochIn(s string, unit int64) (int64, schema.Precision, bool) {
 // precedence over the unit of the mapping.
 func parseDuration(s string, with *mapping.With) int64 {
 	ns := int64(-1)
+	if strings.IndexByte(s, ' ') > 0 && s[len(s)-1] > '9' { // "0.036 s"
+		s = strings.ReplaceAll(s, " ", "")
+	}
 	switch {
 	case s == "" || s[0] == '-':
 	case s[len(s)-1] > '9': // 3ms, 9.4µs, 0.038s

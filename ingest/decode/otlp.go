@@ -94,7 +94,7 @@ func (dec otlpReader) documents(b []byte, signal string) {
 		case err != nil:
 			line = firstLine(b)
 			dec.reject(reasonOf(err), err.Error(), line)
-		case i < len(b) && (bytes.IndexByte(b[end:i], '\n') < 0 || b[i] != '{'):
+		case i < len(b) && b[i] != '{':
 			line = firstLine(b)
 			dec.reject(TrailingData, fmt.Sprintf("%d bytes after the document", len(line)-end), line)
 		default:

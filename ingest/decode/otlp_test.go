@@ -102,13 +102,19 @@ func TestTwoDocumentsAreNotOne(t *testing.T) {
 		if calls[0].Pos.Item != 0 || calls[1].Pos.Item != 1 {
 			t.Errorf("%s: items %d and %d", format, calls[0].Pos.Item, calls[1].Pos.Item)
 		}
-		for _, glued := range [...]string{oneSpan + oneSpan, oneSpan + " " + oneLog, oneSpan + "garbage", oneSpan + "]"} {
+		for _, glued := range [...]string{oneSpan + oneSpan, oneSpan + " " + oneSpan} {
+			calls, dead := with(t, Input{Format: format}, []byte(glued))
+			wantCalls(t, calls, dead, 2)
+		}
+		for _, glued := range [...]string{oneSpan + "garbage", oneSpan + "]"} {
 			calls, dead = with(t, Input{Format: format}, []byte(glued))
 			wantDead(t, calls, dead, TrailingData, []byte(glued))
 		}
 	}
-	glued := []byte(envoyLine + envoyLine)
-	calls, dead, _ := decodeAuto(t, glued)
+	calls, dead, _ := decodeAuto(t, []byte(envoyLine+envoyLine))
+	wantCalls(t, calls, dead, 2)
+	glued := []byte(envoyLine + `"more"`)
+	calls, dead, _ = decodeAuto(t, glued)
 	wantDead(t, calls, dead, TrailingData, glued)
 	calls, dead, _ = decodeAuto(t, []byte(envoyLine+"\r\n"+envoyLine+"\n\n"))
 	wantCalls(t, calls, dead, 2)

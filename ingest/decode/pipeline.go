@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"flyball/ingest/fields"
@@ -22,6 +23,7 @@ type Pipeline struct {
 	rt      Classifier
 	formats formats
 	pool    sync.Pool
+	left    [leftKinds]atomic.Uint64
 }
 
 // New returns a Pipeline, or an error that names the invalid option.
@@ -84,6 +86,10 @@ type decoder struct {
 	where   []schema.Attr // origin of the line, from its envelopes
 	// shipped is the time of an envelope, used for lines without a time.
 	shipped string
+	// unpacked is the size of what was decompressed and decoded of the record, tried the number of members that were read in doubt.
+	unpacked, tried int
+	// around adds what surrounds the line of a log record to its call.
+	around func(*draft)
 	// explain makes the decoder store the origins of the fields of each call in origins.
 	explain bool
 	origins [][]FieldOrigin
@@ -124,6 +130,7 @@ func (p *Pipeline) Explain(rec *Record) ([]schema.Call, [][]FieldOrigin, []Rejec
 func (dec *decoder) decode(p *Pipeline, rec *Record, calls []schema.Call) ([]schema.Call, []Rejected) {
 	dec.p, dec.rec, dec.out, dec.rejected, dec.item, dec.full, dec.invalid, dec.where, dec.shipped = p, rec, calls, nil, 0, false, false,
 		dec.where[:0], ""
+	dec.unpacked, dec.tried, dec.around = 0, 0, nil
 	in, named := p.opt.Inputs[rec.Topic]
 	key := rec.Topic
 	if !named {
@@ -255,7 +262,8 @@ func (dec *decoder) beginCall() *draft {
 // isEmpty reports whether the draft has none of the fields that a call needs.
 func (d *draft) isEmpty() bool {
 	c := &d.call
-	return c.Status == 0 && c.Method == "" && d.target == "" && c.Path == "" && c.OpKind == schema.OpOther && c.ToolName == "" &&
+	return c.Status == 0 && c.Operation == "" && c.Method == "" && d.target == "" && c.Path == "" && c.OpKind == schema.OpOther &&
+		c.ToolName == "" &&
 		c.SpanID == [8]byte{}
 }
 
@@ -269,8 +277,16 @@ func (dec *decoder) endCall(bytesOf func() []byte) {
 		dec.origins = append(dec.origins, d.origins.out)
 		d.origins.out = nil
 	}
+	if dec.around != nil {
+		dec.around(d)
+	}
 	if d.isEmpty() {
 		dec.reject(NotAnAccessLog, "no method, path or status", bytesOf())
+		return
+	}
+	if (d.elapsed.request != "" || d.elapsed.upstream != "") && !d.setElapsed() {
+		dec.reject(UnknownUnit, "a whole number as request_time or upstream_response_time, and nothing that shows whether it is seconds "+
+			"or milliseconds: describe the log by a mapping", bytesOf())
 		return
 	}
 	if !d.timed && dec.shipped != "" {

@@ -47,6 +47,7 @@ const (
 	NotAnAccessLog Reason = "not_an_access_log" // a log record that does not describe a call
 	NoTime         Reason = "no_time"           // neither the item nor its record has a time
 	PartialLine    Reason = "partial_line"      // a line that a container runtime split, without its last part
+	UnknownUnit    Reason = "unknown_unit"      // a duration whose unit neither its name nor its form shows
 	Confluent      Reason = "confluent_framed"  // needs a schema registry
 	Panicked       Reason = "decoder_failed"    // an error in Flyball
 )
@@ -54,7 +55,7 @@ const (
 // Reasons returns all reasons, for example for metrics.
 func Reasons() []Reason {
 	return []Reason{Empty, TooLarge, TooDeep, TooNested, TooMany, NotJSON, TrailingData, NotProto, WrongSignal, NoItems, UnknownFormat,
-		NotAnAccessLog, NoTime, PartialLine, Confluent, Panicked}
+		NotAnAccessLog, NoTime, PartialLine, UnknownUnit, Confluent, Panicked}
 }
 
 // Rejected is an item that could not become a call. If Value is read again as a record of the same topic, it gives exactly this item.
@@ -100,6 +101,13 @@ type Options struct {
 	// BelieveTokens enables the use of claims from complete tokens that a gateway logged. Set it only if the gateway rejects tokens that it
 	// has not verified: otherwise a caller can claim any identity.
 	BelieveTokens bool
+	// Schemas reads records in the Confluent wire format whose payload is not JSON; nil: there is no schema registry.
+	Schemas Schemas
+}
+
+// Schemas gives the payload of a record in the Confluent wire format as JSON. The error may not contain bytes of the record.
+type Schemas interface {
+	JSON(framed []byte) ([]byte, error)
 }
 
 func reasonOf(err error) Reason {

@@ -31,6 +31,7 @@ const (
 	hasRequest
 	hasStatus
 	hasElapsed
+	hasNginx
 )
 
 func (s shape) all(bits shape) bool { return s&bits == bits }
@@ -39,26 +40,31 @@ func (s shape) any(bits shape) bool { return s&bits != 0 }
 // shapeMember returns the sign that a member with this name is, or 0.
 func shapeMember(name string) shape {
 	switch name {
-	case "start_time":
+	case "start_time", "starttime":
 		return hasStart
-	case "response_code":
+	case "response_code", "status_code", "responsecode":
 		return hasCode
-	case "response_flags", "response_code_details":
+	case "response_flags", "response_code_details", "responseflags", "responsecodedetails":
 		return hasFlags
-	case "method":
+	case "method", "httpmethod":
 		return hasMethod
-	case "path", "x_envoy_origin_path", "authority":
+	case "path", "uri", "uri_path", "x_envoy_origin_path", "authority":
 		return hasPath
 	case "msec", "time_iso8601", "time_local":
-		return hasNginxTime
-	case "time", "@timestamp", "timestamp":
+		return hasNginxTime | hasNginx
+	case "body_bytes_sent", "upstream_response_time", "upstream_addr", "upstream_status", "http_referer", "http_referrer",
+		"http_user_agent", "remote_addr":
+		return hasNginx
+	case "time", "@timestamp", "timestamp", "ts":
 		return hasTime
 	case "request_time":
-		return hasElapsed
+		return hasElapsed | hasNginx
 	case "request", "request_uri", "request_method":
 		return hasRequest
-	case "status", "response":
+	case "status", "response", "code":
 		return hasStatus
+	case "rt", "urt":
+		return hasElapsed | hasNginx
 	}
 	return 0
 }
@@ -75,9 +81,9 @@ func detectShape(pairs []fields.Pair) string {
 		s |= bit
 	}
 	switch {
-	case s.any(hasStart) && (s.any(hasCode|hasFlags) || s.all(hasMethod|hasPath)), s.all(hasCode | hasFlags):
+	case s.any(hasStart) && (s.any(hasCode|hasFlags) || s.all(hasMethod|hasPath) || s.all(hasRequest|hasStatus)), s.all(hasCode | hasFlags):
 		return envoyJSON
-	case s.any(hasNginxTime|hasElapsed|hasTime) && s.all(hasRequest|hasStatus):
+	case s.any(hasNginxTime|hasElapsed|hasTime) && s.all(hasRequest|hasStatus), s.all(hasNginx|hasMethod|hasPath) && s.any(hasStatus|hasCode):
 		return nginxJSON
 	}
 	return ""

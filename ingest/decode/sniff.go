@@ -9,8 +9,8 @@ import (
 	"flyball/ingest/mapping"
 )
 
-// maxNested is the maximum number of envelopes around a line.
-const maxNested = 3
+// maxNested is the maximum number of envelopes around a line. Firehose, base64, gzip, CloudWatch and Docker around a line are five.
+const maxNested = 6
 
 var (
 	bom       = []byte("\xef\xbb\xbf")
@@ -49,6 +49,12 @@ func (dec *decoder) decodeAny(b []byte, signal string, depth int) {
 		return
 	}
 	switch b = b[i:]; {
+	case b[0] != '{' && b[0] != '[' && b[0] != '"', b[0] == '[' && textBracket(b): // a line in any case
+	case dec.text().ownLine(b):
+		dec.text().lines(b, signal, depth)
+		return
+	}
+	switch {
 	case b[0] == '{':
 		dec.json().documents(b, signal, depth)
 	case b[0] == '[' && !textBracket(b):
@@ -81,6 +87,37 @@ func textBracket(b []byte) bool {
 	return ok && b[5] == '-'
 }
 
+// ownLine reports whether the topic is configured with a format of text lines whose pattern matches the first line of b. Such a line may
+// begin with any byte.
+func (dec lineReader) ownLine(b []byte) bool {
+	if dec.pinned() == "" {
+		return false
+	}
+	p := dec.p.formats.all[dec.pinned()]
+	if p == nil || !p.IsText() || !isText(b) {
+		return false
+	}
+	_, ok := p.Match(plainText(fields.View(lineOf(b))), &dec.mem)
+	return ok
+}
+
+// notJSON reads text that begins as a JSON list or string does and is none, and reports whether it was a line of a known format.
+func (dec lineReader) notJSON(b []byte, signal string, depth int) bool {
+	line := plainText(fields.View(lineOf(b)))
+	if !isText(b) || len(line) > maxLine {
+		return false
+	}
+	return dec.attempt(func() { dec.lines(b, signal, depth) })
+}
+
+// lineOf returns b up to its first line feed.
+func lineOf(b []byte) []byte {
+	if n := bytes.IndexByte(b, '\n'); n >= 0 {
+		b = b[:n]
+	}
+	return bytes.TrimRight(b, "\r")
+}
+
 // isRawRequest reports whether b is a raw HTTP request, which some loggers write (APISIX's meta_format origin), and not a log line.
 func isRawRequest(b []byte) bool {
 	line, _, ok := bytes.Cut(b, []byte("\r\n"))
@@ -98,18 +135,31 @@ func isText(b []byte) bool {
 	return true
 }
 
-// framed removes the header of the Confluent wire format (a zero byte and a schema id) if JSON follows it. Other content cannot be read
-// without the schema registry.
+// framed removes the header of the Confluent wire format (a zero byte and a schema id) if JSON follows it. The schema registry reads other
+// content.
 func (dec *decoder) framed(b []byte, signal string, depth int) {
 	if len(b) > 5 && looksLikeJSON(b[5:]) {
 		dec.decodeAny(b[5:], signal, depth)
 		return
 	}
-	dec.reject(Confluent, "begins as the Confluent wire format does, without JSON in it: a schema registry is not supported", b)
+	if dec.p.opt.Schemas == nil {
+		dec.reject(Confluent, "begins as the Confluent wire format does, without JSON in it: set kafka.schema_registry.urls", b)
+		return
+	}
+	out, err := dec.p.opt.Schemas.JSON(b)
+	if err != nil {
+		dec.reject(Confluent, err.Error(), b)
+		return
+	}
+	if dec.unpacked += len(out); dec.unpacked > dec.p.opt.MaxValue*maxUnpacked {
+		dec.reject(TooLarge, fmt.Sprintf("more than %d bytes as JSON", dec.p.opt.MaxValue*maxUnpacked), b)
+		return
+	}
+	dec.decodeAny(out, signal, depth+1)
 }
 
-// documents reads one or several JSON objects, one per line. If other bytes follow an object on its line, the whole line is rejected,
-// because the object may be wrong too.
+// documents reads one or several JSON objects, on lines of their own or one after the other. If other bytes follow an object on its line,
+// the whole line is rejected, because the object may be wrong too.
 func (dec jsonReader) documents(b []byte, signal string, depth int) {
 	level := min(depth, maxNested)
 	for {
@@ -118,13 +168,13 @@ func (dec jsonReader) documents(b []byte, signal string, depth int) {
 		if err != nil {
 			// A malformed object ends with its line if another object begins on the next line.
 			line := firstLine(b)
-			dec.reject(reasonOf(err), err.Error(), line)
+			dec.repaired(line, err, signal, depth)
 			if b = b[len(line):]; len(b) == 0 {
 				return
 			}
 		} else {
 			i := fields.Space(b, end)
-			if i < len(b) && (bytes.IndexByte(b[end:i], '\n') < 0 || b[i] != '{') {
+			if i < len(b) && b[i] != '{' {
 				line := firstLine(b)
 				dec.reject(TrailingData, fmt.Sprintf("%d bytes after the document", len(line)-end), line)
 				b = b[len(line):]
@@ -155,6 +205,9 @@ func firstLine(b []byte) []byte {
 // list reads the elements of a JSON list. Each element is an item.
 func (dec jsonReader) list(b []byte, signal string, depth int) {
 	end, err := fields.Skip(b, 0, 0)
+	if (err != nil || fields.Space(b, end) != len(b)) && reasonOf(err) == NotJSON && dec.text().notJSON(b, signal, depth) {
+		return
+	}
 	if err != nil {
 		dec.reject(reasonOf(err), err.Error(), b)
 		return
@@ -187,6 +240,7 @@ func (dec jsonReader) list(b []byte, signal string, depth int) {
 func (dec jsonReader) quoted(b []byte, signal string, depth int) {
 	v, end, err := fields.Scan(b, 0, 0)
 	switch {
+	case (err != nil || fields.Space(b, end) != len(b)) && dec.text().notJSON(b, signal, depth):
 	case err != nil:
 		dec.reject(NotJSON, "a string that does not end", b)
 	case fields.Space(b, end) != len(b):
@@ -220,16 +274,17 @@ func (dec jsonReader) object(b []byte, pairs []fields.Pair, signal string, depth
 	case format != "" && format != pinned && dec.rejectOther(b, "a record of the format "+format):
 		return
 	}
-	if format == "" || format == envoyText || format == istioText {
+	if format == "" || format == envoyText || format == istioText || dec.p.formats.all[format] != nil && dec.p.formats.all[format].IsText() {
 		dec.reject(UnknownFormat, "a JSON object that no format's fingerprint matches", b)
 		return
 	}
 	dec.format(b, pairs, format, signal, depth)
 }
 
-// fits reports whether an object may be a record of the mapping that is configured for its topic.
+// fits reports whether an object may be a record of the mapping that is configured for its topic. nginx_json names so many members that
+// those of other formats are among them.
 func fits(own *mapping.Program, pairs []fields.Pair) bool {
-	return own.Recognises(pairs) || !own.HasShape() && own.Names(pairs) >= 2
+	return own.Recognises(pairs) || !own.HasShape() && own.Name != nginxJSON && own.Names(pairs) >= 2
 }
 
 // rejectOther rejects a record of another format than the one that is configured for its topic, and reports whether it did: a record that

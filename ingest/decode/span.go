@@ -27,7 +27,10 @@ func (dec otlpReader) traces(t ptrace.Traces, inJSON bool) {
 	var agents map[spanKey]spanAgent
 	var of ptrace.ResourceSpans
 	eachSpan(t, func(rs ptrace.ResourceSpans, s ptrace.Span) bool {
-		if !isCall(s) {
+		signs := signsOf(s)
+		op := signs.name(s.Name())
+		if why := signs.isCall(s, op); why != isACall {
+			dec.leave(Left(why))
 			return true
 		}
 		if rs != of {
@@ -38,7 +41,7 @@ func (dec otlpReader) traces(t ptrace.Traces, inJSON bool) {
 			dec.isFull(bytesOf())
 			return false
 		}
-		readSpan(dec.beginCall(), rs.Resource().Attributes(), s, agents)
+		readSpan(dec.beginCall(), rs.Resource().Attributes(), s, op, agents)
 		dec.endCall(bytesOf)
 		return true
 	})
@@ -100,37 +103,9 @@ func collectAgents(rs ptrace.ResourceSpans) map[spanKey]spanAgent {
 	return out
 }
 
-// operations maps the values of gen_ai.operation.name and openinference.span.kind to kinds of operation.
-var operations = map[string]schema.OpKind{
-	"invoke_agent": schema.OpAgentInvoke, "invoke_workflow": schema.OpAgentInvoke, "create_agent": schema.OpAgentInvoke,
-	"execute_tool": schema.OpTool,
-	"chat":         schema.OpLLM, "generate_content": schema.OpLLM, "text_completion": schema.OpLLM, "embeddings": schema.OpLLM,
-	"AGENT": schema.OpAgentInvoke, "TOOL": schema.OpTool, "LLM": schema.OpLLM, "EMBEDDING": schema.OpLLM, "RERANKER": schema.OpLLM,
-}
-
-func operation(s ptrace.Span) string {
-	return first(attr(s, "gen_ai.operation.name"), attr(s, "openinference.span.kind"), strings.ToUpper(attr(s, "langsmith.span.kind")))
-}
-
-// isCall reports whether a span is a call: a span of a server, a span of a client that names the called operation, or an internal span of
-// an agent or a tool.
-func isCall(s ptrace.Span) bool {
-	switch s.Kind() {
-	case ptrace.SpanKindServer:
-		return true
-	case ptrace.SpanKindClient:
-		return first(operation(s), attr(s, "http.request.method"), attr(s, "http.method"), attr(s, "mcp.method.name")) != ""
-	}
-	switch operation(s) {
-	case "invoke_agent", "invoke_workflow", "execute_tool", "AGENT", "TOOL":
-		return true
-	}
-	return false
-}
-
 func attr(s ptrace.Span, key string) string { return attrText(s.Attributes(), key) }
 
-func readSpan(d *draft, res pcommon.Map, s ptrace.Span, agents map[spanKey]spanAgent) {
+func readSpan(d *draft, res pcommon.Map, s ptrace.Span, op string, agents map[spanKey]spanAgent) {
 	c, ev := &d.call, &d.ev
 	c.Format = formatOTLPSpans
 	c.TraceID, c.SpanID, c.ParentSpanID = s.TraceID(), s.SpanID(), s.ParentSpanID()
@@ -146,7 +121,7 @@ func readSpan(d *draft, res pcommon.Map, s ptrace.Span, agents map[spanKey]spanA
 		d.attribute(key, v)
 		return true
 	})
-	setSpanKind(d, s)
+	setSpanKind(d, s, op)
 	inheritAgent(d, s, agents)
 	if c.API == "" && c.ObserverKind != schema.ObserverClient && c.ObserverKind != schema.ObserverAgentRuntime {
 		c.API = c.Observer
@@ -154,15 +129,14 @@ func readSpan(d *draft, res pcommon.Map, s ptrace.Span, agents map[spanKey]spanA
 	if s.Status().Code() == ptrace.StatusCodeError {
 		d.failed = true
 		c.ErrorMessage = first(c.ErrorMessage, valid(s.Status().Message()))
-	} else if c.Status == 0 && c.ErrorType == "" && c.RPCStatus == "" && ev.GenAIOperation {
+	} else if c.Status == 0 && c.ErrorType == "" && c.RPCStatus == "" && ev.GenAIOperation && !d.failed {
 		c.Outcome = schema.OutcomeOK // such spans mark only failures
 	}
 }
 
 // setSpanKind sets the kind of observer and the kind of operation.
-func setSpanKind(d *draft, s ptrace.Span) {
+func setSpanKind(d *draft, s ptrace.Span, op string) {
 	c, ev := &d.call, &d.ev
-	op := operation(s)
 	if op != "" {
 		ev.GenAIOperation = true
 		if kind, known := operations[op]; known {
@@ -171,8 +145,24 @@ func setSpanKind(d *draft, s ptrace.Span) {
 		c.Operation = op
 		ev.AgentSpan = c.OpKind == schema.OpAgentInvoke
 	}
+	if c.OpKind == schema.OpTool && c.ToolName == "" {
+		c.ToolName = first(attr(s, "traceloop.entity.name"), attr(s, "genkit:name"), valid(toolOfName(s.Name())), attr(s, "name"))
+	}
+	if ev.AgentSpan && ev.GenAIAgentName == "" && ev.GenAIAgentID == "" {
+		ev.GenAIAgentName = first(attr(s, "agent_name"), attr(s, "ai.telemetry.functionId"), attr(s, "traceloop.entity.name"),
+			attr(s, "genkit:name"))
+	}
+	if c.MCPMethod == "" && attr(s, "mcp.tool.name") != "" { // Sentry and LiteLLM name the tool alone
+		c.MCPMethod = "tools/call"
+	}
 	if c.MCPMethod != "" {
 		c.OpKind, c.Operation, ev.GenAIOperation = schema.OpMCP, "", true
+		if c.ToolName == "" && c.MCPMethod == "tools/call" {
+			c.ToolName = valid(toolOfName(s.Name()))
+		}
+	}
+	if c.OpKind == schema.OpGRPC {
+		setGRPCSpan(d, s)
 	}
 	if c.Method == "" && c.Operation == "" && c.MCPMethod == "" {
 		c.Operation = valid(s.Name()) // service/method for gRPC; a name that the service chose for others
@@ -187,6 +177,20 @@ func setSpanKind(d *draft, s ptrace.Span) {
 	default:
 		c.ObserverKind = schema.ObserverClient
 	}
+}
+
+// setGRPCSpan sets path, method and status of a gRPC call as a proxy on its way logs them.
+func setGRPCSpan(d *draft, s ptrace.Span) {
+	c := &d.call
+	method := attr(s, "rpc.method")
+	if service := attr(s, "rpc.service"); service != "" && method != "" && !strings.Contains(method, "/") {
+		method = service + "/" + method
+	}
+	if method = strings.TrimPrefix(first(method, valid(s.Name())), "/"); c.Path == "" && d.target == "" && strings.Count(method, "/") == 1 {
+		c.Path = "/" + method
+		c.Method = first(c.Method, "POST")
+	}
+	d.grpc = first(d.grpc, c.RPCStatus)
 }
 
 // inheritAgent sets the agent from the span's ancestors, if the span names none.

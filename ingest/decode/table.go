@@ -18,7 +18,7 @@ func ignore(*draft, fields.Value) {}
 
 // table finds the setter of a field by its name. A record has about thirty fields, so a look-up must take only a few nanoseconds: names
 // are distributed over buckets by their length and their first, middle and last byte, and most buckets contain one name.
-type table struct{ buckets [512][]entry }
+type table struct{ buckets [1024][]entry }
 
 type entry struct {
 	name string
@@ -60,7 +60,7 @@ func bucketOf(name string) uint16 {
 	if n == 0 {
 		return 0
 	}
-	return (uint16(n)*7 + uint16(name[0])*5 + uint16(name[n-1])*31 + uint16(name[n/2])*17) & 511
+	return (uint16(n)*7 + uint16(name[0])*5 + uint16(name[n-1])*31 + uint16(name[n/2])*17) & 1023
 }
 
 // text returns a setter of a string field that ignores an empty value.

@@ -39,14 +39,23 @@ func splitTarget(d *draft) {
 		if c.Scheme == "" {
 			c.Scheme = t[:i]
 		}
-		t = t[i+3:]
+		t = strings.TrimLeft(t[i+3:], "/")
 		host := t
 		if j := strings.IndexAny(t, "/?#"); j >= 0 {
 			host, t = t[:j], t[j:]
 		} else {
 			t = "/"
 		}
+		for strings.HasSuffix(host, ":") && strings.HasPrefix(t, "//") { // a URL behind another scheme
+			host, t, _ = strings.Cut(strings.TrimLeft(t, "/"), "/")
+			t = "/" + t
+		}
 		choose(&d.ranks.host, rankHostTarget, &c.Host, host)
+	}
+	if hostFirst(t) {
+		host, rest, _ := strings.Cut(t, "/")
+		choose(&d.ranks.host, rankHostTarget, &c.Host, host)
+		t = "/" + rest
 	}
 	if i := strings.IndexByte(t, '#'); i >= 0 {
 		t = t[:i]
@@ -63,6 +72,23 @@ func splitTarget(d *draft) {
 		c.Path = path
 		d.in.RawQuery = first(d.in.RawQuery, query)
 	}
+}
+
+// hostFirst reports whether a target is a URL without its scheme: shop.example/orders/7.
+func hostFirst(t string) bool {
+	if t == "" || t[0] == '/' {
+		return false
+	}
+	host, _, ok := strings.Cut(t, "/")
+	if !ok || strings.IndexByte(host, '.') <= 0 || len(host) > 253 {
+		return false
+	}
+	for i := 0; i < len(host); i++ {
+		if c := host[i]; (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '.' && c != '-' && c != ':' {
+			return false
+		}
+	}
+	return true
 }
 
 // hostOf returns a host in lower case, without user, path and default port.

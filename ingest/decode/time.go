@@ -21,20 +21,22 @@ func parseTime(s string, zone *time.Location) (ns int64, p schema.Precision, ok 
 		return 0, 0, false
 	}
 	if ns, p, ok := parseUTC(s); ok {
-		return ns, p, true
+		return ns, p, !isUnset(ns)
 	}
 	if !strings.ContainsAny(s, "/:T") {
 		return parseEpoch(s)
 	}
 	for _, layout := range layouts {
-		t, err := time.ParseInLocation(layout, s, zone)
-		if err != nil {
-			continue
+		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
+			return plausible(t, s)
 		}
-		if y := t.Year(); y < 1900 || y > 2261 {
-			return 0, 0, false // outside the range of Unix ns
+	}
+	if english := englishMonth(s); english != s {
+		for _, layout := range layouts {
+			if t, err := time.ParseInLocation(layout, english, zone); err == nil {
+				return plausible(t, s)
+			}
 		}
-		return t.UnixNano(), fraction(s), true
 	}
 	return 0, 0, false
 }

@@ -42,7 +42,7 @@ func (v Value) Text() string {
 
 // Present returns s without surrounding spaces. It returns the empty string for placeholders that sources write for a missing value.
 func Present(s string) string {
-	if s == "" || s == "-" {
+	if s == "" || s[0] == '-' && strings.Trim(s, "- ") == "" {
 		return ""
 	}
 	if s[0] <= ' ' || s[len(s)-1] <= ' ' {

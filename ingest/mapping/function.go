@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -212,7 +213,7 @@ func named(name string) (textFunc, error) {
 	if fn := namedFunctions[name]; fn != nil {
 		return fn, nil
 	}
-	return nil, fault("fn", "%q is none of xray, traceparent_trace, traceparent_span, baggage:KEY, uri_host", name)
+	return nil, fault("fn", "%q is none of xray, traceparent_trace, traceparent_span, baggage:KEY, uri_host, percent, percent_plus", name)
 }
 
 var namedFunctions = map[string]textFunc{
@@ -233,6 +234,18 @@ var namedFunctions = map[string]textFunc{
 			return fmt.Sprintf("%x", p)
 		}
 		return ""
+	},
+	"percent": func(s string) string { // %20 is a space
+		if d, err := url.PathUnescape(s); err == nil {
+			return d
+		}
+		return s
+	},
+	"percent_plus": func(s string) string { // %20 and + are spaces
+		if d, err := url.QueryUnescape(s); err == nil {
+			return d
+		}
+		return s
 	},
 	"uri_host": func(s string) string {
 		if _, rest, ok := strings.Cut(s, "://"); ok {

@@ -12,6 +12,8 @@ import (
 type pattern struct {
 	re    *regexp.Regexp
 	first step // nil if the pattern contains an operator that steps does not support
+	// literals are texts that every match contains, in this order: most lines of other formats lack one.
+	literals []string
 }
 
 // step matches at s[i:] and returns the index after the match, or -1.
@@ -26,7 +28,35 @@ func compilePattern(text string) (*pattern, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &pattern{re, steps(tree.Simplify(), nil)}, nil
+	tree = tree.Simplify()
+	return &pattern{re: re, first: steps(tree, nil), literals: literalsOf(tree, nil)}, nil
+}
+
+// literalsOf appends the literals that every match of a tree contains, in their order.
+func literalsOf(t *syntax.Regexp, into []string) []string {
+	switch t.Op {
+	case syntax.OpLiteral:
+		if t.Flags&syntax.FoldCase == 0 {
+			into = append(into, string(t.Rune))
+		}
+	case syntax.OpConcat, syntax.OpCapture:
+		for _, sub := range t.Sub {
+			into = literalsOf(sub, into)
+		}
+	}
+	return into
+}
+
+// mayMatch reports whether s contains all literals of the pattern.
+func (p *pattern) mayMatch(s string) bool {
+	for _, text := range p.literals {
+		i := strings.Index(s, text)
+		if i < 0 {
+			return false
+		}
+		s = s[i+len(text):]
+	}
+	return true
 }
 
 // match fills caps as FindStringSubmatchIndex does and reports whether s matches.
@@ -44,6 +74,9 @@ func (p *pattern) match(s string, caps []int) ([]int, bool) {
 			caps[0], caps[1] = 0, end
 			return caps, true
 		}
+	}
+	if !p.mayMatch(s) {
+		return nil, false
 	}
 	at := p.re.FindStringSubmatchIndex(s)
 	return at, at != nil

@@ -38,6 +38,7 @@ func same(t *testing.T, p *Program, line string) {
 
 func TestAPatternMatchesAsTheLibraryDoes(t *testing.T) {
 	fast, all := map[string]int{}, map[string]int{}
+	earlier := map[string]bool{} // lines that a preset reads that is tried before
 	for _, p := range Presets() {
 		if !p.IsText() {
 			continue
@@ -52,7 +53,8 @@ func TestAPatternMatchesAsTheLibraryDoes(t *testing.T) {
 				same(t, p, line[cut:])
 				same(t, p, line[:cut]+"\xff\"é "+line[cut:])
 			}
-			if p.pattern.first != nil && p.pattern.re.MatchString(line) {
+			if p.pattern.first != nil && p.pattern.re.MatchString(line) && !earlier[line] {
+				earlier[line] = true
 				all[p.Name]++
 				caps := make([]int, 2*(p.pattern.re.NumSubexp()+1))
 				if p.pattern.first(line, 0, caps) == len(line) {

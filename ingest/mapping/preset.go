@@ -12,7 +12,11 @@ import (
 var files embed.FS
 
 // order is the order in which auto tries presets: the most specific first, the others by name.
-var order = []string{"haproxy", "ingress_nginx", "traefik_clf", "agentgateway_text", "combined", "gin"}
+var order = []string{"haproxy", "ingress_nginx", "traefik_clf", "agentgateway_text", "aws_alb", "aws_elb", "cloudfront", "apisix_text",
+	"linkerd_text", "combined", "gin"}
+
+// last is the order of the presets that auto tries after all others, because their signs are general.
+var last = []string{"ecs", "access_json"}
 
 type preset struct {
 	spec    *Spec
@@ -58,12 +62,16 @@ func Presets() []*Program {
 	}
 	var rest []*Program
 	for name, p := range all {
-		if !slices.Contains(order, name) {
+		if !slices.Contains(order, name) && !slices.Contains(last, name) {
 			rest = append(rest, p.program)
 		}
 	}
 	slices.SortFunc(rest, func(a, b *Program) int { return strings.Compare(a.Name, b.Name) })
-	return append(out, rest...)
+	out = append(out, rest...)
+	for _, name := range last {
+		out = append(out, all[name].program)
+	}
+	return out
 }
 
 // PresetNames returns the names of the presets, sorted.

@@ -91,6 +91,16 @@ func (p *Program) IsText() bool { return p.pattern != nil }
 
 // Run reads the members of a record and passes the fields to s. If the result is Wrapped, inner is the record itself.
 func (p *Program) Run(pairs []fields.Pair, m *Memory, s Sink) (v Match, inner fields.Value) {
+	return p.run(pairs, m, s, p.unwrap)
+}
+
+// RunHere reads the members of a record as Run does, but not what is wrapped in it.
+func (p *Program) RunHere(pairs []fields.Pair, m *Memory, s Sink) Match {
+	match, _ := p.run(pairs, m, s, nil)
+	return match
+}
+
+func (p *Program) run(pairs []fields.Pair, m *Memory, s Sink, unwrap []int) (v Match, inner fields.Value) {
 	n := len(p.slots)
 	if cap(m.vals) < n {
 		m.vals, m.ranks = make([]fields.Value, n), make([]uint8, n)
@@ -99,7 +109,7 @@ func (p *Program) Run(pairs []fields.Pair, m *Memory, s Sink) (v Match, inner fi
 	clear(m.vals)
 	clear(m.ranks)
 	p.walk(&p.root, pairs, m, s, 0)
-	for _, i := range p.unwrap {
+	for _, i := range unwrap {
 		if v := m.vals[i]; v.Kind == '{' || v.Kind == '[' || v.Kind == '"' {
 			return Wrapped, v
 		}
@@ -195,6 +205,10 @@ func (p *Program) storeMembers(n *node, v fields.Value, m *Memory, s Sink, depth
 	if v.Kind == '"' {
 		v = objectInText(v)
 	}
+	if n.headers && v.Kind == '[' {
+		headerList(v, m, s)
+		return
+	}
 	if v.Kind != '{' || depth+1 >= len(m.pairs) {
 		return
 	}
@@ -209,6 +223,19 @@ func (p *Program) storeMembers(n *node, v fields.Value, m *Memory, s Sink, depth
 		}
 	}
 	p.walk(n, inside, m, s, depth+1)
+}
+
+// headerList reads a list of headers, each an object with the members name and value.
+func headerList(list fields.Value, m *Memory, s Sink) {
+	n := 0
+	_, _ = fields.Elements(list.Raw, func(e fields.Value) bool {
+		if n++; e.Kind == '{' {
+			pair, _, _ := m.keys.Object(e.Raw, 0, nil)
+			name := fields.Get(pair, "name").Text()
+			s.Header(fields.Pair{Name: name, Key: m.keys.Canonical([]byte(name)), Val: fields.Get(pair, "value")})
+		}
+		return n < maxElements
+	})
 }
 
 // objectInText returns the object if a text contains exactly one object, otherwise the text.

@@ -31,7 +31,7 @@ type Spec struct {
 	When []Condition `yaml:"when"`
 	// Ignore contains conditions. A record that matches one of them gives neither a call nor a dead letter.
 	Ignore []Condition `yaml:"ignore"`
-	// Headers are the places of request headers: objects by path, members by "prefix*".
+	// Headers are the places of request headers: objects and lists of {name, value} by path, members by "prefix*".
 	Headers []string `yaml:"headers"`
 	// Members sets how members that no line names are read. "known" reads them under the names that gateways share (x_consumer, jwt_sub,
 	// http_x_agent_id …), for records whose names the operator chooses. Empty ignores them.
@@ -92,7 +92,7 @@ type Expr struct {
 	Trim    string    `yaml:"trim"`    // characters removed from both ends
 	Lower   bool      `yaml:"lower"`
 	Word    bool      `yaml:"strip_prefix_word"` // removes the first word: "GET /orders" becomes /orders
-	Func    string    `yaml:"fn"`                // xray, traceparent_trace, traceparent_span, baggage:KEY, uri_host
+	Func    string    `yaml:"fn"`                // xray, traceparent_trace, traceparent_span, baggage:KEY, uri_host, percent, percent_plus
 	JWT     string    `yaml:"jwt"`               // a claim of a logged token; used only if tokens are believed
 	Not     []string  `yaml:"not"`               // texts that mean that there is no value
 	Map     stringMap `yaml:"map"`               // replaces a text by another; "*" is the entry for all other texts

@@ -248,7 +248,7 @@ func (s *Source) start(k key, b begin) {
 	p := &partitionReader{
 		source: schema.Source{Topic: k.topic, TopicID: b.id, Partition: k.part}, epochs: b.epochs, decoder: s.decoder,
 		publisher: publish.New(s.out, s.cfg.Partitions), binder: s.binder, out: s.out, seal: s.cfg.Seal, m: s.m, now: s.cfg.Now, fail: s.fail,
-		in: kafka.NewQueue(), done: make(chan struct{}), next: b.at, nextEpoch: b.before,
+		in: kafka.NewQueue(), done: make(chan struct{}), next: b.at, nextEpoch: b.before, passed: b.at,
 	}
 	p.committed.Store(-1)
 	s.readers[k] = p

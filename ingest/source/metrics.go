@@ -4,6 +4,8 @@ import (
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"flyball/ingest/decode"
 )
 
 type metrics struct {
@@ -20,7 +22,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		records: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_ingest_records_total",
 			Help: "Kafka records read from input topics."}),
 		calls: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_ingest_calls_total",
-			Help: "Calls decoded."}),
+			Help: "Calls decoded, without those of the canary."}),
 		empty: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_ingest_empty_total",
 			Help: "Records that hold no call and are no error: tombstones, empty exports, control messages."}),
 		dead: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_ingest_dead_letters_total",
@@ -30,6 +32,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 				"flyball_lag_records counts all partitions."}, []string{"topic", "partition"}),
 		lagTime: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_ingest_event_age_seconds",
 			Help: "Age of the newest event read while there is lag, else 0."}, []string{"topic", "partition"}),
+	}
+	for _, reason := range decode.Reasons() { // present from the start, so that the first one is an increase
+		m.dead.WithLabelValues(string(reason))
 	}
 	r.MustRegister(m.records, m.calls, m.empty, m.dead, m.lag, m.lagTime)
 	return m

@@ -182,7 +182,14 @@ func (s *Source) consume(ctx context.Context, consumer *kafka.Consumer) error {
 
 // handle sends the records of each partition to the reader of that partition.
 func (s *Source) handle(ctx context.Context, b kafka.Batch) error {
-	b.EachPartition(func(f kgo.FetchTopicPartition) { s.pass(ctx, f.Topic, f.Partition, f.Records) })
+	var losses []*schema.LogLoss
+	b.EachPartition(func(f kgo.FetchTopicPartition) {
+		if l := s.expired(&f); l != nil {
+			losses = append(losses, l)
+		}
+		s.pass(ctx, f.Topic, f.Partition, f.Records)
+	})
+	s.cfg.Kafka.ReportLosses(ctx, "ingest", s.cfg.Now(), losses)
 	s.skipOversized(ctx, b.Fetches)
 	return nil
 }

@@ -114,6 +114,8 @@ func newEventRows() *eventRows {
 // add appends the rows of an event.
 func (b *eventRows) add(e *schema.Event) {
 	switch {
+	case e.Finding != nil && e.Finding.Tenant == schema.CanaryTenant, e.Breaker != nil && e.Breaker.Tenant == schema.CanaryTenant:
+		return // the canary leaves no rows, beside the entries of the audit trail
 	case e.Finding != nil:
 		b.findings.Append(e.Finding)
 		if e.Finding.Decision != nil {

@@ -24,6 +24,53 @@ type Options struct {
 	User     string
 	Password schema.Secret
 	TLS      *tls.Config // nil: plain HTTP
+	// PasswordNow and TLSNow return what new requests and connections use, if it can change; nil: Password and TLS.
+	PasswordNow func() schema.Secret
+	TLSNow      func() *tls.Config
+}
+
+// dialTimeout bounds a connection.
+const dialTimeout = 5 * time.Second
+
+// dial makes t connect as TLSNow says.
+func (o *Options) dial(t *http.Transport) {
+	if o.TLSNow == nil {
+		return
+	}
+	t.DialTLSContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+		defer cancel()
+		return (&tls.Dialer{Config: o.TLSNow()}).DialContext(ctx, network, addr)
+	}
+}
+
+// login sets the password of a request.
+func (o *Options) login(r *http.Request) {
+	if o.User == "" {
+		return
+	}
+	password := o.Password
+	if o.PasswordNow != nil {
+		password = o.PasswordNow()
+	}
+	r.Header.Set("X-ClickHouse-User", o.User)
+	r.Header.Set("X-ClickHouse-Key", string(password))
+}
+
+// currentLogin is the transport of clickhouse-go: it takes a password once and for all.
+type currentLogin struct {
+	o    *Options
+	next http.RoundTripper
+}
+
+// RoundTrip sends a request with the present password.
+func (c currentLogin) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	if c.o.PasswordNow != nil {
+		r.Header.Del("Authorization")
+		c.o.login(r)
+	}
+	return c.next.RoundTrip(r)
 }
 
 // Conn is a connection to ClickHouse's HTTP interface. It uses clickhouse-go for queries, and
@@ -55,17 +102,23 @@ func Open(o Options) (*Conn, error) {
 		Protocol: ch.HTTP, Addr: o.Addrs, TLS: o.TLS,
 		Auth:        ch.Auth{Database: o.Database, Username: o.User, Password: string(o.Password)},
 		DialTimeout: 5 * time.Second, ReadTimeout: 5 * time.Minute, MaxOpenConns: 16, MaxIdleConns: 8,
+		TransportFunc: func(t *http.Transport) (http.RoundTripper, error) {
+			o.dial(t)
+			return currentLogin{&o, t}, nil
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("clickhouse at %v: %w", o.Addrs, err)
 	}
-	return &Conn{Conn: questions, o: o, http: &http.Client{Transport: &http.Transport{
+	transport := &http.Transport{
 		TLSClientConfig:     o.TLS,
-		DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
 		MaxIdleConnsPerHost: 8,
 		IdleConnTimeout:     time.Minute,
 		DisableCompression:  true,
-	}}}, nil
+	}
+	o.dial(transport)
+	return &Conn{Conn: questions, o: o, http: &http.Client{Transport: transport}}, nil
 }
 
 // Close closes the connections.
@@ -141,10 +194,7 @@ func (c *Conn) post(ctx context.Context, what string, q url.Values, b body) (str
 		return "", err
 	}
 	r.ContentLength = b.length
-	if c.o.User != "" {
-		r.Header.Set("X-ClickHouse-User", c.o.User)
-		r.Header.Set("X-ClickHouse-Key", string(c.o.Password))
-	}
+	c.o.login(r)
 	resp, err := c.http.Do(r)
 	if err != nil {
 		c.next.Add(1) // the next attempt uses another replica

@@ -45,6 +45,55 @@ func ParseTraceID(s string) (trace [16]byte, ok bool) {
 	return trace, trace != [16]byte{}
 }
 
+// ParseTrace reads the trace id, and the id of the calling span where there is one, from the
+// value of a tracing header of any vendor: W3C, B3 (single header or trace id alone, 64 or 128
+// bits), Jaeger, AWS X-Ray, Google, and Datadog's decimal number. A shorter id is filled with
+// zeroes on its left. ok is false for another form and for an id of zeroes.
+func ParseTrace(s string) (trace [16]byte, span [8]byte, ok bool) {
+	s = strings.TrimSpace(s)
+	if strings.IndexByte(s, '%') >= 0 { // some clients of Jaeger escape the colons
+		s = strings.NewReplacer("%3A", ":", "%3a", ":").Replace(s)
+	}
+	if trace, span, ok = ParseTraceparent(s); ok {
+		return trace, span, true
+	}
+	if strings.Contains(s, "Root=") || len(s) >= 35 && s[1] == '-' && s[10] == '-' {
+		trace, ok = ParseTraceID(s)
+		if _, parent, has := strings.Cut(s, "Parent="); has {
+			parent, _, _ = strings.Cut(parent, ";")
+			span, _ = ParseSpanID(parent)
+		}
+		return trace, span, ok
+	}
+	id, rest := s, ""
+	if i := strings.IndexAny(s, "-:/;"); i >= 0 {
+		id, rest = s[:i], s[i+1:]
+	}
+	if len(id) < 8 || len(id) > 32 || len(id) != 16 && len(id) != 32 && !strings.HasPrefix(s[len(id):], ":") {
+		return trace, span, false // only Jaeger leaves out zeroes on the left
+	}
+	if !padded(trace[:], id) || trace == [16]byte{} {
+		return [16]byte{}, span, false
+	}
+	if i := strings.IndexAny(rest, "-:"); i > 0 {
+		rest = rest[:i]
+	}
+	if len(s) > len(id) && s[len(id)] != '/' && len(rest) <= 16 && !padded(span[:], rest) { // Google's is a decimal number
+		span = [8]byte{}
+	}
+	return trace, span, true
+}
+
+// padded decodes hexadecimal digits to the right end of into. It returns false when digits is
+// empty or not hexadecimal.
+func padded(into []byte, digits string) bool {
+	if len(digits) > 2*len(into) || digits == "" {
+		return false
+	}
+	_, err := hex.Decode(into, []byte(strings.Repeat("0", 2*len(into)-len(digits))+digits))
+	return err == nil
+}
+
 // ParseSpanID reads 16 hexadecimal digits. ok is false for another form and for an id of
 // zeroes.
 func ParseSpanID(s string) (span [8]byte, ok bool) {

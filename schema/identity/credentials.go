@@ -159,6 +159,9 @@ func (r *Resolver) ResolveRequest(h Headers, query string, client netip.Addr, c 
 	shown.credential(id(ev.SPIFFE))
 	for _, s := range secrets {
 		shown.credential(r.CredentialID("api_key", s))
+		for _, former := range r.FormerCredentialIDs("api_key", s) { // a breaker may name an id of before the key was replaced
+			shown.credential(former)
+		}
 		if strings.Count(s, ".") == 2 {
 			for _, sc := range r.tokenNames(s) {
 				shown.claim(sc.Kind, sc.Value)

@@ -48,6 +48,8 @@ type Evidence struct {
 	// Receipt is the receipt in the check's answer, as the gateway logged it. Path is the
 	// request's path as logged, before redaction: the receipt is bound to that path.
 	Receipt, Path string
+	// Canary is the receipt of the canary in a request to the check.
+	Canary string
 	// Asked reports that, according to the record, the gateway received an answer of the
 	// check.
 	Asked bool

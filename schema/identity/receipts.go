@@ -51,8 +51,13 @@ func (r *Resolver) Sign(c *schema.Call, decision [8]byte, method, path string) (
 func (r *Resolver) receipt(ev *Evidence, c *schema.Call) {
 	outcome := "missing"
 	switch {
+	case ev.Canary != "" && r.canary(ev.Canary, c.Path, c):
+		return
+	case ev.Receipt != "" && r.canary(ev.Receipt, ev.Path, c):
+		r.opened.add("valid")
+		return
 	case ev.Receipt != "":
-		got, err := r.receipts.Open(ev.Receipt, c.Tenant, c.Method, ev.Path, c.Start)
+		got, err := r.openReceipt(ev.Receipt, c.Tenant, c.Method, ev.Path, c.Start)
 		if err == nil {
 			r.opened.add("valid")
 			got.apply(c)

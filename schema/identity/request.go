@@ -37,7 +37,7 @@ func firstOf(h Headers, names []string) (value, name string) {
 // fromRequest reads the evidence of a live request as decoders read it from the log of a
 // request. It also sets the ids in c that connect the request with its log record.
 func fromRequest(h Headers, secrets []string, client netip.Addr, c *schema.Call) Evidence {
-	ev := Evidence{ClientIP: client, UserAgent: h("user-agent"), SignatureAgent: h("signature-agent")}
+	ev := Evidence{ClientIP: client, UserAgent: h("user-agent"), SignatureAgent: h("signature-agent"), Canary: h(schema.CanaryHeader)}
 	ev.AgentHeader, ev.AgentHeaderName = firstOf(h, agentHeaders)
 	ev.ParentHeader, _ = firstOf(h, parentHeaders)
 	ev.RunHeader, ev.RunHeaderName = firstOf(h, runHeaders)

@@ -21,8 +21,11 @@ func (Key) GoString() string { return "<secret>" }
 
 // Options configure a Resolver.
 type Options struct {
-	Tenant   string
-	Key      Key
+	Tenant string
+	Key    Key
+	// Former are keys that were replaced. Ids that were made with them are recognised: of the credentials of a request, in the
+	// registry, and in receipts.
+	Former   []Key
 	Registry []Entry
 }
 
@@ -43,6 +46,7 @@ type Resolver struct {
 	key      Key
 	registry atomic.Pointer[map[string]string] // "kind:value" to agent
 	receipts *receiptSigner
+	former   []*formerKey
 	opened   receiptCounts
 
 	mu     sync.RWMutex
@@ -64,6 +68,12 @@ func NewResolver(o Options) (*Resolver, error) {
 	}
 	r := &Resolver{tenant: o.Tenant, key: o.Key, receipts: newReceiptSigner(o.Key), hashed: map[string]string{}, agents: map[string]product{},
 		tokens: map[string][]schema.Scope{}}
+	for _, k := range o.Former {
+		if len(k) < 16 {
+			return nil, errors.New("secret_key_file: a former key must have at least 16 bytes")
+		}
+		r.former = append(r.former, &formerKey{key: k, receipts: newReceiptSigner(k), hashed: map[string]string{}})
+	}
 	r.Register(o.Registry)
 	return r, nil
 }
@@ -91,9 +101,7 @@ func (r *Resolver) CredentialID(kind, secret string) string {
 	if id != "" {
 		return id
 	}
-	m := hmac.New(sha256.New, r.key)
-	_, _ = m.Write([]byte(cacheKey))
-	id = "k_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(m.Sum(nil)[:10]))
+	id = credentialID(r.key, cacheKey)
 	r.mu.Lock()
 	if len(r.hashed) >= cacheSize {
 		clear(r.hashed)
@@ -101,6 +109,12 @@ func (r *Resolver) CredentialID(kind, secret string) string {
 	r.hashed[cacheKey] = id
 	r.mu.Unlock()
 	return id
+}
+
+func credentialID(key Key, kindAndSecret string) string {
+	m := hmac.New(sha256.New, key)
+	_, _ = m.Write([]byte(kindAndSecret))
+	return "k_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(m.Sum(nil)[:10]))
 }
 
 // Resolve sets the identity fields of a call from the evidence of its record.
@@ -305,6 +319,13 @@ func (r *Resolver) registered(ev *Evidence, c *schema.Call) string {
 		"consumer:" + ev.GatewayCredential} {
 		if a := registry[k]; a != "" && !strings.HasSuffix(k, ":") {
 			return a
+		}
+	}
+	if c.CredentialSource == "api_key" {
+		for _, former := range r.FormerCredentialIDs("api_key", ev.APIKey) {
+			if a := registry["credential:"+former]; a != "" {
+				return a
+			}
 		}
 	}
 	return ""

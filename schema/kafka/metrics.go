@@ -53,6 +53,15 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	return m
 }
 
+// ExpectLosses makes the counters of losses of topics present, so that the first loss is an increase.
+func (m *Metrics) ExpectLosses(topics ...string) {
+	for _, topic := range topics {
+		for _, kind := range []schema.LossKind{schema.LossCut, schema.LossRefilled, schema.LossRecreated, schema.LossExpired} {
+			m.losses.WithLabelValues(topic, string(kind))
+		}
+	}
+}
+
 // Error counts an error of a client under one of the Op constants.
 func (m *Metrics) Error(client, operation string, err error) {
 	if m != nil {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -19,7 +22,32 @@ type TopicOptions struct {
 	// Janitor reports that the owner of the broker deletes the records that were read; see
 	// wire.Spec.Configs.
 	Janitor bool
-	DryRun  bool // only verify; create nothing
+	DryRun  bool // only verify; create and change nothing
+	// Limits are how much of a topic the operator wants to keep. They are set, also on existing topics; all other settings of an
+	// existing topic are only compared.
+	Limits map[string]Limit
+}
+
+// Limit bounds what a topic keeps; a zero field does not change it.
+type Limit struct {
+	For   time.Duration // retention.ms
+	Bytes int64         // retention.bytes, of each partition
+}
+
+// apply replaces the settings of a spec by those of the limit, and returns the names of these settings.
+func (l Limit) apply(settings map[string]*string) (names []string) {
+	set := func(name string, value int64) {
+		text := strconv.FormatInt(value, 10)
+		settings[name] = &text
+		names = append(names, name)
+	}
+	if l.For > 0 {
+		set("retention.ms", l.For.Milliseconds())
+	}
+	if l.Bytes > 0 {
+		set("retention.bytes", l.Bytes)
+	}
+	return names
 }
 
 // TopicState is the result of EnsureTopics for one topic.
@@ -28,6 +56,7 @@ type TopicState struct {
 	ID         schema.TopicID
 	Partitions int32
 	Created    bool     // with TopicOptions.DryRun: the topic is missing
+	Changed    []string // settings of an existing topic that were changed to the operator's limits, or would be: "key: has x, set to y"
 	Drift      []string // settings of an existing topic that differ, "key: has x, want y"
 }
 
@@ -67,15 +96,15 @@ func ensureTopic(ctx context.Context, adm *kadm.Client, o TopicOptions, s wire.S
 				"set kafka.partitions to %d, or drain first", s.Name, n, state.Partitions, n)
 		}
 		state.ID = schema.TopicID(d.ID)
-		var err error
-		state.Drift, err = settingsDrift(ctx, adm, s, o.Janitor)
-		return state, err
+		return state, compareSettings(ctx, adm, o, &state)
 	}
 	state.Created = true
 	if o.DryRun {
 		return state, nil
 	}
-	id, err := CreateTopic(ctx, adm, s.Name, state.Partitions, o.Replication, s.Configs(o.Janitor))
+	settings := s.Configs(o.Janitor)
+	o.Limits[s.Name].apply(settings)
+	id, err := CreateTopic(ctx, adm, s.Name, state.Partitions, o.Replication, settings)
 	state.ID = id
 	return state, err
 }
@@ -91,20 +120,39 @@ func CreateTopic(ctx context.Context, adm *kadm.Client, name string, partitions 
 	return schema.TopicID(r.ID), nil
 }
 
-// settingsDrift returns the settings of an existing topic that differ from the required ones.
-func settingsDrift(ctx context.Context, adm *kadm.Client, s wire.Spec, janitor bool) ([]string, error) {
-	described, err := adm.DescribeTopicConfigs(ctx, s.Name)
+// compareSettings compares the settings of an existing topic with the required ones, and sets the operator's limits.
+func compareSettings(ctx context.Context, adm *kadm.Client, o TopicOptions, state *TopicState) error {
+	name := state.Spec.Name
+	described, err := adm.DescribeTopicConfigs(ctx, name)
 	if err != nil {
-		return nil, fmt.Errorf("describe topic %s: %w", s.Name, err)
+		return fmt.Errorf("describe topic %s: %w", name, err)
 	}
-	want := s.Configs(janitor)
-	var out []string
+	want := state.Spec.Configs(o.Janitor)
+	limits := o.Limits[name].apply(want)
+	var alter []kadm.AlterConfig
 	for _, d := range described {
 		for _, c := range d.Configs {
-			if w, ok := want[c.Key]; ok && c.Value != nil && *c.Value != *w {
-				out = append(out, fmt.Sprintf("%s: has %s, want %s", c.Key, *c.Value, *w))
+			w, ok := want[c.Key]
+			if !ok || c.Value == nil || *c.Value == *w {
+				continue
 			}
+			if slices.Contains(limits, c.Key) {
+				alter = append(alter, kadm.AlterConfig{Name: c.Key, Value: w})
+				state.Changed = append(state.Changed, fmt.Sprintf("%s: has %s, set to %s", c.Key, *c.Value, *w))
+				continue
+			}
+			state.Drift = append(state.Drift, fmt.Sprintf("%s: has %s, want %s", c.Key, *c.Value, *w))
 		}
 	}
-	return out, nil
+	if len(alter) == 0 || o.DryRun {
+		return nil
+	}
+	altered, err := adm.AlterTopicConfigs(ctx, alter, name)
+	if err == nil {
+		_, err = altered.On(name, func(r *kadm.AlterConfigsResponse) error { return r.Err })
+	}
+	if err != nil {
+		return fmt.Errorf("set the retention of topic %s (kafka.retention): %w", name, err)
+	}
+	return nil
 }

@@ -96,6 +96,15 @@ func undeclared(c *schema.Call, segs []string) (meaning, schema.Provenance) {
 		return named(c.ToolName, meaning{}), schema.ProvenanceFromWords
 	case c.OpKind == schema.OpAWSAPI: // dynamodb:DeleteTable
 		return named(c.Operation[strings.LastIndexByte(c.Operation, ':')+1:], meaning{}), schema.ProvenanceFromWords
+	case c.OpKind == schema.OpGRPC && (c.Method == "" || c.Method == "POST"):
+		// Every method of a service is a POST: its name says what it does.
+		m, from := byMethod(c.Method, segs)
+		if w := named(grpcMethod(c, segs), meaning{}); w != (meaning{}) {
+			return w, schema.ProvenanceFromWords
+		}
+		return m, from
+	case c.ObserverKind == schema.ObserverAudit && c.Method == "" && c.Operation != "": // github:repo.destroy
+		return named(c.Operation[strings.LastIndexAny(c.Operation, ".:")+1:], meaning{}), schema.ProvenanceFromWords
 	case c.MCPMethod != "":
 		return meaning{}, schema.ProvenanceNone // a tool call without the name of its tool can have any effect
 	}
@@ -124,6 +133,15 @@ func byMethod(method string, segs []string) (meaning, schema.Provenance) {
 		}
 	}
 	return m, schema.ProvenanceMethod
+}
+
+// grpcMethod returns the name of the method: the last segment of the path, or of service/method
+// in the operation.
+func grpcMethod(c *schema.Call, segs []string) string {
+	if len(segs) > 0 {
+		return segs[len(segs)-1]
+	}
+	return c.Operation[strings.LastIndexAny(c.Operation, "/.")+1:]
 }
 
 // lastStatic returns the last segment that is a word and not an identifier.

@@ -67,18 +67,88 @@ func Collapse(before Learned, seen []Seen) (after Learned, more bool) {
 		}
 	}
 	after.Collapsed = slices.Clone(before.Collapsed)
-	for p, literals := range words {
-		s := Slot{p.method, p.masked}
-		if len(literals) > maxLiterals && !slices.Contains(after.Collapsed, s) {
+	add := func(s Slot) {
+		if !slices.Contains(after.Collapsed, s) {
 			after.Collapsed = append(after.Collapsed, s)
 			more = true
 		}
+	}
+	for p, literals := range words {
+		if len(literals) > maxLiterals {
+			add(Slot{p.method, p.masked})
+		}
+	}
+	for _, s := range sideBySide(seen) {
+		add(s)
 	}
 	slices.SortFunc(after.Collapsed, func(a, b Slot) int {
 		return cmp.Or(strings.Compare(a.Template, b.Template), strings.Compare(a.Method, b.Method))
 	})
 	after.Collapsed = after.Collapsed[:min(len(after.Collapsed), maxLearned)]
 	return after, more
+}
+
+// maxSideBySide is the maximum number of positions side by side that are values: owner and name of a
+// repository, or organisation, project and branch.
+const maxSideBySide = 3
+
+// sideBySide returns the templates with positions side by side that each have more than maxLiterals
+// different words. One alone never has: each word occurs beside other ones.
+func sideBySide(seen []Seen) (out []Slot) {
+	type positions struct {
+		method, masked string
+	}
+	words := map[positions]*[maxSideBySide]map[string]bool{}
+	for _, s := range seen {
+		segs := strings.Split(strings.Trim(s.Route, "/"), "/")
+		for from := 1; from < len(segs); from++ { // the first word of a path names a collection
+			for n := 2; n <= maxSideBySide && from+n <= len(segs); n++ {
+				if !areWords(segs, from, n) {
+					break
+				}
+				masked := slices.Clone(segs)
+				for i := range n {
+					masked[from+i] = slug
+				}
+				p := positions{s.Method, "/" + strings.Join(masked, "/")}
+				if words[p] == nil {
+					words[p] = &[maxSideBySide]map[string]bool{}
+				}
+				for i := range n {
+					if words[p][i] == nil {
+						words[p][i] = map[string]bool{}
+					}
+					if len(words[p][i]) <= maxLiterals {
+						words[p][i][segs[from+i]] = true
+					}
+				}
+			}
+		}
+	}
+next:
+	for p, literals := range words {
+		for _, at := range literals {
+			if at != nil && len(at) <= maxLiterals {
+				continue next
+			}
+		}
+		out = append(out, Slot{p.method, p.masked})
+	}
+	return out
+}
+
+// areWords reports whether n segments are words behind a collection's name.
+func areWords(segs []string, from, n int) bool {
+	collection := false
+	for i := range from {
+		collection = collection || !isVersion(segs[i]) && segs[i] != "api" && segs[i] != "rest" && !strings.HasPrefix(segs[i], "{")
+	}
+	for _, seg := range segs[from : from+n] {
+		if seg == "" || strings.HasPrefix(seg, "{") || isVersion(seg) {
+			return false
+		}
+	}
+	return collection
 }
 
 // Rules returns the rules of a learned version. They must come after the operator's rules in a

@@ -62,3 +62,36 @@ func TestLearnedPositionsAreBounded(t *testing.T) {
 		t.Errorf("%d", len(learned.Collapsed))
 	}
 }
+
+// Two words side by side are both values, and neither occurs often beside the same other one.
+func TestTwoWordsSideBySideNeverCollapse(t *testing.T) {
+	var seen []Seen
+	for i := range 300 {
+		seen = append(seen, Seen{"GET", fmt.Sprintf("/repos/own-%c%c/proj-%c%c/issues", 'a'+i%26, 'a'+i/26, 'a'+(i*7)%26, 'a'+i/26), 1})
+		seen = append(seen, Seen{"GET", fmt.Sprintf("/v1/orgs/o-%c%c/p-%c%c/b-%c%c", 'a'+i%26, 'a'+i/26, 'a'+i/26, 'a'+i%26, 'a'+(i*5)%26,
+			'a'+i/26), 1})
+	}
+	for i := range 150 { // collections with their own operations: a word at the first place names one
+		seen = append(seen, Seen{"GET", fmt.Sprintf("/api/v1/coll-%c%c/list-%c%c", 'a'+i%26, 'a'+i/26, 'a'+i/26, 'a'+i%26), 1})
+	}
+	for _, kind := range []string{"users", "orders"} { // few words beside many: only the many are values
+		for i := range 150 {
+			seen = append(seen, Seen{"GET", fmt.Sprintf("/shop/%s/n-%c%c/x", kind, 'a'+i%26, 'a'+i/26), 1})
+		}
+	}
+	learned, more := Collapse(Learned{}, seen)
+	want := []Slot{{"GET", "/repos/{slug}/{slug}/issues"}, {"GET", "/shop/orders/{slug}/x"}, {"GET", "/shop/users/{slug}/x"},
+		{"GET", "/v1/orgs/{slug}/{slug}/{slug}"}}
+	if !more || fmt.Sprint(learned.Collapsed) != fmt.Sprint(want) {
+		t.Fatalf("%v, want %v", learned.Collapsed, want)
+	}
+	table, err := NewTable(Options{DigestKey: []byte("0123456789abcdef"), Operator: learned.Rules()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := schema.Call{Method: "GET", Path: "/repos/some-one/some-thing/issues"}
+	table.Classify(&c, &Input{})
+	if c.Route != "/repos/{slug}/{slug}/issues" {
+		t.Errorf("%+v", c)
+	}
+}

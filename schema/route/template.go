@@ -117,6 +117,9 @@ func classify(s string) (string, bool) {
 	if v.digits == 0 && !v.at && len(s) < 20 && !braces(s) {
 		return s, false // an ordinary word
 	}
+	if v.dot && isQualified(s) {
+		return s, false
+	}
 	if t := whole(s, v); t != "" {
 		return t, true
 	}
@@ -214,6 +217,61 @@ func isIPv4(s string) bool {
 		}
 	}
 	return parts == 4
+}
+
+// isQualified matches the name of a service of gRPC: a package in lower case, in which digits
+// only end a word (v1, v1beta1, s3), and a service whose words begin with capitals.
+func isQualified(s string) bool {
+	i := strings.LastIndexByte(s, '.')
+	if i <= 0 || i == len(s)-1 || len(s) > 128 {
+		return false
+	}
+	for part := range strings.SplitSeq(s[:i], ".") {
+		word := strings.TrimRight(part, "0123456789")
+		if n := len(part) - len(word); part == "" || len(part) > 40 || n > 4 || word == "" {
+			return false
+		}
+		digits := 0
+		for j := 0; j < len(word); j++ {
+			c := word[j]
+			if c >= '0' && c <= '9' {
+				digits++
+			}
+			if (c < 'a' || c > 'z') && c != '_' && (j == 0 || c < '0' || c > '9') || digits > 2 {
+				return false
+			}
+		}
+	}
+	service := s[i+1:]
+	if service[0] < 'A' || service[0] > 'Z' || len(service) > 64 {
+		return false
+	}
+	digits, lower := 0, 0
+	for j := 1; j < len(service); j++ {
+		switch c := service[j]; {
+		case c >= '0' && c <= '9':
+			digits++
+		case c >= 'a' && c <= 'z':
+			lower++
+		case (c < 'A' || c > 'Z') && c != '_':
+			return false
+		}
+	}
+	return lower > 0 && digits <= 2
+}
+
+// IsMethodOfService reports whether a path has the form that gRPC requires: /package.Service/Method.
+func IsMethodOfService(path string) bool {
+	if strings.IndexByte(path, '.') < 0 {
+		return false
+	}
+	service, method, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if !ok || method == "" || len(method) > 64 || !isQualified(service) {
+		return false
+	}
+	return !strings.ContainsFunc(method, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_'
+	})
 }
 
 // isVersion matches version segments: v1, v2.1.

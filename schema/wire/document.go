@@ -13,8 +13,10 @@ import (
 // Versions of the records that people and other programs read too. These are JSON objects; the
 // first member "v" is the version of the format.
 const (
-	EventVersion    = 1
-	CommandVersion  = 4 // 1: no gates, tasks, manifests, quotas; 2: no settings, arming, exceptions; a bypass only of the whole tenant; 3: no holds
+	EventVersion = 1
+	// CommandVersion 1: no gates, tasks, manifests, quotas; 2: no settings, arming, exceptions, and a bypass only of the whole tenant;
+	// 3: no acknowledgements, silences, holds and purges.
+	CommandVersion  = 4
 	BaselineVersion = 1
 	RoutesVersion   = 1
 	PointVersion    = 1
@@ -65,15 +67,13 @@ func DecodeEvent(b []byte) (schema.Event, error) {
 // EncodeCommand writes the oldest version that can express the command, so that during
 // an upgrade older binaries continue until a feature is used that they lack.
 func EncodeCommand(c *schema.Command) ([]byte, error) {
-	version := CommandVersion
+	version := c.Kind.Feature() + 1
 	switch {
 	case c.Kind == schema.CommandBypass && c.Scope.Kind != schema.ScopeNone:
 		// A binary of version 2 would read it as a bypass of the whole tenant.
 		version = 3
 	case c.Kind <= schema.CommandTick:
 		version = 1
-	case c.Kind.Feature() <= 2:
-		version = c.Kind.Feature() + 1
 	}
 	return EncodeDocument(version, c)
 }
@@ -102,7 +102,7 @@ func DecodeCommand(b []byte) (schema.Command, error) {
 	var head struct {
 		V int `json:"v"`
 	}
-	if f := c.Kind.Feature(); f > 1 && (json.Unmarshal(b, &head) != nil || head.V <= f) {
+	if c.Kind.Feature() > 1 && (json.Unmarshal(b, &head) != nil || head.V <= c.Kind.Feature()) {
 		return schema.Command{}, fmt.Errorf("%w: %q in version %d", ErrUnknownKind, c.Kind, head.V)
 	}
 	return c, nil

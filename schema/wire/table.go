@@ -12,12 +12,14 @@ const (
 	CallsTopic       = "flyball.calls"
 	JournalTopic     = "flyball.journal"
 	EventsTopic      = "flyball.events"
+	AlertsTopic      = "flyball.alerts"
 	CommandsTopic    = "flyball.commands"
 	BreakersTopic    = "flyball.breakers"
 	PointsTopic      = "flyball.points"
 	BaselinesTopic   = "flyball.baselines"
 	StateTopic       = "flyball.state"
 	DeadLettersTopic = "flyball.dead-letters"
+	MessagesTopic    = "flyball.messages"
 )
 
 // Consumer groups of the roles.
@@ -33,7 +35,12 @@ const (
 	// breakers.
 	StoreEventsGroup = "flyball-store-events"
 	AlertGroup       = "flyball-alert"
+	// AlertsGroup is the group of the reader that copies events to flyball.alerts.
+	AlertsGroup = "flyball-alerts"
 )
+
+// MessagesRetention is how long flyball.messages is kept: as long as the events from which incidents are made.
+const MessagesRetention = 7 * 24 * time.Hour
 
 // Spec defines how a topic is created, and which settings are verified for an existing one.
 type Spec struct {
@@ -57,6 +64,8 @@ var Specs = []Spec{
 	{Name: JournalTopic, Retention: 72 * time.Hour, MaxMessage: 16 << 20,
 		Doc: "store-ready column blocks; partition i is the output of calls partition i"},
 	{Name: EventsTopic, Retention: 7 * 24 * time.Hour, Doc: "findings and decisions"},
+	{Name: AlertsTopic, Partitions: 1, Retention: 7 * 24 * time.Hour, MaxMessage: 2 << 20, AppendTime: true,
+		Doc: "what pagers read: events about findings of level alert, breakers, gates, acknowledgements and silences, in one total order"},
 	{Name: CommandsTopic, Partitions: 1, Retention: 7 * 24 * time.Hour, AppendTime: true, Doc: "breaker intents, one total order"},
 	{Name: BreakersTopic, Partitions: 1, Compact: true, MaxMessage: 16 << 20, Doc: "breaker snapshots with the command offset they include"},
 	{Name: PointsTopic, Partitions: 1, Compact: true, Doc: "heartbeats of enforcement points"},
@@ -64,6 +73,7 @@ var Specs = []Spec{
 	{Name: StateTopic, Compact: true, MaxMessage: 16 << 20, Doc: "checkpoints: a chain of deltas an actor, one record a partition"},
 	{Name: DeadLettersTopic, Partitions: 1, Retention: 14 * 24 * time.Hour, MaxMessage: 16 << 20,
 		Doc: "the one bad item, with the reason in its headers"},
+	{Name: MessagesTopic, Partitions: 1, Retention: MessagesRetention, Doc: "where receivers have the messages of incidents"},
 }
 
 // Configs returns the topic settings of the spec. With janitor set, flyball.calls and
@@ -106,4 +116,5 @@ const (
 	HeaderReplayOf  = "flyball.replay_of" // set on a dead letter that is sent again: TOPIC/PARTITION/OFFSET/ITEM
 	HeaderSealed    = "flyball.sealed"    // original key and value of a dead letter that was redacted, encrypted
 	HeaderAt        = "flyball.at"        // time of the record that contained the item, Unix ns
+	HeaderOld       = "flyball.old"       // set on a copy in flyball.alerts about which no page is made
 )

@@ -12,7 +12,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"flyball/cmd/internal/backup"
 	"flyball/cmd/internal/config"
+	"flyball/cmd/internal/diskguard"
 	"flyball/detect/baselinestore"
 	"flyball/schema/clickhouse"
 	"flyball/schema/identity"
@@ -44,12 +46,17 @@ type process struct {
 	began   time.Time
 	started atomic.Bool // every part was started; they may not be ready yet
 
+	freeze func(ctx context.Context, do func() error) error // of the embedded broker; nil: there is none
+
 	connected atomic.Bool // the fields below are set
 
-	key      identity.Key // HMAC key of the deployment
+	key      identity.Key // present HMAC key of the deployment
+	keys     Keys
 	kafka    kafka.Config
 	database *clickhouse.Conn
 	registry *registry
+	disks    *diskguard.Guard
+	files    *secretFiles
 	versions *baselinestore.Watcher
 	learned  learned
 	lag      *lagReader
@@ -67,9 +74,13 @@ func Run(ctx context.Context, c config.Config, roleNames []string, log *slog.Log
 	if err := Validate(c, roleNames...); err != nil {
 		return err
 	}
+	if err := backup.CheckRestored(c.Data); err != nil {
+		return err
+	}
 	p := &process{config: c, up: slices.Contains(roleNames, "up"), wanted: roleNames, log: log,
 		metrics: prometheus.NewRegistry(), parts: newGroup(log), stage: failPoint(log), began: time.Now().UTC(),
 		alarms: newReceiverAlarms(c.Tenant, time.Now, log.With("component", "alert"))}
+	p.files = &secretFiles{log: log.With("component", "files")}
 	defer p.stop()
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, w := range c.Warnings(time.Now()) {
@@ -95,6 +106,7 @@ func Run(ctx context.Context, c config.Config, roleNames []string, log *slog.Log
 		}
 	}
 	p.parts.start(part{name: "registry", run: p.registry.reload(c, &p.file, log)})
+	p.parts.start(part{name: "secret files", run: p.files.run, warning: p.files.warning})
 	p.started.Store(true)
 	if onReady != nil {
 		go func() {
@@ -157,14 +169,16 @@ func (p *process) connect(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if p.kafka, err = KafkaConfig(c); err != nil {
+	if p.kafka, err = kafkaConfig(c, p.files); err != nil {
 		return err
 	}
 	p.kafka.Log = kafka.NewLog(p.log.With("component", "kafka"), time.Now)
 	p.kafka.Metrics = kafka.NewMetrics(p.metrics)
-	if p.key, err = ReadSecretKey(c, p.up); err != nil && p.has("ingest", "control") {
+	p.kafka.Metrics.ExpectLosses(topicsOf(readers(c))...)
+	if p.keys, err = ReadKeys(c, p.up); err != nil && p.has("ingest", "control") {
 		return err
 	}
+	p.key = p.keys.Current
 	if embeddedBroker {
 		if err := p.startBroker(); err != nil {
 			return err
@@ -178,10 +192,14 @@ func (p *process) connect(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if p.database, err = OpenDatabase(c); err != nil {
+	if p.database, err = openDatabase(c, p.files); err != nil {
 		return err
 	}
 	p.closers = append(p.closers, func() { _ = p.database.Close() })
+	if p.up {
+		p.parts.start(part{name: "backup", run: p.backupServer().Run})
+	}
+	p.startDiskGuard()
 	p.registry = newRegistry(c)
 	p.startLag()
 	p.startDatabaseProbe()

@@ -2,8 +2,7 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
+	"flyball/cmd/internal/backup"
 	"flyball/cmd/internal/config"
 	"flyball/schema"
 	"flyball/schema/clickhouse"
@@ -25,8 +25,11 @@ import (
 
 // KafkaConfig returns the configuration that all Kafka clients of a process share. Log and
 // Metrics are not set; without them, nothing is logged or counted.
-func KafkaConfig(c config.Config) (kafka.Config, error) {
-	opts, err := kafkaOptions(c)
+func KafkaConfig(c config.Config) (kafka.Config, error) { return kafkaConfig(c, nil) }
+
+// kafkaConfig is KafkaConfig for a process that reads the files again when they change.
+func kafkaConfig(c config.Config, files *secretFiles) (kafka.Config, error) {
+	opts, err := kafkaOptions(c, files)
 	return kafka.Config{Options: opts, Remote: kafkaRemote(c)}, err
 }
 
@@ -59,7 +62,7 @@ func seedBrokers(c config.Config) []string {
 
 // kafkaOptions returns the options of clients for the connection to Kafka: addresses, TLS,
 // login.
-func kafkaOptions(c config.Config) ([]kgo.Opt, error) {
+func kafkaOptions(c config.Config, files *secretFiles) ([]kgo.Opt, error) {
 	embedded := len(c.Kafka.Brokers) == 0
 	opts := []kgo.Opt{kgo.SeedBrokers(seedBrokers(c)...), kgo.ClientID("flyball")}
 	if embedded {
@@ -67,11 +70,11 @@ func kafkaOptions(c config.Config) ([]kgo.Opt, error) {
 		opts = append(opts, kgo.ProducerBatchCompression(kgo.NoCompression()))
 	}
 	if c.Kafka.TLS != (config.TLS{}) {
-		conf, err := clientTLS("kafka.tls", c.Kafka.TLS)
+		dial, err := dialTLS(files, "kafka.tls", c.Kafka.TLS)
 		if err != nil {
 			return nil, err
 		}
-		opts = append(opts, kgo.DialTLSConfig(conf))
+		opts = append(opts, kgo.Dialer(dial))
 	}
 	own, err := brokerLogin(c)
 	if err != nil {
@@ -80,7 +83,7 @@ func kafkaOptions(c config.Config) ([]kgo.Opt, error) {
 	opts = append(opts, own...)
 	// With the embedded broker, kafka.sasl is the login of shippers and not of this process.
 	if c.Kafka.SASL.Mechanism != "" && !embedded {
-		m, err := mechanism(c.Kafka.SASL)
+		m, err := mechanism(c.Kafka.SASL, files)
 		if err != nil {
 			return nil, err
 		}
@@ -89,18 +92,22 @@ func kafkaOptions(c config.Config) ([]kgo.Opt, error) {
 	return opts, nil
 }
 
-func mechanism(s config.SASL) (sasl.Mechanism, error) {
-	password, err := secretFile("kafka.sasl.password_file", s.PasswordFile)
+// mechanism returns the login of Kafka's clients. New connections use the password as it is then.
+func mechanism(s config.SASL, files *secretFiles) (sasl.Mechanism, error) {
+	now, err := watched(files, "kafka.sasl.password_file", []string{s.PasswordFile}, func() (string, error) {
+		return secretFile("kafka.sasl.password_file", s.PasswordFile)
+	})
 	if err != nil {
 		return nil, err
 	}
+	password := func(context.Context) (scram.Auth, error) { return scram.Auth{User: s.User, Pass: *now.Load()}, nil }
 	switch s.Mechanism {
 	case "PLAIN":
-		return plain.Auth{User: s.User, Pass: password}.AsMechanism(), nil
+		return plain.Plain(func(context.Context) (plain.Auth, error) { return plain.Auth{User: s.User, Pass: *now.Load()}, nil }), nil
 	case "SCRAM-SHA-256":
-		return scram.Auth{User: s.User, Pass: password}.AsSha256Mechanism(), nil
+		return scram.Sha256(password), nil
 	case "SCRAM-SHA-512":
-		return scram.Auth{User: s.User, Pass: password}.AsSha512Mechanism(), nil
+		return scram.Sha512(password), nil
 	}
 	return nil, fmt.Errorf("kafka.sasl.mechanism: %q is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", s.Mechanism)
 }
@@ -133,7 +140,10 @@ func databaseAddrs(c config.Config) []string {
 
 // OpenDatabase returns a connection pool for ClickHouse as configured. It does not connect
 // yet.
-func OpenDatabase(c config.Config) (*clickhouse.Conn, error) {
+func OpenDatabase(c config.Config) (*clickhouse.Conn, error) { return openDatabase(c, nil) }
+
+// openDatabase is OpenDatabase for a process that reads the files again when they change.
+func openDatabase(c config.Config, files *secretFiles) (*clickhouse.Conn, error) {
 	o := clickhouse.Options{Addrs: databaseAddrs(c), Database: c.ClickHouse.Database, User: c.ClickHouse.User}
 	user, password, err := engineLogin(c)
 	if err != nil {
@@ -143,48 +153,37 @@ func OpenDatabase(c config.Config) (*clickhouse.Conn, error) {
 		o.User, o.Password = user, schema.Secret(password)
 	}
 	if c.ClickHouse.PasswordFile != "" {
-		p, err := secretFile("clickhouse.password_file", c.ClickHouse.PasswordFile)
+		now, err := watched(files, "clickhouse.password_file", []string{c.ClickHouse.PasswordFile}, func() (schema.Secret, error) {
+			p, err := secretFile("clickhouse.password_file", c.ClickHouse.PasswordFile)
+			return schema.Secret(p), err
+		})
 		if err != nil {
 			return nil, err
 		}
-		o.Password = schema.Secret(p)
+		o.Password, o.PasswordNow = *now.Load(), func() schema.Secret { return *now.Load() }
 	}
 	if c.ClickHouse.TLS != (config.TLS{}) {
-		conf, err := clientTLS("clickhouse.tls", c.ClickHouse.TLS)
+		now, err := watchedClientTLS(files, "clickhouse.tls", c.ClickHouse.TLS)
 		if err != nil {
 			return nil, err
 		}
-		o.TLS = conf
+		o.TLS, o.TLSNow = *now.Load(), func() *tls.Config { return *now.Load() }
 	}
 	return clickhouse.Open(o)
 }
 
-// ReadSecretKey reads the HMAC key of the deployment. If create is set, it creates a missing
+// ReadSecretKey reads the present HMAC key of the deployment. If create is set, it creates a missing
 // key in the data folder.
 func ReadSecretKey(c config.Config, create bool) (identity.Key, error) {
-	path := c.SecretKeyFile
-	if path == "" {
-		path = filepath.Join(c.Data, "secret.key")
+	keys, err := ReadKeys(c, create)
+	return keys.Current, err
+}
+
+// readMissingKey returns the id of the deployment whose data was restored without its key; empty: it was not.
+func readMissingKey(c config.Config) (string, error) {
+	b, err := os.ReadFile(filepath.Join(c.Data, backup.MissingKey))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
 	}
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) && create && c.SecretKeyFile == "" {
-		raw := make([]byte, 32)
-		if _, err := rand.Read(raw); err != nil {
-			return nil, err
-		}
-		if err := os.MkdirAll(c.Data, 0o700); err != nil {
-			return nil, err
-		}
-		b = []byte(hex.EncodeToString(raw) + "\n")
-		if err := os.WriteFile(path, b, 0o600); err != nil {
-			return nil, fmt.Errorf("make the deployment's key: %w", err)
-		}
-	} else if err != nil {
-		return nil, fmt.Errorf("secret_key_file: %w", err)
-	}
-	key, err := hex.DecodeString(strings.TrimSpace(string(b)))
-	if err != nil || len(key) < 16 {
-		return nil, fmt.Errorf("secret_key_file: %s must hold at least 16 bytes in hexadecimal, as openssl rand -hex 32 > FILE makes it", path)
-	}
-	return key, nil
+	return strings.TrimSpace(string(b)), err
 }

@@ -25,6 +25,7 @@ func (p *process) startBroker() error {
 		return err
 	}
 	p.kafka.Options = append(p.kafka.Options, kgo.Dialer(b.Dial))
+	p.freeze = b.Freeze
 	p.parts.start(part{name: "broker", run: func(ctx context.Context) error {
 		defer b.Close()
 		return b.Run(ctx)

@@ -29,7 +29,7 @@ type Lag struct {
 
 // ReaderLag is the lag of one reader in one topic.
 type ReaderLag struct {
-	Reader string `json:"reader"` // ingest, detect, store, store-dead, store-events, alert-NAME
+	Reader string `json:"reader"` // ingest, detect, store, store-dead, store-events, alert, alert-NAME
 	Group  string `json:"group"`
 	Topic  string `json:"topic"`
 	// Records are those that the reader has not handled and committed. What detect has read counts
@@ -69,8 +69,9 @@ func readers(c config.Config) []reader {
 		{"store-dead", kafka.GroupTopics{Group: wire.StoreDeadGroup, Topics: []string{wire.DeadLettersTopic}}},
 		{"store-events", kafka.GroupTopics{Group: wire.StoreEventsGroup, Topics: []string{wire.EventsTopic}}},
 	}
+	out = append(out, reader{"alert", kafka.GroupTopics{Group: wire.AlertsGroup, Topics: []string{wire.EventsTopic}}})
 	for _, r := range c.Alerts.Receivers {
-		out = append(out, reader{"alert-" + r.Name, kafka.GroupTopics{Group: pager.Group(r.Name), Topics: []string{wire.EventsTopic}}})
+		out = append(out, reader{"alert-" + r.Name, kafka.GroupTopics{Group: pager.Group(r.Name), Topics: []string{wire.AlertsTopic}}})
 	}
 	return out
 }
@@ -102,6 +103,9 @@ type lagReader struct {
 	failed  int       // readings in a row that failed
 	begunAt time.Time // when the reading of parts began
 	waiting map[partitionKey]*waiting
+	// retention is for how long topics keep records, read at retentionAt.
+	retention   map[string]time.Duration
+	retentionAt time.Time
 	// markers holds, for partitions whose unread rest is known to be markers of transactions, the end up
 	// to which this holds. Readers skip markers, and do not commit behind them.
 	markers map[partitionKey]int64
@@ -136,6 +140,7 @@ func (l *lagReader) run(ctx context.Context) error {
 		before := l.short()
 		_, _ = l.read(ctx)
 		l.findMarkers(ctx, before)
+		l.readRetention(ctx)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -352,7 +357,7 @@ func (w *waiting) age(now time.Time) time.Duration {
 func (*lagReader) Describe(chan<- *prometheus.Desc) {}
 
 // lagDescs describe the metrics of the lag.
-type lagDescs struct{ records, seconds, deleted, known *prometheus.Desc }
+type lagDescs struct{ records, seconds, deleted, known, retention *prometheus.Desc }
 
 func newLagDescs() lagDescs {
 	labels := []string{"group", "topic", "partition"}
@@ -368,12 +373,19 @@ func newLagDescs() lagDescs {
 		deleted: desc("flyball_lag_deleted_records",
 			"Records that retention deleted before a consumer group handled them: they are lost to it.", labels...),
 		known: desc("flyball_lag_known", "1 if Kafka answers for its offsets, 0 if the lag is not known."),
+		retention: desc("flyball_topic_retention_seconds",
+			"For how long a topic that Flyball reads keeps records; absent: without an end, or not known.", "topic"),
 	}
 }
 
 // Collect reads the lag and sends it as metrics. If it is not known, there are no series of lag.
 func (l *lagReader) Collect(out chan<- prometheus.Metric) {
 	parts, err := l.read(context.Background())
+	l.mu.Lock()
+	for topic, kept := range l.retention {
+		out <- prometheus.MustNewConstMetric(l.descs.retention, prometheus.GaugeValue, kept.Seconds(), topic)
+	}
+	l.mu.Unlock()
 	known := 1.0
 	if err != nil {
 		known = 0

@@ -83,6 +83,15 @@ func (a *receiverAlarms) settled(name string, page *incident.Page, err error) {
 	a.sending.Go(func() { a.send(name, &alarm) })
 }
 
+// raise sends an alarm that is about no receiver. It does not wait.
+func (a *receiverAlarms) raise(alarm *incident.Page) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ctx.Err() == nil {
+		a.sending.Go(func() { a.send("", alarm) })
+	}
+}
+
 // send delivers an alarm about a receiver through the first other receiver that acknowledges it.
 func (a *receiverAlarms) send(about string, alarm *incident.Page) {
 	ctx, cancel := context.WithTimeout(a.ctx, alarmTimeout)

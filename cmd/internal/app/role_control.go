@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 
+	"flyball/alerts/live"
 	"flyball/cmd/internal/config"
 	"flyball/detect/enforce/api"
 	"flyball/detect/enforce/breaker"
@@ -21,6 +22,7 @@ import (
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
+	"flyball/schema/identity"
 )
 
 // startControl starts the enforcement point with its three listeners: for gateways over HTTP
@@ -31,11 +33,11 @@ func (p *process) startControl() error {
 	if err != nil {
 		return err
 	}
-	gatewayTLS, err := serverTLS("check.tls", c.Check.TLS)
+	gatewayTLS, err := serverTLS(p.files, "check.tls", c.Check.TLS)
 	if err != nil {
 		return err
 	}
-	apiTLS, err := serverTLS("control.tls", c.Control.TLS)
+	apiTLS, err := serverTLS(p.files, "control.tls", c.Control.TLS)
 	if err != nil {
 		return err
 	}
@@ -55,7 +57,11 @@ func (p *process) startControl() error {
 	options := []grpc.ServerOption{grpc.NumStreamWorkers(uint32(2 * runtime.GOMAXPROCS(0)))}
 	if gatewayTLS != nil {
 		gateways = tls.NewListener(gateways, gatewayTLS) // not checker.Listener: TLS already requires the client's certificate
-		options = append(options, grpc.Creds(credentials.NewTLS(gatewayTLS)))
+		grpcTLS, err := serverTLS(p.files, "check.tls", c.Check.TLS, "h2")
+		if err != nil {
+			return err
+		}
+		options = append(options, grpc.Creds(credentials.NewTLS(grpcTLS)))
 	} else {
 		gateways = ctl.checker.Listener(gateways)
 	}
@@ -68,7 +74,9 @@ func (p *process) startControl() error {
 	p.parts.start(part{name: "control.listen", run: serve(operators, p.operatorsHandler(ctl.api))})
 	p.parts.start(part{name: "check.listen", run: serve(gateways, ctl.checker.Handler())})
 	p.parts.start(part{name: "check.grpc", run: serveGRPC(gatewaysGRPC, grpcServer)})
-	return nil
+	audit := newAuditCheck(p.database, ctl.point, p.metrics, p.log.With("component", "control"))
+	p.parts.start(part{name: "audit", run: audit.run, warning: audit.problem})
+	return p.startCanary()
 }
 
 // operatorsHandler serves the operators' API, health and metrics. Each response names the deployment.
@@ -77,13 +85,13 @@ func (p *process) operatorsHandler(operators http.Handler) http.Handler {
 	mux.Handle("/v1/", operators)
 	mux.Handle("/openapi.json", operators)
 	mux.Handle("/", health(p.parts, p.metrics))
-	return identify(mux, DeploymentID(p.key), p.config.Tenant)
+	return identify(mux, p.keys.Deployment(), p.config.Tenant)
 }
 
 // enforcement makes the enforcement point from the configuration.
 func (p *process) enforcement() (*enforcement, error) {
 	c := p.config
-	resolver, err := newResolver(c, p.key)
+	resolver, err := newResolver(c, p.key, p.keys.former()...)
 	if err != nil {
 		return nil, err
 	}
@@ -102,17 +110,44 @@ func (p *process) enforcement() (*enforcement, error) {
 	unread := &sharedBacklog{now: time.Now, read: func(ctx context.Context) (*Backlog, error) {
 		return readBacklog(ctx, p.kafka, c, p.database)
 	}}
-	ao := api.Options{Registered: p.registry.registered, LinkKey: schema.Secret(p.key), Findings: listFindings(p.database),
+	open := live.New(live.Options{Kafka: p.kafka, NewFold: NewFold(c, p.registry.forAlerts(), schema.Secret(p.key), ""),
+		Logger: p.log.With("component", "alert")})
+	ao := api.Options{Incidents: openIncidents{open},
+		Registered: p.registry.registered, LinkKey: schema.Secret(p.key), FormerLinkKeys: linkKeys(p.keys.former()),
+		Findings:    listFindings(p.database),
 		Process:     func(ctx context.Context) any { return p.status(ctx) },
 		Unread:      func(ctx context.Context) any { return unread.get(ctx) },
 		FindFinding: findFinding(p.database)}
-	if co.Token, err = checkToken(c); err != nil {
+	if c.Check.TokenFile != "" {
+		now, err := watched(p.files, "check.token_file", []string{c.Check.TokenFile}, func() (schema.Secret, error) { return checkToken(c) })
+		if err != nil {
+			return nil, err
+		}
+		co.Token, co.TokenNow = *now.Load(), func() schema.Secret { return *now.Load() }
+	}
+	tokens, err := watched(p.files, "control.tokens", tokenFiles(c), func() ([]api.Token, error) { return operatorTokens(c) })
+	if err != nil {
 		return nil, err
 	}
-	if ao.Tokens, err = operatorTokens(c); err != nil {
-		return nil, err
-	}
+	ao.Tokens, ao.TokensNow = *tokens.Load(), func() *[]api.Token { return tokens.Load() }
+	p.parts.start(part{name: "incidents", run: open.Run, warning: open.Ready})
 	return newEnforcement(po, co, ao)
+}
+
+// linkKeys returns keys in the form in which links are signed.
+func linkKeys(keys []identity.Key) (out []schema.Secret) {
+	for _, k := range keys {
+		out = append(out, schema.Secret(k))
+	}
+	return out
+}
+
+// tokenFiles returns the files of the operators' tokens.
+func tokenFiles(c config.Config) (out []string) {
+	for _, t := range c.Control.Tokens {
+		out = append(out, string(t.Value))
+	}
+	return out
 }
 
 func operatorTokens(c config.Config) ([]api.Token, error) {

@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"flyball/cmd/internal/config"
 	"flyball/detect/enforce/point"
 	"flyball/detect/engine"
@@ -33,6 +35,10 @@ func (p *process) startDetect() error {
 	if err != nil {
 		return err
 	}
+	budget := prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_detect_false_trips_ratio",
+		Help: "detect.false_trips_per_1000, as a share of runs."})
+	budget.Set(o.FalseTrips)
+	p.metrics.MustRegister(budget)
 	p.lag.setHandled(e.Handled)
 	p.parts.start(part{name: "detect", run: e.Run, ready: e.Ready, stopTimeout: 30 * time.Second})
 	return nil

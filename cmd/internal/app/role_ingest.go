@@ -8,6 +8,7 @@ import (
 	"flyball/cmd/internal/config"
 	"flyball/ingest/deadletter"
 	"flyball/ingest/decode"
+	"flyball/ingest/schemaregistry"
 	"flyball/ingest/source"
 	"flyball/schema/identity"
 )
@@ -25,9 +26,10 @@ func (p *process) startIngest() error {
 	if err != nil {
 		return err
 	}
+	countLeft(pipeline, p.metrics)
 	o := source.DefaultConfig()
 	o.Kafka, o.Now, o.Stage, o.Partitions = p.kafka, time.Now, p.stage, int32(c.Kafka.Partitions)
-	if o.Seal, err = deadletter.NewSeal(p.key); err != nil {
+	if o.Seal, err = deadletter.NewSeal(p.key, p.keys.FormerBytes()...); err != nil {
 		return err
 	}
 	o.Logger, o.Registerer = p.log.With("component", "ingest"), p.metrics
@@ -53,7 +55,41 @@ func NewPipeline(c config.Config, id decode.Identifier, routes decode.Classifier
 		return nil, err
 	}
 	o := decode.Options{Mappings: own, Inputs: inputs, Default: decode.Input{Format: "auto"}, Tenant: c.Tenant}
+	if o.Schemas, err = schemaRegistry(c.Kafka.SchemaRegistry); err != nil {
+		return nil, err
+	}
 	return decode.New(o, id, routes)
+}
+
+// schemaRegistry makes the reader of records with a schema; nil without a configured registry.
+func schemaRegistry(c config.SchemaRegistry) (decode.Schemas, error) {
+	if len(c.URLs) == 0 {
+		return nil, nil
+	}
+	t, err := clientTLS("kafka.schema_registry.tls", c.TLS)
+	if err != nil {
+		return nil, err
+	}
+	o := schemaregistry.Options{URLs: c.URLs, User: c.User, TLS: t, Now: time.Now}
+	if c.PasswordFile != "" {
+		if o.Password, err = secretFile("kafka.schema_registry.password_file", c.PasswordFile); err != nil {
+			return nil, err
+		}
+	}
+	return schemaregistry.New(o)
+}
+
+// countLeft registers a metric that counts what records hold that is no call.
+func countLeft(p *decode.Pipeline, reg prometheus.Registerer) {
+	for i := range p.Left() {
+		if kind := decode.Left(i); i > 0 {
+			reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+				Name:        "flyball_ingest_left_total",
+				ConstLabels: prometheus.Labels{"kind": kind.String()},
+				Help:        "Parts of records that are read and are no calls, by what they are.",
+			}, func() float64 { return float64(p.Left()[kind]) }))
+		}
+	}
 }
 
 // countReceipts registers a metric that counts the rows read by the outcome of their receipt.

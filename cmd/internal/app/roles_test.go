@@ -82,8 +82,8 @@ func TestRoleStartsAloneAndStops(t *testing.T) {
 	for role, want := range map[string][]string{
 		"ingest":  {"published versions", "ingest"},
 		"detect":  {"heartbeats of points", "detect"},
-		"control": {"clickhouse", "published versions", "control", "control.listen", "check.listen", "check.grpc"},
-		"alert":   {"alert.soc"},
+		"control": {"clickhouse", "published versions", "incidents", "control", "control.listen", "check.listen", "check.grpc"},
+		"alert":   {"alert", "alert.soc"},
 		"learn":   {"clickhouse", "learn"},
 	} {
 		t.Run(role, func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestRoleStartsAloneAndStops(t *testing.T) {
 			for _, p := range parts {
 				got = append(got, p.Part)
 			}
-			want := slices.Concat([]string{"metrics", "start", "kafka"}, want, []string{"registry"})
+			want := slices.Concat([]string{"metrics", "start", "disk", "kafka"}, want, []string{"registry", "secret files"})
 			if status != http.StatusOK || !slices.Equal(got, want) {
 				t.Errorf("%d, parts %q, want %q", status, got, want)
 			}

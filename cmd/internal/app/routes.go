@@ -13,8 +13,8 @@ import (
 
 // NewClassifiers returns the resolver of identities and the classifier of routes, from the
 // configuration alone.
-func NewClassifiers(c config.Config, key identity.Key) (*identity.Resolver, *route.Current, error) {
-	id, err := newResolver(c, key)
+func NewClassifiers(c config.Config, key identity.Key, former ...identity.Key) (*identity.Resolver, *route.Current, error) {
+	id, err := newResolver(c, key, former...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -26,8 +26,8 @@ func NewClassifiers(c config.Config, key identity.Key) (*identity.Resolver, *rou
 	return id, routes, err
 }
 
-func newResolver(c config.Config, key identity.Key) (*identity.Resolver, error) {
-	return identity.NewResolver(identity.Options{Tenant: c.Tenant, Key: key, Registry: identityEntries(c.Agents)})
+func newResolver(c config.Config, key identity.Key, former ...identity.Key) (*identity.Resolver, error) {
+	return identity.NewResolver(identity.Options{Tenant: c.Tenant, Key: key, Former: former, Registry: identityEntries(c.Agents)})
 }
 
 // newRoutes returns a table with the operator's routes and without learned routes.

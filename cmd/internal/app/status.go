@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"flyball/cmd/internal/config"
+	"flyball/cmd/internal/diskguard"
 )
 
 // ProcessStatus is what a process runs: the configuration with which it started, not that of the
@@ -33,6 +34,8 @@ type ProcessStatus struct {
 	Parts      []PartState      `json:"parts"`
 	Lag        Lag              `json:"lag"`
 	Receivers  []ReceiverStatus `json:"receivers"`
+	// Disks are the disks of the data folder and of ClickHouse, with what is stopped because they are full.
+	Disks []diskguard.State `json:"disks,omitempty"`
 }
 
 // ReceiverStatus is the state of deliveries to a receiver of alerts.
@@ -73,6 +76,7 @@ func (p *process) status(ctx context.Context) ProcessStatus {
 	out.Lag = Lag{Error: "the process is starting", Readers: []ReaderLag{}}
 	if p.connected.Load() {
 		out.Lag = p.lag.summary(ctx)
+		out.Disks = p.disks.States()
 	}
 	return out
 }

@@ -49,7 +49,8 @@ func (p *process) ensureTopics(ctx context.Context) error {
 		return err
 	}
 	partitions, embedded := int32(c.Kafka.Partitions), len(c.Kafka.Brokers) == 0
-	states, err := kafka.EnsureTopics(ctx, admin, kafka.TopicOptions{Partitions: partitions, Replication: brokersDefault, Janitor: embedded})
+	states, err := kafka.EnsureTopics(ctx, admin, kafka.TopicOptions{Partitions: partitions, Replication: brokersDefault, Janitor: embedded,
+		Limits: TopicLimits(c)})
 	if err != nil {
 		return fmt.Errorf("kafka at %s: %w", p.kafka.Remote, p.kafka.ExplainError(err))
 	}
@@ -61,6 +62,12 @@ func (p *process) ensureTopics(ctx context.Context) error {
 	if !embedded {
 		return nil
 	}
+	if c.SIEM.Topic != "" {
+		week := map[string]*string{"retention.ms": kadm.StringPtr(siemRetention)}
+		if _, err := kafka.CreateTopic(ctx, admin, c.SIEM.Topic, 1, brokersDefault, week); err != nil {
+			return err
+		}
+	}
 	forever := map[string]*string{"retention.ms": kadm.StringPtr("-1")}
 	for _, in := range c.Kafka.Inputs {
 		if _, err := kafka.CreateTopic(ctx, admin, in.Topic, partitions, brokersDefault, forever); err != nil {
@@ -68,6 +75,18 @@ func (p *process) ensureTopics(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// siemRetention is that of siem.topic on the embedded broker, 7 days in milliseconds: nobody says when it was read.
+const siemRetention = "604800000"
+
+// TopicLimits returns kafka.retention by topic.
+func TopicLimits(c config.Config) map[string]kafka.Limit {
+	out := map[string]kafka.Limit{}
+	for topic, l := range c.Kafka.Retention.Limits() {
+		out[topic] = kafka.Limit{For: l.Days.Duration(), Bytes: l.Bytes.Bytes}
+	}
+	return out
 }
 
 // kafkaStartTimeout bounds the wait for Kafka and the work on topics at the start.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"flyball/alerts/sent"
 	"flyball/cmd/internal/config"
 	"flyball/detect/enforce/api"
 	"flyball/schema"
@@ -47,13 +48,15 @@ func Validate(c config.Config, roles ...string) error {
 			check(o.Validate())
 		}
 	}
-	_, err = serverTLS("check.tls", c.Check.TLS)
+	_, err = clientTLS("siem.tls", c.SIEM.TLS)
 	check(err)
-	_, err = serverTLS("control.tls", c.Control.TLS)
+	_, err = serverTLS(nil, "check.tls", c.Check.TLS)
+	check(err)
+	_, err = serverTLS(nil, "control.tls", c.Control.TLS)
 	check(err)
 	check(validateTokens(c))
 	for i := range c.Alerts.Receivers {
-		_, err := NewReceiver(c, i)
+		_, err := NewReceiver(c, i, sent.Map{})
 		check(err)
 	}
 	// Any key is sufficient here: only the registry, the routes, their documents and the inputs are checked.

@@ -18,6 +18,9 @@ var notChecked = map[string]string{
 	"MakeEnginePassword": "creates the engine's password; Validate reads one that is there by engineLogin",
 	"makePassword":       "creates a password",
 	"protectData":        "changes modes of the data folder",
+	"BackupHeader":       "reads the key, as Validate does",
+	"RotateKey":          "replaces the key, which Validate reads by ReadKeys",
+	"ForgetKeys":         "removes former keys, which Validate reads by ReadKeys",
 	"operatorTokens":     "reads the tokens by tokenHash, as Validate does",
 }
 

@@ -1,15 +1,10 @@
 package config
 
 import (
-	"fmt"
-	"net/url"
-	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"flyball/alerts/incident"
-	"flyball/schema"
 )
 
 // Alerts configures the role alert. Without routes every receiver gets a page for every
@@ -18,24 +13,29 @@ type Alerts struct {
 	Receivers []Receiver   `yaml:"receivers"`
 	Routes    []AlertRoute `yaml:"routes"`
 	Grouping  Grouping     `yaml:"grouping"`
+	// RemindAfter is the pause before the first reminder of an open incident at level trip of which no
+	// breaker denies calls; the pauses double, up to a day. 0: no reminders.
+	RemindAfter Duration `yaml:"remind_after"`
 }
 
-// Grouping bounds the incidents that are opened in a window, over all partitions of the log. Each partition has an equal share, at least
-// one.
+// Grouping bounds the incidents that are opened in a window.
 type Grouping struct {
 	Window  Duration `yaml:"window"`
 	Agents  int      `yaml:"agents"`  // agents with an incident of their own; one of the tenant counts those after them
 	Claimed int      `yaml:"claimed"` // the same for callers whose name is only claimed, or that have none
+	// Gates are the calls of agents that wait for approval and have a page of their own, at most a quarter of
+	// them of one agent; one page counts those after them.
+	Gates int `yaml:"gates"`
 }
 
 func defaultGrouping() Grouping {
 	b := incident.DefaultBounds()
-	return Grouping{Window: Duration(b.Window), Agents: b.Agents, Claimed: b.Claimed}
+	return Grouping{Window: Duration(b.Window), Agents: b.Agents, Claimed: b.Claimed, Gates: b.Gates}
 }
 
 // Bounds returns the values for the role alert.
 func (g Grouping) Bounds() incident.Bounds {
-	return incident.Bounds{Window: time.Duration(g.Window), Agents: g.Agents, Claimed: g.Claimed}
+	return incident.Bounds{Window: time.Duration(g.Window), Agents: g.Agents, Claimed: g.Claimed, Gates: g.Gates}
 }
 
 func (g Grouping) validate(p *problems) {
@@ -48,32 +48,9 @@ func (g Grouping) validate(p *problems) {
 	if g.Claimed < 1 {
 		p.add("alerts.grouping.claimed: %d must be at least 1", g.Claimed)
 	}
-}
-
-// Receiver is a destination of pages; exactly one of its kinds is set. The name is part of a
-// consumer group: a receiver with a new name is a new receiver.
-type Receiver struct {
-	Name         string        `yaml:"name"`
-	Webhook      *Webhook      `yaml:"webhook,omitempty"`
-	Alertmanager *Alertmanager `yaml:"alertmanager,omitempty"`
-}
-
-// Webhook is a receiver with signed requests, as Standard Webhooks specifies.
-type Webhook struct {
-	URL        schema.Secret `yaml:"url"` // the URL of many webhooks contains a credential
-	SecretFile string        `yaml:"secret_file" path:"file"`
-}
-
-// Alertmanager is Prometheus Alertmanager, API v2.
-type Alertmanager struct {
-	URL string `yaml:"url"`
-}
-
-// AlertRoute sends matching findings to receivers.
-type AlertRoute struct {
-	MinLevel  Level    `yaml:"min_level"` // alert, trip; empty is alert
-	Agents    []string `yaml:"agents"`    // names or patterns as billing/*; empty is all
-	Receivers []string `yaml:"receivers"`
+	if g.Gates < 1 {
+		p.add("alerts.grouping.gates: %d must be at least 1", g.Gates)
+	}
 }
 
 func (a Alerts) validate(p *problems) {
@@ -86,67 +63,11 @@ func (a Alerts) validate(p *problems) {
 		names = append(names, r.Name)
 		r.validate(p, i)
 	}
-	for i, r := range a.Routes {
-		key := fmt.Sprintf("alerts.routes[%d].", i)
-		p.oneOf(key+"min_level", r.MinLevel.text, schema.LevelAlert.String(), schema.LevelTrip.String())
-		if len(r.Receivers) == 0 {
-			p.add("%sreceivers: empty; name who gets the pages", key)
-		}
-		for _, n := range r.Receivers {
-			if !slices.Contains(names, n) {
-				p.add("%sreceivers: %q is none of alerts.receivers", key, n)
-			}
-		}
-		for _, pattern := range r.Agents {
-			p.pattern(key+"agents", pattern)
-		}
+	a.validateRoutes(p, names)
+	if slices.Contains(names, Nobody) {
+		p.add("alerts.receivers: the name %s is that of nobody, in routes; choose another one", Nobody)
 	}
-}
-
-func (r Receiver) validate(p *problems, i int) {
-	if r.Name == "" || strings.Trim(r.Name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
-		p.add("alerts.receivers[%d].name: %q must be of a-z, 0-9, - and _", i, r.Name)
+	if d := time.Duration(a.RemindAfter); d != 0 && (d < time.Minute || d > 7*24*time.Hour) {
+		p.add("alerts.remind_after: %s must be 0, or from 1m to 168h", a.RemindAfter)
 	}
-	switch {
-	case (r.Webhook == nil) == (r.Alertmanager == nil):
-		p.add("alerts.receivers[%d] (%s): set exactly one of webhook, alertmanager", i, r.Name)
-	case r.Webhook != nil:
-		if !httpURL(string(r.Webhook.URL)) {
-			p.add("alerts.receivers[%d].webhook.url: not an http or https URL", i)
-		}
-		if err := canOpen(r.Webhook.SecretFile); err != nil {
-			p.add("alerts.receivers[%d].webhook.secret_file: %w; pages are signed: put whsec_ and base64 of 32 random bytes there", i, err)
-		}
-	default:
-		if !httpURL(r.Alertmanager.URL) {
-			p.add("alerts.receivers[%d].alertmanager.url: %q is not an http or https URL", i, r.Alertmanager.URL)
-		}
-	}
-}
-
-// Wants reports whether the routes send a finding to a receiver. A finding about a learned
-// scope is sent only if it is enforced, because such findings have a separate budget.
-func (a Alerts) Wants(receiver string, f *schema.Finding) bool {
-	if f.Family == schema.FamilyScope && (f.Decision == nil || f.Decision.Mode != schema.ModeArmed) {
-		return false
-	}
-	if len(a.Routes) == 0 {
-		return f.Level >= schema.LevelAlert
-	}
-	return slices.ContainsFunc(a.Routes, func(r AlertRoute) bool { return r.matches(receiver, f) })
-}
-
-func (r AlertRoute) matches(receiver string, f *schema.Finding) bool {
-	if f.Level < max(r.MinLevel.Value, schema.LevelAlert) || !slices.Contains(r.Receivers, receiver) {
-		return false
-	}
-	return len(r.Agents) == 0 || slices.ContainsFunc(r.Agents, func(pattern string) bool {
-		ok, _ := path.Match(pattern, f.AgentID)
-		return ok
-	})
-}
-
-func httpURL(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }

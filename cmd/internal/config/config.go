@@ -29,6 +29,9 @@ type Config struct {
 	Routes        []Route    `yaml:"routes"`
 	Agents        []Agent    `yaml:"agents"`
 	Alerts        Alerts     `yaml:"alerts"`
+	SIEM          SIEM       `yaml:"siem"`
+	Disk          Disk       `yaml:"disk"`
+	Canary        Canary     `yaml:"canary"`
 
 	File string `yaml:"-"` // path of the file that was read; empty: none
 
@@ -45,8 +48,19 @@ type Kafka struct {
 	SASL       SASL     `yaml:"sasl"`
 	// MinFreeMiB is how much of the disk is kept free, at most a tenth of it: below it the
 	// embedded broker refuses new records, below a quarter of it all but commands. 0: none.
-	MinFreeMiB int     `yaml:"min_free_mib"`
-	Inputs     []Input `yaml:"inputs"`
+	MinFreeMiB int            `yaml:"min_free_mib"`
+	Retention  TopicRetention `yaml:"retention"`
+	Inputs     []Input        `yaml:"inputs"`
+	// SchemaRegistry is asked for the schemas of records in Avro and Protobuf.
+	SchemaRegistry SchemaRegistry `yaml:"schema_registry"`
+}
+
+// SchemaRegistry is a Confluent-compatible registry; without urls there is none.
+type SchemaRegistry struct {
+	URLs         []string `yaml:"urls"`
+	User         string   `yaml:"user"`
+	PasswordFile string   `yaml:"password_file" path:"file"`
+	TLS          TLS      `yaml:"tls"`
 }
 
 // TLS configures a connection or a listener; empty means plain text.
@@ -253,7 +267,9 @@ func Default() Config {
 		Metrics: Metrics{Listen: "127.0.0.1:7174"},
 		Learn:   defaultLearn(),
 		Detect:  defaultDetect(),
-		Alerts:  Alerts{Grouping: defaultGrouping()},
+		Disk:    defaultDisk(),
+		Alerts:  Alerts{Grouping: defaultGrouping(), RemindAfter: Duration(time.Hour)},
+		Canary:  defaultCanary(),
 	}
 }
 

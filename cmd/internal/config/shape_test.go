@@ -92,13 +92,15 @@ func TestWrongFormOfASecretIsNotShown(t *testing.T) {
 func TestPathInAFileIsRelativeToTheFile(t *testing.T) {
 	folder := t.TempDir()
 	text := `secret_key_file: a
-kafka: {tls: {ca: a, cert: a, key: a}, sasl: {password_file: a}}
+kafka: {tls: {ca: a, cert: a, key: a}, sasl: {password_file: a}, schema_registry: {password_file: a, tls: {ca: a, cert: a, key: a}}}
 clickhouse: {password_file: a, tls: {ca: a, cert: a, key: a}}
 control: {tls: {ca: a, cert: a, key: a}, tokens: [{name: t, role: viewer, value_file: a}]}
 check: {token_file: a, tls: {ca: a, cert: a, key: a}}
 mappings: [a, a]
 routes: [{openapi: a}]
-alerts: {receivers: [{name: r, webhook: {secret_file: a, url: 'http://a/a'}}]}
+alerts: {receivers: [{name: r, webhook: {secret_file: a, url: 'http://a/a'}}, {name: s, slack: {token_file: a}},
+  {name: m, email: {ca_file: a, password_file: a}}]}
+siem: {syslog: 'tls://a:1', tls: {ca: a, cert: a, key: a}}
 `
 	file := filepath.Join(folder, "flyball.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -120,7 +122,7 @@ alerts: {receivers: [{name: r, webhook: {secret_file: a, url: 'http://a/a'}}]}
 			t.Errorf("%s: %s, want %s", key, path, want)
 		}
 	}
-	if n != 20 {
+	if n != 30 {
 		t.Errorf("%d paths", n)
 	}
 	relative, err := filepath.Rel(mustGetwd(t), file)

@@ -20,6 +20,10 @@ func (c Config) Validate(roles ...string) error {
 	if c.Tenant == "" {
 		p.add("tenant: empty; name the tenant that calls belong to")
 	}
+	if c.Tenant == schema.CanaryTenant {
+		p.add("tenant: %q is the tenant of flyball canary; choose another", c.Tenant)
+	}
+	c.validateCanary(&p)
 	c.Kafka.validate(&p)
 	c.validateInputs(&p)
 	c.ClickHouse.validate(&p)
@@ -30,6 +34,9 @@ func (c Config) Validate(roles ...string) error {
 	c.Check.validate(&p)
 	c.Learn.validate(&p)
 	c.Alerts.validate(&p)
+	c.SIEM.validate(&p, c.Kafka.Inputs)
+	c.Disk.validate(&p)
+	c.Kafka.Retention.validate(&p, len(c.Kafka.Brokers) == 0)
 	for i, r := range c.Routes {
 		r.validate(&p, i)
 	}
@@ -61,6 +68,7 @@ func (k Kafka) validate(p *problems) {
 	}
 	k.SASL.validate(p)
 	k.TLS.validate(p, "kafka.tls", false)
+	k.SchemaRegistry.validate(p)
 	if k.MinFreeMiB < 0 {
 		p.add("kafka.min_free_mib: %d is below 0", k.MinFreeMiB)
 	}
@@ -190,13 +198,14 @@ func (r Route) validate(p *problems, i int) {
 func (c Config) validateFiles(p *problems) {
 	p.readable("secret_key_file", c.SecretKeyFile)
 	p.readable("kafka.sasl.password_file", c.Kafka.SASL.PasswordFile)
+	p.readable("kafka.schema_registry.password_file", c.Kafka.SchemaRegistry.PasswordFile)
 	p.readable("clickhouse.password_file", c.ClickHouse.PasswordFile)
 	p.readable("check.token_file", c.Check.TokenFile)
 	if info, err := os.Stat(c.Data); c.Data == "" || err == nil && !info.IsDir() {
 		p.add("data: %q is not a folder", c.Data)
 	}
 	for section, t := range map[string]TLS{"kafka.tls": c.Kafka.TLS, "clickhouse.tls": c.ClickHouse.TLS, "control.tls": c.Control.TLS,
-		"check.tls": c.Check.TLS} {
+		"check.tls": c.Check.TLS, "siem.tls": c.SIEM.TLS, "kafka.schema_registry.tls": c.Kafka.SchemaRegistry.TLS} {
 		p.readable(section+".ca", t.CA)
 		p.readable(section+".cert", t.Cert)
 		p.readable(section+".key", t.Key)

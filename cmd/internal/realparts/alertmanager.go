@@ -18,13 +18,19 @@ type Alertmanager struct{ URL string }
 // StartAlertmanager starts an Alertmanager that sends no notifications, and stops it with the test.
 func StartAlertmanager(t testing.TB) *Alertmanager {
 	t.Helper()
+	return StartAlertmanagerWith(t, "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
+}
+
+// StartAlertmanagerWith starts an Alertmanager with a configuration, and stops it with the test.
+func StartAlertmanagerWith(t testing.TB, configuration string) *Alertmanager {
+	t.Helper()
 	if err := need("prometheus-alertmanager"); err != nil {
 		missing(t, "alertmanager", err)
 	}
 	tiers.Ran("alertmanager")
 	dir := t.TempDir()
 	config := filepath.Join(dir, "alertmanager.yml")
-	if err := os.WriteFile(config, []byte("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(configuration), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	a := &Alertmanager{URL: fmt.Sprintf("http://127.0.0.1:%d", FreePort(t))}

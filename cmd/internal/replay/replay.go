@@ -34,6 +34,8 @@ type Options struct {
 	Now        bool    // shift times so that the last call is now
 	Partitions int32   // of the topic, when it has to be made
 	Progress   func(sent int, rate float64)
+	// Hold is called before the first record and now and then after it; it returns when sending may go on, or an error. nil: not called.
+	Hold func(ctx context.Context, sent int) error
 }
 
 // Result of a replay.
@@ -147,7 +149,15 @@ type sender struct {
 	failure chan error
 }
 
+// holdEvery is after how many records Hold is called again.
+const holdEvery = 1000
+
 func (s *sender) send(m message) error {
+	if s.o.Hold != nil && s.sent%holdEvery == 0 {
+		if err := s.o.Hold(s.ctx, s.sent); err != nil {
+			return err
+		}
+	}
 	if s.failure == nil {
 		s.failure = make(chan error, 1)
 	}

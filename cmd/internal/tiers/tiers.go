@@ -29,6 +29,7 @@ var Known = []struct{ Name, Command string }{
 	{"gateways", "apt-get install nginx-light haproxy && go run ./cmd/internal/realparts/install"},
 	{"proxies", "apt-get install nginx-light haproxy caddy apache2"},
 	{"rsyslog", "apt-get install rsyslog rsyslog-kafka"},
+	{"promtool", "apt-get install prometheus"},
 	{"alertmanager", "apt-get install prometheus-alertmanager"},
 	{"schemathesis", "apt-get install python3-pip && go run ./cmd/internal/realparts/install"},
 	{"traefik", "FLYBALL_TEST_TRAEFIK=1 make test (builds Traefik: about eight minutes)"},

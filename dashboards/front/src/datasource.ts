@@ -1,12 +1,12 @@
 import {
   type AdHocVariableFilter, type AnnotationSupport, type CoreApp, type DataQueryRequest, type DataSourceGetTagValuesOptions,
-  type DataSourceInstanceSettings, type MetricFindValue, type ScopedVars, type TimeRange, getDefaultTimeRange,
+  type DataSourceInstanceSettings, type MetricFindValue, type ScopedVars, StreamingFrameAction, type TimeRange, getDefaultTimeRange,
 } from '@grafana/data';
 import { DataSourceWithBackend, getTemplateSrv } from '@grafana/runtime';
 import { lastValueFrom } from 'rxjs';
 import { interpolate } from './interpolate';
 import { DEFAULT_QUERY, lacksNeeded, VARIABLE_TYPE } from './queryTypes';
-import { FILTER_KEYS, type FlyballOptions, type FlyballQuery } from './types';
+import { FILTER_KEYS, type FlyballOptions, type FlyballQuery, MAX_LIMIT } from './types';
 import { valuesOf } from './values';
 import { FlyballVariables } from './variables';
 
@@ -16,6 +16,7 @@ export type Completion = 'agents' | 'runs';
 /** Values of ad hoc filters: a list that a variable gives, or fixed words. */
 const FILTER_VALUES: Record<string, { of: string } | string[]> = {
   agent: { of: 'agents' },
+  owner: { of: 'owners' },
   family: { of: 'families' },
   tenant: { of: 'tenants' },
   level: ['annotate', 'alert', 'trip'],
@@ -31,6 +32,8 @@ export class FlyballDatasource extends DataSourceWithBackend<FlyballQuery, Flyba
   constructor(settings: DataSourceInstanceSettings<FlyballOptions>) {
     super(settings);
     this.tenant = settings.jsonData?.tenant ?? '';
+    // Every message of a channel is the whole table.
+    this.streamOptionsProvider = () => ({ maxLength: MAX_LIMIT, action: StreamingFrameAction.Replace });
     this.variables = new FlyballVariables(this);
   }
 

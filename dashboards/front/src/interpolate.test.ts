@@ -63,6 +63,11 @@ test('ad hoc filters replace those of the query', () => {
   expect(got.filters).toEqual([{ key: 'level', operator: '=', value: 'trip' }, { key: 'agent', operator: '!=', value: 'bot' }]);
 });
 
+test('the list of a filter is lost, or keeps its variables', () => {
+  const adhoc = [{ key: 'agent', operator: '=|', value: '', values: ['a', '$v'] }];
+  expect(interpolate({ refId: 'A' }, {}, srv({ v: 'b' }), adhoc).filters).toEqual([{ ...adhoc[0], values: ['a', 'b'] }]);
+});
+
 test('no filters become an empty list', () => {
   expect(ask({})).not.toHaveProperty('filters');
 });

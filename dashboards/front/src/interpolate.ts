@@ -16,7 +16,8 @@ function withoutInterval(scoped: ScopedVars): ScopedVars {
 }
 
 function filterOf(f: AdHocVariableFilter | Filter, fill: (s: string) => string): Filter {
-  return { key: f.key, operator: f.operator, value: fill(f.value) };
+  const filter = { key: f.key, operator: f.operator, value: fill(f.value) };
+  return f.values?.length ? { ...filter, values: f.values.map(fill) } : filter;
 }
 
 const NOT_TEXT_OF_A_PERSON = new Set(['refId', 'queryType', 'key', 'sql']);

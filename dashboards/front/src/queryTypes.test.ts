@@ -34,6 +34,12 @@ test('the run is lost between trace and touched', () => {
   expect(withType(query({ queryType: 'trace', run: 'r1' }), 'touched').run).toBe('r1');
 });
 
+test('a type that is not live stays live', () => {
+  const live = query({ queryType: 'runs', live: true });
+  expect(withType(live, 'breakers').live).toBe(true);
+  expect(withType(live, 'agents')).not.toHaveProperty('live');
+});
+
 test('ad hoc filters are lost with the type', () => {
   const filters = [{ key: 'agent', operator: '=', value: 'a' }];
   expect(withType(query({ queryType: 'runs', filters }), 'findings').filters).toEqual(filters);

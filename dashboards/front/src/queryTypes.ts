@@ -25,14 +25,16 @@ const LEVELS: Choice[] = [choice('', 'any'), choice('annotate'), choice('alert')
 
 export const ANNOTATION_KINDS: Choice[] = [
   choice('trips', 'Trips of breakers'),
+  choice('bypass', 'Bypasses'),
   choice('baseline', 'New baselines'),
+  choice('version', 'New versions of agents'),
 ];
 
 /** Every question that the backend answers, in the order of the list. VARIABLE_TYPE is asked by VariableQueryEditor only. */
 export const QUERY_TYPES: QueryType[] = [
   {
     value: 'runs', label: 'Runs', description: 'runs of agents, the worst first',
-    members: ['agent', 'minLevel', 'sort', 'tenant', 'limit'],
+    members: ['agent', 'minLevel', 'sort', 'live', 'tenant', 'limit'],
     choices: { minLevel: LEVELS, sort: [choice('worst', 'worst first'), choice('latest', 'latest first')] },
   },
   {
@@ -46,7 +48,7 @@ export const QUERY_TYPES: QueryType[] = [
   },
   {
     value: 'breakers', label: 'Breakers', description: 'the history of breakers, one row a change',
-    members: ['agent', 'tenant', 'limit'],
+    members: ['agent', 'state', 'live', 'tenant', 'limit'], choices: { state: [choice('', 'any change'), choice('trips')] },
   },
   {
     value: 'gates', label: 'Gates', description: 'questions for approval',
@@ -110,7 +112,7 @@ export const QUERY_TYPES: QueryType[] = [
 /** What a dashboard variable can list. */
 export const VARIABLES: Choice[] = [
   choice('agents', 'Agents'), choice('runs', 'Runs'), choice('resources', 'Resources'), choice('families', 'Families of findings'),
-  choice('tenants', 'Tenants'),
+  choice('owners', 'Owners'), choice('tenants', 'Tenants'),
 ];
 
 /** The type of the query behind a dashboard variable. */

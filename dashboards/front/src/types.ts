@@ -6,6 +6,8 @@ export interface Filter {
   key: string;
   operator: string;
   value: string;
+  /** Of the operators with a list, =| and !=|. */
+  values?: string[];
 }
 
 /** One question. `queryType` selects it; QUERY_TYPES says which members belong to it, and the backend ignores the others. */
@@ -34,14 +36,16 @@ export interface FlyballQuery extends DataQuery {
   /** Maximum number of rows; 0 is 200, at most MAX_LIMIT. */
   limit?: number;
   filters?: Filter[];
+  /** Rows appear as they come, through a channel that the backend names: of runs the latest, of breakers the trips. */
+  live?: boolean;
   /** The member for which a variable has several values: such a question is refused. Set when variables are filled in. */
   several?: string;
 }
 
 export const MAX_LIMIT = 5000;
 
-/** What ad hoc filters can be on; the only operator is `=`. */
-export const FILTER_KEYS = ['agent', 'family', 'level', 'state', 'tenant'] as const;
+/** What ad hoc filters can be on; the backend refuses an operator that a question cannot answer. */
+export const FILTER_KEYS = ['agent', 'owner', 'family', 'level', 'state', 'tenant'] as const;
 
 /** What a Grafana role may do with Flyball; each includes the ones before it. */
 export type Right = 'none' | 'see' | 'respond' | 'bypass';
@@ -59,6 +63,8 @@ export interface FlyballOptions extends DataSourceJsonData {
   /** http(s) address of Flyball's control API; empty: no actions. */
   controlUrl?: string;
   roles?: Partial<Record<GrafanaRole, Right>>;
+  /** What a user must be allowed to do to run SQL: see (the default), respond or bypass; none: nobody. */
+  sql?: Right;
 }
 
 /** Never sent back to the browser once saved. */

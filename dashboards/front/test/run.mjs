@@ -128,6 +128,11 @@ const ask = (targets, filters) =>
   }, targets, filters);
 
 const tests = {
+  'a live table gets its rows twice': async () => {
+    const options = await page.evaluate(() => window.datasource().streamOptionsProvider({ maxDataPoints: 3 }, {}));
+    assert.deepEqual(options, { maxLength: 5000, action: 'replace' });
+  },
+
   'the module is no data source plugin': async () => {
     const got = await page.evaluate(() => ({
       is: window.plugin instanceof window.shared['@grafana/data'].DataSourcePlugin, editors: Object.keys(window.plugin.components).sort(),
@@ -181,7 +186,7 @@ const tests = {
       levels: await window.datasource().getTagValues({ key: 'level', filters: [] }),
       none: await window.datasource().getTagValues({ key: 'nonsense', filters: [] }),
     }));
-    assert.deepEqual(got.keys.map((k) => k.text), ['agent', 'family', 'level', 'state', 'tenant']);
+    assert.deepEqual(got.keys.map((k) => k.text), ['agent', 'owner', 'family', 'level', 'state', 'tenant']);
     assert.ok(!got.bound.some((k) => k.text === 'tenant'), 'a data source of one tenant offers others');
     assert.deepEqual(got.agents.map((v) => [v.text, v.value]), [['Team A', 'team-a'], ['Team B', 'team-b']]);
     assert.deepEqual([got.levels.map((v) => v.text), got.none], [['annotate', 'alert', 'trip'], []]);

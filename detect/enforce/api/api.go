@@ -57,6 +57,8 @@ type Options struct {
 	Point  string // the point's name
 	Tenant string
 	Tokens []Token // empty: every client of the loopback listener is the operator; see authenticator
+	// TokensNow returns the present tokens if they can change while the API runs: another pointer for other tokens. nil: they are Tokens.
+	TokensNow func() *[]Token
 	// Budget of the configuration file. It is shown next to the settings in force.
 	Budget breaker.Budget
 	// Armed reports whether the configuration enforces the findings of a family ("": any)
@@ -69,6 +71,10 @@ type Options struct {
 	Registered func(schema.Scope) bool
 	// LinkKey signs the links by which a person decides a question; empty: there is no page.
 	LinkKey schema.Secret
+	// FormerLinkKeys signed links before the key was replaced; they are still valid until they expire.
+	FormerLinkKeys []schema.Secret
+	// Incidents are the open incidents; nil: this process does not know them.
+	Incidents Incidents
 	// Findings returns at most limit findings of these tenants (of all tenants if there are none),
 	// the latest first; nil: this process has no database.
 	Findings func(ctx context.Context, tenants []string, limit int) (any, error)
@@ -123,6 +129,7 @@ func (s *server) operations() []operation {
 		(&breakers{s, t}).operations(), (&armings{s, t}).operations(), (&exceptions{s, t}).operations(), (&grants{s}).operations(),
 		(&tasks{s, t}).operations(), (&manifests{s}).operations(), (&findings{s}).operations(), (&baselines{s}).operations(),
 		(&status{s}).operations(), (&settings{s}).operations(), (&callers{s}).operations(), (&keeping{s}).operations(),
+		(&incidents{s}).operations(), (&silences{s}).operations(),
 	} {
 		all = append(all, list...)
 	}
@@ -141,6 +148,7 @@ func (s *server) handler() (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	auth := newAuthenticator(s.o.Tokens, s.o.Tenant, s.o.Now)
+	auth.source = s.o.TokensNow
 	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(document)
@@ -160,6 +168,9 @@ func (s *server) handler() (http.Handler, error) {
 		p := &page{s, bodies}
 		mux.HandleFunc("GET /v1/grants/{id}/page", p.show)
 		mux.HandleFunc("POST /v1/grants/{id}/page", p.decide)
+		a := &ackPage{s, bodies}
+		mux.HandleFunc("GET /v1/incidents/{id}/page", a.show)
+		mux.HandleFunc("POST /v1/incidents/{id}/page", a.decide)
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, http.StatusNotFound, "path", fmt.Errorf("%s: no such path; see /openapi.json", r.URL.Path))

@@ -100,7 +100,12 @@ type caller struct {
 // authenticator identifies callers by tokens. Without tokens the listener is on loopback,
 // and any client that can connect is the operator.
 type authenticator struct {
+	// source returns the present tokens if they can change; nil: they cannot.
+	source func() *[]Token
+	state  sync.Mutex // guards tokens and seen
 	tokens []Token
+	seen   *[]Token // from which tokens was made
+
 	tenant string
 	now    func() time.Time
 	// unknown bounds how many unknown tokens may be tried per second.
@@ -122,6 +127,28 @@ func newAuthenticator(tokens []Token, tenant string, now func() time.Time) *auth
 	return a
 }
 
+// known returns the present tokens. One that stays keeps its limit.
+func (a *authenticator) known() []Token {
+	a.state.Lock()
+	defer a.state.Unlock()
+	if a.source == nil {
+		return a.tokens
+	}
+	now := a.source()
+	if now == a.seen {
+		return a.tokens
+	}
+	next := slices.Clone(*now)
+	for i := range next {
+		next[i].limit = rate.NewLimiter(tokenRate, tokenBurst)
+		if j := slices.IndexFunc(a.tokens, func(t Token) bool { return t.Hash == next[i].Hash }); j >= 0 {
+			next[i].limit = a.tokens[j].limit
+		}
+	}
+	a.tokens, a.seen = next, now
+	return next
+}
+
 // authenticate returns the caller of a request that needs a role.
 func (a *authenticator) authenticate(r *http.Request, need Role) (caller, *refusal) {
 	who, rejected := a.client(r)
@@ -140,11 +167,12 @@ func (a *authenticator) authenticate(r *http.Request, need Role) (caller, *refus
 
 // client returns who sends a request: the holder of a known token, or the operator.
 func (a *authenticator) client(r *http.Request) (caller, *refusal) {
-	if len(a.tokens) == 0 {
+	tokens := a.known()
+	if len(tokens) == 0 {
 		return a.operator(r)
 	}
 	shown, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	token := a.find(shown)
+	token := find(tokens, shown)
 	if !ok || shown == "" || token == nil {
 		return caller{}, a.unknownToken(ok && shown != "")
 	}
@@ -175,11 +203,11 @@ func (a *authenticator) operator(r *http.Request) (caller, *refusal) {
 }
 
 // find compares a token with every known one, so that the duration reveals nothing about them.
-func (a *authenticator) find(shown string) (found *Token) {
+func find(tokens []Token, shown string) (found *Token) {
 	hash := sha256.Sum256([]byte(shown))
-	for i := range a.tokens {
-		if subtle.ConstantTimeCompare(hash[:], a.tokens[i].Hash[:]) == 1 {
-			found = &a.tokens[i]
+	for i := range tokens {
+		if subtle.ConstantTimeCompare(hash[:], tokens[i].Hash[:]) == 1 {
+			found = &tokens[i]
 		}
 	}
 	return found

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"errors"
 	"net/http"
+	"strings"
 
 	"flyball/detect/enforce"
 	"flyball/schema"
@@ -69,9 +71,44 @@ var gateStatuses = map[enforce.ResultCode]int{enforce.NoSuchGate: http.StatusNot
 
 func (g *grants) grant(x *exchange, in *GrantRequest) {
 	id := x.r.PathValue("id")
+	if found := g.gate(id); found != nil && x.caller.maySee(found.Tenant) {
+		if err := ownApproval(found, x.caller.person, x.caller.name, in.By); err != nil {
+			x.refuse(&refusal{http.StatusConflict, whyOwnApproval, err})
+			return
+		}
+	}
 	x.submit(change{command: schema.Command{Kind: schema.CommandGrant, By: x.by(in.By), Reason: in.Reason, TTL: in.Seconds * 1e9,
 		Gate: &schema.Gate{ID: id, Uses: in.Uses, Resource: in.Resource}}, success: enforce.ApprovalGranted, statuses: gateStatuses,
 		met: g.met(x, id), until: g.until})
+}
+
+// whyOwnApproval is the named reason for refusing an approval.
+const whyOwnApproval = "own_approval"
+
+// ownApproval returns an error if one of the names of whoever approves a call is that of the agent that wants it, or of the principal on
+// whose behalf it acts. Anybody may refuse a call.
+func ownApproval(g *schema.Gate, names ...string) error {
+	for _, n := range names {
+		switch {
+		case sameName(n, g.PrincipalID):
+			return errors.New("the agent acts on behalf of whoever approves this call; another person must approve it")
+		case sameName(n, g.AgentID):
+			return errors.New("the agent that wants this call cannot approve it; a person must approve it")
+		}
+	}
+	return nil
+}
+
+// sameName reports whether two names can be those of one person. Where one has a domain (ana@example.com) and the other none, that is
+// not known, and they count as the same.
+func sameName(a, b string) bool {
+	a, b = strings.ToLower(strings.TrimSpace(a)), strings.ToLower(strings.TrimSpace(b))
+	if a == "" || b == "" {
+		return false
+	}
+	nameA, _, hasDomainA := strings.Cut(a, "@")
+	nameB, _, hasDomainB := strings.Cut(b, "@")
+	return a == b || hasDomainA != hasDomainB && nameA == nameB
 }
 
 func (g *grants) refuseGate(x *exchange, in *RefuseRequest) {

@@ -47,7 +47,7 @@ type page struct {
 func (p *page) linked(r *http.Request) (*schema.Gate, int, error) {
 	id, query := r.PathValue("id"), r.URL.Query()
 	until, err := strconv.ParseInt(query.Get("until"), 10, 64)
-	if err != nil || !hmac.Equal([]byte(query.Get("sig")), []byte(linkSignature(p.o.LinkKey, id, until))) {
+	if err != nil || !p.signed(query.Get("sig"), id, until) {
 		return nil, http.StatusForbidden, errors.New("this link is not valid")
 	}
 	g := p.gate(id)
@@ -58,6 +58,16 @@ func (p *page) linked(r *http.Request) (*schema.Gate, int, error) {
 		return nil, http.StatusGone, errors.New("this question is already decided or has expired")
 	}
 	return g, http.StatusOK, nil
+}
+
+// signed reports whether a link has the signature of this deployment, by its present key or a former one.
+func (p *page) signed(signature, id string, until int64) bool {
+	for _, key := range append([]schema.Secret{p.o.LinkKey}, p.o.FormerLinkKeys...) {
+		if hmac.Equal([]byte(signature), []byte(linkSignature(key, id, until))) {
+			return true
+		}
+	}
+	return false
 }
 
 // show shows the question and changes nothing, because programs also follow links.
@@ -114,18 +124,17 @@ func (p *page) readForm(w http.ResponseWriter, r *http.Request, g *schema.Gate) 
 	if err != nil {
 		return schema.Command{}, "", err
 	}
+	if kind == schema.CommandGrant {
+		if err := ownApproval(g, form.By); err != nil {
+			return schema.Command{}, "", err
+		}
+	}
 	return schema.Command{ID: point.NewCommandID("o_"), Kind: kind, Tenant: g.Tenant, Role: "link",
 		By: caller{name: "link"}.auditName(form.By), Reason: form.Reason, Gate: &schema.Gate{ID: g.ID}}, want, nil
 }
 
 func (p *page) render(w http.ResponseWriter, status int, g *schema.Gate, err error, outcome string) {
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer") // everybody who has the address can decide
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("Content-Security-Policy",
-		"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	setPageHeaders(w.Header())
 	w.WriteHeader(status)
 	in := struct {
 		Gate    *schema.Gate
@@ -161,18 +170,21 @@ func visibleGate(g *schema.Gate) *schema.Gate {
 	return &v
 }
 
-var gatePage = template.Must(template.New("gate").Parse(`<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>Flyball: a call waits for a yes</title>
-<style>
+// pageStyle is the style of pages for people.
+const pageStyle = `<style>
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
 body { max-width: 40rem; margin: 2rem auto; padding: 0 1rem }
 dt { font-weight: 600; margin-top: .6rem } dd { margin: 0; overflow-wrap: anywhere }
 input, textarea { font: inherit; width: 100%; box-sizing: border-box; padding: .5rem }
 button { font: inherit; padding: .6rem 1.2rem; margin: 1rem .6rem 0 0 }
 .error { border-left: .3rem solid #c22; padding-left: .8rem } .done { border-left: .3rem solid #282; padding-left: .8rem }
-</style>
+</style>`
+
+var gatePage = template.Must(template.New("gate").Parse(`<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>Flyball: a call waits for a yes</title>
+` + pageStyle + `
 {{with .Error}}<p class="error" role="alert">{{.}}</p>{{end}}
 {{with .Outcome}}<p class="done" role="status">Done: {{.}}.</p>{{end}}
 {{with .Gate}}

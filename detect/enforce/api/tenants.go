@@ -19,9 +19,9 @@ var ofDeployment = map[reflect.Type]string{
 	reflect.TypeFor[Status]():            "the point, and the tenant that the caller writes for; what it counts is counted for the caller",
 }
 
-// maySee reports whether the caller may read what belongs to a tenant.
+// maySee reports whether the caller may read what belongs to a tenant. The canary's tenant is seen only by callers that name it.
 func (c caller) maySee(tenant string) bool {
-	return len(c.tenants) == 0 || slices.Contains(c.tenants, tenant)
+	return len(c.tenants) == 0 && tenant != schema.CanaryTenant || slices.Contains(c.tenants, tenant)
 }
 
 // visible removes the rows that the caller may not read. The field Tenant of a row names its
@@ -29,7 +29,8 @@ func (c caller) maySee(tenant string) bool {
 // the deployment.
 func (c caller) visible(answer any) any {
 	v := reflect.ValueOf(answer)
-	if len(c.tenants) == 0 || !v.IsValid() {
+	all := len(c.tenants) == 0
+	if !v.IsValid() || all && (v.Kind() != reflect.Slice || !namesTenant(v.Type().Elem())) {
 		return answer
 	}
 	if v.Kind() != reflect.Slice {

@@ -10,8 +10,11 @@ import (
 // pastStates holds the last states of breakers.
 type pastStates struct{ history [pools][]*schema.Breaker } // the latest last
 
-// remember adds a state of a breaker to the history.
+// remember adds a state of a breaker to the history. The canary's are not kept: they would displace the others.
 func (s *pastStates) remember(b *schema.Breaker) {
+	if b.Tenant == schema.CanaryTenant {
+		return
+	}
 	p, limit := poolOfBreaker(b), maxHistory
 	if p == claimed {
 		limit = maxClaimedHistory

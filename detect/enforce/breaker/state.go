@@ -50,12 +50,13 @@ type index struct {
 	open   map[key]*schema.Breaker
 	held   map[holderKey]*heldRuns // those on runs, by the holders of further runs that they hold
 	routes map[string][]onRoute    // by tenant
+	canary int                     // those of the canary
 }
 
 // New returns the state before any command.
 func New(b Budget) *State {
 	return &State{
-		index:         index{map[key]*schema.Breaker{}, map[holderKey]*heldRuns{}, map[string][]onRoute{}},
+		index:         index{open: map[key]*schema.Breaker{}, held: map[holderKey]*heldRuns{}, routes: map[string][]onRoute{}},
 		tenantBudgets: tenantBudgets{b, map[string]Budget{}, map[string]*spending{}},
 		bypasses:      bypasses{map[bypassed]schema.Bypass{}},
 		recentStrikes: recentStrikes{[pools]map[key]strike{{}, {}}},
@@ -67,6 +68,9 @@ func (s *index) put(b *schema.Breaker) {
 	k := keyOf(b.Tenant, b.Scope)
 	s.remove(k)
 	s.open[k] = b
+	if k.tenant == schema.CanaryTenant {
+		s.canary++
+	}
 	s.addRoute(b)
 	s.addHeld(b)
 }
@@ -74,13 +78,16 @@ func (s *index) put(b *schema.Breaker) {
 func (s *index) remove(k key) {
 	if b := s.open[k]; b != nil {
 		delete(s.open, k)
+		if k.tenant == schema.CanaryTenant {
+			s.canary--
+		}
 		s.removeRoute(b)
 		s.removeHeld(b)
 	}
 }
 
-// OpenCount returns how many breakers are not closed.
-func (s *index) OpenCount() int { return len(s.open) }
+// OpenCount returns how many breakers are not closed, without the canary's.
+func (s *index) OpenCount() int { return len(s.open) - s.canary }
 
 // Breakers returns the breakers that are not closed, the latest first.
 func (s *index) Breakers() []*schema.Breaker {

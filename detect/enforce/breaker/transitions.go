@@ -217,7 +217,7 @@ func (s *State) expire(at enforce.LogPosition, b *schema.Breaker) []schema.Event
 		return nil
 	case b.State == schema.BreakerHalfOpen:
 		return s.close(at, b, "dormant", "", "nobody has asked for a day")
-	case b.State == schema.BreakerOpen && b.Action == schema.ActionDeny:
+	case b.State == schema.BreakerOpen && b.Action == schema.ActionDeny && b.Tenant != schema.CanaryTenant:
 		half := *b
 		half.State, half.Origin, half.Expires = schema.BreakerHalfOpen, "ttl", at.Time+halfOpenTTL
 		half.Probes, half.ProbeAt = 0, 0

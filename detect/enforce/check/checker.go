@@ -74,6 +74,8 @@ type Options struct {
 	Resolver   *identity.Resolver
 	Routes     Classifier
 	Token      schema.Secret // gateways must send it; "": see isGateway
+	// TokenNow returns the present token if it can change while the checker runs; nil: it is Token.
+	TokenNow func() schema.Secret
 	// TrustedHops is how many proxies in front of the gateways are trusted to name the
 	// address of their client; see identity.ClientAddress.
 	TrustedHops int

@@ -22,7 +22,11 @@ func (c *Checker) isGateway(token, authorization string, trusted bool) bool {
 	if token == "" {
 		token = strings.TrimPrefix(authorization, "Bearer ")
 	}
-	return subtle.ConstantTimeCompare([]byte(token), []byte(c.o.Token)) == 1
+	now := c.o.Token
+	if c.o.TokenNow != nil {
+		now = c.o.TokenNow()
+	}
+	return now != "" && subtle.ConstantTimeCompare([]byte(token), []byte(now)) == 1
 }
 
 // isTrustedHTTP reports whether a request arrived on loopback, or has a certificate of the

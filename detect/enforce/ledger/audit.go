@@ -85,6 +85,10 @@ func subject(c *schema.Command, r enforce.Result) string {
 		return "arming:" + c.Arming.Pattern
 	case c.Exception != nil:
 		return "exception:" + cmp.Or(r.Ref, c.Exception.ID)
+	case c.Ack != nil:
+		return "incident:" + c.Ack.Incident
+	case c.Silence != nil:
+		return "silence:" + cmp.Or(r.Ref, c.Silence.ID)
 	case c.Manifest != nil:
 		return "manifest:" + cmp.Or(r.Ref, c.Manifest.Agent)
 	}

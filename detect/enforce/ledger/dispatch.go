@@ -8,7 +8,7 @@ import (
 // advance applies what is due at a position: exceptions end before breakers and approvals change.
 func (s *State) advance(at enforce.LogPosition) []schema.Event {
 	var events []schema.Event
-	for _, m := range [...]enforce.Timed{s.Exceptions, s.Breakers, s.Approvals} {
+	for _, m := range [...]enforce.Timed{s.Exceptions, s.Notices, s.Breakers, s.Approvals} {
 		events = append(events, m.Advance(at)...)
 	}
 	return events
@@ -33,6 +33,8 @@ func (s *State) machine(kind schema.CommandKind) enforce.Machine {
 		return s.Arming
 	case schema.CommandException, schema.CommandExceptionRemove:
 		return s.Exceptions
+	case schema.CommandAck, schema.CommandSilence, schema.CommandSilenceEnd:
+		return s.Notices
 	case schema.CommandSettings:
 		return s.settings
 	case schema.CommandProven:

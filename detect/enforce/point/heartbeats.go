@@ -3,6 +3,8 @@ package point
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -58,6 +60,18 @@ func (h *Heartbeats) others(name string, clock int64) (out []schema.PointState) 
 	defer h.mu.Unlock()
 	for _, p := range h.by {
 		if p.Point != name && clock-p.At < int64(pointTTL) {
+			out = append(out, p.PointState)
+		}
+	}
+	return out
+}
+
+// Live returns the newest heartbeats of the points that have written one in the last ten minutes, by their names.
+func (h *Heartbeats) Live(now time.Time) (out []schema.PointState) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(h.by)) {
+		if p := h.by[name]; now.Sub(p.written) <= pointTTL {
 			out = append(out, p.PointState)
 		}
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"flyball/detect/enforce/ledger"
 	"flyball/schema"
 	"flyball/schema/wire"
 )
@@ -89,13 +88,16 @@ func (p ticker) writeTick(ctx context.Context, beat *schema.PointState) {
 	}
 }
 
+// oldestSnapshot is the version of snapshots that name their log, which older binaries would not compare.
+const oldestSnapshot = 3
+
 // storeSnapshot writes the state to flyball.breakers; false if it cannot be encoded. The
 // lock is held only to collect the state, not to encode it.
 func (p ticker) storeSnapshot(ctx context.Context) bool {
 	v := p.Acquire()
 	snap := v.Snapshot()
 	v.Release()
-	value, err := wire.EncodeDocument(ledger.SnapshotVersion,
+	value, err := wire.EncodeDocument(max(snap.Version(), oldestSnapshot),
 		&snapshot{Snapshot: *snap, Log: &logNote{TopicID: p.commandsID.String(), Shift: p.epochs.Shift}})
 	if err != nil {
 		p.o.Logger.Error("the state cannot be encoded, and is not stored", "error", err)

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"flyball/schema"
 )
 
 // AgentRisk is an agent with what it did and what was found about it in a time window.
@@ -24,9 +26,23 @@ type AgentRisk struct {
 	Worst        *float64  // highest score of its findings; nil: it has none
 }
 
-// AgentsAtRisk returns the agents with calls or findings in a window, the most at risk first: by level, open findings, score and
-// irreversible calls. It reads counts of hours, states of runs and findings, not calls.
-func AgentsAtRisk(ctx context.Context, db DB, agent string, win Window, limit int) ([]AgentRisk, error) {
+// SomeAgents selects agents: one by its name, or by conditions; the zero value selects all.
+type SomeAgents struct {
+	Agent  string
+	Agents Names
+}
+
+// all reports whether every agent is selected.
+func (s *SomeAgents) all() bool { return s.Agent == "" && len(s.Agents) == 0 }
+
+// Fit reports whether an agent is selected.
+func (s *SomeAgents) Fit(agent string) bool {
+	return (s.Agent == "" || s.Agent == agent) && s.Agents.Fit(agent)
+}
+
+// AgentsAtRisk returns the selected agents with calls or findings in a window, the most at risk first: by level, open findings, score and
+// irreversible calls. levels are those of their findings; nil: any. It reads counts of hours, states of runs and findings, not calls.
+func AgentsAtRisk(ctx context.Context, db DB, some SomeAgents, win Window, levels []string, limit int) ([]AgentRisk, error) {
 	rows := map[string]*AgentRisk{}
 	of := func(id string) *AgentRisk {
 		if rows[id] == nil {
@@ -34,14 +50,17 @@ func AgentsAtRisk(ctx context.Context, db DB, agent string, win Window, limit in
 		}
 		return rows[id]
 	}
-	for _, read := range []func(context.Context, DB, string, Window, func(string) *AgentRisk) error{agentCounts, agentFindings, agentRuns} {
-		if err := read(ctx, db, agent, win, of); err != nil {
+	parts := []func(context.Context, DB, SomeAgents, Window, func(string) *AgentRisk) error{agentCounts, agentFindings, agentRuns}
+	for _, read := range parts {
+		if err := read(ctx, db, some, win, of); err != nil {
 			return nil, err
 		}
 	}
 	out := make([]AgentRisk, 0, len(rows))
 	for _, r := range rows {
-		out = append(out, *r)
+		if levels == nil || slices.Contains(levels, cmp.Or(r.Level, schema.LevelNone.String())) {
+			out = append(out, *r)
+		}
 	}
 	score := func(r *AgentRisk) float64 {
 		if r.Worst == nil {
@@ -59,9 +78,9 @@ func AgentsAtRisk(ctx context.Context, db DB, agent string, win Window, limit in
 // maxAgents is the maximum number of agents that are read.
 const maxAgents = 10_000
 
-func agentCounts(ctx context.Context, db DB, agent string, win Window, of func(string) *AgentRisk) error {
+func agentCounts(ctx context.Context, db DB, some SomeAgents, win Window, of func(string) *AgentRisk) error {
 	var w where
-	w.ofAgent(agent)
+	w.ofAgents(&some)
 	win.counted(&w, "hour", time.Hour)
 	return each(ctx, db, "calls of agents", fmt.Sprintf(`SELECT agent_id, sum(calls), sum(outcome_denied), sum(done_irreversible) FROM hour_counts %s
 GROUP BY agent_id ORDER BY sum(calls) DESC, agent_id LIMIT %d`, w.String(), maxAgents), w.params, func(r driver.Rows) error {
@@ -74,9 +93,9 @@ GROUP BY agent_id ORDER BY sum(calls) DESC, agent_id LIMIT %d`, w.String(), maxA
 	})
 }
 
-func agentFindings(ctx context.Context, db DB, agent string, win Window, of func(string) *AgentRisk) error {
+func agentFindings(ctx context.Context, db DB, some SomeAgents, win Window, of func(string) *AgentRisk) error {
 	var w where
-	w.ofAgent(agent)
+	w.ofAgents(&some)
 	w.between("updated_at", "updated_at", win.Since, win.Until)
 	return each(ctx, db, "findings of agents", fmt.Sprintf(`SELECT agent_id, toString(max(level)), countIf(state = 'open'), count(), max(score)
 FROM findings %s GROUP BY agent_id ORDER BY max(level) DESC, agent_id LIMIT %d`, w.String(), maxAgents), w.params, func(r driver.Rows) error {
@@ -90,12 +109,12 @@ FROM findings %s GROUP BY agent_id ORDER BY max(level) DESC, agent_id LIMIT %d`,
 	})
 }
 
-func agentRuns(ctx context.Context, db DB, agent string, win Window, of func(string) *AgentRisk) error {
+func agentRuns(ctx context.Context, db DB, some SomeAgents, win Window, of func(string) *AgentRisk) error {
 	var w where
-	if agent != "" {
+	if some.Agent != "" {
 		w.add(actorsPosted("posted_actor", "agent_id", "agent", Window{}))
 	}
-	w.ofAgent(agent)
+	w.ofAgents(&some)
 	w.between("started_at", "last_at", win.Since, win.Until)
 	return each(ctx, db, "runs of agents", fmt.Sprintf(`SELECT agent_id, uniq(run_id) AS n, max(last_at) FROM run_states %s
 GROUP BY agent_id ORDER BY n DESC, agent_id LIMIT %d`, w.String(), maxAgents), w.params, func(r driver.Rows) error {
@@ -109,11 +128,12 @@ GROUP BY agent_id ORDER BY n DESC, agent_id LIMIT %d`, w.String(), maxAgents), w
 	})
 }
 
-// ofAgent adds the condition for the rows of an agent; empty: of any agent that has a name.
-func (w *where) ofAgent(agent string) {
-	if agent == "" {
+// ofAgents adds the condition for the rows of the selected agents, which have a name.
+func (w *where) ofAgents(some *SomeAgents) {
+	some.Agents.into(w, "agent_id", "agents")
+	if some.Agent == "" {
 		w.add("agent_id != ''")
 		return
 	}
-	w.add("agent_id = {agent:String}", named("agent", agent))
+	w.add("agent_id = {agent:String}", named("agent", some.Agent))
 }

@@ -15,7 +15,7 @@ type BreakerChange struct {
 	Mode         string
 	Scope        string // kind and value: "run 0f1e…"
 	AgentID      string
-	RunID        string // all zeroes: the breaker is not on a run
+	RunID        string // empty: no run caused it
 	Reason       string
 	By           string
 	Generation   uint64
@@ -25,6 +25,8 @@ type BreakerChange struct {
 // BreakerFilter limits breaker changes; zero values do not limit.
 type BreakerFilter struct {
 	Agent        string
+	Agents       Names // beside Agent
+	Trips        bool  // only trips that were enforced, by a detector or a person
 	Since, Until time.Time
 	Limit        int
 }
@@ -36,6 +38,10 @@ func BreakerHistory(ctx context.Context, db DB, f BreakerFilter) ([]BreakerChang
 	if f.Agent != "" {
 		w.add(agentOfBreaker+" = {agent:String}", named("agent", f.Agent))
 	}
+	f.Agents.into(&w, agentOfBreaker, "agents")
+	if f.Trips {
+		w.add("mode = 'armed' AND state IN ('open', 'forced_open')")
+	}
 	out := []BreakerChange{}
 	sql := fmt.Sprintf(`SELECT at, toString(state), mode, concat(toString(scope_kind), ' ', scope_value), `+agentOfBreaker+` AS agent,
 toString(run_id), reason, by,
@@ -43,6 +49,9 @@ generation, exposure_irreversible FROM breakers %s ORDER BY at DESC, generation 
 	err := each(ctx, db, "breakers", sql, w.params, func(r driver.Rows) error {
 		var v BreakerChange
 		err := r.Scan(&v.At, &v.State, &v.Mode, &v.Scope, &v.AgentID, &v.RunID, &v.Reason, &v.By, &v.Generation, &v.Irreversible)
+		if v.RunID == noRun {
+			v.RunID = ""
+		}
 		out = append(out, v)
 		return err
 	})

@@ -157,11 +157,19 @@ func TestNamesAreNeverPartOfTheText(t *testing.T) {
 			return err
 		},
 		"agents at risk": func(ctx context.Context, db DB) error {
-			_, err := AgentsAtRisk(ctx, db, name, Window{}, 3)
+			_, err := AgentsAtRisk(ctx, db, SomeAgents{Agent: name, Agents: Names{{Any: []string{name}}}}, Window{}, nil, 3)
 			return err
 		},
 		"calls by": func(ctx context.Context, db DB) error {
-			_, _, err := CallsBy(ctx, db, CallSeries{Agent: name, By: "outcome", Limit: 3})
+			_, _, err := CallsBy(ctx, db, CallSeries{SomeAgents: SomeAgents{Agent: name}, By: "outcome", Limit: 3})
+			return err
+		},
+		"bypasses": func(ctx context.Context, db DB) error {
+			_, err := Bypasses(ctx, db, SomeAgents{Agent: name}, Window{})
+			return err
+		},
+		"deploys": func(ctx context.Context, db DB) error {
+			_, _, err := Deploys(ctx, db, SomeAgents{Agent: name, Agents: Names{{Not: true, Pattern: name}}}, Window{}, 3)
 			return err
 		},
 		"of a tenant": func(ctx context.Context, db DB) error {

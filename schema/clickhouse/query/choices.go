@@ -15,6 +15,7 @@ type Choice struct{ Text, Value string }
 // ChoiceFilter limits choices; zero values do not limit.
 type ChoiceFilter struct {
 	Prefix, Agent string // Agent limits runs
+	Agents        Names  // limits runs and agents
 	Since, Until  time.Time
 	Limit         int
 }
@@ -30,6 +31,7 @@ func ChoicesOf(ctx context.Context, db DB, kind string, f ChoiceFilter) ([]Choic
 	switch kind {
 	case "agents":
 		column, table = "agent_id", "hour_counts"
+		f.Agents.into(w, "agent_id", "agents")
 		win.counted(w, "hour", time.Hour)
 	case "tenants":
 		column, table = "tenant", "hour_counts"
@@ -60,7 +62,7 @@ func ChoicesOf(ctx context.Context, db DB, kind string, f ChoiceFilter) ([]Choic
 
 // runChoices returns runs whose id or key begins with the prefix.
 func runChoices(ctx context.Context, db DB, f ChoiceFilter) ([]Choice, error) {
-	s, _, err := selectionOf(ctx, RunFilter{Agent: f.Agent, Since: f.Since, Until: f.Until, Limit: f.Limit})
+	s, _, err := selectionOf(ctx, RunFilter{Agent: f.Agent, Agents: f.Agents, Since: f.Since, Until: f.Until, Limit: f.Limit})
 	if err != nil {
 		return nil, err
 	}

@@ -52,6 +52,9 @@ type FindingFilter struct {
 	MinLevel     string
 	State        string    // open, closed
 	Families     []string  // any of these
+	Agents       Names     // beside Agent
+	FamilyNames  Names     // beside Families
+	Levels       []string  // any of these; nil: any
 	Since, Until time.Time // limits of the time of the last change
 	Limit        int
 	After        string // cursor of the page before; empty: the first page
@@ -105,6 +108,13 @@ func (f *FindingFilter) page(ctx context.Context) (*where, *pagedQuestion, error
 	var w where
 	question := &pagedQuestion{list: "findings", what: []string{"tenants", fmt.Sprintf("%q", f.Tenants), "agent", f.Agent, "run", f.RunID,
 		"level", f.Level, "min_level", f.MinLevel, "state", f.State, "families", fmt.Sprintf("%q", f.Families)}, win: Window{f.Since, f.Until}}
+	for _, names := range []struct {
+		column, name string
+		Names
+	}{{"agent_id", "agents", f.Agents}, {"family", "family_names", f.FamilyNames}, {"level", "levels", levels(f.Levels)}} {
+		question.what = append(question.what, names.asked(names.name)...)
+		names.into(&w, names.column, names.name)
+	}
 	after, err := question.after(ctx, f.After)
 	if err != nil {
 		return nil, nil, err

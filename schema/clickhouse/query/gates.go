@@ -25,7 +25,8 @@ type AskedGate struct {
 // GateFilter limits gates; zero values do not limit.
 type GateFilter struct {
 	Agent        string
-	Waiting      bool // only those that nobody has answered and whose time is not over
+	Agents       Names // beside Agent
+	Waiting      bool  // only those that nobody has answered and whose time is not over
 	Since, Until time.Time
 	Limit        int
 }
@@ -52,6 +53,7 @@ func AskedGates(ctx context.Context, db DB, f GateFilter, now time.Time) ([]Aske
 	if f.Agent != "" {
 		w.add("agent = {agent:String}", named("agent", f.Agent))
 	}
+	f.Agents.into(&w, "agent", "agents")
 	if f.Waiting {
 		w.add(stillWaits)
 	}

@@ -29,8 +29,9 @@ type HeldScope struct {
 
 // HeldFilter limits held scopes; zero values do not limit.
 type HeldFilter struct {
-	Agent string
-	Limit int
+	Agent  string
+	Agents Names // beside Agent
+	Limit  int
 }
 
 // agentOfBreaker is the agent of a row of breakers: for a breaker on an agent or on a version of it, which may have no agent of its
@@ -59,6 +60,7 @@ func Held(ctx context.Context, db DB, f HeldFilter, now time.Time) ([]HeldScope,
 	if f.Agent != "" {
 		w.add("agent = {agent:String}", named("agent", f.Agent))
 	}
+	f.Agents.into(&w, "agent", "agents")
 	sql := fmt.Sprintf(`SELECT tenant, scope_kind, scope_value, toString(newest), agent, toString(run), held_since, since, until, how, did, source,
 who, text, cause, finding, last FROM (%s) %s ORDER BY last DESC, tenant, scope_kind, scope_value LIMIT %d`, heldNow, w.String(), f.Limit)
 	err := each(ctx, db, "held scopes", sql, w.params, func(r driver.Rows) error {

@@ -103,31 +103,8 @@ FROM runs WHERE `+rowOfRun(&run), id)
 	if err := rep.readJudgement(ctx, db); err != nil {
 		return nil, err
 	}
-	err = each(ctx, db, "linked runs", `SELECT toString(linked), how FROM (
-SELECT parent_run_id AS linked, 'parent' AS how FROM runs WHERE `+rowOfRun(&run)+`
-AND parent_run_id != toUUID('00000000-0000-0000-0000-000000000000')
-UNION ALL SELECT run_id, 'child' FROM runs WHERE parent_run_id = {id:UUID}
-AND (tenant, actor_hash, run_id) IN (SELECT tenant, actor_hash, run_id FROM run_states WHERE parent_run_id = {id:UUID})
-) ORDER BY how, linked LIMIT 1000`, append(id, named("tenant", run.Tenant)), func(r driver.Rows) error {
-		var l LinkedRun
-		err := r.Scan(&l.RunID, &l.How)
-		rep.LinkedRuns = append(rep.LinkedRuns, l)
-		return err
-	})
-	if err != nil {
+	if rep.LinkedRuns, _, err = linksOf(ctx, db, &run); err != nil {
 		return nil, err
-	}
-	linked, err := sharingTraces(ctx, db, &run)
-	if err != nil {
-		return nil, err
-	}
-	for _, id := range linked.behalf {
-		rep.LinkedRuns = append(rep.LinkedRuns, LinkedRun{id, linkedByTrace})
-	}
-	for _, o := range linked.others {
-		if l := (LinkedRun{o.RunID, linkedOfAnother}); !slices.Contains(rep.LinkedRuns, l) {
-			rep.LinkedRuns = append(rep.LinkedRuns, l)
-		}
 	}
 	return rep, rep.draw(ctx, db, limit)
 }

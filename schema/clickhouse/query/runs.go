@@ -53,6 +53,8 @@ type RunFilter struct {
 	Since, Until time.Time
 	State        string // open, closed
 	MinLevel     string
+	Agents       Names    // beside Agent
+	Levels       []string // any of these, beside MinLevel; nil: any
 	Limit        int
 	After        string // cursor of the page before; empty: the first page
 }
@@ -108,6 +110,7 @@ func selectionOf(ctx context.Context, f RunFilter) (*selection, *pagedQuestion, 
 	}
 	question := &pagedQuestion{list: "runs", what: []string{"agent", f.Agent, "state", f.State, "min_level", f.MinLevel},
 		win: Window{f.Since, f.Until}}
+	question.what = append(append(question.what, f.Agents.asked("agents")...), levels(f.Levels).asked("levels")...)
 	after, err := question.after(ctx, f.After)
 	if err != nil {
 		return nil, nil, err
@@ -125,6 +128,18 @@ func selectionOf(ctx context.Context, f RunFilter) (*selection, *pagedQuestion, 
 			ofAgent = hasState(actors + ofAgent)
 		}
 		s.states.add(actors+ofAgent, named("agent", f.Agent))
+	}
+	f.Agents.into(&run, "agent_id", "agents")
+	levels(f.Levels).into(&run, "level", "levels")
+	s.states.params = append(s.states.params, run.params...)
+	for _, names := range []struct {
+		column string
+		Names
+	}{{"agent_id", f.Agents.positive()}, {"level", levels(f.Levels).positive()}} {
+		var own where
+		if names.into(&own, names.column, "some_"+names.column); len(own.conditions) > 0 {
+			s.states.add(hasState(actors+strings.Join(own.conditions, " AND ")), own.params...)
+		}
 	}
 	switch {
 	case f.State == "":

@@ -13,7 +13,7 @@ import (
 
 // CallSeries is what CallsBy counts.
 type CallSeries struct {
-	Agent string // empty: all
+	SomeAgents
 	// By is what the series stand for. outcome: what became of calls. reversibility: calls that were carried out, by reversibility.
 	// Empty: calls, failed, denied, irreversible, of which one call can be in several.
 	By           string
@@ -30,10 +30,10 @@ type SeriesPoint struct {
 
 // unit returns the length of the intervals for which counts are stored.
 func (s *CallSeries) unit() time.Duration {
-	if s.Agent != "" {
-		return time.Hour
+	if s.all() {
+		return time.Minute
 	}
-	return time.Minute
+	return time.Hour
 }
 
 // StepOf returns the length of the intervals that CallsBy counts by: at least the wanted one, whole seconds, and from a minute on, or
@@ -68,8 +68,8 @@ GROUP BY t ORDER BY t LIMIT %d`, at, s.StepOf()/time.Second, strings.Join(column
 func (s *CallSeries) source(db DB) (from, at string, w *where) {
 	w = &where{}
 	win := Window{s.Since, s.Until}
-	if s.Agent != "" {
-		w.add("agent_id = {agent:String}", named("agent", s.Agent))
+	if !s.all() {
+		w.ofAgents(&s.SomeAgents)
 	}
 	if s.Step < s.unit() {
 		w.add("counted")
@@ -80,7 +80,7 @@ func (s *CallSeries) source(db DB) (from, at string, w *where) {
 		return "calls", "start_time", w
 	}
 	from, at = "minute", "minute"
-	if s.Agent != "" {
+	if !s.all() {
 		from, at = "hour", "hour"
 	}
 	win.counted(w, at, s.unit())
@@ -122,18 +122,18 @@ func (s *CallSeries) columns() (names, columns []string, err error) {
 
 // CountCallsOf returns the number of calls of a window, or of those that were denied, or irreversible and carried out: what is calls,
 // denied or irreversible. by agent returns a number for each agent, otherwise there is one with an empty name.
-func CountCallsOf(ctx context.Context, db DB, what string, byAgent bool, agent string, win Window) (map[string]uint64, error) {
+func CountCallsOf(ctx context.Context, db DB, what string, byAgent bool, some SomeAgents, win Window) (map[string]uint64, error) {
 	column, ok := map[string]string{"calls": "calls", "denied": "outcome_denied", "irreversible": "done_irreversible"}[what]
 	if !ok {
 		return nil, fmt.Errorf("%q is none of calls, denied, irreversible", what)
 	}
 	var w where
-	if !byAgent && agent == "" {
+	if !byAgent && some.all() {
 		win.counted(&w, "minute", time.Minute)
 		return counted(ctx, db, "counts of calls", "SELECT '', sum("+column+") FROM minute_counts "+w.String(), w.params)
 	}
-	if agent != "" {
-		w.ofAgent(agent)
+	if !some.all() {
+		w.ofAgents(&some)
 	}
 	win.counted(&w, "hour", time.Hour)
 	name := "''"
@@ -160,7 +160,7 @@ func CountFindings(ctx context.Context, db DB, f FindingFilter, by string) (map[
 
 // CountTrips returns the number of trips that a detector caused and that were enforced in a window, by agent or family of the finding;
 // an empty by counts all under an empty name.
-func CountTrips(ctx context.Context, db DB, by, agent string, win Window) (map[string]uint64, error) {
+func CountTrips(ctx context.Context, db DB, by string, some SomeAgents, win Window) (map[string]uint64, error) {
 	column, ok := map[string]string{"": "''", "agent": "agent", "family": "f.family"}[by]
 	if !ok {
 		return nil, fmt.Errorf("by: %q is none of agent, family", by)
@@ -168,9 +168,10 @@ func CountTrips(ctx context.Context, db DB, by, agent string, win Window) (map[s
 	var w where
 	w.add("origin = 'detector' AND state = 'open' AND mode = 'armed'")
 	w.between("at", "at", win.Since, win.Until)
-	if agent != "" {
-		w.add(agentOfBreaker+" = {agent:String}", named("agent", agent))
+	if some.Agent != "" {
+		w.add(agentOfBreaker+" = {agent:String}", named("agent", some.Agent))
 	}
+	some.Agents.into(&w, agentOfBreaker, "agents")
 	return counted(ctx, db, "trips", "SELECT "+column+" AS name, count() FROM (SELECT tenant, finding_id, "+agentOfBreaker+
 		" AS agent FROM breakers "+w.String()+`) AS b
 LEFT JOIN (SELECT tenant, finding_id, family FROM findings) AS f USING (tenant, finding_id)`+

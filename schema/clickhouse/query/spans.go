@@ -37,6 +37,11 @@ type RunTrace struct {
 	Calls       uint64    // of the run
 	First, Last time.Time // start of the first call, end of the last
 	Events      []RunEvent
+	// MoreEvents reports that there are more events: the findings of the highest levels and the latest decisions are read.
+	MoreEvents bool
+	Links      []TraceLink
+	// MoreLinks reports that there are more linked runs, LinksUnknown that they could not be read within the bounds.
+	MoreLinks, LinksUnknown bool
 }
 
 // RunEvent is a finding or a decision about a run.
@@ -68,7 +73,10 @@ greatest(duration_ns, 0))) FROM calls `+
 	if err := t.readScores(ctx, db, run); err != nil {
 		return nil, err
 	}
-	return t, t.readEvents(ctx, db, run)
+	if err := t.readEvents(ctx, db, run); err != nil {
+		return nil, err
+	}
+	return t, t.readLinks(ctx, db, run)
 }
 
 func (t *RunTrace) readSpans(ctx context.Context, db DB, own *where, limit int) error {
@@ -109,15 +117,20 @@ func (t *RunTrace) readScores(ctx context.Context, db DB, run *Run) error {
 const maxRunEvents = 200
 
 func (t *RunTrace) readEvents(ctx context.Context, db DB, run *Run) error {
-	for _, of := range []struct{ sql, id string }{
-		{`SELECT opened_at AS at, 'finding', family, toString(level), summary FROM findings`, "finding_id"},
-		{`SELECT at, 'decision', action, mode, reason FROM decisions`, "decision_id"},
+	for _, of := range []struct{ sql, order string }{
+		{`SELECT opened_at AS at, 'finding', family, toString(level), summary FROM findings`, "level DESC, at DESC, finding_id"},
+		{`SELECT at, 'decision', action, mode, reason FROM decisions`, "at DESC, decision_id"},
 	} {
-		sql := of.sql + fmt.Sprintf(" WHERE run_id = {id:UUID} AND tenant = {tenant:String} ORDER BY at, %s LIMIT %d", of.id, maxRunEvents)
+		sql := of.sql + fmt.Sprintf(" WHERE run_id = {id:UUID} AND tenant = {tenant:String} ORDER BY %s LIMIT %d", of.order, maxRunEvents+1)
+		n := 0
 		err := each(ctx, db, "findings and decisions of the run", sql, []any{named("id", run.RunID), named("tenant", run.Tenant)},
 			func(r driver.Rows) error {
 				var v RunEvent
 				err := r.Scan(&v.At, &v.Kind, &v.Name, &v.Level, &v.Text)
+				if n++; n > maxRunEvents {
+					t.MoreEvents = true
+					return err
+				}
 				t.Events = append(t.Events, v)
 				return err
 			})

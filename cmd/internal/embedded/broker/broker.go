@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -53,6 +54,8 @@ type Broker struct {
 	space   *spaceGuard
 	door    *gatedListener
 
+	cleaning sync.Mutex // held while records are deleted or compacted, and while the broker is frozen
+
 	compactedAt    time.Time
 	compactedBytes int64 // of the compacted topics, after the last compaction
 }
@@ -84,7 +87,7 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 	}
 	began := time.Now()
 	b := &Broker{opt: opt, log: log, lock: lock, m: newMetrics(reg)}
-	b.space = &spaceGuard{dir: opt.Dir, minFree: opt.MinFree, log: log, free: b.m.free, refused: b.m.noRoom}
+	b.space = &spaceGuard{dir: opt.Dir, minFree: opt.MinFree, log: log, free: b.m.free, kept: b.m.kept, refused: b.m.noRoom}
 	b.cluster, err = openCluster(opt.cluster(port, func(network, address string) (net.Listener, error) {
 		l, err := listen(network, host, address, opt.Listen)
 		if err != nil {
@@ -239,8 +242,10 @@ func (b *Broker) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-clean.C:
+			b.cleaning.Lock()
 			b.clean()
 			b.compactIfDue(time.Now())
+			b.cleaning.Unlock()
 		case <-look.C:
 			b.space.watch(b.cluster)
 		}

@@ -90,6 +90,7 @@ type metrics struct {
 	unread  *prometheus.GaugeVec
 	refused *prometheus.CounterVec
 	free    prometheus.Gauge
+	kept    prometheus.Gauge
 	noRoom  prometheus.Counter
 
 	compaction prometheus.Histogram
@@ -108,12 +109,14 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			[]string{"reason"}),
 		free: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_disk_free_bytes",
 			Help: "Free bytes of the file system with the embedded broker's data."}),
+		kept: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_disk_kept_free_bytes",
+			Help: "Free bytes below which the embedded broker refuses new input: kafka.min_free_mib, or the share of a small file system."}),
 		noRoom: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_broker_refused_for_space_total",
 			Help: "Requests whose records the embedded broker refused because the disk is full."}),
 		compaction: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "flyball_broker_compaction_seconds",
 			Help:    "Time of compactions of the embedded broker, which answers no request meanwhile.",
 			Buckets: []float64{.05, .1, .25, .5, 1, 2, 4, 8, 16}}),
 	}
-	r.MustRegister(m.opened, m.deleted, m.unread, m.refused, m.free, m.noRoom, m.compaction)
+	r.MustRegister(m.opened, m.deleted, m.unread, m.refused, m.free, m.kept, m.noRoom, m.compaction)
 	return m
 }

@@ -64,6 +64,7 @@ type spaceGuard struct {
 	minFree int64
 	log     *slog.Logger
 	free    prometheus.Gauge
+	kept    prometheus.Gauge
 	refused prometheus.Counter
 
 	mu     sync.Mutex
@@ -102,6 +103,7 @@ func (g *spaceGuard) read() {
 	}
 	g.bytes, g.wanted = bytes, min(g.minFree, int64(maxShare*float64(total)))
 	g.free.Set(float64(bytes))
+	g.kept.Set(float64(g.wanted))
 	before := g.now
 	g.now = shortageOf(bytes, g.wanted, before)
 	switch {

@@ -161,7 +161,7 @@ func (c *Child) Close() error {
 
 // InUse reports whether an engine holds the lock of the data directory.
 func InUse(path string) bool {
-	unlock, err := tryLock(filepath.Join(path, "engine.lock"))
+	unlock, err := tryLock(filepath.Join(path, lockName))
 	if err == nil {
 		unlock()
 	}

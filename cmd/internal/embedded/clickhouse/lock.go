@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 )
@@ -39,3 +40,12 @@ func tryLock(path string) (unlock func(), err error) {
 	}
 	return func() { f.Close() }, nil
 }
+
+// lockName is the name of the file in the engine's folder that a running engine keeps locked.
+const lockName = "engine.lock"
+
+// NotInABackup are the names in the engine's folder that a backup leaves out: the lock, what is made at each start, and what is no data.
+var NotInABackup = []string{lockName, accessFile, "tmp", "shadow", "status", "preprocessed_configs"}
+
+// Lock takes the lock of the folder of an engine that does not run, so that none starts meanwhile. The error says that one runs.
+func Lock(path string) (unlock func(), err error) { return tryLock(filepath.Join(path, lockName)) }

@@ -211,7 +211,7 @@ func lockData(ctx context.Context, opt Options) (unlock func(), err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, opt.LockWait)
 	defer cancel()
-	name := filepath.Join(opt.Path, "engine.lock")
+	name := filepath.Join(opt.Path, lockName)
 	unlock, err = lockFile(ctx, name)
 	if errors.Is(err, errLocked) {
 		pid, _ := os.ReadFile(name)

@@ -93,6 +93,9 @@ func measureHistory(o historyOptions) error {
 	if err := deriveIndexes(ctx, e.conn, some); err != nil {
 		return err
 	}
+	if err := fillJudgements(ctx, e.conn, some, end, o.days); err != nil {
+		return err
+	}
 	if err := e.settle(ctx); err != nil {
 		return err
 	}
@@ -102,7 +105,13 @@ func measureHistory(o historyOptions) error {
 	if o.prototype != nil {
 		return e.measureCandidates(ctx, o, some, end)
 	}
-	all := slices.DeleteFunc(historyQuestions(some, end), func(q question) bool { return o.only != nil && !o.only.MatchString(q.name) })
+	panels, err := grafanaQuestions(e.child.Addr(), some, end, o.days)
+	if err != nil {
+		return err
+	}
+	all := slices.DeleteFunc(append(historyQuestions(some, end), panels...), func(q question) bool {
+		return o.only != nil && !o.only.MatchString(q.name)
+	})
 	return e.ask(ctx, all, o.times, o.patience)
 }
 

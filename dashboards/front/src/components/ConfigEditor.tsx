@@ -148,6 +148,11 @@ export function ConfigEditor({ options: settings, onOptionsChange: change }: Pro
         <RoleField {...common} role="Viewer" />
         <RoleField {...common} role="Editor" />
         <RoleField {...common} role="Admin" />
+        <ChoiceField
+          label="SQL needs" tooltip="What a user must be allowed to do to run statements; none: nobody. Some panels are statements."
+          value={settings.jsonData?.sql ?? 'see'} choices={RIGHTS} disabled={settings.readOnly}
+          onChange={(v) => change(withOption(settings, 'sql', v as Right))}
+        />
       </FieldSet>
     </div>
   );

@@ -40,6 +40,8 @@ function MemberField({ member, query, datasource, set, run }: MemberProps) {
       return <LimitField value={query.limit} onCommit={(limit) => set({ limit })} onEnter={run} />;
     case 'sql':
       return <SqlField value={query.sql ?? ''} onCommit={(sql) => set({ sql })} onEnter={run} />;
+    case 'live':
+      return <Live value={query.live ?? false} onChange={(live) => set({ live })} />;
     case 'kinds':
       return <Kinds value={query.kinds ?? ''} onChange={(kinds) => set({ kinds })} />;
     default: {
@@ -49,6 +51,16 @@ function MemberField({ member, query, datasource, set, run }: MemberProps) {
       return what ? <CompletedField {...props} datasource={datasource} what={what} /> : <TextField {...props} />;
     }
   }
+}
+
+function Live({ value, onChange }: { value: boolean; onChange: (live: boolean) => void }) {
+  return (
+    <InlineField label="Live" labelWidth={16} tooltip="Rows appear as they come: of runs the latest call first, of breakers the trips.">
+      <div style={{ display: 'flex', minHeight: 32, alignItems: 'center', paddingLeft: 8 }}>
+        <Checkbox aria-label="Live" label="as they come" value={value} onChange={(e) => onChange(e.currentTarget.checked)} />
+      </div>
+    </InlineField>
+  );
 }
 
 function Kinds({ value, onChange }: { value: string; onChange: (kinds: string) => void }) {

@@ -1,4 +1,4 @@
-package notify
+package message
 
 import (
 	"testing"
@@ -17,7 +17,7 @@ func TestUsualValueOfNothingLearnedIsANumberInANotification(t *testing.T) {
 		"calls in a quarter of an hour: 40 calls, usual nothing learned":                    unlearned,
 		"calls in a quarter of an hour: 40 calls, usual (its own) 10 calls, peers 12 calls": known,
 	} {
-		if got := contributions([]schema.Contribution{c}); got != want {
+		if got := Lines(figuresOf([]schema.Contribution{c}), "; "); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}

@@ -1,0 +1,100 @@
+package sequence
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/schema"
+	"flyball/schema/kafka"
+	"flyball/schema/wire"
+)
+
+// What was written before the first start opens incidents of which nobody is notified; what pagers do not need is not copied, and the
+// time of an event stays that of its record.
+func TestFirstStartPagesAboutLastWeek(t *testing.T) {
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, wire.EventsTopic), kfake.SeedTopics(1, wire.AlertsTopic))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	k := kafka.Config{Options: []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}, Metrics: kafka.NewMetrics(nil)}
+	now := time.Now().Truncate(time.Millisecond)
+	finding := func(id string, level schema.Level) schema.Event {
+		return schema.FindingEvent(&schema.Finding{ID: id, Version: 1, Level: level})
+	}
+	out, err := k.NewClient("test", kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	for _, w := range []struct {
+		e   schema.Event
+		age time.Duration
+	}{
+		{finding("f_old", schema.LevelTrip), 72 * time.Hour}, {finding("f_new", schema.LevelAlert), time.Minute},
+		{finding("f_low", schema.LevelAnnotate), 0}, {schema.BreakerEvent(&schema.Breaker{Generation: 1}), 0},
+		{schema.BreakerEvent(&schema.Breaker{Generation: 2, FindingID: "f_new"}), 0},
+		{schema.AckEvent(&schema.Acknowledgement{Incident: "f_new", Generation: 3}), 0},
+		{schema.AuditEvent(&schema.AuditEntry{Seq: 1}), 0},
+	} {
+		value, err := wire.EncodeEvent(&w.e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := out.ProduceSync(context.Background(), &kgo.Record{Topic: wire.EventsTopic, Partition: 1, Timestamp: now.Add(-w.age),
+			Value: value}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := New(Options{Kafka: k, Now: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	want := map[string]bool{"f_old": true, "f_new": false, "breaker f_new": false, "ack f_new": false} // whether it is marked as old
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		got := map[string]bool{}
+		if _, err := kafka.ReadToEnd(context.Background(), k, "test-read", wire.AlertsTopic, nil, func(r *kgo.Record) error {
+			e, err := wire.DecodeEvent(r.Value)
+			if err != nil {
+				return err
+			}
+			switch {
+			case e.Finding != nil:
+				got[e.Finding.ID] = kafka.IsOld(r)
+				if e.Finding.ID == "f_old" && kafka.WrittenAt(r) != now.Add(-72*time.Hour).UnixNano() {
+					t.Errorf("the time of the event is lost: %d", kafka.WrittenAt(r))
+				}
+			case e.Breaker != nil:
+				got["breaker "+e.Breaker.FindingID] = kafka.IsOld(r)
+			case e.Ack != nil:
+				got["ack "+e.Ack.Incident] = kafka.IsOld(r)
+			case e.Kind != schema.EventTick:
+				t.Errorf("copied: %s", e.Kind)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if len(got) == len(want) {
+			for id, old := range want {
+				if is, copied := got[id]; !copied || is != old {
+					t.Errorf("%s: copied %v, marked as old %v", id, copied, is)
+				}
+			}
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("copied %v", got)
+		}
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,123 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// secretFiles reads files with tokens, passwords, keys and certificates again when they change, and on SIGHUP. A file that cannot be
+// used changes nothing: the value before stays in force, and the part has a warning. Values are used by new connections and requests;
+// open connections go on.
+type secretFiles struct {
+	log *slog.Logger
+
+	mu      sync.Mutex
+	watches []*watch
+}
+
+// watch is a value that comes from files.
+type watch struct {
+	key    string // in the configuration
+	paths  []string
+	stamps []fileStamp
+	apply  func() error
+	err    error // of the last change; nil: it is in force
+}
+
+// secretFilesEvery is the time between two looks at the files.
+const secretFilesEvery = time.Second
+
+// watched reads a value now, and, unless w is nil, again when one of its files changes.
+func watched[T any](w *secretFiles, key string, paths []string, read func() (T, error)) (*atomic.Pointer[T], error) {
+	value := &atomic.Pointer[T]{}
+	apply := func() error {
+		v, err := read()
+		if err == nil {
+			value.Store(&v)
+		}
+		return err
+	}
+	// The stamps are older than the value: a change in between is noticed.
+	stamps := readStamps(paths)
+	if err := apply(); err != nil {
+		return nil, err
+	}
+	w.add(&watch{key: key, paths: paths, stamps: stamps, apply: apply})
+	return value, nil
+}
+
+func (w *secretFiles) add(one *watch) {
+	if w == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.watches = append(w.watches, one)
+}
+
+func readStamps(paths []string) (out []fileStamp) {
+	for _, p := range paths {
+		out = append(out, readStamp(p))
+	}
+	return out
+}
+
+// run looks at the files until ctx ends.
+func (w *secretFiles) run(ctx context.Context) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	tick := time.NewTicker(secretFilesEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			w.look(false)
+		case <-hangup:
+			w.look(true)
+		}
+	}
+}
+
+// look applies what has changed; all: also what has not.
+func (w *secretFiles) look(all bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, one := range w.watches {
+		now := readStamps(one.paths)
+		if !all && slices.Equal(now, one.stamps) {
+			continue
+		}
+		one.stamps = now
+		one.err = one.apply()
+		if one.err != nil {
+			w.log.Error("a changed file cannot be used, the value before stays in force", "key", one.key, "error", one.err)
+			continue
+		}
+		w.log.Info("read again", "key", one.key)
+	}
+}
+
+// warning returns which changed files cannot be used; nil: none.
+func (w *secretFiles) warning() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []error
+	for _, one := range w.watches {
+		if one.err != nil {
+			all = append(all, fmt.Errorf("%s: the changed file cannot be used, the value before stays in force: %w", one.key, one.err))
+		}
+	}
+	return errors.Join(all...)
+}

@@ -1,0 +1,200 @@
+package api
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"flyball/detect/enforce"
+	"flyball/detect/enforce/point"
+	"flyball/schema"
+)
+
+// AckLink returns a signed link through which a person acknowledges one incident without a token, until a time in Unix ns. It is that of
+// one notification, and works once whichever receiver it was sent to. It is empty without a key or a base address.
+func AckLink(key schema.Secret, base, tenant, incident, notification string, until int64) string {
+	if key == "" || base == "" {
+		return ""
+	}
+	q := url.Values{"tenant": {tenant}, "for": {notification}, "until": {strconv.FormatInt(until, 10)},
+		"sig": {ackSignature(key, tenant, incident, notification, until)}}
+	return strings.TrimSuffix(base, "/") + "/v1/incidents/" + url.PathEscape(incident) + "/page?" + q.Encode()
+}
+
+func ackSignature(key schema.Secret, tenant, incident, notification string, until int64) string {
+	m := hmac.New(sha256.New, []byte("flyball-ack-link/1\x00"+string(key)))
+	for _, s := range []string{tenant, incident, notification, strconv.FormatInt(until, 10)} {
+		_, _ = fmt.Fprintf(m, "%d:%s", len(s), s)
+	}
+	return base64.RawURLEncoding.EncodeToString(m.Sum(nil)[:24])
+}
+
+// ackPage shows one incident to a person, and receives the acknowledgement.
+type ackPage struct {
+	*server
+	bodies *validator
+}
+
+// ackLink is a link that is signed by this deployment and has not expired.
+type ackLink struct {
+	tenant   string
+	order    schema.AckOrder
+	incident *IncidentLine // nil: it is not open, or not known here
+}
+
+// linked returns the incident of a link.
+func (p *ackPage) linked(r *http.Request) (*ackLink, int, error) {
+	id, query := r.PathValue("id"), r.URL.Query()
+	l := &ackLink{tenant: query.Get("tenant"), order: schema.AckOrder{Incident: id, Link: query.Get("for")}}
+	var err error
+	l.order.LinkUntil, err = strconv.ParseInt(query.Get("until"), 10, 64)
+	if err != nil || l.order.Link == "" || !p.signed(l, query.Get("sig")) {
+		return nil, http.StatusForbidden, errors.New("this link is not valid")
+	}
+	if p.o.Now().UnixNano() >= l.order.LinkUntil {
+		return nil, http.StatusGone, errors.New("this link has expired; use flyball alert ack, or the link of a later notification")
+	}
+	v := p.o.State.Acquire()
+	used := v.Notices.LinkUsed(l.order.Link)
+	v.Release()
+	if used {
+		return nil, http.StatusGone, errors.New("this link was used: the incident is acknowledged; flyball alert show " + id + " shows by whom")
+	}
+	lines, rejected := p.read(func(i Incidents) ([]IncidentLine, error) { return i.Find(l.tenant, id) })
+	switch {
+	case rejected != nil || p.o.Incidents == nil: // the acknowledgement is taken nevertheless
+		return l, http.StatusOK, nil
+	case len(lines) != 1:
+		return nil, http.StatusGone, errors.New("this incident is not open any more")
+	}
+	l.incident = &lines[0]
+	return l, http.StatusOK, nil
+}
+
+// signed reports whether a link has the signature of this deployment, by its present key or a former one.
+func (p *ackPage) signed(l *ackLink, signature string) bool {
+	for _, key := range append([]schema.Secret{p.o.LinkKey}, p.o.FormerLinkKeys...) {
+		if hmac.Equal([]byte(signature), []byte(ackSignature(key, l.tenant, l.order.Incident, l.order.Link, l.order.LinkUntil))) {
+			return true
+		}
+	}
+	return false
+}
+
+// show shows the incident and changes nothing, because programs also follow links.
+func (p *ackPage) show(w http.ResponseWriter, r *http.Request) {
+	l, status, err := p.linked(r)
+	p.render(w, status, l, err, false)
+}
+
+// decide acknowledges the incident.
+func (p *ackPage) decide(w http.ResponseWriter, r *http.Request) {
+	l, status, err := p.linked(r)
+	if err != nil {
+		p.render(w, status, nil, err, false)
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		p.render(w, http.StatusBadRequest, l, errors.New("the form cannot be read"), false)
+		return
+	}
+	form := AckRequest{Why: r.PostForm.Get("why"), By: r.PostForm.Get("by")}
+	body, err := json.Marshal(form)
+	if err == nil {
+		err = p.bodies.validate(r.Context(), "acknowledgeIncident", body)
+	}
+	if err == nil && strings.TrimSpace(form.By) == "" {
+		err = errors.New("by: empty; write your name")
+	}
+	if err != nil {
+		p.render(w, http.StatusBadRequest, l, err, false)
+		return
+	}
+	command := schema.Command{ID: point.NewCommandID("o_"), Kind: schema.CommandAck, Tenant: l.tenant, Role: "link",
+		By: caller{name: "link"}.auditName(form.By), Reason: form.Why, Ack: &l.order}
+	if err := p.o.State.Supports(command.Kind); err != nil {
+		p.render(w, http.StatusConflict, l, err, false)
+		return
+	}
+	switch result, err := p.o.Log.Submit(r.Context(), command); {
+	case err != nil:
+		p.render(w, http.StatusServiceUnavailable, l, err, false)
+	case result.Code != enforce.Acknowledged:
+		p.render(w, http.StatusGone, nil, fmt.Errorf("this link does not work any more: %s", result.Code), false)
+	default:
+		p.render(w, http.StatusOK, l, nil, true)
+	}
+}
+
+func (p *ackPage) render(w http.ResponseWriter, status int, l *ackLink, err error, done bool) {
+	setPageHeaders(w.Header())
+	w.WriteHeader(status)
+	in := struct {
+		Error    error
+		Done     bool
+		Open     bool
+		ID       string
+		Incident *IncidentLine
+		Summary  string
+		Agent    string
+		Family   string
+	}{Error: err, Done: done}
+	if l != nil {
+		in.ID, in.Incident, in.Open = l.order.Incident, l.incident, !done
+	}
+	if in.Incident != nil {
+		in.Summary, in.Agent = schema.Visible(in.Incident.Summary), schema.Visible(in.Incident.Agent)
+		in.Family = schema.Visible(in.Incident.Family)
+	}
+	if err := incidentPage.Execute(w, in); err != nil {
+		p.o.Logger.Warn("the page of an incident could not be written", "error", err)
+	}
+}
+
+// setPageHeaders sets the headers of pages for people.
+func setPageHeaders(h http.Header) {
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer") // everybody who has the address can decide
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Content-Security-Policy",
+		"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+}
+
+var incidentPage = template.Must(template.New("incident").Parse(`<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>Flyball: acknowledge an incident</title>
+` + pageStyle + `
+{{with .Error}}<p class="error" role="alert">{{.}}</p>{{end}}
+{{if .Done}}<p class="done" role="status">Acknowledged. You are not notified of it again unless it becomes worse.</p>{{end}}
+{{with .ID}}<h1>{{if $.Incident}}{{$.Summary}}{{else}}Incident {{.}}{{end}}</h1>{{end}}
+{{with .Incident}}
+<dl>
+<dt>Incident</dt><dd>{{.ID}}</dd>
+<dt>Level</dt><dd>{{.Level}}{{if .Denied}}, calls are denied{{else}}, calls are not denied{{end}}</dd>
+<dt>Family</dt><dd>{{$.Family}}</dd>
+{{with $.Agent}}<dt>Agent</dt><dd>{{.}}</dd>{{end}}
+<dt>Open since</dt><dd>{{.Opened}}, {{.Findings}} findings in {{.Runs}} runs</dd>
+{{with .AcknowledgedBy}}<dt>Acknowledged</dt><dd>by {{.}} at {{$.Incident.AcknowledgedAt}}</dd>{{end}}
+<dt>More</dt><dd><code>flyball alert show {{.ID}}</code></dd>
+</dl>
+{{end}}
+{{if .Open}}
+<form method="post">
+<p><label>Your name<br><input name="by" required maxlength="100" autocomplete="name"></label></p>
+<p><label>Why<br><textarea name="why" required maxlength="1000" rows="2">I take it on</textarea></label></p>
+<button>Acknowledge</button>
+</form>
+{{end}}
+</html>
+`))

@@ -1,0 +1,123 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+
+	"flyball/detect/enforce"
+	"flyball/detect/enforce/notice"
+	"flyball/schema"
+)
+
+// silences holds the operations on silences.
+type silences struct{ *server }
+
+func (n *silences) operations() []operation {
+	return []operation{
+		list("/v1/silences", "silences", "Silences in force, the latest first", []SilenceLine{},
+			func(x *exchange) any { return n.lines(x.caller.tenant) }),
+		withBody(operation{path: "/v1/silences", id: "addSilence", role: Responder, answer: ChangeResult{}, problems: []int{409, 422},
+			summary: "Add a silence: nobody is notified of the findings that it matches, for a limited time"}, n.add),
+		withBody(operation{path: "/v1/silences/{id}/end", id: "endSilence", role: Responder, answer: ChangeResult{}, problems: []int{404, 409},
+			summary: "End a silence before its time; open incidents that it held back are notified of"}, n.end),
+	}
+}
+
+// SilenceLine is a line of /v1/silences.
+type SilenceLine struct {
+	ID     string `json:"id"`
+	Tenant string `json:"tenant"`
+	schema.Matchers
+	Since  string `json:"since"`
+	Until  string `json:"until"`
+	By     string `json:"by"`
+	Role   string `json:"role,omitempty"`
+	Reason string `json:"reason"`
+}
+
+// AddSilenceRequest adds a silence. A finding must match all matchers that are there.
+type AddSilenceRequest struct {
+	Level  string `json:"level,omitempty"`
+	Family string `json:"family,omitempty"` // a name or a pattern, as runaway.*; * for all
+	// Agent, Owner and Tag match agents with an established identity.
+	Agent string `json:"agent,omitempty"` // a name or a pattern, as billing/*
+	Owner string `json:"owner,omitempty"`
+	Tag   string `json:"tag,omitempty"`
+	// Claimed selects callers whose name is only claimed, and no others.
+	Claimed bool   `json:"claimed,omitempty"`
+	Seconds int64  `json:"for_seconds"`
+	Reason  string `json:"reason"`
+	By      string `json:"by,omitempty"`
+}
+
+func (AddSilenceRequest) limits() limits {
+	return limits{"level": oneOf([]string{schema.LevelAlert.String(), schema.LevelTrip.String()}), "family": words(1, 256),
+		"agent": words(1, 256), "owner": words(1, 256), "tag": words(1, 256), "for_seconds": number(1, notice.MaxSilence.Seconds()),
+		"reason": words(1, 1000), "by": text(0, 100)}
+}
+
+// EndSilenceRequest ends a silence.
+type EndSilenceRequest struct {
+	Reason string `json:"reason"`
+	By     string `json:"by,omitempty"`
+}
+
+func (EndSilenceRequest) limits() limits { return limits{"reason": words(1, 1000), "by": text(0, 100)} }
+
+func (n *silences) lines(tenant string) []SilenceLine {
+	v := n.o.State.Acquire()
+	all := v.Notices.Silences(tenant)
+	v.Release()
+	out := make([]SilenceLine, 0, len(all))
+	for i := range all {
+		out = append(out, silenceLine(&all[i]))
+	}
+	return out
+}
+
+func silenceLine(s *schema.Silence) SilenceLine {
+	return SilenceLine{ID: s.ID, Tenant: s.Tenant, Matchers: s.Matchers, Since: timestamp(s.At), Until: timestamp(s.Until), By: s.By,
+		Role: s.Role, Reason: s.Reason}
+}
+
+func (n *silences) find(tenant, id string) *SilenceLine {
+	all := n.lines(tenant)
+	i := slices.IndexFunc(all, func(l SilenceLine) bool { return l.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return &all[i]
+}
+
+func (n *silences) add(x *exchange, in *AddSilenceRequest) {
+	m := schema.Matchers{Level: in.Level, Family: in.Family, Agent: in.Agent, Owner: in.Owner, Tag: in.Tag, Claimed: in.Claimed}
+	if slices.ContainsFunc([]string{in.Agent, in.Owner, in.Tag, in.Family}, LooksLikeSecret) {
+		x.refuse(refuseSecret())
+		return
+	}
+	if err := notice.Validate(&m); err != nil {
+		x.refuse(&refusal{http.StatusUnprocessableEntity, "silence", err})
+		return
+	}
+	x.submit(change{command: schema.Command{Kind: schema.CommandSilence, TTL: in.Seconds * 1e9, By: x.by(in.By), Reason: in.Reason,
+		Silence: &schema.SilenceOrder{Matchers: m}}, success: enforce.Silenced,
+		statuses: map[enforce.ResultCode]int{enforce.Rejected: http.StatusUnprocessableEntity}, until: func(id string) string {
+			if l := n.find(x.caller.tenant, id); l != nil {
+				return l.Until
+			}
+			return ""
+		}})
+}
+
+func (n *silences) end(x *exchange, in *EndSilenceRequest) {
+	id := x.r.PathValue("id")
+	l := n.find(x.caller.tenant, id)
+	if l == nil {
+		x.refuse(refused(http.StatusNotFound, string(enforce.NoSuchSilence), "no such silence, or it has ended"))
+		return
+	}
+	x.submit(change{command: schema.Command{Kind: schema.CommandSilenceEnd, By: x.by(in.By), Reason: in.Reason,
+		Silence: &schema.SilenceOrder{ID: id}}, success: enforce.SilenceEnded,
+		statuses: map[enforce.ResultCode]int{enforce.NoSuchSilence: http.StatusNotFound},
+		met:      []string{"it held until " + l.Until + ", by " + l.By + ": " + l.Reason}})
+}

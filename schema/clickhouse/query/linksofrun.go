@@ -1,0 +1,92 @@
+package query
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// linksOf returns the runs that are related to a run: its parent, its children, and those that share its traces. more reports that
+// there are more than were read.
+func linksOf(ctx context.Context, db DB, run *Run) (out []LinkedRun, more bool, err error) {
+	out = []LinkedRun{}
+	err = each(ctx, db, "linked runs", `SELECT toString(linked), how FROM (
+SELECT parent_run_id AS linked, 'parent' AS how FROM runs WHERE `+rowOfRun(run)+`
+AND parent_run_id != toUUID('00000000-0000-0000-0000-000000000000')
+UNION ALL SELECT run_id, 'child' FROM runs WHERE parent_run_id = {id:UUID}
+AND (tenant, actor_hash, run_id) IN (SELECT tenant, actor_hash, run_id FROM run_states WHERE parent_run_id = {id:UUID})
+) ORDER BY how, linked LIMIT 1000`, []any{named("id", run.RunID), named("tenant", run.Tenant)}, func(r driver.Rows) error {
+		var l LinkedRun
+		err := r.Scan(&l.RunID, &l.How)
+		out = append(out, l)
+		return err
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	linked, err := sharingTraces(ctx, db, run)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, id := range linked.behalf {
+		out = append(out, LinkedRun{id, linkedByTrace})
+	}
+	for _, o := range linked.others {
+		if l := (LinkedRun{o.RunID, linkedOfAnother}); !slices.Contains(out, l) {
+			out = append(out, l)
+		}
+	}
+	return out, linked.more, nil
+}
+
+// TraceLink is a linked run of a trace.
+type TraceLink struct {
+	RankedRun
+	How string // as in LinkedRun; several are separated by commas
+}
+
+// maxTraceLinks is the maximum number of linked runs of a trace.
+const maxTraceLinks = 50
+
+// linkBounds are those of the statements about linked runs: without an answer, a trace has the calls of its run alone.
+var linkBounds = Bounds{Time: 10 * time.Second, Memory: 1 << 30}
+
+// readLinks reads the linked runs, those that did most that cannot be undone first. Without an answer within the bounds, they are
+// not known.
+func (t *RunTrace) readLinks(ctx context.Context, db DB, run *Run) error {
+	ctx = WithBounds(ctx, linkBounds)
+	links, more, err := linksOf(ctx, db, run)
+	if err != nil || len(links) == 0 {
+		t.LinksUnknown = err != nil
+		return exceptExceeded(err)
+	}
+	how := map[string]string{}
+	var ids []string
+	for _, l := range links {
+		if how[l.RunID] == "" {
+			ids = append(ids, l.RunID)
+		}
+		how[l.RunID] = strings.TrimPrefix(how[l.RunID]+", "+l.How, ", ")
+	}
+	const most = 1000 // of those that are compared
+	more = more || len(ids) > most
+	runs, err := runsWithID(ctx, db, ids[:min(len(ids), most)])
+	if err == nil {
+		runs = slices.DeleteFunc(runs, func(r Run) bool { return r.Tenant != run.Tenant })
+		slices.SortStableFunc(runs, func(a, b Run) int {
+			return cmp.Or(cmp.Compare(levelRank(b.Level), levelRank(a.Level)), cmp.Compare(b.Irreversible, a.Irreversible))
+		})
+		t.MoreLinks = more || len(runs) > maxTraceLinks
+		var ranked []RankedRun
+		ranked, err = RunsWithOutcomes(ctx, db, runs[:min(len(runs), maxTraceLinks)])
+		for i := range ranked {
+			t.Links = append(t.Links, TraceLink{ranked[i], how[ranked[i].RunID]})
+		}
+	}
+	t.LinksUnknown = err != nil
+	return exceptExceeded(err)
+}
