@@ -49,7 +49,7 @@ func (c *Command) Digest(feature int) string {
 		known.Gate = &g
 	}
 	if c.Kind.Feature() < 3 { // members of the kinds with feature number 3, which only points fold that know them
-		known.Hold, known.Purge = nil, nil
+		known.Ack, known.Silence, known.Hold, known.Purge = nil, nil, nil, nil
 	}
 	if feature < 2 {
 		known.forgetSince2()

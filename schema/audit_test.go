@@ -55,7 +55,8 @@ func TestDigestOfTheVersionBeforeIsOfNoNewMember(t *testing.T) {
 	old := strings.Fields(string(text))
 	var c Command
 	fill(reflect.ValueOf(&c).Elem())
-	c.Settings, c.Arming, c.Exception, c.Hold, c.Purge = nil, nil, nil, nil, nil // members of kinds with feature numbers 2 and 3
+	// Members of kinds with feature numbers 2 and 3.
+	c.Settings, c.Arming, c.Exception, c.Ack, c.Silence, c.Hold, c.Purge = nil, nil, nil, nil, nil, nil, nil
 	known := c
 	known.forgetSince2()
 	b, err := json.Marshal(&known)

@@ -50,7 +50,7 @@ Exit status: 3 if something is known to be missing; the manifest says what.`}
 func verifyEvidenceCommand(o *options) *cobra.Command {
 	digest := ""
 	cmd := &cobra.Command{Use: "verify FILE", Args: cobra.ExactArgs(1),
-		Short: "Check an archive: the digest of each file, of the manifest, and the hash of each audit entry",
+		Short: "Check an archive: the digest of each file and of the manifest",
 		Long: `Check an archive: the digest of each file and of the manifest.
 
 Nothing is unpacked, and nothing is asked of a deployment. Who can change the archive
@@ -110,7 +110,8 @@ func subjectOfEvidence(r *request, db query.DB, term string) (query.Run, evidenc
 	}
 	f, other := query.ResolveFinding(r.ctx, db, "", term)
 	if errors.Is(other, query.ErrNotFound) {
-		return run, evidence.Question{}, fmt.Errorf("no run and no finding has the id or key %q: flyball runs and flyball findings list them", term)
+		return run, evidence.Question{}, fmt.Errorf("no run and no finding has the id or key %q: flyball runs and flyball findings list "+
+			"them", term)
 	}
 	if other != nil {
 		return run, evidence.Question{}, other

@@ -223,8 +223,8 @@ func (p *purgeProof) finish(f purgeFlags, known *completeness) {
 	}
 	p.Expires = append(p.Expires,
 		expiringCopy{Where: "topics of the gateways (kafka.inputs)", How: "by the retention that you have set"},
-		expiringCopy{Where: "backups and snapshots of the database, exports, evidence archives", How: "as long as you keep them; a restore brings " +
-			"the rows back: run the same command after it"},
+		expiringCopy{Where: "backups and snapshots of the database, exports, evidence archives", How: "as long as you keep them; a " +
+			"restore brings the rows back: run the same command after it"},
 		expiringCopy{Where: "pages that were sent (pagers, chats, mail)", How: "by the receivers"})
 	p.Notes = append(p.Notes, "the audit trail has the keyed id of the principal; without the key of the deployment no name can be tried",
 		"counters by minute and hour and baselines have no principals: sums and hashes are left as they are",

@@ -135,8 +135,8 @@ func CountRows(ctx context.Context, c *Conn, t Target, table, condition string) 
 	return strconv.ParseUint(strings.TrimSpace(text), 10, 64)
 }
 
-// DeleteRows deletes the rows of a table that meet a condition in SQL, on all shards and replicas, and returns when the parts with them have
-// been rewritten: the rows are not only hidden. Rows that are inserted meanwhile may stay.
+// DeleteRows deletes the rows of a table that meet a condition in SQL, on all shards and replicas, and returns when the parts with them
+// have been rewritten: the rows are not only hidden. Rows that are inserted meanwhile may stay.
 func DeleteRows(ctx context.Context, c *Conn, t Target, table, condition string) error {
 	if t.Database == "" {
 		t.Database = c.Database()

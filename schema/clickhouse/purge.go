@@ -34,8 +34,8 @@ type purgeStep struct {
 }
 
 // Purge deletes the rows of a principal: calls that name it and those without a name in its runs, its runs, what is stored about these, and
-// the index entries that lead only there. The order of the tables makes it possible to begin again after an interruption: the runs, by which
-// the other rows are found, come last. Rows that are written meanwhile stay: PurgedTable.Left counts them.
+// the index entries that lead only there. The order of the tables makes it possible to begin again after an interruption: the runs, by
+// which the other rows are found, come last. Rows that are written meanwhile stay: PurgedTable.Left counts them.
 func Purge(ctx context.Context, c *Conn, o PurgeOptions) ([]PurgedTable, error) {
 	if o.Database == "" {
 		o.Database = c.Database()
@@ -159,7 +159,8 @@ type Mention struct {
 var mentions = []struct{ where, table, condition, why string }{
 	{"audit entries", AuditTable.name, "position(subject, %[1]s) > 0 OR position(reason, %[1]s) > 0 OR by = %[1]s",
 		"the audit trail is a chain of hashes that nobody shortens: an operator has written the name there"},
-	{"calls of others, as a resource", CallsTable.name, "principal_id != %[1]s AND arrayExists(r -> endsWith(r, concat(':', %[1]s)), resources)",
+	{"calls of others, as a resource", CallsTable.name,
+		"principal_id != %[1]s AND arrayExists(r -> endsWith(r, concat(':', %[1]s)), resources)",
 		"others acted on it; the rows are kept as long as calls (clickhouse.retention)"},
 	{"calls of others, in the chain of actors", CallsTable.name, "principal_id != %[1]s AND has(actor_chain, %[1]s)",
 		"the rows are kept as long as calls (clickhouse.retention)"},
@@ -169,7 +170,8 @@ var mentions = []struct{ where, table, condition, why string }{
 	{"holds", HoldsTable.name, "position(why, %[1]s) > 0 OR by = %[1]s", "the reason of a hold is kept for ever"},
 	{"baselines of agents", BaselinesTable.name, "position(body, %[1]s) > 0",
 		"an agent has learned something with this name: flyball baselines reset AGENT learns it again from runs that are left"},
-	{"dead letters", DeadLettersTable.name, "position(detail, %[1]s) > 0", "kept as long as runs; the records themselves for 14 days in Kafka"},
+	{"dead letters", DeadLettersTable.name, "position(detail, %[1]s) > 0",
+		"kept as long as runs; the records themselves for 14 days in Kafka"},
 	{"summaries of findings about others", FindingsTable.name, "position(summary, %[1]s) > 0 OR position(evidence, %[1]s) > 0",
 		"kept as long as runs (clickhouse.retention)"},
 }

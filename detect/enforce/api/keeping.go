@@ -71,8 +71,8 @@ func (k *keeping) hold(x *exchange, in *HoldRequest) {
 		x.refuse(refused(http.StatusUnprocessableEntity, "no_run", "run: 0 is the id of no run"))
 		return
 	}
-	x.submit(change{command: schema.Command{Kind: schema.CommandHold, By: x.by(in.By), Reason: in.Reason, Hold: &schema.HoldOrder{RunID: in.Run}},
-		success: enforce.RunHeld})
+	x.submit(change{command: schema.Command{Kind: schema.CommandHold, By: x.by(in.By), Reason: in.Reason,
+		Hold: &schema.HoldOrder{RunID: in.Run}}, success: enforce.RunHeld})
 }
 
 func (k *keeping) release(x *exchange, in *ReleaseHoldRequest) {

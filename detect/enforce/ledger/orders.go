@@ -59,8 +59,8 @@ func orderHold(at enforce.LogPosition, c *schema.Command) (enforce.Result, []sch
 	if c.Hold == nil || c.Hold.RunID == (schema.RunID{}) || c.Reason == "" {
 		return enforce.Result{Code: enforce.Rejected}, nil
 	}
-	h := schema.Hold{Tenant: c.Tenant, RunID: c.Hold.RunID, Released: c.Kind == schema.CommandHoldRelease, At: at.Time, By: c.By, Why: c.Reason,
-		Generation: at.Generation()}
+	h := schema.Hold{Tenant: c.Tenant, RunID: c.Hold.RunID, Released: c.Kind == schema.CommandHoldRelease, At: at.Time, By: c.By,
+		Why: c.Reason, Generation: at.Generation()}
 	r := enforce.Result{Code: enforce.RunHeld, Ref: h.RunID.String()}
 	if h.Released {
 		r.Code = enforce.HoldReleased

@@ -142,7 +142,8 @@ func WithHolds(ctx context.Context, db DB) (DB, error) {
 // heldNames binds the names that questions read to the rows of a view without some runs, and the copies of these.
 func heldNames(ids string) []string {
 	bound := func(name, copies, columns string) string {
-		return fmt.Sprintf("%[1]s AS (SELECT %[3]s FROM %[1]s WHERE run_id NOT IN (%[4]s) UNION ALL SELECT %[3]s FROM %[2]s WHERE run_id IN (%[4]s))",
+		return fmt.Sprintf("%[1]s AS (SELECT %[3]s FROM %[1]s WHERE run_id NOT IN (%[4]s) UNION ALL "+
+			"SELECT %[3]s FROM %[2]s WHERE run_id IN (%[4]s))",
 			name, copies, columns, ids)
 	}
 	var out []string

@@ -147,8 +147,8 @@ func (t *Touched) findUndone(ctx context.Context, db DB) error {
 	done := map[[2]string]*Undo{}
 	err = each(ctx, db, "calls that undo others", `SELECT method, path, max(start_time), argMax(toString(run_id), start_time) FROM calls
 WHERE tenant = {tenant:String} AND start_time > fromUnixTimestamp64Nano({first:Int64}, 'UTC') AND outcome = 'ok' AND (method, path) IN (`+
-		strings.Join(calls, ",")+") AND "+where+" GROUP BY method, path", []any{named("tenant", tenant), named("first", fmt.Sprint(first.UnixNano()))},
-		func(r driver.Rows) error {
+		strings.Join(calls, ",")+") AND "+where+" GROUP BY method, path",
+		[]any{named("tenant", tenant), named("first", fmt.Sprint(first.UnixNano()))}, func(r driver.Rows) error {
 			var method, path string
 			var u Undo
 			err := r.Scan(&method, &path, &u.LastAt.Time, &u.DoneBy)

@@ -89,8 +89,8 @@ func insertJudgement(t *testing.T, c *clickhouse.Conn, run, finding string, at t
 	}
 	scores, findings, decisions := clickhouse.ScoresTable.NewBlock(), clickhouse.FindingsTable.NewBlock(), clickhouse.DecisionsTable.NewBlock()
 	scores.AppendValue(schema.Score{Tenant: "default", RunID: id, At: at.UnixNano(), Value: 3})
-	findings.AppendValue(schema.Finding{ID: finding, Tenant: "default", RunID: id, Version: 1, Family: schema.FamilyPace, OpenedAt: at.UnixNano(),
-		UpdatedAt: at.UnixNano(), AgentID: "ops/bot", Summary: "deletes"})
+	findings.AppendValue(schema.Finding{ID: finding, Tenant: "default", RunID: id, Version: 1, Family: schema.FamilyPace,
+		OpenedAt: at.UnixNano(), UpdatedAt: at.UnixNano(), AgentID: "ops/bot", Summary: "deletes"})
 	decisions.AppendValue(schema.Decision{ID: "d_" + finding, Tenant: "default", RunID: id, At: at.UnixNano()})
 	insert(t, c, scores, findings, decisions)
 }
