@@ -3,6 +3,7 @@ package evidence
 import (
 	"archive/tar"
 	"archive/zip"
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"encoding/binary"
@@ -176,10 +177,41 @@ func (v *verification) readZip(f io.ReaderAt, size int64) error {
 			return err
 		}
 	}
-	if from, to := directory(f, size); from != end || to != size {
+	from, to := directory(f, size)
+	if from != end || to != size {
 		return refuse("there are bytes between the files and the directory of the zip file, or behind it")
 	}
+	if !plainDirectory(io.NewSectionReader(f, from, size-from), len(z.File)) {
+		return refuse("the directory of the zip file has fields that no archive has")
+	}
 	return nil
+}
+
+// plainDirectory reports whether the fields of a directory that no reader compares with another place are those that Writer writes: the
+// version, disks, attributes, comments and further fields.
+func plainDirectory(f io.Reader, files int) bool {
+	r := bufio.NewReader(f)
+	head := make([]byte, 46)
+	u16 := func(at int) uint16 { return binary.LittleEndian.Uint16(head[at:]) }
+	u32 := func(at int) uint32 { return binary.LittleEndian.Uint32(head[at:]) }
+	for range files {
+		if _, err := io.ReadFull(r, head); err != nil || string(head[:4]) != "PK\x01\x02" {
+			return false
+		}
+		large := u32(20) == 1<<32-1 || u32(24) == 1<<32-1 || u32(42) == 1<<32-1
+		if u16(4) != 20 || u16(32) != 0 || u16(34) != 0 || u16(36) != 0 || u32(38) != 0 || u16(30) != 0 && !large {
+			return false
+		}
+		if _, err := r.Discard(int(u16(28)) + int(u16(30))); err != nil {
+			return false
+		}
+	}
+	next, err := r.Peek(12)
+	if err != nil || string(next[:4]) != "PK\x05\x06" { // of more than 4 GiB
+		return err == nil && string(next[:4]) == "PK\x06\x06"
+	}
+	copy(head, next)
+	return u16(4) == 0 && u16(6) == 0 && int(u16(8)) == files && int(u16(10)) == files
 }
 
 // directory returns where the directory of a zip file begins, and where the file ends by what its last records say; 0: they are damaged.
