@@ -139,7 +139,7 @@ func TestReports(t *testing.T) {
 				"trip", "open", "The same call, 40 times", math.NaN()}}},
 		{in: "FROM decisions", columns: []string{"decision_id", "at", "action", "scope_kind", "scope_value", "mode", "reason"}, rows: [][]any{{
 			"d_1", judgedAt, "deny", "run", runA, "armed", "loop"}}},
-		{in: "LIMIT 1 BY scope LIMIT 50", rows: [][]any{{"run " + runA, "open", "armed", uint64(12), judgedAt,
+		{in: "ORDER BY generation DESC, scope LIMIT 1 BY scope", rows: [][]any{{"run " + runA, "open", "armed", uint64(12), judgedAt,
 			at("2026-11-20 10:15:00"), "loop", "detector", "f_1", uint8(1)}, {"agent billing/bot", "forced_open", "armed", uint64(13), judgedAt,
 			time.Unix(0, 0), "leaked", "ana", "", uint8(0)}}},
 		{

@@ -97,21 +97,27 @@ func dashboards(t *testing.T) []dashboard {
 // viewer asks a store as Grafana asks for a dashboard.
 type viewer struct {
 	*store
-	source *plugin.Datasource
-	seen   map[string]backend.DataResponse // answers by query
+	source   *plugin.Datasource
+	from, to time.Time
+	seen     map[string]backend.DataResponse // answers by query
 }
 
 // viewer makes a data source. An empty controlURL: without a control API.
 func (s *store) viewer(controlURL string) *viewer {
 	s.t.Helper()
-	text, _ := json.Marshal(map[string]string{"addr": s.addr, "database": s.conn.Database(), "controlUrl": controlURL})
+	return s.viewerOf(map[string]string{"addr": s.addr, "database": s.conn.Database(), "controlUrl": controlURL})
+}
+
+func (s *store) viewerOf(settings map[string]string) *viewer {
+	s.t.Helper()
+	text, _ := json.Marshal(settings)
 	instance, err := plugin.New(s.t.Context(), backend.DataSourceInstanceSettings{JSONData: text,
 		DecryptedSecureJSONData: map[string]string{"controlToken": tokenWall}})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(instance.(*plugin.Datasource).Dispose)
-	return &viewer{s, instance.(*plugin.Datasource), map[string]backend.DataResponse{}}
+	return &viewer{s, instance.(*plugin.Datasource), s.at.Add(-time.Hour), s.at.Add(2 * time.Hour), map[string]backend.DataResponse{}}
 }
 
 // put puts the values of variables into a text, which is JSON.
@@ -131,7 +137,7 @@ func (v *viewer) see(target json.RawMessage, values map[string]string) backend.D
 	}
 	resp, err := v.source.QueryData(v.t.Context(), &backend.QueryDataRequest{Queries: []backend.DataQuery{{RefID: "A",
 		JSON: []byte(text), Interval: time.Minute,
-		TimeRange: backend.TimeRange{From: v.at.Add(-time.Hour), To: v.at.Add(2 * time.Hour)}}}})
+		TimeRange: backend.TimeRange{From: v.from, To: v.to}}}})
 	if err != nil {
 		v.t.Fatal(err)
 	}
@@ -230,6 +236,45 @@ func TestPanelHasNothingToShow(t *testing.T) {
 			}
 		}
 	}
+	v.keep(t, "story", func(d *dashboard) map[string]string { return v.fullest(d) })
+}
+
+// fullest returns the selection with which the most panels of a dashboard have rows.
+func (v *viewer) fullest(d *dashboard) (best map[string]string) {
+	most := -1
+	for _, values := range v.selections(d) {
+		full := 0
+		for i := range d.Panels {
+			for _, target := range d.Panels[i].Targets {
+				if d.Panels[i].rows(v.see(target, values).Frames, values) > 0 {
+					full++
+				}
+			}
+		}
+		if full > most {
+			best, most = values, full
+		}
+	}
+	return best
+}
+
+// A panel without data has a sentence, and so it has if the database is away: the error beside it says that nothing is known.
+func TestPanelHidesThatTheDatabaseIsAway(t *testing.T) {
+	s := &store{t: t, at: time.Now().Add(-time.Hour)}
+	v := s.viewerOf(map[string]string{"addr": "127.0.0.1:1", "controlUrl": "http://127.0.0.1:1"})
+	old := map[string]string{"ds": "u", "every": "", "owner": "", "agent": "team/bad", "run": "01000000000000000000000000000000", "resource": "order:7"}
+	for _, d := range dashboards(t) {
+		for i := range d.Panels {
+			for _, target := range d.Panels[i].Targets {
+				r := v.see(target, old)
+				if r.Error == nil || !strings.Contains(r.Error.Error(), "Flyball's database gave no answer") &&
+					!strings.Contains(r.Error.Error(), "the control API does not answer") {
+					t.Errorf("%s: %q: %v", d.UID, d.Panels[i].Title, r.Error)
+				}
+			}
+		}
+	}
+	v.keep(t, "away", func(*dashboard) map[string]string { return old })
 }
 
 // drawn returns the frames that a panel draws.
@@ -369,7 +414,7 @@ func checkActions(t *testing.T, where string, o *override) {
 // panel can show its own sentence: Grafana draws a table's header instead of it if the answer has fields.
 func TestEmptyDatabaseBreaksADashboard(t *testing.T) {
 	v := newStore(t).viewer("")
-	old := map[string]string{"ds": "u", "every": "", "agent": "team/gone", "run": "01000000000000000000000000000000", "resource": "order:7"}
+	old := map[string]string{"ds": "u", "every": "", "owner": "", "agent": "team/gone", "run": "01000000000000000000000000000000", "resource": "order:7"}
 	for _, d := range dashboards(t) {
 		for _, values := range append(v.selections(&d), old) {
 			for i := range d.Panels {
@@ -390,6 +435,7 @@ func TestEmptyDatabaseBreaksADashboard(t *testing.T) {
 			}
 		}
 	}
+	v.keep(t, "empty", func(d *dashboard) map[string]string { return v.selections(d)[0] })
 }
 
 // checkEmpty fails for an answer about nothing that shows something. The health of parts that have stored nothing is something.

@@ -109,3 +109,20 @@ func TestStatementReadsOrChangesMore(t *testing.T) {
 	}
 	same(t, "rows after all", column(s.frames(plugin.Query{Type: "count", Of: "calls"})[0], "calls"), "3")
 }
+
+func TestRouteThatAnAgentUsedIsNotShown(t *testing.T) {
+	s := newStore(t)
+	bad := s.deletes("acme", "team/bad", 1, schema.LevelTrip, ok, ok, denied)
+	s.deletes("acme", "team/calm", 2, schema.LevelAlert, ok)
+	for _, q := range []plugin.Query{{Agent: "team/bad"}, {Run: bad.String()}} {
+		q.Type = "routes"
+		f := s.frames(q)[0]
+		same(t, "route", column(f, "route"), "DELETE /orders/{id}")
+		same(t, "calls", column(f, "calls"), "3")
+		same(t, "reversibility", column(f, "reversibility"), "irreversible")
+		same(t, "resources", column(f, "resources"), "order")
+	}
+	if f := s.frames(plugin.Query{Type: "routes"})[0]; f.Rows() != 0 || !strings.Contains(f.Meta.Notices[0].Text, "Neither an agent nor a run") {
+		t.Errorf("of nobody: %v", f)
+	}
+}

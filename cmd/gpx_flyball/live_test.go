@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -73,10 +74,51 @@ func TestLateReaderLooksWell(t *testing.T) {
 	same(t, "owner", column(v.query(plugin.Query{Type: "agents"}).Frames[0], "owner"), "orders@example")
 	// The manifests are those of the tenant t, and an agent of another tenant may have the same name.
 	same(t, "owner in another tenant", column(v.query(plugin.Query{Type: "agents", Tenant: "acme"}).Frames[0], "owner"), "")
+	if got := column(v.query(plugin.Query{Type: "agents"}).Frames[0], "manifest")[0]; !strings.HasPrefix(got, "team/*, version ") {
+		t.Errorf("manifest: %s", got)
+	}
 	for _, of := range []string{"lag_seconds", "stale_points"} {
 		if r := v.query(plugin.Query{Type: "count", Of: of, Tenant: "acme"}); r.Error == nil || r.Status != backend.StatusBadRequest {
 			t.Errorf("%s of a tenant: %v", of, r)
 		}
+	}
+}
+
+// The owners of agents are in no table either: without the control API their list says why it is empty.
+func TestAgentsOfAnotherOwnerAreListed(t *testing.T) {
+	s := newStore(t)
+	s.deletes("t", "team/bad", 1, schema.LevelTrip, ok)
+	s.deletes("t", "other/calm", 2, schema.LevelAlert, ok)
+	f := deploy(t)
+	for _, manifest := range []string{"version: 1\nagent: team/*\nowner: orders@example\nscope: {routes: [GET /**]}\n",
+		"version: 1\nagent: team/good\nowner: orders@example\nscope: {routes: [GET /**]}\n",
+		"version: 1\nagent: other/*\nowner: mail@example\nscope: {routes: [GET /**]}\n"} {
+		if code, text := f.Operate(t, "PUT", "/v1/manifests", fields{"text": manifest, "reason": "x"}, tokenRoot); code != 200 {
+			t.Fatal(text)
+		}
+	}
+	v := s.viewer(f.url)
+	for _, tc := range []struct {
+		asked plugin.Query
+		want  []string
+	}{
+		{plugin.Query{Of: "owners"}, []string{"mail@example", "orders@example"}},
+		{plugin.Query{Of: "owners", Prefix: "or"}, []string{"orders@example"}},
+		{plugin.Query{Of: "owners", Tenant: "acme"}, nil},
+		{plugin.Query{Of: "agents", Owner: "orders@example"}, []string{"team/bad"}},
+		{plugin.Query{Of: "agents", Owner: "nobody@example"}, nil},
+		{plugin.Query{Of: "agents"}, []string{"other/calm", "team/bad"}},
+	} {
+		tc.asked.Type = "variable"
+		r := v.query(tc.asked)
+		if r.Error != nil {
+			t.Fatalf("%+v: %v", tc.asked, r.Error)
+		}
+		same(t, fmt.Sprintf("%+v", tc.asked), column(r.Frames[0], "value"), tc.want...)
+	}
+	r := s.viewer("").query(plugin.Query{Type: "variable", Of: "owners"})
+	if r.Error != nil || !strings.Contains(r.Frames[0].Meta.Notices[0].Text, "controlUrl") {
+		t.Errorf("without a control API: %v", r)
 	}
 }
 

@@ -60,7 +60,8 @@ func (b *Board) Queries() []Query {
 		if v := &b.variables[i]; v.Type == dashboard.VariableTypeQuery {
 			of, _ := v.Query.Map["of"].(string)
 			agent, _ := v.Query.Map["agent"].(string)
-			out = append(out, Query{RefID: v.Name, Type: "variable", Of: of, Agent: agent})
+			owner, _ := v.Query.Map["owner"].(string)
+			out = append(out, Query{RefID: v.Name, Type: "variable", Of: of, Agent: agent, Owner: owner})
 		}
 	}
 	return out
@@ -129,6 +130,9 @@ func queryVariable(name, label, about string, q Query) dashboard.VariableModel {
 	if q.Agent != "" {
 		asked["agent"] = q.Agent
 	}
+	if q.Owner != "" {
+		asked["owner"] = q.Owner
+	}
 	return dashboard.VariableModel{Type: dashboard.VariableTypeQuery, Name: name, Label: &label, Description: &about, Datasource: source(),
 		Refresh: &refresh, Sort: &sort, Multi: new(false), IncludeAll: new(false), AllowCustomValue: new(true),
 		Query: &dashboard.StringOrMap{Map: asked}}
@@ -138,14 +142,22 @@ func queryVariable(name, label, about string, q Query) dashboard.VariableModel {
 // empty value of "All" for "not set" and would send the list of all agents; a variable that is
 // empty makes it empty.
 func anyAgent() []dashboard.VariableModel {
+	return orAll(queryVariable("agent", "Agent", "one agent, or all", Query{Of: "agents"}))
+}
+
+// anyOwner returns the variables of a dashboard that lists the agents of an owner, or all.
+func anyOwner() []dashboard.VariableModel {
+	return orAll(queryVariable("owner", "Owner", "by the manifests in force; the list needs controlUrl", Query{Of: "owners"}))
+}
+
+func orAll(v dashboard.VariableModel) []dashboard.VariableModel {
 	hide := dashboard.VariableHideHideVariable
 	every := dashboard.VariableModel{Type: dashboard.VariableTypeConstant, Name: "every", Hide: &hide, SkipUrlSync: new(true),
 		Query: &dashboard.StringOrMap{String: new("")}, Description: new("the empty value of All")}
-	agent := queryVariable("agent", "Agent", "one agent, or all", Query{Of: "agents"})
-	agent.IncludeAll, agent.AllValue = new(true), new("${every}")
+	v.IncludeAll, v.AllValue = new(true), new("${every}")
 	all := dashboard.StringOrArrayOfString{String: new("$__all")}
-	agent.Current = &dashboard.VariableOption{Text: dashboard.StringOrArrayOfString{String: new("All")}, Value: all}
-	return []dashboard.VariableModel{every, agent}
+	v.Current = &dashboard.VariableOption{Text: dashboard.StringOrArrayOfString{String: new("All")}, Value: all}
+	return []dashboard.VariableModel{every, v}
 }
 
 // filterVariable offers conditions that the reader adds, and those that a click on a value adds.

@@ -14,10 +14,14 @@ type column struct {
 	width   int
 	look    look
 	wide    bool
+	wraps   bool // its text is shown whole, in several lines; wide ones do, too
 	links   []link
 	actions []dashboard.Action
 	title   string // shown instead of the name
 }
+
+// noValue stands in a cell without a value.
+const noValue = "–"
 
 // look says how the values of a column are drawn.
 type look int
@@ -55,9 +59,14 @@ func (c *column) override() dashboard.DashboardFieldConfigSourceOverrides {
 		out = append(out, property("custom.width", c.width))
 	}
 	out = append(out, visible(true)...)
+	if c.wraps || c.wide && c.look == plain {
+		out = append(out, wrapped()...)
+	}
 	if c.title != "" {
 		out = append(out, property("displayName", c.title))
 	}
+	// The panel's sentence without data would stand in every cell without a value.
+	out = append(out, property("noValue", noValue))
 	if len(c.links) > 0 {
 		links := []map[string]any{}
 		for _, l := range c.links {
@@ -75,7 +84,11 @@ func (l look) properties() []dashboard.DynamicConfigValue {
 	number := func(unit string, more ...dashboard.DynamicConfigValue) []dashboard.DynamicConfigValue {
 		return append([]dashboard.DynamicConfigValue{property("unit", unit), property("custom.align", "right")}, more...)
 	}
-	coloured := func(below string, steps ...step) []dashboard.DynamicConfigValue {
+	coloured := func(below string, of ...step) []dashboard.DynamicConfigValue {
+		steps := slices.Clone(of)
+		for i := range steps {
+			steps[i].colour = ground(steps[i].colour)
+		}
 		return []dashboard.DynamicConfigValue{property("thresholds", thresholds(below, steps...)), cell("color-background"),
 			property("color", map[string]string{"mode": "thresholds"})}
 	}
@@ -110,6 +123,12 @@ func (l look) properties() []dashboard.DynamicConfigValue {
 // after 12.2.
 func visible(shown bool) []dashboard.DynamicConfigValue {
 	return []dashboard.DynamicConfigValue{property("custom.hidden", !shown), property("custom.hideFrom", hideFrom(!shown))}
+}
+
+// wrapped shows a text in several lines, for Grafana before and after 12.2.
+func wrapped() []dashboard.DynamicConfigValue {
+	return []dashboard.DynamicConfigValue{property("custom.wrapText", true),
+		property("custom.cellOptions", map[string]any{"type": "auto", "wrapText": true})}
 }
 
 func hideFrom(viz bool) map[string]bool {

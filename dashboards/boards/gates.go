@@ -12,7 +12,6 @@ func gates() Board {
 		panels: []panel{
 			statOf(panel{title: "Now", w: 24, h: 4, unit: "locale",
 				about: "Scopes that are held, questions that wait, and trips in this time. Red: one or more.",
-				empty: "Nothing is held, nothing waits.",
 				asks: []Query{{Type: "count", Of: "held", Agent: "${agent}"}, {Type: "count", Of: "gates_waiting", Agent: "${agent}"},
 					{Type: "count", Of: "trips", Agent: "${agent}"}}},
 				thresholds(green, step{1, vermilion}), "held now", "gates waiting", "trips"),
@@ -29,11 +28,11 @@ func gates() Board {
 			tableOf(panel{title: "Changes of breakers", w: 24, h: 9,
 				about: "Every change in this time, the latest first. Red: irreversible calls between the onset and the trip.",
 				empty: "No breaker changed in this time.", asks: []Query{{Type: "breakers", Agent: "${agent}"}}},
-				column{name: "since", width: 126, look: moment}, column{name: "state", width: 96, look: worded}, column{name: "scope", width: 180},
-				agentColumn(150), column{name: "reason", width: 220, wide: true},
+				column{name: "since", width: 126, look: moment}, column{name: "state", width: 96, look: worded}, column{name: "scope", width: 150, wraps: true},
+				agentColumn(200), column{name: "reason", width: 220, wide: true},
 				column{name: "irreversible before", width: 146, look: danger}, column{name: "by", width: 100}, column{name: "mode", width: 90},
 				runColumn(80)),
-			gatesTable(panel{title: "Questions and answers", w: 24, h: 8, about: "Every question in this time, those that wait first.",
+			askedTable(panel{title: "Questions and answers", w: 24, h: 8, about: "Every question in this time, those that wait first.",
 				empty: "No question in this time.", asks: []Query{{Type: "gates", Agent: "${agent}"}}}),
 		}}
 }

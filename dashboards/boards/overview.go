@@ -13,26 +13,28 @@ func overview() Board {
 			statOf(panel{title: "Now", w: 12, h: 4, unit: "locale",
 				about: "What a person should look at first: scopes that are held now, approval questions that wait, and trips in this time. " +
 					"Red: one or more.",
-				empty: "Nothing is held, nothing waits.",
 				asks: []Query{{Type: "count", Of: "held", Agent: "${agent}"}, {Type: "count", Of: "gates_waiting", Agent: "${agent}"},
 					{Type: "count", Of: "trips", Agent: "${agent}"}}},
 				thresholds(green, step{1, vermilion}), "held now", "gates waiting", "trips"),
 			statOf(panel{title: "In this time", w: 12, h: 4, unit: "locale",
 				about: "Open findings, calls that were refused, and calls that were carried out and cannot be undone. Orange: one or more.",
-				empty: "No finding and no call in this time.",
 				asks: []Query{{Type: "count", Of: "findings", Agent: "${agent}"}, {Type: "count", Of: "denied", Agent: "${agent}"},
 					{Type: "count", Of: "irreversible", Agent: "${agent}"}}},
 				thresholds(green, step{1, orange}), "open findings", "denied calls", "irreversible, done"),
 			heldTable(panel{title: "Held now", w: 24, h: 6,
 				about: "One row for each run, agent, credential or tenant whose calls are refused or slowed now. Reset lets it call again.",
 				empty: "Nothing is held now.", asks: []Query{{Type: "held", Agent: "${agent}"}}}),
-			findingsTable(panel{title: "Open findings, worst first", w: 24, h: 9,
+			findingsTable(panel{title: "Open findings, worst first", w: 24, h: 11,
 				about: "What the detector found and nobody has judged. Clean runs: how many of those that were learned come as far. " +
 					"Irreversible: carried out. Click the sentence to open the run.",
 				empty: "No open finding in this time.", asks: []Query{{Type: "findings", Agent: "${agent}", State: "open"}}}),
 			gatesTable(panel{title: "Gates waiting", w: 24, h: 6,
 				about: "Calls that wait for a person. Without an answer in 15 minutes the answer is no. Grant allows one call, once.",
 				empty: "No call waits for an answer.", asks: []Query{{Type: "gates", Agent: "${agent}", State: "waiting"}}}),
+			qualityTable(panel{title: "Alarms against the budget", w: 24, h: 6,
+				about: "How many of 1,000 runs reach each level: the budget of trips is 1 unless you set another. Benign ones are false " +
+					"alarms that a person named.",
+				empty: "No finding reached alert in this time.", asks: []Query{{Type: "quality"}}}),
 			agentsTable(panel{title: "Agents by risk", w: 24, h: 8,
 				about: "One row for each agent, the one with the worst open finding first. Irreversible: carried out in this time.",
 				empty: "No agent called in this time.", asks: []Query{{Type: "agents", Agent: "${agent}"}}}),
@@ -42,9 +44,5 @@ func overview() Board {
 			barsOf(panel{title: "Calls by reversibility", w: 12, h: 8,
 				about: "How well the calls can be undone. Denied calls are counted too. No bar: no call.",
 				empty: "No call in this time.", asks: []Query{{Type: "calls", By: "reversibility", Agent: "${agent}"}}}, reversibilities),
-			qualityTable(panel{title: "Alarms against the budget", w: 24, h: 6,
-				about: "How many of 1,000 runs reach each level: the budget of trips is 1 unless you set another. Benign ones are false " +
-					"alarms that a person named.",
-				empty: "No finding reached alert in this time.", asks: []Query{{Type: "quality"}}}),
 		}}
 }

@@ -17,9 +17,27 @@ const (
 	blue      = "#0072B2" // refused by a gateway or by Flyball
 	purple    = "#CC79A7" // failed, rate limited
 	grey      = "#999999" // not known
+
+	// The same on the ground of a cell: Grafana writes on it in black, and in white on darker ones, where nobody could read it.
+	orangeGround  = "#F5B947"
+	skyBlueGround = "#8CCBF2"
+	greyGround    = "#BDBDBD"
 )
 
-var palette = []string{vermilion, orange, skyBlue, green, blue, purple, grey}
+var palette = []string{vermilion, orange, skyBlue, green, blue, purple, grey, orangeGround, skyBlueGround, greyGround}
+
+// ground returns a colour as the ground of a cell.
+func ground(colour string) string {
+	switch colour {
+	case orange:
+		return orangeGround
+	case skyBlue:
+		return skyBlueGround
+	case grey:
+		return greyGround
+	}
+	return colour
+}
 
 // wordColours are the colours of words, the same on all dashboards.
 var wordColours = map[string]string{
@@ -27,6 +45,7 @@ var wordColours = map[string]string{
 	"irreversible": vermilion, "compensable": orange, "reversible": skyBlue, "read_only": green, "unknown": grey,
 	"open": vermilion, "forced_open": vermilion, "half_open": orange, "closed": green,
 	"pending": orange, "granted": green, "used": green, "refused": blue, "timed_out": grey, "ended": grey,
+	"agents": blue, "people": green, "others": grey,
 	"ok": green, "denied": blue, "failed": purple, "client_error": purple, "server_error": purple, "tool_error": purple,
 	"rate_limited": purple, "timeout": purple, "aborted": purple,
 	"look": orange, "warning": orange, "error": vermilion,
@@ -41,7 +60,7 @@ func wordMapping() []dashboard.ValueMapping {
 	slices.Sort(words)
 	options := map[string]dashboard.ValueMappingResult{}
 	for i, word := range words {
-		options[word] = dashboard.ValueMappingResult{Color: new(wordColours[word]), Index: new(int32(i))}
+		options[word] = dashboard.ValueMappingResult{Color: new(ground(wordColours[word])), Index: new(int32(i))}
 	}
 	return []dashboard.ValueMapping{{ValueMap: &dashboard.ValueMap{Type: dashboard.MappingTypeValueToText, Options: options}}}
 }

@@ -1,6 +1,9 @@
 package boards
 
 import (
+	"cmp"
+	"strings"
+
 	"github.com/grafana/grafana-foundation-sdk/go/cog/variants"
 	"github.com/grafana/grafana-foundation-sdk/go/common"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
@@ -52,8 +55,16 @@ func (p *panel) model(id int, x, y uint32) *dashboard.Panel {
 	return &dashboard.Panel{Id: new(uint32(id)), Type: p.kind, Title: &p.title, Description: &p.about, Datasource: source(),
 		GridPos: &dashboard.GridPos{X: x, Y: y, W: p.w, H: p.h}, Targets: targets, Links: links, Transformations: p.transformations(),
 		Options: p.options, FieldConfig: &dashboard.FieldConfigSource{Overrides: overrides, Defaults: dashboard.FieldConfig{
-			Unit: &p.unit, NoValue: &p.empty, Color: p.colour, Thresholds: p.threshold, Custom: p.custom, Decimals: p.decimals,
+			Unit: &p.unit, NoValue: new(p.noValue()), Color: p.colour, Thresholds: p.threshold, Custom: p.custom, Decimals: p.decimals,
 			Mappings: p.mappings}}}
+}
+
+// noValue returns what the panel says without rows. Grafana says so also beside the red triangle of a query without an answer.
+func (p *panel) noValue() string {
+	if p.kind == "stat" {
+		return p.empty
+	}
+	return p.empty + " With a red triangle above: not known."
 }
 
 // transformations returns the transformations that keep the rows of the selected run or agent, and that
@@ -79,6 +90,11 @@ func (p *panel) transformations() []dashboard.DataTransformerConfig {
 // tableOf makes a table. Its text is never read as a number; numbers have their unit by column.
 func tableOf(p panel, columns ...column) panel {
 	p.kind, p.unit, p.columns = "table", "string", columns
+	if p.frame > 0 { // with several frames Grafana puts the name of the frame before that of the column
+		for i := range p.columns {
+			p.columns[i].title = cmp.Or(p.columns[i].title, p.columns[i].name)
+		}
+	}
 	small := common.TableCellHeightSm
 	p.options = table.Options{ShowHeader: true, CellHeight: &small, FrameIndex: float64(p.frame)}
 	p.custom = map[string]any{"align": common.FieldTextAlignmentAuto, "inspect": false, "hidden": true, "hideFrom": hideFrom(true)}
@@ -90,6 +106,10 @@ func tableOf(p panel, columns ...column) panel {
 // of the queries.
 func statOf(p panel, levels *dashboard.ThresholdsConfig, names ...string) panel {
 	p.kind, p.threshold = "stat", levels
+	p.empty = "Not known." // a count without anything to count is 0
+	p.mappings = []dashboard.ValueMapping{{SpecialValueMap: &dashboard.SpecialValueMap{Type: dashboard.MappingTypeSpecialValue,
+		Options: dashboard.DashboardSpecialValueMapOptions{Match: dashboard.SpecialValueMatchNullAndNan,
+			Result: dashboard.ValueMappingResult{Text: &p.empty, Color: new(grey)}}}}}
 	p.colour = &dashboard.FieldColor{Mode: dashboard.FieldColorModeIdThresholds}
 	p.options = stat.Options{GraphMode: common.BigValueGraphModeNone, ColorMode: common.BigValueColorModeValue,
 		JustifyMode: common.BigValueJustifyModeAuto, TextMode: common.BigValueTextModeValueAndName, Orientation: common.VizOrientationVertical,
@@ -105,6 +125,7 @@ func statOf(p panel, levels *dashboard.ThresholdsConfig, names ...string) panel 
 // The values of labels that a chart of calls shows, with their colours.
 var (
 	outcomes        = []string{"ok", "denied", "failed", "unknown"}
+	callers         = []string{"agents", "people", "others"}
 	reversibilities = []string{"irreversible", "compensable", "reversible", "read_only", "unknown"}
 )
 
@@ -122,7 +143,12 @@ func barsOf(p panel, series []string) panel {
 // lineOf makes a chart of a value over time with its thresholds as lines.
 func lineOf(p panel, below string, steps ...step) panel {
 	p.kind, p.threshold = "timeseries", thresholds(below, steps...)
-	p.options = chartOptions()
+	options := chartOptions()
+	options.Legend.Calcs = []string{"max"}
+	p.options = options
+	p.overrides = append(p.overrides, dashboard.DashboardFieldConfigSourceOverrides{
+		Matcher:    dashboard.MatcherConfig{Id: "byFrameRefID", Options: "A"},
+		Properties: []dashboard.DynamicConfigValue{property("displayName", strings.ToLower(p.title))}})
 	custom := chart(common.GraphDrawStyleLine, 0, nil)
 	custom.ThresholdsStyle = &common.GraphThresholdsStyleConfig{Mode: common.GraphThresholdsStyleModeDashed}
 	p.custom = custom

@@ -33,7 +33,7 @@ func people() Board {
 				column{name: "denied", width: 90, look: caution}, column{name: "runs at alert or above", width: 168, look: caution}),
 			barsOf(panel{title: "Calls of agents, people and others", w: 24, h: 8,
 				about: "Calls of the runs that began in each ten minutes. No bar: no run began.",
-				empty: "No run began in this time.", asks: []Query{{Type: "sql", Limit: most, SQL: kindsOverTimeSQL}}}, nil),
+				empty: "No run began in this time.", asks: []Query{{Type: "sql", Limit: most, SQL: kindsOverTimeSQL}}}, callers),
 			tableOf(panel{title: "Whose rights agents use", w: 24, h: 10,
 				about: "For each person, the callers that act with the person's credentials, the one with the most irreversible calls first.",
 				empty: "No call named a person in this time.", asks: []Query{{Type: "sql", SQL: borrowedSQL}}},

@@ -3,7 +3,7 @@ package boards
 import "github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
 const (
-	strangersSQL = `SELECT if(acquaintance = '', 'not recorded', toString(acquaintance)) AS caller, count() AS findings,
+	strangersSQL = `SELECT if(acquaintance = '', 'not recorded', replaceAll(toString(acquaintance), '_', ' ')) AS caller, count() AS findings,
 countIf(level = 'trip') AS "at trip", countIf(level = 'alert') AS "at alert", countIf(state = 'open') AS open
 FROM findings WHERE $__timeFilter(updated_at) GROUP BY caller ORDER BY "at trip" DESC, "at alert" DESC LIMIT 50`
 	judgedSQL = `SELECT v.verdict AS verdict, f.level AS level, f.family AS family, f.agent_id AS agent, v.by AS person, v.why AS why, v.at AS judged,
@@ -22,11 +22,9 @@ func quality() Board {
 					"False: as people judged; at most: if all that nobody judged are false.",
 				empty: "No finding reached alert in this time.", asks: []Query{{Type: "quality"}}}),
 			statOf(panel{title: "Open findings by level", w: 12, h: 5, unit: "locale",
-				about: "Findings that changed in this time and nobody has judged. Orange: one or more.", empty: "No open finding in this time.",
-				asks: []Query{{Type: "count", Of: "findings", By: "level"}}}, thresholds(green, step{1, orange})),
+				about: "Findings that changed in this time and nobody has judged. Orange: one or more.", asks: []Query{{Type: "count", Of: "findings", By: "level"}}}, thresholds(green, step{1, orange})),
 			statOf(panel{title: "Trips by kind of finding", w: 12, h: 5, unit: "locale",
-				about: "Which kinds of findings were enforced in this time. Red: one or more.", empty: "No trip in this time.",
-				asks: []Query{{Type: "count", Of: "trips", By: "family"}}}, thresholds(green, step{1, vermilion})),
+				about: "Which kinds of findings were enforced in this time. Red: one or more.", asks: []Query{{Type: "count", Of: "trips", By: "family"}}}, thresholds(green, step{1, vermilion})),
 			tableOf(panel{title: "What people said", w: 24, h: 9,
 				about: "Verdicts of this time: trips that were benign (false trips) first. Not for a data source that is bound to a tenant.",
 				empty: "Nobody judged a finding in this time.", asks: []Query{{Type: "sql", SQL: judgedSQL}}},

@@ -26,6 +26,7 @@ type Query struct {
 	By         string                `json:"by,omitempty"`
 	Of         string                `json:"of,omitempty"`
 	Part       string                `json:"part,omitempty"`
+	Owner      string                `json:"owner,omitempty"`
 	Kinds      string                `json:"kinds,omitempty"` // separated by commas
 	SQL        string                `json:"sql,omitempty"`
 }
@@ -33,10 +34,10 @@ type Query struct {
 // members are the types of queries that the back end answers, and the members of each beside
 // agent, minLevel and limit, which all have.
 var members = map[string][]string{
-	"runs": {"sort"}, "findings": {"family", "state"}, "held": {}, "breakers": {"state"}, "gates": {"state"}, "agents": {},
+	"runs": {"sort"}, "findings": {"family", "state"}, "held": {}, "breakers": {"state"}, "gates": {"state"}, "agents": {}, "routes": {"run"},
 	"trace": {"run"}, "touched": {"run"}, "touched_graph": {"run"}, "resource": {"resource"}, "score": {"run"}, "calls": {"by"},
 	"count": {"of", "by"}, "logs": {"run"}, "health": {"part"}, "quality": {}, "sql": {"sql"}, "annotations": {"kinds"},
-	"variable": {"of"},
+	"variable": {"of", "owner"},
 }
 
 // words are the values that the members with a closed list have; every member may be empty.

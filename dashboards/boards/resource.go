@@ -13,7 +13,7 @@ func resourceBoard() Board {
 				about: "One row for each run and effect on the resource: how many calls were carried out (ok), failed and were denied. " +
 					"Click the run to see below what else it did.",
 				empty: "Nobody touched this resource in this time.", asks: []Query{{Type: "resource", Resource: "${resource}"}}},
-				column{name: "reversibility", width: 110, look: worded}, column{name: "effect", width: 100}, agentColumn(200),
+				column{name: "reversibility", width: 110, look: worded}, column{name: "effect", width: 100}, agentColumn(230),
 				column{name: "ok", width: 70, look: count}, column{name: "failed", width: 70, look: caution}, column{name: "denied", width: 70,
 					look: caution}, column{name: "first", width: 126, look: moment}, column{name: "last", width: 126, look: moment},
 				column{name: "run", width: 260, wide: true, links: []link{here, toRun}}),
@@ -24,7 +24,7 @@ func resourceBoard() Board {
 				column{name: "reversibility", width: 110, look: worded}, column{name: "effect", width: 90},
 				column{name: "resource", width: 260, wide: true, links: []link{toResource}},
 				column{name: "ok", width: 70, look: count}, column{name: "failed", width: 70, look: caution}, column{name: "denied", width: 70,
-					look: caution}, column{name: "route", width: 240}, column{name: "first", width: 126, look: moment},
+					look: caution}, column{name: "route", width: 240, wraps: true}, column{name: "first", width: 126, look: moment},
 				column{name: "last", width: 126, look: moment}),
 			graphOf(panel{title: "Reach of the selected run", w: 12, h: 12,
 				about: "Run, services and resources; the colour is how well the effects can be undone.",

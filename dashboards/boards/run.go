@@ -8,7 +8,7 @@ func runBoard() Board {
 		variables: append(append([]dashboard.VariableModel{sourceVariable()}, anyAgent()...),
 			queryVariable("run", "Run", "a run id; the list has the runs of the agent", Query{Of: "runs", Agent: "${agent}"})),
 		panels: []panel{
-			findingsTable(panel{title: "What was found", w: 24, h: 5, only: ofRun,
+			findingsTable(panel{title: "What was found", w: 24, h: 7, only: ofRun,
 				about: "The verdict on this run in one sentence for each finding. True and Benign record what a person says about it.",
 				empty: "Nothing was found in this run in this time.",
 				asks:  []Query{{Type: "findings", Agent: "${agent}", Limit: most}}}),
@@ -33,7 +33,7 @@ func runBoard() Board {
 				column{name: "resource", width: 260, wide: true, links: []link{{"Who touched it", resourceUID,
 					map[string]string{"resource": "resource", "run": ""}}}},
 				column{name: "ok", width: 70, look: count}, column{name: "failed", width: 70, look: caution}, column{name: "denied", width: 70,
-					look: caution}, column{name: "route", width: 240}, column{name: "first", width: 126, look: moment},
+					look: caution}, column{name: "route", width: 240, wraps: true}, column{name: "first", width: 126, look: moment},
 				column{name: "last", width: 126, look: moment}),
 			graphOf(panel{title: "Reach", w: 12, h: 12,
 				about: "Run, services and resources; the colour is how well the effects can be undone, failed and denied calls apart.",
@@ -44,9 +44,9 @@ func runBoard() Board {
 				about: "One span for each call; tags have path, resource, effect, outcome and score, span logs the findings and decisions. " +
 					"Of a long run the dangerous and the newest calls are kept.",
 				empty: "No call of this run is stored.", asks: []Query{{Type: "trace", Run: "${run}", Limit: 1000}}}),
-			gatesTable(panel{title: "Questions to people", w: 24, h: 5, only: ofRun, about: "Calls of this run that asked a person.",
+			askedTable(panel{title: "Questions to people", w: 24, h: 5, only: ofRun, about: "Calls of this run that asked a person; those that wait are answered in Breakers and gates.",
 				empty: "This run asked nothing.", asks: []Query{{Type: "gates", Agent: "${agent}", Limit: most}}}),
-			runsTable(panel{title: "Other runs of the agent", w: 24, h: 7, about: "The latest runs of the agent: did it go on under another id.",
-				empty: "No run of this agent in this time.", asks: []Query{{Type: "runs", Agent: "${agent}", Sort: "latest"}}}),
+			runsTable(panel{title: "Latest runs", w: 24, h: 7, about: "The latest runs of the agent, or of all if none is chosen: did it go on under another id.",
+				empty: "No run in this time.", asks: []Query{{Type: "runs", Agent: "${agent}", Sort: "latest"}}}),
 		}}
 }

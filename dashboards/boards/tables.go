@@ -10,46 +10,55 @@ var (
 )
 
 func agentColumn(width int) column {
-	return column{name: "agent", width: width, links: []link{toAgent}}
+	return column{name: "agent", width: width, wraps: true, links: []link{toAgent}}
 }
 
 func runColumn(width int) column { return column{name: "run", width: width, links: []link{toRun}} }
 
 func findingsTable(p panel) panel {
 	return tableOf(p,
-		column{name: "level", width: 84, look: worded}, agentColumn(140),
-		column{name: "what happened", width: 240, wide: true, links: []link{toRun}},
-		column{name: "clean runs", width: 100}, column{name: "done irreversible", width: 96, look: danger, title: "irreversible"},
-		column{name: "denied", width: 70, look: caution}, column{name: "state", width: 70},
-		column{name: "updated", width: 126, look: moment}, runColumn(80),
-		column{name: "finding", width: 200, look: buttons, title: "verdict", actions: actions(markTrue, markBenign, except)})
+		column{name: "level", width: 84, look: worded}, agentColumn(210),
+		column{name: "what happened", width: 260, wide: true, links: []link{toRun}},
+		column{name: "clean runs", width: 112}, column{name: "done irreversible", width: 96, look: danger, title: "irreversible"},
+		column{name: "denied", width: 70, look: caution}, column{name: "state", width: 60},
+		column{name: "updated", width: 126, look: moment},
+		column{name: "finding", width: 190, look: buttons, title: "verdict", actions: actions(markTrue, markBenign, except)})
 }
 
 func runsTable(p panel) panel {
 	return tableOf(p,
-		agentColumn(150), column{name: "score", width: 66, look: scored}, column{name: "level", width: 84, look: worded},
+		agentColumn(220), column{name: "score", width: 66, look: scored}, column{name: "level", width: 84, look: worded},
 		column{name: "irreversible", width: 96, look: danger}, column{name: "denied", width: 70, look: caution},
-		column{name: "failed", width: 70, look: caution}, column{name: "calls", width: 80, look: count}, column{name: "state", width: 90},
+		column{name: "failed", width: 70, look: caution}, column{name: "calls", width: 70, look: count}, column{name: "state", width: 72},
 		column{name: "started", width: 126, look: moment}, column{name: "last", width: 126, look: moment},
 		column{name: "run", width: 150, wide: true, links: []link{toRun}},
-		column{name: "run key", width: 80, look: buttons, title: "act", actions: actions(tripRun)})
+		column{name: "run key", width: 70, look: buttons, title: "act", actions: actions(tripRun)})
 }
 
 func heldTable(p panel) panel {
 	return tableOf(p,
-		column{name: "scope", width: 150}, agentColumn(140), column{name: "reason", width: 200, wide: true},
-		column{name: "stopped calls", width: 90, look: count, title: "stopped"}, column{name: "until", width: 126, look: moment},
-		column{name: "since", width: 126, look: moment}, column{name: "mode", width: 96, look: worded}, column{name: "by", width: 96},
-		runColumn(80),
+		column{name: "scope", width: 150, wraps: true, links: []link{toRun}}, agentColumn(220),
+		column{name: "reason", width: 240, wide: true},
+		column{name: "stopped calls", width: 80, look: count, title: "stopped"}, column{name: "until", width: 126, look: moment},
+		column{name: "since", width: 126, look: moment}, column{name: "mode", width: 96, look: worded}, column{name: "by", width: 80},
 		column{name: "breaker", width: 90, look: buttons, title: "act", actions: actions(resetBreaker)})
 }
 
+// gatesTable shows questions that wait, with the buttons that answer them.
 func gatesTable(p panel) panel {
-	return tableOf(p,
-		agentColumn(140), column{name: "call", width: 220, wide: true}, column{name: "resource", width: 190, links: []link{toResource}},
-		column{name: "waits", width: 90, look: seconds}, column{name: "state", width: 84, look: worded},
-		column{name: "asked", width: 126, look: moment}, runColumn(80),
-		column{name: "gate", width: 160, look: buttons, title: "answer", actions: actions(grantGate, refuseGate)})
+	return tableOf(p, append(gateColumns(),
+		column{name: "gate", width: 160, look: buttons, title: "answer", actions: actions(grantGate, refuseGate)})...)
+}
+
+// askedTable shows questions that may be answered, and so has no buttons.
+func askedTable(p panel) panel {
+	return tableOf(p, append(gateColumns(), column{name: "by", width: 100}, column{name: "reason", width: 120, wraps: true})...)
+}
+
+func gateColumns() []column {
+	return []column{agentColumn(210), column{name: "call", width: 200, wide: true},
+		column{name: "resource", width: 190, wraps: true, links: []link{toResource}}, column{name: "waits", width: 80, look: seconds},
+		column{name: "state", width: 84, look: worded}, column{name: "asked", width: 126, look: moment}, runColumn(80)}
 }
 
 func agentsTable(p panel) panel {
@@ -58,12 +67,13 @@ func agentsTable(p panel) panel {
 		column{name: "level", width: 84, look: worded},
 		column{name: "worst score", width: 90, look: scored}, column{name: "open findings", width: 104, look: caution},
 		column{name: "irreversible", width: 96, look: danger}, column{name: "runs", width: 80, look: count},
-		column{name: "calls", width: 90, look: count}, column{name: "last", width: 126, look: moment}, column{name: "owner", width: 110})
+		column{name: "calls", width: 90, look: count}, column{name: "last", width: 126, look: moment}, column{name: "owner", width: 130},
+		column{name: "manifest", width: 140})
 }
 
 func healthTable(p panel) panel {
 	return tableOf(p,
-		column{name: "state", width: 84, look: worded}, column{name: "what", width: 130}, column{name: "value", width: 84, look: count},
+		column{name: "state", width: 84, look: worded}, column{name: "what", width: 300, wraps: true}, column{name: "value", width: 84, look: count},
 		column{name: "unit", width: 66}, column{name: "what to do", width: 200, wide: true})
 }
 

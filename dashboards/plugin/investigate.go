@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
@@ -133,23 +132,4 @@ func labelsOf(l *query.CallLine) any {
 		}
 	}
 	return out
-}
-
-func answerVariable(ctx context.Context, q *question) (data.Frames, error) {
-	var rows []query.Choice
-	var err error
-	switch {
-	case q.Of == "owners":
-		var all owners
-		all, err = ownersNow(ctx, q)
-		rows = all.names(q.Tenant, q.Prefix)
-	case slices.Contains(query.ChoiceKinds, q.Of):
-		rows, err = query.ChoicesOf(ctx, q.db, q.Of, query.ChoiceFilter{Prefix: q.Prefix, Agent: q.Agent, Agents: q.where.agents, Since: q.from,
-			Until: q.to, Limit: q.Limit + 1})
-	default:
-		return nil, invalidf("of: %q is none of %s, owners", q.Of, strings.Join(query.ChoiceKinds, ", "))
-	}
-	return data.Frames{frame("variable", data.VisTypeTable, rows, q.Limit,
-		text("text", func(c *query.Choice) string { return c.Text }),
-		text("value", func(c *query.Choice) string { return c.Value }))}, err
 }

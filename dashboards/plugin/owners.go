@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -11,25 +12,47 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// owners are the owners of agents by the manifests in force.
-type owners []struct{ Tenant, Agent, Owner string }
+// owners are the manifests in force, which name the owners of agents.
+type owners []manifest
 
-// of returns the owner of an agent of a tenant (empty: any): by the manifest for its name, else by that of the longest pattern that
-// matches; empty: there is none.
-func (o owners) of(tenant, agent string) string {
-	owner, longest := "", -1
-	for _, m := range o {
+// manifest is what the control API answers about a manifest. Agent is a name or a pattern.
+type manifest struct {
+	Tenant, Agent, Owner string
+	Version              uint64
+}
+
+// find returns the manifest of an agent of a tenant (empty: any): the one for its name, else the one with the longest pattern that
+// matches; nil: there is none.
+func (o owners) find(tenant, agent string) (found *manifest) {
+	for i := range o {
+		m := &o[i]
 		if tenant != "" && m.Tenant != tenant {
 			continue
 		}
 		if m.Agent == agent {
-			return m.Owner
+			return m
 		}
-		if ok, _ := path.Match(m.Agent, agent); ok && len(m.Agent) > longest {
-			owner, longest = m.Owner, len(m.Agent)
+		if ok, _ := path.Match(m.Agent, agent); ok && (found == nil || len(m.Agent) > len(found.Agent)) {
+			found = m
 		}
 	}
-	return owner
+	return found
+}
+
+// of returns the owner of an agent; empty: there is none.
+func (o owners) of(tenant, agent string) string {
+	if m := o.find(tenant, agent); m != nil {
+		return m.Owner
+	}
+	return ""
+}
+
+// named returns the manifest of an agent with its version; empty: there is none.
+func (o owners) named(tenant, agent string) string {
+	if m := o.find(tenant, agent); m != nil {
+		return fmt.Sprintf("%s, version %d", m.Agent, m.Version)
+	}
+	return ""
 }
 
 // names returns the owners of a tenant (empty: any) that begin with a prefix, in the order of the alphabet.

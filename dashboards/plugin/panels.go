@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
@@ -111,7 +112,7 @@ func findingsFrame(rows []query.Finding, outcomes map[string]*query.Outcomes, li
 	return table("findings", rows, limit, "Nothing was found in this time range.",
 		text("level", func(f *row) string { return f.Level }),
 		text("agent", func(f *row) string { return f.AgentID }),
-		text("what happened", func(f *row) string { return f.Summary }),
+		text("what happened", func(f *row) string { return without(f.AgentID, f.Summary) }),
 		text("clean runs", func(f *row) string { return wording.ShortRate(f.ExpectedRate, cleanOf(f)) }).describedAs(
 			"the share of clean runs that come this far, as far as clean runs can show it"),
 		optional("done irreversible", of(func(n *query.Outcomes) uint64 { return n.Irreversible })).describedAs(
@@ -126,6 +127,9 @@ func findingsFrame(rows []query.Finding, outcomes map[string]*query.Outcomes, li
 		text("verdict", func(f *row) string { return f.Verdict }).describedAs("a person's label: true, benign or test"),
 	)
 }
+
+// without returns a sentence without the agent that it begins with: the agent stands beside it, and its name can be long.
+func without(agent, sentence string) string { return strings.TrimPrefix(sentence, agent+" ") }
 
 func cleanOf(f *query.Finding) wording.Clean {
 	return wording.Clean{Of: f.ExpectedOf, Runs: f.ExpectedRuns}
@@ -145,8 +149,8 @@ func heldFrame(rows []query.HeldScope, limit int) *data.Frame {
 		moment("until", func(h *row) time.Time { return h.Expires }).describedAs("empty: until somebody resets it"),
 		text("mode", func(h *row) string { return h.State }).describedAs("open, forced_open by a person, or half_open: single reads pass"),
 		text("by", heldBy),
-		text("reason", func(h *row) string { return h.Reason }),
-		number("stopped calls", func(h *row) uint64 { return h.Stopped }).describedAs("calls of its run that Flyball denied since then"),
+		text("reason", func(h *row) string { return without(h.AgentID, h.Reason) }),
+		number("stopped calls", func(h *row) uint64 { return h.Stopped }).describedAs("calls of its run that were denied since then"),
 		text("breaker", scopeOf).describedAs("the kind and the value of the scope, with which a reset names it"),
 		text("run", func(h *row) string { return h.RunID }),
 		number("generation", func(h *row) uint64 { return h.Generation }),
@@ -180,7 +184,7 @@ func breakersFrame(rows []query.BreakerChange, limit int) *data.Frame {
 		text("scope", func(b *row) string { return b.Scope }),
 		text("agent", func(b *row) string { return b.AgentID }),
 		text("state", func(b *row) string { return b.State }),
-		text("reason", func(b *row) string { return b.Reason }),
+		text("reason", func(b *row) string { return without(b.AgentID, b.Reason) }),
 		text("by", func(b *row) string { return b.By }),
 		text("mode", func(b *row) string { return b.Mode }).describedAs("armed: enforced; otherwise why it was only recorded"),
 		number("irreversible before", func(b *row) uint64 { return b.Irreversible }).describedAs("irreversible calls between onset and trip"),
@@ -238,7 +242,7 @@ func joined(a, b string) string {
 func answerAgents(ctx context.Context, q *question) (data.Frames, error) {
 	rows, err := query.AgentsAtRisk(ctx, q.db, q.some(), q.window(), q.levels(), q.Limit+1)
 	known, unknown := ownersNow(ctx, q)
-	frame := agentsFrame(rows, func(a *query.AgentRisk) string { return known.of(q.Tenant, a.AgentID) }, q.Limit)
+	frame := agentsFrame(rows, known, q.Tenant, q.Limit)
 	return notKnown(data.Frames{frame}, "The owners are not known", unknown), err
 }
 
@@ -254,7 +258,7 @@ func (q *question) levels() []string {
 	return fitting(all, nil, query.Names{{Any: q.where.levels}})
 }
 
-func agentsFrame(rows []query.AgentRisk, owner func(*query.AgentRisk) string, limit int) *data.Frame {
+func agentsFrame(rows []query.AgentRisk, known owners, tenant string, limit int) *data.Frame {
 	type row = query.AgentRisk
 	return table("agents", rows, limit, "No agent called in this time range.",
 		text("agent", func(a *row) string { return a.AgentID }),
@@ -266,6 +270,8 @@ func agentsFrame(rows []query.AgentRisk, owner func(*query.AgentRisk) string, li
 		number("denied", func(a *row) uint64 { return a.Denied }).describedAs(aboutDenied),
 		moment("last", func(a *row) time.Time { return a.LastAt }),
 		optional("worst score", func(a *row) *float64 { return a.Worst }).inUnit("", 1).describedAs(aboutScore),
-		text("owner", owner).describedAs("by the manifest in force, as the control API knows it"),
+		text("owner", func(a *row) string { return known.of(tenant, a.AgentID) }).describedAs(
+			"by the manifest in force, as the control API knows it"),
+		text("manifest", func(a *row) string { return known.named(tenant, a.AgentID) }).describedAs("the manifest in force; empty: none is known"),
 	)
 }

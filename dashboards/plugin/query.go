@@ -23,6 +23,7 @@ type Query struct {
 	By       string   `json:"by"`        // of calls: outcome, reversibility; of count: agent, level, family, reader, point
 	Of       string   `json:"of"`        // what count counts, or of what a variable has the values
 	Prefix   string   `json:"prefix"`    // of the values of a variable
+	Owner    string   `json:"owner"`     // of the agents that a variable lists
 	Part     string   `json:"part"`      // of Flyball's health: store, detect, breakers, stitching
 	Kinds    string   `json:"kinds"`     // of annotations, separated by commas: trips, bypass, baseline, version
 	SQL      string   `json:"sql"`
@@ -61,7 +62,7 @@ type member struct {
 func (q *Query) members() []member {
 	return []member{
 		{"run", &q.Run, nil}, {"agent", &q.Agent, nil}, {"tenant", &q.Tenant, nil}, {"resource", &q.Resource, nil},
-		{"family", &q.Family, nil}, {"prefix", &q.Prefix, nil}, {"of", &q.Of, nil}, {"by", &q.By, nil}, {"state", &q.State, nil},
+		{"family", &q.Family, nil}, {"prefix", &q.Prefix, nil}, {"owner", &q.Owner, nil}, {"of", &q.Of, nil}, {"by", &q.By, nil}, {"state", &q.State, nil},
 		{"part", &q.Part, nil}, {"kinds", &q.Kinds, nil},
 		{"minLevel", &q.MinLevel, []string{schema.LevelAnnotate.String(), schema.LevelAlert.String(), schema.LevelTrip.String()}},
 		{"sort", &q.Sort, []string{"worst", "latest"}},

@@ -19,7 +19,7 @@ const ask = (q: Partial<FlyballQuery>, vars: Record<string, unknown> = {}, scope
 
 test('a text member keeps its variable', () => {
   const texts = [
-    'agent', 'tenant', 'run', 'resource', 'family', 'state', 'minLevel', 'sort', 'of', 'by', 'part', 'prefix', 'kinds',
+    'agent', 'tenant', 'run', 'resource', 'family', 'state', 'minLevel', 'sort', 'of', 'by', 'part', 'prefix', 'owner', 'kinds',
   ] as const;
   for (const name of texts) {
     expect(ask({ [name]: '${v}' }, { v: 'filled' })[name]).toBe('filled');

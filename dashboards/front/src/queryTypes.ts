@@ -58,6 +58,10 @@ export const QUERY_TYPES: QueryType[] = [
     value: 'agents', label: 'Agents', description: 'one row an agent',
     members: ['minLevel', 'tenant', 'limit'], choices: { minLevel: LEVELS },
   },
+  {
+    value: 'routes', label: 'Routes', description: 'the routes that an agent or a run called, the most dangerous first',
+    members: ['agent', 'run', 'tenant', 'limit'],
+  },
   { value: 'trace', label: 'Trace', description: 'the calls of one run as a trace', members: ['run', 'limit'], needs: ['run'] },
   {
     value: 'touched', label: 'Touched', description: 'what one run touched, the most dangerous first',

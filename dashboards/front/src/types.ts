@@ -31,6 +31,8 @@ export interface FlyballQuery extends DataQuery {
   sql?: string;
   /** First letters of a variable's values. */
   prefix?: string;
+  /** Of the agents that a variable lists. */
+  owner?: string;
   /** Kinds of annotations, separated by commas; empty is all. */
   kinds?: string;
   /** Maximum number of rows; 0 is 200, at most MAX_LIMIT. */

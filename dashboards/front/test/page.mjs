@@ -14,11 +14,12 @@ export const findChromium = () => ['/usr/bin/chromium', '/usr/bin/chromium-brows
 export const launch = (viewport) =>
   puppeteer.launch({ executablePath: findChromium(), headless: true, args: ['--no-sandbox', '--disable-gpu'], defaultViewport: viewport });
 
-async function bundleHost() {
-  const out = join(mkdtempSync(join(tmpdir(), 'front-')), 'host.js');
+/** Bundles a script of this folder for a page, and returns the file. */
+export async function bundle(name) {
+  const out = join(mkdtempSync(join(tmpdir(), 'front-')), name);
   const nothing = Object.fromEntries(['.woff2', '.woff', '.ttf', '.png'].map((ext) => [ext, 'empty']));
   await build({
-    entryPoints: [join(here, 'host.js')], bundle: true, outfile: out, format: 'iife', logLevel: 'error',
+    entryPoints: [join(here, name)], bundle: true, outfile: out, format: 'iife', logLevel: 'error',
     define: { 'process.env.NODE_ENV': '"development"', global: 'window' }, loader: { '.svg': 'text', ...nothing },
   });
   return out;
@@ -32,7 +33,7 @@ const INDEX = `<!doctype html><html lang="en"><title>Flyball</title><main><h1>Fl
 /** Serves the module, opens it, and hands over the page; `problems` collects errors of the page. */
 export async function openModule(moduleFile) {
   const files = {
-    '/host.js': await bundleHost(), '/module.js': moduleFile, '/system.js': join(modules, 'systemjs/dist/system.min.js'),
+    '/host.js': await bundle('host.js'), '/module.js': moduleFile, '/system.js': join(modules, 'systemjs/dist/system.min.js'),
     '/amd.js': join(modules, 'systemjs/dist/extras/amd.min.js'),
   };
   const server = createServer((req, res) => {

@@ -34,11 +34,18 @@ export function inspect() {
     return /^No data\.?$/.test(saysBeside(p, grid)) ? ['has no data and no sentence of its own'] : [];
   };
   const isCut = (e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== 'visible';
+  /** Whether the text of a cell is wider than the cell, also to the left, where nothing can be scrolled. */
+  const overflows = (cell) => {
+    const range = document.createRange();
+    range.selectNodeContents(cell);
+    const [text, box] = [range.getBoundingClientRect(), cell.getBoundingClientRect()];
+    return text.left < box.left - 1 || text.right > box.right + 1;
+  };
   const cut = (p) => [...p.querySelectorAll('[role=grid], [role=table], [role=treegrid]')].flatMap((grid) => {
     const scroller = [grid, ...grid.querySelectorAll('*')].find((e) => /auto|scroll/.test(getComputedStyle(e).overflowX) && isCut(e));
     const edge = Math.min(p.getBoundingClientRect().right, window.innerWidth);
     const beyond = headersOf(grid).filter((h) => h.getBoundingClientRect().right > edge + 1).map((h) => h.innerText.trim());
-    const short = headersOf(grid).filter((h) => [h, ...h.querySelectorAll('*')].some(isCut)).map((h) => h.innerText.trim());
+    const short = headersOf(grid).filter((h) => [h, ...h.querySelectorAll('*')].some(isCut) || overflows(h)).map((h) => h.innerText.trim());
     const faults = [];
     if (scroller || beyond.length) {
       const width = scroller ? ` (${scroller.scrollWidth} px in ${scroller.clientWidth})` : '';

@@ -286,7 +286,7 @@ const tests = {
 
   'the list of a variable cannot be chosen with the keyboard': async () => {
     await mount('variable', query({ queryType: '' }));
-    await becomes(async () => [await shown('List'), await labels()], ['Agents', ['List', 'Begins with', 'Limit']]);
+    await becomes(async () => [await shown('List'), await labels()], ['Agents', ['List', 'Begins with', 'Owner', 'Limit']]);
     await choose('List', 'Runs');
     await becomes(last, { refId: 'A', queryType: 'variable', of: 'runs' });
     await tabTo('Agent');

@@ -103,7 +103,8 @@ func counted(ctx context.Context, db DB, what, sql string, params []any) (map[st
 	})
 }
 
-// countStopped sets the number of calls that were denied since a scope is held, for those of which a run is known.
+// countStopped sets the number of calls that were denied since a scope is held, for those of which a run is known. Who denied them is not
+// asked: many a gateway logs the status alone.
 func countStopped(ctx context.Context, db DB, held []HeldScope) error {
 	var ids []string
 	first := time.Time{}
@@ -125,7 +126,7 @@ func countStopped(ctx context.Context, db DB, held []HeldScope) error {
 	}
 	stopped := map[string]uint64{}
 	for list := range listed(refs) {
-		n, err := counted(ctx, db, "stopped calls", "SELECT toString(run_id), count() FROM calls WHERE counted AND denied_by_flyball AND "+
+		n, err := counted(ctx, db, "stopped calls", "SELECT toString(run_id), count() FROM calls WHERE counted AND outcome = 'denied' AND "+
 			callsOf(list)+" AND start_time >= fromUnixTimestamp64Nano({first:Int64}, 'UTC') GROUP BY run_id",
 			[]any{named("first", fmt.Sprint(first.UnixNano()))})
 		if err != nil {

@@ -80,15 +80,21 @@ func callsInput(sql string) bool {
 	return false
 }
 
-// outputFormat returns the format that a query names, or def.
+// outputFormat returns the format that a query names, or def. A column may be called format, too: the clause is the last one but for
+// SETTINGS, and nothing before it demands an expression.
 func outputFormat(sql, def string) string {
 	l := lexer{s: sql}
 	format := def
+	var before token
 	for t := l.next(); t.kind != tokEnd; t = l.next() {
-		if t.depth != 0 || !t.is("FORMAT") {
+		begins := t.depth == 0 && t.is("FORMAT") && before.text != "," && before.text != "." && !before.is("BY") && !before.is("SELECT")
+		before = t
+		if !begins {
 			continue
 		}
-		if f := l.next(); f.kind == tokWord && f.depth == 0 {
+		rest := l
+		f, after := rest.next(), rest.next()
+		if f.kind == tokWord && f.depth == 0 && (after.kind == tokEnd || after.text == ";" || after.is("SETTINGS")) {
 			format = f.text
 		}
 	}

@@ -55,6 +55,11 @@ func TestFormatOfAQueryIsTheOneAtItsEnd(t *testing.T) {
 		"SELECT 1 format CSV SETTINGS a = 1": "CSV",
 		"SELECT 1 -- FORMAT JSON":            "TSV",
 		"SELECT formatDateTime(now(), 'x')":  "TSV",
+		// The engine writes out ASC where it rewrites a query for a user who may only read.
+		"SELECT a, format FROM t ORDER BY a ASC, format ASC":      "TSV",
+		"SELECT format AS f FROM t ORDER BY format DESC":          "TSV",
+		"SELECT 1, t.format AS f FROM t":                          "TSV",
+		"SELECT a FROM t ORDER BY a ASC, format ASC FORMAT JSON;": "JSON",
 	} {
 		if got := outputFormat(sql, "TSV"); got != want {
 			t.Errorf("%q: %s, wanted %s", sql, got, want)

@@ -31,6 +31,12 @@ export function VariableQueryEditor({ query: given, datasource, onChange, onRunQ
           value={query.agent ?? ''} onCommit={(agent) => send({ agent })} onEnter={onRunQuery}
         />
       )}
+      {query.of === 'agents' && (
+        <TextField
+          label="Owner" tooltip="Only agents of this owner, by the manifests in force; may be another variable." placeholder="all"
+          value={query.owner ?? ''} onCommit={(owner) => send({ owner })} onEnter={onRunQuery}
+        />
+      )}
       <LimitField value={query.limit} onCommit={(limit) => send({ limit })} onEnter={onRunQuery} />
     </div>
   );
