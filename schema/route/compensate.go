@@ -31,6 +31,11 @@ func CheckCompensation(by string) error {
 	if m := byRoute.FindStringSubmatch(by); m == nil || m[1] == "GET" || m[1] == "HEAD" || m[1] == "OPTIONS" || strings.Contains(m[2], "//") {
 		return fmt.Errorf("%q: want a method that changes something and a template, as in POST /v1/refunds/{id}/cancel", by)
 	}
+	for segment := range strings.SplitSeq(by, "/") {
+		if _, ok := parameter(segment); !ok && strings.ContainsAny(segment, "{}") {
+			return fmt.Errorf("%q: a parameter is a whole segment, as in /refunds/{id}, and %q is not", by, segment)
+		}
+	}
 	return nil
 }
 

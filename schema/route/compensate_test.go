@@ -75,3 +75,15 @@ func TestCompensationOfNoRouteIsTaken(t *testing.T) {
 		t.Errorf("a table with a bad compensation: %v", err)
 	}
 }
+
+// The placeholder would stand in a command to copy as if it were a value.
+func TestParameterInsideASegmentIsAccepted(t *testing.T) {
+	for _, by := range []string{"POST /users/u-{id}/undo", "DELETE /a/{id", "DELETE /a/{}"} {
+		if CheckCompensation(by) == nil {
+			t.Errorf("%q is accepted", by)
+		}
+	}
+	if err := CheckCompensation("POST /users/{id}/undo"); err != nil {
+		t.Error(err)
+	}
+}
