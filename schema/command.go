@@ -54,13 +54,18 @@ const (
 	// CommandSilence adds a silence and CommandSilenceEnd ends one.
 	CommandSilence
 	CommandSilenceEnd
+	// CommandHold keeps the rows of a run beyond their retention, until CommandHoldRelease.
+	CommandHold
+	CommandHoldRelease
+	// CommandPurge records that the rows of a principal are deleted.
+	CommandPurge
 )
 
 // CommandKindWords are the texts of CommandKind, by its number.
 var CommandKindWords = []string{"none", "trip", "force_open", "reset", "bypass", "tick", "probe", "ask", "grant", "refuse", "use",
 	"task", "task_end", "manifest", "manifest_drop", "lease", "verdict", "baseline",
 	"settings", "arm", "disarm", "bypass_end", "exception", "exception_remove", "proven",
-	"ack", "silence", "silence_end"}
+	"ack", "silence", "silence_end", "hold", "hold_release", "purge"}
 
 func (v CommandKind) String() string                { return word(CommandKindWords, uint8(v)) }
 func (v CommandKind) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
@@ -118,6 +123,8 @@ type Command struct {
 
 	Ack     *AckOrder     `json:"ack,omitempty"`
 	Silence *SilenceOrder `json:"silence,omitempty"` // of silence, silence_end
+	Hold    *HoldOrder    `json:"hold,omitempty"`    // of hold, hold_release
+	Purge   *PurgeOrder   `json:"purge,omitempty"`   // of purge
 
 	// Holder is the caller of the run that a trip, or an operator's breaker on a run, applies
 	// to.

@@ -27,6 +27,8 @@ const (
 	EventSilence EventKind = "silence"
 	// EventTick is a record of flyball.alerts without a subject: it advances the clock of its readers.
 	EventTick EventKind = "tick"
+	// EventHold is a hold on a run, or its release. A reader that does not know this kind ignores it.
+	EventHold EventKind = "hold"
 )
 
 // Event is one record of flyball.events. Events are written at least once: records with the
@@ -46,6 +48,7 @@ type Event struct {
 
 	Ack     *Acknowledgement `json:"ack,omitempty"`
 	Silence *Silence         `json:"silence,omitempty"`
+	Hold    *Hold            `json:"hold,omitempty"`
 }
 
 // Bypass sets a tenant, or one agent of it, to observe at every point until it expires or is

@@ -42,6 +42,11 @@ func TestRecordOfTheEventsTopicIsNotDocumented(t *testing.T) {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| member | JSON | meaning |\n|---|---|---|\n", typ.Name(), comments[typ.Name()])
 		for i := range typ.NumField() {
 			f := typ.Field(i)
+			if f.Anonymous { // its members are those of the type
+				queue = append(queue, f.Type)
+				fmt.Fprintf(&b, "| (members of %s) | | see below |\n", f.Type.Name())
+				continue
+			}
 			name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 			if name == "-" || !f.IsExported() {
 				continue

@@ -93,7 +93,7 @@ func addSlipped(r *request, list []receipt) error {
 	return nil
 }
 
-func (r *receipt) addSlipped(ctx context.Context, db database) error {
+func (r *receipt) addSlipped(ctx context.Context, db query.DB) error {
 	found, err := time.Parse(time.RFC3339Nano, r.Call)
 	if err != nil || r.RunID.IsZero() {
 		return nil // opened by hand: no call led to it

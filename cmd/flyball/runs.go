@@ -51,7 +51,7 @@ func runsCommand(o *options) *cobra.Command {
 
 // resolveStored finds the run that a term names. If it names several, they are printed to standard
 // error.
-func resolveStored(r *request, db database, term string) (query.Run, error) {
+func resolveStored(r *request, db query.DB, term string) (query.Run, error) {
 	run, err := query.ResolveRun(r.ctx, db, term)
 	var several *query.Ambiguous
 	if errors.As(err, &several) {
@@ -141,7 +141,11 @@ func readRun(r *request, term string, limit int) (runAnswer, error) {
 	if err != nil {
 		return runAnswer{}, err
 	}
-	run, err := resolveStored(r, r.db, term)
+	db, err := query.WithHolds(r.ctx, r.db)
+	if err != nil {
+		return runAnswer{}, known.explain(err)
+	}
+	run, err := resolveStored(r, db, term)
 	if errors.Is(err, query.ErrNotFound) {
 		t, err := unknownRun(r, s)
 		if err == nil {
@@ -152,7 +156,7 @@ func readRun(r *request, term string, limit int) (runAnswer, error) {
 	if err != nil {
 		return runAnswer{}, known.explain(err)
 	}
-	rep, err := query.RunInFull(r.ctx, r.db, run, limit)
+	rep, err := query.RunInFull(r.ctx, db, run, limit)
 	if err != nil {
 		return runAnswer{}, known.explain(err)
 	}

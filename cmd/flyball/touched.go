@@ -137,8 +137,12 @@ func readTouched(r *request, f *touchedFlags, s query.Subject) (*query.Touched, 
 // touchedBy reads the report on a subject. A run that is not stored is an unknown subject.
 func touchedBy(r *request, f *touchedFlags, s query.Subject, win query.Window) (*query.Touched, error) {
 	var run *query.Run
+	db, err := query.WithHolds(r.ctx, r.db)
+	if err != nil {
+		return nil, err
+	}
 	if s.Kind == "run" {
-		found, err := resolveStored(r, r.db, s.Value)
+		found, err := resolveStored(r, db, s.Value)
 		if errors.Is(err, query.ErrNotFound) {
 			return unknownRun(r, s)
 		}
@@ -147,7 +151,11 @@ func touchedBy(r *request, f *touchedFlags, s query.Subject, win query.Window) (
 		}
 		run = &found
 	}
-	return query.TouchedPage(r.ctx, r.db, s, run, win, f.limit, f.after)
+	t, err := query.TouchedPage(r.ctx, db, s, run, win, f.limit, f.after)
+	if err != nil || t.Calls == 0 {
+		return t, err
+	}
+	return t, addUndo(r, db, t, win)
 }
 
 // masked returns a secret with its first four characters and its length only.

@@ -107,4 +107,7 @@ const (
 	VerdictRecorded     ResultCode = "judged"
 	BaselineOrdered     ResultCode = "ordered"
 	CredentialConfirmed ResultCode = "confirmed"
+	RunHeld             ResultCode = "held"
+	HoldReleased        ResultCode = "released"
+	PurgeRecorded       ResultCode = "purged"
 )

@@ -101,12 +101,14 @@ type eventRows struct {
 	history   *clickhouse.Block[schema.Verdict] // of verdicts
 	orders    *clickhouse.Block[schema.BaselineOrder]
 	losses    *clickhouse.Block[schema.LogLoss]
+	holds     *clickhouse.Block[schema.Hold]
 }
 
 func newEventRows() *eventRows {
 	return &eventRows{clickhouse.FindingsTable.NewBlock(), clickhouse.DecisionsTable.NewBlock(), clickhouse.BreakersTable.NewBlock(),
 		clickhouse.GatesTable.NewBlock(), clickhouse.AuditTable.NewBlock(), clickhouse.VerdictsTable.NewBlock(),
-		clickhouse.VerdictHistoryTable.NewBlock(), clickhouse.BaselineOrdersTable.NewBlock(), clickhouse.LogLossesTable.NewBlock()}
+		clickhouse.VerdictHistoryTable.NewBlock(), clickhouse.BaselineOrdersTable.NewBlock(), clickhouse.LogLossesTable.NewBlock(),
+		clickhouse.HoldsTable.NewBlock()}
 }
 
 // add appends the rows of an event.
@@ -132,10 +134,12 @@ func (b *eventRows) add(e *schema.Event) {
 		b.audit.Append(e.Audit)
 	case e.Loss != nil:
 		b.losses.Append(e.Loss)
+	case e.Hold != nil:
+		b.holds.Append(e.Hold)
 	}
 }
 
 // tables returns the rows of each table in the order of insertion.
 func (b *eventRows) tables() []clickhouse.Rows {
-	return []clickhouse.Rows{b.findings, b.decisions, b.breakers, b.gates, b.audit, b.verdicts, b.history, b.orders, b.losses}
+	return []clickhouse.Rows{b.findings, b.decisions, b.breakers, b.gates, b.audit, b.verdicts, b.history, b.orders, b.losses, b.holds}
 }

@@ -58,3 +58,16 @@ func verdictsColumns() []column[schema.Verdict] {
 		str("why", func(v *row) string { return v.Why }),
 	}
 }
+
+func holdsColumns() []column[schema.Hold] {
+	type row = schema.Hold
+	return []column[row]{
+		word("tenant", func(h *row) string { return h.Tenant }),
+		uuid("run_id", func(h *row) [16]byte { return h.RunID }),
+		num("generation", "UInt64", func(h *row) uint64 { return h.Generation }).with(amount), // offset in flyball.commands, plus one
+		flag("released", func(h *row) bool { return h.Released }),
+		clockNs("at", func(h *row) int64 { return h.At }),
+		str("by", func(h *row) string { return h.By }),
+		str("why", func(h *row) string { return h.Why }),
+	}
+}

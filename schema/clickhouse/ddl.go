@@ -13,7 +13,7 @@ import (
 	"text/template"
 )
 
-//go:embed sql/*.sql
+//go:embed sql/*.sql sql/shared.tmpl
 var sqlFiles embed.FS
 
 // Migration is one numbered step of the schema with its statements. Every statement is
@@ -57,6 +57,9 @@ func (r rendering) steps() ([]Migration, error) {
 	}
 	var out []Migration
 	for _, e := range entries {
+		if e.Name() == sharedFile {
+			continue
+		}
 		body, err := sqlFiles.ReadFile("sql/" + e.Name())
 		if err != nil {
 			return nil, err
@@ -74,6 +77,9 @@ func (r rendering) steps() ([]Migration, error) {
 	return out, nil
 }
 
+// sharedFile has the templates that several steps use.
+const sharedFile = "shared.tmpl"
+
 var stepName = regexp.MustCompile(`^(\d{3})_([a-z0-9_]+)\.sql$`)
 
 func (r rendering) step(file, body string) (Migration, error) {
@@ -83,8 +89,11 @@ func (r rendering) step(file, body string) (Migration, error) {
 	}
 	n, _ := strconv.Atoi(m[1])
 	s := Migration{Number: n, Name: m[2], Replaces: strings.Contains(body, "CREATE OR REPLACE")}
-	tpl, err := template.New(file).Option("missingkey=error").Parse(body)
+	tpl, err := template.New(file).Option("missingkey=error").ParseFS(sqlFiles, "sql/"+sharedFile)
 	if err != nil {
+		return s, err
+	}
+	if tpl, err = tpl.Parse(body); err != nil {
 		return s, err
 	}
 	var b strings.Builder
@@ -154,6 +163,20 @@ func (r rendering) Columns(object string) (string, error) {
 		lines[i] = "    " + definition(s)
 	}
 	return strings.Join(lines, ",\n"), nil
+}
+
+// Type returns the type of a column of a table.
+func (r rendering) Type(object, column string) (string, error) {
+	t, err := tableNamed(object)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range t.Columns {
+		if s.Name == column {
+			return s.Type, nil
+		}
+	}
+	return "", fmt.Errorf("table %q has no column %q", object, column)
 }
 
 // Names returns the names of the columns of a table, in order: columns of both sides of a UNION are matched by

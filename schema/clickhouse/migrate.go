@@ -11,7 +11,7 @@ import (
 
 // Version is the version of the schema. It grows with every released change of sql/ or of a
 // list of columns. A database with a higher version is not changed.
-const Version = 5
+const Version = 6
 
 // ErrNewerSchema means that a newer version of Flyball has migrated the database.
 var ErrNewerSchema = errors.New("the database was migrated by a newer version of Flyball: upgrade this binary before it can go on")

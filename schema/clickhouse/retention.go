@@ -67,7 +67,7 @@ const maxRetention = 36500
 // String says what is kept for how long.
 func (r Retention) String() string {
 	return fmt.Sprintf("calls, touches and the index of their ids are kept %s; runs and their index, scores, findings, decisions, "+
-		"dead letters, losses of records and counts %s; breakers, gates, verdicts, baselines and the audit trail for ever",
+		"dead letters, losses of records and counts %s; breakers, gates, verdicts, baselines, the audit trail and what is held for ever",
 		keptFor(r.Calls), keptFor(r.Runs))
 }
 
@@ -125,6 +125,10 @@ var storages = map[string]storage{
 	"decisions_store":    {time: "at", runs: true, rows: true},
 	"dead_letters_store": {time: "at", runs: true, rows: true},
 	"log_losses_store":   {time: "noticed_at", runs: true, rows: true},
+
+	// Copies of the rows of held runs: never.
+	"held_calls_store": {settings: []string{compactParts}},
+	"held_runs_store":  {settings: []string{compactParts}},
 
 	"calls_store":     {time: "start_time"},
 	"trace_calls":     {time: "hour"},

@@ -67,6 +67,15 @@ var (
 		columns: baselineOrdersColumns}
 	// LogLossesTable has the losses of records that readers of topics noticed.
 	LogLossesTable = &Table[schema.LogLoss]{name: "log_losses_store", shard: "sipHash64(topic)", columns: logLossesColumns}
+	// HoldsTable has the holds on runs and their releases; the latest of each run applies.
+	HoldsTable = &Table[schema.Hold]{name: "holds_store", shard: "sipHash64(run_id)", columns: holdsColumns}
+	// The held tables have copies of the rows of held runs. No row of them expires.
+	HeldCallsTable     = &Table[schema.Call]{name: "held_calls_store", shard: "sipHash64(run_id)", columns: callsColumns}
+	HeldRunsTable      = &Table[schema.RunSnapshot]{name: "held_runs_store", shard: "sipHash64(run_id)", columns: runsColumns}
+	HeldTouchesTable   = &Table[schema.Touch]{name: "held_touches_store", shard: "sipHash64(resource)", columns: touchesColumns}
+	HeldScoresTable    = &Table[schema.Score]{name: "held_scores_store", shard: "sipHash64(run_id)", columns: scoresColumns}
+	HeldFindingsTable  = &Table[schema.Finding]{name: "held_findings_store", shard: "sipHash64(finding_id)", columns: findingsColumns}
+	HeldDecisionsTable = &Table[schema.Decision]{name: "held_decisions_store", shard: "sipHash64(decision_id)", columns: decisionsColumns}
 	// ProgressTable has, for each partition of flyball.calls, the offset up to which all is stored.
 	ProgressTable = &Table[Progress]{name: "progress", shard: "calls_partition", columns: progressColumns}
 )
@@ -86,7 +95,8 @@ func Tables() []TableSpec {
 		LegacyTraceCallsTable.spec(), LegacyStitchingTable.spec(), DeadLettersTable.spec(),
 		ScoresTable.spec(), FindingsTable.spec(), DecisionsTable.spec(), BreakersTable.spec(), GatesTable.spec(), VerdictsTable.spec(),
 		VerdictHistoryTable.spec(), AuditTable.spec(), BaselinesTable.spec(), BaselineOrdersTable.spec(), LogLossesTable.spec(),
-		ProgressTable.spec(),
+		HoldsTable.spec(), HeldCallsTable.spec(), HeldRunsTable.spec(), HeldTouchesTable.spec(), HeldScoresTable.spec(),
+		HeldFindingsTable.spec(), HeldDecisionsTable.spec(), ProgressTable.spec(),
 	}
 }
 

@@ -62,7 +62,9 @@ type Rule struct {
 	// "path:amount", "header:x-amount", "field:amount". Currency may also be a fixed one for
 	// the route: "EUR".
 	Amount, Currency string
-	Source           schema.Provenance // source of the rule; none means the operator
+	// CompensatedBy is the method and template of the call that undoes a call of the route: "POST /v1/refunds/{id}/cancel".
+	CompensatedBy string
+	Source        schema.Provenance // source of the rule; none means the operator
 
 	amount, currency locator
 	learned          bool // made by Learned.Rules: its effect is not declared
@@ -101,6 +103,11 @@ func NewTable(o Options) (*Table, error) {
 		}
 		if r.currency, err = parseCurrency(r.Currency); err != nil {
 			return nil, fmt.Errorf("routes[%d].currency: %w", i, err)
+		}
+		if r.CompensatedBy != "" {
+			if err = CheckCompensation(r.CompensatedBy); err != nil {
+				return nil, fmt.Errorf("routes[%d].compensated_by: %w", i, err)
+			}
 		}
 		for _, l := range [...]locator{r.amount, r.currency} {
 			if name := strings.ToLower(l.name); l.kind == "header" && !slices.Contains(t.moneyHeaders, name) {

@@ -15,7 +15,7 @@ import (
 const (
 	EventVersion = 1
 	// CommandVersion 1: no gates, tasks, manifests, quotas; 2: no settings, arming, exceptions, and a bypass only of the whole tenant;
-	// 3: no acknowledgements and silences.
+	// 3: no acknowledgements, silences, holds and purges.
 	CommandVersion  = 4
 	BaselineVersion = 1
 	RoutesVersion   = 1
@@ -67,16 +67,13 @@ func DecodeEvent(b []byte) (schema.Event, error) {
 // EncodeCommand writes the oldest version that can express the command, so that during
 // an upgrade older binaries continue until a feature is used that they lack.
 func EncodeCommand(c *schema.Command) ([]byte, error) {
-	version := 3
+	version := c.Kind.Feature() + 1
 	switch {
-	case c.Kind.Feature() > 2:
-		version = CommandVersion
 	case c.Kind == schema.CommandBypass && c.Scope.Kind != schema.ScopeNone:
-		// A binary of the previous version would read it as a bypass of the whole tenant.
+		// A binary of version 2 would read it as a bypass of the whole tenant.
+		version = 3
 	case c.Kind <= schema.CommandTick:
 		version = 1
-	case c.Kind.Feature() <= 1:
-		version = 2
 	}
 	return EncodeDocument(version, c)
 }

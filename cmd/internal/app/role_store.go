@@ -2,9 +2,11 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"flyball/cmd/internal/config"
+	"flyball/ingest/hold"
 	"flyball/ingest/store"
 	"flyball/schema/clickhouse"
 	"flyball/schema/kafka"
@@ -39,9 +41,21 @@ func (p *process) startStore() error {
 		if err := p.migrate(ctx); err != nil {
 			return err
 		}
-		return s.Run(ctx)
+		return p.storeAndKeep(ctx, s)
 	}})
 	return nil
+}
+
+// storeAndKeep runs the store, and beside it the keeper of held runs.
+func (p *process) storeAndKeep(ctx context.Context, s *store.Store) error {
+	keeping, stop := context.WithCancel(ctx)
+	keeper := hold.NewKeeper(hold.Stored{Conn: p.database, Target: MigrationOf(p.config.ClickHouse).Target}, time.Now,
+		p.log.With("component", "hold"), p.metrics)
+	done := make(chan error, 1)
+	go func() { done <- keeper.Run(keeping) }()
+	err := s.Run(ctx)
+	stop()
+	return errors.Join(err, <-done)
 }
 
 // MigrationOf returns what the schema is migrated to.

@@ -58,7 +58,13 @@ func operatorRoutes(c config.Config) ([]route.Rule, error) {
 		}
 		byHand = append(byHand, route.Rule{Method: strings.ToUpper(r.Method), Template: r.Template, Tool: r.Tool, MCP: r.MCP,
 			Effect: r.Effect.Value, Reversibility: r.Reversibility.Value,
-			Resources: r.Resources, Amount: r.Amount, Currency: r.Currency})
+			Resources: r.Resources, Amount: r.Amount, Currency: r.Currency, CompensatedBy: r.CompensatedBy})
 	}
 	return append(byHand, documents...), nil
+}
+
+// Compensations returns which routes undo which, from the configuration and its OpenAPI documents.
+func Compensations(c config.Config) ([]route.Compensation, error) {
+	rules, err := operatorRoutes(c)
+	return route.Compensations(rules), err
 }

@@ -227,6 +227,7 @@ type Route struct {
 	Tool          string        `yaml:"tool"`                // name of a tool (MCP and similar protocols), instead of a template
 	Amount        string        `yaml:"amount"`              // place of the amount of money: arg:NAME, query:NAME, path:NAME, header:NAME, field:NAME
 	Currency      string        `yaml:"currency"`            // place of the currency, or a fixed one: EUR
+	CompensatedBy string        `yaml:"compensated_by"`      // route that undoes a call: "POST /v1/refunds/{id}/cancel"
 	MCP           bool          `yaml:"mcp"`                 // the template is served by an MCP server
 	OpenAPI       string        `yaml:"openapi" path:"file"` // file with an OpenAPI 3 document, instead of the keys above
 	Base          string        `yaml:"base"`                // prefix of the document's paths; empty: the path of its first server

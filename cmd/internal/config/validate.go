@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"flyball/schema"
+	"flyball/schema/route"
 )
 
 // Validate checks the configuration as far as this is possible without a connection. The error
@@ -168,7 +169,7 @@ func (r Route) validate(p *problems, i int) {
 		p.add("%s: %q is none of %s", key("reversibility"), r.Reversibility, strings.Join(schema.ReversibilityWords, ", "))
 	}
 	if r.OpenAPI != "" {
-		described := r.Method + r.Template + r.Tool + r.Effect.text + r.Reversibility.text + r.Amount + r.Currency
+		described := r.Method + r.Template + r.Tool + r.Effect.text + r.Reversibility.text + r.Amount + r.Currency + r.CompensatedBy
 		if described != "" || len(r.Resources) > 0 || r.MCP {
 			p.add("%s: stands alone, with base: what it says of a route stands in the document, as x-flyball-effect", key("openapi"))
 		}
@@ -176,6 +177,14 @@ func (r Route) validate(p *problems, i int) {
 	}
 	if r.MCP && r.Tool != "" {
 		p.add("%s: is of a template, not of a tool", key("mcp"))
+	}
+	if r.CompensatedBy != "" {
+		if err := route.CheckCompensation(r.CompensatedBy); err != nil {
+			p.add("%s: %v", key("compensated_by"), err)
+		}
+		if r.Tool != "" {
+			p.add("%s: is of a template, not of a tool", key("compensated_by"))
+		}
 	}
 	if r.Tool != "" && r.Template == "" {
 		return

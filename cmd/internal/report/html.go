@@ -58,6 +58,10 @@ func TouchedHTML(w io.Writer, t *query.Touched, made time.Time) error {
 	page := pageOf{T: t, Bars: bars, Others: othersText(t), NotAsked: notAsked(t), Judged: judged(t), Distinct: distinct(t), Period: period(t),
 		Complete: completeText(t), Made: made.UTC().Format(time.RFC3339), Effects: tallies(t.Totals.ByEffect),
 		Reversibilities: tallies(t.Totals.ByReversibility)}
+	page.Undo = undoGroups(t, query.MaxUndo)
+	if t.FromHold != nil {
+		page.FromHold = fromHold(t.FromHold)
+	}
 	for i := range t.DeniedOnly {
 		page.Denied = append(page.Denied, deniedOnly(&t.DeniedOnly[i]))
 	}
@@ -78,6 +82,8 @@ type pageOf struct {
 	Denied                         []string
 	Distinct                       int
 	Period, Complete, Made         string
+	FromHold                       string
+	Undo                           []undoGroup
 	From, To                       string // ends of the timeline; empty without rows
 	Effects, Reversibilities       []tally
 }

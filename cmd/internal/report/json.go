@@ -29,6 +29,30 @@ func JSON(w io.Writer, v any) error {
 	return err
 }
 
+// JSONLine prints a value as JSON on one line, otherwise as JSON does.
+func JSONLine(w io.Writer, v any) error {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	var unsupported *json.UnsupportedValueError
+	if errors.As(err, &unsupported) {
+		var wide bytes.Buffer
+		if err = JSON(&wide, v); err != nil {
+			return err
+		}
+		b.Reset()
+		if err = json.Compact(&b, wide.Bytes()); err == nil {
+			b.WriteByte('\n')
+		}
+	}
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(schema.VisibleJSON(b.Bytes()))
+	return err
+}
+
 func marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

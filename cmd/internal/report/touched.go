@@ -44,14 +44,20 @@ func Touched(w io.Writer, t *query.Touched) error {
 		}
 		Printf(w, "judged: %s\n", text)
 	}
+	if t.FromHold != nil {
+		Printf(w, "%s\n", fromHold(t.FromHold))
+	}
 	if len(t.Resources) == 0 {
 		return nil
 	}
 	fmt.Fprintln(w)
-	if err := Rows(w, t.Resources, touchedColumns); err != nil || t.Next == "" {
+	if err := Rows(w, t.Resources, touchedColumns); err != nil {
 		return err
 	}
-	return Printf(w, "there are more: --limit, or --after %s\n", t.Next)
+	if t.Next != "" {
+		Printf(w, "there are more: --limit, or --after %s\n", t.Next)
+	}
+	return printUndo(w, t)
 }
 
 // ofMore returns a text for a report with a part of the resources.

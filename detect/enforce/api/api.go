@@ -128,7 +128,7 @@ func (s *server) operations() []operation {
 	for _, list := range [][]operation{
 		(&breakers{s, t}).operations(), (&armings{s, t}).operations(), (&exceptions{s, t}).operations(), (&grants{s}).operations(),
 		(&tasks{s, t}).operations(), (&manifests{s}).operations(), (&findings{s}).operations(), (&baselines{s}).operations(),
-		(&status{s}).operations(), (&settings{s}).operations(), (&callers{s}).operations(),
+		(&status{s}).operations(), (&settings{s}).operations(), (&callers{s}).operations(), (&keeping{s}).operations(),
 		(&incidents{s}).operations(), (&silences{s}).operations(),
 	} {
 		all = append(all, list...)

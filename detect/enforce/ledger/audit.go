@@ -77,6 +77,10 @@ func subject(c *schema.Command, r enforce.Result) string {
 		return "finding:" + c.Verdict.FindingID
 	case c.Baseline != nil:
 		return "baseline:" + c.Baseline.Agent
+	case c.Hold != nil:
+		return "hold:" + c.Hold.RunID.String()
+	case c.Purge != nil:
+		return "principal:" + c.Purge.Principal
 	case c.Arming != nil:
 		return "arming:" + c.Arming.Pattern
 	case c.Exception != nil:

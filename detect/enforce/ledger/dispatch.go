@@ -43,6 +43,10 @@ func (s *State) machine(kind schema.CommandKind) enforce.Machine {
 		return apply(recordVerdict)
 	case schema.CommandBaseline:
 		return apply(orderBaseline)
+	case schema.CommandHold, schema.CommandHoldRelease:
+		return apply(orderHold)
+	case schema.CommandPurge:
+		return apply(recordPurge)
 	}
 	return s.Breakers
 }

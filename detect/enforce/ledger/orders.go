@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"strings"
+
 	"flyball/detect/enforce"
 	"flyball/schema"
 )
@@ -49,4 +51,34 @@ func checkOrder(c *schema.Command) string {
 		return "a freeze lasts at most 366 days, or has no end"
 	}
 	return ""
+}
+
+// orderHold returns an event with a hold on a run, or its release. It changes no state: the store copies
+// and deletes rows by what is stored of the events.
+func orderHold(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
+	if c.Hold == nil || c.Hold.RunID == (schema.RunID{}) || c.Reason == "" {
+		return enforce.Result{Code: enforce.Rejected}, nil
+	}
+	h := schema.Hold{Tenant: c.Tenant, RunID: c.Hold.RunID, Released: c.Kind == schema.CommandHoldRelease, At: at.Time, By: c.By,
+		Why: c.Reason, Generation: at.Generation()}
+	r := enforce.Result{Code: enforce.RunHeld, Ref: h.RunID.String()}
+	if h.Released {
+		r.Code = enforce.HoldReleased
+	}
+	return r, []schema.Event{schema.HoldEvent(&h)}
+}
+
+// recordPurge accepts the record of a purge. The result is only an entry of the audit trail.
+func recordPurge(_ enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
+	if c.Purge == nil || !isKeyedPrincipal(c.Purge.Principal) || c.Reason == "" {
+		return enforce.Result{Code: enforce.Rejected}, nil
+	}
+	return enforce.Result{Code: enforce.PurgeRecorded, Ref: c.Purge.Principal}, nil
+}
+
+// isKeyedPrincipal reports whether a text has the form of the keyed id of a principal. A name would stay
+// in the audit trail for ever.
+func isKeyedPrincipal(text string) bool {
+	rest, ok := strings.CutPrefix(text, "p_")
+	return ok && len(rest) == 16 && strings.Trim(rest, "abcdefghijklmnopqrstuvwxyz234567") == ""
 }

@@ -14,6 +14,7 @@ import (
 type Bounds struct {
 	Time   time.Duration // of execution
 	Memory uint64        // bytes
+	Block  int           // rows that are sent at a time; 0: as many as the engine likes. A reader of many wide rows needs less memory
 }
 
 // DefaultBounds are those of a context without others.
@@ -79,6 +80,9 @@ func ask(ctx context.Context, db DB, sql string, params []any) (driver.Rows, err
 		// What has many groups goes on with files: it takes longer, and has an answer.
 		settings["max_bytes_before_external_group_by"] = b.Memory / 3
 		settings["max_bytes_before_external_sort"] = b.Memory / 3
+	}
+	if b.Block > 0 {
+		settings["max_block_size"] = b.Block
 	}
 	rows, err := db.Query(clickhouse.Context(ctx, clickhouse.WithSettings(settings)), sql, params...)
 	if codeOf(err) == readOnly {

@@ -78,7 +78,16 @@ func each(ctx context.Context, db DB, what, sql string, params []any, row func(d
 // duration of -1 are left out.
 func records(ctx context.Context, db DB, what, sql string, params []any) ([]map[string]any, error) {
 	var out []map[string]any
-	err := each(ctx, db, what, sql, params, func(r driver.Rows) error {
+	err := eachRecord(ctx, db, what, sql, params, func(m map[string]any) error {
+		out = append(out, m)
+		return nil
+	})
+	return out, err
+}
+
+// eachRecord runs a query and calls take for each of its rows, as records returns them.
+func eachRecord(ctx context.Context, db DB, what, sql string, params []any, take func(map[string]any) error) error {
+	return each(ctx, db, what, sql, params, func(r driver.Rows) error {
 		types := r.ColumnTypes()
 		values := make([]any, len(types))
 		for i, t := range types {
@@ -97,10 +106,8 @@ func records(ctx context.Context, db DB, what, sql string, params []any) ([]map[
 				m[name] = printable(name, v)
 			}
 		}
-		out = append(out, m)
-		return nil
+		return take(m)
 	})
-	return out, err
 }
 
 func known(name string, v reflect.Value) bool {

@@ -34,6 +34,9 @@ FROM system.tables WHERE database = currentDatabase() AND match(name, '^(calls|r
 
 // checkRetention adds a caveat if the report's period begins before the oldest calls that are kept.
 func (t *Touched) checkRetention(ctx context.Context, db DB, win Window) error {
+	if t.Run != nil && t.FromHold != nil {
+		return t.checkCopies(ctx, db)
+	}
 	since := win.Since
 	if since.IsZero() && t.Run != nil {
 		since = t.Run.StartedAt.Time

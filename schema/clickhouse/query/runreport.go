@@ -29,6 +29,8 @@ type RunReport struct {
 	TotalCalls uint64 `json:"total_calls"`
 	// Caveats are sentences about what the report may not contain. Each begins with its key.
 	Caveats []string `json:"caveats"`
+	// FromHold is the hold by whose copies the run is read, because rows of it have expired.
+	FromHold *HeldRun `json:"from_hold,omitempty"`
 }
 
 // RunBreaker is the latest state of a breaker that concerns a run.
@@ -76,6 +78,7 @@ func RunInFull(ctx context.Context, db DB, run Run, limit int) (*RunReport, erro
 	own.ofRun(&run)
 	rep := &RunReport{Run: run, TotalCalls: run.Calls, Scores: []map[string]any{}, Findings: []map[string]any{},
 		Decisions: []map[string]any{}, Breakers: []RunBreaker{}, LinkedRuns: []LinkedRun{}, Caveats: []string{}}
+	rep.FromHold = copiesOf(db, run.RunID)
 	var err error
 	if rep.CallList, err = records(ctx, db, "calls of the run", fmt.Sprintf(
 		"SELECT "+callColumns+" FROM calls "+own.String()+

@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"sort"
 	"strings"
@@ -21,6 +22,8 @@ type Subject struct {
 type Touched struct {
 	Subject Subject `json:"subject"`
 	Run     *Run    `json:"run,omitempty"`
+	// FromHold is the hold by whose copies the run is read, because rows of it have expired.
+	FromHold *HeldRun `json:"from_hold,omitempty"`
 	// Since and Until are the time window that was asked for. An end that was not asked for is the
 	// time of the first or last call, and null without calls: then everything that is stored was
 	// read.
@@ -55,8 +58,13 @@ type Touched struct {
 
 	firstAt, lastAt time.Time // start of the first and of the last call
 	doubts          caveatCounts
-	question        pagedQuestion
-	part            rowPart
+	// Undo lists the calls that changed something, and what undoes each. It is read by ReadUndo. UndoMore: there are more.
+	Undo     []Undo `json:"undo,omitempty"`
+	UndoMore bool   `json:"undo_more,omitempty"`
+
+	question pagedQuestion
+	part     rowPart
+	take     func(*TouchedResource) error // gets the resources in place of Resources; nil: nobody
 }
 
 // TouchedResource counts the calls of one route that named one resource.
@@ -107,8 +115,23 @@ func TouchedPage(ctx context.Context, db DB, s Subject, run *Run, win Window, li
 	if err != nil {
 		return nil, err
 	}
+	return readTouched(ctx, db, s, run, win, question, part, nil)
+}
+
+// EachTouched passes all resources of the touched set of a run to take, first those of its own calls and then those of the calls on its
+// behalf, each the most dangerous first. It returns the report without resources.
+func EachTouched(ctx context.Context, db DB, run *Run, take func(*TouchedResource) error) (*Touched, error) {
+	return readTouched(ctx, db, Subject{Kind: "run", Value: run.RunID}, run, Window{}, pagedQuestion{}, rowPart{limit: math.MaxInt32}, take)
+}
+
+func readTouched(ctx context.Context, db DB, s Subject, run *Run, win Window, question pagedQuestion, part rowPart,
+	take func(*TouchedResource) error) (*Touched, error) {
 	t := newTouched(s, win)
+	t.take = take
 	t.Run, t.question, t.part = run, question, part
+	if run != nil {
+		t.FromHold = copiesOf(db, run.RunID)
+	}
 	own, err := t.ownCalls(ctx, db, run, win)
 	if err != nil {
 		return nil, err
@@ -137,6 +160,14 @@ func TouchedPage(ctx context.Context, db DB, s Subject, run *Run, win Window, li
 		if err := t.explainNothing(ctx, db); err != nil {
 			return nil, err
 		}
+	}
+	if t.take != nil { // those on its behalf
+		for i := range t.Resources {
+			if err := t.take(&t.Resources[i]); err != nil {
+				return nil, err
+			}
+		}
+		t.Resources = nil
 	}
 	t.Complete = len(t.Caveats) == 0
 	return t, nil
@@ -207,6 +238,9 @@ func (t *Touched) loadOwn(ctx context.Context, db DB, rows source) error {
 	err := each(ctx, db, "touched resources", "SELECT "+touchedGroups+" FROM "+rows.from+group+tail,
 		append(slices.Clone(rows.params), params...), func(r driver.Rows) error {
 			v, err := scanTouched(r)
+			if err == nil && t.take != nil {
+				return t.take(&v)
+			}
 			t.Resources = append(t.Resources, v)
 			return err
 		})

@@ -1,10 +1,8 @@
-{{define "states"}}run_id, segment, version, run_key, state, agent_id, agent_trust, agent_asserted, credential_id, principal_id,
-    task_id, conversation_id, parent_run_id, started_at, last_at, calls, errors, level{{end -}}
 CREATE OR REPLACE VIEW {{.View "run_states"}} AS
-SELECT tenant, actor_hash, actor_hash AS posted_actor, {{template "states"}}
+SELECT tenant, actor_hash, actor_hash AS posted_actor, {{template "run_state_columns"}}
 FROM {{.Name "runs_v5"}}
 {{- if .Keeps "runs_store"}}
 UNION ALL
-SELECT tenant, toUInt32(xxHash64(actor)) AS actor_hash, toUInt32(0) AS posted_actor, {{template "states"}}
+SELECT tenant, toUInt32(xxHash64(actor)) AS actor_hash, toUInt32(0) AS posted_actor, {{template "run_state_columns"}}
 FROM {{.Name "runs_store"}}
 {{- end}}

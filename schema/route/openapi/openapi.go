@@ -6,6 +6,7 @@
 //	x-flyball-resources: [order_id:order]  types of parameters and query keys
 //	x-flyball-amount: arg:amount           place of the amount
 //	x-flyball-currency: arg:currency       place of the currency
+//	x-flyball-compensated-by: POST /refunds/{id}/cancel    operation of the document that undoes it
 //
 // An extension of a path applies to all its operations.
 //
@@ -53,6 +54,12 @@ func Rules(document []byte, base string) ([]route.Rule, error) {
 					return nil, fmt.Errorf("paths.%s.%s.%w", path, strings.ToLower(method), err)
 				}
 			}
+			if method, path, ok := strings.Cut(r.CompensatedBy, " "); ok {
+				if other := doc.Paths.Value(path); other == nil || other.Operations()[method] == nil {
+					return nil, fmt.Errorf("x-flyball-compensated-by: %q is no operation of the document", r.CompensatedBy)
+				}
+				r.CompensatedBy = method + " " + strings.TrimSuffix(base, "/") + path
+			}
 			rules = append(rules, r)
 		}
 	}
@@ -89,6 +96,11 @@ func extend(r *route.Rule, extensions map[string]any) error {
 			r.Amount = text
 		case "x-flyball-currency":
 			r.Currency = text
+		case "x-flyball-compensated-by":
+			if err := route.CheckCompensation(text); err != nil {
+				return fmt.Errorf("%s: %w", key, err)
+			}
+			r.CompensatedBy = text
 		case "x-flyball-resources":
 			list, ok := v.([]any)
 			if !ok {
@@ -100,7 +112,7 @@ func extend(r *route.Rule, extensions map[string]any) error {
 			}
 		default:
 			if strings.HasPrefix(key, "x-flyball-") {
-				return fmt.Errorf("%s: is none of x-flyball-effect, -reversibility, -resources, -amount, -currency", key)
+				return fmt.Errorf("%s: is none of x-flyball-effect, -reversibility, -resources, -amount, -currency, -compensated-by", key)
 			}
 		}
 	}

@@ -13,8 +13,9 @@ import (
 )
 
 // keptForEver are the tables whose rows never expire.
-var keptForEver = []string{"audit_store", "baseline_orders_store", "baselines_store", "breakers_store", "gates_store", "migrations",
-	"progress", "verdict_history_store", "verdicts_store"}
+var keptForEver = []string{"audit_store", "baseline_orders_store", "baselines_store", "breakers_store", "gates_store",
+	"held_calls_store", "held_decisions_store", "held_findings_store", "held_runs_store", "held_scores_store", "held_touches_store",
+	"holds_store", "migrations", "progress", "verdict_history_store", "verdicts_store"}
 
 // ttls returns the tables with a TTL and the number of days, and those without.
 func ttls(t testing.TB, c *clickhouse.Conn) (with map[string]string, without []string) {

@@ -1,0 +1,184 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// States of an Undo.
+const (
+	UndoOpen       = "open"              // the call of the undo can be made
+	UndoIncomplete = "incomplete"        // it can be made by who knows the missing parameters
+	UndoOfAnother  = "undoes_another"    // it is itself the call that undid another one
+	UndoDone       = "compensated"       // a later call has undone it
+	UndoUndeclared = "not_declared"      // it can be undone, and nobody has declared by which route
+	UndoNothing    = "nothing_undoes_it" // irreversible
+	UndoUnknown    = "reversibility_unknown"
+)
+
+// Undo is one path that was called with success, and what undoes these calls.
+type Undo struct {
+	State         string   `json:"state"`
+	Method        string   `json:"method,omitempty"`
+	Route         string   `json:"route,omitempty"`
+	Path          string   `json:"path,omitempty"`
+	Operation     string   `json:"operation,omitempty"`
+	Effect        string   `json:"effect"`
+	Reversibility string   `json:"reversibility"`
+	Resources     []string `json:"resources"` // at most 20
+	Calls         uint64   `json:"calls"`
+	LastAt        Time     `json:"last_at"`
+	Runs          []string `json:"runs"` // at most 5
+	// UndoMethod and UndoPath are the call that undoes it. Missing are parameters that the path does not tell.
+	UndoMethod string   `json:"undo_method,omitempty"`
+	UndoPath   string   `json:"undo_path,omitempty"`
+	Missing    []string `json:"missing,omitempty"`
+	Command    string   `json:"command,omitempty"` // for a shell; the caller sets it
+	DoneAt     *Time    `json:"compensated_at,omitempty"`
+	DoneBy     string   `json:"compensated_by_run,omitempty"`
+
+	tenant string
+}
+
+// Undoing returns the call that undoes a call, as the operator declares it; ok is false if nothing is declared for the route.
+type Undoing func(method, route, path string) (undoMethod, undoPath string, missing []string, ok bool)
+
+// MaxUndo is the number of paths of which a report says what undoes them.
+const MaxUndo = 500
+
+// ReadUndo reads the calls of a touched set that changed something with success, and what undoes each: the most dangerous first, and of
+// these the latest, because what depends on another call is undone before it. Calls of services on behalf of a run are not among them.
+func (t *Touched) ReadUndo(ctx context.Context, db DB, win Window, find Undoing) error {
+	scratch := newTouched(t.Subject, win)
+	scratch.Run = t.Run
+	own, err := scratch.ownCalls(ctx, db, t.Run, win)
+	if err != nil {
+		return err
+	}
+	own.between("start_time", "start_time", win.Since, win.Until)
+	own.add("counted AND outcome IN ('ok', 'unknown') AND reversibility != 'read_only'")
+	sql := fmt.Sprintf(`SELECT any(tenant), method, route, path, any(operation), toString(effect) AS did, toString(reversibility) AS undo, count() AS n,
+max(start_time) AS last, groupUniqArray(5)(toString(run_id)), groupUniqArrayArray(20)(resources) FROM calls %s
+GROUP BY method, route, path, did, undo ORDER BY indexOf(%s, undo), last DESC, method, path, did LIMIT %d`, own.String(), byDanger, MaxUndo+1)
+	t.Undo = []Undo{}
+	err = each(ctx, db, "what can be undone", sql, own.params, func(r driver.Rows) error {
+		var u Undo
+		err := r.Scan(&u.tenant, &u.Method, &u.Route, &u.Path, &u.Operation, &u.Effect, &u.Reversibility, &u.Calls, &u.LastAt.Time, &u.Runs,
+			&u.Resources)
+		slices.Sort(u.Runs)
+		slices.Sort(u.Resources)
+		t.Undo = append(t.Undo, u)
+		return err
+	})
+	if err != nil {
+		return t.unlessExceeded("what can be undone", err)
+	}
+	if t.UndoMore = len(t.Undo) > MaxUndo; t.UndoMore {
+		t.Undo = t.Undo[:MaxUndo]
+	}
+	for i := range t.Undo {
+		t.Undo[i].declare(find)
+	}
+	return t.unlessExceeded("which calls have been undone", t.findUndone(ctx, db))
+}
+
+// declare sets what undoes a call.
+func (u *Undo) declare(find Undoing) {
+	var ok bool
+	u.UndoMethod, u.UndoPath, u.Missing, ok = find(u.Method, u.Route, u.Path)
+	switch {
+	case ok && len(u.Missing) > 0:
+		u.State = UndoIncomplete
+	case ok:
+		u.State = UndoOpen
+	case u.Reversibility == "irreversible":
+		u.State = UndoNothing
+	case u.Reversibility == "unknown":
+		u.State = UndoUnknown
+	default:
+		u.State = UndoUndeclared
+	}
+}
+
+// findUndone marks the calls that a later call with success has undone. It looks into the runs that touched the same resources,
+// and into the runs of the calls themselves.
+func (t *Touched) findUndone(ctx context.Context, db DB) error {
+	var calls, resources, runs []string
+	tenant, first := "", time.Time{}
+	for i := range t.Undo {
+		u := &t.Undo[i]
+		if u.State != UndoOpen {
+			continue
+		}
+		for _, path := range spellings(u.UndoPath) {
+			calls = append(calls, "("+quoted(u.UndoMethod)+","+quoted(path)+")")
+		}
+		for _, r := range u.Resources {
+			resources = append(resources, quoted(r))
+		}
+		runs = append(runs, u.Runs...)
+		tenant = u.tenant
+		if first.IsZero() || u.LastAt.Before(first) {
+			first = u.LastAt.Time
+		}
+	}
+	if len(calls) == 0 {
+		return nil
+	}
+	slices.Sort(runs)
+	refs, err := refsOf(ctx, db, slices.Compact(runs))
+	if err != nil {
+		return err
+	}
+	slices.Sort(resources)
+	if resources = slices.Compact(resources); len(resources) == 0 {
+		resources = []string{"''"}
+	}
+	where := "run_id IN (SELECT run_id FROM touches WHERE tenant = {tenant:String} AND resource IN (" + strings.Join(resources, ",") + "))"
+	if len(refs) > 0 {
+		where = "(" + where + " OR " + callsOf(refs) + ")"
+	}
+	done := map[[2]string]*Undo{}
+	err = each(ctx, db, "calls that undo others", `SELECT method, path, max(start_time), argMax(toString(run_id), start_time) FROM calls
+WHERE tenant = {tenant:String} AND start_time > fromUnixTimestamp64Nano({first:Int64}, 'UTC') AND outcome = 'ok' AND (method, path) IN (`+
+		strings.Join(calls, ",")+") AND "+where+" GROUP BY method, path",
+		[]any{named("tenant", tenant), named("first", fmt.Sprint(first.UnixNano()))}, func(r driver.Rows) error {
+			var method, path string
+			var u Undo
+			err := r.Scan(&method, &path, &u.LastAt.Time, &u.DoneBy)
+			done[[2]string{method, path}] = &u
+			return err
+		})
+	if err != nil {
+		return err
+	}
+	for i := range t.Undo {
+		u := &t.Undo[i]
+		for _, path := range spellings(u.UndoPath) {
+			if d := done[[2]string{u.UndoMethod, path}]; d != nil && u.State == UndoOpen && d.LastAt.After(u.LastAt.Time) {
+				u.State, u.DoneAt, u.DoneBy = UndoDone, &Time{d.LastAt.Time}, d.DoneBy
+			}
+		}
+	}
+	for i := range t.Undo {
+		if u := &t.Undo[i]; done[[2]string{u.Method, u.Path}] != nil && u.State != UndoDone {
+			u.State, u.Command = UndoOfAnother, ""
+		}
+	}
+	return nil
+}
+
+// spellings are the ways in which a gateway may have logged a path.
+func spellings(path string) []string {
+	plain, err := url.PathUnescape(path)
+	if err != nil || plain == path {
+		return []string{path}
+	}
+	return []string{path, plain}
+}

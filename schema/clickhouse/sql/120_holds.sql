@@ -1,0 +1,2 @@
+CREATE OR REPLACE VIEW {{.View "holds"}} AS
+SELECT * FROM {{.Name "holds_store"}} FINAL

@@ -1,0 +1,2 @@
+CREATE OR REPLACE VIEW {{.View "held_scores"}} AS
+SELECT * FROM {{.Name "held_scores_store"}} FINAL
