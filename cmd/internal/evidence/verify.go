@@ -244,7 +244,6 @@ func sameHeader(head []byte, e *zip.File) bool {
 	if e.Flags&8 != 0 {
 		crc, packed, size = 0, 0, 0
 	}
-	//lint:ignore SA1019 the fields as they are in the file
 	timed := u16(10) == e.ModifiedTime && u16(12) == e.ModifiedDate
 	return timed && string(head[:4]) == "PK\x03\x04" && string(head[30:]) == e.Name && int(u16(26)) == len(e.Name) && u16(28) == 0 &&
 		u16(4) == e.ReaderVersion && u16(6) == e.Flags && u16(8) == e.Method && u32(14) == crc &&
