@@ -64,7 +64,8 @@ var Specs = []Spec{
 	{Name: JournalTopic, Retention: 72 * time.Hour, MaxMessage: 16 << 20,
 		Doc: "store-ready column blocks; partition i is the output of calls partition i"},
 	{Name: EventsTopic, Retention: 7 * 24 * time.Hour, Doc: "findings and decisions"},
-	{Name: AlertsTopic, Partitions: 1, Retention: 7 * 24 * time.Hour, MaxMessage: 2 << 20, AppendTime: true,
+	// Longer than a silence: pagers know silences from this topic.
+	{Name: AlertsTopic, Partitions: 1, Retention: 32 * 24 * time.Hour, MaxMessage: 2 << 20, AppendTime: true,
 		Doc: "what pagers read: events about findings of level alert, breakers, gates, acknowledgements and silences, in one total order"},
 	{Name: CommandsTopic, Partitions: 1, Retention: 7 * 24 * time.Hour, AppendTime: true, Doc: "breaker intents, one total order"},
 	{Name: BreakersTopic, Partitions: 1, Compact: true, MaxMessage: 16 << 20, Doc: "breaker snapshots with the command offset they include"},
