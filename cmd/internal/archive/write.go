@@ -133,7 +133,8 @@ func openPartial(partial string) (f *os.File, err error) {
 	if named, err := os.Lstat(partial); err != nil || !os.SameFile(mine, named) {
 		return nil, fmt.Errorf("%s: another backup has just been written; choose another name", partial)
 	}
-	if info, ok := mine.Sys().(*syscall.Stat_t); ok && info.Nlink > 1 { // a finished archive: its writer was killed before it removed this name
+	// A finished archive: its writer was killed before it removed this name.
+	if info, ok := mine.Sys().(*syscall.Stat_t); ok && info.Nlink > 1 {
 		if err := errors.Join(f.Close(), os.Remove(partial)); err != nil {
 			return nil, err
 		}

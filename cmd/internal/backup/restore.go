@@ -166,8 +166,8 @@ func (r *restore) begin() error {
 			r.m = marker{Phase: phaseExtract} // killed while it was written: nothing had been changed
 		}
 		if r.m.Phase == phasePlace && !r.m.Created.IsZero() && !r.m.Created.Equal(r.created) {
-			return fmt.Errorf("the restore of another backup (%s, made at %s) was interrupted when its files were put in place: run flyball restore "+
-				"with that file again, then with this one and --force", r.m.Archive, r.m.Created.Format(time.RFC3339Nano))
+			return fmt.Errorf("the restore of another backup (%s, made at %s) was interrupted when its files were put in place: run "+
+				"flyball restore with that file again, then with this one and --force", r.m.Archive, r.m.Created.Format(time.RFC3339Nano))
 		}
 		r.m.Archive, r.m.Created = r.o.File, r.created
 		if r.m.Before == "" {
