@@ -76,6 +76,13 @@ func (c currentLogin) RoundTrip(r *http.Request) (*http.Response, error) {
 	return c.next.RoundTrip(r)
 }
 
+// CloseIdleConnections closes the connections that no request uses. clickhouse-go calls it when it is closed.
+func (c currentLogin) CloseIdleConnections() {
+	if t, ok := c.next.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
+
 // Conn is a connection to ClickHouse's HTTP interface. It uses clickhouse-go for queries, and
 // plain requests for statements and for the insertion of encoded blocks. It is safe for
 // concurrent use.

@@ -156,3 +156,40 @@ func TestArchiveOfANewerProgramIsRead(t *testing.T) {
 		t.Error("another file was accepted")
 	}
 }
+
+// A cron job that takes longer than its interval writes the same name twice.
+func TestTwoBackupsMixInOneFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "b.tar.zst")
+	first, err := openPartial(file + ".partial")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := first.WriteString("half"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Write(file, Header{}, sources(t)); err == nil || !strings.Contains(err.Error(), "another backup") {
+		t.Fatalf("%v: two backups write the same file", err)
+	}
+	if text, err := os.ReadFile(file + ".partial"); err != nil || string(text) != "half" {
+		t.Fatalf("%q %v: the second backup changed the file of the first", text, err)
+	}
+	_ = first.Close()
+	if _, err := Write(file, Header{}, sources(t)); err != nil {
+		t.Fatalf("%v: the rest of an interrupted backup is in the way", err)
+	}
+}
+
+// A backup is killed between its two names, or somebody else has put a link there.
+func TestNextBackupEmptiesAFinishedOne(t *testing.T) {
+	for _, link := range []func(string, string) error{os.Link, os.Symlink} {
+		kept := written(t)
+		file := filepath.Join(filepath.Dir(kept), "next.tar.zst")
+		if err := link(kept, file+".partial"); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = Write(file, Header{}, sources(t))
+		if _, err := Verify(kept); err != nil {
+			t.Errorf("%v: another file was overwritten", err)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -70,7 +71,7 @@ func Write(path string, h Header, sources []Source) (r Result, err error) {
 		return r, fmt.Errorf("%s exists already; choose another name", path)
 	}
 	partial := path + ".partial"
-	f, err := os.OpenFile(partial, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	f, err := openPartial(partial)
 	if err != nil {
 		return r, err
 	}
@@ -105,6 +106,41 @@ func Write(path string, h Header, sources []Source) (r Result, err error) {
 		return r, err
 	}
 	return r, syncDir(filepath.Dir(path))
+}
+
+// openPartial opens the file of an archive that is being written, empty, for this process alone.
+func openPartial(partial string) (f *os.File, err error) {
+	if f, err = os.OpenFile(partial, os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = f.Close()
+		}
+	}()
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, fmt.Errorf("%s: another backup is being written to it; wait, or choose another name", partial)
+	}
+	if err != nil && !errors.Is(err, errors.ErrUnsupported) { // a file system without locks
+		return nil, err
+	}
+	// The writer before may have given the file its final name meanwhile.
+	mine, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if named, err := os.Lstat(partial); err != nil || !os.SameFile(mine, named) {
+		return nil, fmt.Errorf("%s: another backup has just been written; choose another name", partial)
+	}
+	// A finished archive: its writer was killed before it removed this name.
+	if info, ok := mine.Sys().(*syscall.Stat_t); ok && info.Nlink > 1 {
+		if err := errors.Join(f.Close(), os.Remove(partial)); err != nil {
+			return nil, err
+		}
+		return openPartial(partial)
+	}
+	return f, f.Truncate(0)
 }
 
 func writeTo(w io.Writer, h Header, sources []Source) (Result, error) {

@@ -33,6 +33,8 @@ type marker struct {
 	Archive string `json:"archive"`
 	Phase   string `json:"phase"`
 	Before  string `json:"before"` // folder of what was in the data folder
+	// Created is when the backup was made: another archive has another time. Zero: not known.
+	Created time.Time `json:"created"`
 }
 
 // Phases of a restore, in order. Files are extracted beside the old ones; then the old ones are moved away; then the new ones take
@@ -100,14 +102,17 @@ func Restore(o RestoreOptions) (Restored, error) {
 	if err := os.Chmod(o.Data, 0o700); err != nil {
 		return Restored{}, err
 	}
-	if broker.Running(filepath.Join(o.Data, brokerDir)) || engine.InUse(filepath.Join(o.Data, engineDir)) {
-		return Restored{}, fmt.Errorf("a process uses %s: stop it first", o.Data)
+	if err := checkUnused(o.Data); err != nil {
+		return Restored{}, err
 	}
-	r := restore{o: o, path: filepath.Join(o.Data, markerFile)}
+	r := restore{o: o, created: h.Created, path: filepath.Join(o.Data, markerFile)}
 	if err := r.begin(); err != nil {
 		return Restored{}, err
 	}
 	result, err := r.run()
+	if err != nil && r.m.Phase == phaseExtract && r.abandon() == nil {
+		return Restored{}, fmt.Errorf("%w; what was in %s before is unchanged", err, o.Data)
+	}
 	if err != nil {
 		return Restored{}, fmt.Errorf("%w; nothing starts in %s until the restore has been run again", err, o.Data)
 	}
@@ -116,6 +121,14 @@ func Restore(o RestoreOptions) (Restored, error) {
 		before = filepath.Join(o.Data, r.m.Before)
 	}
 	return Restored{result, o.Data, before, o.Now().Sub(began).Seconds()}, nil
+}
+
+// checkUnused returns an error if a process uses the embedded parts of a data folder.
+func checkUnused(data string) error {
+	if broker.Running(filepath.Join(data, brokerDir)) || engine.InUse(filepath.Join(data, engineDir)) {
+		return fmt.Errorf("a process uses %s: stop it first", data)
+	}
+	return nil
 }
 
 // checkVersions refuses an archive whose data this program cannot read.
@@ -130,9 +143,18 @@ func checkVersions(h archive.Header, known map[string]int) error {
 }
 
 type restore struct {
-	o    RestoreOptions
-	path string
-	m    marker
+	o       RestoreOptions
+	created time.Time // of the backup
+	path    string
+	m       marker
+}
+
+// abandon removes what a restore made before it changed anything else.
+func (r *restore) abandon() error {
+	if err := os.RemoveAll(filepath.Join(r.o.Data, extractDir)); err != nil {
+		return err
+	}
+	return os.Remove(r.path)
 }
 
 // begin writes the marker, or reads that of an interrupted restore.
@@ -143,7 +165,11 @@ func (r *restore) begin() error {
 		if err := json.Unmarshal(text, &r.m); err != nil || r.m.Phase == "" {
 			r.m = marker{Phase: phaseExtract} // killed while it was written: nothing had been changed
 		}
-		r.m.Archive = r.o.File
+		if r.m.Phase == phasePlace && !r.m.Created.IsZero() && !r.m.Created.Equal(r.created) {
+			return fmt.Errorf("the restore of another backup (%s, made at %s) was interrupted when its files were put in place: run "+
+				"flyball restore with that file again, then with this one and --force", r.m.Archive, r.m.Created.Format(time.RFC3339Nano))
+		}
+		r.m.Archive, r.m.Created = r.o.File, r.created
 		if r.m.Before == "" {
 			r.m.Before = beforePrefix + r.o.Now().UTC().Format("20060102T150405Z")
 		}
@@ -159,7 +185,7 @@ func (r *restore) begin() error {
 		return fmt.Errorf("%s is not empty (%s): choose another folder, or --force, which moves what is there into a folder below it",
 			r.o.Data, strings.Join(old[:min(len(old), 3)], ", "))
 	}
-	r.m = marker{Archive: r.o.File, Before: beforePrefix + r.o.Now().UTC().Format("20060102T150405Z")}
+	r.m = marker{Archive: r.o.File, Before: beforePrefix + r.o.Now().UTC().Format("20060102T150405Z"), Created: r.created}
 	return r.set(phaseExtract)
 }
 
@@ -220,6 +246,9 @@ func (r *restore) run() (result archive.Result, err error) {
 			if err := os.WriteFile(filepath.Join(extracted, MissingKey), []byte(result.Header.Deployment+"\n"), 0o600); err != nil {
 				return result, err
 			}
+		}
+		if err := checkUnused(r.o.Data); err != nil { // it may have been started just before the marker was there
+			return result, err
 		}
 		if err := r.set(phaseMove); err != nil {
 			return result, err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"flyball/cmd/internal/archive"
+	"flyball/cmd/internal/embedded/broker"
 )
 
 // now is the clock of the tests.
@@ -206,5 +207,85 @@ func TestEpochOfARestoredLogIsGivenTwice(t *testing.T) {
 	}
 	if err := raiseEpoch(t.TempDir()); err != nil {
 		t.Error(fmt.Errorf("without the file: %w", err))
+	}
+}
+
+func TestInterruptedRestoreIsFinishedWithAnotherBackup(t *testing.T) {
+	first, want := archived(t, archive.Header{Key: true, Created: now()})
+	second, _ := archived(t, archive.Header{Key: true, Created: now().Add(time.Hour)})
+	data := t.TempDir()
+	n := 0
+	for ; ; n++ { // until files are being put in place
+		data = t.TempDir()
+		stopped, err := stopAt(RestoreOptions{File: first, Data: data, Now: now}, n+1)
+		if !stopped || err != nil {
+			t.Fatalf("%v %v", stopped, err)
+		}
+		if _, err := os.Stat(filepath.Join(data, "secret.key")); err == nil {
+			break
+		}
+		if _, err := os.Stat(filepath.Join(data, "broker")); err == nil {
+			break
+		}
+	}
+	_, err := Restore(RestoreOptions{File: second, Data: data, Force: true, Now: now})
+	if err == nil || !strings.Contains(err.Error(), first) || CheckRestored(data) == nil {
+		t.Fatalf("%v: the files are those of the first backup", err)
+	}
+	if _, err := Restore(RestoreOptions{File: first, Data: data, Now: now}); err != nil {
+		t.Fatal(err)
+	}
+	got := tree(t, data)
+	delete(got, "engine/engine.lock")
+	if !maps.Equal(got, want) {
+		t.Errorf("%v", got)
+	}
+}
+
+// The disk is full, or the archive goes away, before anything was moved.
+func TestFailedRestoreTakesTheOldDeploymentOutOfService(t *testing.T) {
+	file, _ := archived(t, archive.Header{Key: true})
+	data := t.TempDir()
+	if err := os.WriteFile(filepath.Join(data, "secret.key"), []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := RestoreOptions{File: file, Data: data, Force: true, Now: now, Stage: func(stage string) {
+		if stage == phaseExtract {
+			_ = os.Truncate(file, 10)
+		}
+	}}
+	if _, err := Restore(o); err == nil || !strings.Contains(err.Error(), "unchanged") {
+		t.Fatal(err)
+	}
+	if err := CheckRestored(data); err != nil {
+		t.Errorf("the old deployment, which is whole, does not start: %v", err)
+	}
+	if got := tree(t, data); len(got) != 1 || got["secret.key"] != "mine" {
+		t.Errorf("%v", got)
+	}
+}
+
+// flyball up has looked for the marker just before the restore wrote it.
+func TestRestoreMovesTheFilesOfAProcessThatStartsMeanwhile(t *testing.T) {
+	file, _ := archived(t, archive.Header{Key: true})
+	data := t.TempDir()
+	dir := filepath.Join(data, brokerDir)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	o := RestoreOptions{File: file, Data: data, Force: true, Now: now, Stage: func(stage string) {
+		if stage == phaseExtract {
+			unlock, err := broker.Lock(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(unlock)
+		}
+	}}
+	if _, err := Restore(o); err == nil || !strings.Contains(err.Error(), "a process uses") {
+		t.Fatal(err)
+	}
+	if err := CheckRestored(data); err != nil {
+		t.Error(err)
 	}
 }

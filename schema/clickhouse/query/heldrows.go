@@ -31,8 +31,9 @@ type HeldRun struct {
 	actorHash uint32
 }
 
-// maxHeldRuns bounds the runs with expired rows that one question reads from their copies.
-const maxHeldRuns = 500
+// maxHeldRuns bounds the runs with expired rows that one question reads from their copies: the latest holds. Their ids are in each
+// statement once, and the engine refuses statements above 256 KiB.
+const maxHeldRuns = 2000
 
 // HeldRuns returns the runs with a hold that is not released, the latest hold first. A database of an earlier schema has none.
 func HeldRuns(ctx context.Context, db DB) ([]HeldRun, error) {
@@ -135,18 +136,19 @@ func WithHolds(ctx context.Context, db DB) (DB, error) {
 	if len(ids) == 0 {
 		return db, nil
 	}
-	w.head = "WITH " + strings.Join(heldNames(uuids(ids)), ", ")
+	w.head = "WITH " + strings.Join(heldNames(ids), ", ")
 	return w, nil
 }
 
 // heldNames binds the names that questions read to the rows of a view without some runs, and the copies of these.
-func heldNames(ids string) []string {
+func heldNames(runs []string) []string {
+	const ids = "SELECT id FROM held_ids"
 	bound := func(name, copies, columns string) string {
 		return fmt.Sprintf("%[1]s AS (SELECT %[3]s FROM %[1]s WHERE run_id NOT IN (%[4]s) UNION ALL "+
 			"SELECT %[3]s FROM %[2]s WHERE run_id IN (%[4]s))",
 			name, copies, columns, ids)
 	}
-	var out []string
+	out := []string{"held_ids AS (SELECT toUUID(arrayJoin(['" + strings.Join(runs, "','") + "'])) AS id)"}
 	for _, name := range []string{"calls", "runs", "run_states", "touches"} {
 		out = append(out, bound(name, "held_"+name, "*"))
 	}
