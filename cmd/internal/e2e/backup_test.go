@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // orderLine is a record of a gateway; i numbers it.
@@ -36,9 +39,11 @@ func (f *flyball) killed(after time.Duration, args ...string) bool {
 func TestBackupIsTornByTrafficOrKills(t *testing.T) {
 	f := install(t, "", "").start()
 	const first = 600
+	var lines []string
 	for i := range first {
-		f.send(orderLine(i))
+		lines = append(lines, orderLine(i))
 	}
+	f.send(lines...)
 	f.storedOnce(first, time.Minute)
 	f.run(nil, "breakers", "trip", "agent", "fleet/a3", "--for", "24h", "--reason", "restored?")
 	questions := [][]string{{"runs", "--limit", "10000"}, {"agents"}, {"routes"}, {"touched", "--agent", "fleet/a3"}, {"find", "q-17"}}
@@ -50,18 +55,23 @@ func TestBackupIsTornByTrafficOrKills(t *testing.T) {
 	f.run(nil, "backup", "--out", quiet)
 
 	// Traffic runs on while backups are taken and killed.
-	stop, sent := make(chan struct{}), make(chan int)
+	stop, sent, client := make(chan struct{}), make(chan int, 1), f.kafka()
 	go func() {
 		n := first
+		defer func() { sent <- n }()
 		for {
 			select {
 			case <-stop:
-				sent <- n
 				return
 			default:
-				f.send(orderLine(n))
-				n++
 			}
+			r := &kgo.Record{Key: []byte("k"), Value: []byte(orderLine(n))}
+			if err := client.ProduceSync(context.Background(), r).FirstErr(); err != nil {
+				t.Errorf("record %d: %v", n, err)
+				return
+			}
+			n++
+			time.Sleep(time.Millisecond)
 		}
 	}()
 	interrupted, busy := 0, filepath.Join(f.dir, "busy.tar.zst")
