@@ -97,7 +97,7 @@ outage:
 
 # Every fuzz target of every package, FUZZ_TIME each.
 fuzz:
-	@set -e; for pkg in $$(go list ./schema/... ./ingest/... ./detect/...); do \
+	@set -e; for pkg in $$(go list ./schema/... ./ingest/... ./detect/... ./alerts/... ./dashboards/... ./cmd/internal/embedded/...); do \
 	  for f in $$(go test -list 'Fuzz.*' $$pkg | grep '^Fuzz' || true); do \
 	    echo "== $$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZ_TIME) $$pkg; done; done
 
