@@ -60,8 +60,11 @@ func (o *Options) login(r *http.Request) {
 // currentLogin is the transport of clickhouse-go: it takes a password once and for all.
 type currentLogin struct {
 	o    *Options
-	next http.RoundTripper
+	next *http.Transport
 }
+
+// CloseIdleConnections is called when the connection to ClickHouse is closed.
+func (c currentLogin) CloseIdleConnections() { c.next.CloseIdleConnections() }
 
 // RoundTrip sends a request with the present password.
 func (c currentLogin) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -138,6 +138,9 @@ var storages = map[string]storage{
 }
 
 func (s storage) days(r Retention) int {
+	if s.time == "" {
+		return 0
+	}
 	if s.runs {
 		return r.Runs
 	}

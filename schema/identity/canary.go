@@ -16,13 +16,14 @@ func (r *Resolver) SignCanary(round, method, path string, at time.Time) (string,
 }
 
 // canary moves a call into the canary's tenant, if the token is a receipt for it. It sets the whole identity: nothing that the record or
-// request says besides holds.
+// request says besides holds. The path must be the round's to the letter: a receipt covers neither queries and fragments nor spellings,
+// and a service may read another request in them.
 func (r *Resolver) canary(token, path string, c *schema.Call) bool {
 	if !strings.HasPrefix(path, schema.CanaryPath) {
 		return false
 	}
 	got, err := r.receipts.Open(token, schema.CanaryTenant, c.Method, path, c.Start)
-	if err != nil || !schema.IsCanaryActor(got.RoutingKey) || got.RunKey == "" {
+	if err != nil || !schema.IsCanaryActor(got.RoutingKey) || got.RunKey == "" || path != schema.CanaryPath+got.RunKey {
 		return false
 	}
 	c.Tenant, c.ActorChain, c.AgentName, c.AgentVersion, c.ConversationID = schema.CanaryTenant, nil, "", "", ""

@@ -67,6 +67,9 @@ func TestCallersEnterTheTenantOfTheCanary(t *testing.T) {
 		"a token that has expired":           {canaryPath, sign(r, canaryPath, signedAt.Add(-receiptWindow-time.Second)), false},
 		"a receipt of an ordinary call":      {canaryPath, ordinary, false},
 		"a receipt with another caller":      {canaryPath, inTenant, false},
+		"its token with a query":             {canaryPath + "?query=mutation", good, false},
+		"its token with a fragment":          {canaryPath + "#/../../v1/orders/7", good, false},
+		"its token in another spelling":      {schema.CanaryPath + "/round%2D1", good, false},
 		"a token that was changed":           {canaryPath, good[:len(good)-1] + "A", false},
 	} {
 		asked, logged := canaryCalls(t, r, tc.path, tc.token)

@@ -3,12 +3,14 @@ package app
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,6 +25,11 @@ import (
 
 // CanaryOptions returns the options of a canary of the configured deployment. The key is the deployment's.
 func CanaryOptions(c config.Config, k kafka.Config, key identity.Key, log *slog.Logger) (canary.Options, error) {
+	return canaryOptions(c, k, key, nil, log)
+}
+
+// canaryOptions is CanaryOptions for a process that reads the token of gateways again when it changes.
+func canaryOptions(c config.Config, k kafka.Config, key identity.Key, files *secretFiles, log *slog.Logger) (canary.Options, error) {
 	o := canary.Options{Kafka: k, Topic: c.CanaryTopic(), Bound: time.Duration(c.Canary.Bound), Logger: log}
 	if o.Topic == "" {
 		return o, fmt.Errorf("canary.topic: none of kafka.inputs has a format that the canary writes (auto, envoy_json); add such an input")
@@ -35,9 +42,11 @@ func CanaryOptions(c config.Config, k kafka.Config, key identity.Key, log *slog.
 	if o.Signer, err = newResolver(c, key); err != nil {
 		return o, err
 	}
-	if o.CheckToken, err = checkToken(c); err != nil {
+	token, err := watched(files, "check.token_file", tokenFile(c), func() (schema.Secret, error) { return checkToken(c) })
+	if err != nil {
 		return o, err
 	}
+	o.CheckToken = func() schema.Secret { return *token.Load() }
 	transport := &http.Transport{MaxIdleConnsPerHost: 2}
 	scheme := "http"
 	if c.Check.TLS.Cert != "" {
@@ -52,6 +61,13 @@ func CanaryOptions(c config.Config, k kafka.Config, key identity.Key, log *slog.
 	return o, nil
 }
 
+func tokenFile(c config.Config) []string {
+	if c.Check.TokenFile == "" {
+		return nil
+	}
+	return []string{c.Check.TokenFile}
+}
+
 // reachableAddress returns the address at which a listener of this machine is reached.
 func reachableAddress(listen string) string {
 	host, port, err := net.SplitHostPort(listen)
@@ -62,21 +78,41 @@ func reachableAddress(listen string) string {
 }
 
 // pinned returns the TLS configuration of a client that accepts one certificate, which is that of this deployment's check: its name is
-// that under which gateways reach it.
+// that under which gateways reach it. When the file changes, the certificate before is accepted until the check shows the new one.
 func pinned(file string) (*tls.Config, error) {
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("check.tls.cert: %w", err)
+	read := func() (*x509.Certificate, error) {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("check.tls.cert: %w", err)
+		}
+		leaf, err := certificateOf(pem)
+		if err != nil {
+			return nil, fmt.Errorf("check.tls.cert: %s: %w", file, err)
+		}
+		return leaf, nil
 	}
-	leaf, err := certificateOf(pem)
+	var shown atomic.Pointer[x509.Certificate]
+	leaf, err := read()
 	if err != nil {
-		return nil, fmt.Errorf("check.tls.cert: %s: %w", file, err)
+		return nil, err
 	}
+	shown.Store(leaf)
 	return &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true, // the check below replaces it
 		VerifyConnection: func(s tls.ConnectionState) error {
-			if len(s.PeerCertificates) == 0 || !s.PeerCertificates[0].Equal(leaf) {
+			if len(s.PeerCertificates) == 0 {
 				return fmt.Errorf("the check does not show the certificate %s", file)
 			}
+			if s.PeerCertificates[0].Equal(shown.Load()) {
+				return nil
+			}
+			leaf, err := read()
+			if err != nil {
+				return err
+			}
+			if !s.PeerCertificates[0].Equal(leaf) {
+				return fmt.Errorf("the check does not show the certificate %s", file)
+			}
+			shown.Store(leaf)
 			return nil
 		}}, nil
 }
@@ -130,7 +166,7 @@ func (p *process) startCanary() error {
 		return nil
 	}
 	log := p.log.With("component", "canary")
-	o, err := CanaryOptions(c, p.kafka, p.key, log)
+	o, err := canaryOptions(c, p.kafka, p.key, p.files, log)
 	if err != nil {
 		return err
 	}

@@ -111,13 +111,18 @@ func (w *secretFiles) look(all bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, one := range w.watches {
-		now := readStamps(one.paths)
-		if !all && slices.Equal(now, one.stamps) {
+		now, before := readStamps(one.paths), one.err
+		same := !all && slices.Equal(now, one.stamps)
+		if same && before == nil {
 			continue
 		}
+		// What failed is tried again although the file is the same: permissions may have been mended, or the process had no file handles.
 		one.stamps = now
 		one.err = one.apply()
 		if one.err != nil {
+			if same && one.err.Error() == before.Error() {
+				continue
+			}
 			w.log.Error("a changed file cannot be used, the value before stays in force", "key", one.key, "error", one.err)
 			continue
 		}

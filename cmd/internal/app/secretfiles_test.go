@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"math/big"
 	"net"
@@ -29,6 +30,8 @@ import (
 
 	"flyball/cmd/internal/config"
 	"flyball/detect/enforce/api"
+	"flyball/schema/identity"
+	"flyball/schema/kafka"
 )
 
 // certify writes an authority and a certificate of it for 127.0.0.1 into a folder.
@@ -283,6 +286,110 @@ func TestTokenOfAnOperatorNeedsARestart(t *testing.T) {
 	files.look(true)
 	if len(*now.Load()) != 1 || files.warning() == nil || strings.Contains(files.warning().Error(), "bbb") {
 		t.Errorf("%v", files.warning())
+	}
+}
+
+// A token that was replaced stays in force because its file could not be read for a moment.
+func TestFailedReadIsNotTriedAgain(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("old")
+	files := testFiles()
+	var out strings.Builder
+	files.log = slog.New(slog.NewTextHandler(&out, nil))
+	var failure error
+	now, err := watched(files, "check.token_file", []string{file}, func() (string, error) {
+		if failure != nil {
+			return "", failure
+		}
+		return secretFile("check.token_file", file)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write("the new one")
+	failure = os.ErrPermission
+	for range 3 {
+		files.look(false)
+	}
+	if *now.Load() != "old" || files.warning() == nil {
+		t.Fatalf("%q, %v", *now.Load(), files.warning())
+	}
+	if n := strings.Count(out.String(), "cannot be used"); n != 1 {
+		t.Errorf("the same failure was logged %d times", n)
+	}
+	failure = nil // the file has not changed
+	files.look(false)
+	if *now.Load() != "the new one" || files.warning() != nil {
+		t.Errorf("%q is in force, %v", *now.Load(), files.warning())
+	}
+}
+
+// The canary pages that trips do not work, because it shows the token of before a rotation or expects the certificate of before.
+func TestCanaryIsLostAfterARotation(t *testing.T) {
+	dir, files := t.TempDir(), testFiles()
+	c := config.Default()
+	c.Check.TLS = certify(t, dir, "first")
+	c.Check.TLS.CA = ""
+	c.Check.TokenFile = filepath.Join(dir, "token")
+	c.Canary.Topic = c.Kafka.Inputs[0].Topic
+	rotate := func(token string) {
+		t.Helper()
+		if err := os.WriteFile(c.Check.TokenFile, []byte(token), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rotate(strings.Repeat("a", 32))
+	conf, err := serverTLS(files, "check.tls", c.Check.TLS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := tls.Listen("tcp", "127.0.0.1:0", conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &http.Server{Handler: http.NotFoundHandler(), ErrorLog: log.New(io.Discard, "", 0)}
+	go func() { _ = srv.Serve(l) }()
+	defer srv.Close()
+	c.Check.Listen = l.Addr().String()
+	o, err := canaryOptions(c, kafka.Config{}, make(identity.Key, 32), files, files.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func() error {
+		o.HTTP.CloseIdleConnections()
+		r, err := o.HTTP.Get(o.CheckURL)
+		if err == nil {
+			r.Body.Close()
+		}
+		return err
+	}
+	if err := ask(); err != nil {
+		t.Fatal(err)
+	}
+	certify(t, dir, "second")
+	if err := ask(); err != nil {
+		t.Errorf("before the check has read the new certificate: %v", err)
+	}
+	rotate(strings.Repeat("b", 33))
+	files.look(false)
+	if err := ask(); err != nil {
+		t.Errorf("after the rotation: %v", err)
+	}
+	if got := string(o.CheckToken()); got != strings.Repeat("b", 33) {
+		t.Error("the canary shows the token of before")
+	}
+	// Another certificate than the file's, and than the one before, is not that of the check.
+	certify(t, dir, "third")
+	files.look(false)
+	certify(t, dir, "fourth")
+	if err := ask(); err == nil {
+		t.Error("a certificate was accepted that is not in the file")
 	}
 }
 

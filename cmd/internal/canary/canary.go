@@ -47,9 +47,9 @@ type Options struct {
 	Kafka  kafka.Config
 	Topic  string // input to which the lines are written
 	Signer Signer
-	// CheckURL is the address of the check; CheckToken is what gateways show to it, empty: nothing.
+	// CheckURL is the address of the check; CheckToken returns what gateways show to it now, empty: nothing.
 	CheckURL   string
-	CheckToken schema.Secret
+	CheckToken func() schema.Secret
 	HTTP       *http.Client
 	Bound      time.Duration // within which a round must have come back
 	Logger     *slog.Logger
@@ -290,8 +290,8 @@ func (r *round) ask(ctx context.Context) (status int, run string, err error) {
 		return 0, "", err
 	}
 	req.Header.Set(schema.CanaryHeader, r.receipt)
-	if r.c.o.CheckToken != "" {
-		req.Header.Set("X-Flyball-Token", string(r.c.o.CheckToken))
+	if token := r.c.o.CheckToken(); token != "" {
+		req.Header.Set("X-Flyball-Token", string(token))
 	}
 	resp, err := r.c.o.HTTP.Do(req)
 	if err != nil {

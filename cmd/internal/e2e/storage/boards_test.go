@@ -25,7 +25,7 @@ func TestStatementOfADashboardIsNotUnderstood(t *testing.T) {
 				t.Errorf("%s: a macro that the test does not know: %s", b.UID, statement)
 				continue
 			}
-			for _, view := range []string{"runs", "baselines", "findings", "verdicts", "stitching", "log_losses"} {
+			for _, view := range []string{"runs", "baselines", "findings", "verdicts", "stitching", "log_losses", "hour_counts"} {
 				for _, before := range []string{"FROM ", "JOIN "} {
 					statement = strings.ReplaceAll(statement, before+view+" ", before+"{db}."+view+" ")
 					statement = strings.ReplaceAll(statement, before+view+"\n", before+"{db}."+view+"\n")

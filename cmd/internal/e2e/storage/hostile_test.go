@@ -19,7 +19,7 @@ import (
 func hostileCalls(t *testing.T) int {
 	text := os.Getenv("FLYBALL_TEST_HOSTILE")
 	if text == "" {
-		return 50_000
+		return 60_000
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1000 {
@@ -29,7 +29,7 @@ func hostileCalls(t *testing.T) int {
 }
 
 // insertHostile stores n calls of one agent within 90 days: a tenth of them in one run, the others in runs of nine calls. All touch one
-// resource, each tenth has a route of its own, and all have one host and one trace id.
+// resource, each fifth has a route of its own, and all have one host and one trace id.
 func insertHostile(t *testing.T, c *clickhouse.Conn, n int, at time.Time) (long schema.RunID) {
 	t.Helper()
 	long = schema.RunIdentity{Tenant: "default", Key: "long"}.ID()
@@ -50,7 +50,7 @@ func insertHostile(t *testing.T, c *clickhouse.Conn, n int, at time.Time) (long 
 	const day, short = 86_400, "reinterpretAsUUID(toUInt128(intDiv(number, 10) + 1))"
 	sql(t, c, fmt.Sprintf(`INSERT INTO {db}.calls_v5 SELECT c.* REPLACE (if(number %% 10 = 0, c.run_id, %s) AS run_id,
  number AS source_offset, number AS calls_offset, c.start_time + toIntervalSecond(intDiv(number, 10) * %d %% (90 * %d)) AS start_time,
- if(number %% 10 = 1, concat('/r', toString(number), '/{id}'), c.route) AS route) FROM {db}.calls_v5 AS c, numbers(1, %d) AS n`,
+ if(number %% 5 = 1, concat('/r', toString(number), '/{id}'), c.route) AS route) FROM {db}.calls_v5 AS c, numbers(1, %d) AS n`,
 		short, max(90*day*10/n, 1), day, n-1))
 	sql(t, c, fmt.Sprintf(`INSERT INTO {db}.runs_v5 SELECT c.* REPLACE (reinterpretAsUUID(toUInt128(number + 1)) AS run_id,
  c.started_at + toIntervalSecond(number * %d %% (90 * %d)) AS started_at, started_at AS last_at, toDate(started_at) AS opened_day,
