@@ -45,12 +45,14 @@ unit:
 	go test -timeout 15m $(UNIT)
 
 # Simulations are of one goroutine and long: they run in unit, and so do packages whose code starts no goroutine; ingest/source and
-# detect/engine call it from many.
+# detect/engine call it from many. Storms and kills of alerts/pager run in unit alone: with -race they take many minutes.
 ONE_GOROUTINE = ^flyball/(ingest/decode|detect/(stitch|score|feature|evaluate|playbook|policy|curve|model/.*)|schema/(route|wire).*)$$
 race:
 	go test -race -timeout 10m -skip 'Refits|Simulat|Poisoner|LongTask|OwnRate' \
 	  $$(go list ./schema/... ./detect/... ./ingest/... | grep -Ev '$(ONE_GOROUTINE)') \
+	  ./alerts/incident ./alerts/message ./alerts/notify ./alerts/sent ./alerts/sequence ./alerts/siem \
 	  ./cmd/internal/config ./cmd/internal/app ./cmd/internal/embedded/broker ./cmd/internal/replay
+	go test -race -timeout 5m -skip 'Storm|Kill|Thousand' ./alerts/pager
 
 # The second line is the cluster form of the tables, as one shard: the tests of what differs between the forms.
 CLUSTER_TESTS = ViewDoesNotAnswer MigrationFromAReleasedStateFails NewColumnDoesNotReachItsView \
@@ -97,7 +99,7 @@ outage:
 
 # Every fuzz target of every package, FUZZ_TIME each.
 fuzz:
-	@set -e; for pkg in $$(go list ./schema/... ./ingest/... ./detect/...); do \
+	@set -e; for pkg in $$(go list ./schema/... ./ingest/... ./detect/... ./alerts/... ./dashboards/... ./cmd/internal/embedded/...); do \
 	  for f in $$(go test -list 'Fuzz.*' $$pkg | grep '^Fuzz' || true); do \
 	    echo "== $$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZ_TIME) $$pkg; done; done
 

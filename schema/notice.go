@@ -9,7 +9,7 @@ type AckOrder struct {
 	LinkUntil int64 `json:"link_until_ns,omitempty"`
 }
 
-// Acknowledgement is an acknowledgement that is in the log.
+// Acknowledgement records that a person acknowledged an incident, and why.
 type Acknowledgement struct {
 	Tenant     string `json:"tenant"`
 	Incident   string `json:"incident_id"`
