@@ -66,7 +66,7 @@ storage:
 	FLYBALL_TEST_CLUSTER=one go test -timeout 6m -count=1 ./cmd/internal/e2e/storage -run '^Test($(subst $(space),|,$(strip $(CLUSTER_TESTS))))$$'
 
 e2e:
-	go test -timeout 20m -count=1 ./cmd/internal/e2e -skip 'TestReal|TestBrokerAway|TestKilled|TestEngineKilled|TestMeasure'
+	go test -timeout 30m -count=1 ./cmd/internal/e2e -skip 'TestReal|TestBrokerAway|TestKilled|TestEngineKilled|TestMeasure'
 
 # Attacks on enforcement, against the check alone and behind real gateways; a share of the made-up requests.
 redteam:
