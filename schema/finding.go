@@ -202,6 +202,12 @@ type Finding struct {
 	Exception string `json:"exception,omitempty"`
 }
 
+// SpendsBudget reports whether the finding is one of those for which false trips are budgeted: it has level trip, is not about a
+// learned scope, which has a budget of its own, and is not the canary's.
+func (f *Finding) SpendsBudget() bool {
+	return f.Level == LevelTrip && f.Family != FamilyScope && f.Tenant != CanaryTenant
+}
+
 // FindingID returns the id of a run's finding of a family.
 func FindingID(run RunID, family string) string {
 	return shortID("f", string(run[:]), family)

@@ -37,7 +37,7 @@ func (p *publisher) finding(ctx context.Context, r *stitch.Run, f *schema.Findin
 	}
 	p.cfg.Stage("detect.finding|command")
 	d := f.Decision
-	if f.Level == schema.LevelTrip && d.ID == schema.DecisionID(f.ID, 0) && f.Family != schema.FamilyScope && f.Tenant != schema.CanaryTenant {
+	if d.ID == schema.DecisionID(f.ID, 0) && f.SpendsBudget() {
 		p.m.trips.Inc()
 	}
 	command := schema.Command{ID: d.ID, Kind: schema.CommandTrip, Tenant: f.Tenant, Scope: d.Scope, By: "detect", Reason: d.Reason, TTL: d.TTL,

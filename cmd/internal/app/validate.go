@@ -60,6 +60,8 @@ func Validate(c config.Config, roles ...string) error {
 		_, err := NewReceiver(c, i, sent.Map{})
 		check(err)
 	}
+	_, err = Compensations(c)
+	check(err)
 	// Any key is sufficient here: only the registry, the routes, their documents and the inputs are checked.
 	id, routes, err := NewClassifiers(c, make(identity.Key, sha256.Size))
 	if check(err); err == nil {
