@@ -213,9 +213,8 @@ func TestEpochOfARestoredLogIsGivenTwice(t *testing.T) {
 func TestInterruptedRestoreIsFinishedWithAnotherBackup(t *testing.T) {
 	first, want := archived(t, archive.Header{Key: true, Created: now()})
 	second, _ := archived(t, archive.Header{Key: true, Created: now().Add(time.Hour)})
-	data := t.TempDir()
-	n := 0
-	for ; ; n++ { // until files are being put in place
+	var data string
+	for n := 0; ; n++ { // until files are being put in place
 		data = t.TempDir()
 		stopped, err := stopAt(RestoreOptions{File: first, Data: data, Now: now}, n+1)
 		if !stopped || err != nil {
