@@ -33,7 +33,7 @@ type HoldRequest struct {
 }
 
 func (HoldRequest) limits() limits {
-	return limits{"reason": words(1, 1000), "by": text(0, 100)}
+	return limits{"run": patterned(36, 36, `^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`), "reason": words(1, 1000), "by": text(0, 100)}
 }
 
 // ReleaseHoldRequest releases the hold on a run.
