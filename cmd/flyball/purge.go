@@ -70,7 +70,9 @@ func purgeCommand(o *options) *cobra.Command {
 From ClickHouse: its calls, runs, touches, scores, findings, decisions and index
 entries, the copies of held runs (unless --keep-holds), and breakers and baselines of
 that name. Nothing else is reached: the proof names the topics with the time when
-they have expired, what a hold keeps, and where else the name occurs.
+they have expired, what a hold keeps, and some places where the name still occurs:
+paths, errors and attributes of the calls of others are not searched. The scores,
+findings and decisions of a run that had several principals are deleted, too.
 The audit trail gets a keyed id of the principal and the digest of the proof, and
 not the name: do not write it into --why. It needs a token with the role admin, and
 a user of ClickHouse who may delete. A purge that was interrupted is run again.

@@ -255,7 +255,7 @@ func (c *checkpointer) writeOldestAnew(ctx context.Context) error {
 	return nil
 }
 
-// deleteBeginning deletes the records that nothing has needed since the last but one minute.
+// deleteBeginning deletes the beginning of the log up to the cut that is due.
 func (c *checkpointer) deleteBeginning(ctx context.Context) {
 	t := &c.trim
 	done := t.due.mark

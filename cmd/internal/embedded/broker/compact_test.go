@@ -2,6 +2,9 @@ package broker
 
 import (
 	"context"
+	"os"
+	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -70,5 +73,53 @@ func TestReplacedValuesAreKeptForEver(t *testing.T) {
 	b.compactIfDue(now.Add(8 * compactPause))
 	if got := b.bytesToCompact(); got > 2<<20+4096 {
 		t.Fatalf("%d bytes are left: the size before decides", got)
+	}
+}
+
+// The process is killed after the beginning of a log was deleted: what was kept is there, whole and once.
+func TestKilledAfterTheBeginningWasDeleted(t *testing.T) {
+	ctx, dir := context.Background(), t.TempDir()
+	b := open(t, dir)
+	c := client(t, b, kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	adm := kadm.NewClient(c)
+	if _, err := adm.CreateTopic(ctx, 1, -1, map[string]*string{"cleanup.policy": kadm.StringPtr("compact")}, "state"); err != nil {
+		t.Fatal(err)
+	}
+	const records, kept = 150, 40 // of half a MiB: three segments
+	for i := range records {
+		r := &kgo.Record{Topic: "state", Key: []byte(strconv.Itoa(i)), Value: make([]byte, 512<<10)}
+		if err := c.ProduceSync(ctx, r).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deleted, err := adm.DeleteRecords(ctx, kadm.Offsets{"state": {0: {Topic: "state", At: records - kept}}})
+	if err == nil {
+		err = deleted.Error()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	killed := filepath.Join(t.TempDir(), "killed") // the files as a process that ends now leaves them
+	if err := os.CopyFS(killed, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	b.Close()
+	again := open(t, killed)
+	defer again.Close()
+	r := client(t, again, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{"state": {0: kgo.NewOffset().AtStart()}}))
+	seen := map[int64]int{}
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for seen[records-1] == 0 {
+		fetches := r.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			t.Fatal(err)
+		}
+		fetches.EachRecord(func(rec *kgo.Record) { seen[rec.Offset]++ })
+	}
+	for i := int64(records - kept); i < records; i++ {
+		if seen[i] != 1 {
+			t.Errorf("record %d was read %d times", i, seen[i])
+		}
 	}
 }
