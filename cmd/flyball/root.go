@@ -6,19 +6,13 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"runtime/debug"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
-	"flyball/cmd/internal/report"
 )
-
-// version is set by the linker.
-var version = ""
 
 // options are the flags that all commands share.
 type options struct {
@@ -53,7 +47,7 @@ func newRootWith(o *options) *cobra.Command {
 			return err
 		},
 	}
-	root.SetVersionTemplate("flyball {{.Version}}\n")
+	root.SetVersionTemplate(readVersion().String() + "\n")
 	f := root.PersistentFlags()
 	f.StringVar(&o.config, "config", "", "configuration file (default flyball.yaml, if there is one)")
 	f.StringVar(&o.data, "data", "", "folder of the embedded parts (default flyball-data)")
@@ -71,7 +65,8 @@ func newRootWith(o *options) *cobra.Command {
 	root.AddCommand(breakersCommand(o), bypassCommand(o), armCommand(o), disarmCommand(o), armingCommand(o), exceptionsCommand(o),
 		manifestCommand(o), taskCommand(o), settingsCommand(o))
 	root.AddCommand(baselinesCommand(o), evalCommand(o), backtestCommand(o), replayCommand(o), decodeCommand(o))
-	root.AddCommand(backupCommand(o), restoreCommand(o), keyCommand(o), migrateCommand(o), checkConfigCommand(o), dumpConfigCommand(o),
+	root.AddCommand(backupCommand(o), restoreCommand(o), keyCommand(o), migrateCommand(o), configCommand(o), checkConfigCommand(o),
+		dumpConfigCommand(o),
 		versionCommand(o), statusCommand(o), tokenCommand(),
 		profileCommand(o), credentialIDCommand(o), canaryCommand(o), doctorCommand(o))
 	root.AddCommand(evidenceCommand(o), holdCommand(o), purgeCommand(o))
@@ -136,49 +131,4 @@ func progressWriter() io.Writer {
 		return os.Stderr
 	}
 	return io.Discard
-}
-
-func versionText() string {
-	if version != "" {
-		return version
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "unknown"
-}
-
-// versionLine is what `flyball version -o json` prints.
-type versionLine struct {
-	Version string `json:"version"`
-}
-
-func versionCommand(o *options) *cobra.Command {
-	a := answer[versionLine]{query: func(*request) (versionLine, error) { return versionLine{versionText()}, nil },
-		table: func(w io.Writer, v versionLine) error { return report.Printf(w, "flyball %s\n", v.Version) }}
-	return &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs, RunE: a.run(o)}
-}
-
-func dumpConfigCommand(o *options) *cobra.Command {
-	cmd := &cobra.Command{Use: "dump-config", Short: "Print the configuration in force, with secrets masked", Args: cobra.NoArgs}
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		p, err := o.printer(cmd, formTable, formJSON)
-		if err != nil {
-			return err
-		}
-		c, err := o.load()
-		if err != nil {
-			return err
-		}
-		text, err := config.Dump(c)
-		if err == nil && p.form == formJSON {
-			text, err = yaml.YAMLToJSON(text)
-		}
-		if err != nil {
-			return err
-		}
-		_, err = p.out.Write(text)
-		return err
-	}
-	return cmd
 }

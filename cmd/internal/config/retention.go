@@ -41,7 +41,7 @@ func (c *ClickHouse) setDefaultRetention() {
 
 func (r Retention) validate(p *problems, window Duration) {
 	if err := r.Days().Validate(); err != nil {
-		p.add("clickhouse.retention: calls %s, runs %s: %w", r.Calls, r.Runs, err)
+		p.add("clickhouse.retention.calls, clickhouse.retention.runs: calls %s, runs %s: %w", r.Calls, r.Runs, err)
 		return
 	}
 	if kept := time.Duration(r.Calls) * 24 * time.Hour; r.Calls > 0 && kept < time.Duration(window) {

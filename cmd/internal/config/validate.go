@@ -250,6 +250,13 @@ func (c Config) validateListeners(p *problems) {
 			listeners["clickhouse.read_listen"] = c.ClickHouse.ReadListen
 		}
 	}
+	for key, addr := range map[string]string{"kafka.listen": c.Kafka.Listen, "clickhouse.listen": c.ClickHouse.Listen,
+		"clickhouse.read_listen": c.ClickHouse.ReadListen} {
+		// An address that is not used now is used once its part is embedded.
+		if _, _, err := splitAddress(addr); err != nil && listeners[key] == "" && addr != "" {
+			p.add("%s: %w", key, err)
+		}
+	}
 	taken := map[int][]listening{} // by port
 	for _, key := range sortedKeys(listeners) {
 		addr := listeners[key]

@@ -74,9 +74,10 @@ func (r PolicyRule) validate(p *problems, at string) {
 func (l Learn) validate(p *problems) {
 	within(p, "learn.every", l.Every, time.Second, maxWindow)
 	within(p, "learn.window", l.Window, time.Second, maxWindow)
-	if l.Quarantine < 0 || l.MinRuns < 1 {
-		p.add("learn: quarantine %s must not be negative and min_runs %d must be at least 1", l.Quarantine, l.MinRuns)
+	if l.Quarantine < 0 {
+		p.add("learn.quarantine: %s must be at least 0s", l.Quarantine)
 	}
+	above0(p, "learn.min_runs", l.MinRuns)
 	if l.Window > 0 && l.Quarantine >= l.Window {
 		p.add("learn.quarantine is %s and learn.window is %s: no run is old enough and within the window; make the window longer",
 			l.Quarantine, l.Window)
@@ -87,9 +88,9 @@ func (c Control) validate(p *problems) {
 	if c.Point == "" {
 		p.add("control.point: empty; name this enforcement point")
 	}
-	if b := c.TripBudget; b.PerHour < 0 || b.AgentsPercent < 0 || b.AgentsPercent > 100 {
-		p.add("control.trip_budget: per_hour %d and agents_percent %d must not be negative, and a percentage is at most 100",
-			b.PerHour, b.AgentsPercent)
+	atLeast0(p, "control.trip_budget.per_hour", c.TripBudget.PerHour)
+	if n := c.TripBudget.AgentsPercent; n < 0 || n > 100 {
+		p.add("control.trip_budget.agents_percent: %d is not within 0 and 100", n)
 	}
 	p.oneOf("control.without_manifest", c.WithoutManifest, withoutManifests...)
 	if c.ThrottlePerSecond <= 0 || c.ThrottlePerSecond > maxThrottle {
