@@ -65,7 +65,7 @@ func checkConfig(o *options, roles []string, now time.Time) (*configReport, erro
 		return out.refused(err), nil
 	}
 	out.Good, out.Contents = true, &contents
-	out.Warnings = append(out.Warnings, c.Warnings(now)...)
+	out.Warnings = append(append(out.Warnings, c.Warnings(now)...), app.CertificateWarnings(c, now)...)
 	return out, nil
 }
 

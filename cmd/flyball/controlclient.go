@@ -94,6 +94,9 @@ func (c *controlClient) send(ctx context.Context, method, path string, body any)
 		req.Header.Set("Authorization", "Bearer "+string(c.target.token))
 	}
 	resp, err := c.http.Do(req)
+	if refused := certificateError(err, c.target, time.Now()); refused != nil {
+		return nil, refused
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: nothing answers at %s: start flyball up or the role control there, or correct the address (%w)",
 			c.target.from, c.target.where, schema.WithoutURL(err))

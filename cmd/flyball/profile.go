@@ -182,6 +182,16 @@ func (p *profile) validate() error {
 	return err
 }
 
+// readableByOthers returns a sentence for each file with a secret that other users can read.
+func (p *profile) readableByOthers() (out []string) {
+	for _, f := range []struct{ key, file string }{{"--token-file", p.TokenFile}, {"--clickhouse-password-file", p.ClickHouse.PasswordFile}} {
+		if info, err := os.Stat(f.file); err == nil && info.Mode().Perm()&0o077 != 0 {
+			out = append(out, fmt.Sprintf("%s: other users can read %s (mode %#o); chmod 600 it", f.key, f.file, info.Mode().Perm()))
+		}
+	}
+	return out
+}
+
 // makeAbsolute makes the paths of files independent of the working directory.
 func (p *profile) makeAbsolute() error {
 	for _, file := range []*string{&p.TokenFile, &p.CA, &p.ClickHouse.PasswordFile, &p.ClickHouse.CA} {
@@ -235,6 +245,9 @@ func profileAdd(o *options) *cobra.Command {
 		}
 		if err := saved.save(); err != nil {
 			return err
+		}
+		for _, text := range p.readableByOthers() {
+			_ = report.Printf(cmd.ErrOrStderr(), "warning: %s\n", text)
 		}
 		return report.Printf(cmd.OutOrStdout(), "profile %s: %s; flyball profile use %s makes it the one in use\n", p.Name, p.Control, p.Name)
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/app"
+	"flyball/cmd/internal/report"
 )
 
 func roleCommands(o *options) []*cobra.Command {
@@ -42,7 +43,14 @@ func roleCommand(o *options, name, short string) *cobra.Command {
 				return err
 			}
 		}
+		var first []string
+		if name == "up" && o.logFormat == "text" && app.IsFirstStart(c) {
+			first = app.FirstStartLines(c)
+		}
 		return app.Run(cmd.Context(), c, []string{name}, log, func() {
+			for _, line := range first {
+				_ = report.Printf(cmd.ErrOrStderr(), "%s\n", line)
+			}
 			log.Info("ready", append([]any{"role", name}, app.UsedAddresses(c, name)...)...)
 		})
 	}

@@ -62,8 +62,11 @@ type process struct {
 	lag      *lagReader
 	alarms   *receiverAlarms
 	file     fileState
-	stage    func(stage string) // called between two durable writes; see failPoint
-	closers  []func()           // called after every part has stopped, the last one first
+
+	rereading *rereading
+	pipeline  *currentPipeline   // of ingest
+	stage     func(stage string) // called between two durable writes; see failPoint
+	closers   []func()           // called after every part has stopped, the last one first
 }
 
 // Run starts roles and waits until ctx ends or a part ends before that; then it stops the
@@ -77,13 +80,37 @@ func Run(ctx context.Context, c config.Config, roleNames []string, log *slog.Log
 	if err := backup.CheckRestored(c.Data); err != nil {
 		return err
 	}
+	p := newProcess(c, roleNames, log)
+	defer p.stop()
+	if err := p.start(ctx); err != nil {
+		return err
+	}
+	p.started.Store(true)
+	if onReady != nil {
+		go func() {
+			if p.parts.waitReady(ctx, p.parts.ready, time.Minute) == nil {
+				onReady()
+			}
+		}()
+	}
+	return p.parts.wait(ctx)
+}
+
+// newProcess returns a process in which nothing runs yet.
+func newProcess(c config.Config, roleNames []string, log *slog.Logger) *process {
 	p := &process{config: c, up: slices.Contains(roleNames, "up"), wanted: roleNames, log: log,
 		metrics: prometheus.NewRegistry(), parts: newGroup(log), stage: failPoint(log), began: time.Now().UTC(),
 		alarms: newReceiverAlarms(c.Tenant, time.Now, log.With("component", "alert"))}
 	p.files = &secretFiles{log: log.With("component", "files")}
-	defer p.stop()
+	p.rereading = newRereading(c, roleNames, &p.file, log.With("component", "files"))
+	return p
+}
+
+// start starts the parts of the process.
+func (p *process) start(ctx context.Context) error {
+	c, log := p.config, p.log
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	for _, w := range c.Warnings(time.Now()) {
+	for _, w := range append(c.Warnings(p.began), CertificateWarnings(c, p.began)...) {
 		log.Warn(w)
 	}
 	limitMemory(p.up && len(c.ClickHouse.Addr) == 0, log, p.metrics)
@@ -105,17 +132,9 @@ func Run(ctx context.Context, c config.Config, roleNames []string, log *slog.Log
 			}
 		}
 	}
-	p.parts.start(part{name: "registry", run: p.registry.reload(c, &p.file, log)})
+	p.watchConfig()
 	p.parts.start(part{name: "secret files", run: p.files.run, warning: p.files.warning})
-	p.started.Store(true)
-	if onReady != nil {
-		go func() {
-			if p.parts.waitReady(ctx, p.parts.ready, time.Minute) == nil {
-				onReady()
-			}
-		}()
-	}
-	return p.parts.wait(ctx)
+	return nil
 }
 
 // has reports whether the process runs one of these roles.
@@ -202,6 +221,9 @@ func (p *process) connect(ctx context.Context) (err error) {
 	}
 	p.startDiskGuard()
 	p.registry = newRegistry(c)
+	p.reread("agents", func(next config.Config) (change, error) {
+		return change{apply: func() { p.registry.put(next.Agents) }}, nil
+	})
 	p.startLag()
 	p.startDatabaseProbe()
 	p.connected.Store(true)
@@ -218,6 +240,9 @@ func waitForEnd(ctx context.Context) error {
 func (p *process) startLag() {
 	p.lag = newLagReader(p.config, p.kafka, time.Now)
 	p.metrics.MustRegister(p.lag)
+	p.reread("alerts.receivers", func(next config.Config) (change, error) {
+		return change{apply: func() { p.lag.setReaders(readers(next)) }}, nil
+	})
 	connection := part{name: "kafka", run: p.lag.run, ready: p.lag.failure}
 	if p.has("control") {
 		connection.ready, connection.warning = nil, p.lag.failure

@@ -140,12 +140,14 @@ func gatewayFacts(ctx context.Context, db query.DB) (g doctor.Gateways) {
 	return g
 }
 
-// processFacts asks the process on metrics.listen for its status, and the control API for its time.
+// processFacts asks the process on metrics.listen for its status and its time.
 func processFacts(ctx context.Context, c config.Config) (p doctor.Process) {
-	p.Address, p.Clock.Of = c.Metrics.Listen, "the control API"
+	p.Address, p.Clock.Of = c.Metrics.Listen, "the process"
 	client := &http.Client{Timeout: doctorTimeout}
 	var s ProcessStatus
-	if _, err := getJSON(ctx, client, "http://"+reachableAddress(c.Metrics.Listen)+"/status", &s); err != nil {
+	sent := time.Now()
+	date, err := getJSON(ctx, client, "http://"+reachableAddress(c.Metrics.Listen)+"/status", &s)
+	if err != nil {
 		p.Error = fmt.Sprintf("nothing of Flyball answers on metrics.listen %s: %v", c.Metrics.Listen, schema.WithoutURL(err))
 		return p
 	}
@@ -158,20 +160,14 @@ func processFacts(ctx context.Context, c config.Config) (p doctor.Process) {
 		}
 	}
 	p.Restart, p.FileError = s.Restart, s.FileError
-	url := "http://" + reachableAddress(c.Control.Listen) + "/healthz"
-	if c.Control.TLS.Cert != "" {
-		return p // an operator's certificate may be needed
-	}
-	sent := time.Now()
-	date, err := getJSON(ctx, client, url, nil)
-	if at, bad := http.ParseTime(date); err == nil && bad == nil {
+	if at, err := http.ParseTime(date); err == nil {
 		// The header has whole seconds.
 		p.Clock.Known, p.Clock.Ahead = true, ahead(at, sent.Add(-time.Second), time.Now())
 	}
 	return p
 }
 
-// getJSON reads a JSON document, unless into is nil, and returns the header Date of the response.
+// getJSON reads a JSON document, and returns the header Date of the response.
 func getJSON(ctx context.Context, client *http.Client, url string, into any) (date string, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -182,9 +178,6 @@ func getJSON(ctx context.Context, client *http.Client, url string, into any) (da
 		return "", err
 	}
 	defer resp.Body.Close()
-	if into == nil {
-		return resp.Header.Get("Date"), nil
-	}
 	if resp.StatusCode != http.StatusOK {
 		return "", fmt.Errorf("HTTP %d", resp.StatusCode)
 	}

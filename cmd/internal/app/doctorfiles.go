@@ -51,7 +51,8 @@ func certificateFacts(c config.Config) (out []doctor.Expiry) {
 	for _, s := range []struct {
 		key string
 		tls config.TLS
-	}{{"check.tls", c.Check.TLS}, {"control.tls", c.Control.TLS}, {"kafka.tls", c.Kafka.TLS}, {"clickhouse.tls", c.ClickHouse.TLS}} {
+	}{{"check.tls", c.Check.TLS}, {"control.tls", c.Control.TLS}, {"kafka.tls", c.Kafka.TLS}, {"clickhouse.tls", c.ClickHouse.TLS},
+		{"siem.tls", c.SIEM.TLS}, {"kafka.schema_registry.tls", c.Kafka.SchemaRegistry.TLS}} {
 		add(s.key+".cert", s.tls.Cert)
 		add(s.key+".ca", s.tls.CA)
 	}

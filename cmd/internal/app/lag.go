@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -88,7 +89,7 @@ const (
 // lagReader reads the lag of all readers. It is safe for concurrent use.
 type lagReader struct {
 	kafka   kafka.Config
-	readers []reader
+	readers atomic.Pointer[[]reader]
 	// handled returns, by partition of flyball.calls, the offset of the first record that the detect
 	// role of this process has not handled; nil: the process has no such role.
 	handled func() map[int32]int64
@@ -120,9 +121,13 @@ type partitionKey struct {
 func keyOf(p *kafka.PartitionLag) partitionKey { return partitionKey{p.Group, p.Topic, p.Partition} }
 
 func newLagReader(c config.Config, k kafka.Config, now func() time.Time) *lagReader {
-	return &lagReader{kafka: k, readers: readers(c), now: now, descs: newLagDescs(), waiting: map[partitionKey]*waiting{},
-		markers: map[partitionKey]int64{}}
+	l := &lagReader{kafka: k, now: now, descs: newLagDescs(), waiting: map[partitionKey]*waiting{}, markers: map[partitionKey]int64{}}
+	l.setReaders(readers(c))
+	return l
 }
+
+// setReaders replaces the readers.
+func (l *lagReader) setReaders(all []reader) { l.readers.Store(&all) }
 
 // setHandled sets the function handled.
 func (l *lagReader) setHandled(handled func() map[int32]int64) {
@@ -203,8 +208,9 @@ func (l *lagReader) fetch(ctx context.Context) ([]kafka.PartitionLag, error) {
 		}
 		l.client = client
 	}
-	groups := make([]kafka.GroupTopics, len(l.readers))
-	for i, r := range l.readers {
+	readers := *l.readers.Load()
+	groups := make([]kafka.GroupTopics, len(readers))
+	for i, r := range readers {
 		groups[i] = r.GroupTopics
 	}
 	parts, err := kafka.ReadLag(ctx, kadm.NewClient(l.client), groups)
@@ -291,7 +297,7 @@ func (l *lagReader) summary(ctx context.Context) Lag {
 }
 
 func (l *lagReader) name(group string) string {
-	for _, r := range l.readers {
+	for _, r := range *l.readers.Load() {
 		if r.Group == group {
 			return r.name
 		}

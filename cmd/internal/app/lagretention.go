@@ -23,7 +23,7 @@ func (l *lagReader) readRetention(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, lagTimeout)
 	defer cancel()
-	found, err := retentionOf(ctx, kadm.NewClient(client), topicsOf(l.readers))
+	found, err := retentionOf(ctx, kadm.NewClient(client), topicsOf(*l.readers.Load()))
 	if err != nil {
 		return
 	}

@@ -44,12 +44,17 @@ type runningPart struct {
 
 func newGroup(log *slog.Logger) *group { return &group{log: log, ended: make(chan struct{})} }
 
-// start runs a part in the background.
+// start runs a part in the background. It does nothing when the group is being stopped.
 func (g *group) start(p part) {
 	// The context is not derived from the caller's: the group stops the parts in reverse order.
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &runningPart{part: p, cancel: cancel, done: make(chan struct{})}
 	g.mu.Lock()
+	if g.stopping {
+		g.mu.Unlock()
+		cancel()
+		return
+	}
 	g.running = append(g.running, r)
 	g.mu.Unlock()
 	go func() {
@@ -114,18 +119,37 @@ func (g *group) stop() {
 	g.running = nil
 	g.mu.Unlock()
 	for _, r := range slices.Backward(running) {
-		timeout := r.stopTimeout
-		if timeout == 0 {
-			timeout = defaultStopTimeout
-		}
-		r.cancel()
-		select {
-		case <-r.done:
-			g.log.Debug("part stopped", "part", r.name)
-		case <-time.After(timeout):
-			g.log.Warn("part did not stop in time", "part", r.name, "timeout", timeout)
-		}
+		g.end(r)
 	}
+}
+
+// end stops a part and waits for it, up to its time.
+func (g *group) end(r *runningPart) {
+	timeout := r.stopTimeout
+	if timeout == 0 {
+		timeout = defaultStopTimeout
+	}
+	r.cancel()
+	select {
+	case <-r.done:
+		g.log.Debug("part stopped", "part", r.name)
+	case <-time.After(timeout):
+		g.log.Warn("part did not stop in time", "part", r.name, "timeout", timeout)
+	}
+}
+
+// remove stops the part with a name while the others go on.
+func (g *group) remove(name string) {
+	g.mu.Lock()
+	i := slices.IndexFunc(g.running, func(r *runningPart) bool { return r.name == name })
+	if i < 0 {
+		g.mu.Unlock()
+		return
+	}
+	r := g.running[i]
+	g.running = slices.Concat(g.running[:i], g.running[i+1:]) // a copy: states and stop read the list without the lock
+	g.mu.Unlock()
+	g.end(r)
 }
 
 // ready returns nil when every part is ready, otherwise the reason of the first part that is

@@ -17,6 +17,7 @@ import (
 // may be called at any time.
 type learned struct {
 	routes *route.Current              // the operator's routes and the learned ones
+	tables *routeTables                // what routes holds
 	scopes atomic.Pointer[scope.Guard] // nil: nothing was published, or learned scopes are off
 	known  atomic.Pointer[map[string]bool]
 }
@@ -54,10 +55,19 @@ func (p *process) watchVersions(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if p.learned.routes, err = newRoutes(operator, p.key); err != nil {
+		if p.learned.tables, err = newRouteTables(operator, p.key); err != nil {
 			return err
 		}
+		p.learned.routes = p.learned.tables.current
 		p.versions.OnRoutes(p.replaceRoutes)
+		p.reread("routes", func(next config.Config) (change, error) {
+			rules, err := operatorRoutes(next)
+			if err != nil {
+				return change{}, err
+			}
+			put, abandon, err := p.learned.tables.prepare(rules)
+			return change{put, abandon}, err
+		})
 		watched = true
 	}
 	if p.has("control") && c.Detect.LearnedScope != config.LearnedScopeOff {
@@ -84,18 +94,11 @@ func (p *process) watchVersions(ctx context.Context) error {
 	return nil
 }
 
-// replaceRoutes replaces the learned routes with another version. It reads the operator's
-// OpenAPI documents again.
+// replaceRoutes replaces the learned routes with another version.
 func (p *process) replaceRoutes(l route.Learned) error {
-	operator, err := operatorRoutes(p.config)
-	if err != nil {
+	if err := p.learned.tables.setLearned(l); err != nil {
 		return err
 	}
-	table, err := route.NewTable(route.Options{Version: l.Version, Operator: append(operator, l.Rules()...), DigestKey: p.key})
-	if err != nil {
-		return err
-	}
-	p.learned.routes.Put(table)
 	p.log.Info("routes in place", "version", l.Version, "learned", len(l.Collapsed))
 	return nil
 }

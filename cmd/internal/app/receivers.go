@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -48,6 +49,14 @@ func (a *receiverAlarms) add(name string, deliver pager.Receiver, state func() p
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.receivers = append(a.receivers, alarmReceiver{name, deliver, state})
+}
+
+// remove forgets a receiver.
+func (a *receiverAlarms) remove(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.receivers = slices.DeleteFunc(slices.Clone(a.receivers), func(r alarmReceiver) bool { return r.name == name }) // send reads the list
+	delete(a.open, name)
 }
 
 // close ends alarms that are being sent, and waits for them.

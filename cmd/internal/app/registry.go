@@ -2,13 +2,7 @@ package app
 
 import (
 	"cmp"
-	"context"
-	"errors"
-	"log/slog"
-	"os"
-	"strings"
 	"sync/atomic"
-	"time"
 
 	"flyball/cmd/internal/config"
 	"flyball/detect/policy"
@@ -87,78 +81,6 @@ func identityEntries(agents []config.Agent) []identity.Entry {
 			Owner: a.Owner, Tags: a.Tags})
 	}
 	return out
-}
-
-// reloadInterval is the time between two checks of the configuration file for a change.
-const reloadInterval = 2 * time.Second
-
-// reload returns the run function of a part that replaces the entries when those in the
-// configuration file change. A file that cannot be read or is not valid changes nothing.
-// Changes of other sections take effect at the next start; they are logged.
-func (r *registry) reload(c config.Config, state *fileState, log *slog.Logger) func(context.Context) error {
-	if c.File == "" {
-		return waitForEnd
-	}
-	last := readStamp(c.File) // a change while the other parts start is noticed
-	return func(ctx context.Context) error {
-		tick := time.NewTicker(reloadInterval)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-tick.C:
-				if now := readStamp(c.File); now != last {
-					last = now
-					r.reread(c, state, log)
-				}
-			}
-		}
-	}
-}
-
-// withoutSource returns the first line of an error. The lines after it show the file around a mistake,
-// and may contain a secret; the error is logged and served.
-func withoutSource(err error) error {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return errors.New(line)
-}
-
-// reread reads the file of c, and replaces the entries if a start would accept the file.
-func (r *registry) reread(c config.Config, state *fileState, log *slog.Logger) {
-	next, err := config.Load(c.File, os.Environ())
-	next.Data = c.Data // set by a flag as well
-	if err != nil {
-		err = withoutSource(err)
-	} else {
-		err = Validate(next)
-	}
-	if err != nil {
-		state.setUnusable(err)
-		log.Error("the changed configuration cannot be used, the registry stays as it was", "file", c.File, "error", err)
-		return
-	}
-	r.put(next.Agents)
-	log.Info("registry read again", "file", c.File, "agents", len(next.Agents))
-	c.Agents, next.Agents = nil, nil
-	changed := changedKeys(c, next)
-	state.setChanged(changed)
-	if len(changed) > 0 {
-		log.Warn("the configuration has changed beyond agents: the rest takes effect at the next start", "file", c.File,
-			"changed", strings.Join(changed, ", "))
-	}
-}
-
-// fileStamp identifies a state of a file.
-type fileStamp struct{ modified, size int64 }
-
-// readStamp returns the stamp of a file, or the zero value if there is none.
-func readStamp(file string) fileStamp {
-	info, err := os.Stat(file)
-	if err != nil {
-		return fileStamp{}
-	}
-	return fileStamp{info.ModTime().UnixNano(), info.Size()}
 }
 
 // AgentLookup returns a function that returns an agent's tags and criticality from a

@@ -6,7 +6,6 @@ import (
 	"os"
 	"time"
 
-	"flyball/alerts/incident"
 	"flyball/alerts/pager"
 	"flyball/alerts/sent"
 	"flyball/alerts/sequence"
@@ -26,19 +25,14 @@ func (p *process) startAlert() error {
 	p.parts.start(part{name: "alert", run: order.Run, ready: order.Ready})
 	beats := point.NewHeartbeats()
 	p.parts.start(part{name: "alert.points", run: func(ctx context.Context) error { return beats.Run(ctx, p.kafka) }})
-	for i, r := range p.config.Alerts.Receivers {
-		receiver, err := NewReceiver(p.config, i, messages)
-		if err != nil {
-			return err
-		}
-		receiver = withPoints(receiver, func() []schema.PointState { return beats.Live(time.Now()) })
-		pages := pager.New(pager.Options{Name: r.Name, Receiver: receiver,
-			Settled: func(page *incident.Page, err error) { p.alarms.settled(r.Name, page, err) }, Kafka: p.kafka, Now: time.Now, Stage: p.stage,
-			Logger: p.log.With("component", "alert"), Metrics: metrics,
-			NewFold: NewFold(p.config, p.registry.forAlerts(), schema.Secret(p.key), r.Name)})
-		p.alarms.add(r.Name, receiver, pages.State)
-		p.parts.start(part{name: "alert." + r.Name, run: pages.Run, ready: pages.Ready, warning: pages.Problem})
+	pages := &pagers{process: p, messages: messages, metrics: metrics, running: map[string]*runningPager{},
+		points: func() []schema.PointState { return beats.Live(time.Now()) }}
+	first, err := pages.prepare(p.config)
+	if err != nil {
+		return err
 	}
+	first.apply()
+	p.reread("alerts", pages.prepare)
 	return p.startSIEM()
 }
 

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -10,6 +12,7 @@ import (
 	"flyball/ingest/decode"
 	"flyball/ingest/schemaregistry"
 	"flyball/ingest/source"
+	"flyball/schema"
 	"flyball/schema/identity"
 )
 
@@ -22,11 +25,16 @@ func (p *process) startIngest() error {
 	}
 	p.registry.resolvers = append(p.registry.resolvers, resolver)
 	countReceipts(resolver, p.metrics)
-	pipeline, err := NewPipeline(c, resolver, p.learned.routes)
+	first, err := NewPipeline(c, resolver, p.learned.routes)
 	if err != nil {
 		return err
 	}
-	countLeft(pipeline, p.metrics)
+	p.pipeline = newCurrentPipeline(first)
+	countLeft(p.pipeline, p.metrics)
+	p.reread("mappings", func(next config.Config) (change, error) {
+		following, err := NewPipeline(next, resolver, p.learned.routes)
+		return change{apply: func() { p.pipeline.replace(following) }}, err
+	})
 	o := source.DefaultConfig()
 	o.Kafka, o.Now, o.Stage, o.Partitions = p.kafka, time.Now, p.stage, int32(c.Kafka.Partitions)
 	if o.Seal, err = deadletter.NewSeal(p.key, p.keys.FormerBytes()...); err != nil {
@@ -36,7 +44,7 @@ func (p *process) startIngest() error {
 	for _, in := range c.Kafka.Inputs {
 		o.Topics = append(o.Topics, in.Topic)
 	}
-	s, err := source.New(o, pipeline)
+	s, err := source.New(o, p.pipeline)
 	if err != nil {
 		return err
 	}
@@ -61,6 +69,50 @@ func NewPipeline(c config.Config, id decode.Identifier, routes decode.Classifier
 	return decode.New(o, id, routes)
 }
 
+// currentPipeline is the decoder in use. Records can be decoded while another one replaces it.
+type currentPipeline struct {
+	now atomic.Pointer[decode.Pipeline]
+
+	mu     sync.Mutex
+	before *decode.Pipeline  // may still decode a record that it began with; nil: there was none
+	past   decode.LeftCounts // of those before
+}
+
+func newCurrentPipeline(p *decode.Pipeline) *currentPipeline {
+	c := &currentPipeline{}
+	c.now.Store(p)
+	return c
+}
+
+// Decode calls Pipeline.Decode of the pipeline in use.
+func (c *currentPipeline) Decode(r *decode.Record, calls []schema.Call) ([]schema.Call, []decode.Rejected) {
+	return c.now.Load().Decode(r, calls)
+}
+
+func (c *currentPipeline) replace(p *decode.Pipeline) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.past = sumLeft(c.past, c.before)
+	c.before = c.now.Swap(p)
+}
+
+// Left returns the counts of all pipelines since the start.
+func (c *currentPipeline) Left() decode.LeftCounts {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return sumLeft(sumLeft(c.past, c.before), c.now.Load())
+}
+
+// sumLeft adds the counts of a pipeline, which may be nil.
+func sumLeft(sum decode.LeftCounts, p *decode.Pipeline) decode.LeftCounts {
+	if p != nil {
+		for i, n := range p.Left() {
+			sum[i] += n
+		}
+	}
+	return sum
+}
+
 // schemaRegistry makes the reader of records with a schema; nil without a configured registry.
 func schemaRegistry(c config.SchemaRegistry) (decode.Schemas, error) {
 	if len(c.URLs) == 0 {
@@ -80,7 +132,7 @@ func schemaRegistry(c config.SchemaRegistry) (decode.Schemas, error) {
 }
 
 // countLeft registers a metric that counts what records hold that is no call.
-func countLeft(p *decode.Pipeline, reg prometheus.Registerer) {
+func countLeft(p *currentPipeline, reg prometheus.Registerer) {
 	for i := range p.Left() {
 		if kind := decode.Left(i); i > 0 {
 			reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{

@@ -107,7 +107,7 @@ func TestRoleStartsAloneAndStops(t *testing.T) {
 			for _, p := range parts {
 				got = append(got, p.Part)
 			}
-			want := slices.Concat([]string{"metrics", "start", "disk", "kafka"}, want, []string{"registry", "secret files"})
+			want := slices.Concat([]string{"metrics", "start", "disk", "kafka"}, want, []string{"secret files"})
 			if status != http.StatusOK || !slices.Equal(got, want) {
 				t.Errorf("%d, parts %q, want %q", status, got, want)
 			}

@@ -3,7 +3,9 @@ package app
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 
 	"flyball/cmd/internal/config"
 	"flyball/schema/identity"
@@ -32,11 +34,66 @@ func newResolver(c config.Config, key identity.Key, former ...identity.Key) (*id
 
 // newRoutes returns a table with the operator's routes and without learned routes.
 func newRoutes(operator []route.Rule, key identity.Key) (*route.Current, error) {
-	table, err := route.NewTable(route.Options{Version: "config", Operator: operator, DigestKey: key})
+	t, err := newRouteTables(operator, key)
 	if err != nil {
 		return nil, err
 	}
-	return route.NewCurrent(table), nil
+	return t.current, nil
+}
+
+// routeTables makes the table in use from the operator's routes, which are read again when the configuration changes, and the learned
+// ones, which the learner publishes. It is safe for concurrent use.
+type routeTables struct {
+	current *route.Current
+	key     identity.Key
+
+	mu       sync.Mutex
+	operator []route.Rule
+	learned  route.Learned
+}
+
+func newRouteTables(operator []route.Rule, key identity.Key) (*routeTables, error) {
+	t := &routeTables{key: key, operator: operator, learned: route.Learned{Version: "config"}}
+	table, err := t.make(operator, t.learned)
+	if err != nil {
+		return nil, err
+	}
+	t.current = route.NewCurrent(table)
+	return t, nil
+}
+
+func (t *routeTables) make(operator []route.Rule, l route.Learned) (*route.Table, error) {
+	rules := slices.Concat(operator, l.Rules())
+	return route.NewTable(route.Options{Version: l.Version, Operator: rules, DigestKey: t.key})
+}
+
+// setLearned replaces the learned routes.
+func (t *routeTables) setLearned(l route.Learned) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	table, err := t.make(t.operator, l)
+	if err != nil {
+		return err
+	}
+	t.learned = l
+	t.current.Put(table)
+	return nil
+}
+
+// prepare makes the table of other routes of the operator; the function that it returns puts it in use. No learned routes may be set in
+// between: lock is held until the function is called, or abandon.
+func (t *routeTables) prepare(operator []route.Rule) (put, abandon func(), err error) {
+	t.mu.Lock()
+	table, err := t.make(operator, t.learned)
+	if err != nil {
+		t.mu.Unlock()
+		return nil, nil, err
+	}
+	return func() {
+		t.operator = operator
+		t.current.Put(table)
+		t.mu.Unlock()
+	}, t.mu.Unlock, nil
 }
 
 // operatorRoutes returns the routes of the configuration, followed by those of OpenAPI

@@ -15,9 +15,9 @@ import (
 	"time"
 )
 
-// secretFiles reads files with tokens, passwords, keys and certificates again when they change, and on SIGHUP. A file that cannot be
-// used changes nothing: the value before stays in force, and the part has a warning. Values are used by new connections and requests;
-// open connections go on.
+// secretFiles reads files with tokens, passwords, keys and certificates again when they change, and on SIGHUP; and the configuration
+// file with the files that it names. A file that cannot be used changes nothing: the value before stays in force, and the part has a
+// warning. Values are used by new connections and requests; open connections go on.
 type secretFiles struct {
 	log *slog.Logger
 
@@ -27,11 +27,24 @@ type secretFiles struct {
 
 // watch is a value that comes from files.
 type watch struct {
-	key    string // in the configuration
-	paths  []string
-	stamps []fileStamp
-	apply  func() error
-	err    error // of the last change; nil: it is in force
+	key      string // in the configuration
+	paths    []string
+	stamps   []fileStamp
+	apply    func() error
+	err      error // of the last change; nil: it is in force
+	reported bool  // apply logs what has changed, and the status of the process says why it cannot be used
+}
+
+// fileStamp identifies a state of a file.
+type fileStamp struct{ modified, size int64 }
+
+// readStamp returns the stamp of a file, or the zero value if there is none.
+func readStamp(file string) fileStamp {
+	info, err := os.Stat(file)
+	if err != nil {
+		return fileStamp{}
+	}
+	return fileStamp{info.ModTime().UnixNano(), info.Size()}
 }
 
 // secretFilesEvery is the time between two looks at the files.
@@ -126,7 +139,9 @@ func (w *secretFiles) look(all bool) {
 			w.log.Error("a changed file cannot be used, the value before stays in force", "key", one.key, "error", one.err)
 			continue
 		}
-		w.log.Info("read again", "key", one.key)
+		if !one.reported {
+			w.log.Info("read again", "key", one.key)
+		}
 	}
 }
 
@@ -136,9 +151,21 @@ func (w *secretFiles) warning() error {
 	defer w.mu.Unlock()
 	var all []error
 	for _, one := range w.watches {
-		if one.err != nil {
+		if one.err != nil && !one.reported {
 			all = append(all, fmt.Errorf("%s: the changed file cannot be used, the value before stays in force: %w", one.key, one.err))
 		}
 	}
 	return errors.Join(all...)
+}
+
+// unusable returns how many values cannot be used as their files are now.
+func (w *secretFiles) unusable() (n float64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, one := range w.watches {
+		if one.err != nil {
+			n++
+		}
+	}
+	return n
 }

@@ -66,7 +66,7 @@ type Process struct {
 	Warnings       []string
 	Restart        []string // keys of the file that are changed and not in force
 	FileError      string
-	Clock          Clock // of the control API
+	Clock          Clock // of metrics.listen
 }
 
 // Gateways is what gateways have logged within a day.

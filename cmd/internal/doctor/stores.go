@@ -149,7 +149,7 @@ func clocks(f *Facts) []Finding {
 		}
 	}
 	if len(out)+len(known) == 0 {
-		return unknown(checkClocks, "neither Kafka, ClickHouse nor the control API told its time", "")
+		return unknown(checkClocks, "neither Kafka, ClickHouse nor the process told its time", "")
 	}
 	return orGood(checkClocks, out, "compared with "+strings.Join(known, ", "))
 }

@@ -121,7 +121,7 @@ func tokens(f *Facts) []Finding {
 }
 
 func certificates(f *Facts) []Finding {
-	return expiries(f, checkCertificate, f.Certs, certificateNotice, "renew it, and restart the process")
+	return expiries(f, checkCertificate, f.Certs, certificateNotice, "renew it; the file is read again without a restart")
 }
 
 func expiries(f *Facts, check string, list []Expiry, notice time.Duration, do string) []Finding {

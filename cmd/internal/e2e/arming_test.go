@@ -62,7 +62,7 @@ func TestArmedByCommandIsEnforcedWithoutARestartAndAFileIsNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.until("the file was read again", 20*time.Second, "true", func() (string, error) {
-		return fmt.Sprint(strings.Contains(f.tail(1<<20), "changed beyond agents")), nil
+		return fmt.Sprint(strings.Contains(f.tail(1<<20), "changed beyond what is read again")), nil
 	})
 	if a := f.enforcementOf("fleet/a4"); a.Enforcement != "observe" || a.Armed == nil || *a.Armed {
 		t.Errorf("the file says armed, no point enforces it, and agents says %+v", a)

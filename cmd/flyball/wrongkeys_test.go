@@ -1,0 +1,202 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"flyball/cmd/internal/config"
+	"flyball/schema"
+)
+
+// everyKey returns a configuration in which each key has a value, and that a start accepts: one of testdata of package config, with
+// files that exist.
+func everyKey(t *testing.T, dir, file string) map[string]any {
+	t.Helper()
+	text, err := os.ReadFile("../internal/config/testdata/" + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"own.yaml": "version: 1\nname: own\nset:\n  path: p\n  status: s\n",
+		"hex32": strings.Repeat("0123456789abcdef", 2)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for from, to := range map[string]string{"/tls/ca.pem": "cert.pem", "/tls/cert.pem": "cert.pem", "/tls/key.pem": "key.pem",
+		"/secrets/ca.pem": "cert.pem", "/secrets/key": "good.key", "/secrets/ci": "one.token", "/secrets/bot": "two.token",
+		"/secrets/check": "check.token",
+		"/secrets/hook":  "hook", "/etc/flyball/mapping.yaml": "own.yaml", "/etc/flyball/openapi.yaml": "shop.yaml"} {
+		text = regexp.MustCompile(regexp.QuoteMeta(from)+`\b`).ReplaceAll(text, []byte(filepath.Join(dir, to)))
+	}
+	text = regexp.MustCompile(`/secrets/\w+`).ReplaceAll(text, []byte(filepath.Join(dir, "hex32")))
+	var tree map[string]any
+	if err := yaml.Unmarshal(text, &tree); err != nil {
+		t.Fatal(err)
+	}
+	// Keys that contradict others.
+	set(t, tree, "kafka.sync", false)
+	if tree["canary"] != nil {
+		set(t, tree, "canary.interval", "0s")
+	}
+	set(t, tree, "data", dir)
+	tree["kafka"].(map[string]any)["min_free_mib"] = 512
+	return tree
+}
+
+// section returns the mapping that holds a key, in the first item of each list that has it.
+func section(tree map[string]any, key string) (at map[string]any, path string) {
+	part, rest, nested := strings.Cut(key, ".")
+	name, list := strings.CutSuffix(part, "[]")
+	if !nested {
+		if _, ok := tree[part]; !ok {
+			return nil, ""
+		}
+		return tree, part
+	}
+	below := []any{tree[name]}
+	if items, ok := tree[name].([]any); ok && list {
+		below = items
+	}
+	for i, b := range below {
+		if m, ok := b.(map[string]any); ok {
+			if at, path := section(m, rest); at != nil {
+				if list {
+					return at, fmt.Sprintf("%s[%d].%s", name, i, path)
+				}
+				return at, name + "." + path
+			}
+		}
+	}
+	return nil, ""
+}
+
+func set(t *testing.T, tree map[string]any, key string, value any) {
+	t.Helper()
+	at, _ := section(tree, key)
+	if at == nil {
+		t.Fatalf("%s is not in every_key.yaml", key)
+	}
+	at[key[strings.LastIndexByte(key, '.')+1:]] = value
+}
+
+// checked returns the exit status and the problems of a configuration.
+func checked(t *testing.T, dir string, tree map[string]any) (code int, problems []string) {
+	t.Helper()
+	text, err := yaml.Marshal(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "flyball.yaml")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := checkConfig(&options{config: file}, []string{"up"}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return exitStatus(r.err, io.Discard), r.Problems
+}
+
+// otherForm is a value that has not the form of a key.
+func otherForm(k *config.Key) any {
+	typ := k.Type
+	if typ.Kind() == reflect.Pointer {
+		typ = typ.Elem()
+	}
+	switch {
+	case k.Section:
+		return 7
+	case typ.Kind() == reflect.Slice, typ.Kind() == reflect.Struct:
+		return "7x"
+	case typ == reflect.TypeFor[schema.Secret](), typ.Kind() == reflect.String:
+		return []any{"7x"}
+	}
+	return "7x" // a number, a duration, true or false
+}
+
+// Each key of the reference is wrong once: a value of another form, a value that the reference says is refused, an unknown key beside
+// it. check-config and the start have one validation (TestCheckConfigAndTheStartAgree).
+func TestWrongKeyIsAcceptedOrNotNamed(t *testing.T) {
+	dir := configFolder(t)
+	tree := everyKey(t, dir, "every_key.yaml")
+	if code, problems := checked(t, dir, tree); code != exitDone {
+		t.Fatalf("every key has a good value: %q", problems)
+	}
+	wrong := func(k *config.Key, at map[string]any, path, name string, value any, wants ...string) {
+		t.Helper()
+		before, had := at[name]
+		at[name] = value
+		code, problems := checked(t, dir, tree)
+		if delete(at, name); had {
+			at[name] = before
+		}
+		for _, p := range problems {
+			named := 0
+			for _, w := range wants {
+				if strings.Contains(p, w) {
+					named++
+				}
+			}
+			if named == len(wants) && code == exitUsage {
+				return
+			}
+		}
+		t.Errorf("%s: %v: exit %d, want 2 and one of these with %q:\n%s", k.Key, value, code, wants, strings.Join(problems, "\n"))
+	}
+	n := 0
+	for _, k := range config.Reference() {
+		at, path := section(tree, k.Key)
+		name := k.Key[strings.LastIndexByte(k.Key, '.')+1:]
+		if at == nil {
+			t.Errorf("%s is not in every_key.yaml", k.Key)
+			continue
+		}
+		n++
+		secret := k.Type == reflect.TypeFor[schema.Secret]()
+		wants := []string{path}
+		if value, is := otherForm(&k).(string); is && !secret && k.Type.Kind() != reflect.Slice && k.Type.Kind() != reflect.Struct {
+			wants = append(wants, `"`+value+`"`)
+		}
+		wrong(&k, at, path, name, otherForm(&k), wants...)
+		wrong(&k, at, path, name+"x", "7", "unknown key "+path+"x; did you mean ")
+		if k.Wrong == "" {
+			continue
+		}
+		var value any
+		if err := yaml.Unmarshal([]byte(k.Wrong), &value); err != nil {
+			t.Fatal(err)
+		}
+		wants = []string{path}
+		if shown := strings.Trim(k.Wrong, "[]'"); !secret && shown != "" {
+			wants = append(wants, strings.TrimSuffix(shown, "["))
+		}
+		wrong(&k, at, path, name, value, wants...)
+	}
+	if n < 200 {
+		t.Errorf("%d keys", n)
+	}
+}
+
+// Each form that the configuration had is a file of its own: a key that is renamed or removed must be read as before, or the error must
+// say what to do.
+func TestConfigurationOfAnEarlierVersionIsRefused(t *testing.T) {
+	dir := configFolder(t)
+	files, err := filepath.Glob("../internal/config/testdata/released/*.yaml")
+	if err != nil || len(files) < 4 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		if code, problems := checked(t, dir, everyKey(t, dir, "released/"+filepath.Base(file))); code != exitDone {
+			t.Errorf("%s: exit %d, %q", file, code, problems)
+		}
+	}
+}
