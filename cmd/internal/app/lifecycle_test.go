@@ -156,3 +156,28 @@ func TestPartsThatAreNotReadyInTimeAreAnError(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A configuration that is read again while the process stops must start nothing that nobody would stop.
+func TestPartIsStartedWhileOthersStop(t *testing.T) {
+	g := newGroup(quiet())
+	ended := make(chan string, 3)
+	run := func(name string) part {
+		return part{name: name, run: func(ctx context.Context) error {
+			<-ctx.Done()
+			ended <- name
+			return nil
+		}}
+	}
+	g.start(run("a"))
+	g.start(run("b"))
+	g.remove("a")
+	g.remove("nosuch")
+	if got := <-ended; got != "a" || len(g.states()) != 1 || g.states()[0].Part != "b" {
+		t.Errorf("%s ended, and %+v run", got, g.states())
+	}
+	g.stop()
+	g.start(run("c"))
+	if got := <-ended; got != "b" || len(ended) > 0 {
+		t.Errorf("%s ended, and %d more", got, len(ended))
+	}
+}
