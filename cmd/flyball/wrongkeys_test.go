@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -123,6 +124,33 @@ func otherForm(k *config.Key) any {
 	return "7x" // a number, a duration, true or false
 }
 
+// named reports whether one of the problems contains all texts.
+func named(problems []string, texts ...string) bool {
+	return slices.ContainsFunc(problems, func(p string) bool {
+		return !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(p, text) })
+	})
+}
+
+// wrongKey is a key in a configuration that has a value for each.
+type wrongKey struct {
+	config.Key
+	at         map[string]any // the section that holds it
+	name, path string
+	secret     bool
+}
+
+// with returns the exit status and the problems while keys have other values.
+func with(t *testing.T, dir string, tree map[string]any, value func(k *wrongKey) any, keys ...wrongKey) (int, []string) {
+	t.Helper()
+	for i := range keys {
+		k := &keys[i]
+		before := k.at[k.name]
+		k.at[k.name] = value(k)
+		defer func() { k.at[k.name] = before }()
+	}
+	return checked(t, dir, tree)
+}
+
 // Each key of the reference is wrong once: a value of another form, a value that the reference says is refused, an unknown key beside
 // it. check-config and the start have one validation (TestCheckConfigAndTheStartAgree).
 func TestWrongKeyIsAcceptedOrNotNamed(t *testing.T) {
@@ -131,43 +159,58 @@ func TestWrongKeyIsAcceptedOrNotNamed(t *testing.T) {
 	if code, problems := checked(t, dir, tree); code != exitDone {
 		t.Fatalf("every key has a good value: %q", problems)
 	}
-	wrong := func(k *config.Key, at map[string]any, path, name string, value any, wants ...string) {
-		t.Helper()
-		before, had := at[name]
-		at[name] = value
-		code, problems := checked(t, dir, tree)
-		if delete(at, name); had {
-			at[name] = before
-		}
-		for _, p := range problems {
-			named := 0
-			for _, w := range wants {
-				if strings.Contains(p, w) {
-					named++
-				}
-			}
-			if named == len(wants) && code == exitUsage {
-				return
-			}
-		}
-		t.Errorf("%s: %v: exit %d, want 2 and one of these with %q:\n%s", k.Key, value, code, wants, strings.Join(problems, "\n"))
-	}
-	n := 0
+	var values, sections []wrongKey
 	for _, k := range config.Reference() {
 		at, path := section(tree, k.Key)
-		name := k.Key[strings.LastIndexByte(k.Key, '.')+1:]
-		if at == nil {
+		w := wrongKey{k, at, k.Key[strings.LastIndexByte(k.Key, '.')+1:], path, k.Type == reflect.TypeFor[schema.Secret]()}
+		switch {
+		case at == nil:
 			t.Errorf("%s is not in every_key.yaml", k.Key)
-			continue
+		case k.Section:
+			sections = append(sections, w)
+		default:
+			values = append(values, w)
 		}
-		n++
-		secret := k.Type == reflect.TypeFor[schema.Secret]()
-		wants := []string{path}
-		if value, is := otherForm(&k).(string); is && !secret && k.Type.Kind() != reflect.Slice && k.Type.Kind() != reflect.Struct {
-			wants = append(wants, `"`+value+`"`)
+	}
+	if len(values) < 180 || len(sections) < 30 {
+		t.Errorf("%d values, %d sections", len(values), len(sections))
+	}
+
+	// Wrong forms and unknown keys are reported together. Sections are wrong one by one: each holds others.
+	form := func(k *wrongKey) any { return otherForm(&k.Key) }
+	code, problems := with(t, dir, tree, form, values...)
+	for i := range values {
+		k := &values[i]
+		wants := []string{k.path + ": "}
+		if kind := k.Type.Kind(); !k.secret && kind != reflect.String && kind != reflect.Slice && kind != reflect.Struct {
+			wants = append(wants, `"7x"`)
 		}
-		wrong(&k, at, path, name, otherForm(&k), wants...)
-		wrong(&k, at, path, name+"x", "7", "unknown key "+path+"x; did you mean ")
+		if k.Type.Kind() == reflect.Struct {
+			continue // words are read later: their values below are wrong
+		}
+		if code != exitUsage || !named(problems, wants...) {
+			t.Errorf("%s: %v: exit %d, and no problem with %q", k.Key.Key, form(k), code, wants)
+		}
+	}
+	for _, k := range sections {
+		if code, problems := with(t, dir, tree, form, k); code != exitUsage || !named(problems, k.path+": ", " expected; write ") {
+			t.Errorf("%s: 7: exit %d, %q", k.Key.Key, code, problems)
+		}
+	}
+	all := append(values, sections...)
+	for i := range all {
+		all[i].at[all[i].name+"x"] = 7
+	}
+	code, problems = checked(t, dir, tree)
+	for i := range all {
+		k := &all[i]
+		delete(k.at, k.name+"x")
+		if code != exitUsage || !named(problems, "unknown key "+k.path+"x; did you mean ") {
+			t.Errorf("%sx: exit %d, and it is not named", k.Key.Key, code)
+		}
+	}
+
+	for _, k := range values {
 		if k.Wrong == "" {
 			continue
 		}
@@ -175,14 +218,13 @@ func TestWrongKeyIsAcceptedOrNotNamed(t *testing.T) {
 		if err := yaml.Unmarshal([]byte(k.Wrong), &value); err != nil {
 			t.Fatal(err)
 		}
-		wants = []string{path}
-		if shown := strings.Trim(k.Wrong, "[]'"); !secret && shown != "" {
-			wants = append(wants, strings.TrimSuffix(shown, "["))
+		wants := []string{k.path}
+		if shown := strings.Trim(k.Wrong, "[]'"); !k.secret && shown != "" {
+			wants = append(wants, shown)
 		}
-		wrong(&k, at, path, name, value, wants...)
-	}
-	if n < 200 {
-		t.Errorf("%d keys", n)
+		if code, problems := with(t, dir, tree, func(*wrongKey) any { return value }, k); code != exitUsage || !named(problems, wants...) {
+			t.Errorf("%s: %s: exit %d, and no problem with %q:\n%s", k.Key.Key, k.Wrong, code, wants, strings.Join(problems, "\n"))
+		}
 	}
 }
 

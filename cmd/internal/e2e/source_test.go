@@ -153,7 +153,7 @@ func TestRegistryReloadsInMidRun(t *testing.T) {
 	}
 	f.until("the registry is read again", 30*time.Second, "true", func() (string, error) {
 		log, err := os.ReadFile(filepath.Join(f.dir, "flyball.log"))
-		return fmt.Sprint(strings.Contains(string(log), "registry read again")), err
+		return fmt.Sprint(strings.Contains(string(log), "configuration read again")), err
 	})
 	f.send(line(2), line(3))
 	id, _, _ := strings.Cut(before, "\t")
