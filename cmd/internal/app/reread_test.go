@@ -44,8 +44,8 @@ func filed(t *testing.T, c config.Config, more string) (config.Config, configFil
 	t.Helper()
 	f := configFile{t, filepath.Join(c.Data, "flyball.yaml")}
 	base := fmt.Sprintf("secret_key_file: %s\nkafka: {brokers: ['%s'], partitions: 2}\nclickhouse: {addr: ['127.0.0.1:1']}\n"+
-		"control: {listen: '%s'}\ncheck: {listen: '%s', grpc: '%s'}\nmetrics: {listen: '%s'}\n", c.SecretKeyFile,
-		strings.Join(c.Kafka.Brokers, "', '"), c.Control.Listen, c.Check.Listen, c.Check.GRPC, c.Metrics.Listen)
+		"control: {listen: '127.0.0.1:0'}\ncheck: {listen: '127.0.0.1:0', grpc: '127.0.0.1:0'}\nmetrics: {listen: '127.0.0.1:0'}\n",
+		c.SecretKeyFile, strings.Join(c.Kafka.Brokers, "', '"))
 	f.write("flyball.yaml", base+more)
 	out, err := config.Load(f.path, nil)
 	if err != nil {
