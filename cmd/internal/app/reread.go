@@ -80,6 +80,7 @@ func newRereading(c config.Config, roles []string, state *fileState, log *slog.L
 func (r *rereading) reread() (paths []string, stamps []fileStamp, err error) {
 	next, err := config.Load(r.running.File, os.Environ())
 	next.Data = r.running.Data // set by a flag as well
+	next = next.ForRoles(r.roles...)
 	if err != nil {
 		err = withoutSource(err)
 	} else {

@@ -295,3 +295,15 @@ func TestRoutesMappingsAndReceiversNeedARestart(t *testing.T) {
 		t.Errorf("without the mapping of an input: %q, %s", unusable, effect())
 	}
 }
+
+// A role runs with a configuration without what other roles use; that is no change of the file.
+func TestKeysOfOtherRolesNeedARestart(t *testing.T) {
+	c, f, base := filed(t, deployment(t), "")
+	p := newProcess(c.ForRoles("ingest"), []string{"ingest"}, quiet())
+	p.watchConfig()
+	f.write("flyball.yaml", base+"agents: [{id: a, consumer: c}]\n")
+	p.files.look(false)
+	if changed, unusable := p.file.state(); len(changed) > 0 || unusable != "" || len(p.rereading.running.Agents) != 1 {
+		t.Errorf("%q, %q, %+v", changed, unusable, p.rereading.running.Agents)
+	}
+}
