@@ -17,8 +17,10 @@ const referenceFile = "../../../deploy/configuration.md"
 func referenceDocument() string {
 	var b strings.Builder
 	b.WriteString("# Configuration reference\n\n" +
-		"Written by `go test ./cmd/internal/config -update` from the descriptions beside the structs; `flyball config explain KEY` prints the same\n" +
-		"for one key. The file is `flyball.yaml` in the working folder, or `--config FILE`. A key with a single value, or a list of texts, can also be\n" +
+		"Written by `go test ./cmd/internal/config -update` from the descriptions beside the structs; `flyball config explain KEY` " +
+		"prints the same\n" +
+		"for one key. The file is `flyball.yaml` in the working folder, or `--config FILE`. A key with a single value, or a list " +
+		"of texts, can also be\n" +
 		"set in the environment: `kafka.listen` is `FLYBALL_KAFKA_LISTEN`, a list is written `a,b`; the environment has precedence.\n\n" +
 		"*Again* says what a running process does when the file changes, or on SIGHUP: **yes**: it uses the new value; **file**: the file " +
 		"that the key\n" +
