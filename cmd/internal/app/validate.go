@@ -56,6 +56,7 @@ func Validate(c config.Config, roles ...string) error {
 	_, err = serverTLS(nil, "control.tls", c.Control.TLS)
 	check(err)
 	check(validateTokens(c))
+	check(validateOIDC(c))
 	for i := range c.Alerts.Receivers {
 		_, err := NewReceiver(c, i, sent.Map{})
 		check(err)
