@@ -36,6 +36,8 @@ type Provider struct {
 	discover atomic.Int64 // requests for discovery
 	keyReads atomic.Int64 // requests for keys
 
+	redirects []string
+
 	mu     sync.Mutex
 	away   bool
 	person string
@@ -43,17 +45,20 @@ type Provider struct {
 	key    *key
 }
 
+// shared is what all providers of a process remember: codes, device codes, tokens. It makes an RSA key, which takes long and is not used.
+var shared = sync.OnceValue(func() *storage.Storage {
+	return storage.NewStorageWithClients(people{}, map[string]*storage.Client{ClientID: storage.WebClient(ClientID, ClientSecret),
+		CLIClientID: storage.NativeClient(CLIClientID)})
+})
+
 // Start runs a provider until the test ends. redirects are the URLs to which the client of pages may be sent back.
 func Start(t testing.TB, redirects ...string) *Provider {
 	t.Helper()
-	p := &Provider{groups: map[string][]string{}}
+	p := &Provider{groups: map[string][]string{}, redirects: append(redirects, "https://flyball.example/v1/sign-in")}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.serve(w, r) }))
 	t.Cleanup(server.Close)
 	p.URL = server.URL
-	p.Storage = storage.NewStorageWithClients(people{}, map[string]*storage.Client{
-		ClientID:    storage.WebClient(ClientID, ClientSecret, append(redirects, "https://flyball.example/v1/sign-in")...),
-		CLIClientID: storage.NativeClient(CLIClientID),
-	})
+	p.Storage = shared()
 	p.Rotate(t)
 	var err error
 	p.provider, err = op.NewProvider(&op.Config{CryptoKey: sha256.Sum256([]byte("test")), CodeMethodS256: true, AuthMethodPost: true,
@@ -184,6 +189,9 @@ func (c client) GrantTypes() []oidc.GrantType {
 
 // GetClientByClientID returns a client of the storage, with the rights of client.
 func (p *Provider) GetClientByClientID(ctx context.Context, id string) (op.Client, error) {
+	if id == ClientID {
+		return client{storage.WebClient(ClientID, ClientSecret, p.redirects...)}, nil
+	}
 	c, err := p.Storage.GetClientByClientID(ctx, id)
 	if err != nil {
 		return nil, err
