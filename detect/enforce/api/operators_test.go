@@ -109,6 +109,7 @@ func TestIssuerWithoutTokensLetsEverybodyIn(t *testing.T) {
 func TestIdentityReadsAnotherTenant(t *testing.T) {
 	p := operatortest.Start(t)
 	c := newAPI(t, nil)
+	h := withIssuer(t, c.server, p, nil)
 	for name, tc := range map[string]struct {
 		claim   any // tenants of the token
 		own     []string
@@ -126,12 +127,10 @@ func TestIdentityReadsAnotherTenant(t *testing.T) {
 		"none that is allowed":     {"v", []string{"t"}, true, 403, whyNoTenant},
 		"a claim that is a number": {7, nil, true, 401, "oidc_tenants"},
 	} {
-		h := withIssuer(t, c.server, p, func(o *OIDC) {
-			o.Tenants = tc.own
-			if tc.byClaim {
-				o.TenantsClaim = "tenants"
-			}
-		})
+		c.o.OIDC.Tenants, c.o.OIDC.TenantsClaim = tc.own, ""
+		if tc.byClaim {
+			c.o.OIDC.TenantsClaim = "tenants"
+		}
 		token := p.Sign(t, p.Claims(c.o.Now(), "ana", "soc"), map[string]any{"tenants": tc.claim})
 		if w := enforcetest.Serve(h, "GET", "/v1/caller", "", bearer(token)...); w.Code != tc.status || !strings.Contains(w.Body.String(),
 			tc.text) {
@@ -156,20 +155,20 @@ func TestIssuerIsAwayAndStaticTokensAreRefused(t *testing.T) {
 }
 
 func TestPrincipalApprovesUnderItsIdentityAtTheIssuer(t *testing.T) {
-	p := operatortest.Start(t)
-	id := &operator.Identity{Issuer: p.URL, Subject: "u-17", Name: "ana@example.com", Known: []string{"u-17", "ana@example.com"}}
+	const issuer = "https://id.example"
+	id := &operator.Identity{Issuer: issuer, Subject: "u-17", Name: "ana@example.com", Known: []string{"u-17", "ana@example.com"}}
 	who := caller{name: id.String(), identity: id}
 	for principal, own := range map[string]bool{"ana@example.com": true, "ANA@example.com": true, "ana": true, "u-17": true,
-		p.URL + "#u-17":  true,
+		issuer + "#u-17": true,
 		"bo@example.com": false, "u-18": false} {
 		if err := ownApproval(&schema.Gate{PrincipalID: principal}, who.names()...); (err != nil) != own {
 			t.Errorf("%s: %v", principal, err)
 		}
 	}
-	if by := who.auditName("ana"); by != p.URL+"#u-17 (ana@example.com)" {
+	if by := who.auditName("ana"); by != issuer+"#u-17 (ana@example.com)" {
 		t.Errorf("the person is named twice: %s", by)
 	}
-	if by := who.auditName("bo"); by != p.URL+"#u-17 (ana@example.com) for bo" {
+	if by := who.auditName("bo"); by != issuer+"#u-17 (ana@example.com) for bo" {
 		t.Errorf("%s", by)
 	}
 }
