@@ -217,15 +217,16 @@ func TestLinkIsUsedByWhoeverHasIt(t *testing.T) {
 		}
 	})
 	r.PutManifest(t, enforcetest.Billing)
-	ask := func(run string) string {
-		g := r.Gate(r.Ask("billing", run, "DELETE", "/v1/orders/7", "").Gate)
-		return ApprovalLink(r.server.o.LinkKey, site.URL, g.ID, time.Now().Add(time.Hour).UnixNano())
-	}
-	link := ask("r1")
+	var g *schema.Gate
+	enforcetest.Within(t, "a call is held", func() bool {
+		g = r.Gate(r.Ask("billing", "r1", "DELETE", "/v1/orders/7", "").Gate)
+		return g != nil
+	})
+	link := ApprovalLink(r.server.o.LinkKey, site.URL, g.ID, time.Now().Add(time.Hour).UnixNano())
 	grant := url.Values{"answer": {"grant"}, "reason": {"looked at it"}}
 
 	nobody := newBrowser(t, site)
-	over := ApprovalLink(r.server.o.LinkKey, site.URL, strings.Split(link, "/")[5], time.Now().UnixNano())
+	over := ApprovalLink(r.server.o.LinkKey, site.URL, g.ID, time.Now().UnixNano())
 	if code, text := nobody.show(nobody.Get(over)); code != 410 || strings.Contains(text, "order:7") {
 		t.Errorf("a link that is over shows the call to everybody: %d %s", code, text)
 	}
@@ -260,16 +261,14 @@ func TestLinkIsUsedByWhoeverHasIt(t *testing.T) {
 	if code, text := ana.show(ana.PostForm(link, grant)); code != 200 || !strings.Contains(text, "granted") {
 		t.Fatalf("%d %s", code, text)
 	}
-	u, _ := url.Parse(link)
-	id := strings.Split(u.Path, "/")[3]
-	if got := r.Gate(id); got.By != p.URL+"#ana (ana@example.com) for Somebody else" {
+	if got := r.Gate(g.ID); got.By != p.URL+"#ana (ana@example.com) for Somebody else" {
 		t.Errorf("%+v", got)
 	}
 	if code, _ := ana.show(ana.PostForm(link, grant)); code != 409 {
 		t.Errorf("a second answer: %d", code)
 	}
 	// A form of another site carries no cookie in a browser; if one does, it is refused.
-	req, _ := http.NewRequest("POST", ask("r2"), strings.NewReader(grant.Encode()))
+	req, _ := http.NewRequest("POST", link, strings.NewReader(grant.Encode()))
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Sec-Fetch-Site", "cross-site")
 	if code, text := ana.show(ana.Do(req)); code != 403 {
@@ -289,5 +288,29 @@ func TestLinkIsUsedByWhoeverHasIt(t *testing.T) {
 	}
 	if v := r.Ask("x", "r3", "GET", "/v1/orders/1", ""); v.Status != 403 {
 		t.Errorf("a tripped agent: %+v", v)
+	}
+}
+
+func TestAcknowledgementWantsNoSignIn(t *testing.T) {
+	p := operatortest.Start(t)
+	c := newAPI(t, func(o *enforcetest.Options) { o.LinkKey = "key of this deployment" })
+	h := withIssuer(t, c.server, p, func(o *OIDC) {
+		var err error
+		o.SignIn, err = operator.NewSignIn(o.Issuer, "https://flyball.example/v1/sign-in", func() schema.Secret { return "" }, c.o.LinkKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	link := AckLink(c.o.LinkKey, "https://flyball.example", "t", "i_1", "n_1", c.o.Now().Add(time.Hour).UnixNano())
+	w := enforcetest.Serve(h, "GET", link, "")
+	if w.Code != 303 || !strings.HasPrefix(w.Header().Get("Location"), p.URL+"/") || strings.Contains(w.Header().Get("Location"), "i_1") {
+		t.Errorf("%d %s", w.Code, w.Header())
+	}
+	form := url.Values{"why": {"x"}, "by": {"Ann"}}.Encode()
+	if w := enforcetest.Serve(h, "POST", link, form, "Content-Type", "application/x-www-form-urlencoded"); w.Code != 401 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w := enforcetest.Serve(h, "GET", strings.Replace(link, "n_1", "n_2", 1), ""); w.Code != 403 {
+		t.Errorf("a forged link begins a sign-in: %d", w.Code)
 	}
 }
