@@ -32,7 +32,8 @@ func everyKey(t *testing.T, dir, file string) map[string]any {
 			t.Fatal(err)
 		}
 	}
-	for from, to := range map[string]string{"/tls/ca.pem": "cert.pem", "/tls/cert.pem": "cert.pem", "/tls/key.pem": "key.pem",
+	for from, to := range map[string]string{"/tls/ca.pem": "cert.pem", "/tls/id.pem": "cert.pem", "/tls/cert.pem": "cert.pem",
+		"/tls/key.pem": "key.pem",
 		"/secrets/ca.pem": "cert.pem", "/secrets/key": "good.key", "/secrets/ci": "one.token", "/secrets/bot": "two.token",
 		"/secrets/check": "check.token",
 		"/secrets/hook":  "hook", "/etc/flyball/mapping.yaml": "own.yaml", "/etc/flyball/openapi.yaml": "shop.yaml"} {
@@ -116,7 +117,7 @@ func otherForm(k *config.Key) any {
 	switch {
 	case k.Section:
 		return 7
-	case typ.Kind() == reflect.Slice, typ.Kind() == reflect.Struct:
+	case typ.Kind() == reflect.Slice, typ.Kind() == reflect.Struct, typ.Kind() == reflect.Map:
 		return "7x"
 	case typ == reflect.TypeFor[schema.Secret](), typ.Kind() == reflect.String:
 		return []any{"7x"}
@@ -182,7 +183,7 @@ func TestWrongKeyIsAcceptedOrNotNamed(t *testing.T) {
 	for i := range values {
 		k := &values[i]
 		wants := []string{k.path + ": "}
-		if kind := k.Type.Kind(); !k.secret && kind != reflect.String && kind != reflect.Slice && kind != reflect.Struct {
+		if kind := k.Type.Kind(); !k.secret && kind != reflect.String && kind != reflect.Slice && kind != reflect.Struct && kind != reflect.Map {
 			wants = append(wants, `"7x"`)
 		}
 		if k.Type.Kind() == reflect.Struct {

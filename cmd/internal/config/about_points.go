@@ -15,6 +15,7 @@ func (Control) about() abouts {
 		"without_manifest": {Meaning: "Rule for irreversible calls of agents without a manifest: allow; ask a person; ask only while " +
 			"the baseline does not " +
 			"know the agent.", Form: "allow, ask or ask_while_learning", Wrong: "never", Refused: "other words"},
+		"oidc": {Meaning: "OpenID Connect issuer whose tokens operators also have. Without an issuer only tokens count."},
 		"throttle_per_second": {Meaning: "Calls of a throttled scope that one point allows.", Form: "calls a second", Wrong: "1001",
 			Refused: "0 or below; above 1000"},
 	}
@@ -62,5 +63,31 @@ func (Metrics) about() abouts {
 		"listen": {Meaning: "Address of metrics and health.", Form: "host:port", Wrong: "localhost",
 			Refused: "no host:port; an address of another listener"},
 		"profiles": {Meaning: "Serve profiles of the process under /debug/pprof/, to clients on this machine."},
+	}
+}
+
+func (OIDC) about() abouts {
+	return abouts{
+		"issuer": {Meaning: "URL of the issuer, as in its tokens. Empty: none.", Form: "URL", Wrong: "http://id.example",
+			Refused: "no https URL (http on loopback); ? or #; over 200 bytes; empty while other keys are set"},
+		"client_id":          {Meaning: "Id of the client of the pages.", Wrong: "''", Refused: "empty"},
+		"client_secret_file": {Meaning: "File with the secret of the client. Empty: it has none.", Refused: "a file that cannot be read"},
+		"cli_client_id":      {Meaning: "Id of the client of flyball login, without a secret. Empty: client_id."},
+		"audience":           {Meaning: "A token must be for one of these. Empty: for client_id or cli_client_id."},
+		"algorithms":         {Meaning: "Algorithms of signatures.", Wrong: "[HS256]", Refused: "empty; algorithms with a shared secret; others"},
+		"scopes":             {Meaning: "Scopes that a sign-in asks for beside openid."},
+		"groups_claim": {Meaning: "Claim with the groups of the holder.", Form: "name, or a path such as realm_access.roles",
+			Wrong: "''", Refused: "empty"},
+		"roles": {Meaning: "Role of the members of each group.", Form: "{GROUP: ROLE}, with viewer, responder, admin or orchestrator",
+			Refused: "empty; other roles"},
+		"delegates": {Meaning: "Groups whose members may name the person for whom they make a request.", Wrong: "[nosuch]",
+			Refused: "a group that is not in roles"},
+		"tenants":       {Meaning: "Tenants that holders may read and change. Empty: all."},
+		"tenants_claim": {Meaning: "Claim with the tenants of the holder. Empty: tokens name none."},
+		"tls":           {Meaning: "TLS to the issuer."},
+		"redirect_url": {Meaning: "Where the issuer sends people back: control.public_url and /v1/sign-in. With it, pages behind links " +
+			"demand a " +
+			"sign-in. Empty: whoever has the link decides, once.", Form: "URL", Wrong: "https://other.example/",
+				Refused: "another URL; no https URL"},
 	}
 }

@@ -159,7 +159,7 @@ func collectKeys(out *[]Key, at string, t reflect.Type, value reflect.Value, sin
 		if k.Default == "" && !k.Section {
 			k.Default = defaultText(now, f.Type)
 		}
-		if single && !k.Section {
+		if single && !k.Section && f.Type.Kind() != reflect.Map { // maps and lists of sections stand in the file
 			k.Environment = "FLYBALL_" + strings.ToUpper(strings.ReplaceAll(k.Key, ".", "_"))
 		}
 		*out = append(*out, k)
@@ -257,6 +257,8 @@ func defaultText(v reflect.Value, t reflect.Type) string {
 	switch {
 	case v.Kind() == reflect.Slice:
 		return "[]"
+	case v.Kind() == reflect.Map:
+		return "{}"
 	case v.Kind() == reflect.String && v.String() == "":
 		return `""`
 	}
