@@ -33,7 +33,7 @@ func everyKey(t *testing.T, dir, file string) map[string]any {
 		}
 	}
 	for from, to := range map[string]string{"/tls/ca.pem": "cert.pem", "/tls/id.pem": "cert.pem", "/tls/cert.pem": "cert.pem",
-		"/tls/key.pem": "key.pem",
+		"/tls/key.pem":    "key.pem",
 		"/secrets/ca.pem": "cert.pem", "/secrets/key": "good.key", "/secrets/ci": "one.token", "/secrets/bot": "two.token",
 		"/secrets/check": "check.token",
 		"/secrets/hook":  "hook", "/etc/flyball/mapping.yaml": "own.yaml", "/etc/flyball/openapi.yaml": "shop.yaml"} {

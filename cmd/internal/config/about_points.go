@@ -88,6 +88,6 @@ func (OIDC) about() abouts {
 		"redirect_url": {Meaning: "Where the issuer sends people back: control.public_url and /v1/sign-in. With it, pages behind links " +
 			"demand a " +
 			"sign-in. Empty: whoever has the link decides, once.", Form: "URL", Wrong: "https://other.example/",
-				Refused: "another URL; no https URL"},
+			Refused: "another URL; no https URL"},
 	}
 }

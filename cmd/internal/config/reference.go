@@ -90,7 +90,8 @@ var again = map[string]readAgain{
 
 // rereadFiles are the beginnings of keys whose files are read again, although a change of the key needs a restart.
 var rereadFiles = []string{"kafka.tls.", "kafka.sasl.password_file", "kafka.schema_registry.password_file", "kafka.schema_registry.tls.",
-	"clickhouse.tls.", "clickhouse.password_file", "control.tls.", "control.tokens[].value_file", "check.tls.", "check.token_file",
+	"clickhouse.tls.", "clickhouse.password_file", "control.tls.", "control.oidc.client_secret_file", "control.tokens[].value_file",
+	"check.tls.", "check.token_file",
 	"siem.tls."}
 
 // IsReread reports whether a running process uses another value of a key of the file without a restart.
