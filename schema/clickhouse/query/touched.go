@@ -161,13 +161,8 @@ func readTouched(ctx context.Context, db DB, s Subject, run *Run, win Window, qu
 			return nil, err
 		}
 	}
-	if t.take != nil { // those on its behalf
-		for i := range t.Resources {
-			if err := t.take(&t.Resources[i]); err != nil {
-				return nil, err
-			}
-		}
-		t.Resources = nil
+	if text := heldCaveat(db); text != "" {
+		t.caveat("%s", text)
 	}
 	t.Complete = len(t.Caveats) == 0
 	return t, nil
@@ -303,9 +298,7 @@ func (t *Touched) loadDownstream(ctx context.Context, db DB, run *Run, win Windo
 	if err != nil {
 		return err
 	}
-	if linked.more {
-		t.caveat("more_runs: more than %d other runs share its traces; %d were looked into", maxLinkedRuns, maxLinkedRuns)
-	}
+	t.Caveats = append(t.Caveats, linked.caveats()...)
 	if t.OtherCallers = linked.others; len(linked.others) > 0 {
 		var n uint64
 		for _, o := range linked.others {
@@ -335,11 +328,15 @@ GROUP BY resource, method, route, did, undo` + tail
 		v, err := scanTouched(r, &via)
 		sort.Strings(via)
 		v.Via, v.behalf = via, true
+		if err == nil && t.take != nil {
+			t.count(v.Effect, v.Reversibility, v.Calls)
+			return t.take(&v)
+		}
 		list = append(list, v)
 		return err
 	})
 	t.Resources = append(t.Resources, list...)
-	if err != nil || t.part.after == nil && len(list) <= t.part.limit { // these are all
+	if err != nil || t.take != nil || t.part.after == nil && len(list) <= t.part.limit { // these are all
 		for i := range list {
 			t.count(list[i].Effect, list[i].Reversibility, list[i].Calls)
 		}
