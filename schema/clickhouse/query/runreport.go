@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"golang.org/x/sync/errgroup"
 )
 
 // RunReport is one run with its calls and linked runs.
@@ -77,37 +78,45 @@ func newRunReport(run Run) *RunReport {
 
 // RunInFull reads a run, its calls in order, and its linked runs.
 func RunInFull(ctx context.Context, db DB, run Run, limit int) (*RunReport, error) {
-	var own where
-	own.ofRun(&run)
 	rep := newRunReport(run)
 	rep.Scores, rep.Findings, rep.Decisions = []map[string]any{}, []map[string]any{}, []map[string]any{}
 	rep.FromHold = copiesOf(db, run.RunID)
+	beside := newRunReport(run) // parts that need nothing of each other
+	var parts errgroup.Group
+	parts.Go(func() error {
+		if err := rep.readCalls(ctx, db, limit); err != nil {
+			return err
+		}
+		if err := rep.readJudgement(ctx, db); err != nil {
+			return err
+		}
+		return rep.readBreakers(ctx, db)
+	})
+	parts.Go(func() error { return beside.readLinks(ctx, db) })
+	if err := parts.Wait(); err != nil {
+		return nil, err
+	}
+	rep.LinkedRuns, rep.Caveats = beside.LinkedRuns, append(rep.Caveats, beside.Caveats...)
 	if text := heldCaveat(db); text != "" {
 		rep.Caveats = append(rep.Caveats, text)
 	}
-	var err error
+	return rep, rep.draw(ctx, db, limit)
+}
+
+// readCalls reads the calls of the run, and who acted in it.
+func (rep *RunReport) readCalls(ctx context.Context, db DB, limit int) (err error) {
+	var own where
+	own.ofRun(&rep.Run)
 	if rep.CallList, err = records(ctx, db, "calls of the run", fmt.Sprintf(
 		"SELECT "+callColumns+" FROM calls "+own.String()+
 			" ORDER BY start_time, source_topic, source_partition, source_offset, item LIMIT %d", limit), own.params); err != nil {
-		return nil, err
+		return err
 	}
 	if len(rep.CallList) == limit {
 		rep.Caveats = append(rep.Caveats, fmt.Sprintf("calls_limited: only the first %d rows of calls were read (--limit)", limit))
 	}
 	rep.CallList = mergeObservations(rep.CallList)
-	if err := rep.readIdentity(ctx, db); err != nil {
-		return nil, err
-	}
-	if err := rep.readJudgement(ctx, db); err != nil {
-		return nil, err
-	}
-	if err := rep.readBreakers(ctx, db); err != nil {
-		return nil, err
-	}
-	if err := rep.readLinks(ctx, db); err != nil {
-		return nil, err
-	}
-	return rep, rep.draw(ctx, db, limit)
+	return rep.readIdentity(ctx, db)
 }
 
 // readJudgement reads the run's scores, findings and decisions, each in the order of time.
