@@ -183,7 +183,8 @@ func TestIncidentsAreBounded(t *testing.T) {
 		e.Finding.ID, e.Finding.AgentID = fmt.Sprint(i), fmt.Sprint(i)
 		f.Apply(e, 0)
 	}
-	if len(f.findings.open) != 10 || f.findings.order[claimed].Len() != 10 || len(f.incidents.groups) != 10 || f.findings.dropped != 90 || len(f.Open()) != 10 {
+	if v := &f.findings; len(v.open) != 10 || v.order[claimed].Len() != 10 || len(f.incidents.groups) != 10 || v.dropped != 90 ||
+		len(f.Open()) != 10 {
 		t.Fatalf("%d open, %d dropped", len(f.findings.open), f.findings.dropped)
 	}
 }

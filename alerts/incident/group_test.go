@@ -408,8 +408,9 @@ func TestStateIsBounded(t *testing.T) {
 	for _, g := range f.incidents.groups {
 		members += len(g.members)
 	}
-	if len(f.findings.open) > 100 || members > 100 || len(f.incidents.groups) > 100 || len(f.incidents.ids) != len(f.incidents.groups) || len(f.incidents.recent) > 5000 {
-		t.Fatalf("%d findings, %d members, %d incidents, %d tenants", len(f.findings.open), members, len(f.incidents.groups), len(f.incidents.recent))
+	open, v := len(f.findings.open), &f.incidents
+	if open > 100 || members > 100 || len(v.groups) > 100 || len(v.ids) != len(v.groups) || len(v.recent) > 5000 {
+		t.Fatalf("%d findings, %d members, %d incidents, %d tenants", open, members, len(v.groups), len(v.recent))
 	}
 }
 

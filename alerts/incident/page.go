@@ -30,8 +30,8 @@ type Page struct {
 	ID   string `json:"page_id"` // the same cause has the same id
 	Kind Kind   `json:"kind"`
 	// Because is what changed: finding_opened, level_raised, breaker_opened, trip_withheld, breaker_closed, run_closed; new_family,
-	// incident_grew, many_agents, many_claimed_names; acknowledged, acknowledgement_undone, no_longer_held, still_not_denied; many_gates, gate_asked, gate_granted,
-	// gate_refused, gate_timed_out, gate_used, gate_ended.
+	// incident_grew, many_agents, many_claimed_names; acknowledged, acknowledgement_undone, no_longer_held, still_not_denied; many_gates,
+	// gate_asked, gate_granted, gate_refused, gate_timed_out, gate_used, gate_ended.
 	Because  string `json:"because"`
 	Incident string `json:"incident_id"` // the finding or gate that opened it
 	// Group describes an incident of several findings; nil if it has one.

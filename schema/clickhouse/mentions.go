@@ -129,7 +129,9 @@ func FindMentions(ctx context.Context, c *Conn, o PurgeOptions, done []PurgedTab
 	for _, s := range o.steps(exists) {
 		own[s.table] = s.where
 	}
-	s := &mentionSearch{conn: c, o: o, end: time.Now().Add(limit), out: out}
+	short, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	s := &mentionSearch{conn: c, o: o, limit: limit, asked: ctx, out: out}
 	for _, t := range Tables() {
 		if !exists[t.Name] {
 			continue
@@ -141,7 +143,7 @@ func FindMentions(ctx context.Context, c *Conn, o PurgeOptions, done []PurgedTab
 		if i := slices.IndexFunc(done, func(p PurgedTable) bool { return p.Table == t.Name }); i >= 0 && done[i].Left > 0 {
 			where = append(where, "NOT ("+own[t.Name]+")")
 		}
-		if err := s.table(ctx, t, where); err != nil {
+		if err := s.table(short, t, where); err != nil {
 			return nil, err
 		}
 	}
@@ -149,24 +151,22 @@ func FindMentions(ctx context.Context, c *Conn, o PurgeOptions, done []PurgedTab
 }
 
 type mentionSearch struct {
-	conn *Conn
-	o    PurgeOptions
-	end  time.Time
-	out  *Mentions
+	conn  *Conn
+	o     PurgeOptions
+	limit time.Duration
+	asked context.Context // of who asks; the context of the statements ends with the time
+	out   *Mentions
 }
 
 var errNoTimeLeft = errors.New("no time left")
 
 // ask executes a statement in the time that is left.
 func (s *mentionSearch) ask(ctx context.Context, sql string) ([][]string, error) {
-	left := time.Until(s.end)
-	if left <= 0 {
+	if ctx.Err() != nil && s.asked.Err() == nil {
 		return nil, errNoTimeLeft
 	}
-	short, cancel := context.WithTimeout(ctx, left)
-	defer cancel()
-	rows, err := ask(short, s.conn, sql+subqueries+", max_execution_time = "+strconv.Itoa(int(left.Seconds())+1))
-	if err != nil && ctx.Err() == nil && time.Now().After(s.end) {
+	rows, err := ask(ctx, s.conn, sql+subqueries+", max_execution_time = "+strconv.Itoa(int(s.limit.Seconds())+1))
+	if err != nil && ctx.Err() != nil && s.asked.Err() == nil {
 		return nil, errNoTimeLeft
 	}
 	return rows, err

@@ -37,9 +37,10 @@ const (
 	bytesEvery = 10 * time.Minute
 )
 
-func newTableBytes(db *clickhouse.Conn, c config.ClickHouse, now func() time.Time, log *slog.Logger, reg prometheus.Registerer) *tableBytes {
-	b := &tableBytes{db: db, target: MigrationOf(c).Target, limit: uint64(c.Retention.CallsBytes.Bytes), most: int(c.Retention.Calls), now: now,
-		log: log,
+func newTableBytes(db *clickhouse.Conn, c config.ClickHouse, now func() time.Time, log *slog.Logger,
+	reg prometheus.Registerer) *tableBytes {
+	b := &tableBytes{db: db, target: MigrationOf(c).Target, limit: uint64(c.Retention.CallsBytes.Bytes), most: int(c.Retention.Calls),
+		now: now, log: log,
 		bytes: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_retention_calls_bytes",
 			Help: "Bytes on disk of the tables that are kept as long as calls."}),
 		days: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_retention_calls_days",

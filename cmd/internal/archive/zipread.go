@@ -8,9 +8,9 @@ import (
 	"io"
 )
 
-// ReadZip reads a zip file of a size whose directory and whose entries say the same: entries lie one after the other from the first byte, without
-// gaps, and their own headers have the names of the directory. checkName
-// returns an error for a name that the archive cannot have, before anything is read of it.
+// ReadZip reads a zip file of a size whose directory and whose entries say the same: entries lie one after the other from the first byte,
+// without gaps, and their own headers have the names of the directory. checkName returns an error for a name that the archive cannot
+// have, before anything is read of it.
 func ReadZip(f io.ReaderAt, size int64, checkName func(string) error, take Take) error {
 	z, err := zip.NewReader(f, size)
 	if err != nil {

@@ -210,8 +210,8 @@ func heldCaveat(db DB) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("holds_not_read: rows of %d other held runs have expired, and a report reads the copies of %d: those of older holds are "+
-		"missing here; a report on one of them by its id reads them, and flyball hold list -o json names them (not_read)", n, MaxHeldRuns)
+	return fmt.Sprintf("holds_not_read: rows of %d other held runs have expired, and a report reads the copies of %d: those of older holds "+
+		"are missing here; a report on one of them by its id reads them, and flyball hold list -o json names them (not_read)", n, MaxHeldRuns)
 }
 
 // copiesOf returns the hold by whose copies a run is read; nil: its rows have not expired, or it is not held.
