@@ -103,7 +103,8 @@ func TestExplanationRepeatsARowForEachVersion(t *testing.T) {
 	now := time.Now()
 	finding := func(version uint64, level schema.Level) schema.Event {
 		return schema.FindingEvent(&schema.Finding{ID: "f_many", Version: version, Tenant: "default", RunID: schema.RunID{1},
-			AgentID: "billing/bot", AgentTrust: schema.TrustVerified, Family: schema.FamilyLoop, Level: level, OpenedAt: now.UnixNano(), UpdatedAt: now.UnixNano()})
+			AgentID: "billing/bot", AgentTrust: schema.TrustVerified, Family: schema.FamilyLoop, Level: level, OpenedAt: now.UnixNano(),
+			UpdatedAt: now.UnixNano()})
 	}
 	ack := func(generation uint64, undone bool) schema.Event {
 		return schema.AckEvent(&schema.Acknowledgement{Tenant: "default", Incident: "f_many", By: "ana", Why: "mine", At: now.UnixNano(),
