@@ -58,7 +58,8 @@ race:
 CLUSTER_TESTS = ViewDoesNotAnswer MigrationFromAReleasedStateFails NewColumnDoesNotReachItsView \
 	RowsOfVersion4AreLostOrCountedTwiceAfterUpgrade EmptyTablesOfVersion4StayForEver ConfiguredRetentionIsNotThatOfTheTables \
 	PostingsOfADatabaseFromBeforeExpireWithCalls ExpiredRowsAreKeptOrOthersExpire ReportOnExpiredCallsIsComplete \
-	RunsViewKeepsAnOldSnapshot TouchesAndStitchingDoubleOnRepeat CountsDifferFromTheirCalls RebalanceInTheMiddle
+	RunsViewKeepsAnOldSnapshot TouchesAndStitchingDoubleOnRepeat CountsDifferFromTheirCalls RebalanceInTheMiddle \
+	PurgeLeavesRowsOrTakesThoseOfOthers PurgeTakesWhatAHoldKeeps RunOfSeveralPrincipalsLosesItsScoresSilently
 empty :=
 space := $(empty) $(empty)
 storage:

@@ -59,13 +59,15 @@ const (
 	CommandHoldRelease
 	// CommandPurge records that the rows of a principal are deleted.
 	CommandPurge
+	// CommandAckUndo takes the acknowledgement of an incident back.
+	CommandAckUndo
 )
 
 // CommandKindWords are the texts of CommandKind, by its number.
 var CommandKindWords = []string{"none", "trip", "force_open", "reset", "bypass", "tick", "probe", "ask", "grant", "refuse", "use",
 	"task", "task_end", "manifest", "manifest_drop", "lease", "verdict", "baseline",
 	"settings", "arm", "disarm", "bypass_end", "exception", "exception_remove", "proven",
-	"ack", "silence", "silence_end", "hold", "hold_release", "purge"}
+	"ack", "silence", "silence_end", "hold", "hold_release", "purge", "ack_undo"}
 
 func (v CommandKind) String() string                { return word(CommandKindWords, uint8(v)) }
 func (v CommandKind) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
@@ -121,7 +123,7 @@ type Command struct {
 
 	Settings *Settings `json:"settings,omitempty"`
 
-	Ack     *AckOrder     `json:"ack,omitempty"`
+	Ack     *AckOrder     `json:"ack,omitempty"`     // of ack, ack_undo
 	Silence *SilenceOrder `json:"silence,omitempty"` // of silence, silence_end
 	Hold    *HoldOrder    `json:"hold,omitempty"`    // of hold, hold_release
 	Purge   *PurgeOrder   `json:"purge,omitempty"`   // of purge

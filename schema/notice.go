@@ -1,6 +1,11 @@
 package schema
 
-// AckOrder acknowledges an incident: a person has taken it on.
+import "time"
+
+// AckLinkLife is how long the link of a page to its incident is valid.
+const AckLinkLife = 24 * time.Hour
+
+// AckOrder acknowledges an incident: a person has taken it on. Of ack_undo, it is the incident that nobody has taken on any more.
 type AckOrder struct {
 	Incident string `json:"incident_id"`
 	// Link is the id of the link by which it is acknowledged; empty: by a command. A link works once.
@@ -9,7 +14,7 @@ type AckOrder struct {
 	LinkUntil int64 `json:"link_until_ns,omitempty"`
 }
 
-// Acknowledgement records that a person acknowledged an incident, and why.
+// Acknowledgement records that a person acknowledged an incident, or took the acknowledgement back, and why.
 type Acknowledgement struct {
 	Tenant     string `json:"tenant"`
 	Incident   string `json:"incident_id"`
@@ -17,6 +22,7 @@ type Acknowledgement struct {
 	Why        string `json:"why"`
 	At         int64  `json:"at_ns"` // the log's clock, Unix ns
 	Generation uint64 `json:"generation"`
+	Undone     bool   `json:"undone,omitempty"` // it was taken back
 }
 
 // SilenceOrder adds a silence, for the TTL of the command, or ends one.

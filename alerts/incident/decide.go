@@ -20,17 +20,22 @@ func (f *Fold) Decide(e *schema.Event, written int64) Decision {
 	reason := NotAnAlert
 	switch {
 	case e.Finding != nil:
-		i, c, reason = f.finding(e.Finding, e.ID, written)
+		i, c, reason = f.findings.finding(e.Finding, e.ID, written)
 	case e.Gate != nil:
-		i, c, reason = f.gate(e.Gate, e.ID, written)
+		i, c, reason = f.findings.gate(e.Gate, e.ID, written)
 	case e.Breaker != nil && e.Breaker.FindingID != "":
-		i, c, reason = f.breaker(e.Breaker, e.ID)
+		i, c, reason = f.findings.breaker(e.Breaker, e.ID)
 	case e.Ack != nil:
 		return f.acknowledge(e.Ack, e.ID)
 	case e.Silence != nil:
 		d := Decision{Subject: e.Silence.ID}
-		d.Reason, d.Released = f.silence(e.Silence)
+		if d.Reason = f.silences.apply(e.Silence, f.now); d.Reason == SilenceEnded {
+			d.Released = f.release()
+		}
 		return d
+	}
+	if c != nil && c.because == GateAsked && f.Link != nil {
+		i.link = f.Link(i.gate.ID, i.gate.Expires)
 	}
 	if c == nil {
 		d := Decision{Reason: reason, Subject: subjectOf(e)}
@@ -100,9 +105,9 @@ func (f *Fold) decide(i *open, c *change) Decision {
 		g.setDenied(i, false)
 	}
 	routes, routed := f.routed(i.finding)
-	silence := f.silencedBy(i.finding)
+	silence := f.silences.of(i.finding, f.Registry)
 	s.first, s.level, s.wide, s.denying, s.size, s.told = g.because, i.finding.Level, g.wide(), g.denying, g.size(), g.told
-	s.quiet, s.routed, s.silenced, s.acked = !f.near(f.written, g.told.pagedAt), routed, silence != nil, g.ack != nil
+	s.quiet, s.routed, s.silenced, s.acked = !near(f.written, g.told.pagedAt, f.bounds().Window), routed, silence != nil, g.ack != nil
 	v := judge(&s)
 	if v.Held && (s.silenced && routed || len(routes.Receivers) == 0 && routes.Timed) {
 		g.silenced = g.silenced || s.silenced && routed
@@ -123,7 +128,7 @@ func (f *Fold) decide(i *open, c *change) Decision {
 
 // join places a finding, and reports whether its family is new to its incident, and why it belongs there.
 func (f *Fold) join(i *open, c *change) (newFamily bool, why Reason) {
-	g, why := f.place(i, c.cause, f.written)
+	g, why := f.incidents.place(i, c.cause, f.written, f.bounds())
 	return g.join(i, f.written), why
 }
 
@@ -154,7 +159,7 @@ func (f *Fold) notify(g *group, i *open, c *change, v verdict, r Routes) Decisio
 		p.Worse = string(v.Reason)
 	}
 	if f.AckLink != nil && g.ack == nil && v.Kind != Resolved && i.gate == nil {
-		p.AckLink = f.AckLink(g.scope.tenant, g.id, p.ID, f.now+ackLinkLife)
+		p.AckLink = f.AckLink(g.scope.tenant, g.id, p.ID, f.now+int64(schema.AckLinkLife))
 	}
 	t := &g.told
 	t.told, t.level, t.pagedAt = true, level, f.written
@@ -181,7 +186,7 @@ func (f *Fold) notify(g *group, i *open, c *change, v verdict, r Routes) Decisio
 func (f *Fold) Open() []Page {
 	var out []Page
 	seen := map[*group]bool{}
-	for _, order := range f.order {
+	for _, order := range f.findings.order {
 		for e := order.Front(); e != nil; e = e.Next() {
 			g := e.Value.(*open).group
 			if g == nil || seen[g] || !g.told.told {

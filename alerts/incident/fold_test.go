@@ -177,14 +177,15 @@ func TestNobodyIsCalledAboutWhatIsMeant(t *testing.T) {
 
 func TestIncidentsAreBounded(t *testing.T) {
 	f := NewFold()
-	f.limit, f.Bounds.Claimed = 10, 1000
+	f.findings.limit, f.Bounds.Claimed = 10, 1000
 	for i := range 100 {
 		e := found(1, schema.LevelAlert, schema.FindingOpen)
 		e.Finding.ID, e.Finding.AgentID = fmt.Sprint(i), fmt.Sprint(i)
 		f.Apply(e, 0)
 	}
-	if len(f.open) != 10 || f.order[claimed].Len() != 10 || len(f.groups) != 10 || f.dropped != 90 || len(f.Open()) != 10 {
-		t.Fatalf("%d open, %d dropped", len(f.open), f.dropped)
+	if v := &f.findings; len(v.open) != 10 || v.order[claimed].Len() != 10 || len(f.incidents.groups) != 10 || v.dropped != 90 ||
+		len(f.Open()) != 10 {
+		t.Fatalf("%d open, %d dropped", len(f.findings.open), f.findings.dropped)
 	}
 }
 

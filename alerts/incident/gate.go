@@ -16,20 +16,17 @@ const FamilyGate = "gate"
 const gateRule = "resolves when the question is answered or times out, which counts as refused"
 
 // gate applies the state of a gate: it makes one page when the question is asked and one when it is decided or has timed out.
-func (f *Fold) gate(g *schema.Gate, cause string, written int64) (*open, *change, Reason) {
+func (s *findings) gate(g *schema.Gate, cause string, written int64) (*open, *change, Reason) {
 	if g.Mode != schema.ModeArmed {
 		return nil, nil, NotAnAlert
 	}
-	i := f.get(g.ID)
+	i := s.get(g.ID)
 	switch {
 	case i == nil && (g.State != schema.GatePending || written-g.AskedAt > int64(maxAge)):
 		return nil, nil, FindingIsOver
 	case i == nil:
-		i = f.put(asFinding(g), classOfGate(g))
+		i = s.put(asFinding(g), classOfGate(g))
 		i.gate, i.mode = g, schema.ModeArmed
-		if f.Link != nil {
-			i.link = f.Link(g.ID, g.Expires)
-		}
 		i.paged = schema.LevelTrip
 		return i, &change{Opened, GateAsked, cause, g.AskedAt}, ""
 	case i.resolved || g.Generation <= i.gate.Generation && g.State == i.gate.State:
@@ -40,7 +37,7 @@ func (f *Fold) gate(g *schema.Gate, cause string, written int64) (*open, *change
 		return i, nil, NoChange
 	}
 	i.link = "" // no decision is possible any more
-	return f.resolve(i, Reason("gate_"+g.State.String()), cause, cmp.Or(g.DecidedAt, g.Expires, g.AskedAt))
+	return s.resolve(i, Reason("gate_"+g.State.String()), cause, cmp.Or(g.DecidedAt, g.Expires, g.AskedAt))
 }
 
 func classOfGate(g *schema.Gate) class {

@@ -120,34 +120,45 @@ type bound struct {
 	opened, joined Reason
 }
 
+// incidents are the open incidents, and how many were opened lately.
+type incidents struct {
+	groups map[scope]*group
+	ids    map[string]*group // by id
+	recent map[scope][]int64 // when the latest incidents of single agents were opened, by the log
+}
+
+func newIncidents() incidents {
+	return incidents{groups: map[scope]*group{}, ids: map[string]*group{}, recent: map[scope][]int64{}}
+}
+
 // place returns the incident that a finding belongs to and why, and opens it if it is not open.
-func (f *Fold) place(i *open, cause string, at int64) (g *group, why Reason) {
+func (s *incidents) place(i *open, cause string, at int64, bounds Bounds) (g *group, why Reason) {
 	v := i.finding
 	own, first := scope{v.Tenant, i.class, v.ID}, GateAsked
 	if i.gate == nil {
 		own, first = scope{v.Tenant, classOf(v), agentOf(v)}, FindingOpened
-		if g := f.groups[own]; g != nil {
+		if g := s.groups[own]; g != nil {
 			return g, JoinedAgent
 		}
 	}
-	bounds := f.boundsOf(own, v)
-	for _, b := range bounds {
-		switch all, full := f.groups[b.counts], f.full(b, at); {
-		case all != nil && (full || f.near(at, all.joinedAt)):
-			return all, b.joined
+	all := boundsOf(own, v, bounds)
+	for _, b := range all {
+		switch counts, full := s.groups[b.counts], s.full(b, at, bounds.Window); {
+		case counts != nil && (full || near(at, counts.joinedAt, bounds.Window)):
+			return counts, b.joined
 		case full:
-			return f.openGroup(b.counts, v, b.opened, cause, at), b.opened
+			return s.openGroup(b.counts, v, b.opened, cause, at), b.opened
 		}
 	}
-	for _, b := range bounds {
-		f.remember(b.counts, append(f.recent[b.counts], at), at)
+	for _, b := range all {
+		s.remember(b.counts, append(s.recent[b.counts], at), at, bounds.Window)
 	}
-	return f.openGroup(own, v, first, cause, at), first
+	return s.openGroup(own, v, first, cause, at), first
 }
 
 // boundsOf returns the bounds of an incident of one agent or gate, the narrowest first.
-func (f *Fold) boundsOf(own scope, v *schema.Finding) []bound {
-	b, wide := f.bounds(), scope{tenant: own.tenant, class: own.class}
+func boundsOf(own scope, v *schema.Finding, b Bounds) []bound {
+	wide := scope{tenant: own.tenant, class: own.class}
 	switch own.class {
 	case claimed:
 		return []bound{{wide, b.Claimed, ManyClaimed, JoinedClaimed}}
@@ -161,37 +172,37 @@ func (f *Fold) boundsOf(own scope, v *schema.Finding) []bound {
 }
 
 // full reports whether a bound is reached, and forgets what is no longer in the window.
-func (f *Fold) full(b bound, at int64) bool {
-	recent, is := f.recent[b.counts]
+func (s *incidents) full(b bound, at int64, window time.Duration) bool {
+	recent, is := s.recent[b.counts]
 	if !is {
 		return false
 	}
-	f.recent[b.counts] = slices.DeleteFunc(recent, func(t int64) bool { return !f.near(at, t) })
-	return len(f.recent[b.counts]) >= b.limit
+	s.recent[b.counts] = slices.DeleteFunc(recent, func(t int64) bool { return !near(at, t, window) })
+	return len(s.recent[b.counts]) >= b.limit
 }
 
 // near reports whether two times of the log are in one window. Either may be later: clocks of those who write to the log are set back.
-func (f *Fold) near(a, b int64) bool { return max(a-b, b-a) < int64(f.bounds().Window) }
+func near(a, b int64, window time.Duration) bool { return max(a-b, b-a) < int64(window) }
 
 // maxRecent bounds the tenants whose latest incidents are remembered.
 const maxRecent = 1000
 
-func (f *Fold) remember(wide scope, recent []int64, at int64) {
-	if f.recent[wide] = recent; len(f.recent) > maxRecent {
-		maps.DeleteFunc(f.recent, func(_ scope, t []int64) bool { return len(t) == 0 || !f.near(at, t[len(t)-1]) })
+func (s *incidents) remember(wide scope, recent []int64, at int64, window time.Duration) {
+	if s.recent[wide] = recent; len(s.recent) > maxRecent {
+		maps.DeleteFunc(s.recent, func(_ scope, t []int64) bool { return len(t) == 0 || !near(at, t[len(t)-1], window) })
 	}
 }
 
-func (f *Fold) openGroup(s scope, v *schema.Finding, because Reason, cause string, at int64) *group {
-	g := &group{id: v.ID, scope: s, opener: member(v), openedAt: v.OpenedAt, joinedAt: at, because: because, members: map[*open]struct{}{},
+func (s *incidents) openGroup(of scope, v *schema.Finding, because Reason, cause string, at int64) *group {
+	g := &group{id: v.ID, scope: of, opener: member(v), openedAt: v.OpenedAt, joinedAt: at, because: because, members: map[*open]struct{}{},
 		runs: map[schema.RunID]int{}, agents: map[string]int{}, families: map[string]bool{}}
 	if g.wide() {
-		g.id = schema.IncidentID(v.ID, s.tenant)
+		g.id = schema.IncidentID(v.ID, of.tenant)
 	}
-	if f.ids[g.id] != nil { // the finding opened another incident that is still open, and has left it
+	if s.ids[g.id] != nil { // the finding opened another incident that is still open, and has left it
 		g.id = schema.IncidentID(v.ID, cause)
 	}
-	f.groups[s], f.ids[g.id] = g, g
+	s.groups[of], s.ids[g.id] = g, g
 	return g
 }
 
@@ -215,23 +226,23 @@ func (g *group) join(i *open, at int64) (newFamily bool) {
 	return newFamily
 }
 
-// leave removes a finding that was resolved or is no longer remembered, and its incident if it was the last one.
-func (f *Fold) leave(i *open) {
+// leave removes a finding from its incident. It returns the incident if it was the last one: it is not open any more.
+func (s *incidents) leave(i *open) (ended *group) {
 	g := i.group
 	if g == nil {
-		return
+		return nil
 	}
 	g.setDenied(i, false)
 	i.group = nil
 	delete(g.members, i)
 	forget(g.runs, i.joined.run)
 	forget(g.agents, i.joined.agent)
-	if len(g.members) == 0 && f.groups[g.scope] == g {
-		delete(f.groups, g.scope)
-		delete(f.ids, g.id)
-		delete(f.held, g)
-		delete(f.unstopped, g)
+	if len(g.members) > 0 || s.groups[g.scope] != g {
+		return nil
 	}
+	delete(s.groups, g.scope)
+	delete(s.ids, g.id)
+	return g
 }
 
 func forget[K comparable](counts map[K]int, key K) {

@@ -187,7 +187,7 @@ func TestInventedNamesHideAnEstablishedAgent(t *testing.T) {
 		end.breaker(at+int64(time.Minute), bad, schema.BreakerClosed, schema.ModeArmed)
 		log = append(log, end.log...)
 		f := NewFold()
-		f.limit = 50
+		f.findings.limit = 50
 		var told []string
 		for i := range log {
 			d := f.Decide(&log[i].event, log[i].written)
@@ -377,7 +377,7 @@ func checkState(t *testing.T, f *Fold, level map[string]schema.Level) {
 	if !reflect.DeepEqual(still, level) {
 		t.Fatalf("open are %v, told were %v", still, level)
 	}
-	for _, g := range f.groups {
+	for _, g := range f.incidents.groups {
 		denying := 0
 		for i := range g.members {
 			if i.group != g || i.resolved {
@@ -396,7 +396,7 @@ func checkState(t *testing.T, f *Fold, level map[string]schema.Level) {
 // A log of a million names does not grow the state.
 func TestStateIsBounded(t *testing.T) {
 	f := NewFold()
-	f.limit = 100
+	f.findings.limit = 100
 	for i, e := range flood(5000).log {
 		e.event.Tenant = fmt.Sprint(i)
 		if e.event.Finding != nil {
@@ -405,11 +405,12 @@ func TestStateIsBounded(t *testing.T) {
 		f.Decide(&e.event, e.written)
 	}
 	members := 0
-	for _, g := range f.groups {
+	for _, g := range f.incidents.groups {
 		members += len(g.members)
 	}
-	if len(f.open) > 100 || members > 100 || len(f.groups) > 100 || len(f.ids) != len(f.groups) || len(f.recent) > 5000 {
-		t.Fatalf("%d findings, %d members, %d incidents, %d tenants", len(f.open), members, len(f.groups), len(f.recent))
+	open, v := len(f.findings.open), &f.incidents
+	if open > 100 || members > 100 || len(v.groups) > 100 || len(v.ids) != len(v.groups) || len(v.recent) > 5000 {
+		t.Fatalf("%d findings, %d members, %d incidents, %d tenants", open, members, len(v.groups), len(v.recent))
 	}
 }
 

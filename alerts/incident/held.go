@@ -14,7 +14,7 @@ import (
 // hours of routes begin, and trips that were not enforced are called to mind. It comes before Decide for the same record.
 func (f *Fold) Advance(now int64) []Decision {
 	f.now = max(f.now, now)
-	expired := f.expire()
+	expired := f.silences.expire(f.now)
 	minute := f.now / int64(time.Minute)
 	if !expired && minute == f.minute {
 		return nil
@@ -59,7 +59,7 @@ func (f *Fold) release() []Decision {
 // tellable returns the worst open finding of an incident of which this receiver may be notified now; nil: there is none.
 func (f *Fold) tellable(g *group) (*open, Routes) {
 	for _, i := range g.worst(maxTellable) {
-		if f.silencedBy(i.finding) != nil {
+		if f.silences.of(i.finding, f.Registry) != nil {
 			continue
 		}
 		if r, ok := f.routed(i.finding); ok && (g.silenced || !g.toldAnybody) {
@@ -88,7 +88,7 @@ func (f *Fold) remind() []Decision {
 		}
 		i := g.worst(1)[0]
 		r, routed := f.routed(i.finding)
-		if !routed || f.silencedBy(i.finding) != nil {
+		if !routed || f.silences.of(i.finding, f.Registry) != nil {
 			continue
 		}
 		g.told.reminded++

@@ -33,7 +33,7 @@ type Line struct {
 // List returns the open incidents of a tenant, the worst first; of all tenants if there is none.
 func (f *Fold) List(tenant string) []Line {
 	out := []Line{}
-	for _, g := range f.groups {
+	for _, g := range f.incidents.groups {
 		if tenant == "" || g.scope.tenant == tenant {
 			out = append(out, f.line(g))
 		}
@@ -51,10 +51,10 @@ var order = map[string]int{schema.LevelAlert.String(): 1, schema.LevelTrip.Strin
 // findings, or the beginning of one.
 func (f *Fold) Find(tenant, term string) []Line {
 	of := func(g *group) bool { return g != nil && (tenant == "" || g.scope.tenant == tenant) }
-	if g := f.ids[term]; of(g) {
+	if g := f.incidents.ids[term]; of(g) {
 		return []Line{f.line(g)}
 	}
-	if e := f.open[term]; e != nil {
+	if e := f.findings.open[term]; e != nil {
 		if g := e.Value.(*open).group; of(g) {
 			return []Line{f.line(g)}
 		}
@@ -63,7 +63,7 @@ func (f *Fold) Find(tenant, term string) []Line {
 	if len(term) < schema.MinIDPrefix {
 		return out
 	}
-	for _, g := range f.groups {
+	for _, g := range f.incidents.groups {
 		named := strings.HasPrefix(g.id, term)
 		for i := range g.members {
 			named = named || strings.HasPrefix(i.finding.ID, term)
@@ -90,7 +90,7 @@ func (f *Fold) line(g *group) Line {
 	case p.Group != nil:
 		l.By = p.Group.By
 	}
-	if s := f.silencedBy(i.finding); s != nil {
+	if s := f.silences.of(i.finding, f.Registry); s != nil {
 		l.State, l.Silence = "silenced", s.ID
 	}
 	if l.Acknowledged != nil {

@@ -19,6 +19,12 @@ func (s *storm) ack(at int64, incident, by string) {
 		Generation: s.versions}), at})
 }
 
+// unack takes the acknowledgement of an incident back.
+func (s *storm) unack(at int64, incident, by string) {
+	s.ack(at, incident, by)
+	s.log[len(s.log)-1].event.Ack.Undone, s.log[len(s.log)-1].event.Ack.Why = true, "not mine"
+}
+
 func (s *storm) silence(at int64, id string, d time.Duration, m schema.Matchers) *schema.Silence {
 	s.versions++
 	v := &schema.Silence{ID: id, Tenant: "t", Matchers: m, By: "ana", Reason: "deploy", At: at, Until: at + int64(d), Generation: s.versions}
@@ -98,6 +104,31 @@ func TestAcknowledgedIncidentGoesOnPaging(t *testing.T) {
 	other.log[1].event.Ack.Tenant = "u"
 	got, _ = follow(NewFold(), other.log)
 	expect(t, got, "*finding_opened no_such_incident")
+}
+
+// Whoever has taken an incident on by mistake, or cannot go on, gives it back: receivers hear of it, and every change counts again.
+func TestIncidentStaysWithWhoGaveItBack(t *testing.T) {
+	s := &storm{}
+	at := time.Unix(1e9, 0).UnixNano()
+	f := *s.finding(at, "billing/bot", schema.TrustVerified, s.newRun(), schema.FamilyLoop, schema.LevelTrip)
+	s.unack(at, f.ID, "bo") // nobody has taken it on
+	s.ack(at+minute, f.ID, "ana")
+	s.unack(at+2*minute, f.ID, "bo")
+	s.log = append(s.log, s.log[len(s.log)-1]) // written again
+	s.finding(at+4*minute, "billing/bot", schema.TrustVerified, s.newRun(), schema.FamilyFlood, schema.LevelAlert)
+	s.tick(at + 2*int64(time.Hour))
+	fold := NewFold()
+	fold.Remind = time.Hour
+	got, pages := follow(fold, s.log)
+	expect(t, got, "*finding_opened not_acknowledged *acknowledged *acknowledgement_undone already_applied *new_family *still_not_denied")
+	p := pages[2]
+	if p.Kind != Updated || p.Acknowledged != nil || p.Undone == nil || p.Undone.By != "bo" || p.Undone.Reason != "not mine" ||
+		!strings.HasPrefix(p.Title(), "Not acknowledged any more: ") {
+		t.Errorf("%+v", p)
+	}
+	if pages[3].Undone != nil {
+		t.Error("later pages repeat who gave it back")
+	}
 }
 
 // Receivers that were never notified of an incident are not notified that it was acknowledged, nor of its end.
@@ -312,8 +343,8 @@ func TestQuestionsWakeSomebodyWithoutBound(t *testing.T) {
 			t.Errorf("%s %s", p.Kind, p.Because)
 		}
 	}
-	if len(f.groups) != 1 {
-		t.Errorf("%d incidents are left", len(f.groups))
+	if len(f.incidents.groups) != 1 {
+		t.Errorf("%d incidents are left", len(f.incidents.groups))
 	}
 	t.Logf("1000 questions of two callers: %d pages; their ends: %d", len(before), len(after))
 }

@@ -30,8 +30,8 @@ type Page struct {
 	ID   string `json:"page_id"` // the same cause has the same id
 	Kind Kind   `json:"kind"`
 	// Because is what changed: finding_opened, level_raised, breaker_opened, trip_withheld, breaker_closed, run_closed; new_family,
-	// incident_grew, many_agents, many_claimed_names; acknowledged, no_longer_held, still_not_denied; many_gates, gate_asked, gate_granted,
-	// gate_refused, gate_timed_out, gate_used, gate_ended.
+	// incident_grew, many_agents, many_claimed_names; acknowledged, acknowledgement_undone, no_longer_held, still_not_denied; many_gates,
+	// gate_asked, gate_granted, gate_refused, gate_timed_out, gate_used, gate_ended.
 	Because  string `json:"because"`
 	Incident string `json:"incident_id"` // the finding or gate that opened it
 	// Group describes an incident of several findings; nil if it has one.
@@ -67,6 +67,8 @@ type Page struct {
 	Worse string `json:"worse,omitempty"`
 	// Acknowledged is the acknowledgement that holds for the incident; nil if there is none. Every page after it carries it.
 	Acknowledged *Acknowledgement `json:"acknowledged,omitempty"`
+	// Undone is who took the acknowledgement back, and why, on the page that tells of it.
+	Undone *Acknowledgement `json:"acknowledgement_undone,omitempty"`
 	// AckLink is the address at which the incident is acknowledged. Anyone who has the link can acknowledge once. Empty: there is none.
 	AckLink     string    `json:"ack_link,omitempty"`
 	ResolveRule string    `json:"resolve_rule"`
@@ -141,6 +143,8 @@ func (p *Page) Title() string {
 		return "Resolved: " + p.Summary
 	case p.Kind == Acknowledged && p.Acknowledged != nil:
 		return "Acknowledged by " + schema.Chat(p.Acknowledged.By) + ": " + p.Summary
+	case p.Undone != nil:
+		return "Not acknowledged any more: " + p.Summary
 	case p.Because == "trip_withheld":
 		return "NOT denied, the trip budget is spent: " + p.Summary
 	case p.wide() && p.Because == string(BreakerOpened):

@@ -19,6 +19,7 @@ const (
 	ManyGates     Reason = "many_gates" // more gates than the bound within the window: one incident counts the others
 	StillOpen     Reason = "still_open" // sent again, because the receiver forgets
 
+	AckUndone      Reason = "acknowledgement_undone"
 	AcknowledgedBy Reason = "acknowledged"     // a person has taken the incident on
 	NoLongerHeld   Reason = "no_longer_held"   // a silence has ended, or the hours of a route have begun, and the incident is open
 	StillNotDenied Reason = "still_not_denied" // a reminder: at level trip, and no breaker denies calls
@@ -49,6 +50,7 @@ const (
 	SilenceBegan      Reason = "silence_began"
 	SilenceEnded      Reason = "silence_ended"
 	NoSuchIncident    Reason = "no_such_incident" // what was acknowledged is not open
+	NotAcknowledged   Reason = "not_acknowledged" // there was no acknowledgement to take back
 )
 
 // Decision is whether a receiver is notified of an event, and why.
@@ -111,4 +113,7 @@ var texts = map[Reason]string{
 	SilenceBegan:   "a silence begins",
 	SilenceEnded:   "a silence was ended",
 	NoSuchIncident: "the incident is not open",
+
+	AckUndone:       "a person has taken the acknowledgement back: nobody has taken its incident on",
+	NotAcknowledged: "nobody had acknowledged the incident",
 }

@@ -10,44 +10,52 @@ import (
 // maxSilences bounds the silences that are remembered: more than the log holds in force.
 const maxSilences = 2000
 
-// silence applies a silence that begins or is ended. The end of one releases what it held back.
-func (f *Fold) silence(s *schema.Silence) (Reason, []Decision) {
-	i := slices.IndexFunc(f.silences, func(have *schema.Silence) bool { return have.ID == s.ID && have.Tenant == s.Tenant })
+// silences are those in force.
+type silences struct {
+	list  []*schema.Silence
+	ended map[string]bool // that were ended before their time
+}
+
+func newSilences() silences { return silences{ended: map[string]bool{}} }
+
+// apply applies a silence that begins or is ended, at a time of the log's clock.
+func (s *silences) apply(v *schema.Silence, now int64) Reason {
+	i := slices.IndexFunc(s.list, func(have *schema.Silence) bool { return have.ID == v.ID && have.Tenant == v.Tenant })
 	switch {
-	case s.EndedBy != "" && i < 0, i >= 0 && s.Generation <= f.silences[i].Generation, f.now >= s.Until, f.ended[s.ID]:
-		return AlreadyApplied, nil
-	case s.EndedBy != "":
-		f.silences = slices.Delete(f.silences, i, i+1)
-		f.setEnded(s.ID)
-		return SilenceEnded, f.release()
-	case len(f.silences) >= maxSilences:
-		return NoChange, nil // toward being notified
+	case v.EndedBy != "" && i < 0, i >= 0 && v.Generation <= s.list[i].Generation, now >= v.Until, s.ended[v.ID]:
+		return AlreadyApplied
+	case v.EndedBy != "":
+		s.list = slices.Delete(s.list, i, i+1)
+		s.setEnded(v.ID)
+		return SilenceEnded
+	case len(s.list) >= maxSilences:
+		return NoChange // toward being notified
 	}
-	f.silences = append(f.silences, s)
-	return SilenceBegan, nil
+	s.list = append(s.list, v)
+	return SilenceBegan
 }
 
 // setEnded remembers a silence that was ended, because an event of its beginning can be written again.
-func (f *Fold) setEnded(id string) {
-	if len(f.ended) >= maxSilences {
-		clear(f.ended)
+func (s *silences) setEnded(id string) {
+	if len(s.ended) >= maxSilences {
+		clear(s.ended)
 	}
-	f.ended[id] = true
+	s.ended[id] = true
 }
 
 // expire removes the silences that have ended by the log's clock, and reports whether there were any.
-func (f *Fold) expire() bool {
-	n := len(f.silences)
-	f.silences = slices.DeleteFunc(f.silences, func(s *schema.Silence) bool { return f.now >= s.Until })
-	return len(f.silences) < n
+func (s *silences) expire(now int64) bool {
+	n := len(s.list)
+	s.list = slices.DeleteFunc(s.list, func(v *schema.Silence) bool { return now >= v.Until })
+	return len(s.list) < n
 }
 
-// silencedBy returns the silence in force that matches a finding, the one that ends last; nil: none does.
-func (f *Fold) silencedBy(v *schema.Finding) (best *schema.Silence) {
-	for _, s := range f.silences {
-		if s.Tenant == v.Tenant && Matches(&s.Matchers, v, f.Registry) &&
-			(best == nil || cmp.Or(cmp.Compare(s.Until, best.Until), cmp.Compare(best.ID, s.ID)) > 0) {
-			best = s
+// of returns the silence in force that matches a finding, the one that ends last; nil: none does.
+func (s *silences) of(v *schema.Finding, r Registry) (best *schema.Silence) {
+	for _, have := range s.list {
+		if have.Tenant == v.Tenant && Matches(&have.Matchers, v, r) &&
+			(best == nil || cmp.Or(cmp.Compare(have.Until, best.Until), cmp.Compare(best.ID, have.ID)) > 0) {
+			best = have
 		}
 	}
 	return best

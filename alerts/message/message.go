@@ -77,6 +77,7 @@ func Of(p *incident.Page) Message {
 		{"Rarity", p.Rarity}, {"Caller", p.Caller}, {"Exposure", exposure(p)}, {"Touched", touched(p)}, {"Done", done(p)},
 		{"Findings", findings(p.Group)}, {"Worst", worst(p.Group)}, {"Agent", p.AgentID}, {"Tenant", p.Tenant}, {"Run", run(p)},
 		{"Incident", p.Incident}, {"Opened", since(p.OpenedAt)}, {"Taken by", taken(p.Acknowledged)},
+		{"Given back", taken(p.Undone)},
 		{"Resolves", strings.TrimPrefix(p.ResolveRule, "resolves ")},
 	} {
 		if f.Text = Fit(clean(f.Text), maxFact); f.Text != "" {

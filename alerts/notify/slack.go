@@ -89,7 +89,7 @@ func (s *Slack) edit(ctx context.Context, p *incident.Page, m *message.Message, 
 		return err
 	}
 	reply := slackReply(sent.Channel, sent.TS, m)
-	reply.Broadcast = p.Kind == incident.Updated && (p.Level > p.Was || p.Because == string(incident.TripWithheld))
+	reply.Broadcast = p.Kind == incident.Updated && (p.Level > p.Was || p.Because == string(incident.TripWithheld) || p.Undone != nil)
 	_, err := s.call(ctx, "chat.postMessage", reply)
 	if errors.Is(err, errMessageGone) {
 		return nil // the message shows it

@@ -486,3 +486,44 @@ func TestWhereANewPagerBegins(t *testing.T) {
 		t.Errorf("nothing is known: from %d", got)
 	}
 }
+
+// Pagers of one receiver come and go while incidents open: the partition moves from one to the next, with its incidents.
+func TestRebalanceOfPagersLosesOrDoublesAPage(t *testing.T) {
+	w := newWorld(t, 1)
+	r := &receiver{}
+	fast := func(o *Options) {
+		o.Kafka.Options = append(slices.Clone(o.Kafka.Options), kgo.HeartbeatInterval(50*time.Millisecond), kgo.RebalanceTimeout(5*time.Second))
+	}
+	var want []string
+	write := func() {
+		for range 3 {
+			name := fmt.Sprintf("i%02d", len(want))
+			want = append(want, name)
+			w.write(0, name)
+		}
+	}
+	first := w.pager(r, fast)
+	stop := w.run(first)
+	w.await("the first pager to hold the partition", func() bool { return len(first.assigned()) == 1 })
+	for round := range 3 { // fewer incidents than have pages of their own
+		write()
+		next := w.pager(r, fast)
+		leave := w.run(next)
+		write() // while the second one joins
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+		write()
+		w.await(fmt.Sprint("the partition to move, round ", round), func() bool { return len(next.assigned()) == 1 })
+		stop = leave
+	}
+	w.await("the pages", func() bool { return w.committed(0) == int64(len(want)) })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !slices.Equal(r.incident, want) {
+		t.Errorf("acknowledged %v\nwant %v", r.incident, want)
+	}
+	if n := w.evictions(); n != 0 {
+		t.Errorf("%v members were thrown out", n)
+	}
+}

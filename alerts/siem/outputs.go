@@ -15,7 +15,7 @@ import (
 	"flyball/schema/ocsf"
 )
 
-// Topic writes JSON events to a Kafka topic, keyed by the finding, so that its versions stay in order.
+// Topic writes JSON events to a Kafka topic, keyed by the finding, so that its versions stay in order; calls by their agent, or credential.
 type Topic struct {
 	Topic string
 	Out   kafka.Producer
@@ -32,14 +32,23 @@ func (t Topic) Write(ctx context.Context, events []ocsf.Event) error {
 		if err != nil {
 			return err
 		}
-		info, _ := e["finding_info"].(map[string]any)
-		key, _ := info["uid"].(string)
-		records = append(records, &kgo.Record{Topic: t.Topic, Key: []byte(key), Value: text, Headers: []kgo.RecordHeader{
+		records = append(records, &kgo.Record{Topic: t.Topic, Key: keyOf(e), Value: text, Headers: []kgo.RecordHeader{
 			{Key: HeaderID, Value: []byte(e.ID())}, {Key: "content-type", Value: []byte("application/json")},
 			{Key: "ocsf-version", Value: []byte(ocsf.Version)}}})
 	}
 	if err := t.Out.ProduceSync(ctx, records...).FirstErr(); err != nil {
 		return fmt.Errorf("write to topic %s: %w", t.Topic, err)
+	}
+	return nil
+}
+
+// keyOf returns the key of an event's record; nil: any partition will do.
+func keyOf(e ocsf.Event) []byte {
+	for _, path := range [][2]string{{"finding_info", "uid"}, {"ai_agent", "uid"}, {"actor", "app_uid"}} {
+		part, _ := e[path[0]].(map[string]any)
+		if key, _ := part[path[1]].(string); key != "" {
+			return []byte(key)
+		}
 	}
 	return nil
 }

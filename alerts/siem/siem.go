@@ -73,31 +73,46 @@ const drain = 2 * time.Second
 
 // Run writes until ctx ends. It returns an error when Kafka permanently rejects a request, and at an event of a newer version.
 func (w *Writer) Run(ctx context.Context) error {
-	admin, err := w.o.Kafka.NewClient("siem")
+	from := source{group: Group, client: "siem", topic: wire.EventsTopic, begin: kgo.NewOffset().AtStart(), records: 500}
+	return from.run(ctx, w.o.Kafka, w.handle, func(consumer *kafka.Consumer) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.consumer = consumer
+	})
+}
+
+// source is a topic as a member of a group reads it.
+type source struct {
+	group, client, topic string
+	begin                kgo.Offset // of a group that has committed nothing
+	records              int        // of a batch, at most
+}
+
+// run passes the records to handle until ctx ends. made is called with the consumer before.
+func (s source) run(ctx context.Context, cfg kafka.Config, handle func(context.Context, *kgo.Client, kafka.Batch) error,
+	made func(*kafka.Consumer)) error {
+	admin, err := cfg.NewClient(s.client)
 	if err != nil {
 		return err
 	}
 	defer admin.Close()
 	var group *kgo.Client
-	made := make(chan struct{}) // closed when group is set: the group may assign partitions before
-	client, err := w.o.Kafka.NewClient("siem", kgo.ConsumerGroup(Group), kgo.SessionTimeout(kafka.SessionTimeout),
-		kgo.ConsumeTopics(wire.EventsTopic),
-		kgo.DisableAutoCommit(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(200*time.Millisecond),
+	set := make(chan struct{}) // closed when group is set: the group may assign partitions before
+	client, err := cfg.NewClient(s.client, kgo.ConsumerGroup(s.group), kgo.SessionTimeout(kafka.SessionTimeout), kgo.ConsumeTopics(s.topic),
+		kgo.DisableAutoCommit(), kgo.ConsumeResetOffset(s.begin), kgo.FetchMaxWait(200*time.Millisecond),
 		kgo.AdjustFetchOffsetsFn(func(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
-			<-made
-			return offsets, w.o.Kafka.ResumeAfterLosses(ctx, admin, group, "siem", time.Now(), offsets)
+			<-set
+			return offsets, cfg.ResumeAfterLosses(ctx, admin, group, s.client, time.Now(), offsets)
 		}))
 	group = client
-	close(made)
+	close(set)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	consumer := &kafka.Consumer{Config: w.o.Kafka, Client: client, Name: "siem", MaxRecords: 500, Drain: drain,
-		Handle: func(ctx context.Context, b kafka.Batch) error { return w.handle(ctx, client, b) }}
-	w.mu.Lock()
-	w.consumer = consumer
-	w.mu.Unlock()
+	consumer := &kafka.Consumer{Config: cfg, Client: client, Name: s.client, MaxRecords: s.records, Drain: drain,
+		Handle: func(ctx context.Context, b kafka.Batch) error { return handle(ctx, client, b) }}
+	made(consumer)
 	return consumer.Run(ctx)
 }
 

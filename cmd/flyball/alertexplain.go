@@ -34,6 +34,17 @@ type alertDecision struct {
 	Silence  string          `json:"silence_id,omitempty"` // in force, matches the finding
 	Page     string          `json:"page_id,omitempty"`
 	Record   string          `json:"record"` // partition/offset in flyball.alerts
+	// Times is the number of events in a row with this decision, of which this is the first, and LastAt when the last one was written.
+	Times  int        `json:"times"`
+	LastAt query.Time `json:"last_at"`
+	// Repeats is the number of records that repeat an event which the log has before: they decide nothing.
+	Repeats int `json:"repeats,omitempty"`
+}
+
+// same reports whether two decisions about a finding say the same, and neither notified the receiver.
+func (d *alertDecision) same(e *alertDecision) bool {
+	return !d.Notified && !e.Notified && d.Event == e.Event && d.Reason == e.Reason && d.Incident == e.Incident && d.Silence == e.Silence &&
+		slices.Equal(d.Routes, e.Routes)
 }
 
 // explainCommand decides again, from the log, what the role alert decided about a finding.
@@ -41,7 +52,7 @@ func explainCommand(o *options) *cobra.Command {
 	l := listing[alertDecision]{query: explainAlerts, columns: []report.Column[alertDecision]{
 		{Head: "RECEIVER", Cell: func(d *alertDecision) any { return d.Receiver }},
 		{Head: "WRITTEN", Cell: func(d *alertDecision) any { return d.At.UTC().Format(time.DateTime) }},
-		{Head: "EVENT", Cell: func(d *alertDecision) any { return d.Event }},
+		{Head: "EVENT", Cell: func(d *alertDecision) any { return times(d.Event, d.Times) }},
 		{Head: "NOTIFIED", Cell: func(d *alertDecision) any { return map[bool]string{true: "yes", false: "no"}[d.Notified] }},
 		{Head: "REASON", Cell: func(d *alertDecision) any { return d.Reason }},
 		{Head: "ROUTE", Cell: func(d *alertDecision) any { return report.Dash(strings.Join(d.Routes, ", ")) }},
@@ -69,7 +80,7 @@ func explainAlerts(r *request) ([]alertDecision, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := explainer{term: r.args[0], folds: map[string]*incident.Fold{}, incidents: map[string]string{}}
+	e := explainer{term: r.args[0], folds: map[string]*incident.Fold{}, incidents: map[string]string{}, last: map[[2]string]int{}}
 	registry := app.RegistryOf(c)
 	for _, receiver := range c.Alerts.Receivers {
 		e.receivers = append(e.receivers, receiver.Name)
@@ -88,6 +99,7 @@ type explainer struct {
 	folds     map[string]*incident.Fold
 	incidents map[string]string // incidents of the findings in question, with the finding
 	found     []alertDecision
+	last      map[[2]string]int // index in found of the last decision, by receiver and finding
 }
 
 func (e *explainer) record(r *kgo.Record) error {
@@ -132,7 +144,33 @@ func (e *explainer) add(r *kgo.Record, receiver, what string, d incident.Decisio
 	if d.Page != nil {
 		out.Page = d.Page.ID
 	}
-	e.found = append(e.found, out)
+	e.keep(&out)
+}
+
+// keep adds a decision, or counts it with the one before: a run has a version of its finding for each call that changes it, and events are
+// written at least once.
+func (e *explainer) keep(d *alertDecision) {
+	key := [2]string{d.Receiver, d.Finding}
+	i, has := e.last[key]
+	switch {
+	case has && d.Reason == incident.AlreadyApplied:
+		e.found[i].Repeats++
+	case has && e.found[i].same(d):
+		e.found[i].Times++
+		e.found[i].LastAt = d.At
+	default:
+		d.Times, d.LastAt = 1, d.At
+		e.last[key] = len(e.found)
+		e.found = append(e.found, *d)
+	}
+}
+
+// times returns a text with how often it is so, if that is more than once.
+func times(text string, n int) string {
+	if n < 2 {
+		return text
+	}
+	return fmt.Sprintf("%s (%d times)", text, n)
 }
 
 // describeEvent describes an event for people.
@@ -144,6 +182,8 @@ func describeEvent(e *schema.Event) string {
 		return "gate " + e.Gate.State.String()
 	case e.Breaker != nil:
 		return fmt.Sprintf("breaker %s, %s", e.Breaker.State, e.Breaker.Mode)
+	case e.Ack != nil && e.Ack.Undone:
+		return "acknowledgement taken back by " + e.Ack.By
 	case e.Ack != nil:
 		return "acknowledgement by " + e.Ack.By
 	case e.Silence != nil && e.Silence.EndedBy != "":

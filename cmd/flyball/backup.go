@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/app"
-	"flyball/cmd/internal/archive"
 	"flyball/cmd/internal/backup"
 	"flyball/cmd/internal/report"
 )
@@ -57,13 +56,13 @@ func takeBackup(r *request, out string, withoutKey bool) (backup.Taken, error) {
 }
 
 func backupVerifyCommand(o *options) *cobra.Command {
-	a := answer[archive.Result]{query: func(r *request) (archive.Result, error) {
-		result, err := archive.Verify(r.args[0])
+	a := answer[backup.Result]{query: func(r *request) (backup.Result, error) {
+		result, err := backup.Verify(r.args[0])
 		if err != nil {
 			err = fmt.Errorf("%s: %w", r.args[0], err)
 		}
 		return result, err
-	}, table: func(w io.Writer, r archive.Result) error {
+	}, table: func(w io.Writer, r backup.Result) error {
 		_ = report.Printf(w, "whole: %d files, %s, as they were stored at %s by Flyball %s\n", r.Files, size(r.Bytes),
 			r.Header.Created.Format(time.RFC3339), r.Header.Flyball)
 		return printBackupContents(w, r.Header)
@@ -72,7 +71,7 @@ func backupVerifyCommand(o *options) *cobra.Command {
 		Short: "Read a whole backup and compare every file with its SHA-256"}
 }
 
-func printBackupContents(w io.Writer, h archive.Header) error {
+func printBackupContents(w io.Writer, h backup.Header) error {
 	has := func(name string, is bool) string {
 		if is {
 			return name

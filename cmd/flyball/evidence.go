@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/app"
+	"flyball/cmd/internal/archive"
 	"flyball/cmd/internal/evidence"
 	"flyball/cmd/internal/report"
 	"flyball/detect/enforce/api"
@@ -123,7 +122,7 @@ func subjectOfEvidence(r *request, db query.DB, term string) (query.Run, evidenc
 	return run, evidence.Question{Kind: "finding", ID: f.ID, Run: f.RunID}, err
 }
 
-func writeEvidence(cmd *cobra.Command, o *options, term, out string) (err error) {
+func writeEvidence(cmd *cobra.Command, o *options, term, out string) error {
 	p, err := o.printer(cmd, formTable, formJSON)
 	if err != nil {
 		return err
@@ -135,7 +134,7 @@ func writeEvidence(cmd *cobra.Command, o *options, term, out string) (err error)
 	if err != nil {
 		return err
 	}
-	db, err := query.WithHolds(r.ctx, r.db)
+	db, err := query.WithHolds(r.ctx, r.db, term)
 	if err != nil {
 		return known.explain(err)
 	}
@@ -147,26 +146,19 @@ func writeEvidence(cmd *cobra.Command, o *options, term, out string) (err error)
 	if err := notThere(out); err != nil {
 		return err
 	}
-	// What is written is complete or not there: an archive that is cut off is never under its name.
-	part, err := os.CreateTemp(filepath.Dir(out), ".flyball-evidence-*")
+	var m *evidence.Manifest
+	_, err = archive.Publish(out, func(f *os.File) error {
+		a, err := evidence.NewWriter(f, out)
+		if err != nil {
+			return usage(fmt.Errorf("--out: %w", err))
+		}
+		g := &gathering{request: r, db: db, run: run, archive: a, known: known}
+		if m, err = g.write(question); err != nil {
+			return known.explain(err)
+		}
+		return nil
+	})
 	if err != nil {
-		return fmt.Errorf("--out: %w", err)
-	}
-	defer os.Remove(part.Name())
-	defer part.Close()
-	a, err := evidence.NewWriter(part, out)
-	if err != nil {
-		return usage(fmt.Errorf("--out: %w", err))
-	}
-	g := &gathering{request: r, db: db, run: run, archive: a, known: known}
-	m, err := g.write(question)
-	if err != nil {
-		return known.explain(err)
-	}
-	if err := part.Sync(); err != nil {
-		return err
-	}
-	if err := publish(part.Name(), out); err != nil {
 		return err
 	}
 	if err := p.print(evidenceReport{out, m}, func(w io.Writer) error { return printEvidence(w, out, m) }); err != nil {
@@ -184,21 +176,6 @@ func notThere(out string) error {
 		return usage(fmt.Errorf("--out: %s exists, and evidence is not replaced: choose another name", out))
 	}
 	return nil
-}
-
-// publish gives a finished archive its name.
-func publish(part, out string) error {
-	err := os.Link(part, out) // refuses to replace a file
-	if errors.Is(err, fs.ErrExist) {
-		return notThere(out)
-	}
-	if err == nil {
-		return nil
-	}
-	if err := notThere(out); err != nil { // a file system without links
-		return err
-	}
-	return os.Rename(part, out)
 }
 
 func printEvidence(w io.Writer, file string, m *evidence.Manifest) error {
@@ -298,10 +275,11 @@ func (g *gathering) write(q evidence.Question) (*evidence.Manifest, error) {
 }
 
 func (g *gathering) writeRun(w io.Writer) (int64, error) {
-	rep, err := query.RunRecord(g.ctx, g.db, g.run)
+	rep, left, err := query.RunRecord(g.ctx, g.db, g.run)
 	if err != nil {
 		return 0, err
 	}
+	g.missing = append(g.missing, left...)
 	return 1, report.JSON(w, rep)
 }
 

@@ -95,7 +95,19 @@ func heldRunsCommand(o *options) *cobra.Command {
 	l := listing[query.HeldRun]{columns: heldColumns, empty: "No run is held: flyball hold RUN --why '…' holds one.",
 		query: fromDatabase(func(ctx context.Context, db database, _ *request) ([]query.HeldRun, error) {
 			return query.HeldRuns(ctx, db)
-		})}
+		}), below: func(w io.Writer, held []query.HeldRun) error {
+			left := 0
+			for i := range held {
+				if held[i].NotRead {
+					left++
+				}
+			}
+			if left == 0 {
+				return nil
+			}
+			return report.Printf(w, "reports read the copies of %d runs with expired rows, the latest holds: those of %d older ones only in a "+
+				"report on the run by its id\n", query.MaxHeldRuns, left)
+		}}
 	return &cobra.Command{Use: "list", Args: cobra.NoArgs, RunE: l.run(o), Short: "List the runs that are held, the latest hold first"}
 }
 
@@ -167,7 +179,7 @@ func runToHold(r *request, term string) (query.Run, error) {
 	if err != nil {
 		return query.Run{}, err
 	}
-	held, err := query.WithHolds(r.ctx, db)
+	held, err := query.WithHolds(r.ctx, db, term)
 	if err != nil {
 		return query.Run{}, err
 	}

@@ -75,6 +75,7 @@ func printIncident(w io.Writer, o *options, l *api.IncidentLine) error {
 
 func ackCommand(o *options) *cobra.Command {
 	body := api.AckRequest{}
+	undo := false
 	cmd := &cobra.Command{Use: "ack INCIDENT|FINDING", Args: cobra.ExactArgs(1),
 		Short: "Acknowledge an open incident: receivers show it, and are notified again only if it becomes worse"}
 	cmd.RunE = order(o, nil, func(ctx context.Context, c *controlClient, args []string) (changed, error) {
@@ -82,12 +83,27 @@ func ackCommand(o *options) *cobra.Command {
 		if strings.TrimSpace(body.Why) == "" {
 			return changed{}, usage(errors.New("--why: empty; say what you do about it, receivers show it"))
 		}
-		done, err := post[api.ChangeResult](ctx, c, "/v1/incidents/"+url.PathEscape(args[0])+"/ack", body)
-		return changed{result: done, what: done.Ref + ": acknowledged", forever: "until it is resolved or becomes worse",
-			final: "it is paged again when its level rises, a trip is withheld, calls pass again, or it has ten times as many runs"}, err
+		path := "/v1/incidents/" + url.PathEscape(args[0]) + "/ack"
+		if undo {
+			done, err := post[api.ChangeResult](ctx, c, path+"/undo", api.UndoAckRequest(body))
+			return changed{result: done, what: done.Ref + ": not acknowledged any more", forever: "until somebody acknowledges it",
+				undo: ackLine(o, done.Ref)}, err
+		}
+		done, err := post[api.ChangeResult](ctx, c, path, body)
+		return changed{result: done, what: done.Ref + ": acknowledged", undo: ackLine(o, "--undo", done.Ref),
+			forever: "until it is resolved, its level rises, a trip is withheld, calls pass again, or it has ten times as many runs"}, err
 	})
 	cmd.Flags().StringVar(&body.Why, "why", "", reasonHelp)
+	cmd.Flags().BoolVar(&undo, "undo", false, "take the acknowledgement back: receivers are notified that nobody has taken it on")
 	return cmd
+}
+
+// ackLine returns the command line of alert ack with some words.
+func ackLine(o *options, words ...string) string {
+	for i := range words {
+		words[i] = shellWord(words[i])
+	}
+	return o.programName() + " alert ack " + strings.Join(words, " ") + " --why '…'"
 }
 
 var silenceColumns = []report.Column[api.SilenceLine]{

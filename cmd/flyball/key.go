@@ -68,7 +68,8 @@ func keyRotateCommand(o *options) *cobra.Command {
 		return keyStates(keys), nil
 	}, below: func(w io.Writer, _ []keyState) error {
 		return report.Printf(w, "the new key is in force in a process after its restart; with several, give all of them the file and restart "+
-			"control first, then ingest.\nbreakers, exceptions and the registry may go on to name old ids; "+
+			"control first, then alert and ingest: links in pages that alert signs with the former key are refused.\n"+
+			"breakers, exceptions and the registry may go on to name old ids; "+
 			"flyball credential-id prints all ids of a secret.\n")
 	}}
 	return &cobra.Command{Use: "rotate", Args: cobra.NoArgs, RunE: l.run(o),
@@ -76,9 +77,9 @@ func keyRotateCommand(o *options) *cobra.Command {
 		Long: fmt.Sprintf(`Replace the deployment's key; the present one is kept as a former key, at most %d of them.
 
 What is stored keeps its ids: find and touched know them. A request is looked up among breakers, and a key in the registry, by its ids of
-all keys. Receipts and links of a former key stay valid until they expire. Runs that are open at the restart of ingest go on under
-another id, because ids of credentials are part of the ids of runs; baselines of agents that are known by a credential alone begin
-anew.`, app.MaxFormerKeys)}
+all keys. Receipts of a former key, and links in pages that were sent before, stay valid until they expire: a link that a former key
+signs later is refused, also before key forget. Runs that are open at the restart of ingest go on under another id, because ids of
+credentials are part of the ids of runs; baselines of agents that are known by a credential alone begin anew.`, app.MaxFormerKeys)}
 }
 
 func keyForgetCommand(o *options) *cobra.Command {

@@ -60,6 +60,9 @@ func resolveStored(r *request, db query.DB, term string) (query.Run, error) {
 		noteSearched(r, several.Since)
 	}
 	noteSearched(r, run.SearchedSince)
+	if n := query.HeldRunsLeft(db); n > 0 && errors.Is(err, query.ErrNotFound) {
+		report.Printf(r.stderr, "%d held runs with expired rows were not searched: they are found by the whole id (flyball hold list)\n", n)
+	}
 	return run, err
 }
 
@@ -141,7 +144,7 @@ func readRun(r *request, term string, limit int) (runAnswer, error) {
 	if err != nil {
 		return runAnswer{}, err
 	}
-	db, err := query.WithHolds(r.ctx, r.db)
+	db, err := query.WithHolds(r.ctx, r.db, term)
 	if err != nil {
 		return runAnswer{}, known.explain(err)
 	}

@@ -137,7 +137,7 @@ func readTouched(r *request, f *touchedFlags, s query.Subject) (*query.Touched, 
 // touchedBy reads the report on a subject. A run that is not stored is an unknown subject.
 func touchedBy(r *request, f *touchedFlags, s query.Subject, win query.Window) (*query.Touched, error) {
 	var run *query.Run
-	db, err := query.WithHolds(r.ctx, r.db)
+	db, err := query.WithHolds(r.ctx, r.db, s.Value)
 	if err != nil {
 		return nil, err
 	}

@@ -92,6 +92,7 @@ const (
 // Results of commands about incidents.
 const (
 	Acknowledged    ResultCode = "acknowledged"
+	AckUndone       ResultCode = "acknowledgement_undone"
 	LinkUsed        ResultCode = "link_used" // the link has acknowledged before
 	LinkExpired     ResultCode = "link_expired"
 	TooManyLinks    ResultCode = "too_many_links"

@@ -123,12 +123,16 @@ func rowsOfRun(tenant string, run schema.RunID) string {
 	return "tenant = " + literal(tenant) + " AND run_id = toUUID(" + literal(run.String()) + ")"
 }
 
+// subqueries makes a cluster execute the subqueries of a condition once and send their results to the shards. Otherwise it refuses a
+// subquery on a distributed table.
+const subqueries = " SETTINGS distributed_product_mode = 'global'"
+
 // CountRows returns the number of stored rows of a table that meet a condition in SQL, repeats included.
 func CountRows(ctx context.Context, c *Conn, t Target, table, condition string) (uint64, error) {
 	if t.Database == "" {
 		t.Database = c.Database()
 	}
-	text, err := c.QueryText(ctx, "SELECT count() FROM "+rendering{Target: t}.Name(table)+" WHERE "+condition)
+	text, err := c.QueryText(ctx, "SELECT count() FROM "+rendering{Target: t}.Name(table)+" WHERE "+condition+subqueries)
 	if err != nil {
 		return 0, fmt.Errorf("count rows of %s: %w", table, err)
 	}

@@ -2,8 +2,8 @@ package clickhouse
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 )
 
@@ -37,19 +37,9 @@ type purgeStep struct {
 // the index entries that lead only there. The order of the tables makes it possible to begin again after an interruption: the runs, by
 // which the other rows are found, come last. Rows that are written meanwhile stay: PurgedTable.Left counts them.
 func Purge(ctx context.Context, c *Conn, o PurgeOptions) ([]PurgedTable, error) {
-	if o.Database == "" {
-		o.Database = c.Database()
-	}
-	if strings.TrimSpace(o.Principal) == "" || o.Tenant == "" {
-		return nil, fmt.Errorf("purge: a tenant and a principal are needed")
-	}
-	names, err := ask(ctx, c, "SELECT name FROM system.tables WHERE database = "+literal(o.Database))
+	exists, err := o.complete(ctx, c)
 	if err != nil {
 		return nil, fmt.Errorf("purge: %w", err)
-	}
-	exists := map[string]bool{}
-	for _, n := range names {
-		exists[n[0]] = true
 	}
 	var out []PurgedTable
 	steps := o.steps(exists)
@@ -84,6 +74,22 @@ func Purge(ctx context.Context, c *Conn, o PurgeOptions) ([]PurgedTable, error) 
 	return out, nil
 }
 
+// complete sets the database and returns the tables that it has.
+func (o *PurgeOptions) complete(ctx context.Context, c *Conn) (exists map[string]bool, err error) {
+	if o.Database == "" {
+		o.Database = c.Database()
+	}
+	if strings.TrimSpace(o.Principal) == "" || o.Tenant == "" {
+		return nil, errors.New("a tenant and a principal are needed")
+	}
+	names, err := ask(ctx, c, "SELECT name FROM system.tables WHERE database = "+literal(o.Database))
+	exists = map[string]bool{}
+	for _, n := range names {
+		exists[n[0]] = true
+	}
+	return exists, err
+}
+
 func withTables(steps []purgeStep, exists map[string]bool) (out []purgeStep) {
 	for _, s := range steps {
 		if exists[s.table] {
@@ -102,29 +108,45 @@ func deletePurged(ctx context.Context, c *Conn, t Target, s purgeStep) error {
 	return nil
 }
 
+// named is the condition for rows of the principal.
+func (o *PurgeOptions) named() string {
+	return "tenant = " + literal(o.Tenant) + " AND principal_id = " + literal(o.Principal)
+}
+
+// runs selects the ids of the runs of the principal.
+func (o *PurgeOptions) runs(exists map[string]bool) string {
+	var runs []string
+	for _, t := range []string{RunsTable.name, LegacyRunsTable.name, HeldRunsTable.name} {
+		if exists[t] {
+			runs = append(runs, "SELECT run_id FROM "+rendering{Target: o.Target}.Name(t)+" WHERE "+o.named())
+		}
+	}
+	return strings.Join(runs, " UNION ALL ")
+}
+
+// inRuns is the condition for rows of the runs of the principal.
+func (o *PurgeOptions) inRuns(exists map[string]bool) string {
+	return "run_id IN (" + o.runs(exists) + ")"
+}
+
 // steps returns the conditions, in the order of deletion.
 func (o *PurgeOptions) steps(exists map[string]bool) []purgeStep {
 	r := rendering{Target: o.Target}
-	tenant := "tenant = " + literal(o.Tenant)
-	name := literal(o.Principal)
-	named := tenant + " AND principal_id = " + name
-	var runs, actors []string
-	for _, t := range []string{RunsTable.name, LegacyRunsTable.name, HeldRunsTable.name} {
+	tenant, name, named := "tenant = "+literal(o.Tenant), literal(o.Principal), o.named()
+	var actors []string
+	for _, t := range []string{RunsTable.name, HeldRunsTable.name} {
 		if exists[t] {
-			runs = append(runs, "SELECT run_id FROM "+r.Name(t)+" WHERE "+named)
-		}
-		if exists[t] && t != LegacyRunsTable.name {
 			actors = append(actors, "SELECT actor_hash FROM "+r.Name(t)+" WHERE "+named)
 		}
 	}
 	posted := "SELECT actor_hash FROM " + r.Name(PostingsTable.name) + " WHERE " + tenant + " AND kind = 'principal_id' AND value = " + name
-	inRuns := "run_id IN (" + strings.Join(runs, " UNION ALL ") + ")"
+	inRuns := o.inRuns(exists)
 	inActors := "actor_hash IN (" + strings.Join(append(actors, posted), " UNION ALL ") + ")"
 	calls := tenant + " AND (principal_id = " + name + " OR principal_id = '' AND " + inRuns + ")"
 	// touched are the touches of runs with such calls that no other call of the run makes.
 	touched := func(view string) string {
 		of := tenant + " AND run_id IN (SELECT run_id FROM " + r.Name(view) + " WHERE " + named + " UNION ALL " +
-			strings.Join(runs, " UNION ALL ") + ")"
+			o.runs(exists) + ")"
 		return of + " AND (run_id, resource) NOT IN (SELECT run_id, arrayJoin(resources) FROM " + r.Name(view) + " WHERE " + of + " AND NOT (" +
 			calls + "))"
 	}
@@ -146,55 +168,4 @@ func (o *PurgeOptions) steps(exists map[string]bool) []purgeStep {
 		{BaselinesTable.name, tenant + " AND name IN (" + name + ", concat('~', " + name + "))", false},
 		{RunsTable.name, named, false}, {LegacyRunsTable.name, named, false}, {HeldRunsTable.name, named, true},
 	}
-}
-
-// Mention is a place where the name of a principal still occurs.
-type Mention struct {
-	Where string `json:"where"`
-	Rows  uint64 `json:"rows"`
-	Why   string `json:"why"` // why it stays, and what can be done
-}
-
-// mentions are places that are not about what was done on behalf of a principal, but may name it.
-var mentions = []struct{ where, table, condition, why string }{
-	{"audit entries", AuditTable.name, "position(subject, %[1]s) > 0 OR position(reason, %[1]s) > 0 OR by = %[1]s",
-		"the audit trail is a chain of hashes that nobody shortens: an operator has written the name there"},
-	{"calls of others, as a resource", CallsTable.name,
-		"principal_id != %[1]s AND arrayExists(r -> endsWith(r, concat(':', %[1]s)), resources)",
-		"others acted on it; the rows are kept as long as calls (clickhouse.retention)"},
-	{"calls of others, in the chain of actors", CallsTable.name, "principal_id != %[1]s AND has(actor_chain, %[1]s)",
-		"the rows are kept as long as calls (clickhouse.retention)"},
-	{"questions to people", GatesTable.name, "position(resource, %[1]s) > 0 OR position(reason, %[1]s) > 0 OR by = %[1]s",
-		"what people decided is kept for ever"},
-	{"verdicts", VerdictHistoryTable.name, "position(why, %[1]s) > 0 OR by = %[1]s", "what people decided is kept for ever"},
-	{"holds", HoldsTable.name, "position(why, %[1]s) > 0 OR by = %[1]s", "the reason of a hold is kept for ever"},
-	{"baselines of agents", BaselinesTable.name, "position(body, %[1]s) > 0",
-		"an agent has learned something with this name: flyball baselines reset AGENT learns it again from runs that are left"},
-	{"dead letters", DeadLettersTable.name, "position(detail, %[1]s) > 0",
-		"kept as long as runs; the records themselves for 14 days in Kafka"},
-	{"summaries of findings about others", FindingsTable.name, "position(summary, %[1]s) > 0 OR position(evidence, %[1]s) > 0",
-		"kept as long as runs (clickhouse.retention)"},
-}
-
-// Mentions returns the places where the name of a principal occurs beside the rows that Purge deletes.
-func Mentions(ctx context.Context, c *Conn, tenant, principal string) (out []Mention, err error) {
-	r := rendering{Target: Target{Database: c.Database()}}
-	for _, m := range mentions {
-		condition := "(" + fmt.Sprintf(m.condition, literal(principal)) + ")"
-		if m.table != DeadLettersTable.name { // which are of no tenant
-			condition += " AND tenant = " + literal(tenant)
-		}
-		text, err := c.QueryText(ctx, "SELECT count() FROM "+r.Name(m.table)+" WHERE "+condition)
-		if err != nil {
-			return nil, fmt.Errorf("mentions in %s: %w", m.table, err)
-		}
-		n, err := strconv.ParseUint(strings.TrimSpace(text), 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("mentions in %s: %w", m.table, err)
-		}
-		if n > 0 {
-			out = append(out, Mention{m.where, n, m.why})
-		}
-	}
-	return out, nil
 }

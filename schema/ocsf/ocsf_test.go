@@ -2,6 +2,8 @@ package ocsf
 
 import (
 	"encoding/json"
+	"fmt"
+	"net/netip"
 	"os"
 	"reflect"
 	"strings"
@@ -139,6 +141,29 @@ func TestCallIsAValidAPIActivity(t *testing.T) {
 			read := check(t, "api_activity", e, err)
 			if _, has := read["ai_agent"]; has == (name == "human" || name == "credential" || name == "empty") {
 				t.Errorf("ai_agent: %v", read["ai_agent"])
+			}
+		})
+	}
+}
+
+func TestRecordIsAValidAPIActivity(t *testing.T) {
+	for name, c := range map[string]schema.Call{
+		"empty": {DurationNs: -1},
+		"whole": {Source: schema.Source{Topic: "edge", Partition: 3}, Pos: schema.Position{Offset: 17, Item: 2}, Tenant: "default",
+			Start: 1_764_460_800_123_000_000, DurationNs: 5e6, Method: "DELETE", Scheme: "https", Host: "api.example.org", Path: "/orders/7",
+			Route: "/orders/{id}", Effect: schema.EffectDelete, Reversibility: schema.Irreversible, Outcome: schema.OutcomeOK, Status: 204,
+			ClientIP: netip.MustParseAddr("::ffff:192.0.2.1"), TraceID: [16]byte{1}, SpanID: [8]byte{2}, AgentID: "billing/bot",
+			AgentTrust: schema.TrustInfrastructure, CallerKind: schema.CallerAgent, CredentialID: "k_aaaa", PrincipalID: "mallory@example.org",
+			RunID: schema.RunID{1}, Resources: []schema.Resource{{Type: "order", ID: "7"}}},
+		"hostile": {Path: hostile, UserAgent: hostile, Host: hostile, AgentID: hostile, ErrorMessage: hostile, Route: hostile, Method: hostile,
+			ClientIP: netip.MustParseAddr("fe80::1%eth0")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := FromRecord(&c)
+			e, err := producer.Call(&in)
+			read := check(t, "api_activity", e, err)
+			if name == "whole" && (read.ID() != "edge/3/17/2" || fmt.Sprint(read["src_endpoint"]) != "map[ip:192.0.2.1]") {
+				t.Errorf("%v", read)
 			}
 		})
 	}

@@ -2,7 +2,6 @@ package app
 
 import (
 	"flyball/alerts/incident"
-	"flyball/cmd/internal/archive"
 	"flyball/cmd/internal/backup"
 	"flyball/cmd/internal/config"
 	"flyball/detect/enforce/ledger"
@@ -30,8 +29,8 @@ func (p *process) backupServer() *backup.Server {
 }
 
 // BackupHeader describes a backup of a deployment. withKey: it holds the key.
-func BackupHeader(c config.Config, withKey bool) (archive.Header, error) {
-	h := archive.Header{Flyball: codeVersion(), Tenant: c.Tenant, Key: withKey && c.SecretKeyFile == "", Versions: FormatVersions()}
+func BackupHeader(c config.Config, withKey bool) (backup.Header, error) {
+	h := backup.Header{Flyball: codeVersion(), Tenant: c.Tenant, Key: withKey && c.SecretKeyFile == "", Versions: FormatVersions()}
 	keys, err := ReadKeys(c, false)
 	if err != nil {
 		return h, err

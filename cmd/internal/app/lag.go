@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/alerts/pager"
+	"flyball/alerts/siem"
 	"flyball/cmd/internal/config"
 	"flyball/schema/kafka"
 	"flyball/schema/wire"
@@ -30,7 +31,7 @@ type Lag struct {
 
 // ReaderLag is the lag of one reader in one topic.
 type ReaderLag struct {
-	Reader string `json:"reader"` // ingest, detect, store, store-dead, store-events, alert, alert-NAME
+	Reader string `json:"reader"` // ingest, detect, store, store-dead, store-events, alert, siem, siem-calls, alert-NAME
 	Group  string `json:"group"`
 	Topic  string `json:"topic"`
 	// Records are those that the reader has not handled and committed. What detect has read counts
@@ -71,6 +72,12 @@ func readers(c config.Config) []reader {
 		{"store-events", kafka.GroupTopics{Group: wire.StoreEventsGroup, Topics: []string{wire.EventsTopic}}},
 	}
 	out = append(out, reader{"alert", kafka.GroupTopics{Group: wire.AlertsGroup, Topics: []string{wire.EventsTopic}}})
+	if c.SIEM.Enabled() {
+		out = append(out, reader{"siem", kafka.GroupTopics{Group: siem.Group, Topics: []string{wire.EventsTopic}}})
+	}
+	if c.SIEM.CallsPerSecond > 0 {
+		out = append(out, reader{"siem-calls", kafka.GroupTopics{Group: siem.CallsGroup, Topics: []string{wire.CallsTopic}}})
+	}
 	for _, r := range c.Alerts.Receivers {
 		out = append(out, reader{"alert-" + r.Name, kafka.GroupTopics{Group: pager.Group(r.Name), Topics: []string{wire.AlertsTopic}}})
 	}

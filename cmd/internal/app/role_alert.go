@@ -42,6 +42,10 @@ func (p *process) startSIEM() error {
 	if !c.Enabled() {
 		return nil
 	}
+	by := ocsf.Producer{Version: codeVersion()}
+	if p.key != nil {
+		by.Key, by.Deployment = p.key, p.keys.Deployment()
+	}
 	var outputs []siem.Output
 	if c.Topic != "" {
 		client, err := p.kafka.NewClient("siem-produce")
@@ -49,7 +53,13 @@ func (p *process) startSIEM() error {
 			return err
 		}
 		p.closers = append(p.closers, client.Close)
-		outputs = append(outputs, siem.Topic{Topic: c.Topic, Out: client})
+		out := siem.Topic{Topic: c.Topic, Out: client}
+		outputs = append(outputs, out)
+		if c.CallsPerSecond > 0 {
+			calls := siem.NewCalls(siem.CallsOptions{Kafka: p.kafka, Output: out, Producer: by, PerSecond: c.CallsPerSecond, Now: time.Now,
+				Logger: p.log.With("component", "siem"), Metrics: p.metrics})
+			p.parts.start(part{name: "siem.calls", run: calls.Run, ready: calls.Ready, warning: calls.Problem})
+		}
 	}
 	if c.Syslog != "" {
 		u, err := url.Parse(c.Syslog)
@@ -64,10 +74,6 @@ func (p *process) startSIEM() error {
 		}
 		p.closers = append(p.closers, out.Close)
 		outputs = append(outputs, out)
-	}
-	by := ocsf.Producer{Version: codeVersion()}
-	if p.key != nil {
-		by.Key, by.Deployment = p.key, p.keys.Deployment()
 	}
 	w := siem.New(siem.Options{Kafka: p.kafka, Outputs: outputs, Producer: by, Logger: p.log.With("component", "siem"), Metrics: p.metrics})
 	p.parts.start(part{name: "siem", run: w.Run, ready: w.Ready, warning: w.Problem})

@@ -22,7 +22,6 @@ import (
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
-	"flyball/schema/identity"
 )
 
 // startControl starts the enforcement point with its three listeners: for gateways over HTTP
@@ -113,7 +112,7 @@ func (p *process) enforcement() (*enforcement, error) {
 	open := live.New(live.Options{Kafka: p.kafka, NewFold: NewFold(c, p.registry.forAlerts(), schema.Secret(p.key), ""),
 		Logger: p.log.With("component", "alert")})
 	ao := api.Options{Incidents: openIncidents{open},
-		Registered: p.registry.registered, LinkKey: schema.Secret(p.key), FormerLinkKeys: linkKeys(p.keys.former()),
+		Registered: p.registry.registered, LinkKey: schema.Secret(p.key), FormerLinkKeys: formerLinkKeys(p.keys),
 		Findings:    listFindings(p.database),
 		Process:     func(ctx context.Context) any { return p.status(ctx) },
 		Unread:      func(ctx context.Context) any { return unread.get(ctx) },
@@ -137,10 +136,10 @@ func (p *process) enforcement() (*enforcement, error) {
 	return newEnforcement(po, co, ao)
 }
 
-// linkKeys returns keys in the form in which links are signed.
-func linkKeys(keys []identity.Key) (out []schema.Secret) {
-	for _, k := range keys {
-		out = append(out, schema.Secret(k))
+// formerLinkKeys returns the former keys with the time when each was replaced.
+func formerLinkKeys(k Keys) (out []api.FormerKey) {
+	for _, f := range k.Former {
+		out = append(out, api.FormerKey{Key: schema.Secret(f.Key), Until: f.Until})
 	}
 	return out
 }

@@ -43,6 +43,10 @@ func (p *process) startStore() error {
 		}
 		return p.storeAndKeep(ctx, s)
 	}})
+	if c := p.config.ClickHouse; c.Retention.CallsBytes.Bytes > 0 {
+		b := newTableBytes(p.database, c, time.Now, p.log.With("component", "retention"), p.metrics)
+		p.parts.start(part{name: "retention", run: b.run, warning: b.problem})
+	}
 	return nil
 }
 
@@ -64,6 +68,18 @@ func MigrationOf(c config.ClickHouse) clickhouse.MigrateOptions {
 	return clickhouse.MigrateOptions{Target: clickhouse.Target{Database: c.Database, Cluster: c.Cluster}, Retention: &days, Unset: c.Unset}
 }
 
+// keepShorter leaves the days of calls that a bound in bytes has shortened: more days would promise what is gone.
+func (p *process) keepShorter(ctx context.Context, o *clickhouse.MigrateOptions) error {
+	if p.config.ClickHouse.Retention.CallsBytes.Bytes == 0 {
+		return nil
+	}
+	live, err := clickhouse.LiveRetention(ctx, p.database, o.Target)
+	if err == nil && live.Calls > 0 && (o.Retention.Calls == 0 || live.Calls < o.Retention.Calls) {
+		o.Retention.Calls = live.Calls
+	}
+	return err
+}
+
 // migrate migrates ClickHouse's schema to that of this binary. It retries while ClickHouse is
 // not reachable; no other role waits for it.
 func (p *process) migrate(ctx context.Context) error {
@@ -72,6 +88,9 @@ func (p *process) migrate(ctx context.Context) error {
 	attempts := kafka.Backoff{First: 200 * time.Millisecond, Max: 5 * time.Second, Timeout: time.Minute}
 	return kafka.Retry(ctx, attempts, func(ctx context.Context) error {
 		if err := p.repair(ctx, migration.Target); err != nil {
+			return err
+		}
+		if err := p.keepShorter(ctx, &migration); err != nil {
 			return err
 		}
 		steps, err := clickhouse.Migrate(ctx, p.database, migration)

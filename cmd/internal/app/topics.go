@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"flyball/alerts/siem"
 	"flyball/cmd/internal/config"
 	"flyball/schema/kafka"
 	"flyball/schema/wire"
@@ -19,6 +20,9 @@ func topicReaders(c config.Config) map[string][]string {
 	out := map[string][]string{wire.CallsTopic: {wire.DetectGroup}, wire.JournalTopic: {wire.StoreGroup}}
 	for _, in := range c.Kafka.Inputs {
 		out[in.Topic] = []string{wire.IngestGroup}
+	}
+	if c.SIEM.CallsPerSecond > 0 {
+		out[wire.CallsTopic] = append(out[wire.CallsTopic], siem.CallsGroup)
 	}
 	return out
 }

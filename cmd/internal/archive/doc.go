@@ -1,6 +1,7 @@
-// Package archive writes and reads the archive of a backup: a tar compressed with Zstandard, whose first entry describes it and
-// whose last entry has the size and SHA-256 of every file. An archive without its last entry, or with another content, is refused
-// before anything is written, so that half a backup is never taken for a whole one.
+// Package archive reads and writes the containers of archives: zip and tar.gz for what people open, tar.zst for what is large. Entries are
+// written and read one after the other, never held in memory, and each has its size and SHA-256. What an archive contains, and what its
+// manifest says, is the business of its users (backup, evidence).
 //
-// The digests find damage. They are no signature: who can write to the archive can change both.
+// A zip or tar.gz file that a Writer of this package does not write is refused: one that different programs would read differently is no
+// evidence. The digests find damage. They are no signature: who can write to the archive can change both.
 package archive

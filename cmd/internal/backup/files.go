@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"flyball/cmd/internal/archive"
 	"flyball/cmd/internal/embedded/broker"
 	engine "flyball/cmd/internal/embedded/clickhouse"
 )
@@ -25,8 +24,8 @@ var secrets = []string{"secret.key", "broker.password", "engine.password"}
 
 // files returns the files below a folder as sources with the given prefix of their names. skip are names directly below it. descend
 // says of a folder (relative to dir) whether its files belong to the backup.
-func files(dir, prefix string, skip []string, descend func(rel string, path string) bool) ([]archive.Source, error) {
-	var out []archive.Source
+func files(dir, prefix string, skip []string, descend func(rel string, path string) bool) ([]Source, error) {
+	var out []Source
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if os.IsNotExist(err) { // removed while the folder was read: a temporary file
 			return nil
@@ -44,7 +43,7 @@ func files(dir, prefix string, skip []string, descend func(rel string, path stri
 			}
 			return nil
 		}
-		s := archive.Source{Name: filepath.ToSlash(filepath.Join(prefix, rel)), Path: path, Size: -1}
+		s := Source{Name: filepath.ToSlash(filepath.Join(prefix, rel)), Path: path, Size: -1}
 		switch {
 		case d.IsDir():
 			if descend != nil && !descend(rel, path) {
@@ -77,12 +76,12 @@ func files(dir, prefix string, skip []string, descend func(rel string, path stri
 }
 
 // brokerFiles returns the files of the embedded broker.
-func brokerFiles(data string) ([]archive.Source, error) {
+func brokerFiles(data string) ([]Source, error) {
 	return files(filepath.Join(data, brokerDir), brokerDir, broker.NotInABackup, nil)
 }
 
 // engineFiles returns the files of the embedded engine; with parts those of tables' rows too, otherwise only definitions.
-func engineFiles(data string, parts bool) ([]archive.Source, error) {
+func engineFiles(data string, parts bool) ([]Source, error) {
 	return files(filepath.Join(data, engineDir), engineDir, engine.NotInABackup, func(rel, path string) bool {
 		name := filepath.Base(rel)
 		if name == "detached" || strings.HasPrefix(name, "tmp_") || strings.HasPrefix(name, "delete_tmp_") {
@@ -103,21 +102,21 @@ func isPart(dir string) bool {
 }
 
 // frozenFiles returns the parts that the engine froze under a name, under the names that they have in its folder.
-func frozenFiles(data, name string) ([]archive.Source, error) {
+func frozenFiles(data, name string) ([]Source, error) {
 	return files(filepath.Join(data, engineDir, "shadow", name), engineDir, nil, nil)
 }
 
 // ownFiles returns the files directly in the data folder.
-func ownFiles(data string, withKey bool) []archive.Source {
+func ownFiles(data string, withKey bool) []Source {
 	names := []string{epochFile}
 	if withKey {
 		names = append(names, secrets...)
 	}
-	var out []archive.Source
+	var out []Source
 	for _, n := range names {
 		path := filepath.Join(data, n)
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-			out = append(out, archive.Source{Name: n, Path: path, Size: -1})
+			out = append(out, Source{Name: n, Path: path, Size: -1})
 		}
 	}
 	return out

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"flyball/cmd/internal/archive"
 	"flyball/cmd/internal/embedded/broker"
 	engine "flyball/cmd/internal/embedded/clickhouse"
 	"flyball/schema"
@@ -59,7 +58,7 @@ type RestoreOptions struct {
 
 // Restored is the result of a restore.
 type Restored struct {
-	archive.Result
+	Result
 	Data    string  `json:"data"`
 	Before  string  `json:"before,omitempty"` // where the former content is
 	Seconds float64 `json:"seconds"`
@@ -86,14 +85,14 @@ func Restore(o RestoreOptions) (Restored, error) {
 	if o.Stage == nil {
 		o.Stage = func(string) {}
 	}
-	h, err := archive.ReadHeader(o.File)
+	h, err := ReadHeader(o.File)
 	if err != nil {
 		return Restored{}, err
 	}
 	if err := checkVersions(h, o.Versions); err != nil {
 		return Restored{}, err
 	}
-	if _, err := archive.Verify(o.File); err != nil {
+	if _, err := Verify(o.File); err != nil {
 		return Restored{}, fmt.Errorf("%s: %w; nothing was written", o.File, err)
 	}
 	if err := os.MkdirAll(o.Data, 0o700); err != nil {
@@ -132,7 +131,7 @@ func checkUnused(data string) error {
 }
 
 // checkVersions refuses an archive whose data this program cannot read.
-func checkVersions(h archive.Header, known map[string]int) error {
+func checkVersions(h Header, known map[string]int) error {
 	for _, name := range slices.Sorted(maps.Keys(h.Versions)) {
 		if v, ok := known[name]; !ok || h.Versions[name] > v {
 			return fmt.Errorf("the backup was made by Flyball %s, whose format %q has version %d; this program reads up to %d: restore it with "+
@@ -226,7 +225,7 @@ func (r *restore) old() ([]string, error) {
 }
 
 // run continues at the phase of the marker.
-func (r *restore) run() (result archive.Result, err error) {
+func (r *restore) run() (result Result, err error) {
 	extracted := filepath.Join(r.o.Data, extractDir)
 	if r.m.Phase != phasePlace {
 		if err := os.RemoveAll(extracted); err != nil {
@@ -236,7 +235,7 @@ func (r *restore) run() (result archive.Result, err error) {
 			return result, err
 		}
 		r.o.Stage(phaseExtract)
-		if result, err = archive.Extract(r.o.File, extracted); err != nil {
+		if result, err = extractArchive(r.o.File, extracted); err != nil {
 			return result, err
 		}
 		if err := raiseEpoch(extracted); err != nil {
@@ -260,7 +259,7 @@ func (r *restore) run() (result archive.Result, err error) {
 		if err := r.set(phasePlace); err != nil {
 			return result, err
 		}
-	} else if result, err = archive.Verify(r.o.File); err != nil {
+	} else if result, err = Verify(r.o.File); err != nil {
 		return result, err
 	}
 	r.o.Stage(phasePlace)

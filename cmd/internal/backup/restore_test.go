@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"flyball/cmd/internal/archive"
 	"flyball/cmd/internal/embedded/broker"
 )
 
@@ -18,7 +17,7 @@ import (
 func now() time.Time { return time.Date(2026, 11, 30, 2, 0, 0, 0, time.UTC) }
 
 // archived makes an archive of some files and returns it with what must be there after a restore.
-func archived(t *testing.T, h archive.Header) (file string, want map[string]string) {
+func archived(t *testing.T, h Header) (file string, want map[string]string) {
 	t.Helper()
 	dir := t.TempDir()
 	want = map[string]string{"broker/meta.json": "{}", "broker/partitions/a/0.dat": "log", "engine/metadata/flyball.sql": "ATTACH",
@@ -26,18 +25,18 @@ func archived(t *testing.T, h archive.Header) (file string, want map[string]stri
 	if !h.Key {
 		delete(want, "secret.key")
 	}
-	var sources []archive.Source
+	var sources []Source
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		path := filepath.Join(dir, strings.ReplaceAll(name, "/", "_"))
 		if err := os.WriteFile(path, []byte(want[name]), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		sources = append(sources, archive.Source{Name: name, Path: path, Size: -1})
+		sources = append(sources, Source{Name: name, Path: path, Size: -1})
 	}
-	sources = append(sources, archive.Source{Name: "engine/data/t", Link: "../store/1/2"})
+	sources = append(sources, Source{Name: "engine/data/t", Link: "../store/1/2"})
 	want["engine/data/t"] = "-> ../store/1/2"
 	file = filepath.Join(dir, "b.tar.zst")
-	if _, err := archive.Write(file, h, sources); err != nil {
+	if _, err := writeArchive(file, h, sources); err != nil {
 		t.Fatal(err)
 	}
 	return file, want
@@ -86,7 +85,7 @@ func stopAt(o RestoreOptions, n int) (stopped bool, err error) {
 }
 
 func TestHalfARestoreStarts(t *testing.T) {
-	file, want := archived(t, archive.Header{Key: true})
+	file, want := archived(t, Header{Key: true})
 	for _, old := range []bool{false, true} {
 		kills := 0
 		for n := 1; ; n++ {
@@ -140,7 +139,7 @@ func TestHalfARestoreStarts(t *testing.T) {
 }
 
 func TestRestoreReplacesADeploymentUnasked(t *testing.T) {
-	file, _ := archived(t, archive.Header{Key: true})
+	file, _ := archived(t, Header{Key: true})
 	data := t.TempDir()
 	if err := os.WriteFile(filepath.Join(data, "secret.key"), []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
@@ -152,7 +151,7 @@ func TestRestoreReplacesADeploymentUnasked(t *testing.T) {
 }
 
 func TestDamagedBackupChangesTheFolder(t *testing.T) {
-	file, _ := archived(t, archive.Header{Key: true})
+	file, _ := archived(t, Header{Key: true})
 	whole, _ := os.ReadFile(file)
 	data := filepath.Join(t.TempDir(), "data")
 	for _, bad := range [][]byte{whole[:len(whole)/2], append(append([]byte{}, whole[:len(whole)/2]...), make([]byte, len(whole)/2)...), nil} {
@@ -169,19 +168,19 @@ func TestDamagedBackupChangesTheFolder(t *testing.T) {
 }
 
 func TestBackupOfANewerVersionIsRestored(t *testing.T) {
-	file, _ := archived(t, archive.Header{Key: true, Flyball: "9.0", Versions: map[string]int{"schema": 6}})
+	file, _ := archived(t, Header{Key: true, Flyball: "9.0", Versions: map[string]int{"schema": 6}})
 	_, err := Restore(RestoreOptions{File: file, Data: t.TempDir(), Now: now, Versions: map[string]int{"schema": 5}})
 	if err == nil || !strings.Contains(err.Error(), `Flyball 9.0, whose format "schema" has version 6; this program reads up to 5`) {
 		t.Error(err)
 	}
-	file, _ = archived(t, archive.Header{Key: true, Flyball: "0.1", Versions: map[string]int{"schema": 4}})
+	file, _ = archived(t, Header{Key: true, Flyball: "0.1", Versions: map[string]int{"schema": 4}})
 	if _, err := Restore(RestoreOptions{File: file, Data: t.TempDir(), Now: now, Versions: map[string]int{"schema": 5}}); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestRestoreWithoutTheKeySaysNothing(t *testing.T) {
-	file, _ := archived(t, archive.Header{Deployment: "d_01020304"})
+	file, _ := archived(t, Header{Deployment: "d_01020304"})
 	data := t.TempDir()
 	if _, err := Restore(RestoreOptions{File: file, Data: data, Now: now}); err != nil {
 		t.Fatal(err)
@@ -211,8 +210,8 @@ func TestEpochOfARestoredLogIsGivenTwice(t *testing.T) {
 }
 
 func TestInterruptedRestoreIsFinishedWithAnotherBackup(t *testing.T) {
-	first, want := archived(t, archive.Header{Key: true, Created: now()})
-	second, _ := archived(t, archive.Header{Key: true, Created: now().Add(time.Hour)})
+	first, want := archived(t, Header{Key: true, Created: now()})
+	second, _ := archived(t, Header{Key: true, Created: now().Add(time.Hour)})
 	var data string
 	for n := 0; ; n++ { // until files are being put in place
 		data = t.TempDir()
@@ -243,7 +242,7 @@ func TestInterruptedRestoreIsFinishedWithAnotherBackup(t *testing.T) {
 
 // The disk is full, or the archive goes away, before anything was moved.
 func TestFailedRestoreTakesTheOldDeploymentOutOfService(t *testing.T) {
-	file, _ := archived(t, archive.Header{Key: true})
+	file, _ := archived(t, Header{Key: true})
 	data := t.TempDir()
 	if err := os.WriteFile(filepath.Join(data, "secret.key"), []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
@@ -266,7 +265,7 @@ func TestFailedRestoreTakesTheOldDeploymentOutOfService(t *testing.T) {
 
 // flyball up has looked for the marker just before the restore wrote it.
 func TestRestoreMovesTheFilesOfAProcessThatStartsMeanwhile(t *testing.T) {
-	file, _ := archived(t, archive.Header{Key: true})
+	file, _ := archived(t, Header{Key: true})
 	data := t.TempDir()
 	dir := filepath.Join(data, brokerDir)
 	if err := os.Mkdir(dir, 0o700); err != nil {

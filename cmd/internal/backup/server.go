@@ -12,8 +12,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"flyball/cmd/internal/archive"
 )
 
 // Engine runs statements of the embedded engine.
@@ -46,11 +44,11 @@ const (
 
 // answer is the response to a request.
 type answer struct {
-	Error    string           `json:"error,omitempty"`
-	FrozenMS int64            `json:"frozen_ms"`
-	Broker   bool             `json:"broker"`
-	Engine   bool             `json:"engine"`
-	Sources  []archive.Source `json:"sources"`
+	Error    string   `json:"error,omitempty"`
+	FrozenMS int64    `json:"frozen_ms"`
+	Broker   bool     `json:"broker"`
+	Engine   bool     `json:"engine"`
+	Sources  []Source `json:"sources"`
 }
 
 // Run answers requests until ctx ends.
@@ -210,7 +208,7 @@ const maxLinkAttempts = 5
 
 // linkBroker makes hard links to the broker's files. Segments are only appended, removed or replaced as a whole, so a link keeps the
 // bytes that its file had. If files came or went meanwhile, it begins again.
-func linkBroker(data, dir string) ([]archive.Source, error) {
+func linkBroker(data, dir string) ([]Source, error) {
 	for range maxLinkAttempts {
 		before, err := brokerFiles(data)
 		if err != nil {
@@ -227,7 +225,7 @@ func linkBroker(data, dir string) ([]archive.Source, error) {
 		if err != nil {
 			return nil, err
 		}
-		if slices.EqualFunc(before, after, func(a, b archive.Source) bool { return a.Name == b.Name }) {
+		if slices.EqualFunc(before, after, func(a, b Source) bool { return a.Name == b.Name }) {
 			return linked, nil
 		}
 	}
@@ -235,7 +233,7 @@ func linkBroker(data, dir string) ([]archive.Source, error) {
 }
 
 // link makes hard links to files in a folder, and returns them with the sizes that they had.
-func link(sources []archive.Source, dir string) ([]archive.Source, error) {
+func link(sources []Source, dir string) ([]Source, error) {
 	out := slices.Clone(sources)
 	for i := range out {
 		s := &out[i]

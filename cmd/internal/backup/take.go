@@ -14,7 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	"flyball/cmd/internal/archive"
 	"flyball/cmd/internal/embedded/broker"
 	engine "flyball/cmd/internal/embedded/clickhouse"
 )
@@ -23,7 +22,7 @@ import (
 type Options struct {
 	Data   string // the data folder
 	Out    string // the archive's file, or a folder for it
-	Header archive.Header
+	Header Header
 	// Broker and Engine say which parts are embedded in this deployment.
 	Broker, Engine bool
 	Now            func() time.Time
@@ -31,7 +30,7 @@ type Options struct {
 
 // Taken is the result of a backup.
 type Taken struct {
-	archive.Result
+	Result
 	File string `json:"file"`
 	// FrozenMS is how long the broker stood still, in milliseconds; 0 when Flyball was stopped.
 	FrozenMS int64   `json:"frozen_ms"`
@@ -69,7 +68,7 @@ func Take(ctx context.Context, o Options) (Taken, error) {
 	}
 	defer release()
 	h.Running, h.Broker, h.Engine = running, a.Broker, a.Engine
-	result, err := archive.Write(file, h, append(ownFiles(o.Data, h.Key), a.Sources...))
+	result, err := writeArchive(file, h, append(ownFiles(o.Data, h.Key), a.Sources...))
 	return Taken{result, file, a.FrozenMS, o.Now().Sub(began).Seconds()}, err
 }
 
@@ -157,11 +156,11 @@ func readStopped(o Options) (a answer, release func(), err error) {
 		embedded bool
 		name     string
 		lock     func(string) (func(), error)
-		list     func() ([]archive.Source, error)
+		list     func() ([]Source, error)
 		has      *bool
 	}{
-		{o.Broker, brokerDir, broker.Lock, func() ([]archive.Source, error) { return brokerFiles(o.Data) }, &a.Broker},
-		{o.Engine, engineDir, engine.Lock, func() ([]archive.Source, error) { return engineFiles(o.Data, true) }, &a.Engine},
+		{o.Broker, brokerDir, broker.Lock, func() ([]Source, error) { return brokerFiles(o.Data) }, &a.Broker},
+		{o.Engine, engineDir, engine.Lock, func() ([]Source, error) { return engineFiles(o.Data, true) }, &a.Engine},
 	} {
 		dir := filepath.Join(o.Data, part.name)
 		if _, err := os.Stat(dir); !part.embedded || err != nil {

@@ -156,7 +156,12 @@ type SIEM struct {
 	Topic  string `yaml:"topic"`  // a topic of yours, one JSON event a record; empty: none
 	Syslog string `yaml:"syslog"` // tcp://HOST:PORT or tls://HOST:PORT, one CEF message each; empty: none
 	TLS    TLS    `yaml:"tls"`    // of syslog
+	// CallsPerSecond is how many calls are written to the topic at most, as API Activity; 0: none. Those above it are left out and counted.
+	CallsPerSecond int `yaml:"calls_per_second"`
 }
+
+// maxCallsPerSecond bounds siem.calls_per_second.
+const maxCallsPerSecond = 10_000
 
 // Enabled reports whether events are written anywhere.
 func (s SIEM) Enabled() bool { return s.Topic != "" || s.Syslog != "" }
@@ -180,6 +185,13 @@ func (s SIEM) validate(p *problems, inputs []Input) {
 		} else if u.Scheme == "tcp" && s.TLS != (TLS{}) {
 			p.add("siem.syslog is %q and siem.tls is set: write tls:// or remove siem.tls", s.Syslog)
 		}
+	}
+	if s.CallsPerSecond < 0 || s.CallsPerSecond > maxCallsPerSecond {
+		p.add("siem.calls_per_second: %d is not between 0 and %d", s.CallsPerSecond, maxCallsPerSecond)
+	}
+	if s.CallsPerSecond > 0 && s.Topic == "" {
+		p.add("siem.calls_per_second is %d and siem.topic is empty: calls are written to the topic alone; set it, or remove "+
+			"siem.calls_per_second", s.CallsPerSecond)
 	}
 	if s.Syslog == "" && s.TLS != (TLS{}) {
 		p.add("siem.tls is set and siem.syslog is empty: it would be of no use; set one or remove the other")

@@ -14,6 +14,8 @@ import (
 type Retention struct {
 	Calls Days `yaml:"calls"` // also touches and the indexes of calls; at least learn.window
 	Runs  Days `yaml:"runs"`  // also scores, findings, decisions, dead letters and the counts of calls; at least calls
+	// CallsBytes bounds what calls, touches and the indexes of calls take on the disk: above it they are kept for fewer days; 0: no bound.
+	CallsBytes Space `yaml:"calls_bytes"`
 }
 
 // Days returns the retention in the form of the schema.
@@ -39,7 +41,16 @@ func (c *ClickHouse) setDefaultRetention() {
 	}
 }
 
-func (r Retention) validate(p *problems, window Duration) {
+// minCallsBytes is the least bound of the tables of calls.
+const minCallsBytes = 1 << 30
+
+func (r Retention) validate(p *problems, window Duration, cluster string) {
+	if b := r.CallsBytes; b.Percent > 0 || b.Bytes != 0 && b.Bytes < minCallsBytes {
+		p.add("clickhouse.retention.calls_bytes: %s is no number of bytes of at least 1GiB", b)
+	} else if b.Bytes > 0 && cluster != "" {
+		p.add("clickhouse.retention.calls_bytes is %s and clickhouse.cluster is %q: the size of one server says nothing of the others; "+
+			"remove it and shorten clickhouse.retention.calls", b, cluster)
+	}
 	if err := r.Days().Validate(); err != nil {
 		p.add("clickhouse.retention.calls, clickhouse.retention.runs: calls %s, runs %s: %w", r.Calls, r.Runs, err)
 		return

@@ -27,7 +27,7 @@ func (c Config) Validate(roles ...string) error {
 	c.Kafka.validate(&p)
 	c.validateInputs(&p)
 	c.ClickHouse.validate(&p)
-	c.ClickHouse.Retention.validate(&p, c.Learn.Window)
+	c.ClickHouse.Retention.validate(&p, c.Learn.Window, c.ClickHouse.Cluster)
 	c.validateListeners(&p)
 	c.validateDecisions(&p)
 	c.Control.validate(&p)

@@ -5,12 +5,18 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"flyball/cmd/internal/archive"
 )
 
 // content is what the archives of these tests have.
@@ -207,7 +213,7 @@ func TestTricksOfContainersAreRead(t *testing.T) {
 		"the first half":       b[:len(b)/2],
 		"a bomb of small size": repack(t, b, same, bombNames(2000)...),
 	} {
-		if r, err := verify(t, file); !errors.Is(err, ErrRefused) {
+		if r, err := verify(t, file); !errors.Is(err, archive.ErrRefused) {
 			t.Errorf("%s: %v, %+v", what, err, r)
 		}
 	}
@@ -230,7 +236,7 @@ func TestTricksOfContainersAreRead(t *testing.T) {
 		if err := errors.Join(w.Close(), z.Close()); err != nil {
 			t.Fatal(err)
 		}
-		if r, err := verify(t, out.Bytes()); !errors.Is(err, ErrRefused) {
+		if r, err := verify(t, out.Bytes()); !errors.Is(err, archive.ErrRefused) {
 			t.Errorf("tar with %s: %v, %+v", what, err, r)
 		}
 	}
@@ -241,4 +247,61 @@ func bombNames(n int) (out []string) {
 		out = append(out, fmt.Sprintf("f%s.json", strings.Repeat("a", 1+i%40)))
 	}
 	return out
+}
+
+// lines writes a file of an archive that is as long as asked, in lines that are made while it is read.
+func lines(n int) func(io.Writer) (int64, error) {
+	return func(w io.Writer) (int64, error) {
+		line := bytes.Repeat([]byte("x"), 1<<10)
+		line[len(line)-1] = '\n'
+		for i := range n {
+			binary.LittleEndian.PutUint64(line, uint64(i)*0x9e3779b97f4a7c15)
+			if _, err := w.Write(line); err != nil {
+				return 0, err
+			}
+		}
+		return int64(n), nil
+	}
+}
+
+// allocated returns the bytes that do allocates in total, freed ones included.
+func allocated(do func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	do()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// A run of a million calls has an archive of a GB: neither writing nor verifying may hold a file of it in memory.
+func TestArchiveIsHeldInMemory(t *testing.T) {
+	const size, most = 16 << 20, 6 << 20
+	for _, name := range []string{"e.zip", "e.tar.gz"} {
+		path := filepath.Join(t.TempDir(), name)
+		wrote := allocated(func() {
+			f, err := os.Create(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			w, err := NewWriter(f, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Add("calls.jsonl", lines(size>>10)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.Close(Manifest{Question: Question{"run", "1", "1"}, Tenant: "default", Complete: true}); err != nil {
+				t.Fatal(err)
+			}
+		})
+		read := allocated(func() {
+			if r, err := Verify(path); err != nil || len(r.Wrong) > 0 || r.Manifest.Files[0].Size != size {
+				t.Errorf("%s: %v, %+v", name, err, r)
+			}
+		})
+		if wrote > most || read > most {
+			t.Errorf("%s of %d bytes: %d bytes were allocated to write it, %d to verify it", name, size, wrote, read)
+		}
+	}
 }

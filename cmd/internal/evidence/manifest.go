@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"flyball/cmd/internal/archive"
 )
 
 // Manifest says what an archive is about and contains.
@@ -92,9 +94,9 @@ func digestOf(m *Manifest) string {
 	if err != nil {
 		return ""
 	}
-	sum := newCounter()
+	sum := archive.NewSum()
 	_, _ = sum.Write(b)
-	return sum.hex()
+	return sum.Hex()
 }
 
 func (m *Manifest) encode() ([]byte, error) {

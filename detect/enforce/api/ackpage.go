@@ -1,9 +1,6 @@
 package api
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"flyball/detect/enforce"
 	"flyball/detect/enforce/point"
@@ -30,11 +28,17 @@ func AckLink(key schema.Secret, base, tenant, incident, notification string, unt
 }
 
 func ackSignature(key schema.Secret, tenant, incident, notification string, until int64) string {
-	m := hmac.New(sha256.New, []byte("flyball-ack-link/1\x00"+string(key)))
-	for _, s := range []string{tenant, incident, notification, strconv.FormatInt(until, 10)} {
-		_, _ = fmt.Fprintf(m, "%d:%s", len(s), s)
+	return signLink(key, ackPurpose, aboutAck(tenant, incident, notification, until))
+}
+
+// aboutAck is what the signature of a link to an incident covers.
+func aboutAck(fields ...any) string {
+	var b strings.Builder
+	for _, f := range fields {
+		text := fmt.Sprint(f)
+		fmt.Fprintf(&b, "%d:%s", len(text), text)
 	}
-	return base64.RawURLEncoding.EncodeToString(m.Sum(nil)[:24])
+	return b.String()
 }
 
 // ackPage shows one incident to a person, and receives the acknowledgement.
@@ -56,8 +60,15 @@ func (p *ackPage) linked(r *http.Request) (*ackLink, int, error) {
 	l := &ackLink{tenant: query.Get("tenant"), order: schema.AckOrder{Incident: id, Link: query.Get("for")}}
 	var err error
 	l.order.LinkUntil, err = strconv.ParseInt(query.Get("until"), 10, 64)
-	if err != nil || l.order.Link == "" || !p.signed(l, query.Get("sig")) {
-		return nil, http.StatusForbidden, errors.New("this link is not valid")
+	if err != nil || l.order.Link == "" {
+		return nil, http.StatusForbidden, errNotSigned
+	}
+	replaced, err := p.signer(query.Get("sig"), ackPurpose, aboutAck(l.tenant, id, l.order.Link, l.order.LinkUntil))
+	if err == nil {
+		err = madeBefore(replaced, time.Unix(0, l.order.LinkUntil).Add(-schema.AckLinkLife))
+	}
+	if err != nil {
+		return nil, http.StatusForbidden, err
 	}
 	if p.o.Now().UnixNano() >= l.order.LinkUntil {
 		return nil, http.StatusGone, errors.New("this link has expired; use flyball alert ack, or the link of a later notification")
@@ -76,17 +87,12 @@ func (p *ackPage) linked(r *http.Request) (*ackLink, int, error) {
 		return nil, http.StatusGone, errors.New("this incident is not open any more")
 	}
 	l.incident = &lines[0]
-	return l, http.StatusOK, nil
-}
-
-// signed reports whether a link has the signature of this deployment, by its present key or a former one.
-func (p *ackPage) signed(l *ackLink, signature string) bool {
-	for _, key := range append([]schema.Secret{p.o.LinkKey}, p.o.FormerLinkKeys...) {
-		if hmac.Equal([]byte(signature), []byte(ackSignature(key, l.tenant, l.order.Incident, l.order.Link, l.order.LinkUntil))) {
-			return true
+	if opened, err := time.Parse(time.RFC3339Nano, l.incident.Opened); err == nil {
+		if err := madeBefore(replaced, opened); err != nil {
+			return nil, http.StatusForbidden, err
 		}
 	}
-	return false
+	return l, http.StatusOK, nil
 }
 
 // show shows the incident and changes nothing, because programs also follow links.

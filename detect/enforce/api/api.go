@@ -74,8 +74,8 @@ type Options struct {
 	Registered func(schema.Scope) bool
 	// LinkKey signs the links by which a person decides a question; empty: there is no page.
 	LinkKey schema.Secret
-	// FormerLinkKeys signed links before the key was replaced; they are still valid until they expire.
-	FormerLinkKeys []schema.Secret
+	// FormerLinkKeys were replaced. Links that they signed before are valid until they expire; later ones are not.
+	FormerLinkKeys []FormerKey
 	// Incidents are the open incidents; nil: this process does not know them.
 	Incidents Incidents
 	// Findings returns at most limit findings of these tenants (of all tenants if there are none),

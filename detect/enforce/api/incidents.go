@@ -62,6 +62,9 @@ func (n *incidents) operations() []operation {
 		withBody(operation{path: "/v1/incidents/{id}/ack", id: "acknowledgeIncident", role: Responder, answer: ChangeResult{},
 			problems: []int{404, 409}, summary: "Acknowledge an open incident, by its id or that of one of its findings: it is not " +
 				"notified of again unless it becomes worse"}, n.acknowledge),
+		withBody(operation{path: "/v1/incidents/{id}/ack/undo", id: "undoAcknowledgement", role: Responder, answer: ChangeResult{},
+			problems: []int{404, 409}, summary: "Take the acknowledgement of an open incident back: receivers are notified that nobody has " +
+				"taken it on"}, n.undo),
 	}
 }
 
@@ -151,6 +154,29 @@ func (n *incidents) acknowledge(x *exchange, in *AckRequest) {
 	}
 	x.submit(change{command: schema.Command{Kind: schema.CommandAck, By: x.by(in.By), Reason: in.Why, Ack: &schema.AckOrder{Incident: l.ID}},
 		success: enforce.Acknowledged, met: metIncident(l)})
+}
+
+// UndoAckRequest takes the acknowledgement of an incident back.
+type UndoAckRequest struct {
+	Why string `json:"why"`
+	By  string `json:"by,omitempty"`
+}
+
+func (UndoAckRequest) limits() limits { return limits{"why": words(1, 1000), "by": text(0, 100)} }
+
+const whyNotAcknowledged = "not_acknowledged"
+
+func (n *incidents) undo(x *exchange, in *UndoAckRequest) {
+	l, rejected := n.find(x.caller.tenant, x.r.PathValue("id"))
+	if rejected == nil && l.AcknowledgedBy == "" {
+		rejected = refused(http.StatusConflict, whyNotAcknowledged, "nobody has acknowledged incident %s, or it has become worse since", l.ID)
+	}
+	if rejected != nil {
+		x.refuse(rejected)
+		return
+	}
+	x.submit(change{command: schema.Command{Kind: schema.CommandAckUndo, By: x.by(in.By), Reason: in.Why,
+		Ack: &schema.AckOrder{Incident: l.ID}}, success: enforce.AckUndone, met: metIncident(l)})
 }
 
 // metIncident describes an incident.

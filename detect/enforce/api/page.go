@@ -1,9 +1,6 @@
 package api
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,10 +28,11 @@ func ApprovalLink(key schema.Secret, base, id string, until int64) string {
 }
 
 func linkSignature(key schema.Secret, id string, until int64) string {
-	m := hmac.New(sha256.New, []byte("flyball-gate-link/1\x00"+string(key)))
-	_, _ = m.Write([]byte(id + "\x00" + strconv.FormatInt(until, 10)))
-	return base64.RawURLEncoding.EncodeToString(m.Sum(nil)[:24])
+	return signLink(key, approvalPurpose, aboutApproval(id, until))
 }
+
+// aboutApproval is what the signature of a link to a question covers.
+func aboutApproval(id string, until int64) string { return id + "\x00" + strconv.FormatInt(until, 10) }
 
 // page shows one question to a person, and receives the decision.
 type page struct {
@@ -47,10 +45,19 @@ type page struct {
 func (p *page) linked(r *http.Request) (*schema.Gate, int, error) {
 	id, query := r.PathValue("id"), r.URL.Query()
 	until, err := strconv.ParseInt(query.Get("until"), 10, 64)
-	if err != nil || !p.signed(query.Get("sig"), id, until) {
-		return nil, http.StatusForbidden, errors.New("this link is not valid")
+	if err != nil {
+		return nil, http.StatusForbidden, errNotSigned
+	}
+	replaced, err := p.signer(query.Get("sig"), approvalPurpose, aboutApproval(id, until))
+	if err != nil {
+		return nil, http.StatusForbidden, err
 	}
 	g := p.gate(id)
+	if g != nil {
+		if err := madeBefore(replaced, time.Unix(0, g.AskedAt)); err != nil {
+			return nil, http.StatusForbidden, err
+		}
+	}
 	switch {
 	case p.o.Now().UnixNano() >= until:
 		if p.wantsSignIn() {
@@ -61,16 +68,6 @@ func (p *page) linked(r *http.Request) (*schema.Gate, int, error) {
 		return nil, http.StatusGone, errors.New("this question is already decided or has expired")
 	}
 	return g, http.StatusOK, nil
-}
-
-// signed reports whether a link has the signature of this deployment, by its present key or a former one.
-func (p *page) signed(signature, id string, until int64) bool {
-	for _, key := range append([]schema.Secret{p.o.LinkKey}, p.o.FormerLinkKeys...) {
-		if hmac.Equal([]byte(signature), []byte(linkSignature(key, id, until))) {
-			return true
-		}
-	}
-	return false
 }
 
 // show shows the question and changes nothing, because programs also follow links.

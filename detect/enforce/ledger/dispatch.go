@@ -33,7 +33,7 @@ func (s *State) machine(kind schema.CommandKind) enforce.Machine {
 		return s.Arming
 	case schema.CommandException, schema.CommandExceptionRemove:
 		return s.Exceptions
-	case schema.CommandAck, schema.CommandSilence, schema.CommandSilenceEnd:
+	case schema.CommandAck, schema.CommandAckUndo, schema.CommandSilence, schema.CommandSilenceEnd:
 		return s.Notices
 	case schema.CommandSettings:
 		return s.settings

@@ -39,13 +39,13 @@ type State struct {
 // New returns the state before any command.
 func New() *State { return &State{silences: map[key]*schema.Silence{}, links: map[string]int64{}} }
 
-// Apply acknowledges an incident, adds a silence or ends one. The result contains the id of the incident or silence.
+// Apply acknowledges an incident or takes that back, adds a silence or ends one. The result contains the id of the incident or silence.
 func (s *State) Apply(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
 	if c.Reason == "" || c.By == "" {
 		return enforce.Result{Code: enforce.Rejected, Detail: "no reason or author in the command"}, nil
 	}
 	switch c.Kind {
-	case schema.CommandAck:
+	case schema.CommandAck, schema.CommandAckUndo:
 		return s.acknowledge(at, c)
 	case schema.CommandSilence:
 		return s.add(at, c)
@@ -58,13 +58,18 @@ func (s *State) acknowledge(at enforce.LogPosition, c *schema.Command) (enforce.
 	if o == nil || o.Incident == "" || len(o.Incident) > maxIDLength || len(o.Link) > maxIDLength {
 		return enforce.Result{Code: enforce.Rejected, Detail: "no incident in the command"}, nil
 	}
-	if o.Link != "" {
+	if o.Link != "" && c.Kind == schema.CommandAck {
 		if code := s.useLink(at.Time, o); code != "" {
 			return enforce.Result{Code: code, Ref: o.Incident}, nil
 		}
 	}
-	a := &schema.Acknowledgement{Tenant: c.Tenant, Incident: o.Incident, By: c.By, Why: c.Reason, At: at.Time, Generation: at.Generation()}
-	return enforce.Result{Code: enforce.Acknowledged, Ref: o.Incident}, []schema.Event{schema.AckEvent(a)}
+	a := &schema.Acknowledgement{Tenant: c.Tenant, Incident: o.Incident, By: c.By, Why: c.Reason, At: at.Time, Generation: at.Generation(),
+		Undone: c.Kind == schema.CommandAckUndo}
+	code := enforce.Acknowledged
+	if a.Undone {
+		code = enforce.AckUndone
+	}
+	return enforce.Result{Code: code, Ref: o.Incident}, []schema.Event{schema.AckEvent(a)}
 }
 
 // useLink records the use of a link, or returns why it may not be used.

@@ -53,6 +53,23 @@ func TestLinkWorksTwice(t *testing.T) {
 	}
 }
 
+func TestAcknowledgementCannotBeTakenBack(t *testing.T) {
+	s := New()
+	c := ack("", 0)
+	c.Kind, c.Reason, c.By = schema.CommandAckUndo, "not mine", "bo"
+	r, events := s.Apply(at(2), c)
+	if r.Code != enforce.AckUndone || r.Ref != "f_1" || len(events) != 1 {
+		t.Fatalf("%+v, %d events", r, len(events))
+	}
+	if a := events[0].Ack; !a.Undone || a.Incident != "f_1" || a.By != "bo" || a.Why != "not mine" || a.Generation != 3 {
+		t.Errorf("%+v", a)
+	}
+	c.Reason = ""
+	if r, events := s.Apply(at(3), c); r.Code != enforce.Rejected || len(events) != 0 {
+		t.Errorf("without a reason: %+v", r)
+	}
+}
+
 // After a restart from a snapshot, a used link is still used, and a silence in force.
 func TestRestartForgetsUsedLinks(t *testing.T) {
 	s := New()

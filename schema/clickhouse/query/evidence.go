@@ -77,13 +77,15 @@ func EachCall(ctx context.Context, db DB, run *Run, take func(map[string]any) er
 		" ORDER BY start_time, source_topic, source_topic_id, source_partition, source_offset, item", own.params, take)
 }
 
-// RunRecord reads what is stored of a run beside its calls, scores, findings and decisions: who acted, its links and breakers.
-func RunRecord(ctx context.Context, db DB, run Run) (*RunReport, error) {
-	rep, err := RunInFull(ctx, db, run, 1)
-	if err != nil {
-		return nil, err
+// RunRecord reads what is stored of a run beside its calls, scores, findings and decisions: who acted, its links and breakers. left says
+// which of these are not in it.
+func RunRecord(ctx context.Context, db DB, run Run) (rep *RunReport, left []string, err error) {
+	rep = newRunReport(run)
+	for _, read := range []func(context.Context, DB) error{rep.readIdentity, rep.readBreakers, rep.readLinks} {
+		if err := read(ctx, db); err != nil {
+			return nil, nil, err
+		}
 	}
-	rep.CallList, rep.Scores, rep.Findings, rep.Decisions = nil, nil, nil, nil
-	rep.Tree, rep.Unplanned, rep.Caveats, rep.FromHold = nil, nil, nil, nil
-	return rep, nil
+	left, rep.Caveats = rep.Caveats, nil
+	return rep, left, nil
 }

@@ -27,13 +27,15 @@ type HeldRun struct {
 	Live       uint64 `json:"live_rows"` // rows of calls that have not expired
 	// Expired: rows have expired, and commands read the copies.
 	Expired bool `json:"expired"`
+	// NotRead: rows have expired, and there are too many such runs: a report reads the copies only if the run is asked for by its id.
+	NotRead bool `json:"not_read,omitempty"`
 
 	actorHash uint32
 }
 
-// maxHeldRuns bounds the runs with expired rows that one question reads from their copies: the latest holds. Their ids are in each
-// statement once, and the engine refuses statements above 256 KiB.
-const maxHeldRuns = 2000
+// MaxHeldRuns bounds the runs with expired rows that one question reads from their copies: the run that is asked for, and the latest
+// holds. Their ids are in each statement once, and the engine refuses statements above 256 KiB.
+const MaxHeldRuns = 2000
 
 // HeldRuns returns the runs with a hold that is not released, the latest hold first. A database of an earlier schema has none.
 func HeldRuns(ctx context.Context, db DB) ([]HeldRun, error) {
@@ -105,8 +107,12 @@ func countHeld(ctx context.Context, db DB, held []HeldRun) error {
 			return err
 		}
 	}
+	expired := 0
 	for i := range held {
-		held[i].Expired = held[i].Live < held[i].Held
+		if held[i].Expired = held[i].Live < held[i].Held; held[i].Expired {
+			expired++
+			held[i].NotRead = expired > MaxHeldRuns
+		}
 	}
 	return nil
 }
@@ -116,21 +122,36 @@ type withHolds struct {
 	DB
 	head string
 	runs map[string]*HeldRun // by id, with expired rows
+	left int                 // further runs with expired rows, above the bound
 }
 
 // WithHolds returns a database in which a run with a hold is read from its copies, once rows of it have expired. Without such runs it
-// returns the database unchanged.
-func WithHolds(ctx context.Context, db DB) (DB, error) {
+// returns the database unchanged. Of more than MaxHeldRuns it is the latest ones, and those with one of the given ids; reports say so.
+func WithHolds(ctx context.Context, db DB, asked ...string) (DB, error) {
 	held, err := HeldRuns(ctx, db)
 	if err != nil {
 		return nil, err
 	}
 	w := &withHolds{DB: db, runs: map[string]*HeldRun{}}
 	var ids []string
+	take := func(h *HeldRun) {
+		if w.runs[h.RunID] == nil {
+			w.runs[h.RunID] = h
+			ids = append(ids, h.RunID)
+		}
+	}
 	for i := range held {
-		if held[i].Expired && len(ids) < maxHeldRuns {
-			w.runs[held[i].RunID] = &held[i]
-			ids = append(ids, held[i].RunID)
+		if held[i].Expired && slices.ContainsFunc(asked, func(id string) bool { return strings.EqualFold(id, held[i].RunID) }) {
+			take(&held[i])
+		}
+	}
+	for i := range held {
+		switch {
+		case !held[i].Expired:
+		case len(ids) < MaxHeldRuns:
+			take(&held[i])
+		case w.runs[held[i].RunID] == nil:
+			w.left++
 		}
 	}
 	if len(ids) == 0 {
@@ -173,6 +194,24 @@ func (w *withHolds) Query(ctx context.Context, sql string, args ...any) (driver.
 		sql = afterNames(w.head, sql)
 	}
 	return w.DB.Query(ctx, sql, args...)
+}
+
+// HeldRunsLeft returns the number of held runs with expired rows that questions to a database do not read: there are more than MaxHeldRuns.
+func HeldRunsLeft(db DB) int {
+	if w, ok := db.(*withHolds); ok {
+		return w.left
+	}
+	return 0
+}
+
+// heldCaveat says which held runs a report does not read; empty: it reads all.
+func heldCaveat(db DB) string {
+	n := HeldRunsLeft(db)
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("holds_not_read: rows of %d other held runs have expired, and a report reads the copies of %d: those of older holds "+
+		"are missing here; a report on one of them by its id reads them, and flyball hold list -o json names them (not_read)", n, MaxHeldRuns)
 }
 
 // copiesOf returns the hold by whose copies a run is read; nil: its rows have not expired, or it is not held.

@@ -13,6 +13,9 @@ import (
 // maxLinkedRuns is the maximum number of runs of the same traces that are read.
 const maxLinkedRuns = 1000
 
+// maxTraces is the maximum number of traces of a run by which other runs are looked for.
+const maxTraces = 10_000
+
 // OtherCaller is a caller with a different identity that made calls in a run's traces.
 type OtherCaller struct {
 	RunID        string `json:"run_id"`
@@ -44,7 +47,7 @@ func namesOf(callers []OtherCaller, most int) []string {
 
 // ownTraces selects the traces of a run.
 func ownTraces(run *Run) string {
-	return "SELECT DISTINCT trace_id FROM calls WHERE " + callsOfRun(run) + " AND trace_id != '' LIMIT 10000"
+	return fmt.Sprintf("SELECT DISTINCT trace_id FROM calls WHERE %s AND trace_id != '' LIMIT %d", callsOfRun(run), maxTraces)
 }
 
 // withTraces is the condition for calls that have one of some traces, between two hours, which are the parameters first_hour and
@@ -69,6 +72,20 @@ type linkedRuns struct {
 	refs   []runRef      // places of all of them
 	more   bool          // there are more linked runs than were read
 	traces idSet         // of the run
+	// moreTraces is set if the run has more traces than maxTraces: runs that share others were not looked for.
+	moreTraces bool
+}
+
+// caveats say what was not looked for.
+func (l *linkedRuns) caveats() (out []string) {
+	if l.more {
+		out = append(out, fmt.Sprintf("more_runs: more than %d other runs share its traces; %d were looked into", maxLinkedRuns, maxLinkedRuns))
+	}
+	if l.moreTraces {
+		out = append(out, fmt.Sprintf("more_traces: the run has more than %d traces; runs that share others of them were not looked for",
+			maxTraces))
+	}
+	return out
 }
 
 // caller is the identity that made calls of a linked run.
@@ -96,12 +113,13 @@ func sharingTraces(ctx context.Context, db DB, run *Run) (linkedRuns, error) {
 	params := []any{named("tenant", run.Tenant), named("id", run.RunID)}
 	var first, last time.Time
 	var traces []string
+	var n uint64
 	if err := each(ctx, db, "traces of the run", fmt.Sprintf("SELECT min(start_time), max(start_time), "+
-		"groupUniqArrayIf(%d)(trace_id, trace_id != '') FROM calls WHERE %s", maxListedIDs+1, callsOfRun(run)), params,
-		func(r driver.Rows) error { return r.Scan(&first, &last, &traces) }); err != nil || len(traces) == 0 {
+		"groupUniqArrayIf(%d)(trace_id, trace_id != ''), uniqExactIf(trace_id, trace_id != '') FROM calls WHERE %s", maxListedIDs+1,
+		callsOfRun(run)), params, func(r driver.Rows) error { return r.Scan(&first, &last, &traces, &n) }); err != nil || n == 0 {
 		return out, err
 	}
-	out.traces = setOfIDs(traces, ownTraces(run))
+	out.traces, out.moreTraces = setOfIDs(traces, ownTraces(run)), n > maxTraces
 	params = append(params, hoursAround(first, last)...)
 	var refs []runRef
 	if err := each(ctx, db, "runs of the same traces", fmt.Sprintf(

@@ -3,6 +3,7 @@ package query
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -10,27 +11,31 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// linksOf returns the runs that are related to a run: its parent, its children, and those that share its traces. more reports that
-// there are more than were read.
-func linksOf(ctx context.Context, db DB, run *Run) (out []LinkedRun, more bool, err error) {
+// linksOf returns the runs that are related to a run: its parent, its children, and those that share its traces. left says
+// which were not read.
+func linksOf(ctx context.Context, db DB, run *Run) (out []LinkedRun, left []string, err error) {
 	out = []LinkedRun{}
 	err = each(ctx, db, "linked runs", `SELECT toString(linked), how FROM (
 SELECT parent_run_id AS linked, 'parent' AS how FROM runs WHERE `+rowOfRun(run)+`
 AND parent_run_id != toUUID('00000000-0000-0000-0000-000000000000')
 UNION ALL SELECT run_id, 'child' FROM runs WHERE parent_run_id = {id:UUID}
 AND (tenant, actor_hash, run_id) IN (SELECT tenant, actor_hash, run_id FROM run_states WHERE parent_run_id = {id:UUID})
-) ORDER BY how, linked LIMIT 1000`, []any{named("id", run.RunID), named("tenant", run.Tenant)}, func(r driver.Rows) error {
+) ORDER BY how, linked LIMIT `+fmt.Sprint(maxChildren+2), []any{named("id", run.RunID), named("tenant", run.Tenant)}, func(r driver.Rows) error {
 		var l LinkedRun
 		err := r.Scan(&l.RunID, &l.How)
 		out = append(out, l)
 		return err
 	})
 	if err != nil {
-		return nil, false, err
+		return nil, nil, err
+	}
+	if len(out) > maxChildren+1 {
+		out = out[:maxChildren+1]
+		left = append(left, fmt.Sprintf("more_children: the run has more children than %d; the others are not listed", maxChildren))
 	}
 	linked, err := sharingTraces(ctx, db, run)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, err
 	}
 	for _, id := range linked.behalf {
 		out = append(out, LinkedRun{id, linkedByTrace})
@@ -40,8 +45,11 @@ AND (tenant, actor_hash, run_id) IN (SELECT tenant, actor_hash, run_id FROM run_
 			out = append(out, l)
 		}
 	}
-	return out, linked.more, nil
+	return out, append(left, linked.caveats()...), nil
 }
+
+// maxChildren is the maximum number of children of a run that are listed.
+const maxChildren = 1000
 
 // TraceLink is a linked run of a trace.
 type TraceLink struct {
@@ -59,7 +67,8 @@ var linkBounds = Bounds{Time: 10 * time.Second, Memory: 1 << 30}
 // not known.
 func (t *RunTrace) readLinks(ctx context.Context, db DB, run *Run) error {
 	ctx = WithBounds(ctx, linkBounds)
-	links, more, err := linksOf(ctx, db, run)
+	links, left, err := linksOf(ctx, db, run)
+	more := len(left) > 0
 	if err != nil || len(links) == 0 {
 		t.LinksUnknown = err != nil
 		return exceptExceeded(err)

@@ -72,24 +72,33 @@ func rowOfRun(run *Run) string {
 	return fmt.Sprintf("run_id = {id:UUID} AND actor_hash = %d", run.actorHash)
 }
 
+func newRunReport(run Run) *RunReport {
+	return &RunReport{Run: run, TotalCalls: run.Calls, Breakers: []RunBreaker{}, LinkedRuns: []LinkedRun{}, Caveats: []string{}}
+}
+
 // RunInFull reads a run, its calls in order, and its linked runs.
 func RunInFull(ctx context.Context, db DB, run Run, limit int) (*RunReport, error) {
-	rep := &RunReport{Run: run, TotalCalls: run.Calls, Scores: []map[string]any{}, Findings: []map[string]any{},
-		Decisions: []map[string]any{}, Breakers: []RunBreaker{}, LinkedRuns: []LinkedRun{}, Caveats: []string{}}
+	rep := newRunReport(run)
+	rep.Scores, rep.Findings, rep.Decisions = []map[string]any{}, []map[string]any{}, []map[string]any{}
 	rep.FromHold = copiesOf(db, run.RunID)
-	var parts errgroup.Group // which need nothing of each other
+	beside := newRunReport(run) // parts that need nothing of each other
+	var parts errgroup.Group
 	parts.Go(func() error {
 		if err := rep.readCalls(ctx, db, limit); err != nil {
 			return err
 		}
-		return rep.readJudgement(ctx, db)
+		if err := rep.readJudgement(ctx, db); err != nil {
+			return err
+		}
+		return rep.readBreakers(ctx, db)
 	})
-	parts.Go(func() (err error) {
-		rep.LinkedRuns, _, err = linksOf(ctx, db, &run)
-		return err
-	})
+	parts.Go(func() error { return beside.readLinks(ctx, db) })
 	if err := parts.Wait(); err != nil {
 		return nil, err
+	}
+	rep.LinkedRuns, rep.Caveats = beside.LinkedRuns, append(rep.Caveats, beside.Caveats...)
+	if text := heldCaveat(db); text != "" {
+		rep.Caveats = append(rep.Caveats, text)
 	}
 	return rep, rep.draw(ctx, db, limit)
 }
@@ -107,18 +116,10 @@ func (rep *RunReport) readCalls(ctx context.Context, db DB, limit int) (err erro
 		rep.Caveats = append(rep.Caveats, fmt.Sprintf("calls_limited: only the first %d rows of calls were read (--limit)", limit))
 	}
 	rep.CallList = mergeObservations(rep.CallList)
-	identity, err := records(ctx, db, "identity of the run", `SELECT agent_id, agent_name, agent_version, agent_source, agent_trust,
-agent_asserted,
-credential_id, credential_kind, principal_id, principal_kind, principal_source, principal_trust, caller_kind, task_id, task_trust,
-conversation_id, actor
-FROM runs WHERE `+rowOfRun(&rep.Run), []any{named("id", rep.RunID)})
-	if len(identity) > 0 {
-		rep.Identity = identity[0]
-	}
-	return err
+	return rep.readIdentity(ctx, db)
 }
 
-// readJudgement reads the run's scores, findings, decisions and breakers, each in the order of time.
+// readJudgement reads the run's scores, findings and decisions, each in the order of time.
 func (rep *RunReport) readJudgement(ctx context.Context, db DB) error {
 	id := []any{named("id", rep.RunID)}
 	for _, v := range []struct {
@@ -138,13 +139,22 @@ func (rep *RunReport) readJudgement(ctx context.Context, db DB) error {
 		s["call"] = fmt.Sprintf("%v/%v/%v", s["calls_partition"], s["calls_offset"], s["item"])
 		s["top"] = contributions(s)
 	}
-	return each(ctx, db, "breakers of the run", `SELECT concat(toString(scope_kind), ' ', scope_value) AS scope, toString(state), mode, generation, at,
+	return nil
+}
+
+// maxRunBreakers is the maximum number of breakers of a run that are listed.
+const maxRunBreakers = 50
+
+// readBreakers reads the latest state of the breakers that concern the run, the latest first.
+func (rep *RunReport) readBreakers(ctx context.Context, db DB) error {
+	params := []any{named("id", rep.RunID), named("tenant", rep.Tenant), named("run", rep.RunID), named("agent", rep.AgentID),
+		named("credential", rep.CredentialID), named("principal", rep.PrincipalID)}
+	err := each(ctx, db, "breakers of the run", `SELECT concat(toString(scope_kind), ' ', scope_value) AS scope, toString(state), mode, generation, at,
 expires_at, reason, by, finding_id, run_id = {id:UUID} FROM breakers
 WHERE tenant = {tenant:String} AND (run_id = {id:UUID} OR scope_kind = 'run' AND scope_value = {run:String}
  OR scope_kind = 'agent' AND scope_value = {agent:String} OR scope_kind = 'credential' AND scope_value = {credential:String}
  OR scope_kind = 'principal' AND scope_value = {principal:String})
-ORDER BY generation DESC, scope LIMIT 1 BY scope LIMIT 50`, append(id, named("tenant", rep.Tenant), named("run", rep.RunID), named("agent", rep.AgentID),
-		named("credential", rep.CredentialID), named("principal", rep.PrincipalID)), func(r driver.Rows) error {
+ORDER BY generation DESC, scope LIMIT 1 BY scope LIMIT `+fmt.Sprint(maxRunBreakers+1), params, func(r driver.Rows) error {
 		var b RunBreaker
 		var caused uint8
 		err := r.Scan(&b.Scope, &b.State, &b.Mode, &b.Generation, &b.At.Time, &b.ExpiresAt.Time, &b.Reason, &b.By, &b.FindingID, &caused)
@@ -154,6 +164,32 @@ ORDER BY generation DESC, scope LIMIT 1 BY scope LIMIT 50`, append(id, named("te
 		rep.Breakers = append(rep.Breakers, b)
 		return err
 	})
+	if len(rep.Breakers) > maxRunBreakers {
+		rep.Breakers = rep.Breakers[:maxRunBreakers]
+		rep.Caveats = append(rep.Caveats, fmt.Sprintf("more_breakers: more than %d breakers concern the run; the latest are listed",
+			maxRunBreakers))
+	}
+	return err
+}
+
+// readIdentity reads who acted.
+func (rep *RunReport) readIdentity(ctx context.Context, db DB) error {
+	identity, err := records(ctx, db, "identity of the run", `SELECT agent_id, agent_name, agent_version, agent_source, agent_trust,
+agent_asserted,
+credential_id, credential_kind, principal_id, principal_kind, principal_source, principal_trust, caller_kind, task_id, task_trust,
+conversation_id, actor
+FROM runs WHERE `+rowOfRun(&rep.Run), []any{named("id", rep.RunID)})
+	if len(identity) > 0 {
+		rep.Identity = identity[0]
+	}
+	return err
+}
+
+// readLinks reads the runs that are related to the run.
+func (rep *RunReport) readLinks(ctx context.Context, db DB) error {
+	links, left, err := linksOf(ctx, db, &rep.Run)
+	rep.LinkedRuns, rep.Caveats = links, append(rep.Caveats, left...)
+	return err
 }
 
 // contributions returns the features of a score with their values, the largest first. A value

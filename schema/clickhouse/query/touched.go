@@ -159,13 +159,8 @@ func readTouched(ctx context.Context, db DB, s Subject, run *Run, win Window, qu
 			return nil, err
 		}
 	}
-	if t.take != nil { // those on its behalf
-		for i := range t.Resources {
-			if err := t.take(&t.Resources[i]); err != nil {
-				return nil, err
-			}
-		}
-		t.Resources = nil
+	if text := heldCaveat(db); text != "" {
+		t.caveat("%s", text)
 	}
 	t.Complete = len(t.Caveats) == 0
 	return t, nil

@@ -30,9 +30,7 @@ func (t *Touched) loadDownstream(ctx context.Context, db DB, run *Run, win Windo
 	if err != nil {
 		return err
 	}
-	if linked.more {
-		t.caveat("more_runs: more than %d other runs share its traces; %d were looked into", maxLinkedRuns, maxLinkedRuns)
-	}
+	t.Caveats = append(t.Caveats, linked.caveats()...)
 	if t.OtherCallers = linked.others; len(linked.others) > 0 {
 		var n uint64
 		for _, o := range linked.others {
@@ -62,11 +60,15 @@ GROUP BY resource, method, route, did, undo` + tail
 		v, err := scanTouched(r, &via)
 		sort.Strings(via)
 		v.Via, v.behalf = via, true
+		if err == nil && t.take != nil {
+			t.count(v.Effect, v.Reversibility, v.Calls)
+			return t.take(&v)
+		}
 		list = append(list, v)
 		return err
 	})
 	t.Resources = append(t.Resources, list...)
-	if err != nil || t.part.after == nil && len(list) <= t.part.limit { // these are all
+	if err != nil || t.take != nil || t.part.after == nil && len(list) <= t.part.limit { // these are all
 		for i := range list {
 			t.count(list[i].Effect, list[i].Reversibility, list[i].Calls)
 		}

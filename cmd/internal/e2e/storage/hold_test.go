@@ -272,3 +272,50 @@ func TestHalfExpiredRunCountsTwice(t *testing.T) {
 		t.Errorf("half expired, from %+v:\n%s\nbefore:\n%s", from, got, want)
 	}
 }
+
+// A report reads the copies of a bounded number of runs. What it leaves out must be said, and a run that is asked for is read.
+func TestOldHoldsAreLeftOutSilently(t *testing.T) {
+	c := migrated(t)
+	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	p := stitch.NewPartition(0, stitch.DefaultLimits())
+	insertStitched(t, c, p, heldCalls("kim@corp.test", "bot", at, 0, 3))
+	run, err := query.ResolveRun(t.Context(), c, "bot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	insertHold(t, c, run.RunID, 1, false)
+	now := at
+	look(t, keeper(t, c, &now))
+	holds, copies := clickhouse.HoldsTable.NewBlock(), clickhouse.HeldCallsTable.NewBlock()
+	for i := range query.MaxHeldRuns { // later holds, of which only the copies are left
+		id := schema.RunID{15: byte(i), 14: byte(i >> 8), 0: 1}
+		holds.AppendValue(schema.Hold{Tenant: "default", RunID: id, Generation: uint64(i) + 10, At: 1e18, By: "ada", Why: "case 8"})
+		copies.AppendValue(schema.Call{Tenant: "default", RunID: id, Start: at.UnixNano()})
+	}
+	insert(t, c, holds, copies)
+	expire(t, c)
+
+	held, err := query.HeldRuns(t.Context(), c)
+	if err != nil || len(held) != query.MaxHeldRuns+1 || !held[len(held)-1].NotRead || held[0].NotRead {
+		t.Fatalf("%d held runs, the oldest %+v: %v", len(held), held[len(held)-1], err)
+	}
+	db, err := query.WithHolds(t.Context(), c)
+	if err != nil || query.HeldRunsLeft(db) != 1 {
+		t.Fatalf("%d held runs are left out: %v", query.HeldRunsLeft(db), err)
+	}
+	set, err := query.TouchedBy(t.Context(), db, query.Subject{Kind: "agent", Value: "ops/bot"}, nil, query.Window{})
+	if err != nil || set.Complete || !strings.Contains(strings.Join(set.Caveats, "\n"), "holds_not_read: rows of 1 other held runs") {
+		t.Errorf("the agent's touched set: %v, complete %v, %q", err, set.Complete, set.Caveats)
+	}
+	if db, err = query.WithHolds(t.Context(), c, run.RunID); err != nil {
+		t.Fatal(err)
+	}
+	found, err := query.ResolveRun(t.Context(), db, run.RunID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err = query.TouchedBy(t.Context(), db, query.Subject{Kind: "run", Value: run.RunID}, &found, query.Window{})
+	if err != nil || set.Calls != 3 || set.FromHold == nil {
+		t.Errorf("the run by its id: %v, %d calls, from %+v", err, set.Calls, set.FromHold)
+	}
+}

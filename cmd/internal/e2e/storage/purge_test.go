@@ -3,6 +3,10 @@ package storage
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,6 +52,9 @@ func TestPurgeLeavesRowsOrTakesThoseOfOthers(t *testing.T) {
 	insertStitched(t, c, p, mixed)
 	other := heldCalls("lee@corp.test", "other", at, 0, 10)
 	other[0].Resources = []schema.Resource{{Type: "user", ID: purged}} // others acted on it
+	other[1].Path = "/v1/users/" + strings.ToUpper(url.QueryEscape(purged)) + "/orders"
+	other[2].ErrorMessage = "no user " + purged
+	other[3].Attrs = []schema.Attr{{Key: "on_behalf", Value: "<" + purged + ">"}}
 	insertStitched(t, c, p, other)
 	run, err := query.ResolveRun(t.Context(), c, "bot")
 	if err != nil {
@@ -118,9 +125,22 @@ func TestPurgeLeavesRowsOrTakesThoseOfOthers(t *testing.T) {
 			t.Errorf("%s: %s, want %s", what, got, want)
 		}
 	}
-	mentions, err := clickhouse.Mentions(t.Context(), c, "default", purged)
-	if err != nil || len(mentions) != 2 || mentions[0].Where != "audit entries" || mentions[1].Rows != 1 {
-		t.Errorf("mentions: %v, %+v", err, mentions)
+	found, err := clickhouse.FindMentions(t.Context(), c, purgeOf(c, t), tables, time.Minute)
+	if err != nil || len(found.NotSearched) != 0 {
+		t.Fatalf("%v, not searched: %v", err, found)
+	}
+	got := map[string]string{}
+	for _, m := range found.List {
+		got[m.Table] = fmt.Sprint(m.Rows, m.Columns, m.Examples)
+	}
+	want := map[string]string{"audit_store": "1 map[subject:1] [1]", "touches_v5": "1 map[resource:1] [" + otherRun.RunID + "]",
+		"calls_v5": "4 map[attrs:1 error_message:1 path:1 resources:1] [" + otherRun.RunID + "]"}
+	if !maps.Equal(got, want) {
+		t.Errorf("the name occurs in %v\nwant %v", got, want)
+	}
+	if none, err := clickhouse.FindMentions(t.Context(), c, purgeOf(c, t), tables, 0); err != nil || len(none.List) != 0 ||
+		len(none.NotSearched) < 20 {
+		t.Errorf("a search without time: %v, %+v", err, none)
 	}
 
 	// New records of the name are of a new principal.
@@ -167,5 +187,32 @@ func TestPurgeTakesWhatAHoldKeeps(t *testing.T) {
 	}
 	if n := left(t, c); n != 0 {
 		t.Errorf("%d rows are left without the hold", n)
+	}
+}
+
+// Scores are about all calls of a run, also about those of the principals that stay.
+func TestRunOfSeveralPrincipalsLosesItsScoresSilently(t *testing.T) {
+	c := migrated(t)
+	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	p := stitch.NewPartition(0, stitch.DefaultLimits())
+	calls := heldCalls(purged, "bot", at, 0, 10)
+	calls[7].PrincipalID = "lee@corp.test"
+	insertStitched(t, c, p, calls)
+	insertStitched(t, c, p, heldCalls(purged, "alone", at, 0, 5))
+	run, err := query.ResolveRun(t.Context(), c, "bot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	insertJudgement(t, c, run.RunID, "f_shared", at)
+	runs, n, err := clickhouse.SharedRuns(t.Context(), c, purgeOf(c, t), 20)
+	if err != nil || n != 1 || len(runs) != 1 || runs[0] != run.RunID {
+		t.Fatalf("shared runs: %v, %d, %v", runs, n, err)
+	}
+	if _, err := clickhouse.Purge(t.Context(), c, purgeOf(c, t)); err != nil {
+		t.Fatal(err)
+	}
+	if got := sql(t, c, "SELECT (SELECT count() FROM {db}.scores), (SELECT groupArray(principal_id) FROM {db}.calls)"); got !=
+		"0\t['lee@corp.test']" {
+		t.Errorf("scores, and principals of the calls that are left: %s", got)
 	}
 }

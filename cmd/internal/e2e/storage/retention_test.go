@@ -288,3 +288,42 @@ func TestReportOnExpiredCallsIsComplete(t *testing.T) {
 		t.Errorf("calls are kept since %s, runs since %s, %v", calls, runs, err)
 	}
 }
+
+// Tables that take more bytes than they may keep fewer days of calls, and of nothing else; what they take is counted by day.
+func TestBoundInBytesReachesOtherTables(t *testing.T) {
+	c := connect(t)
+	days := clickhouse.Retention{Calls: 90, Runs: 400}
+	o := clickhouse.MigrateOptions{Retention: &days}
+	migrateTo(t, c, o)
+	today := time.Now().UTC().Truncate(24 * time.Hour)
+	for back := range 3 {
+		at := today.AddDate(0, 0, -back).Add(time.Second)
+		insertEverywhere(t, c, at, byte(back+1))
+	}
+	sizes, err := clickhouse.SizeOfCalls(t.Context(), c, target(c))
+	if err != nil || len(sizes) != 3 || !sizes[0].Day.Equal(today) || sizes[2].Bytes == 0 {
+		t.Fatalf("%+v, %v", sizes, err)
+	}
+	want := clickhouse.DaysWithin(sizes, clickhouse.Total(sizes)*8/10, today, 90)
+	if want != 2 {
+		t.Fatalf("%d days of %+v", want, sizes)
+	}
+	for range 2 { // again changes nothing
+		if err := clickhouse.KeepCalls(t.Context(), c, target(c), want); err != nil {
+			t.Fatal(err)
+		}
+	}
+	with, without := ttls(t, c)
+	for table, want := range map[string]string{"calls_v5": "2", "touches_v5": "2", "call_ids": "2", "runs_v5": "400", "postings": "400",
+		"findings_store": "400"} {
+		if with[table] != want {
+			t.Errorf("%s is kept for %s days, want %s", table, with[table], want)
+		}
+	}
+	if !slices.Equal(without, keptForEver) {
+		t.Errorf("for ever are kept %v", without)
+	}
+	if live, err := clickhouse.LiveRetention(t.Context(), c, target(c)); err != nil || live != (clickhouse.Retention{Calls: 2, Runs: 400}) {
+		t.Errorf("%+v, %v", live, err)
+	}
+}

@@ -1,4 +1,4 @@
-package archive
+package backup
 
 import (
 	"archive/tar"
@@ -27,7 +27,7 @@ func sources(t *testing.T) []Source {
 func written(t *testing.T) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "b.tar.zst")
-	if _, err := Write(file, Header{Created: time.Now().UTC(), Key: true}, sources(t)); err != nil {
+	if _, err := writeArchive(file, Header{Created: time.Now().UTC(), Key: true}, sources(t)); err != nil {
 		t.Fatal(err)
 	}
 	return file
@@ -42,7 +42,7 @@ func TestArchiveComesBack(t *testing.T) {
 		t.Fatalf("%+v %v", r, err)
 	}
 	dir := t.TempDir()
-	if _, err := Extract(file, dir); err != nil {
+	if _, err := extractArchive(file, dir); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(filepath.Join(dir, "broker/x/0.dat"))
@@ -52,7 +52,7 @@ func TestArchiveComesBack(t *testing.T) {
 	if link, _ := os.Readlink(filepath.Join(dir, "engine/data/t")); link != "../store/t" {
 		t.Errorf("link %q", link)
 	}
-	if _, err := Write(file, Header{}, nil); err == nil {
+	if _, err := writeArchive(file, Header{}, nil); err == nil {
 		t.Error("an existing archive was replaced")
 	}
 }
@@ -91,7 +91,7 @@ func TestChangedByteChangesTheDataInSilence(t *testing.T) {
 			continue
 		}
 		dir := t.TempDir()
-		if _, err := Extract(file, dir); err != nil {
+		if _, err := extractArchive(file, dir); err != nil {
 			t.Fatal(err)
 		}
 		key, _ := os.ReadFile(filepath.Join(dir, "secret.key"))
@@ -136,7 +136,7 @@ func TestArchiveWritesOutsideTheFolder(t *testing.T) {
 		{Typeflag: tar.TypeSymlink, Name: "l", Linkname: "../.."}, {Typeflag: tar.TypeLink, Name: "l", Linkname: "/etc/passwd"},
 		{Typeflag: tar.TypeFifo, Name: "p"}, {Typeflag: tar.TypeSymlink, Name: "engine/l", Linkname: "../../x"}} {
 		file := hostile(t, `{"format":1}`, e)
-		if _, err := Extract(file, t.TempDir()); err == nil || !strings.Contains(err.Error(), "data folder") &&
+		if _, err := extractArchive(file, t.TempDir()); err == nil || !strings.Contains(err.Error(), "data folder") &&
 			!strings.Contains(err.Error(), "neither") {
 			t.Errorf("%s %s: %v", e.Name, e.Linkname, err)
 		}
@@ -157,28 +157,6 @@ func TestArchiveOfANewerProgramIsRead(t *testing.T) {
 	}
 }
 
-// A cron job that takes longer than its interval writes the same name twice.
-func TestTwoBackupsMixInOneFile(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "b.tar.zst")
-	first, err := openPartial(file + ".partial")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := first.WriteString("half"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Write(file, Header{}, sources(t)); err == nil || !strings.Contains(err.Error(), "another backup") {
-		t.Fatalf("%v: two backups write the same file", err)
-	}
-	if text, err := os.ReadFile(file + ".partial"); err != nil || string(text) != "half" {
-		t.Fatalf("%q %v: the second backup changed the file of the first", text, err)
-	}
-	_ = first.Close()
-	if _, err := Write(file, Header{}, sources(t)); err != nil {
-		t.Fatalf("%v: the rest of an interrupted backup is in the way", err)
-	}
-}
-
 // A backup is killed between its two names, or somebody else has put a link there.
 func TestNextBackupEmptiesAFinishedOne(t *testing.T) {
 	for _, link := range []func(string, string) error{os.Link, os.Symlink} {
@@ -187,7 +165,7 @@ func TestNextBackupEmptiesAFinishedOne(t *testing.T) {
 		if err := link(kept, file+".partial"); err != nil {
 			t.Fatal(err)
 		}
-		_, _ = Write(file, Header{}, sources(t))
+		_, _ = writeArchive(file, Header{}, sources(t))
 		if _, err := Verify(kept); err != nil {
 			t.Errorf("%v: another file was overwritten", err)
 		}
