@@ -19,8 +19,8 @@ import (
 // A Grafana cannot be had here. What it documents about server-side expressions and about the states of alert instances is written down
 // in this file, is checked against the documented cases below, and evaluates the provisioned rules against the data source.
 
-// expression is the model of a query or an expression in a rule.
-type expression struct {
+// Step is the model of a query or an expression in a rule.
+type Step struct {
 	Type       string // of an expression: reduce, threshold
 	Expression string // refId of its input
 	Reducer    string
@@ -79,7 +79,7 @@ func valuesOf(frames data.Frames) (out []valued, err error) {
 }
 
 // eval evaluates an expression over its input.
-func (e *expression) eval(in []valued) (out []valued, err error) {
+func (e *Step) eval(in []valued) (out []valued, err error) {
 	for _, v := range in {
 		switch e.Type {
 		case "reduce":
@@ -104,7 +104,7 @@ func (e *expression) eval(in []valued) (out []valued, err error) {
 }
 
 // reduce makes a number of a series. Strict: a value that is missing makes it NaN.
-func (e *expression) reduce(series []*float64) (*float64, error) {
+func (e *Step) reduce(series []*float64) (*float64, error) {
 	var kept []float64
 	strict := false
 	for _, v := range series {
@@ -161,7 +161,7 @@ func sumOf(of []float64) (sum float64) {
 }
 
 // threshold is 1 for a number that fulfils the condition, else 0; one that is not known stays so.
-func (e *expression) threshold(n *float64) (*float64, error) {
+func (e *Step) threshold(n *float64) (*float64, error) {
 	if len(e.Conditions) != 1 {
 		return nil, fmt.Errorf("%d conditions: a threshold has one", len(e.Conditions))
 	}
@@ -349,7 +349,7 @@ func TestAlertsAreEvaluatedOtherwiseThanDocumented(t *testing.T) {
 		{"last", "dropNN", series(new(1.0), none), 1}, {"last", "", series(new(1.0), none), nan}, {"count", "dropNN", series(new(1.0), none), 1},
 		{"mean", "dropNN", series(none), nan},
 	} {
-		e := expression{Type: "reduce", Reducer: tc.reducer}
+		e := Step{Type: "reduce", Reducer: tc.reducer}
 		e.Settings.Mode = tc.mode
 		got, err := e.reduce(tc.in)
 		if err != nil || got == nil || *got != tc.want && !(math.IsNaN(*got) && math.IsNaN(tc.want)) {
@@ -370,7 +370,7 @@ func TestAlertsAreEvaluatedOtherwiseThanDocumented(t *testing.T) {
 		{"within_range_included", []float64{1, 3}, []float64{1, 3}, []float64{0}},
 		{"outside_range_included", []float64{1, 3}, []float64{1, 3}, []float64{2}},
 	} {
-		e := expression{Type: "threshold"}
+		e := Step{Type: "threshold"}
 		e.Conditions = append(e.Conditions, struct {
 			Evaluator struct {
 				Type   string

@@ -29,9 +29,9 @@ type alertRule struct {
 		DatasourceUID     string                 `yaml:"datasourceUid"`
 		RelativeTimeRange struct{ From, To int } `yaml:"relativeTimeRange"`
 		Model             struct {
-			expression `yaml:",inline"`
-			QueryType  string `yaml:"queryType"`
-			Of, By     string
+			Step      `yaml:",inline"`
+			QueryType string `yaml:"queryType"`
+			Of, By    string
 		}
 	}
 }
@@ -240,7 +240,7 @@ func TestRulesAreQuietWhileTheDatabaseIsAway(t *testing.T) {
 func TestSeriesCannotBeAlertedOn(t *testing.T) {
 	s := newStore(t)
 	s.tell()
-	limit := expression{Type: "threshold"}
+	limit := Step{Type: "threshold"}
 	if err := json.Unmarshal([]byte(`[{"Evaluator":{"Type":"gt","Params":[0.5]}}]`), &limit.Conditions); err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +265,7 @@ func TestSeriesCannotBeAlertedOn(t *testing.T) {
 			t.Errorf("%+v: %v", tc.query, err)
 			continue
 		}
-		reduce := expression{Type: "reduce", Reducer: tc.reduce}
+		reduce := Step{Type: "reduce", Reducer: tc.reduce}
 		reduce.Settings.Mode = "dropNN"
 		if values, err = reduce.eval(values); err == nil {
 			values, err = limit.eval(values)

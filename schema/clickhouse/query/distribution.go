@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -218,13 +219,9 @@ AND NOT startsWith(name, '~') ORDER BY name, tenant LIMIT 1000`
 	err = each(ctx, db, "peers", sql, []any{named("agent", agent)}, func(r driver.Rows) error {
 		var tenant, name, of string
 		err := r.Scan(&tenant, &name, &of)
-		switch {
-		case name == agent:
+		if group = cmp.Or(of, group); name == agent {
 			tenants = append(tenants, tenant)
-			if of != "" {
-				group = of
-			}
-		case of != "" && !slices.Contains(names, name):
+		} else if of != "" && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 		return err
