@@ -39,7 +39,7 @@ async function open(uid, role) {
     document.cookie = `role=${role}; path=/`;
   }, role);
   await page.evaluate((...all) => window.draw(...all), board, { answers, values: rows.values, from: 0, to: 1 }, 'dark', role);
-  await page.waitForFunction((n) => document.querySelectorAll('[role=grid]').length === n, { timeout: 30000 }, board.panels.length);
+  await page.waitForFunction((n) => document.querySelectorAll('[role=grid]').length === n, { timeout: 120000 }, board.panels.length);
   await pause(300);
 }
 
@@ -73,7 +73,7 @@ async function press(title, typed) {
   });
   await tabTo(title);
   await page.keyboard.press('Enter');
-  await page.waitForSelector('[role=dialog] input', { timeout: 10000 });
+  await page.waitForSelector('[role=dialog] input', { timeout: 120000 });
   const questions = await page.$$eval('[role=dialog] label', (all) => all.map((l) => l.innerText.trim()));
   const unheard = await faults();
   const inputs = await page.$$('[role=dialog] input');
@@ -87,12 +87,12 @@ async function press(title, typed) {
   }
   await tabTo('Continue');
   await page.keyboard.press('Enter');
-  await page.waitForFunction(() => /Confirm action/.test(document.querySelector('[role=dialog]')?.innerText ?? ''), { timeout: 10000 });
+  await page.waitForFunction(() => /Confirm action/.test(document.querySelector('[role=dialog]')?.innerText ?? ''), { timeout: 120000 });
   const confirmation = await page.$eval('[role=dialog]', (e) => e.innerText);
   unheard.push(...(await faults()));
   await tabTo('Confirm');
   await page.keyboard.press('Enter');
-  await page.waitForSelector('#said', { timeout: 20000 });
+  await page.waitForSelector('#said', { timeout: 120000 });
   return { questions, confirmation, unheard, said: await said() };
 }
 
