@@ -35,7 +35,8 @@ var answers = map[string]func(context.Context, *question) (data.Frames, error){
 	"runs": answerRuns, "findings": answerFindings, "held": answerHeld, "breakers": answerBreakers, "gates": answerGates,
 	"agents": answerAgents, "routes": answerRoutes, "trace": answerTrace, "touched": answerTouched, "touched_graph": answerTouchedGraph,
 	"resource": answerResource,
-	"score":    answerScore, "distribution": answerDistribution, "calls": answerCalls, "count": answerCount, "logs": answerLogs, "annotations": answerAnnotations,
+	"score":    answerScore, "distribution": answerDistribution,
+	"calls": answerCalls, "count": answerCount, "logs": answerLogs, "annotations": answerAnnotations,
 	"variable": answerVariable, "health": answerHealth, "quality": answerQuality, "sql": answerSQL,
 }
 

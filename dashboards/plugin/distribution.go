@@ -30,7 +30,8 @@ const heatmapColumns = 60
 var featureUnits = map[query.FeatureUnit]struct {
 	name     string
 	decimals uint16
-}{query.Counts: {"locale", 0}, query.Shares: {"percentunit", 0}, query.Bytes: {"bytes", 0}, query.Seconds: {"s", 0}, query.Scores: {"none", 1}}
+}{query.Counts: {"locale", 0},
+	query.Shares: {"percentunit", 0}, query.Bytes: {"bytes", 0}, query.Seconds: {"s", 0}, query.Scores: {"none", 1}}
 
 func answerDistribution(ctx context.Context, q *question) (data.Frames, error) {
 	if err := oneOf("by", q.By, byTime, byQuantile); err != nil {

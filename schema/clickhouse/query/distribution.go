@@ -210,7 +210,7 @@ func (s *sampled) readValues(ctx context.Context, db DB, f *RunFeature) error {
 // newestVersions selects the newest version of the baseline of each tenant.
 const newestVersions = "(tenant, version) IN (SELECT tenant, max(version) FROM baselines GROUP BY tenant)"
 
-// peersOf returns the peer group of an agent in the newest baseline, the other agents in it, and the tenants whose baselines know the agent.
+// peersOf returns the peer group of an agent in the newest baseline, the other agents in it, and the tenants whose baselines know it.
 // An agent whose name is only claimed is nobody's peer.
 func peersOf(ctx context.Context, db DB, agent string) (group string, names, tenants []string, err error) {
 	const sql = `SELECT tenant, name, JSONExtractString(body, 'group') AS peers FROM baselines WHERE ` + newestVersions + ` AND (tenant, peers) IN (
