@@ -163,7 +163,7 @@ func (v *viewer) selections(d *dashboard) []map[string]string {
 				next = append(next, one)
 			}
 		}
-		if x.Type == "query" || x.Type == "constant" {
+		if x.Type != "datasource" && x.Type != "adhoc" {
 			all = next
 		}
 	}
@@ -172,12 +172,17 @@ func (v *viewer) selections(d *dashboard) []map[string]string {
 
 func (v *viewer) choices(d *dashboard, kind string, query json.RawMessage, known map[string]string, all bool, allValue string) []string {
 	v.t.Helper()
-	if kind == "constant" {
+	if kind == "constant" || kind == "custom" {
 		var text string
 		if err := json.Unmarshal(query, &text); err != nil {
 			v.t.Fatal(err)
 		}
-		return []string{text}
+		if kind == "constant" {
+			return []string{text}
+		}
+		first, _, _ := strings.Cut(text, ",") // "text : value, text : value"
+		_, value, _ := strings.Cut(first, " : ")
+		return []string{value}
 	}
 	if kind != "query" {
 		return nil
@@ -263,7 +268,7 @@ func TestPanelHidesThatTheDatabaseIsAway(t *testing.T) {
 	s := &store{t: t, at: time.Now().Add(-time.Hour)}
 	v := s.viewerOf(map[string]string{"addr": "127.0.0.1:1", "controlUrl": "http://127.0.0.1:1"})
 	old := map[string]string{"ds": "u", "every": "", "owner": "", "agent": "team/bad", "run": "01000000000000000000000000000000",
-		"resource": "order:7"}
+		"resource": "order:7", "figure": "calls"}
 	for _, d := range dashboards(t) {
 		for i := range d.Panels {
 			for _, target := range d.Panels[i].Targets {
@@ -416,7 +421,7 @@ func checkActions(t *testing.T, where string, o *override) {
 func TestEmptyDatabaseBreaksADashboard(t *testing.T) {
 	v := newStore(t).viewer("")
 	old := map[string]string{"ds": "u", "every": "", "owner": "", "agent": "team/gone", "run": "01000000000000000000000000000000",
-		"resource": "order:7"}
+		"resource": "order:7", "figure": "calls"}
 	for _, d := range dashboards(t) {
 		for _, values := range append(v.selections(&d), old) {
 			for i := range d.Panels {

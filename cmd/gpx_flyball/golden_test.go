@@ -62,7 +62,10 @@ func (o *over) frames(q plugin.Query) data.Frames {
 func goldenQueries() []plugin.Query {
 	return []plugin.Query{{Type: "runs"}, {Type: "runs", Sort: "latest", Live: true}, {Type: "findings"}, {Type: "held"}, {Type: "breakers"},
 		{Type: "breakers", State: "trips"}, {Type: "gates"}, {Type: "agents"}, {Type: "trace", Run: "task-1"}, {Type: "touched", Run: "task-1"},
-		{Type: "touched_graph", Run: "task-1"}, {Type: "resource", Resource: "order:1"}, {Type: "score", Run: "task-1"}, {Type: "calls"},
+		{Type: "touched_graph", Run: "task-1"}, {Type: "resource", Resource: "order:1"}, {Type: "score", Run: "task-1"},
+		{Type: "distribution", Of: "denied", Agent: "team/bad"}, {Type: "distribution", Of: "calls"},
+		{Type: "distribution", By: "time", Agent: "team/bad"}, {Type: "distribution", Of: "score", By: "quantile", Agent: "team/bad"},
+		{Type: "calls"},
 		{Type: "calls", By: "outcome"}, {Type: "calls", By: "reversibility", Agent: "team/bad"}, {Type: "count", Of: "held", By: "agent"},
 		{Type: "count", Of: "trips"}, {Type: "count", Of: "findings", By: "level"}, {Type: "count", Of: "denied"}, {Type: "logs", Run: "task-1"},
 		{Type: "health"}, {Type: "quality"}, {Type: "annotations"}, {Type: "variable", Of: "agents"}, {Type: "variable", Of: "runs"},

@@ -40,10 +40,14 @@ func TestBypassHasNoMark(t *testing.T) {
 	minute := func(n int) int64 { return s.at.Add(time.Duration(n) * time.Minute).UnixNano() }
 	for i, e := range []schema.AuditEntry{
 		{At: minute(-3000), Kind: "bypass", Subject: "tenant:acme", Reason: "an old one", By: "ana"}, // its time ended it before the window
+		{At: minute(-65), Kind: "bypass", Subject: "agent:team/t", Reason: "before [for 4m0s]", By: "ana"},
+		{At: minute(-62), Kind: "bypass", Subject: "agent:team/u", Reason: "short [for 5m0s]", By: "ana"},
+		{At: minute(-58), Kind: "bypass", Subject: "agent:team/u", Reason: "long [for 24h0m0s]", By: "ana"},
 		{At: minute(1), Kind: "bypass", Subject: "agent:team/a", Reason: "a migration", By: "ana"},
 		{At: minute(2), Kind: "bypass", Subject: "tenant:acme", Reason: "an incident", By: "bob"},
 		{At: minute(3), Kind: "bypass", Subject: "agent:team/b", Reason: "refused", By: "eve", Outcome: "rejected"},
 		{At: minute(4), Kind: "trip", Subject: "agent:team/a", Reason: "x", By: "eve"},
+		{At: minute(5), Kind: "bypass", Subject: "agent:team/t", Reason: "a test [for 10m0s]", By: "ana"}, // its time has ended it
 		{At: minute(11), Kind: "bypass_end", Subject: "agent:team/a", Reason: "done", By: "kim"},
 		{At: minute(20), Kind: "bypass", Subject: "agent:team/a", Reason: "again", By: "ana"},
 		{At: minute(25), Kind: "bypass", Subject: "agent:team/a", Reason: "longer", By: "ana"},
@@ -58,9 +62,10 @@ func TestBypassHasNoMark(t *testing.T) {
 	v := s.viewer("")
 	const unknown = ", in force, or ended by its time or by another one"
 	incident := "Bypass of the tenant acme: an incident (by bob)" + unknown
-	same(t, "bypasses", marks(v, "bypass", ""), "Bypass of team/a: longer (by ana)"+unknown, "Bypass of team/a: again (by ana)"+unknown,
-		incident,
-		"Bypass of team/a: a migration (by ana), ended by kim 10m0s")
+	same(t, "bypasses", marks(v, "bypass", ""), "Bypass of team/a: longer (by ana)"+unknown,
+		"Bypass of team/a: again (by ana)"+unknown, "Bypass of team/t: a test (by ana), ended by its time 10m0s", incident,
+		"Bypass of team/a: a migration (by ana), ended by kim 10m0s", "Bypass of team/u: long (by ana), in force 24h0m0s",
+		"Bypass of team/u: short (by ana), until another one began 4m0s")
 	same(t, "of an agent", marks(v, "bypass", "team/b"), incident)
 	control := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]any{"bypasses": []map[string]any{{"agent": "team/a", "until": s.at.Add(time.Hour),

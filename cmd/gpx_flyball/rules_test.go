@@ -11,29 +11,27 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
-	"github.com/grafana/grafana-plugin-sdk-go/backend"
-	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"flyball/cmd/internal/app"
+	"flyball/dashboards/plugin"
 	"flyball/detect/enforce/api"
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 )
 
-// alertRule is a provisioned rule, as far as its evaluation needs it: a question and a threshold.
+// alertRule is a provisioned rule, as far as its evaluation needs it.
 type alertRule struct {
-	UID  string
-	Data []struct {
+	UID, Condition, For string
+	NoDataState         string `yaml:"noDataState"`
+	ExecErrState        string `yaml:"execErrState"`
+	Data                []struct {
+		RefID             string                 `yaml:"refId"`
+		DatasourceUID     string                 `yaml:"datasourceUid"`
 		RelativeTimeRange struct{ From, To int } `yaml:"relativeTimeRange"`
 		Model             struct {
-			QueryType  string `yaml:"queryType"`
-			Of, By     string
-			Conditions []struct {
-				Evaluator struct {
-					Type   string
-					Params []float64
-				}
-			}
+			Step      `yaml:",inline"`
+			QueryType string `yaml:"queryType"`
+			Of, By    string
 		}
 	}
 }
@@ -58,38 +56,46 @@ func alertRules(t *testing.T) map[string]*alertRule {
 	return out
 }
 
-// firing evaluates a rule at a time as Grafana does: one number for each set of labels, each against the threshold. It returns the labels
-// of those that fire.
+// firing evaluates a rule at a time and returns the labels of the series that fire.
 func (v *viewer) firing(t *testing.T, r *alertRule, at time.Time) []string {
 	t.Helper()
-	asked := r.Data[0]
-	question, _ := json.Marshal(fields{"queryType": asked.Model.QueryType, "of": asked.Model.Of, "by": asked.Model.By})
-	resp, err := v.source.QueryData(t.Context(), &backend.QueryDataRequest{Queries: []backend.DataQuery{{RefID: "asked", JSON: question,
-		TimeRange: backend.TimeRange{From: at.Add(-time.Duration(asked.RelativeTimeRange.From) * time.Second),
-			To: at.Add(-time.Duration(asked.RelativeTimeRange.To) * time.Second)}}}})
-	if err != nil || resp.Responses["asked"].Error != nil {
-		t.Fatalf("%s: %v %v", r.UID, err, resp.Responses["asked"].Error)
+	e := v.evaluate(r, at)
+	if e.failed != nil {
+		t.Fatalf("%s: %v", r.UID, e.failed)
 	}
-	evaluator := r.Data[1].Model.Conditions[0].Evaluator
-	out, seen := []string{}, map[string]bool{}
-	for _, f := range resp.Responses["asked"].Frames {
-		if len(f.Fields) > 0 && f.Meta.Type != data.FrameTypeNumericWide {
-			t.Errorf("%s: a rule cannot read a frame of type %q", r.UID, f.Meta.Type)
-		}
-		for _, x := range f.Fields {
-			labels := x.Labels.String()
-			n, isNumber := x.At(0).(*float64)
-			if !isNumber || n == nil || seen[labels] || x.Len() != 1 {
-				t.Fatalf("%s: a rule cannot read the series {%s} of %d values", r.UID, labels, x.Len())
-			}
-			seen[labels] = true
-			if evaluator.Type == "gt" && *n > evaluator.Params[0] || evaluator.Type == "lt" && *n < evaluator.Params[0] {
-				out = append(out, labels)
-			}
+	out := []string{}
+	for labels, state := range e.states {
+		if state == "Alerting" {
+			out = append(out, labels)
 		}
 	}
 	slices.Sort(out)
 	return out
+}
+
+// walk evaluates a rule once a minute and returns the worst state of its instances after each evaluation.
+func (v *viewer) walk(r *alertRule, all instances, from time.Time, evaluations int) string {
+	v.t.Helper()
+	path := []string{}
+	for i := range evaluations {
+		at := from.Add(time.Duration(i) * time.Minute)
+		all.follow(r, v.evaluate(r, at), at)
+		worst := "Normal"
+		for _, state := range []string{"Pending", "Alerting", "NoData", "Error"} {
+			if all.in(state) != "" {
+				worst = state
+			}
+		}
+		path = append(path, worst)
+	}
+	return strings.Join(path, " ")
+}
+
+// risen is the path of a rule that fires: Pending for its time, then Alerting.
+func (r *alertRule) risen() (path string, evaluations int) {
+	wait, _ := time.ParseDuration(r.For)
+	n := int(wait / time.Minute)
+	return strings.TrimSpace(strings.Repeat("Pending ", n) + "Alerting"), n + 1
 }
 
 // Each provisioned rule is evaluated before something happens, while it does, and after it: it must fire with the labels by which it is
@@ -117,9 +123,15 @@ func TestAlertRuleNeverFiresOrNeverResolves(t *testing.T) {
 			}
 		}
 	}
+	states := map[string]instances{}
 	for uid, r := range rules {
-		if got := v.firing(t, r, now); (len(got) > 0) != (uid == "flyball-no-input") {
-			t.Errorf("before: %s fires for %v", uid, got)
+		states[uid] = instances{}
+		want, n := r.risen()
+		if uid != "flyball-no-input" {
+			want = strings.TrimSpace(strings.Repeat("Normal ", n))
+		}
+		if got := v.walk(r, states[uid], now.Add(-20*time.Minute), n); got != want {
+			t.Errorf("before: %s: %s, want %s", uid, got, want)
 		}
 	}
 
@@ -144,9 +156,16 @@ func TestAlertRuleNeverFiresOrNeverResolves(t *testing.T) {
 		}
 	}
 
-	if got := v.firing(t, rules["flyball-no-input"], now); len(got) > 0 {
-		t.Error("while: no input fires although calls are stored")
+	for uid, r := range rules {
+		want, n := r.risen()
+		if uid == "flyball-no-input" {
+			want, n = "Normal", 1
+		}
+		if got := v.walk(r, states[uid], now, n); got != want {
+			t.Errorf("while: %s: %s, want %s", uid, got, want)
+		}
 	}
+	s.withoutControl(t, rules)
 
 	answered := clickhouse.GatesTable.NewBlock()
 	gate.State, gate.Generation, gate.DecidedAt, gate.By = schema.GateRefused, 2, now.UnixNano(), "ana"
@@ -170,8 +189,91 @@ func TestAlertRuleNeverFiresOrNeverResolves(t *testing.T) {
 		if got := v.firing(t, r, at); len(got) > 0 {
 			t.Errorf("after: %s still fires for %v", uid, got)
 		}
+		// A series that is gone is resolved at the second evaluation without it.
+		if v.walk(r, states[uid], at, missingToResolve); states[uid].in("Alerting")+states[uid].in("Pending") != "" {
+			t.Errorf("after: %s is not resolved: %v", uid, states[uid])
+		}
 	}
 	if len(rules) != 7 {
 		t.Errorf("%d rules", len(rules))
+	}
+}
+
+// withoutControl checks what the rules do that need the control API, if the settings name none, or if it gives no answer.
+func (s *store) withoutControl(t *testing.T, rules map[string]*alertRule) {
+	t.Helper()
+	none, away := s.viewer(""), s.viewer("http://127.0.0.1:1")
+	for _, uid := range []string{"flyball-lag", "flyball-stale-point", "flyball-over-budget"} {
+		r := rules[uid]
+		if got := none.walk(r, instances{}, time.Now(), 2); got != "Normal Normal" {
+			t.Errorf("%s without controlUrl: %s", uid, got)
+		}
+		all := instances{}
+		if got := away.walk(r, all, time.Now(), 1); got != "Error" || all.in("Error") != errorAlert {
+			t.Errorf("%s with the control API away: %s", uid, got)
+		}
+	}
+}
+
+// Nobody is told that Flyball is away if the rules are quiet then. No input pages like an alarm, after its time; the others raise
+// Grafana's own alert, with the labels of the rule.
+func TestRulesAreQuietWhileTheDatabaseIsAway(t *testing.T) {
+	s := &store{t: t, at: time.Now()}
+	v := s.viewerOf(map[string]string{"addr": "127.0.0.1:1"})
+	for uid, r := range alertRules(t) {
+		all := instances{}
+		want, n := r.risen()
+		switch uid {
+		case "flyball-no-input":
+		case "flyball-lag", "flyball-stale-point", "flyball-over-budget": // without controlUrl they are not about the database
+			want, n = "Normal", 1
+		default:
+			want, n = "Error", 1
+		}
+		if got := v.walk(r, all, time.Now(), n); got != want {
+			t.Errorf("%s: %s, want %s", uid, got, want)
+		}
+	}
+}
+
+// Not only counts can be alerted on: series over time and the quantiles of a distribution are wide, and have labels of their own.
+func TestSeriesCannotBeAlertedOn(t *testing.T) {
+	s := newStore(t)
+	s.tell()
+	limit := Step{Type: "threshold"}
+	if err := json.Unmarshal([]byte(`[{"Evaluator":{"Type":"gt","Params":[0.5]}}]`), &limit.Conditions); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		query  plugin.Query
+		reduce string
+		want   string
+	}{
+		{plugin.Query{Type: "calls", By: "outcome"}, "sum", "outcome=denied|outcome=failed|outcome=ok"},
+		{plugin.Query{Type: "calls", Agent: "team/bad"}, "max", "agent=team/bad, calls=calls"},
+		{plugin.Query{Type: "score", Run: "task-1"}, "last", "run=" + (schema.RunID{1}).String()},
+		{plugin.Query{Type: "distribution", Of: "calls", By: "quantile", Agent: "team/bad"}, "last",
+			"agent=team/bad, population=agent, quantile=0.5"},
+		{plugin.Query{Type: "distribution", Of: "calls", By: "time", Agent: "team/bad"}, "max", "le="},
+	} {
+		frames := s.frames(tc.query)
+		if tc.query.Type == "score" {
+			frames = frames[:1]
+		}
+		values, err := valuesOf(frames)
+		if err != nil {
+			t.Errorf("%+v: %v", tc.query, err)
+			continue
+		}
+		reduce := Step{Type: "reduce", Reducer: tc.reduce}
+		reduce.Settings.Mode = "dropNN"
+		if values, err = reduce.eval(values); err == nil {
+			values, err = limit.eval(values)
+		}
+		all := instances{}
+		all.follow(&alertRule{For: "0s"}, evaluationOf(values), time.Now())
+		if got := all.in("Alerting"); err != nil || !strings.Contains(got, tc.want) {
+			t.Errorf("%+v: fires for %q, %v; want %q", tc.query, got, err, tc.want)
+		}
 	}
 }

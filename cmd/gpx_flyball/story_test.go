@@ -91,7 +91,8 @@ func (s *store) learnedAndLost() {
 	baselines, letters := clickhouse.BaselinesTable.NewBlock(), clickhouse.DeadLettersTable.NewBlock()
 	losses, stitching := clickhouse.LogLossesTable.NewBlock(), clickhouse.StitchingTable.NewBlock()
 	for _, agent := range []string{"team/bad", "team/calm"} {
-		baselines.AppendValue(schema.BaselineRow{Tenant: "acme", Agent: agent, MadeAt: at, Version: "v7", Runs: 750, Calls: 9000})
+		baselines.AppendValue(schema.BaselineRow{Tenant: "acme", Agent: agent, MadeAt: at, Version: "v7", Runs: 750, Calls: 9000,
+			Body: `{"group":"team"}`})
 	}
 	letters.AppendValue(clickhouse.DeadLetter{At: at, Reason: "no_json", SourceTopic: "edge"})
 	losses.AppendValue(schema.LogLoss{Tenant: "acme", Topic: "edge", From: 3, To: 5, Records: 2, NoticedAt: at, Component: "ingest"})

@@ -5,7 +5,7 @@ import "github.com/grafana/grafana-foundation-sdk/go/dashboard"
 func agentBoard() Board {
 	return Board{UID: agentUID, Title: "Agent", About: "One agent: who owns it, what it does, what was found, and what holds it.",
 		variables: append(append([]dashboard.VariableModel{sourceVariable()}, anyOwner()...),
-			queryVariable("agent", "Agent", "one agent, of those of the owner", Query{Of: "agents", Owner: "${owner}"})),
+			queryVariable("agent", "Agent", "one agent, of those of the owner", Query{Of: "agents", Owner: "${owner}"}), figureVariable()),
 		changes: true,
 		panels: []panel{
 			agentsTable(panel{title: "The agent", w: 24, h: 4, only: map[string]string{"agent": "agent"},
@@ -32,9 +32,13 @@ func agentBoard() Board {
 			barsOf(panel{title: "Calls by outcome", w: 12, h: 8,
 				about: "Its calls in each interval. A blue line is a new baseline. No bar: no call.",
 				empty: "No call of this agent in this time.", asks: []Query{{Type: "calls", By: "outcome", Agent: "${agent}"}}}, outcomes),
-			barsOf(panel{title: "Calls by reversibility", w: 12, h: 8, about: "How well its calls can be undone. No bar: no call.",
-				empty: "No call of this agent in this time.", asks: []Query{{Type: "calls", By: "reversibility", Agent: "${agent}"}}},
-				reversibilities),
+			distributionTable(panel{title: "One figure of its runs, beside peers and people", w: 12, h: 8,
+				about: "The figure that is chosen above, of each run: the share of the runs that are in each row. The other agents of its peer " +
+					"group and people call in the same time. Of many runs a sample, chosen by their ids.",
+				empty: "No run in this time has this figure.",
+				asks:  []Query{{Type: "distribution", Of: "${figure}", Agent: "${agent}"}}},
+				column{name: "agent", colour: blue}, column{name: "peers", colour: orange},
+				column{name: "humans", title: "people", colour: green, wide: true}),
 			tableOf(panel{title: "Beside its peers", w: 24, h: 5, only: map[string]string{"agent": "agent"},
 				about: "The agent, the agents of its peer group together, and the calls of people and services that name no agent. An hour: one " +
 					"with calls. Not for a data source that is bound to a tenant.",

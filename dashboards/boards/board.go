@@ -3,10 +3,12 @@ package boards
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
 	"flyball/dashboards/plugin"
+	"flyball/schema/clickhouse/query"
 )
 
 // Board is one dashboard.
@@ -158,6 +160,23 @@ func orAll(v dashboard.VariableModel) []dashboard.VariableModel {
 	all := dashboard.StringOrArrayOfString{String: new("$__all")}
 	v.Current = &dashboard.VariableOption{Text: dashboard.StringOrArrayOfString{String: new("All")}, Value: all}
 	return []dashboard.VariableModel{every, v}
+}
+
+// figureVariable offers the figures of runs that have a distribution.
+func figureVariable() dashboard.VariableModel {
+	var list []string
+	var first dashboard.VariableOption
+	for i, f := range query.RunFeatures {
+		about, _, _ := strings.Cut(f.About, ";")
+		list = append(list, strings.ReplaceAll(about, ",", "")+" : "+f.Name)
+		if i == 0 {
+			first = dashboard.VariableOption{Text: dashboard.StringOrArrayOfString{String: &about},
+				Value: dashboard.StringOrArrayOfString{String: &f.Name}}
+		}
+	}
+	return dashboard.VariableModel{Type: dashboard.VariableTypeCustom, Name: "figure", Label: new("Figure"), Multi: new(false),
+		IncludeAll: new(false), Query: &dashboard.StringOrMap{String: new(strings.Join(list, ", "))}, Current: &first,
+		Description: new("of each run, for the panel with its distribution")}
 }
 
 // filterVariable offers conditions that the reader adds, and those that a click on a value adds.

@@ -18,6 +18,7 @@ type column struct {
 	links   []link
 	actions []dashboard.Action
 	title   string // shown instead of the name
+	colour  string // of bars
 }
 
 // noValue stands in a cell without a value.
@@ -36,7 +37,9 @@ const (
 	seconds             // a duration in seconds
 	ratio               // a number with two decimals
 	share               // between 0 and 1, as per cent
+	bar                 // the same as a bar, of the colour of the column
 	moment              // a time, to the second
+	figure              // a number in the unit that the data source says
 	buttons             // the actions of a row instead of its value
 )
 
@@ -61,6 +64,9 @@ func (c *column) override() dashboard.DashboardFieldConfigSourceOverrides {
 	out = append(out, visible(true)...)
 	if c.wraps || c.wide && c.look == plain {
 		out = append(out, wrapped()...)
+	}
+	if c.colour != "" {
+		out = append(out, property("color", map[string]string{"mode": "fixed", "fixedColor": c.colour}))
 	}
 	if c.title != "" {
 		out = append(out, property("displayName", c.title))
@@ -110,6 +116,11 @@ func (l look) properties() []dashboard.DynamicConfigValue {
 		return number("none", property("decimals", 2))
 	case share:
 		return number("percentunit", property("decimals", 2))
+	case bar:
+		return number("percentunit", property("decimals", 0), property("min", 0), property("max", 1),
+			property("custom.cellOptions", map[string]any{"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}))
+	case figure:
+		return []dashboard.DynamicConfigValue{property("custom.align", "right")}
 	case moment:
 		return []dashboard.DynamicConfigValue{property("unit", "time:MM-DD HH:mm:ss")}
 	case buttons:

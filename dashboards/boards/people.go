@@ -20,7 +20,7 @@ GROUP BY person, agent, kind ORDER BY irreversible DESC, calls DESC LIMIT 100`
 func people() Board {
 	return Board{UID: peopleUID, Title: "Humans and agents", About: "What agents do beside what people and services do. " +
 		"The panels ask views by SQL, which a data source that is bound to a tenant refuses.",
-		variables: []dashboard.VariableModel{sourceVariable()},
+		variables: []dashboard.VariableModel{sourceVariable(), figureVariable()},
 		changes:   true,
 		panels: []panel{
 			tableOf(panel{title: "By kind of caller", w: 24, h: 6,
@@ -34,6 +34,11 @@ func people() Board {
 			barsOf(panel{title: "Calls of agents, people and others", w: 24, h: 8,
 				about: "Calls of the runs that began in each ten minutes. No bar: no run began.",
 				empty: "No run began in this time.", asks: []Query{{Type: "sql", Limit: most, SQL: kindsOverTimeSQL}}}, callers),
+			distributionTable(panel{title: "One figure of runs, of agents and of people", w: 24, h: 8,
+				about: "The figure that is chosen above, of each run: the share of the runs that are in each row. Of many runs a sample, chosen " +
+					"by their ids.",
+				empty: "No run in this time has this figure.", asks: []Query{{Type: "distribution", Of: "${figure}"}}},
+				column{name: "agents", colour: blue}, column{name: "humans", title: "people", colour: green, wide: true}),
 			tableOf(panel{title: "Whose rights agents use", w: 24, h: 10,
 				about: "For each person, the callers that act with the person's credentials, the one with the most irreversible calls first.",
 				empty: "No call named a person in this time.", asks: []Query{{Type: "sql", SQL: borrowedSQL}}},

@@ -35,7 +35,8 @@ type Query struct {
 // agent, minLevel and limit, which all have.
 var members = map[string][]string{
 	"runs": {"sort"}, "findings": {"family", "state"}, "held": {}, "breakers": {"state"}, "gates": {"state"}, "agents": {}, "routes": {"run"},
-	"trace": {"run"}, "touched": {"run"}, "touched_graph": {"run"}, "resource": {"resource"}, "score": {"run"}, "calls": {"by"},
+	"trace": {"run"}, "touched": {"run"}, "touched_graph": {"run"}, "resource": {"resource"}, "score": {"run"}, "distribution": {"of", "by"},
+	"calls": {"by"},
 	"count": {"of", "by"}, "logs": {"run"}, "health": {"part"}, "quality": {}, "sql": {"sql"}, "annotations": {"kinds"},
 	"variable": {"of", "owner"},
 }
@@ -46,6 +47,9 @@ var words = map[string][]string{
 	"health.part":       {"ingest", "detect", "stitching", "store", "breakers"},
 	"annotations.kinds": {"trips", "bypass", "baseline", "version"},
 	"findings.state":    {"open", "closed"}, "gates.state": {"waiting"}, "breakers.state": {"trips"}, "calls.by": {"outcome", "reversibility"},
+	"distribution.by": {"time", "quantile"},
+	"distribution.of": {"${figure}", "calls", "writes", "irreversible_calls", "errors", "denied", "resources", "routes", "bytes_out",
+		"tokens", "duration", "score"},
 	"count.by": {"agent", "level", "family", "reader", "point"},
 	"count.of": {"trips", "findings", "gates_waiting", "held", "dead_letters", "calls", "denied",
 		"irreversible", "lag_seconds", "stale_points", "trips_over_budget"},

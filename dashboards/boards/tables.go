@@ -100,3 +100,13 @@ func contributionsTable(p panel) panel {
 		column{name: "usual", width: 84, look: ratio}, column{name: "peers", width: 84, look: ratio},
 		column{name: "humans", width: 84, look: ratio})
 }
+
+// distributionTable shows how many of the runs of each population are in each bin: the bars of a column are a histogram on its side.
+func distributionTable(p panel, populations ...column) panel {
+	columns := []column{{name: "xMin", width: 84, look: figure, title: "from"}, {name: "xMax", width: 84, look: figure, title: "below"}}
+	for _, c := range populations {
+		c.look, c.width = bar, 130
+		columns = append(columns, c)
+	}
+	return tableOf(p, columns...)
+}

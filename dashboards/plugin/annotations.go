@@ -10,6 +10,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"flyball/schema"
+	"flyball/schema/bypass"
 	"flyball/schema/clickhouse/query"
 )
 
@@ -72,8 +73,8 @@ func baselineMarks(ctx context.Context, q *question) (out []annotation, err erro
 	return out, err
 }
 
-// bypassMarks returns bypasses from their begin to their end. The store knows the end that a person set, the control API that of a
-// bypass in force.
+// bypassMarks returns bypasses from their begin to their end. The store knows the end that a person, its time or another bypass set; of
+// one that an earlier release wrote and that is in force, the control API knows it.
 func bypassMarks(ctx context.Context, q *question) (out []annotation, err error) {
 	rows, err := query.Bypasses(ctx, q.db, q.some(), q.window())
 	if err != nil || len(rows) == 0 {
@@ -86,7 +87,8 @@ func bypassMarks(ctx context.Context, q *question) (out []annotation, err error)
 	}
 	for i := range rows {
 		b := &rows[i]
-		a := annotation{at: b.At, end: b.End, title: "Bypass of the tenant " + b.Tenant, text: b.Reason + " (by " + b.By + ")",
+		reason, _, _ := bypass.Length(b.Reason)
+		a := annotation{at: b.At, end: b.End, title: "Bypass of the tenant " + b.Tenant, text: reason + " (by " + b.By + ")",
 			tags: tagsOf("bypass", b.Agent)}
 		if b.Agent != "" {
 			a.title = "Bypass of " + b.Agent
@@ -94,6 +96,12 @@ func bypassMarks(ctx context.Context, q *question) (out []annotation, err error)
 		switch until := inForce[[3]string{b.Agent, b.By, b.Reason}]; {
 		case b.EndedBy != "":
 			a.text += ", ended by " + b.EndedBy
+		case b.Replaced:
+			a.text += ", until another one began"
+		case !b.End.IsZero() && !b.End.After(q.now):
+			a.text += ", ended by its time"
+		case !b.End.IsZero():
+			a.text += ", in force"
 		case unknown == nil && !until.IsZero():
 			a.end, a.text = until, a.text+", in force"
 		default:

@@ -35,13 +35,14 @@ var answers = map[string]func(context.Context, *question) (data.Frames, error){
 	"runs": answerRuns, "findings": answerFindings, "held": answerHeld, "breakers": answerBreakers, "gates": answerGates,
 	"agents": answerAgents, "routes": answerRoutes, "trace": answerTrace, "touched": answerTouched, "touched_graph": answerTouchedGraph,
 	"resource": answerResource,
-	"score":    answerScore, "calls": answerCalls, "count": answerCount, "logs": answerLogs, "annotations": answerAnnotations,
+	"score":    answerScore, "distribution": answerDistribution,
+	"calls": answerCalls, "count": answerCount, "logs": answerLogs, "annotations": answerAnnotations,
 	"variable": answerVariable, "health": answerHealth, "quality": answerQuality, "sql": answerSQL,
 }
 
 // Types of queries, in the order in which the editor shows them.
 var Types = []string{"runs", "findings", "held", "breakers", "gates", "agents", "routes", "trace", "touched", "touched_graph",
-	"resource", "score",
+	"resource", "score", "distribution",
 	"calls", "count", "logs", "health", "quality", "sql", "annotations", "variable"}
 
 // QueryData executes the queries of panels. A failed query does not affect the others.

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -83,10 +84,7 @@ func TestBadQueryIsAnErrorOfItsOwnPanel(t *testing.T) {
 func TestDatabaseAwayIsBlamedOnTheQuery(t *testing.T) {
 	for name, d := range map[string]*Datasource{"away": datasourceAt(t, "127.0.0.1:1"), "without tables": refusingServer(t)} {
 		for _, typ := range Types {
-			of := "trips"
-			if typ == "variable" {
-				of = "agents"
-			}
+			of := cmp.Or(map[string]string{"variable": "agents", "distribution": "calls"}[typ], "trips")
 			raw := fmt.Sprintf(`{"queryType":%q,"run":"task-7","resource":"order:7","of":%q,"sql":"SELECT 1"}`, typ, of)
 			resp, err := d.QueryData(t.Context(), &backend.QueryDataRequest{Queries: []backend.DataQuery{{RefID: "A", JSON: []byte(raw),
 				TimeRange: backend.TimeRange{From: time.Unix(0, 0), To: time.Unix(3600, 0)}}}})
@@ -154,7 +152,8 @@ func TestEveryPanelIsBounded(t *testing.T) {
 			continue
 		}
 		db := &lastQuery{}
-		q := &question{Query: Query{Type: typ, Run: "task-7", Of: "agents", Limit: 7}, db: db, from: time.Unix(0, 0),
+		of := cmp.Or(map[string]string{"distribution": "calls"}[typ], "agents")
+		q := &question{Query: Query{Type: typ, Run: "task-7", Of: of, Limit: 7}, db: db, from: time.Unix(0, 0),
 			to: time.Unix(3600, 0), step: time.Minute}
 		if _, err := answer(t.Context(), q); !errors.Is(err, errAsked) || !strings.Contains(db.sql, "LIMIT ") {
 			t.Errorf("%s: %v, %q", typ, err, db.sql)

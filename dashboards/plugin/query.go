@@ -20,8 +20,8 @@ type Query struct {
 	Sort     string   `json:"sort"`      // of runs: worst (default), latest
 	Family   string   `json:"family"`    // of findings
 	State    string   `json:"state"`     // of findings: open, closed; of gates: waiting; of breakers: trips
-	By       string   `json:"by"`        // of calls: outcome, reversibility; of count: agent, level, family, reader, point
-	Of       string   `json:"of"`        // what count counts, or of what a variable has the values
+	By       string   `json:"by"`        // of calls: outcome, reversibility; of count: agent, level, family, reader, point; of distribution: time, quantile
+	Of       string   `json:"of"`        // what count counts, whose distribution is shown, or of what a variable has the values
 	Prefix   string   `json:"prefix"`    // of the values of a variable
 	Owner    string   `json:"owner"`     // of the agents that a variable lists
 	Part     string   `json:"part"`      // of Flyball's health: store, detect, breakers, stitching

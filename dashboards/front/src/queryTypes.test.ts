@@ -58,6 +58,14 @@ test('a count is split by what it does not have', () => {
   expect(choicesOf(query({ queryType: 'calls' }), 'by')?.map((c) => c.value)).toEqual(['', 'outcome', 'reversibility']);
 });
 
+test('a distribution has no figure, or is drawn as the split of a count', () => {
+  expect(withType(query({ queryType: 'count', of: 'held', by: 'agent', agent: 'a' }), 'distribution')).toEqual(
+    { refId: 'A', queryType: 'distribution', of: 'calls', agent: 'a' });
+  const quantiles = query({ queryType: 'distribution', of: 'errors', by: 'quantile' });
+  expect(withMember(quantiles, { of: 'calls' })).toMatchObject({ of: 'calls', by: 'quantile' });
+  expect(choicesOf(quantiles, 'by')?.map((c) => c.value)).toEqual(['', 'time', 'quantile']);
+});
+
 test('a data source of one tenant offers SQL, or the health of all', () => {
   expect(typesFor('acme').map((t) => t.value)).not.toContain('sql');
   expect(typesFor('acme').map((t) => t.value)).not.toContain('health');

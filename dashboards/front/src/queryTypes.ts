@@ -80,6 +80,19 @@ export const QUERY_TYPES: QueryType[] = [
     members: ['run'], needs: ['run'],
   },
   {
+    value: 'distribution', label: 'Distribution', description: 'one figure of runs: of an agent, its peers and people',
+    members: ['of', 'agent', 'by', 'tenant'],
+    choices: {
+      of: [
+        choice('calls', 'calls'), choice('writes', 'calls that may change something'), choice('irreversible_calls', 'irreversible calls'),
+        choice('errors', 'share of failed calls'), choice('denied', 'share of denied calls'), choice('resources', 'different resources'),
+        choice('routes', 'different routes'), choice('bytes_out', 'data in the answers'), choice('tokens'),
+        choice('duration', 'time from first to last call'), choice('score'),
+      ],
+      by: [choice('', 'histogram'), choice('time', 'heatmap over time'), choice('quantile', 'quantiles, for an alert rule')],
+    },
+  },
+  {
     value: 'calls', label: 'Calls', description: 'calls over time', members: ['agent', 'by', 'tenant'],
     choices: { by: [choice('', 'not split'), choice('outcome'), choice('reversibility')] },
   },

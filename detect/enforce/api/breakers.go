@@ -5,9 +5,11 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"flyball/detect/enforce"
 	"flyball/schema"
+	"flyball/schema/bypass"
 )
 
 // breakers holds the operations on breakers and bypasses.
@@ -256,7 +258,8 @@ type BypassResult struct {
 }
 
 func (b *breakers) bypass(x *exchange, in *BypassRequest) {
-	command := schema.Command{Kind: schema.CommandBypass, TTL: in.Seconds * 1e9, By: x.by(in.By), Reason: in.Reason}
+	length := time.Duration(in.Seconds) * time.Second
+	command := schema.Command{Kind: schema.CommandBypass, TTL: int64(length), By: x.by(in.By), Reason: bypass.Reason(in.Reason, length)}
 	if in.Agent != "" {
 		t, rejected := b.targets.resolve(schema.Scope{Kind: schema.ScopeAgent, Value: in.Agent}, in.Force)
 		if rejected != nil {

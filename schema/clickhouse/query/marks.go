@@ -10,6 +10,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"flyball/schema"
+	"flyball/schema/bypass"
 )
 
 // Bypassed is a bypass of a tenant, or of one agent of it.
@@ -17,10 +18,12 @@ type Bypassed struct {
 	Tenant  string
 	Agent   string // empty: the whole tenant
 	At      time.Time
-	End     time.Time // a person ended it; zero: it is in force, or its time, which is not stored, or another bypass has ended it
+	End     time.Time // by a person, its time, or another bypass; zero: its time is not stored, because an earlier release wrote it
 	By      string
 	EndedBy string // empty: nobody did
-	Reason  string
+	Reason  string // with its length (bypass.Length)
+	// Replaced reports that another bypass of the same scope began before its time was over.
+	Replaced bool
 }
 
 const (
@@ -54,6 +57,12 @@ ORDER BY seq, hash`, w.String(), maxBypassEntries), w.params, func(r driver.Rows
 		}
 		of := [2]string{v.Tenant, v.Agent}
 		if kind == schema.CommandBypass.String() {
+			if before := open[of]; before != nil && before.End.After(v.At) {
+				before.End, before.Replaced = v.At, true
+			}
+			if _, length, known := bypass.Length(v.Reason); known {
+				v.End = v.At.Add(length)
+			}
 			open[of] = &v
 			all = append(all, &v)
 			return nil

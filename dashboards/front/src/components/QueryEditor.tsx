@@ -20,6 +20,11 @@ const CHOICE_LABELS: Partial<Record<Member, string>> = {
   minLevel: 'Least level', sort: 'Order', state: 'State', of: 'Count', by: 'Split by', part: 'Part',
 };
 
+/** The label of a choice: what a member is called depends on the question. */
+const labelOf = (query: FlyballQuery, member: Member): string =>
+  (query.queryType === 'distribution' ? { of: 'Figure', by: 'Drawn as' } as Partial<Record<Member, string>> : CHOICE_LABELS)[member] ??
+  CHOICE_LABELS[member] ?? member;
+
 interface MemberProps {
   member: Member;
   query: FlyballQuery;
@@ -32,7 +37,7 @@ function MemberField({ member, query, datasource, set, run }: MemberProps) {
   const choices = choicesOf(query, member);
   if (choices) {
     const value = String(query[member] || (member === 'sort' ? 'worst' : ''));
-    const label = CHOICE_LABELS[member] ?? member;
+    const label = labelOf(query, member);
     return <ChoiceField label={label} value={value} choices={choices} onChange={(v) => set({ [member]: v })} />;
   }
   switch (member) {
