@@ -36,7 +36,8 @@ CGO_ENABLED=0 GOOS=linux GOARCH=$ARCH GOFLAGS= go build -trimpath -buildvcs=fals
   -ldflags "-s -w -X main.version=$VERSION -X main.commit=$COMMIT -X main.date=$DATE" -o "$STAGE/flyball" ./cmd/flyball
 
 # The tools run on this machine, whatever the target is, and are no dependency of the product.
-tool() { GOOS= GOARCH= GOFLAGS= go run "$@"; }
+# -trimpath: the list of components holds the checksum of the tool that made it.
+tool() { GOOS= GOARCH= GOFLAGS= go run -trimpath "$@"; }
 
 cp LICENSE NOTICE README.md CHANGELOG.md "$STAGE/"
 mkdir -p "$STAGE/deploy"

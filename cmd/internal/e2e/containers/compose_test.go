@@ -200,7 +200,7 @@ func TestConfigurationOfAContainerNamesAFileThatIsNotThere(t *testing.T) {
 		}
 		files := []string{c.ClickHouse.PasswordFile, c.Control.TLS.Cert, c.Control.TLS.Key, c.Check.TokenFile}
 		for _, token := range c.Control.Tokens {
-			files = append(files, token.ValueFile)
+			files = append(files, string(token.Value))
 		}
 		for _, file := range files {
 			if file != "" && !slices.Contains(f.Services["flyball"].Secrets, strings.TrimPrefix(file, "/run/secrets/")) {
