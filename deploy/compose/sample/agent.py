@@ -14,6 +14,7 @@ for n in itertools.count() if tasks is None else range(tasks):
         request = urllib.request.Request(url + path, method=method, headers={"x-agent-id": "sample/refunds", "x-agent-run-id": run})
         try:
             with urllib.request.urlopen(request, timeout=10) as response:
+                response.read()  # who closes before the end is logged as aborted
                 status = response.status
         except urllib.error.HTTPError as e:
             status = e.code
