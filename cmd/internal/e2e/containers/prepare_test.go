@@ -84,6 +84,10 @@ func TestPreparedFilesPointToTheMachineItself(t *testing.T) {
 	if strings.Contains(read("clickhouse-users.xml"), strings.TrimSpace(read("clickhouse_writer"))) {
 		t.Error("clickhouse-users.xml has a password in clear text")
 	}
+	// Without it, reads pass unchecked: the check refuses to answer, which is an outage to Envoy.
+	if n := strings.Count(read("envoy.yaml"), "\n                initial_metadata: [{key: x-flyball-token, value: "+check+"}]\n"); n != 2 {
+		t.Errorf("envoy.yaml: %d of its two filters, for reads and for writes, show the token", n)
+	}
 	validateEnvoy(t, filepath.Join(dir, "envoy.yaml"))
 }
 
