@@ -42,7 +42,8 @@ func start(t *testing.T, image string) *container {
 	dir := t.TempDir()
 	port := func() int { return realparts.FreePort(t) }
 	text := fmt.Sprintf("kafka: {listen: '127.0.0.1:%d'}\nclickhouse: {listen: '127.0.0.1:%d'}\ncontrol: {listen: '127.0.0.1:%d'}\n"+
-		"check: {listen: '127.0.0.1:%d', grpc: '127.0.0.1:%d'}\nmetrics: {listen: '127.0.0.1:%d'}\n", port(), port(), port(), port(), port(), port())
+		"check: {listen: '127.0.0.1:%d', grpc: '127.0.0.1:%d'}\nmetrics: {listen: '127.0.0.1:%d'}\n",
+		port(), port(), port(), port(), port(), port())
 	record := `{"start_time":"` + time.Now().UTC().Format(time.RFC3339Nano) + `","method":"GET","path":"/v1/orders/1","authority":"api",` +
 		`"response_code":200,"duration":3,"x_agent_id":"sample/one","x_agent_run_id":"run-in-a-container"}` + "\n"
 	for name, content := range map[string]string{"flyball.yaml": text, "access.jsonl": record} {
@@ -62,7 +63,8 @@ func start(t *testing.T, image string) *container {
 		_, _ = podman("rm", "--force", "--volumes", "--time", "20", c.name)
 	})
 	if _, err := podman("run", "--detach", "--name", c.name, "--network", "host", "--read-only", "--cap-drop", "ALL",
-		"--security-opt", "no-new-privileges", "--volume", dir+":/etc/flyball:ro", image, "up", "--config", "/etc/flyball/flyball.yaml"); err != nil {
+		"--security-opt", "no-new-privileges", "--volume", dir+":/etc/flyball:ro", image,
+		"up", "--config", "/etc/flyball/flyball.yaml"); err != nil {
 		t.Fatal(err)
 	}
 	return c
