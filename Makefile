@@ -7,7 +7,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 UNIT = $(shell go list ./... | grep -v /cmd/internal/e2e)
 FUZZ_TIME ?= 20s
 
-.PHONY: kubernetes-rules pgo kills-many outage plugin front panels grafana-shots all build engine demo demos test unit race storage e2e redteam redteam-table redteam-many kafka kills fuzz bench soak lint vuln fmt clean
+.PHONY: packages release image containers kubernetes-rules pgo kills-many outage plugin front panels grafana-shots all build engine demo demos test unit race storage e2e redteam redteam-table redteam-many kafka kills fuzz bench soak lint vuln fmt clean
 
 all: build
 
@@ -39,7 +39,7 @@ demos: build
 test: export FLYBALL_TIERS_FILE = $(CURDIR)/bin/tiers.tsv
 test:
 	@mkdir -p bin && rm -f $(FLYBALL_TIERS_FILE)
-	@$(MAKE) -j2 --output-sync=target unit storage && $(MAKE) e2e redteam kafka kills; code=$$?; go run ./cmd/internal/tiers/report || exit 1; exit $$code
+	@$(MAKE) -j2 --output-sync=target unit storage && $(MAKE) e2e containers redteam kafka kills; code=$$?; go run ./cmd/internal/tiers/report || exit 1; exit $$code
 
 unit:
 	go test -timeout 15m $(UNIT)
@@ -161,6 +161,18 @@ grafana-shots:
 	@test -n "$(URL)" || { echo "make grafana-shots URL=http://user:password@host:3000"; exit 2; }
 	$(MAKE) $(FRONT)/node_modules/.complete
 	cd $(FRONT)/test && node shots.mjs "$(URL)" "$(CURDIR)/bin/grafana/shots"
+
+# What is published, in bin/release: .deb and .tar.gz; with the binary, a list of components and checksums. The same commit gives the same bytes.
+packages release:
+	deploy/package/release.sh $@ bin/release
+
+# Images flyball and flyball-engine: CONTAINER=docker BASE=debian:12-slim BUILD_FLAGS=… ENGINE=no
+image: packages
+	deploy/image/build.sh bin/release bin/image
+
+# The files of deploy/image, compose, systemd and package; with podman and an image (FLYBALL_TEST_IMAGE), a container as well.
+containers:
+	go test -timeout 3m -count=1 ./cmd/internal/e2e/containers
 
 lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || (echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1)

@@ -68,7 +68,8 @@ func newRootWith(o *options) *cobra.Command {
 	root.AddCommand(backupCommand(o), restoreCommand(o), keyCommand(o), migrateCommand(o), configCommand(o), checkConfigCommand(o),
 		dumpConfigCommand(o),
 		versionCommand(o), statusCommand(o), tokenCommand(),
-		profileCommand(o), loginCommand(o), logoutCommand(o), credentialIDCommand(o), canaryCommand(o), doctorCommand(o))
+		profileCommand(o), loginCommand(o), logoutCommand(o), credentialIDCommand(o), canaryCommand(o), doctorCommand(o),
+		healthcheckCommand(o))
 	root.AddCommand(evidenceCommand(o), holdCommand(o), purgeCommand(o))
 	argumentErrorsAreUsage(root)
 	return root
