@@ -20,7 +20,7 @@ import (
 type checkpointer struct {
 	cfg     *Config
 	part    int32
-	state   *stitch.Partition
+	state   *stitch.Store
 	log     *progressLog
 	journal *journalWriter
 	out     *outbox

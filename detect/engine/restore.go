@@ -20,7 +20,7 @@ import (
 // restored holds what earlier owners of a partition stored, as far as it has been read.
 type restored struct {
 	limits  stitch.Limits
-	state   *stitch.Partition         // whose actors are decoded
+	state   *stitch.Store             // whose actors are decoded
 	actors  map[string][]*storedActor // by key: one for each generation
 	records map[uint64]storedRecord   // the partition's records by generation
 	newest  uint64                    // highest generation that has stored a delta
@@ -50,7 +50,7 @@ type storedRecord struct {
 }
 
 func newRestored(limits stitch.Limits, state *stitch.Partition) *restored {
-	return &restored{limits: limits, state: state, actors: map[string][]*storedActor{},
+	return &restored{limits: limits, state: &state.Store, actors: map[string][]*storedActor{},
 		records: map[uint64]storedRecord{}, notes: map[string]bool{},
 		base: newProgress(limits)}
 }

@@ -76,7 +76,7 @@ func (a *Actor) setKey(key string) { a.Key, a.hash = key, schema.HashActor(key) 
 
 // noteStored records that the actor's chain has so many bytes.
 func (a *Actor) noteStored(bytes int) {
-	a.part.storedBytes += int64(bytes - a.storedBytes)
+	a.part.Store.bytes += int64(bytes - a.storedBytes)
 	a.storedBytes = bytes
 }
 

@@ -5,12 +5,59 @@ import (
 	"cmp"
 	"encoding/hex"
 	"strconv"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
 
 	"flyball/schema"
 )
 
-// bindCall finds or opens the run of a call. The first rule that applies decides.
-func (p *Partition) bindCall(a *Actor, c *schema.Call, offset int64) (*Run, schema.RunRule) {
+// binder finds the actor and the run of a call, or makes them as far as the limits allow it.
+type binder struct {
+	part   *Partition // of new actors and runs
+	limits *Limits
+	actors map[string]*Actor
+	census *census
+	room   *room
+}
+
+// actor finds or makes the actor of a call. If a limit is reached, the call gets a shared actor:
+// see sharedKey.
+func (b *binder) actor(c *schema.Call) *Actor {
+	if a := b.actors[c.RoutingKey]; a != nil {
+		return a
+	}
+	s := c.Standing()
+	if b.census.actorPools.room(s, b.limits.Actors, b.limits.claimedActors()) {
+		return b.newActor(c.RoutingKey, s)
+	}
+	key := b.census.sharedKey(c, s, func(key string) bool { return b.actors[key] != nil })
+	a := b.actors[key]
+	if a == nil {
+		b.census.countRefusal(s)
+		return b.newActor(key, s)
+	}
+	if proven := a.callerStanding(c); proven == schema.StandingProven && b.census.actorPools.room(proven, b.limits.Actors, 0) {
+		own := b.newActor(c.RoutingKey, proven) // keeps the proof that was counted in the shared actor
+		own.proofs = []proof{*a.findProof(xxhash.Sum64String(c.CredentialID))}
+		return own
+	}
+	b.census.countRefusal(s)
+	return a
+}
+
+// newActor adds an actor of a standing to the partition.
+func (b *binder) newActor(key string, s schema.Standing) *Actor {
+	a := emptyActor(b.part)
+	a.Included, a.standing = -1, s
+	a.setKey(strings.Clone(key))
+	b.actors[a.Key] = a
+	b.census.countActor(a, 1)
+	return a
+}
+
+// run finds or opens the run of a call. The first rule that applies decides.
+func (b *binder) run(a *Actor, c *schema.Call, offset int64) (*Run, schema.RunRule) {
 	cred := c.CredentialID
 	if c.RunKey != "" {
 		k := bindKey{Rule: c.RunKeyRule(), Credential: cred, Key: c.RunKey}
@@ -18,7 +65,7 @@ func (p *Partition) bindCall(a *Actor, c *schema.Call, offset int64) (*Run, sche
 		if c.ParentAgent != "" {
 			parent, k.Key = a.subRun(c)
 		}
-		return p.runByKey(a, c, k, parent, offset), k.Rule
+		return b.runByKey(a, c, k, parent, offset), k.Rule
 	}
 	if c.TraceID != [16]byte{} && c.RunKeySource != schema.NoTraceKeySource {
 		if r := a.runOfTrace(c.TraceID, cred); r != nil && !r.conflicts(c) {
@@ -29,14 +76,14 @@ func (p *Partition) bindCall(a *Actor, c *schema.Call, offset int64) (*Run, sche
 		if c.AgentSpan {
 			rule = schema.RunAgentSpan
 		}
-		return p.runByKey(a, c, k, nil, offset), rule
+		return b.runByKey(a, c, k, nil, offset), rule
 	}
 	if c.ConversationID != "" {
 		k := bindKey{Rule: schema.RunConversation, Credential: cred, Key: c.ConversationID, Principal: verifiedPrincipal(c)}
-		return p.runByIdleGap(a, c, k, offset), schema.RunConversation
+		return b.runByIdleGap(a, c, k, offset), schema.RunConversation
 	}
 	k := bindKey{Rule: schema.RunSession, Credential: cred, Principal: verifiedPrincipal(c)}
-	return p.runByIdleGap(a, c, k, offset), schema.RunSession
+	return b.runByIdleGap(a, c, k, offset), schema.RunSession
 }
 
 // subRun returns the parent run of a sub-agent's run (nil: not known) and the sub-agent's key. The
@@ -65,7 +112,7 @@ func (r *Run) conflicts(c *schema.Call) bool {
 
 // runByKey finds or opens the run of a key that names one run. If the call has another verified
 // principal than that run, it gets a separate run.
-func (p *Partition) runByKey(a *Actor, c *schema.Call, k bindKey, parent *Run, offset int64) *Run {
+func (b *binder) runByKey(a *Actor, c *schema.Call, k bindKey, parent *Run, offset int64) *Run {
 	r := a.runs.first(k)
 	if r != nil && r.conflicts(c) {
 		k.Principal = c.PrincipalID
@@ -75,15 +122,15 @@ func (p *Partition) runByKey(a *Actor, c *schema.Call, k bindKey, parent *Run, o
 		return r
 	}
 	id := schema.RunIdentity{Tenant: c.Tenant, RoutingActor: a.Key, Credential: k.Credential, Rule: k.Rule, Key: k.Key, Principal: k.Principal}
-	return p.openRun(a, c, k, id, parent, offset)
+	return b.openRun(a, c, k, id, parent, offset)
 }
 
 // runByIdleGap finds or opens the run of a key whose calls are divided into runs by silence: the
 // run nearest in time among those within a gap of the call.
-func (p *Partition) runByIdleGap(a *Actor, c *schema.Call, k bindKey, offset int64) *Run {
-	gap := p.limits.SessionGap
+func (b *binder) runByIdleGap(a *Actor, c *schema.Call, k bindKey, offset int64) *Run {
+	gap := b.limits.SessionGap
 	if k.Rule == schema.RunConversation {
-		gap = p.limits.ConversationGap
+		gap = b.limits.ConversationGap
 	}
 	var best *Run
 	for r := range a.runs.of(k) {
@@ -99,7 +146,7 @@ func (p *Partition) runByIdleGap(a *Actor, c *schema.Call, k bindKey, offset int
 		strconv.FormatInt(c.Pos.Offset, 10) + "/" + strconv.Itoa(int(c.Pos.Item))
 	id := schema.RunIdentity{Tenant: c.Tenant, RoutingActor: a.Key, Credential: k.Credential, Rule: k.Rule,
 		Key: k.Key + "@" + first, Principal: k.Principal}
-	return p.openRun(a, c, k, id, nil, offset)
+	return b.openRun(a, c, k, id, nil, offset)
 }
 
 // nearer reports whether a run is nearer to a time than another run; of two that are equally near, the one that was opened first.
@@ -119,18 +166,18 @@ func (r *Run) distance(start int64) int64 {
 }
 
 // openRun opens a run. If a limit is reached, it finds or opens the actor's overflow run.
-func (p *Partition) openRun(a *Actor, c *schema.Call, k bindKey, id schema.RunIdentity, parent *Run, offset int64) *Run {
+func (b *binder) openRun(a *Actor, c *schema.Call, k bindKey, id schema.RunIdentity, parent *Run, offset int64) *Run {
 	s := a.callerStanding(c)
-	if k.Rule != schema.RunOverflow && !p.room.make(a, s, offset) {
-		return p.refuse(a, c, k, offset)
+	if k.Rule != schema.RunOverflow && !b.room.make(a, s, offset) {
+		return b.refuse(a, c, k, offset)
 	}
 	r := a.newRun()
-	r.bind, r.standing = p.words.key(k), s
-	r.RunID, r.Segment, r.CallsPart = id.ID(), offset, p.part
-	if offset > p.hours.legacyTo {
+	r.bind, r.standing = b.part.words.key(k), s
+	r.RunID, r.Segment, r.CallsPart = id.ID(), offset, b.part.part
+	if offset > b.part.hours.legacyTo {
 		r.OpenedDay = max(schema.FiledDay(c.Start, c.KafkaTime), 1)
 	}
-	r.Tenant, r.Actor = p.words.of(c.Tenant), a.Key
+	r.Tenant, r.Actor = b.part.words.of(c.Tenant), a.Key
 	r.Rule, r.Confidence, r.State = k.Rule, confidence[k.Rule], schema.RunOpen
 	if k.Rule == schema.RunOverflow {
 		r.RunKey = "overflow"
@@ -140,23 +187,23 @@ func (p *Partition) openRun(a *Actor, c *schema.Call, k bindKey, id schema.RunId
 	}
 	a.addRun(r)
 	if a.total == 1 {
-		p.census.countActive(a, 1)
+		b.census.countActive(a, 1)
 	}
-	p.census.countRun(r, 1)
-	p.room.limitClosedOf(a)
+	b.census.countRun(r, 1)
+	b.room.limitClosedOf(a)
 	return r
 }
 
 // refuse counts that the run of a key found no room, and finds or opens the overflow run of the call: one for each actor and standing,
 // because a caller can also invent credentials.
-func (p *Partition) refuse(a *Actor, c *schema.Call, k bindKey, offset int64) *Run {
+func (b *binder) refuse(a *Actor, c *schema.Call, k bindKey, offset int64) *Run {
 	s := a.callerStanding(c)
-	p.census.countRefusal(s)
+	b.census.countRefusal(s)
 	ok := bindKey{Rule: schema.RunOverflow}
 	if s > schema.StandingClaimed {
 		ok.Key = s.String()
 	}
-	r := p.runByKey(a, c, ok, nil, offset)
+	r := b.runByKey(a, c, ok, nil, offset)
 	if r.refused == nil {
 		r.refused = &Distinct{}
 	}

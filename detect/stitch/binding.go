@@ -27,13 +27,13 @@ func (p *Partition) BindTrace(b *wire.TraceBinding, offset int64) {
 			p.census.countRefusal(schema.StandingClaimed)
 			return
 		}
-		a = p.newActor(c.RoutingKey, schema.StandingClaimed)
+		a = p.binder.newActor(c.RoutingKey, schema.StandingClaimed)
 	}
 	if offset <= a.SavedThrough {
 		return
 	}
 	k := bindKey{Rule: schema.RunTrace, Key: hex.EncodeToString(b.Trace[:])}
-	r := p.runByKey(a, &schema.Call{Tenant: b.Tenant, TraceID: b.Trace, Start: b.At}, k, nil, offset)
+	r := p.binder.runByKey(a, &schema.Call{Tenant: b.Tenant, TraceID: b.Trace, Start: b.At}, k, nil, offset)
 	if r.ParentRunID.IsZero() && r.RunID != b.RunID {
 		r.ParentRunID = b.RunID
 	}

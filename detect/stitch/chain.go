@@ -2,7 +2,6 @@ package stitch
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,7 +14,7 @@ import (
 // Chain reads what one owner has stored of an actor, record by record in the order of the topic. It keeps the decoded runs of the
 // newest whole checkpoint, packed, and the deltas after it.
 type Chain struct {
-	p           *Partition
+	s           *Store
 	a           *Actor
 	generation  uint64
 	first, last uint64 // numbers of the deltas of the newest checkpoint and those it goes on from; 0: none was read
@@ -23,12 +22,6 @@ type Chain struct {
 	pending     []Delta // after last
 	broken      bool    // a delta between first and last is missing
 	err         error
-}
-
-// NewChain returns an empty chain of the partition.
-func (p *Partition) NewChain() *Chain {
-	a := emptyActor(p)
-	return &Chain{p: p, a: a, runs: map[schema.RunID]*slot{}}
 }
 
 // Add adds a delta. It returns the errors of ReadDeltaHeader; others are those of Actor, because the delta may turn out to be void.
@@ -123,7 +116,7 @@ func (ch *Chain) apply(value []byte, last bool) error {
 	if last && c.Err == nil {
 		c.Int(&a.Included)
 		a.observers, a.Attached, a.proofs, a.hours = nil, nil, nil, curve.Hours{}
-		codeOwn(c, a, ch.p.newActorAttachment)
+		codeOwn(c, a, ch.s.p.newActorAttachment)
 		if c.Err == nil && c.Rest() != 0 {
 			c.Refuse("bytes after the last field")
 		}
@@ -135,36 +128,15 @@ func (ch *Chain) apply(value []byte, last bool) error {
 func (ch *Chain) addRun(c *wire.Coder) error {
 	r := ch.a.newRun()
 	var tail []byte
-	ch.p.deltas.codeStored(c, r, &tail)
+	ch.s.deltas.codeStored(c, r, &tail)
 	if c.Err != nil {
 		return c.Err
 	}
-	if err := ch.p.freezer.tail.check(r, tail, ch.p.freezer.attach); err != nil {
+	if err := ch.s.p.freezer.tail.check(r, tail, ch.s.p.freezer.attach); err != nil {
 		return fmt.Errorf("run %s: %w", r.RunID, err)
 	}
 	r.Actor, r.slot.id = ch.a.Key, r.RunID
 	ch.runs[r.RunID] = r.slot
-	ch.p.freezer.pack(r)
+	ch.s.p.freezer.pack(r)
 	return nil
-}
-
-// readDeltas decodes the chain of an actor: all its deltas that are not void, in the order of their numbers.
-func readDeltas(p *Partition, values [][]byte) (a *Actor, generation uint64, err error) {
-	ch := p.NewChain()
-	for _, value := range values {
-		h, err := ReadDeltaHeader(value)
-		if err == nil {
-			err = ch.Add(h.Number, value)
-		}
-		if err != nil {
-			return nil, 0, err
-		}
-	}
-	if len(ch.pending) > 0 {
-		return nil, 0, fmt.Errorf("%w: a chain without the end of a checkpoint", wire.ErrMalformed)
-	}
-	if a, err = ch.Actor(); a == nil && err == nil {
-		err = errors.New("a chain that is not whole")
-	}
-	return a, ch.generation, err
 }

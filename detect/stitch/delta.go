@@ -68,59 +68,11 @@ type deltaWriter struct {
 	tail  tailCoder
 }
 
-// StoredDeltas returns the range [first, next) of the deltas of an actor that are not void. It is empty if this owner has
-// stored none.
-func (p *Partition) StoredDeltas(actor string) (first, next uint64) {
-	if a := p.actors[actor]; a != nil {
-		return a.firstDelta, a.nextDelta
-	}
-	return 0, 0
-}
-
-// Actor returns an actor of the partition; nil: it has none with this key.
-func (p *Partition) Actor(key string) *Actor { return p.actors[key] }
-
 // StoredBytes returns how many bytes the actor's chain has.
 func (a *Actor) StoredBytes() int { return a.storedBytes }
 
 // StoreAnew lets the actor's chain begin again with the next delta, which has all runs.
 func (a *Actor) StoreAnew() { a.storedRuns = math.MaxInt / 2 }
-
-// EncodeChanges returns the deltas that store what has changed of an actor since its last checkpoint, in the order in which
-// they are written, and the range [from, to) of deltas that are void once all of them are stored. All changes count as stored
-// then: a caller that cannot write them must not go on with the partition.
-func (p *Partition) EncodeChanges(a *Actor, generation uint64) (deltas []Delta, from, to uint64) {
-	bytes, whole := a.storedBytes, a.nextDelta == 0
-	if whole { // what is stored is another owner's
-		a.firstDelta, a.nextDelta = 1, 1
-	}
-	runs := slices.DeleteFunc(a.unstored, func(r *Run) bool { return r.evicted })
-	a.unstored = nil
-	for _, r := range runs {
-		r.unstored = false
-	}
-	from, to = a.firstDelta, a.firstDelta
-	if whole || a.storedRuns+len(runs) > storedPerRun*a.total+storedSlack {
-		to, a.firstDelta, a.storedRuns, a.evictedRuns, bytes = a.nextDelta, a.nextDelta, a.total, nil, 0
-		deltas = p.deltas.encode(a, a.each, generation)
-		for s := range a.runs.slots {
-			s.stored = true
-		}
-	} else {
-		a.storedRuns += len(runs)
-		deltas = p.deltas.encode(a, func(f func(*Run)) { forEach(runs, f) }, generation)
-	}
-	a.evictedRuns = nil
-	for _, r := range runs {
-		r.stored = true
-		p.freezer.letCool(r)
-	}
-	for _, d := range deltas {
-		bytes += len(d.Value)
-	}
-	a.noteStored(bytes)
-	return deltas, from, to
-}
 
 func forEach(runs []*Run, f func(*Run)) {
 	for _, r := range runs {

@@ -32,9 +32,6 @@ func (f *freezer) letCool(r *Run) {
 	f.cooling = append(f.cooling, coolingRun{r, f.round})
 }
 
-// Freeze freezes the runs that have not changed since they were stored, at least the given number of calls of Freeze ago.
-func (p *Partition) Freeze(rounds uint32) { p.freezer.freezeCooled(rounds) }
-
 func (f *freezer) freezeCooled(rounds uint32) {
 	f.round++
 	n := 0

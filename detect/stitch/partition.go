@@ -1,40 +1,41 @@
 package stitch
 
-import (
-	"github.com/cespare/xxhash/v2"
+import "flyball/schema"
 
-	"flyball/schema"
-)
-
-// Partition is the state of one partition of flyball.calls.
+// Partition is the state of one partition of flyball.calls: it applies calls to runs in the order of the log. What is stored of it is
+// the job of its Store.
 type Partition struct {
-	part        int32
-	limits      Limits
-	actors      map[string]*Actor
-	watermark   int64
-	words       words
-	storedBytes int64
+	Store
 
-	queues  queues
-	census  census
-	room    room
-	freezer freezer
-	hours   HourCounts
+	part      int32
+	limits    Limits
+	actors    map[string]*Actor
+	watermark int64
+	words     words
+
+	binder    binder
+	ender     ender
+	queues    queues
+	census    census
+	room      room
+	freezer   freezer
+	hours     HourCounts
+	changed   changedRuns
+	checkRows checkRows
 
 	newActorAttachment func() Attachment // to actors
-	deltas             deltaWriter
-	changed            changedRuns
-	closed             []*Run
-	dirty              dirtyActors
-	checkRows          checkRows
 }
 
 // NewPartition returns an empty partition.
 func NewPartition(part int32, limits Limits) *Partition {
 	p := &Partition{part: part, limits: limits, actors: make(map[string]*Actor)}
+	p.Store.p = p
+	p.binder = binder{part: p, limits: &p.limits, actors: p.actors, census: &p.census, room: &p.room}
+	p.ender = ender{limits: &p.limits, watermark: &p.watermark, queues: &p.queues, census: &p.census, room: &p.room, freezer: &p.freezer,
+		checkRows: &p.checkRows, changed: &p.changed, dirty: &p.dirty}
 	p.queues = queues{limits: &p.limits, watermark: &p.watermark}
 	p.census = census{limits: &p.limits}
-	p.room = room{limits: &p.limits, queues: &p.queues, census: &p.census, dirty: &p.dirty, runs: p}
+	p.room = room{limits: &p.limits, queues: &p.queues, census: &p.census, dirty: &p.dirty, runs: &p.ender}
 	p.freezer = freezer{queues: &p.queues}
 	p.hours = HourCounts{part: part, legacyTo: -1, words: &p.words, watermark: &p.watermark}
 	return p
@@ -52,21 +53,25 @@ func (p *Partition) SetRunAttachment(attach func() Attachment) { p.freezer.attac
 // restored.
 func (p *Partition) SetActorAttachment(attach func() Attachment) { p.newActorAttachment = attach }
 
+// SetWatermark restores the watermark, in Unix ns. It closes no runs.
+func (p *Partition) SetWatermark(w int64) { p.watermark = w }
+
 // TakeClosed appends to into the runs that were closed since the last call of TakeClosed and have had no
 // call since.
-func (p *Partition) TakeClosed(into []*Run) []*Run {
-	for _, r := range p.closed {
-		if r.State == schema.RunClosed {
-			into = append(into, r)
-		}
-	}
-	clear(p.closed)
-	p.closed = p.closed[:0]
-	return into
-}
+func (p *Partition) TakeClosed(into []*Run) []*Run { return p.ender.take(into) }
 
 // OpenRuns returns the number of open runs, the overflow runs included.
 func (p *Partition) OpenRuns() int { return p.census.openRuns }
+
+// ActiveAgents returns how many established or proven actors have runs in memory.
+func (p *Partition) ActiveAgents() int {
+	return p.census.activePools[schema.StandingEstablished] + p.census.activePools[schema.StandingProven]
+}
+
+// RefusalsByStanding returns how many runs and actors of a standing were above a limit.
+func (p *Partition) RefusalsByStanding(s schema.Standing) uint64 {
+	return p.census.refusalsByStanding[s]
+}
 
 // Actors returns the number of actors in memory.
 func (p *Partition) Actors() int { return len(p.actors) }
@@ -75,15 +80,15 @@ func (p *Partition) Actors() int { return len(p.actors) }
 // the call's Run fields. It returns nil when the actor's restored state already
 // includes the call.
 func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
-	a := p.actor(c)
+	a := p.binder.actor(c)
 	if offset <= a.SavedThrough {
 		return nil
 	}
 	c.Late = c.Start < p.watermark
-	r, rule := p.bindCall(a, c, offset)
+	r, rule := p.binder.run(a, c, offset)
 	p.freezer.wake(r)
 	if r.State == schema.RunClosed && !p.room.reopen(r, a.callerStanding(c), offset) {
-		r, rule = p.refuse(a, c, r.bind, offset), schema.RunOverflow
+		r, rule = p.binder.refuse(a, c, r.bind, offset), schema.RunOverflow
 		if p.freezer.wake(r); r.State == schema.RunClosed {
 			p.room.reopen(r, r.standing, offset)
 		}
@@ -130,31 +135,6 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 	return r
 }
 
-// actor finds or makes the actor of a call. If a limit is reached, the call gets a shared actor:
-// see sharedKey.
-func (p *Partition) actor(c *schema.Call) *Actor {
-	if a := p.actors[c.RoutingKey]; a != nil {
-		return a
-	}
-	s := c.Standing()
-	if p.census.actorPools.room(s, p.limits.Actors, p.limits.claimedActors()) {
-		return p.newActor(c.RoutingKey, s)
-	}
-	key := p.census.sharedKey(c, s, func(key string) bool { return p.actors[key] != nil })
-	a := p.actors[key]
-	if a == nil {
-		p.census.countRefusal(s)
-		return p.newActor(key, s)
-	}
-	if proven := a.callerStanding(c); proven == schema.StandingProven && p.census.actorPools.room(proven, p.limits.Actors, 0) {
-		own := p.newActor(c.RoutingKey, proven) // keeps the proof that was counted in the shared actor
-		own.proofs = []proof{*a.findProof(xxhash.Sum64String(c.CredentialID))}
-		return own
-	}
-	p.census.countRefusal(s)
-	return a
-}
-
 // Advance moves the watermark, at an offset of flyball.calls, and closes or evicts the runs that
 // are due at the new watermark. The watermark never moves back.
 func (p *Partition) Advance(watermark, offset int64) {
@@ -166,60 +146,12 @@ func (p *Partition) Advance(watermark, offset int64) {
 		switch {
 		case p.queues.updateDue(s):
 		case !s.pool.closed():
-			p.close(s.live(), offset)
+			p.ender.close(s.live(), offset)
 		default:
 			a := s.actor
-			p.evict(s)
+			p.ender.evict(s)
 			p.dirty.markApplied(a, offset)
 		}
-	}
-}
-
-// close closes an open run, at an offset of flyball.calls. A run that is closed before silence would have closed it is evicted when
-// it would have been.
-func (p *Partition) close(r *Run, offset int64) {
-	p.queues.dequeue(r.slot)
-	r.closedAt = max(p.watermark, r.nextDue(&p.limits))
-	r.State = schema.RunClosed
-	r.actor.open--
-	p.census.countRun(r, -1)
-	p.freezer.wake(r)
-	r.markUnstored()
-	r.sightings, r.oldestSighting = nil, 0
-	p.checkRows.countAll(r)
-	if r.Calls > 0 {
-		p.changed.mark(r) // a bound trace without any span is not a run
-	}
-	p.closed = append(p.closed, r)
-	p.queues.enqueue(r)
-	p.dirty.markApplied(r.actor, offset)
-	p.room.limitClosed(r.standing, offset)
-}
-
-func (r *Run) nextDue(l *Limits) int64 {
-	if r.State == schema.RunOpen {
-		return r.lastEnd + int64(r.gap(l))
-	}
-	return r.closedAt + int64(l.EvictAfter)
-}
-
-func (p *Partition) evict(s *slot) {
-	if !s.pool.closed() && s.inPartition >= 0 {
-		s.actor.open--
-		p.census.countRun(s.live(), -1)
-	}
-	p.queues.dequeue(s)
-	s.actor.removeRun(s)
-	s.evicted = true
-	if s.stored {
-		s.actor.evictedRuns = append(s.actor.evictedRuns, s.id)
-	}
-	if r := s.run; r != nil {
-		r.frozen = ""
-		p.checkRows.countAll(r)
-	}
-	if s.actor.total == 0 {
-		p.census.countActive(s.actor, -1)
 	}
 }
 
@@ -236,37 +168,4 @@ func (p *Partition) TakeChanged(into []*Run) []*Run {
 	clear(p.changed)
 	p.changed = p.changed[:0]
 	return into
-}
-
-// Dirty returns the actors that changed since their entries were written, the earliest first.
-func (p *Partition) Dirty() []*Actor { return p.dirty }
-
-// Saved removes the first n dirty actors from the list: their entries are written.
-func (p *Partition) Saved(n int) {
-	for _, a := range p.dirty[:n] {
-		a.DirtyFrom = -1
-	}
-	p.dirty = append(p.dirty[:0], p.dirty[n:]...)
-}
-
-// StoredBytes returns how many bytes the chains of the actors in memory have together: what a
-// restart reads, without the deltas that are void.
-func (p *Partition) StoredBytes() int64 { return p.storedBytes }
-
-// Forget removes an actor that has no runs. done reports that it was removed, later that Forget
-// must be called again later: a proven actor is kept for a day after its last accepted call, so
-// that a flood of other actors does not take its place.
-func (p *Partition) Forget(key string) (done, later bool) {
-	a := p.actors[key]
-	if a == nil || !a.Empty() || a.DirtyFrom >= 0 {
-		return false, false
-	}
-	if a.rememberedIdle(p.watermark) {
-		a.Attached = nil // only the proofs are kept
-		return false, true
-	}
-	delete(p.actors, key)
-	a.noteStored(0)
-	p.census.countActor(a, -1)
-	return true, false
 }

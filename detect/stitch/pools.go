@@ -118,16 +118,6 @@ func emptyActor(p *Partition) *Actor {
 	return &Actor{part: p, SavedThrough: -1, DirtyFrom: -1, idle: slotHeap{ofActor: true}, closed: slotHeap{ofActor: true}}
 }
 
-// newActor adds an actor of a standing to the partition.
-func (p *Partition) newActor(key string, s schema.Standing) *Actor {
-	a := emptyActor(p)
-	a.Included, a.standing = -1, s
-	a.setKey(strings.Clone(key))
-	p.actors[a.Key] = a
-	p.census.countActor(a, 1)
-	return a
-}
-
 // countActor adds by to the count of the actor's pool.
 func (n *census) countActor(a *Actor, by int) {
 	if a.shared() {
@@ -172,14 +162,4 @@ func (n *census) countRun(r *Run, by int) {
 func (n *census) countRefusal(s schema.Standing) {
 	n.refusals++
 	n.refusalsByStanding[s]++
-}
-
-// ActiveAgents returns how many established or proven actors have runs in memory.
-func (p *Partition) ActiveAgents() int {
-	return p.census.activePools[schema.StandingEstablished] + p.census.activePools[schema.StandingProven]
-}
-
-// RefusalsByStanding returns how many runs and actors of a standing were above a limit.
-func (p *Partition) RefusalsByStanding(s schema.Standing) uint64 {
-	return p.census.refusalsByStanding[s]
 }

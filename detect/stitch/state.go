@@ -1,9 +1,7 @@
 package stitch
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"flyball/schema"
 	"flyball/schema/wire"
@@ -17,67 +15,6 @@ import (
 // no line has answered. Since version 11 an actor is a chain of deltas. Version 12 added the day on
 // which a run was opened and what is counted of an actor by hour.
 const StateVersion = 12
-
-// Restore decodes an actor and returns the generation that wrote it: from its entry as it was written up to version 10, or
-// from the deltas of its chain that are not void, in the order of their numbers. The actor is not part of the partition until
-// it is adopted.
-func (p *Partition) Restore(values ...[]byte) (a *Actor, generation uint64, err error) {
-	if len(values) > 0 && len(values[0]) > 1 && values[0][1] >= deltaVersion {
-		if a, generation, err = readDeltas(p, values); err == nil {
-			a.SavedThrough = a.Included
-		}
-		return a, generation, err
-	}
-	if len(values) != 1 {
-		return nil, 0, fmt.Errorf("%w: an actor of %d entries", wire.ErrMalformed, len(values))
-	}
-	c, err := wire.NewReader(values[0], wire.KindState, StateVersion)
-	if err != nil {
-		return nil, 0, err
-	}
-	a = emptyActor(p)
-	a.storedBytes = len(values[0])
-	codeActor(c, a, &generation, p.freezer.attach, p.newActorAttachment)
-	if c.Err == nil && c.Rest() != 0 {
-		c.Err = fmt.Errorf("%w: bytes after the last run", wire.ErrMalformed)
-	}
-	if c.Err != nil {
-		return nil, 0, fmt.Errorf("state of actor %q: %w", a.Key, c.Err)
-	}
-	a.setKey(strings.Clone(a.Key))
-	a.SavedThrough = a.Included
-	for r := range a.runs.all {
-		r.Actor = a.Key
-	}
-	return a, generation, nil
-}
-
-// Adopt makes a restored actor part of the partition. It replaces one of the same key.
-func (p *Partition) Adopt(a *Actor) {
-	p.actors[a.Key] = a
-	p.storedBytes += int64(a.storedBytes)
-	p.census.countActor(a, 1)
-	if a.total > 0 {
-		p.census.countActive(a, 1)
-	}
-	a.each(func(r *Run) {
-		r.CallsPart = p.part
-		if r.State == schema.RunOpen {
-			p.census.countRun(r, 1)
-		}
-		p.queues.enqueue(r)
-		p.checkRows.adopt(r)
-		if r.Calls > 0 && r.Emitted < r.version() {
-			p.changed.mark(r.slot.live())
-		}
-		if r.frozen != "" && r.slot.run == r {
-			p.freezer.pack(r)
-		}
-	})
-}
-
-// SetWatermark restores the watermark, in Unix ns. It closes no runs.
-func (p *Partition) SetWatermark(w int64) { p.watermark = w }
 
 // codeOwn encodes or decodes an actor's own part: what belongs to none of its runs.
 func codeOwn(c *wire.Coder, a *Actor, attachTo func() Attachment) {

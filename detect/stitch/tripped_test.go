@@ -39,8 +39,8 @@ func TestTripsOfSiblingsAreMiscounted(t *testing.T) {
 			count("after a restart", r, at, 2)
 		}
 	}
-	b.p.evict(runs[7].slot)
+	b.p.ender.evict(runs[7].slot)
 	count("after the eviction of one of them", runs[0], at, 1)
-	b.p.evict(runs[3].slot)
+	b.p.ender.evict(runs[3].slot)
 	count("after the eviction of both", runs[0], at, 0)
 }

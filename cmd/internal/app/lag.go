@@ -5,12 +5,10 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -321,97 +319,4 @@ func ReadLag(ctx context.Context, c config.Config) Lag {
 	l := newLagReader(c, clients, time.Now)
 	defer l.close()
 	return l.summary(ctx)
-}
-
-// waiting remembers when the end of a partition was where, so that the age of the oldest unhandled
-// record is known without reading it.
-type waiting struct{ seen []endAt }
-
-// endAt says that a partition had an end at a time.
-type endAt struct {
-	end int64
-	at  time.Time
-}
-
-// maxSeen bounds the memory of one partition; beyond it, every second entry is dropped.
-const maxSeen = 256
-
-// observe notes the end of the partition, and forgets ends that the reader has passed.
-func (w *waiting) observe(now time.Time, next, end int64) {
-	passed := 0
-	for passed < len(w.seen) && w.seen[passed].end <= next {
-		passed++
-	}
-	w.seen = w.seen[passed:]
-	if n := len(w.seen); end > next && (n == 0 || w.seen[n-1].end < end) {
-		w.seen = append(w.seen, endAt{end, now})
-	}
-	if len(w.seen) <= maxSeen {
-		return
-	}
-	kept := w.seen[:0]
-	for i, s := range w.seen {
-		if i%2 == 0 {
-			kept = append(kept, s)
-		}
-	}
-	w.seen = kept
-}
-
-// age returns how long the first record that the reader has not passed has been there at least.
-func (w *waiting) age(now time.Time) time.Duration {
-	if len(w.seen) == 0 {
-		return 0
-	}
-	return max(now.Sub(w.seen[0].at), 0)
-}
-
-// Describe sends nothing: the series depend on Kafka's topics.
-func (*lagReader) Describe(chan<- *prometheus.Desc) {}
-
-// lagDescs describe the metrics of the lag.
-type lagDescs struct{ records, seconds, deleted, known, retention *prometheus.Desc }
-
-func newLagDescs() lagDescs {
-	labels := []string{"group", "topic", "partition"}
-	desc := func(name, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc(name, help, labels, nil)
-	}
-	return lagDescs{
-		records: desc("flyball_lag_records", "Records that a consumer group has not handled and committed, from Kafka's offsets; "+
-			"absent if not known. Each process exports all groups; the one that runs detect knows best about its group: use the minimum.",
-			labels...),
-		seconds: desc("flyball_lag_seconds",
-			"How long the oldest record that a consumer group has not handled has waited, as far as this process has seen.", labels...),
-		deleted: desc("flyball_lag_deleted_records",
-			"Records that retention deleted before a consumer group handled them: they are lost to it.", labels...),
-		known: desc("flyball_lag_known", "1 if Kafka answers for its offsets, 0 if the lag is not known."),
-		retention: desc("flyball_topic_retention_seconds",
-			"For how long a topic that Flyball reads keeps records; absent: without an end, or not known.", "topic"),
-	}
-}
-
-// Collect reads the lag and sends it as metrics. If it is not known, there are no series of lag.
-func (l *lagReader) Collect(out chan<- prometheus.Metric) {
-	parts, err := l.read(context.Background())
-	l.mu.Lock()
-	for topic, kept := range l.retention {
-		out <- prometheus.MustNewConstMetric(l.descs.retention, prometheus.GaugeValue, kept.Seconds(), topic)
-	}
-	l.mu.Unlock()
-	known := 1.0
-	if err != nil {
-		known = 0
-	}
-	out <- prometheus.MustNewConstMetric(l.descs.known, prometheus.GaugeValue, known)
-	for i := range parts {
-		p := &parts[i]
-		if p.Err != nil {
-			continue
-		}
-		labels := []string{p.Group, p.Topic, strconv.Itoa(int(p.Partition))}
-		out <- prometheus.MustNewConstMetric(l.descs.records, prometheus.GaugeValue, float64(p.Records), labels...)
-		out <- prometheus.MustNewConstMetric(l.descs.seconds, prometheus.GaugeValue, l.seconds(p), labels...)
-		out <- prometheus.MustNewConstMetric(l.descs.deleted, prometheus.GaugeValue, float64(p.Deleted), labels...)
-	}
 }
