@@ -32,6 +32,9 @@ func (l *Learner) Learn(ctx context.Context, now time.Time, parent *baseline.Bas
 		return nil, err
 	}
 	window := Window{Tenant: l.o.Tenant, Since: since, Until: until, CallsPerRun: l.o.PerRun, only: pin.only("")}
+	if window.Renaming, err = l.renaming(ctx); err != nil {
+		return nil, err
+	}
 	db := Quietly(l.o.DB)
 	p := l.startProgress()
 	parts, err := PlanSlices(ctx, db, window, l.o.CallsPerSlice)

@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -16,9 +18,25 @@ import (
 // learned holds the parts of the newest published versions that the process uses. Its methods
 // may be called at any time.
 type learned struct {
-	routes *route.Current              // the operator's routes and the learned ones
+	routes *route.Current // the operator's routes, the orders about learned ones, and the learned ones
+	// named is what was learned and ordered about routes; nil: nothing yet.
+	named  atomic.Pointer[namedRoutes]
 	scopes atomic.Pointer[scope.Guard] // nil: nothing was published, or learned scopes are off
 	known  atomic.Pointer[map[string]bool]
+}
+
+// namedRoutes is what was published about the routes of paths that the operator did not declare. It is immutable.
+type namedRoutes struct {
+	learned route.Learned
+	orders  route.Orders
+}
+
+// names returns what was published about routes.
+func (l *learned) names() namedRoutes {
+	if n := l.named.Load(); n != nil {
+		return *n
+	}
+	return namedRoutes{}
 }
 
 // isLearning reports whether the newest version does not know an agent by its own past: it is of another class of
@@ -57,7 +75,8 @@ func (p *process) watchVersions(ctx context.Context) error {
 		if p.learned.routes, err = newRoutes(operator, p.key); err != nil {
 			return err
 		}
-		p.versions.OnRoutes(p.replaceRoutes)
+		p.versions.OnRoutes(func(l route.Learned) error { return p.replaceRoutes(namedRoutes{l, p.learned.names().orders}) })
+		p.versions.OnRouteOrders(func(o route.Orders) error { return p.replaceRoutes(namedRoutes{p.learned.names().learned, o}) })
 		watched = true
 	}
 	if p.has("control") && c.Detect.LearnedScope != config.LearnedScopeOff {
@@ -84,18 +103,21 @@ func (p *process) watchVersions(ctx context.Context) error {
 	return nil
 }
 
-// replaceRoutes replaces the learned routes with another version. It reads the operator's
+// replaceRoutes replaces what was learned and ordered about routes with another version. It reads the operator's
 // OpenAPI documents again.
-func (p *process) replaceRoutes(l route.Learned) error {
+func (p *process) replaceRoutes(n namedRoutes) error {
 	operator, err := operatorRoutes(p.config)
 	if err != nil {
 		return err
 	}
-	table, err := route.NewTable(route.Options{Version: l.Version, Operator: append(operator, l.Rules()...), DigestKey: p.key})
+	version := fmt.Sprintf("%s+%d", n.learned.Version, n.orders.Generation)
+	rules := slices.Concat(operator, n.orders.Rules(), n.learned.Rules())
+	table, err := route.NewTable(route.Options{Version: version, Operator: rules, DigestKey: p.key})
 	if err != nil {
 		return err
 	}
 	p.learned.routes.Put(table)
-	p.log.Info("routes in place", "version", l.Version, "learned", len(l.Collapsed))
+	p.learned.named.Store(&n)
+	p.log.Info("routes in place", "version", version, "learned", len(n.learned.Collapsed), "ordered", len(n.orders.Orders))
 	return nil
 }

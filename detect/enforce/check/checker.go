@@ -28,6 +28,8 @@ type Classifier interface {
 	Readings(c *schema.Call, in *route.Input) (others []route.Other, readable bool)
 	// Digest returns a keyed digest of a text.
 	Digest(text string) uint64
+	// Spellings returns the other names of a classified call's route.
+	Spellings(c *schema.Call) []string
 	// MoneyHeaders returns the names of the request headers that are configured to contain amounts.
 	MoneyHeaders() []string
 }

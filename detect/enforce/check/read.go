@@ -58,7 +58,7 @@ func (r reader) read(e *evaluation) error {
 
 	e.call, e.req = call, &ledger.Request{
 		Request: enforce.Request{Call: call, Credentials: shown.Credentials, Claimed: shown.Claimed,
-			ClaimedTaskType: q.headers("x-task-type")},
+			Spellings: r.o.Routes.Spellings, ClaimedTaskType: q.headers("x-task-type")},
 		Armed: r.o.Armed, Tags: r.o.Tags, ApprovalWithoutManifest: r.o.ApprovalWithoutManifest ||
 			r.o.Learning != nil && r.o.Learning(baseline.AgentKey(call.AgentID, call.AgentTrust))}
 	if r.o.Scopes != nil {

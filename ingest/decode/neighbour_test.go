@@ -1,0 +1,178 @@
+package decode
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"flyball/schema"
+)
+
+// facts are what the calls of a record say about method, status and times.
+type facts struct {
+	methods   []string
+	statuses  []uint16
+	starts    []int64
+	durations []int64
+}
+
+func factsOf(calls []schema.Call) (f facts) {
+	for i := range calls {
+		c := &calls[i]
+		f.methods, f.statuses = append(f.methods, c.Method), append(f.statuses, c.Status)
+		f.starts, f.durations = append(f.starts, c.Start), append(f.durations, c.DurationNs)
+	}
+	return f
+}
+
+// wrong returns what a call says that neither the unchanged record says nor means "unknown". A time may be the end of the
+// unchanged call, or that of an envelope or of Kafka, if the call says so.
+func (f *facts) wrong(c *schema.Call) string {
+	if c.Method != "" && c.Method != "_OTHER" && !slices.Contains(f.methods, c.Method) {
+		return "method " + c.Method
+	}
+	if c.Status != 0 && !slices.Contains(f.statuses, c.Status) {
+		return fmt.Sprint("status ", c.Status)
+	}
+	if c.DurationNs != -1 && !slices.Contains(f.durations, c.DurationNs) {
+		return fmt.Sprint("duration ", c.DurationNs)
+	}
+	if c.TSBasis == schema.BasisKafka || c.TSBasis == schema.BasisLog {
+		return ""
+	}
+	for i, start := range f.starts {
+		if difference := c.Start - start; max(difference, -difference) <= max(f.durations[i], 1e9) {
+			return ""
+		}
+	}
+	return fmt.Sprint("start ", c.Start)
+}
+
+// neighbours calls each with the neighbours of a JSON document: a member is missing, a value has another type, a
+// number is written in another way, a number has a unit behind it.
+func neighbours(t *testing.T, record []byte, each func(what string, value []byte)) {
+	t.Helper()
+	var doc any
+	d := json.NewDecoder(bytes.NewReader(record))
+	d.UseNumber()
+	if err := d.Decode(&doc); err != nil {
+		t.Fatal(err)
+	}
+	try := func(what string) {
+		b, err := json.Marshal(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		each(what, b)
+	}
+	leaves, objects := places(doc, "", func(n any) { doc = n })
+	for _, o := range objects {
+		for k, v := range o {
+			delete(o, k)
+			try("without " + k)
+			o[k] = v
+		}
+	}
+	for _, l := range leaves {
+		for _, v := range otherTypes(l.was) {
+			l.set(v)
+			try(fmt.Sprintf("%s = %v (%T)", l.name, v, v))
+		}
+		l.set(l.was)
+	}
+}
+
+// otherTypes returns values of another type than a value, and the value as it may be written in another way or unit.
+func otherTypes(was any) []any {
+	out := []any{nil, true, []any{}, []any{was}, map[string]any{"value": was}}
+	switch v := was.(type) {
+	case json.Number:
+		out = append(out, v.String(), v.String()+" s", v.String()+"s", v.String()+" ms", v.String()+"µs", "about "+v.String())
+		if i, err := v.Int64(); err == nil {
+			out = append(out, json.Number(v.String()+".0"), v.String()+".0", json.Number(fmt.Sprintf("%de0", i)))
+		}
+	case string:
+		if _, err := strconv.ParseFloat(v, 64); err == nil {
+			out = append(out, v+" s", v+"ms", "about "+v)
+			if canonicalNumber(v) {
+				out = append(out, json.Number(v))
+			}
+		} else {
+			out = append(out, json.Number("7"), false)
+		}
+	}
+	return out
+}
+
+// canonicalNumber reports whether a text is a number as JSON writes one.
+func canonicalNumber(s string) bool {
+	var n json.Number
+	return json.Unmarshal([]byte(s), &n) == nil
+}
+
+// Each field of each known record is missing once, has another type once, and another unit once. Each neighbour is a call that
+// says nothing else about method, status and times, or a dead letter with a reason: never silently something else.
+func TestNeighbourOfARecordIsReadWrong(t *testing.T) {
+	p := pipelineWithRules(t)
+	n, shown := 0, 0
+	check := func(of string, before *facts, what string, value []byte) {
+		n++
+		left := p.Left()
+		calls, dead := p.Decode(&Record{Topic: "in", Timestamp: kafkaTime, Value: value}, nil)
+		problem := ""
+		for _, l := range dead {
+			if l.Reason == Panicked || l.Detail == "" {
+				problem = fmt.Sprint("dead letter ", l.Reason, " ", l.Detail)
+			}
+		}
+		if len(calls)+len(dead) == 0 && p.Left() == left {
+			problem = "vanished"
+		}
+		for i := range calls {
+			if w := before.wrong(&calls[i]); w != "" {
+				problem = w + ": " + string(AppendJSON(nil, &calls[i]))
+			}
+		}
+		if problem != "" {
+			if shown++; shown <= 60 {
+				t.Errorf("%s: %s: %.700s", of, what, problem)
+			}
+		}
+	}
+	record := func(of string, r []byte) {
+		calls, _ := p.Decode(&Record{Topic: "in", Timestamp: kafkaTime, Value: r}, nil)
+		if len(calls) == 0 {
+			return
+		}
+		before := factsOf(calls)
+		if json.Valid(r) {
+			neighbours(t, r, func(what string, value []byte) { check(of, &before, what, value) })
+			return
+		}
+		words := strings.Split(string(r), " ")
+		for i, word := range words {
+			for _, v := range []string{"", "-", "true", "about", word + "s", word + "ms"} {
+				words[i] = v
+				check(of, &before, fmt.Sprintf("word %d %s = %q", i, word, v), []byte(strings.Join(words, " ")))
+			}
+			words[i] = word
+		}
+	}
+	for _, file := range fixtures(t) {
+		if strings.Contains(file, "otlp_") { // other values mean other calls there: TestBadValuesOfAnyFormat
+			continue
+		}
+		for _, r := range records(t, file) {
+			record(filepath.Base(file), r)
+		}
+	}
+	for _, f := range foundRecords(t) {
+		record(f.Source, []byte(f.Record))
+	}
+	t.Logf("%d neighbours, %d of them wrong", n, shown)
+}
