@@ -65,9 +65,9 @@ func (l *Learner) collapseRoutes(ctx context.Context) (route.Learned, error) {
 	return after, nil
 }
 
-// renaming returns what gives stored calls their present routes: a baseline must know the routes that calls have from
+// readRenaming returns what gives stored calls their present routes: a baseline must know the routes that calls have from
 // now on, not those that calls had before something was learned or ordered about routes.
-func (l *Learner) renaming(ctx context.Context) (*route.Renaming, error) {
+func (l *Learner) readRenaming(ctx context.Context) (*route.Renaming, error) {
 	routes, err := baselinestore.LatestRoutes(ctx, l.o.Kafka, l.o.Tenant)
 	if err != nil && !errors.Is(err, baselinestore.ErrNotPublished) {
 		return nil, err

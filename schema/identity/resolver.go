@@ -306,7 +306,7 @@ func inferredAgent(ev *Evidence, c *schema.Call, ua product) {
 	case c.CredentialID != "":
 		setAgent(c, "cred:"+c.CredentialID, "credential", schema.TrustInferred)
 	case c.ClientIP.IsValid():
-		setAgent(c, "ip:"+c.ClientIP.String()+"/ua:"+first(ua.name, "unknown"), "address", schema.TrustInferred)
+		setAgent(c, withAddress("ip:", c, "/ua:", first(ua.name, "unknown")), "address", schema.TrustInferred)
 	}
 }
 
@@ -374,11 +374,18 @@ func routingKey(ev *Evidence, c *schema.Call) string {
 	case id(ev.AgentHeader) != "":
 		return "s:" + id(ev.AgentHeader) + "|" + address(c)
 	case c.ClientIP.IsValid():
-		return "i:" + address(c) + "|" + c.UAProduct
+		return withAddress("i:", c, "|", c.UAProduct)
 	case c.TraceID != [16]byte{}:
 		return "t:" + hex.EncodeToString(c.TraceID[:])
 	}
 	return "n:" + c.Observer + "|" + c.UAProduct
+}
+
+// withAddress returns before, the address of a call's client, between and after as one text.
+func withAddress(before string, c *schema.Call, between, after string) string {
+	var arena [128]byte
+	text := c.ClientIP.AppendTo(append(arena[:0], before...))
+	return string(append(append(text, between...), after...))
 }
 
 func address(c *schema.Call) string {
