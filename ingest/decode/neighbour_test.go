@@ -24,13 +24,12 @@ type facts struct {
 }
 
 // otherDurations are members without which a format has another measure of the duration: API Gateway's integration latency,
-// Kong's latency of the request instead of that of a model, the parts of Akamai's that are logged.
+// Kong's latency of the request instead of that of a model, the parts of Akamai's that are logged, LiteLLM's response time.
 var otherDurations = []string{"responseLatency", "integrationLatency", "without ai", "without mcp", "without rpc", "reqEndTimeMSec",
-	"turnAroundTimeMSec"}
+	"turnAroundTimeMSec", "startTime", "endTime"}
 
 // withUnit returns the duration that a changed value says with its unit, in ns; else 0.
-func withUnit(what string) int64 {
-	_, value, _ := strings.Cut(what, " = ")
+func withUnit(value string) int64 {
 	value, _, _ = strings.Cut(strings.Trim(value, `"`), " (")
 	d, err := time.ParseDuration(strings.ReplaceAll(value, " ", ""))
 	if err != nil {
@@ -49,22 +48,24 @@ func factsOf(calls []schema.Call) (f facts) {
 }
 
 // wrong returns what a call says that neither the unchanged record says nor means "unknown". A time may be the end of the
-// unchanged call, or that of an envelope or of Kafka, if the call says so.
+// unchanged call, or that of an envelope or of Kafka, if the call says so. what is "without NAME" or "NAME = VALUE".
 func (f *facts) wrong(c *schema.Call, what string) string {
-	if c.Method != "" && c.Method != "_OTHER" && !slices.Contains(f.methods, c.Method) {
+	_, value, _ := strings.Cut(what, " = ")
+	// Any word can be a method.
+	if c.Method != "" && c.Method != "_OTHER" && !slices.Contains(f.methods, c.Method) &&
+		(isTruth(c.Method) || !strings.Contains(strings.ToUpper(value), c.Method)) {
 		return "method " + c.Method
 	}
 	if c.Status != 0 && !slices.Contains(f.statuses, c.Status) {
 		return fmt.Sprint("status ", c.Status)
 	}
-	if c.DurationNs != -1 && !slices.Contains(f.durations, c.DurationNs) && c.DurationNs != withUnit(what) &&
+	said := c.DurationNs == withUnit(value) || strings.HasPrefix(value, "7 (json.Number)") // in the unit of the format
+	if c.DurationNs != -1 && !slices.Contains(f.durations, c.DurationNs) && !said &&
 		!slices.ContainsFunc(otherDurations, func(name string) bool { return strings.Contains(what, name) }) {
 		return fmt.Sprint("duration ", c.DurationNs)
 	}
-	if c.TSBasis == schema.BasisKafka || c.TSBasis == schema.BasisLog {
-		return ""
-	}
-	if slices.Contains(f.times, c.Start) {
+	if c.TSBasis == schema.BasisKafka || c.TSBasis == schema.BasisLog || c.TSBasis == schema.BasisEnd || slices.Contains(f.times, c.Start) ||
+		said && c.TSBasis == schema.BasisEndMinusDuration {
 		return ""
 	}
 	for i, start := range f.starts {
