@@ -143,7 +143,7 @@ func New(o Options) (*Checker, error) {
 	m := newMetrics(o.Registerer)
 	c := &Checker{o: o, m: m, work: newWorkShare(), throttles: newThrottles(o.ThrottlePerSecond), late: newLateUses(),
 		observer: newObserver(o.Name, o.Partitions, m)}
-	c.reader = reader{&c.o, m}
+	c.reader = reader{&c.o, m, c.o.Routes.Spellings}
 	c.claims = &claims{&c.o, m, newQuestionLimits()}
 	c.quotas = &quotas{&c.o, m, newLeases(o.Name, o.Log, m)}
 	return c, nil
