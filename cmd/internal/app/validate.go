@@ -57,6 +57,9 @@ func Validate(c config.Config, roles ...string) error {
 	_, err = serverTLS(nil, "control.tls", c.Control.TLS)
 	check(err)
 	check(validateTokens(c))
+	if len(roles) == 0 || slices.Contains(roles, "up") || slices.Contains(roles, "control") {
+		check(validateOIDC(c))
+	}
 	if len(roles) == 0 || slices.Contains(roles, "up") || slices.Contains(roles, "alert") {
 		for i := range c.Alerts.Receivers {
 			_, err := NewReceiver(c, i, sent.Map{})

@@ -218,7 +218,8 @@ func TestServiceOrPolicyNamesAPortThatNobodyOpens(t *testing.T) {
 	}
 }
 
-// A pod without a label that names it as a gateway, an operator, a shipper or a monitor reaches no port, and a gateway reaches the check alone.
+// A pod of a namespace without the label of a gateway, an operator, a shipper or a monitor reaches no port, and a gateway reaches the
+// check alone.
 func TestPodOfAnAgentReachesTheControlAPI(t *testing.T) {
 	for folder, want := range map[string]map[string][]string{
 		"roles":  {"gateways": {"check", "grpc"}, "operators": {"control"}, "monitoring": {"metrics"}},

@@ -39,10 +39,12 @@ func copyHistory(ctx context.Context, conn *clickhouse.Conn, days int) error {
 		if err != nil {
 			return err
 		}
-		const bounds = " SETTINGS min_insert_block_size_rows = 200000, min_insert_block_size_bytes = 0, max_memory_usage = 6000000000"
+		const bounds = " SETTINGS min_insert_block_size_rows = 200000, min_insert_block_size_bytes = 0, " +
+			"max_memory_usage = 6000000000"
 		for day := range strings.Lines(list) {
 			day = strings.TrimSpace(day)
-			sql := fmt.Sprintf("INSERT INTO flyball.%[1]s %[2]s FROM (SELECT * FROM flyball.%[1]s WHERE %[3]s = '%[4]s')", t.table, t.rows, t.day, day) + bounds
+			sql := fmt.Sprintf("INSERT INTO flyball.%[1]s %[2]s FROM (SELECT * FROM flyball.%[1]s WHERE %[3]s = '%[4]s')",
+				t.table, t.rows, t.day, day) + bounds
 			if err := conn.RunStatement(ctx, sql); err != nil {
 				return fmt.Errorf("copy %s of %s: %w", t.table, day, err)
 			}
@@ -50,10 +52,11 @@ func copyHistory(ctx context.Context, conn *clickhouse.Conn, days int) error {
 				continue
 			}
 			// Ids of calls are found by hashes, which a copy cannot derive from the stored ones.
-			sql = fmt.Sprintf("INSERT INTO flyball.call_ids (tenant, day, kind, id, actor_hash) SELECT DISTINCT tenant, toDate(start_time), p.1, p.2, "+
-				"actor_hash FROM (SELECT tenant, actor_hash, start_time, arrayJoin([('trace_id', toUInt32(xxHash64(unhex(trace_id)))), "+
-				"('request_id', toUInt32(xxHash64(request_id)))]) AS p FROM flyball.calls WHERE start_time >= toDateTime64('%[1]s 00:00:00', 9, 'UTC') "+
-				"+ INTERVAL %[2]d DAY AND start_time < toDateTime64('%[1]s 00:00:00', 9, 'UTC') + INTERVAL %[2]d DAY + INTERVAL 1 DAY)", day, days) + bounds
+			sql = fmt.Sprintf("INSERT INTO flyball.call_ids (tenant, day, kind, id, actor_hash) SELECT DISTINCT tenant, "+
+				"toDate(start_time), p.1, p.2, actor_hash FROM (SELECT tenant, actor_hash, start_time, "+
+				"arrayJoin([('trace_id', toUInt32(xxHash64(unhex(trace_id)))), ('request_id', toUInt32(xxHash64(request_id)))]) AS p "+
+				"FROM flyball.calls WHERE start_time >= toDateTime64('%[1]s 00:00:00', 9, 'UTC') + INTERVAL %[2]d DAY "+
+				"AND start_time < toDateTime64('%[1]s 00:00:00', 9, 'UTC') + INTERVAL %[2]d DAY + INTERVAL 1 DAY)", day, days) + bounds
 			if err := conn.RunStatement(ctx, sql); err != nil {
 				return fmt.Errorf("copy ids of %s: %w", day, err)
 			}
