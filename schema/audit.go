@@ -51,6 +51,9 @@ func (c *Command) Digest(feature int) string {
 	if c.Kind.Feature() < 3 { // members of the kinds with feature number 3, which only points fold that know them
 		known.Ack, known.Silence, known.Hold, known.Purge = nil, nil, nil, nil
 	}
+	if c.Kind.Feature() < 4 {
+		known.Route = nil
+	}
 	if feature < 2 {
 		known.forgetSince2()
 	}

@@ -55,8 +55,8 @@ func TestDigestOfTheVersionBeforeIsOfNoNewMember(t *testing.T) {
 	old := strings.Fields(string(text))
 	var c Command
 	fill(reflect.ValueOf(&c).Elem())
-	// Members of kinds with feature numbers 2 and 3.
-	c.Settings, c.Arming, c.Exception, c.Ack, c.Silence, c.Hold, c.Purge = nil, nil, nil, nil, nil, nil, nil
+	// Members of kinds with feature numbers 2, 3 and 4.
+	c.Settings, c.Arming, c.Exception, c.Ack, c.Silence, c.Hold, c.Purge, c.Route = nil, nil, nil, nil, nil, nil, nil, nil
 	known := c
 	known.forgetSince2()
 	b, err := json.Marshal(&known)
@@ -104,6 +104,7 @@ func TestDigestOfAHoldLeavesOutWhatItHolds(t *testing.T) {
 	for _, pair := range [][2]Command{
 		{{Kind: CommandHold, Hold: &HoldOrder{RunID{1}}}, {Kind: CommandHold, Hold: &HoldOrder{RunID{2}}}},
 		{{Kind: CommandPurge, Purge: &PurgeOrder{Principal: "p_a"}}, {Kind: CommandPurge, Purge: &PurgeOrder{Principal: "p_b"}}},
+		{{Kind: CommandRoutePin, Route: &RouteOrder{"GET /a/{b}"}}, {Kind: CommandRoutePin, Route: &RouteOrder{"GET /c/{d}"}}},
 	} {
 		if pair[0].Digest(1) == pair[1].Digest(1) {
 			t.Errorf("%s: two orders have one digest", pair[0].Kind)

@@ -61,20 +61,26 @@ const (
 	CommandPurge
 	// CommandAckUndo takes the acknowledgement of an incident back.
 	CommandAckUndo
+	// CommandRoutePin keeps a template of learned routes, CommandRouteUndo keeps one away, and
+	// CommandRouteClear removes what the other two ordered.
+	CommandRoutePin
+	CommandRouteUndo
+	CommandRouteClear
 )
 
 // CommandKindWords are the texts of CommandKind, by its number.
 var CommandKindWords = []string{"none", "trip", "force_open", "reset", "bypass", "tick", "probe", "ask", "grant", "refuse", "use",
 	"task", "task_end", "manifest", "manifest_drop", "lease", "verdict", "baseline",
 	"settings", "arm", "disarm", "bypass_end", "exception", "exception_remove", "proven",
-	"ack", "silence", "silence_end", "hold", "hold_release", "purge", "ack_undo"}
+	"ack", "silence", "silence_end", "hold", "hold_release", "purge",
+	"ack_undo", "route_pin", "route_undo", "route_clear"}
 
 func (v CommandKind) String() string                { return word(CommandKindWords, uint8(v)) }
 func (v CommandKind) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
 func (v *CommandKind) UnmarshalText(b []byte) error { return parse(CommandKindWords, b, v) }
 
 // CommandsFeature is the highest Feature number that this binary folds.
-const CommandsFeature = 3
+const CommandsFeature = 4
 
 // Feature returns the feature number of a kind; each release that adds kinds has a higher
 // number. A kind may be written only after every live point announces this number or a higher
@@ -85,8 +91,10 @@ func (v CommandKind) Feature() int {
 		return 1
 	case v <= CommandProven:
 		return 2
+	case v <= CommandPurge:
+		return 3
 	}
-	return 3
+	return 4
 }
 
 // Command is one record of flyball.commands: a requested change. The fold at every
@@ -127,6 +135,7 @@ type Command struct {
 	Silence *SilenceOrder `json:"silence,omitempty"` // of silence, silence_end
 	Hold    *HoldOrder    `json:"hold,omitempty"`    // of hold, hold_release
 	Purge   *PurgeOrder   `json:"purge,omitempty"`   // of purge
+	Route   *RouteOrder   `json:"route,omitempty"`   // of route_pin, route_undo, route_clear
 
 	// Holder is the caller of the run that a trip, or an operator's breaker on a run, applies
 	// to.
@@ -178,6 +187,12 @@ type ExceptionOrder struct {
 	// Routes limits the exception to some routes, as "DELETE /v1/orders/{id}" or "tool:NAME";
 	// empty: all routes.
 	Routes []string `json:"routes,omitempty"`
+}
+
+// RouteOrder names the template that an order about learned routes is about.
+type RouteOrder struct {
+	// Route is a method and a template: "GET /repos/{owner}/{name}/issues".
+	Route string `json:"route"`
 }
 
 // Manifest is the document in which an owner declares the purpose and the permissions of an

@@ -343,6 +343,14 @@ func listings() map[string]struct {
 			api: armed},
 		"hygiene":      {args: []string{"agents", "--hygiene"}, db: fakeDB{agents, baselines, shared, start}, api: armed},
 		"hygiene-none": {args: []string{"agents", "--hygiene"}, db: fakeDB{}, api: armed},
+		"routes-learned": {args: []string{"routes", "learned"}, db: fakeDB{{in: "route_source = 'overflow'", rows: [][]any{
+			{"GET /repos/{slug}/{slug}/issues", []string{"/repos/acme/rocket/issues", "/repos/acme/sled/issues"}}}}},
+			api: map[string]string{"GET /v1/routes": `[{"route":"GET /items/{slug}","state":"learned","learned":true},
+{"route":"GET /items/sale","state":"pinned","learned":false,"since":"2026-11-20T10:00:00Z","by":"ops","reason":"a page of its own","generation":12},
+{"route":"GET /repos/{slug}/{slug}/issues","state":"learned","learned":true,"words":[101,101],"calls":4210,"since":"2026-11-19T10:00:00Z"},
+{"route":"POST /jobs/{slug}","state":"undone","learned":true,"words":[101],"calls":320,"since":"2026-11-20T11:00:00Z","by":"ops",
+"reason":"names of jobs","generation":14}]`}},
+		"routes-learned-none": {args: []string{"routes", "learned"}, api: map[string]string{"GET /v1/routes": `[]`}},
 		"routes": {args: []string{"routes"}, db: fakeDB{{in: "AS undeclared", rows: [][]any{
 			{
 				"DELETE",

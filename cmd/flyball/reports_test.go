@@ -286,6 +286,12 @@ func TestOrders(t *testing.T) {
 			applied + `}`}, true},
 		"bypass-end": {[]string{"bypass", "end", "--reason", "why"}, map[string]string{"POST /v1/bypass/end": `{"outcome":"ended","generation":12,"tenant":"default",
 "met":["there was a bypass by ops until 2026-11-20T11:00:00Z: maintenance"],"points":` + applied + `}`}, true},
+		"route-pin": {[]string{"routes", "pin", "GET /items/sale", "--reason", "why"}, map[string]string{"POST " +
+			"/v1/routes/pin": `{"outcome":"pinned","generation":12,"ref":"GET /items/sale","tenant":"default",
+"met":["it was not learned, and no command was in force about it"],"points":` + applied + `}`}, true},
+		"route-undo": {[]string{"routes", "undo", "POST /jobs/{slug}", "--reason", "why"}, map[string]string{"POST " +
+			"/v1/routes/undo": `{"outcome":"undone","generation":12,"ref":"POST /jobs/{slug}","tenant":"default",
+"met":["a command had pinned it, by ops at x: y"],"points":` + applied + `}`}, true},
 		"exception-add": {[]string{"exceptions", "add", "--agent", "bot", "--family", "scope", "--for", "48h", "--reason", "why"},
 			map[string]string{"POST /v1/exceptions": `{"outcome":"added","generation":12,"ref":"ex_1","tenant":"default","until":"2026-11-22T10:00:00Z","points":` + applied + `,
 "notes":["bot is not known yet"]}`}, true},

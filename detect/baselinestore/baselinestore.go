@@ -39,6 +39,29 @@ func LatestRoutes(ctx context.Context, cfg kafka.Config, tenant string) (route.L
 	return decodeRoutes(last.Value)
 }
 
+// LatestRouteOrders returns a tenant's orders about routes as they were last published, or ErrNotPublished.
+func LatestRouteOrders(ctx context.Context, cfg kafka.Config, tenant string) (route.Orders, error) {
+	var all route.Orders
+	found := false
+	_, err := readToEnd(ctx, cfg, func(r *kgo.Record) {
+		if string(r.Key) != wire.RouteOrdersKey(tenant) || r.Value == nil {
+			return
+		}
+		// A point that lags behind may write an older state after a newer one.
+		if o, err := decodeRouteOrders(r.Value); err == nil && (!found || o.Generation >= all.Generation) {
+			all, found = o, true
+		}
+	})
+	if err == nil && !found {
+		err = ErrNotPublished
+	}
+	return all, err
+}
+
+func decodeRouteOrders(value []byte) (route.Orders, error) {
+	return wire.DecodeDocument[route.Orders](value, wire.RouteOrdersVersion)
+}
+
 func decodeRoutes(value []byte) (route.Learned, error) {
 	return wire.DecodeDocument[route.Learned](value, wire.RoutesVersion)
 }

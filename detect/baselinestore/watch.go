@@ -27,11 +27,13 @@ type Watcher struct {
 
 	onBaseline []func(*baseline.Baseline)
 	onRoutes   []func(route.Learned) error
+	onOrders   []func(route.Orders) error
 
 	loaded   bool
 	next     int64  // offset of the next record to read
 	baseline string // version that was last given to the subscribers
 	routes   string // version that was last given to the subscribers
+	orders   uint64 // generation of the orders that were last given to the subscribers
 }
 
 // NewWatcher makes a Watcher. It does nothing before Load or Run.
@@ -46,16 +48,23 @@ func (w *Watcher) OnBaseline(f func(*baseline.Baseline)) { w.onBaseline = append
 // OnRoutes registers f, which is called with the newest learned routes, as with OnBaseline. An error of f is logged.
 func (w *Watcher) OnRoutes(f func(route.Learned) error) { w.onRoutes = append(w.onRoutes, f) }
 
+// OnRouteOrders registers f, which is called with the newest orders about routes, as with OnBaseline. An error of f is
+// logged.
+func (w *Watcher) OnRouteOrders(f func(route.Orders) error) { w.onOrders = append(w.onOrders, f) }
+
 // Load reads the topic up to its end and calls the subscribers with the newest baseline and the newest routes, if there
 // are any. Run continues from there.
 func (w *Watcher) Load(ctx context.Context) error {
 	var baselines, routes newest
+	var orders []*kgo.Record
 	next, err := readToEnd(ctx, w.kafka, func(r *kgo.Record) {
 		switch w.kind(string(r.Key)) {
 		case baselineRecord:
 			baselines.add(r)
 		case routesRecord:
 			routes.add(r)
+		case ordersRecord:
+			orders = append(orders, r)
 		}
 	})
 	if err != nil {
@@ -64,6 +73,7 @@ func (w *Watcher) Load(ctx context.Context) error {
 	w.loaded, w.next = true, next
 	w.publishBaseline(baselines.record())
 	w.publishRoutes(routes.record())
+	w.publishOrders(orders)
 	return nil
 }
 
@@ -102,6 +112,7 @@ func (w *Watcher) follow(ctx context.Context) error {
 // has no other, it reads the topic again to find the previous one.
 func (w *Watcher) handle(ctx context.Context, b kafka.Batch) error {
 	var last, routes *kgo.Record
+	var orders []*kgo.Record
 	withdrawn := false
 	for r := range b.RecordsAll() {
 		w.next = r.Offset + 1
@@ -117,9 +128,12 @@ func (w *Watcher) handle(ctx context.Context, b kafka.Batch) error {
 			}
 		case routesRecord:
 			routes = r
+		case ordersRecord:
+			orders = append(orders, r)
 		}
 	}
 	w.publishRoutes(routes)
+	w.publishOrders(orders)
 	if !withdrawn {
 		w.publishBaseline(last)
 		return nil
@@ -137,6 +151,7 @@ const (
 	otherRecord recordKind = iota
 	baselineRecord
 	routesRecord
+	ordersRecord
 )
 
 // kind returns the kind of a record by its key. Records of other tenants are otherRecord.
@@ -144,6 +159,8 @@ func (w *Watcher) kind(key string) recordKind {
 	switch {
 	case key == wire.RoutesKey(w.tenant):
 		return routesRecord
+	case key == wire.RouteOrdersKey(w.tenant):
+		return ordersRecord
 	case wire.IsBaseline(key) && VersionTenant(key) == w.tenant:
 		return baselineRecord
 	}
@@ -183,4 +200,36 @@ func (w *Watcher) publishRoutes(r *kgo.Record) {
 		return
 	}
 	w.routes = learned.Version
+}
+
+// publishOrders calls the subscribers with the orders of the highest generation, if it is higher than that of the orders
+// they have.
+func (w *Watcher) publishOrders(records []*kgo.Record) {
+	if len(w.onOrders) == 0 {
+		return
+	}
+	var newest route.Orders
+	for _, r := range records {
+		if r.Value == nil {
+			continue
+		}
+		orders, err := decodeRouteOrders(r.Value)
+		if err != nil {
+			w.log.Warn("published orders about routes cannot be read, those before stay", "offset", r.Offset, "error", err)
+			continue
+		}
+		if orders.Generation > newest.Generation {
+			newest = orders
+		}
+	}
+	if newest.Generation <= w.orders {
+		return
+	}
+	for _, f := range w.onOrders {
+		if err := f(newest); err != nil {
+			w.log.Warn("published orders about routes cannot be used, those before stay", "generation", newest.Generation, "error", err)
+			return
+		}
+	}
+	w.orders = newest.Generation
 }

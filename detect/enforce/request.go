@@ -20,6 +20,9 @@ type Request struct {
 	Standing schema.Standing
 	// Task is the task that was declared for the call's run, ended or not; nil: none.
 	Task *schema.Task
+	// Spellings returns the other names that the route of a call has had or would have, as "GET /items/{slug}":
+	// a breaker on one of them applies, too. nil: none.
+	Spellings func(*schema.Call) []string
 	// ClaimedTaskType is the type of task that the caller claims. It can only narrow what is
 	// allowed.
 	ClaimedTaskType string

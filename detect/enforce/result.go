@@ -89,6 +89,15 @@ const (
 	TooManyExceptions ResultCode = "too_many_exceptions"
 )
 
+// Results of commands about learned routes.
+const (
+	RoutePinned   ResultCode = "pinned"
+	RouteUndone   ResultCode = "undone"
+	RouteCleared  ResultCode = "route_cleared" // no order is in force about the route any more
+	NoSuchRoute   ResultCode = "no_order_about_route"
+	TooManyRoutes ResultCode = "too_many_routes"
+)
+
 // Results of commands about incidents.
 const (
 	Acknowledged    ResultCode = "acknowledged"

@@ -21,6 +21,8 @@ func TestWordsOfResultsStayAsStored(t *testing.T) {
 		Armed: "armed", Disarmed: "disarmed", ArmingCleared: "cleared", NoSuchArming: "no_order_about_pattern",
 		TooManyPatterns: "too_many_patterns", ExceptionAdded: "added", ExceptionRemoved: "removed",
 		NoSuchException: "no_such_exception", TooManyExceptions: "too_many_exceptions",
+		RoutePinned: "pinned", RouteUndone: "undone", RouteCleared: "route_cleared", NoSuchRoute: "no_order_about_route",
+		TooManyRoutes:   "too_many_routes",
 		VerdictRecorded: "judged", BaselineOrdered: "ordered", CredentialConfirmed: "confirmed",
 	} {
 		b, err := json.Marshal(Result{Code: code, Generation: 7, Ref: "r", Units: 2, Detail: "d"})

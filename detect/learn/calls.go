@@ -27,6 +27,8 @@ type Window struct {
 	Since, Until time.Time // the last call of a run lies between them
 	CallsPerRun  int       // maximum number of calls of a run, the first ones
 	only         string    // a further condition on calls, in SQL
+	// Renaming gives calls the routes that they would have now; nil: those with which they are stored.
+	Renaming *route.Renaming
 	// CallsPerSlice is how many stored calls one statement of ReadAll sorts; 0: the default.
 	CallsPerSlice uint64
 }
@@ -122,6 +124,8 @@ type callRow struct {
 	run, effect, reversibility                  string
 	argsFromURL, resultFromOutcome, failed      bool
 	method, template, operation                 string
+	undeclared                                  bool   // the route is of the words of the path, or learned or pinned
+	path                                        string // of such a call, if the renaming needs it
 	amount, currency                            string
 	api, server, host                           string
 	argsDigest, resultDigest, bytesIn, bytesOut uint64
@@ -135,6 +139,7 @@ func (r *callRow) columns() []column {
 	return []column{
 		{"toString(c.run_id)", &r.run},
 		{"c.method", &r.method}, {"c.route", &r.template}, {"c.operation", &r.operation},
+		{"c.route_source IN ('heuristic', 'overflow') AND c.tool_name = ''", &r.undeclared},
 		{"c.api", &r.api}, {"c.mcp_server", &r.server}, {"c.host", &r.host},
 		{"c.args_digest", &r.argsDigest}, {"c.args_digest_basis = 'url'", &r.argsFromURL},
 		{"c.result_digest", &r.resultDigest},
@@ -147,9 +152,13 @@ func (r *callRow) columns() []column {
 }
 
 // call returns the row as a call, with the fields that features and decisions use.
-func (r *callRow) call(tenant string) (c schema.Call, err error) {
+func (r *callRow) call(w *Window) (c schema.Call, err error) {
+	template := r.template
+	if r.undeclared {
+		template = w.Renaming.Route(r.method, template, r.path)
+	}
 	c = schema.Call{
-		Tenant: tenant, Method: r.method, RouteKey: route.Key(r.template), Operation: r.operation,
+		Tenant: w.Tenant, Method: r.method, RouteKey: route.Key(template), Operation: r.operation,
 		API: r.api, MCPServer: r.server, Host: r.host,
 		ArgsDigest: r.argsDigest, ArgsDigestBasis: schema.DigestLogged, ResultDigest: r.resultDigest, ResultDigestBasis: schema.DigestLogged,
 		BytesIn: r.bytesIn, BytesOut: r.bytesOut, Outcome: schema.OutcomeOK, Start: r.at.UnixNano(), DurationNs: r.duration,
@@ -190,6 +199,9 @@ type source struct {
 func calls(ctx context.Context, db DB, w Window, from source, each func(*StoredCall)) error {
 	var row callRow
 	columns := row.columns()
+	if w.Renaming.NeedsPaths() { // paths are large
+		columns = append(columns, column{"if(c.route_source = 'overflow', c.path, '')", &row.path})
+	}
 	if from.more != nil {
 		columns = append(columns, from.more.columns()...)
 	}
@@ -207,7 +219,7 @@ func calls(ctx context.Context, db DB, w Window, from source, each func(*StoredC
 		if err := rows.Scan(into...); err != nil {
 			return fmt.Errorf("read stored runs: %w", err)
 		}
-		c, err := row.call(w.Tenant)
+		c, err := row.call(&w)
 		if err != nil {
 			return fmt.Errorf("read stored runs: %w", err)
 		}

@@ -56,7 +56,8 @@ type Learner struct {
 
 	noPace prometheus.Counter
 
-	learned route.Learned // the version last published
+	learned  route.Learned   // the version last published
+	renaming *route.Renaming // of stored calls, as it was read for the last baseline; nil: they keep their routes
 }
 
 // producerName is the name of the publishing Kafka client in logs and metrics.

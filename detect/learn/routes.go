@@ -2,12 +2,14 @@ package learn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"flyball/detect/baselinestore"
 	"flyball/schema/route"
 	"flyball/schema/wire"
 )
@@ -43,7 +45,9 @@ func (l *Learner) collapseRoutes(ctx context.Context) (route.Learned, error) {
 	if !more {
 		return before, nil
 	}
-	after.Version = l.o.Now().UTC().Format("20060102T150405.000000000Z")
+	now := l.o.Now()
+	after.Version = now.UTC().Format("20060102T150405.000000000Z")
+	after.Date(now.UnixNano())
 	value, err := wire.EncodeDocument(wire.RoutesVersion, &after)
 	if err != nil {
 		return before, err
@@ -59,4 +63,18 @@ func (l *Learner) collapseRoutes(ctx context.Context) (route.Learned, error) {
 	}
 	l.learned = after
 	return after, nil
+}
+
+// readRenaming returns what gives stored calls their present routes: a baseline must know the routes that calls have from
+// now on, not those that calls had before something was learned or ordered about routes.
+func (l *Learner) readRenaming(ctx context.Context) (*route.Renaming, error) {
+	routes, err := baselinestore.LatestRoutes(ctx, l.o.Kafka, l.o.Tenant)
+	if err != nil && !errors.Is(err, baselinestore.ErrNotPublished) {
+		return nil, err
+	}
+	orders, err := baselinestore.LatestRouteOrders(ctx, l.o.Kafka, l.o.Tenant)
+	if err != nil && !errors.Is(err, baselinestore.ErrNotPublished) {
+		return nil, err
+	}
+	return route.NewRenaming(routes, orders), nil
 }

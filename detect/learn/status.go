@@ -19,6 +19,9 @@ func (l *Learner) learn(ctx context.Context, now time.Time) (*baseline.Baseline,
 	if err != nil {
 		return nil, err
 	}
+	if l.renaming, err = l.readRenaming(ctx); err != nil {
+		return nil, err
+	}
 	return l.Learn(ctx, now, parent)
 }
 
@@ -31,7 +34,7 @@ func (l *Learner) Learn(ctx context.Context, now time.Time, parent *baseline.Bas
 	if err != nil {
 		return nil, err
 	}
-	window := Window{Tenant: l.o.Tenant, Since: since, Until: until, CallsPerRun: l.o.PerRun, only: pin.only("")}
+	window := Window{Tenant: l.o.Tenant, Since: since, Until: until, CallsPerRun: l.o.PerRun, Renaming: l.renaming, only: pin.only("")}
 	db := Quietly(l.o.DB)
 	p := l.startProgress()
 	parts, err := PlanSlices(ctx, db, window, l.o.CallsPerSlice)

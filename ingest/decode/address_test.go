@@ -45,3 +45,36 @@ func TestForgedForwardedAddressIsNotTheRowsClient(t *testing.T) {
 		t.Error("hops below 0 are taken")
 	}
 }
+
+// Who sets up a topic must see which of two addresses is taken, and what trusted_hops would change.
+func TestExplainHidesWhichAddressItTakes(t *testing.T) {
+	const two = `{"msec":"1790933415.1","request_method":"GET","request_uri":"/a","status":"200","remote_addr":"10.0.0.2","http_x_forwarded_for":"1.2.3.4, 203.0.113.9"}`
+	const list = `{"msec":"1790933415.1","request_method":"GET","request_uri":"/a","status":"200","http_x_forwarded_for":"1.2.3.4, 203.0.113.9"}`
+	const peer = `{"msec":"1790933415.1","request_method":"GET","request_uri":"/a","status":"200","remote_addr":"10.0.0.2"}`
+	for _, x := range []struct {
+		line, value, from string
+		hops              int
+	}{
+		{two, "10.0.0.2", "remote_addr (" + addressOfPeer.why(0) + ")", 0},
+		{two, "203.0.113.9", "http_x_forwarded_for (" + addressBeyondProxy.why(1) + ")", 1},
+		{list, "203.0.113.9", "http_x_forwarded_for (" + addressOfList.why(0) + ")", 0},
+		{peer, "10.0.0.2", "remote_addr", 0},
+		{peer, "10.0.0.2", "remote_addr", 1},
+	} {
+		p, err := New(Options{Tenant: "t", Default: Input{Format: "auto", TrustedHops: x.hops}}, &seen{}, &seen{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The item before it is rejected: origins must stay those of the call.
+		value := []byte(`{"event":"x"}` + "\n" + x.line)
+		calls, steps, _ := p.Explain(&Record{Topic: "in", Timestamp: 1, Value: value})
+		if len(calls) != 1 || len(steps) != 1 {
+			t.Fatalf("%d calls, %d origins", len(calls), len(steps))
+		}
+		for _, o := range FieldOrigins(&calls[0], steps[0]) {
+			if o.Field == "client_ip" && (o.Value != x.value || o.From != x.from) {
+				t.Errorf("%d hops: %s from %q, want %s from %q", x.hops, o.Value, o.From, x.value, x.from)
+			}
+		}
+	}
+}

@@ -26,6 +26,7 @@ type draft struct {
 	target           string // of the request: path and query, or an absolute URL
 	peer             string // address of the connection, used if no other client address is logged
 	forwarded        string // list of addresses, the nearest proxy last
+	addressBy        addressRule
 	flags            string
 	details          string
 	grpc             string
@@ -139,7 +140,8 @@ func (d *draft) clientAddress(trustedHops int) {
 	if !c.ClientIP.IsValid() {
 		c.ClientIP = address(d.peer)
 	}
-	if d.forwarded == "" || c.ClientIP.IsValid() && trustedHops == 0 {
+	d.addressBy = whichAddress(c.ClientIP.IsValid(), d.forwarded != "", trustedHops)
+	if d.forwarded == "" || d.addressBy == addressOfPeer {
 		return
 	}
 	if n := strings.Count(d.forwarded, ","); n > 0 && trustedHops == 0 {

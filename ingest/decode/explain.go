@@ -66,6 +66,11 @@ func (s *originRecorder) snapshot() map[string]string {
 			out[name] = claimed
 		}
 	}
+	for name, v := range map[string]string{peerField: d.peer, forwardedField: d.forwarded} {
+		if v != "" {
+			out[name] = v
+		}
+	}
 	if d.flags != "" {
 		out["Flags"] = d.flags
 	}
@@ -101,6 +106,13 @@ var evidenceOfRule = map[string]string{"gateway": "GatewayAgent", "gen_ai": "Gen
 	"token_txn": "Claims.Txn", "aws": "AWSKey",
 	"api_key_id": "APIKeyID", "api_key": "APIKey", "remote_user": "RemoteUser", "user_id": "UserID", "gateway_user": "GatewayUser",
 	"mcp_client": "MCPClientName", "signature_agent": "SignatureAgent"}
+
+// Origins that say which of two addresses ClientIP is.
+const (
+	addressRuleField = "ClientIP.rule"
+	peerField        = "ClientIP.peer"
+	forwardedField   = "ClientIP.forwarded"
+)
 
 // FieldOrigins returns the origin of each field of a decoded call: a member of the record or a rule. changes are the origins that Explain
 // recorded for the call.
@@ -155,7 +167,15 @@ func ruleOrigins(c *schema.Call, by map[string]string) map[string]string {
 	if c.CredentialSource == "gateway" {
 		credential = "GatewayCredential"
 	}
+	address := first(by["ClientIP"], by[peerField])
+	if why := by[addressRuleField]; why != "" {
+		if by[addressRuleField] != addressOfPeer.why(0) {
+			address = first(by[forwardedField], address)
+		}
+		address += " (" + why + ")"
+	}
 	return map[string]string{
+		"client_ip":     address,
 		"agent_id":      rule(c.AgentSource, evidence(c.AgentSource, "AgentHeader")),
 		"credential_id": rule(c.CredentialSource, credential),
 		"principal_id":  rule(c.PrincipalSource, evidence(c.PrincipalSource, "")),

@@ -20,7 +20,10 @@ type completion struct{ *draft }
 func (d completion) run(rec *Record, in *Input, opt *Options, allowed map[string]bool) {
 	c := &d.call
 	splitTarget(d.draft)
-	if !isUpper(c.Method) {
+	if isTruth(c.Method) { // another type than a text
+		d.keep("method", c.Method)
+		c.Method = "_OTHER"
+	} else if !isUpper(c.Method) {
 		if isMethod(c.Method) {
 			c.Method = strings.ToUpper(c.Method)
 		} else {
@@ -70,6 +73,11 @@ func isUpper(s string) bool {
 		}
 	}
 	return len(s) <= 20
+}
+
+// isTruth reports whether a text is a value of JSON that is no text.
+func isTruth(s string) bool {
+	return len(s) >= 4 && len(s) <= 5 && (strings.EqualFold(s, "true") || strings.EqualFold(s, "false") || strings.EqualFold(s, "null"))
 }
 
 // useClaimedTool uses the tool that the client's headers name, if the source logged none. The route rules use such a tool only to make a

@@ -274,8 +274,6 @@ func (dec *decoder) endCall(bytesOf func() []byte) {
 	c := &d.call
 	if d.origins != nil {
 		d.origins.begin("")
-		dec.origins = append(dec.origins, d.origins.out)
-		d.origins.out = nil
 	}
 	if dec.around != nil {
 		dec.around(d)
@@ -311,5 +309,9 @@ func (dec *decoder) endCall(bytesOf func() []byte) {
 	dec.p.id.Resolve(&d.ev, c)
 	dec.p.rt.Classify(c, &d.in)
 	redactDecoded(c)
+	if d.origins != nil {
+		d.origins.out = append(d.origins.out, FieldOrigin{Field: addressRuleField, From: d.addressBy.why(dec.in.TrustedHops)})
+		dec.origins = append(dec.origins, d.origins.out)
+	}
 	dec.out = append(dec.out, *c)
 }

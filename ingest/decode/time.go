@@ -207,7 +207,8 @@ func parseAmount(s string, unit int64) (int64, bool) {
 }
 
 // parseList sums the numbers in a list, as nginx writes it for several tries: "0.100, 1.100", and "0.1 : 0.2" after internal redirects;
-// "-" is a try that was not made. n is the number of valid entries, last the last of them.
+// "-" is a try that was not made. n is the number of valid entries, last the last of them. A list with a word in it, such as "57 s", has
+// none: the word may be a unit, which the caller does not know.
 func parseList(s string, unit int64) (sum int64, n int, last string) {
 	for s != "" {
 		i := strings.IndexAny(s, ",: ")
@@ -220,6 +221,8 @@ func parseList(s string, unit int64) (sum int64, n int, last string) {
 		if v, ok := parseAmount(part, unit); ok && v <= maxDuration && sum <= maxDuration {
 			sum, last = sum+v, part
 			n++
+		} else if !ok && strings.ContainsFunc(part, isLetter) {
+			return 0, 0, ""
 		}
 	}
 	return sum, n, last
@@ -253,3 +256,5 @@ func checkSkew(c *schema.Call, kafka int64) {
 		c.Start, c.TSBasis, c.TSPrecision = kafka, schema.BasisKafka, schema.PrecisionMilli
 	}
 }
+
+func isLetter(r rune) bool { return r|0x20 >= 'a' && r|0x20 <= 'z' || r >= 0x80 }

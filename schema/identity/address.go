@@ -9,6 +9,13 @@ import (
 // zero Addr when s is not an address.
 func ParseAddress(s string) netip.Addr {
 	s = strings.TrimSpace(s)
+	if strings.Count(s, ":") == 1 { // an address with a port; the error of the other function would cost memory
+		a, err := netip.ParseAddrPort(s)
+		if err != nil {
+			return netip.Addr{}
+		}
+		return a.Addr().Unmap().WithZone("")
+	}
 	if a, err := netip.ParseAddr(s); err == nil {
 		return a.Unmap().WithZone("")
 	}

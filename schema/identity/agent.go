@@ -75,7 +75,7 @@ func inferredAgent(ev *Evidence, c *schema.Call, ua product) {
 	case c.CredentialID != "":
 		setAgent(c, "cred:"+c.CredentialID, "credential", schema.TrustInferred)
 	case c.ClientIP.IsValid():
-		setAgent(c, "ip:"+c.ClientIP.String()+"/ua:"+first(ua.name, "unknown"), "address", schema.TrustInferred)
+		setAgent(c, withAddress("ip:", c, "/ua:", first(ua.name, "unknown")), "address", schema.TrustInferred)
 	}
 }
 

@@ -219,11 +219,18 @@ func routingKey(ev *Evidence, c *schema.Call) string {
 	case id(ev.AgentHeader) != "":
 		return "s:" + id(ev.AgentHeader) + "|" + address(c)
 	case c.ClientIP.IsValid():
-		return "i:" + address(c) + "|" + c.UAProduct
+		return withAddress("i:", c, "|", c.UAProduct)
 	case c.TraceID != [16]byte{}:
 		return "t:" + hex.EncodeToString(c.TraceID[:])
 	}
 	return "n:" + c.Observer + "|" + c.UAProduct
+}
+
+// withAddress returns before, the address of a call's client, between and after as one text.
+func withAddress(before string, c *schema.Call, between, after string) string {
+	var arena [128]byte
+	text := c.ClientIP.AppendTo(append(arena[:0], before...))
+	return string(append(append(text, between...), after...))
 }
 
 func address(c *schema.Call) string {

@@ -36,3 +36,6 @@ func (c *Current) Readings(call *schema.Call, in *Input) ([]Other, bool) {
 
 // Digest calls Table.Digest of the table in use.
 func (c *Current) Digest(text string) uint64 { return c.table.Load().Digest(text) }
+
+// Spellings calls Table.Spellings of the table in use.
+func (c *Current) Spellings(call *schema.Call) []string { return c.table.Load().Spellings(call) }

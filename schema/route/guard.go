@@ -2,6 +2,7 @@ package route
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -14,12 +15,39 @@ import (
 type Learned struct {
 	Version   string `json:"version"`
 	Collapsed []Slot `json:"collapsed"`
+	// Evidence is why a template was learned, by Slot.String. Templates that an earlier release learned have none.
+	Evidence map[string]Evidence `json:"evidence,omitempty"`
 }
 
-// Slot is a template with one position that takes any value: GET /items/{slug}.
+// Slot is a template with positions that take any value: GET /items/{slug}.
 type Slot struct {
 	Method   string `json:"method"`
 	Template string `json:"template"`
+}
+
+// String returns the slot as people write it: "GET /items/{slug}".
+func (s Slot) String() string { return s.Method + " " + s.Template }
+
+// Evidence is what was seen when a template was learned.
+type Evidence struct {
+	// Words is the number of different words at each position that became a parameter, from the left. They are
+	// counted up to MaxWords: that number means "at least".
+	Words []int  `json:"words"`
+	Calls uint64 `json:"calls"` // of the templates with these words
+	At    int64  `json:"at_ns"` // when the template was learned, Unix ns; 0: not set yet
+}
+
+// MaxWords is up to where Evidence.Words counts.
+const MaxWords = maxLiterals + 1
+
+// Date sets the time of the evidence that has none.
+func (l *Learned) Date(at int64) {
+	for slot, e := range l.Evidence {
+		if e.At == 0 {
+			e.At = at
+			l.Evidence[slot] = e
+		}
+	}
 }
 
 // Seen is a template that the heuristic made, with its number of calls.
@@ -38,17 +66,17 @@ const (
 )
 
 // Collapse adds the positions with more than maxLiterals different words to those of the
-// previous version. more reports whether there are new ones.
+// previous version. more reports whether there are new ones. A full table keeps what it has.
 func Collapse(before Learned, seen []Seen) (after Learned, more bool) {
 	type position struct {
 		method, masked string
 	}
-	words := map[position]map[string]bool{}
+	words := map[position]*wordsAt{}
 	for _, s := range seen {
 		segs := strings.Split(strings.Trim(s.Route, "/"), "/")
 		beneath := false // the first word of a path names a collection and is never a value
 		for i, seg := range segs {
-			if seg == "" || strings.HasPrefix(seg, "{") || isVersion(seg) || seg == "api" || seg == "rest" {
+			if seg == "" || strings.HasPrefix(seg, "{") || isGeneral(seg) {
 				continue
 			}
 			if !beneath {
@@ -59,33 +87,70 @@ func Collapse(before Learned, seen []Seen) (after Learned, more bool) {
 			p := position{s.Method, "/" + strings.Join(segs, "/")}
 			segs[i] = seg
 			if words[p] == nil {
-				words[p] = map[string]bool{}
+				words[p] = &wordsAt{}
 			}
-			if len(words[p]) <= maxLiterals {
-				words[p][seg] = true
-			}
+			words[p].add(s.Calls, seg)
 		}
 	}
-	after.Collapsed = slices.Clone(before.Collapsed)
-	add := func(s Slot) {
-		if !slices.Contains(after.Collapsed, s) {
-			after.Collapsed = append(after.Collapsed, s)
-			more = true
+	found := sideBySide(seen)
+	for p, at := range words {
+		if at.areValues() {
+			found[Slot{p.method, p.masked}] = at.evidence()
 		}
 	}
-	for p, literals := range words {
-		if len(literals) > maxLiterals {
-			add(Slot{p.method, p.masked})
+	after.Collapsed, after.Evidence = slices.Clone(before.Collapsed), maps.Clone(before.Evidence)
+	for _, s := range slices.SortedFunc(maps.Keys(found), bySlot) {
+		if len(after.Collapsed) >= maxLearned || slices.Contains(before.Collapsed, s) {
+			continue
 		}
+		if after.Evidence == nil {
+			after.Evidence = map[string]Evidence{}
+		}
+		after.Collapsed, after.Evidence[s.String()], more = append(after.Collapsed, s), found[s], true
 	}
-	for _, s := range sideBySide(seen) {
-		add(s)
-	}
-	slices.SortFunc(after.Collapsed, func(a, b Slot) int {
-		return cmp.Or(strings.Compare(a.Template, b.Template), strings.Compare(a.Method, b.Method))
-	})
-	after.Collapsed = after.Collapsed[:min(len(after.Collapsed), maxLearned)]
+	slices.SortFunc(after.Collapsed, bySlot)
 	return after, more
+}
+
+func bySlot(a, b Slot) int {
+	return cmp.Or(strings.Compare(a.Template, b.Template), strings.Compare(a.Method, b.Method))
+}
+
+// isGeneral reports whether a segment says nothing about a collection: a version, api, rest.
+func isGeneral(seg string) bool { return isVersion(seg) || seg == "api" || seg == "rest" }
+
+// wordsAt holds the different words at positions side by side, up to MaxWords at each, and the
+// number of calls with them.
+type wordsAt struct {
+	words [maxSideBySide]map[string]bool
+	n     int // positions
+	calls uint64
+}
+
+func (w *wordsAt) add(calls uint64, words ...string) {
+	w.calls += calls
+	w.n = len(words)
+	for i, word := range words {
+		if w.words[i] == nil {
+			w.words[i] = map[string]bool{}
+		}
+		if len(w.words[i]) < MaxWords {
+			w.words[i][word] = true
+		}
+	}
+}
+
+// areValues reports whether there are too many words for names at each position.
+func (w *wordsAt) areValues() bool {
+	return !slices.ContainsFunc(w.words[:w.n], func(at map[string]bool) bool { return len(at) <= maxLiterals })
+}
+
+func (w *wordsAt) evidence() Evidence {
+	e := Evidence{Calls: w.calls}
+	for _, at := range w.words[:w.n] {
+		e.Words = append(e.Words, len(at))
+	}
+	return e
 }
 
 // maxSideBySide is the maximum number of positions side by side that are values: owner and name of a
@@ -94,11 +159,8 @@ const maxSideBySide = 3
 
 // sideBySide returns the templates with positions side by side that each have more than maxLiterals
 // different words. One alone never has: each word occurs beside other ones.
-func sideBySide(seen []Seen) (out []Slot) {
-	type positions struct {
-		method, masked string
-	}
-	words := map[positions]*[maxSideBySide]map[string]bool{}
+func sideBySide(seen []Seen) map[Slot]Evidence {
+	words := map[Slot]*wordsAt{}
 	for _, s := range seen {
 		segs := strings.Split(strings.Trim(s.Route, "/"), "/")
 		for from := 1; from < len(segs); from++ { // the first word of a path names a collection
@@ -110,29 +172,19 @@ func sideBySide(seen []Seen) (out []Slot) {
 				for i := range n {
 					masked[from+i] = slug
 				}
-				p := positions{s.Method, "/" + strings.Join(masked, "/")}
+				p := Slot{s.Method, "/" + strings.Join(masked, "/")}
 				if words[p] == nil {
-					words[p] = &[maxSideBySide]map[string]bool{}
+					words[p] = &wordsAt{}
 				}
-				for i := range n {
-					if words[p][i] == nil {
-						words[p][i] = map[string]bool{}
-					}
-					if len(words[p][i]) <= maxLiterals {
-						words[p][i][segs[from+i]] = true
-					}
-				}
+				words[p].add(s.Calls, segs[from:from+n]...)
 			}
 		}
 	}
-next:
-	for p, literals := range words {
-		for _, at := range literals {
-			if at != nil && len(at) <= maxLiterals {
-				continue next
-			}
+	out := map[Slot]Evidence{}
+	for p, at := range words {
+		if at.areValues() {
+			out[p] = at.evidence()
 		}
-		out = append(out, Slot{p.method, p.masked})
 	}
 	return out
 }
@@ -141,7 +193,7 @@ next:
 func areWords(segs []string, from, n int) bool {
 	collection := false
 	for i := range from {
-		collection = collection || !isVersion(segs[i]) && segs[i] != "api" && segs[i] != "rest" && !strings.HasPrefix(segs[i], "{")
+		collection = collection || !isGeneral(segs[i]) && !strings.HasPrefix(segs[i], "{")
 	}
 	for _, seg := range segs[from : from+n] {
 		if seg == "" || strings.HasPrefix(seg, "{") || isVersion(seg) {
@@ -151,12 +203,12 @@ func areWords(segs []string, from, n int) bool {
 	return collection
 }
 
-// Rules returns the rules of a learned version. They must come after the operator's rules in a
-// table.
+// Rules returns the rules of a learned version. A table uses them only where no rule of the
+// operator and no order applies.
 func (l Learned) Rules() []Rule {
 	var out []Rule
 	for _, s := range l.Collapsed {
-		out = append(out, Rule{Method: s.Method, Template: s.Template, Source: schema.ProvenancePath, learned: true})
+		out = append(out, Rule{Method: s.Method, Template: s.Template, Source: schema.ProvenancePath, from: fromLearning})
 	}
 	return out
 }

@@ -52,7 +52,9 @@ func ParsePattern(text string) (Pattern, error) {
 // String returns the pattern as it was written.
 func (p Pattern) String() string { return p.text }
 
-// Matches reports whether a call's route or tool matches the pattern.
+// Matches reports whether a call's route or tool matches the pattern. Where a learned or pinned
+// route has a parameter, a word of the pattern is compared with the word of the path: a change of
+// these routes does not change what patterns match.
 func (p *Pattern) Matches(c *schema.Call) bool {
 	if p.tool != "" {
 		return c.ToolName == p.tool
@@ -64,8 +66,9 @@ func (p *Pattern) Matches(c *schema.Call) bool {
 	if len(p.segs) == 1 && p.segs[0] == "" {
 		return rest == ""
 	}
+	var words []string
 	done := rest == ""
-	for _, want := range p.segs {
+	for i, want := range p.segs {
 		if want == "**" {
 			return true
 		}
@@ -74,11 +77,37 @@ func (p *Pattern) Matches(c *schema.Call) bool {
 		}
 		seg, after, more := strings.Cut(rest, "/")
 		if want != seg && want != "*" && want != "{}" {
-			return false
+			if seg != "{}" || c.RouteSource != schema.RouteOverflow {
+				return false
+			}
+			if words == nil {
+				words = wordsOfPath(c.Path)
+			}
+			if i >= len(words) || !fitsSegment(want, words[i]) {
+				return false
+			}
 		}
 		rest, done = after, !more
 	}
 	return done
+}
+
+// wordsOfPath returns the segments of the first reading of a path.
+func wordsOfPath(path string) []string {
+	if !plainPath(path) {
+		list, _ := readPath(path)
+		path = list[0].Path
+	}
+	return split(path, nil)
+}
+
+// fitsSegment reports whether a word of a path fits a segment of a pattern: the same word, or with a
+// placeholder as a part of it (cus_{}).
+func fitsSegment(want, word string) bool {
+	if head, tail, ok := strings.Cut(want, "{}"); ok {
+		return len(word) >= len(head)+len(tail) && strings.HasPrefix(word, head) && strings.HasSuffix(word, tail)
+	}
+	return want == word
 }
 
 // MatchesPath reports whether a method and a path match the pattern. A placeholder matches any

@@ -83,12 +83,12 @@ func (l *resourceList) add(kind, value string, source schema.Provenance) {
 // addPath adds the resources in the path. kind is the type of the last collection, and named
 // reports whether the path names a member of it.
 func (l *resourceList) addPath(c *schema.Call, names map[string]string, segs []string) (kind string, named bool) {
-	template := strings.Split(strings.Trim(c.Route, "/"), "/")
-	aligned := c.RouteSource != schema.RouteHeuristic && len(template) == len(segs)
-	segs = segs[:min(len(segs), 2*maxSegments)]
-	if aligned {
-		return l.addDeclared(template, names, segs)
+	if c.RouteSource != schema.RouteHeuristic {
+		if template := strings.Split(strings.Trim(c.Route, "/"), "/"); len(template) == len(segs) {
+			return l.addDeclared(template, names, segs[:min(len(segs), 2*maxSegments)])
+		}
 	}
+	segs = segs[:min(len(segs), 2*maxSegments)]
 	before := "" // the previous segment that is not a version
 	for i, s := range segs {
 		if isVersion(s) {

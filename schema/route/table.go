@@ -67,8 +67,21 @@ type Rule struct {
 	Source        schema.Provenance // source of the rule; none means the operator
 
 	amount, currency locator
-	learned          bool // made by Learned.Rules: its effect is not declared
+	from             origin
+	// route and key are the names that calls get; operation, too, if the rule is of one method.
+	route, key, operation string
 }
+
+// origin is where a rule comes from. The effect of a rule that the operator did not declare is
+// not declared either.
+type origin uint8
+
+const (
+	fromOperator origin = iota // written by hand, or in an OpenAPI document
+	fromLearning               // made by Learned.Rules
+	fromPin                    // made by Orders.Rules: the order pins the template
+	fromUndo                   // made by Orders.Rules: the paths of the template are read as words
+)
 
 // Options configure a table.
 type Options struct {
@@ -81,7 +94,8 @@ type Options struct {
 type Table struct {
 	moneyHeaders []string
 	version      string
-	root         *node
+	root         *node // the operator's routes
+	names        naming
 	tools        map[string]*Rule
 	upper        bool // at least one template contains capital letters
 	macs         sync.Pool
@@ -129,6 +143,11 @@ func NewTable(o Options) (*Table, error) {
 		if !strings.HasPrefix(r.Template, "/") {
 			return nil, fmt.Errorf("routes[%d].template: %q must start with /", i, r.Template)
 		}
+		r.setNames()
+		if r.from != fromOperator {
+			t.names.add(r)
+			continue
+		}
 		t.upper = t.upper || hasUpper(Key(Normalise(r.Template)))
 		t.root.add(strings.Split(strings.Trim(Normalise(r.Template), "/"), "/"), r)
 	}
@@ -142,27 +161,46 @@ func (t *Table) MoneyHeaders() []string { return t.moneyHeaders }
 // Version returns the version of the table.
 func (t *Table) Version() string { return t.version }
 
+// find returns the rule of a path: the operator's, else that of an order or of learning, else nil.
+func (t *Table) find(segs []string, method string) *Rule {
+	if r := t.root.find(segs, method); r != nil {
+		return r
+	}
+	return t.names.find(segs, method)
+}
+
 // classify sets the fields of a call by one reading of its path.
 func (t *Table) classify(c *schema.Call, in *Input, segs []string, rule *Rule) {
 	if tool := t.tools[c.ToolName]; tool != nil && c.ToolName != "" {
 		rule = tool
 	}
+	plain := "" // the operation of a call that is nothing but a request
 	switch {
 	case c.RouteSource == schema.RouteFromSource && c.Route != "", in.SourceRoute != "":
 		if in.SourceRoute != "" {
 			c.Route = in.SourceRoute
 		}
 		c.Route, c.RouteSource = Normalise(c.Route), schema.RouteFromSource
+		c.RouteKey = Key(c.Route)
 	case rule != nil && rule.Template != "":
-		c.Route, c.RouteSource = Normalise(rule.Template), schema.RouteFromConfig
-		if rule.learned {
+		c.Route, c.RouteKey, c.RouteSource = rule.route, rule.key, schema.RouteFromConfig
+		if rule.from != fromOperator {
 			c.RouteSource = schema.RouteOverflow
 		}
+		if rule.Method == c.Method {
+			plain = rule.operation
+		}
 	case c.Path != "":
-		c.Route, c.RouteSource = templateOf(segs), schema.RouteHeuristic
+		plain, c.Route, c.RouteKey = namesOf(c.Method, segs)
+		c.RouteSource = schema.RouteHeuristic
+	default:
+		c.RouteKey = Key(c.Route)
 	}
-	c.RouteKey = Key(c.Route)
-	if c.Operation == "" {
+	switch {
+	case c.Operation != "":
+	case plain != "" && c.Method != "" && c.MCPMethod == "" && c.ToolName == "":
+		c.Operation = plain
+	default:
 		c.Operation = operation(c)
 	}
 	decide(c, in, rule, segs)
@@ -171,6 +209,15 @@ func (t *Table) classify(c *schema.Call, in *Input, segs []string, rule *Rule) {
 		money(c, in, rule, segs)
 	}
 	t.digest(c, in)
+}
+
+// setNames sets the names that calls of the rule get.
+func (r *Rule) setNames() {
+	r.route = Normalise(r.Template)
+	r.key, r.operation = Key(r.route), ""
+	if r.Method != "" {
+		r.operation = r.Method + " " + r.route
+	}
 }
 
 func operation(c *schema.Call) string {

@@ -17,25 +17,41 @@ func Template(path string) string {
 }
 
 func templateOf(segs []string) string {
+	_, template, _ := namesOf("", segs)
+	return template
+}
+
+// namesOf returns the operation ("GET /orders/{id}"), the template and its key. They share one string: each call has
+// them.
+func namesOf(method string, segs []string) (operation, template, key string) {
+	var arena, keys [192]byte
+	b, k := append(append(arena[:0], method...), ' '), keys[:0]
+	from := len(b)
 	if len(segs) == 0 {
-		return "/"
+		b, k = append(b, '/'), append(k, '/')
 	}
-	size := 8
-	for _, s := range segs {
-		size += len(s) + 1
-	}
-	var b strings.Builder
-	b.Grow(size)
+	plain := true // the key is the template
 	for i, s := range segs {
-		b.WriteByte('/')
+		b, k = append(b, '/'), append(k, '/')
 		if i == maxSegments-1 && len(segs) > maxSegments {
-			b.WriteString("{*}")
+			b, k, plain = append(b, "{*}"...), append(k, "{}"...), false
 			break
 		}
-		t, _ := classify(s)
-		b.WriteString(t)
+		t, isParameter := classify(s)
+		b = append(b, t...)
+		if isParameter {
+			k, plain = appendKey(k, t), false
+		} else {
+			k = append(k, t...)
+		}
 	}
-	return b.String()
+	to := len(b)
+	if plain {
+		all := string(b)
+		return all, all[from:], all[from:]
+	}
+	all := string(append(b, k...))
+	return all[:to], all[from:to], all[to:]
 }
 
 // split returns the decoded segments of a path or URL, without query, fragment, matrix
@@ -231,8 +247,11 @@ func Key(template string) string {
 	if strings.IndexByte(template, '{') < 0 {
 		return template
 	}
-	var b strings.Builder
-	b.Grow(len(template))
+	return string(appendKey(make([]byte, 0, len(template)), template))
+}
+
+// appendKey appends the key of a template.
+func appendKey(b []byte, template string) []byte {
 	for {
 		i := strings.IndexByte(template, '{')
 		j := -1
@@ -240,11 +259,9 @@ func Key(template string) string {
 			j = closing(template[i:])
 		}
 		if i < 0 || j < 0 {
-			b.WriteString(template)
-			return b.String()
+			return append(b, template...)
 		}
-		b.WriteString(template[:i])
-		b.WriteString("{}")
+		b = append(append(b, template[:i]...), "{}"...)
 		template = template[i+j+1:]
 	}
 }

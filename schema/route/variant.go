@@ -48,7 +48,7 @@ func (t *Table) Readings(c *schema.Call, in *Input) (others []Other, readable bo
 	}
 	var arena [16]string
 	segs := split(path, arena[:0])
-	rule := t.root.find(segs, c.Method)
+	rule := t.find(segs, c.Method)
 	var methods []string
 	if in.MethodOverride != "" || in.RawQuery != "" || len(in.Form)+len(in.Args) > 0 {
 		var ok bool
@@ -78,7 +78,7 @@ func (t *Table) Readings(c *schema.Call, in *Input) (others []Other, readable bo
 // method adds the readings of the call by one method: by its first path (unless this is the
 // call itself), by other spellings, and by the other paths.
 func (w *weighing) method(m string, override bool, path string, segs []string, list []pathReading) {
-	rule := w.t.root.find(segs, m)
+	rule := w.t.find(segs, m)
 	if override {
 		w.add(m, segs, rule, false)
 	}
@@ -86,7 +86,7 @@ func (w *weighing) method(m string, override bool, path string, segs []string, l
 	for _, r := range list[min(len(list), 1):] {
 		var arena [16]string
 		as := split(r.Path, arena[:0])
-		other := w.t.root.find(as, m)
+		other := w.t.find(as, m)
 		w.base.Path = r.Path
 		if r.Ambiguous && declared(rule) && r.Path == strings.ReplaceAll(path, "%2F", "/") {
 			// An encoded slash inside a declared parameter is part of its value.
@@ -100,7 +100,7 @@ func (w *weighing) method(m string, override bool, path string, segs []string, l
 	}
 }
 
-func declared(r *Rule) bool { return r != nil && !r.learned }
+func declared(r *Rule) bool { return r != nil && r.from == fromOperator }
 
 // weighing collects the readings of one call.
 type weighing struct {

@@ -15,11 +15,12 @@ import (
 const (
 	EventVersion = 1
 	// CommandVersion 1: no gates, tasks, manifests, quotas; 2: no settings, arming, exceptions, and a bypass only of the whole tenant;
-	// 3: no acknowledgements, silences, holds and purges.
-	CommandVersion  = 4
-	BaselineVersion = 1
-	RoutesVersion   = 1
-	PointVersion    = 1
+	// 3: no acknowledgements, silences, holds and purges; 4: no orders about routes.
+	CommandVersion     = 5
+	BaselineVersion    = 1
+	RoutesVersion      = 1
+	RouteOrdersVersion = 1
+	PointVersion       = 1
 )
 
 type versioned[T any] struct {
@@ -112,7 +113,11 @@ func DecodeCommand(b []byte) (schema.Command, error) {
 // with this key applies.
 func RoutesKey(tenant string) string { return routesPrefix + tenant }
 
+// RouteOrdersKey returns the key of a tenant's orders about routes in flyball.baselines. Of the
+// records with this key the one with the highest generation applies.
+func RouteOrdersKey(tenant string) string { return routesPrefix + "orders:" + tenant }
+
 const routesPrefix = "routes:"
 
-// IsBaseline reports whether a key belongs to a baseline and not to learned routes.
+// IsBaseline reports whether a key belongs to a baseline, and not to learned routes or orders about them.
 func IsBaseline(key string) bool { return !strings.HasPrefix(key, routesPrefix) }

@@ -16,10 +16,18 @@ import (
 // learned holds the parts of the newest published versions that the process uses. Its methods
 // may be called at any time.
 type learned struct {
-	routes *route.Current              // the operator's routes and the learned ones
-	tables *routeTables                // what routes holds
+	routes *route.Current              // the operator's routes, the orders about learned ones, and the learned ones
+	tables *routeTables                // what routes holds; nil: the process classifies no call
 	scopes atomic.Pointer[scope.Guard] // nil: nothing was published, or learned scopes are off
 	known  atomic.Pointer[map[string]bool]
+}
+
+// names returns what was published about routes.
+func (l *learned) names() namedRoutes {
+	if l.tables == nil {
+		return namedRoutes{}
+	}
+	return l.tables.published()
 }
 
 // isLearning reports whether the newest version does not know an agent by its own past: it is of another class of
@@ -59,7 +67,8 @@ func (p *process) watchVersions(ctx context.Context) error {
 			return err
 		}
 		p.learned.routes = p.learned.tables.current
-		p.versions.OnRoutes(p.replaceRoutes)
+		p.versions.OnRoutes(func(l route.Learned) error { return p.putRoutes(p.learned.tables.setLearned(l)) })
+		p.versions.OnRouteOrders(func(o route.Orders) error { return p.putRoutes(p.learned.tables.setOrders(o)) })
 		p.reread("routes", func(next config.Config) (change, error) {
 			rules, err := operatorRoutes(next)
 			if err != nil {
@@ -94,11 +103,11 @@ func (p *process) watchVersions(ctx context.Context) error {
 	return nil
 }
 
-// replaceRoutes replaces the learned routes with another version.
-func (p *process) replaceRoutes(l route.Learned) error {
-	if err := p.learned.tables.setLearned(l); err != nil {
+// putRoutes logs what is published about routes, once it is in use.
+func (p *process) putRoutes(n namedRoutes, err error) error {
+	if err != nil {
 		return err
 	}
-	p.log.Info("routes in place", "version", l.Version, "learned", len(l.Collapsed))
+	p.log.Info("routes in place", "version", n.version(), "learned", len(n.learned.Collapsed), "ordered", len(n.orders.Orders))
 	return nil
 }

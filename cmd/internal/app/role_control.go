@@ -22,6 +22,7 @@ import (
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
+	"flyball/schema/route"
 )
 
 // startControl starts the enforcement point with its three listeners: for gateways over HTTP
@@ -73,6 +74,13 @@ func (p *process) startControl() error {
 	p.parts.start(part{name: "control.listen", run: serve(operators, p.operatorsHandler(ctl.api))})
 	p.parts.start(part{name: "check.listen", run: serve(gateways, ctl.checker.Handler())})
 	p.parts.start(part{name: "check.grpc", run: serveGRPC(gatewaysGRPC, grpcServer)})
+	orders := ordersPublisher{kafka: p.kafka, tenant: c.Tenant, log: p.log.With("component", "control"),
+		folded: func() route.Orders {
+			v := ctl.point.Acquire()
+			defer v.Release()
+			return v.Routes.Orders(c.Tenant)
+		}, published: func() uint64 { return p.learned.names().orders.Generation }}
+	p.parts.start(part{name: "orders about routes", run: orders.run})
 	audit := newAuditCheck(p.database, ctl.point, p.metrics, p.log.With("component", "control"))
 	p.parts.start(part{name: "audit", run: audit.run, warning: audit.problem})
 	return p.startCanary()
@@ -113,10 +121,11 @@ func (p *process) enforcement() (*enforcement, error) {
 		Logger: p.log.With("component", "alert")})
 	ao := api.Options{Incidents: openIncidents{open},
 		Registered: p.registry.registered, LinkKey: schema.Secret(p.key), FormerLinkKeys: formerLinkKeys(p.keys),
-		Findings:    listFindings(p.database),
-		Process:     func(ctx context.Context) any { return p.status(ctx) },
-		Unread:      func(ctx context.Context) any { return unread.get(ctx) },
-		FindFinding: findFinding(p.database)}
+		LearnedRoutes: func() route.Learned { return p.learned.names().learned },
+		Findings:      listFindings(p.database),
+		Process:       func(ctx context.Context) any { return p.status(ctx) },
+		Unread:        func(ctx context.Context) any { return unread.get(ctx) },
+		FindFinding:   findFinding(p.database)}
 	if c.Check.TokenFile != "" {
 		now, err := watched(p.files, "check.token_file", []string{c.Check.TokenFile}, func() (schema.Secret, error) { return checkToken(c) })
 		if err != nil {

@@ -41,20 +41,31 @@ func newRoutes(operator []route.Rule, key identity.Key) (*route.Current, error) 
 	return t.current, nil
 }
 
-// routeTables makes the table in use from the operator's routes, which are read again when the configuration changes, and the learned
-// ones, which the learner publishes. It is safe for concurrent use.
+// namedRoutes is what was published about the routes of paths that the operator did not declare.
+type namedRoutes struct {
+	learned route.Learned
+	orders  route.Orders
+}
+
+// version names both: of what was learned, and the generation of the orders.
+func (n namedRoutes) version() string {
+	return fmt.Sprintf("%s+%d", n.learned.Version, n.orders.Generation)
+}
+
+// routeTables makes the table in use from the operator's routes, which are read again when the configuration changes, the orders about
+// learned routes, and the learned ones, which the learner publishes. It is safe for concurrent use.
 type routeTables struct {
 	current *route.Current
 	key     identity.Key
 
 	mu       sync.Mutex
 	operator []route.Rule
-	learned  route.Learned
+	named    namedRoutes
 }
 
 func newRouteTables(operator []route.Rule, key identity.Key) (*routeTables, error) {
-	t := &routeTables{key: key, operator: operator, learned: route.Learned{Version: "config"}}
-	table, err := t.make(operator, t.learned)
+	t := &routeTables{key: key, operator: operator, named: namedRoutes{learned: route.Learned{Version: "config"}}}
+	table, err := t.make(operator, t.named)
 	if err != nil {
 		return nil, err
 	}
@@ -62,29 +73,47 @@ func newRouteTables(operator []route.Rule, key identity.Key) (*routeTables, erro
 	return t, nil
 }
 
-func (t *routeTables) make(operator []route.Rule, l route.Learned) (*route.Table, error) {
-	rules := slices.Concat(operator, l.Rules())
-	return route.NewTable(route.Options{Version: l.Version, Operator: rules, DigestKey: t.key})
+func (t *routeTables) make(operator []route.Rule, n namedRoutes) (*route.Table, error) {
+	rules := slices.Concat(operator, n.orders.Rules(), n.learned.Rules())
+	return route.NewTable(route.Options{Version: n.version(), Operator: rules, DigestKey: t.key})
 }
 
-// setLearned replaces the learned routes.
-func (t *routeTables) setLearned(l route.Learned) error {
+// published returns what was published about routes and is in use.
+func (t *routeTables) published() namedRoutes {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	table, err := t.make(t.operator, l)
+	return t.named
+}
+
+// setLearned replaces the learned routes, and returns what is in use.
+func (t *routeTables) setLearned(l route.Learned) (namedRoutes, error) {
+	return t.set(func(n *namedRoutes) { n.learned = l })
+}
+
+// setOrders replaces the orders about learned routes, and returns what is in use.
+func (t *routeTables) setOrders(o route.Orders) (namedRoutes, error) {
+	return t.set(func(n *namedRoutes) { n.orders = o })
+}
+
+func (t *routeTables) set(change func(*namedRoutes)) (namedRoutes, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	next := t.named
+	change(&next)
+	table, err := t.make(t.operator, next)
 	if err != nil {
-		return err
+		return t.named, err
 	}
-	t.learned = l
+	t.named = next
 	t.current.Put(table)
-	return nil
+	return next, nil
 }
 
 // prepare makes the table of other routes of the operator; the function that it returns puts it in use. No learned routes may be set in
 // between: lock is held until the function is called, or abandon.
 func (t *routeTables) prepare(operator []route.Rule) (put, abandon func(), err error) {
 	t.mu.Lock()
-	table, err := t.make(operator, t.learned)
+	table, err := t.make(operator, t.named)
 	if err != nil {
 		t.mu.Unlock()
 		return nil, nil, err

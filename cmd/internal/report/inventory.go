@@ -163,7 +163,7 @@ func Routes(w io.Writer, rows []query.RouteRow) error {
 					r.Effect,
 					r.Reversibility,
 					r.ReversibilitySource,
-					r.RouteSource,
+					cmp.Or(r.NamedBy, r.RouteSource),
 					r.Agents,
 					r.Calls,
 					r.Errors,

@@ -19,6 +19,7 @@ import (
 	"flyball/detect/enforce/problem"
 	"flyball/detect/enforce/sightings"
 	"flyball/schema"
+	"flyball/schema/route"
 )
 
 // State is the folded state, with the heartbeats of the other points; *point.Point.
@@ -78,6 +79,8 @@ type Options struct {
 	FormerLinkKeys []FormerKey
 	// Incidents are the open incidents; nil: this process does not know them.
 	Incidents Incidents
+	// LearnedRoutes returns the routes that were learned, as this point uses them; nil: it learned none.
+	LearnedRoutes func() route.Learned
 	// Findings returns at most limit findings of these tenants (of all tenants if there are none),
 	// the latest first; nil: this process has no database.
 	Findings func(ctx context.Context, tenants []string, limit int) (any, error)
@@ -136,7 +139,7 @@ func (s *server) operations() []operation {
 		(&breakers{s, t}).operations(), (&armings{s, t}).operations(), (&exceptions{s, t}).operations(), (&grants{s}).operations(),
 		(&tasks{s, t}).operations(), (&manifests{s}).operations(), (&findings{s}).operations(), (&baselines{s}).operations(),
 		(&status{s}).operations(), (&settings{s}).operations(), (&callers{s}).operations(), (&keeping{s}).operations(),
-		(&incidents{s}).operations(), (&silences{s}).operations(), (&operators{s}).operations(),
+		(&incidents{s}).operations(), (&silences{s}).operations(), (&routes{s}).operations(), (&operators{s}).operations(),
 	} {
 		all = append(all, list...)
 	}

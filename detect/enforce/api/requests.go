@@ -78,6 +78,18 @@ func (ArmingRequest) limits() limits {
 	return limits{"pattern": words(1, 256), "reason": words(1, 1000), "by": text(0, 100)}
 }
 
+// RouteRequest pins or undoes a template of learned routes, or clears the order about it.
+type RouteRequest struct {
+	// Route is a method and a template, as "GET /repos/{owner}/{name}/issues".
+	Route  string `json:"route"`
+	Reason string `json:"reason"`
+	By     string `json:"by,omitempty"`
+}
+
+func (RouteRequest) limits() limits {
+	return limits{"route": words(1, 560), "reason": words(1, 1000), "by": text(0, 100)}
+}
+
 // ArmedAgentsRequest queries whether findings about agents are enforced.
 type ArmedAgentsRequest struct {
 	Agents []string `json:"agents"`

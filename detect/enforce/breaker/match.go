@@ -75,12 +75,17 @@ type query struct {
 	agent string // established, else empty
 	run   string // id, else empty
 	route string
+	// spellings are the other names of the route.
+	spellings []string
 }
 
 func newQuery(r *enforce.Request) query {
 	q := query{Request: r, Call: r.Call, route: r.Call.RouteName(), agent: established(r.Call.AgentID, r.Call.AgentTrust)}
 	if !r.RunID.IsZero() {
 		q.run = r.RunID.String()
+	}
+	if r.Spellings != nil {
+		q.spellings = r.Spellings(r.Call)
 	}
 	return q
 }
@@ -125,7 +130,7 @@ func (f *search) look(kind schema.ScopeKind, value string) {
 
 func (f *search) runs() {
 	if f.q.run != "" {
-		f.look(schema.ScopeRunRoute, f.q.run+" "+f.q.route)
+		f.onRoute(f.q.run)
 		f.look(schema.ScopeRun, f.q.run)
 	}
 	if len(f.s.held) == 0 {
@@ -144,8 +149,16 @@ func (f *search) credentials() {
 
 func (f *search) parents() {
 	for _, id := range f.q.Parents {
-		f.look(schema.ScopeRunRoute, id.String()+" "+f.q.route)
+		f.onRoute(id.String())
 		f.look(schema.ScopeRun, id.String())
+	}
+}
+
+// onRoute looks up the breakers on a run on the route, by each name of the route.
+func (f *search) onRoute(run string) {
+	f.look(schema.ScopeRunRoute, run+" "+f.q.route)
+	for _, name := range f.q.spellings {
+		f.look(schema.ScopeRunRoute, run+" "+name)
 	}
 }
 
@@ -182,7 +195,7 @@ func (f *search) address() {
 func (f *search) routes() {
 	f.look(schema.ScopeRoute, f.q.route)
 	for _, r := range f.s.routes[f.q.Tenant] {
-		if r.b.Scope.Value != f.q.route && r.appliesTo(f.q.Call) { // otherwise it is already found by its name
+		if r.b.Scope.Value != f.q.route && r.appliesTo(f.q.Call, f.q.spellings) { // otherwise it is already found by its name
 			f.add(r.b, WhyHeld)
 		}
 	}

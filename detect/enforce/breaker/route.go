@@ -45,13 +45,19 @@ func (s *index) HoldsRoutes(tenant string) bool { return len(s.routes[tenant]) >
 // appliesTo reports whether a call belongs to the breaker's route. The names of a declared route's
 // parameters make no difference. A path that no declared route matches is compared with the
 // template itself; a read does not match if its path ends in a plain word, which may name another
-// collection: GET /orders/search is not GET /orders/{id}.
-func (r *onRoute) appliesTo(c *schema.Call) bool {
+// collection: GET /orders/search is not GET /orders/{id}. It matches if the template is another name of
+// its route: what was learned or ordered about routes opens no way past a breaker.
+func (r *onRoute) appliesTo(c *schema.Call, spellings []string) bool {
 	if c.ToolName != "" {
 		return false
 	}
 	if (r.method == c.Method || r.method == "*") && r.key == c.RouteKey {
 		return true
+	}
+	for _, name := range spellings {
+		if method, template, _ := strings.Cut(name, " "); (r.method == method || r.method == "*") && r.key == route.Key(template) {
+			return true
+		}
 	}
 	return c.RouteSource != schema.RouteFromConfig &&
 		(c.Reversibility != schema.ReadOnly || !endsInWord(c.Path)) && r.pattern.MatchesPath(c.Method, c.Path)

@@ -28,6 +28,8 @@ type Classifier interface {
 	Readings(c *schema.Call, in *route.Input) (others []route.Other, readable bool)
 	// Digest returns a keyed digest of a text.
 	Digest(text string) uint64
+	// Spellings returns the other names of a classified call's route.
+	Spellings(c *schema.Call) []string
 	// MoneyHeaders returns the names of the request headers that are configured to contain amounts.
 	MoneyHeaders() []string
 }
@@ -141,7 +143,7 @@ func New(o Options) (*Checker, error) {
 	m := newMetrics(o.Registerer)
 	c := &Checker{o: o, m: m, work: newWorkShare(), throttles: newThrottles(o.ThrottlePerSecond), late: newLateUses(),
 		observer: newObserver(o.Name, o.Partitions, m)}
-	c.reader = reader{&c.o, m}
+	c.reader = reader{&c.o, m, c.o.Routes.Spellings}
 	c.claims = &claims{&c.o, m, newQuestionLimits()}
 	c.quotas = &quotas{&c.o, m, newLeases(o.Name, o.Log, m)}
 	return c, nil

@@ -16,6 +16,8 @@ import (
 type reader struct {
 	o *Options
 	m *metrics
+	// spellings is Options.Routes.Spellings: a value of the method for each request would cost memory.
+	spellings func(*schema.Call) []string
 }
 
 // sign sets the receipt of the answer.
@@ -58,7 +60,7 @@ func (r reader) read(e *evaluation) error {
 
 	e.call, e.req = call, &ledger.Request{
 		Request: enforce.Request{Call: call, Credentials: shown.Credentials, Claimed: shown.Claimed,
-			ClaimedTaskType: q.headers("x-task-type")},
+			Spellings: r.spellings, ClaimedTaskType: q.headers("x-task-type")},
 		Armed: r.o.Armed, Tags: r.o.Tags, ApprovalWithoutManifest: r.o.ApprovalWithoutManifest ||
 			r.o.Learning != nil && r.o.Learning(baseline.AgentKey(call.AgentID, call.AgentTrust))}
 	if r.o.Scopes != nil {

@@ -48,6 +48,7 @@ type Options struct {
 // Classifier has the methods of check.Classifier.
 type Classifier interface {
 	Readings(c *schema.Call, in *route.Input) (others []route.Other, readable bool)
+	Spellings(c *schema.Call) []string
 	Digest(text string) uint64
 	MoneyHeaders() []string
 }

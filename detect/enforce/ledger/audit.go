@@ -83,6 +83,8 @@ func subject(c *schema.Command, r enforce.Result) string {
 		return "principal:" + c.Purge.Principal
 	case c.Arming != nil:
 		return "arming:" + c.Arming.Pattern
+	case c.Route != nil:
+		return "route:" + c.Route.Route
 	case c.Exception != nil:
 		return "exception:" + cmp.Or(r.Ref, c.Exception.ID)
 	case c.Ack != nil:

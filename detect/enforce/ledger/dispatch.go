@@ -33,6 +33,8 @@ func (s *State) machine(kind schema.CommandKind) enforce.Machine {
 		return s.Arming
 	case schema.CommandException, schema.CommandExceptionRemove:
 		return s.Exceptions
+	case schema.CommandRoutePin, schema.CommandRouteUndo, schema.CommandRouteClear:
+		return s.Routes
 	case schema.CommandAck, schema.CommandAckUndo, schema.CommandSilence, schema.CommandSilenceEnd:
 		return s.Notices
 	case schema.CommandSettings:

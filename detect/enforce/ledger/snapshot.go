@@ -11,13 +11,15 @@ import (
 	"flyball/detect/enforce/manifest"
 	"flyball/detect/enforce/notice"
 	"flyball/detect/enforce/quota"
+	"flyball/detect/enforce/routeorder"
 	"flyball/detect/enforce/task"
 	"flyball/schema"
 )
 
 // SnapshotVersion is the version of the stored form. Version 1 held only breakers, version 2 no
-// settings, arming, exceptions and bypasses of agents, version 3 no silences and used links.
-const SnapshotVersion = 4
+// settings, arming, exceptions and bypasses of agents, version 3 no silences and used links,
+// version 4 no orders about routes.
+const SnapshotVersion = 5
 
 // Snapshot is the stored form of a State, with the offset of the last command in it.
 type Snapshot struct {
@@ -43,6 +45,9 @@ type Snapshot struct {
 
 	// Since version 4.
 	Notices *notice.Snapshot `json:"notices,omitempty"`
+
+	// Since version 5.
+	Routes []routeorder.Tenant `json:"routes,omitempty"`
 }
 
 // Snapshot returns everything that a restart needs. It shares only data that never changes, so that
@@ -52,7 +57,8 @@ func (s *State) Snapshot() *Snapshot {
 		Gates: s.Approvals.Snapshot(), Tasks: s.Tasks.Snapshot(), Quotas: s.Quotas.Snapshot(), Manifests: s.Manifests.Snapshot(),
 		Audit: s.Audit, Budget: new(s.Breakers.Budget), Settings: s.settings.snapshot(), Epoch: schema.PositionEpoch(s.Position.Offset),
 		Recent: s.recent.snapshot(), Proven: s.credentials.snapshot(s.Position.Time), Arming: s.Arming.Snapshot(),
-		Exceptions: s.Exceptions.Snapshot(), Notices: s.Notices.Snapshot()}
+		Exceptions: s.Exceptions.Snapshot(), Notices: s.Notices.Snapshot(),
+		Routes: s.Routes.Snapshot()}
 	out.IDs, out.Results = s.results.snapshot()
 	return out
 }
@@ -60,8 +66,11 @@ func (s *State) Snapshot() *Snapshot {
 // Version returns the oldest version that can hold the snapshot: a binary of the previous version
 // can read it as long as no new feature is in use.
 func (s *Snapshot) Version() int {
-	if s.Notices != nil {
+	if len(s.Routes) > 0 {
 		return SnapshotVersion
+	}
+	if s.Notices != nil {
+		return 4
 	}
 	if len(s.Arming) > 0 || len(s.Exceptions) > 0 || len(s.Settings) > 0 || s.Epoch > 0 ||
 		s.Breakers != nil && len(s.Breakers.AgentBypasses) > 0 {
@@ -95,6 +104,9 @@ func Restore(before breaker.Budget, from *Snapshot) (*State, error) {
 	s.Approvals, s.Tasks, s.Quotas = approval.Restore(from.Gates), task.Restore(from.Tasks), quota.Restore(s.quotaLimits, from.Quotas)
 	if s.Notices, err = notice.Restore(from.Notices); err != nil {
 		return nil, fmt.Errorf("silences cannot be read by this binary: %w", err)
+	}
+	if s.Routes, err = routeorder.Restore(from.Routes); err != nil {
+		return nil, fmt.Errorf("an order about a route cannot be read by this binary: %w", err)
 	}
 	s.Audit, s.recent = from.Audit, from.Recent
 	for _, x := range from.Proven {

@@ -9,6 +9,7 @@ import (
 	"flyball/detect/enforce/manifest"
 	"flyball/detect/enforce/notice"
 	"flyball/detect/enforce/quota"
+	"flyball/detect/enforce/routeorder"
 	"flyball/detect/enforce/task"
 	"flyball/schema"
 )
@@ -25,6 +26,7 @@ type State struct {
 	Manifests  *manifest.Store
 	Arming     *arming.State
 	Exceptions *exception.State
+	Routes     *routeorder.State
 	Notices    *notice.State
 	Audit      Chain
 
@@ -40,7 +42,7 @@ func New(b breaker.Budget) *State { return newState(breaker.New(b)) }
 func newState(b *breaker.State) *State {
 	s := &State{Position: enforce.LogPosition{Offset: -1}, Breakers: b, Approvals: approval.New(), Tasks: task.New(),
 		Manifests: manifest.NewStore(), Arming: arming.New(), Exceptions: exception.New(),
-		Notices:     notice.New(),
+		Notices: notice.New(), Routes: routeorder.New(),
 		credentials: newCredentials(), settings: newSettings(b), results: newResults()}
 	s.Quotas = quota.New(s.quotaLimits)
 	return s

@@ -93,11 +93,13 @@ func baselineStates(ctx context.Context, db DB, agents []AgentRow) error {
 
 // RouteRow is a route with its traffic, its effect, and the source of the effect.
 type RouteRow struct {
-	Method              string `json:"method,omitempty"`
-	Route               string `json:"route,omitempty"`
-	Tool                string `json:"tool,omitempty"`
-	API                 string `json:"api,omitempty"`
-	RouteSource         string `json:"route_source"`
+	Method      string `json:"method,omitempty"`
+	Route       string `json:"route,omitempty"`
+	Tool        string `json:"tool,omitempty"`
+	API         string `json:"api,omitempty"`
+	RouteSource string `json:"route_source"`
+	// NamedBy is learned or pinned for the route_source overflow; absent: it was not asked.
+	NamedBy             string `json:"named_by,omitempty"`
 	Effect              string `json:"effect"`
 	EffectSource        string `json:"effect_source"`
 	Reversibility       string `json:"reversibility"`

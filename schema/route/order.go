@@ -1,0 +1,229 @@
+package route
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"flyball/schema"
+)
+
+// Order is an operator's order about a template of learned routes.
+type Order struct {
+	Slot
+	// Pinned: calls that fit the template have it as their route, whatever is learned. Otherwise the
+	// template is undone: calls that fit it have routes of their words, also if it is learned again.
+	Pinned bool   `json:"pinned"`
+	By     string `json:"by"`
+	Role   string `json:"role,omitempty"`
+	Reason string `json:"reason"`
+	At     int64  `json:"at_ns"` // the log's clock, Unix ns
+	// Generation of the command's record.
+	Generation uint64 `json:"generation"`
+}
+
+// Orders are the orders in force in a tenant, as they are published for the roles that classify
+// calls.
+type Orders struct {
+	// Generation of the last command about a route: of two records the one with the higher
+	// generation applies.
+	Generation uint64  `json:"generation"`
+	Orders     []Order `json:"orders"`
+}
+
+// MaxOrders is the maximum number of orders in force.
+const MaxOrders = 500
+
+// Limits of the template of an order.
+const (
+	maxTemplate = 512 // bytes
+	maxName     = 40  // bytes of a parameter's name
+)
+
+var (
+	slotMethod    = regexp.MustCompile(`^[A-Z]{1,20}$`)
+	parameterName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+)
+
+// ParseSlot reads a template of an order: "GET /repos/{owner}/{name}/issues". A parameter takes a
+// whole segment. At least one segment must name a collection: a template of parameters alone would
+// make all routes one. The error does not repeat the text, which may hold a secret.
+func ParseSlot(text string) (Slot, error) {
+	const form = "route: want a method and a template as GET /repos/{owner}/{name}/issues"
+	method, template, ok := strings.Cut(text, " ")
+	switch {
+	case !ok || !slotMethod.MatchString(method) || !strings.HasPrefix(template, "/"):
+		return Slot{}, fmt.Errorf("%s", form)
+	case len(template) > maxTemplate || !utf8.ValidString(template):
+		return Slot{}, fmt.Errorf("%s; more than %d bytes, or not UTF-8", form, maxTemplate)
+	case strings.ContainsFunc(template, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == ' ' }):
+		return Slot{}, fmt.Errorf("%s; a blank or a control character in it", form)
+	case strings.ContainsAny(template, "?#;%\\"):
+		return Slot{}, fmt.Errorf("%s; a query, a fragment, a path parameter or an escape in it", form)
+	}
+	segs := strings.Split(strings.Trim(template, "/"), "/")
+	if len(segs) > maxSegments {
+		return Slot{}, fmt.Errorf("%s; at most %d segments", form, maxSegments)
+	}
+	names := false
+	for _, seg := range segs {
+		name, isParameter := strings.CutPrefix(seg, "{")
+		switch {
+		case seg == "" || seg == "." || seg == "..":
+			return Slot{}, fmt.Errorf("%s; an empty segment or a dot segment in it", form)
+		case !isParameter && strings.ContainsAny(seg, "{}*"):
+			return Slot{}, fmt.Errorf("%s; a parameter takes a whole segment", form)
+		case !isParameter:
+			names = names || !isGeneral(seg)
+			continue
+		}
+		name, closed := strings.CutSuffix(name, "}")
+		if !closed || len(name) > maxName || !parameterName.MatchString(name) {
+			return Slot{}, fmt.Errorf("%s; the name of a parameter has letters, digits, _ and -", form)
+		}
+	}
+	if !names {
+		return Slot{}, fmt.Errorf("%s; all its segments are parameters or versions: it would make all routes one", form)
+	}
+	return Slot{method, "/" + strings.Join(segs, "/")}, nil
+}
+
+// Key returns what identifies a slot: the names of parameters make no difference.
+func (s Slot) Key() string { return s.Method + " " + Key(s.Template) }
+
+// HasParameter reports whether the template has a position that takes any value.
+func (s Slot) HasParameter() bool { return strings.IndexByte(s.Template, '{') >= 0 }
+
+// Rules returns the rules of the orders. A table uses them where no rule of the operator applies, and
+// before what was learned.
+func (o Orders) Rules() []Rule {
+	var out []Rule
+	for _, x := range o.Orders {
+		r := Rule{Method: x.Method, Template: x.Template, Source: schema.ProvenancePath, from: fromUndo}
+		if x.Pinned {
+			r.from = fromPin
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// naming holds the rules of orders and of learning: they name the routes of paths that the operator
+// did not declare.
+type naming struct {
+	ordered, learned *node // nil: there are none
+}
+
+func (n *naming) add(r *Rule) {
+	at := &n.learned
+	if r.from != fromLearning {
+		at = &n.ordered
+	}
+	if *at == nil {
+		*at = &node{}
+	}
+	(*at).add(strings.Split(strings.Trim(r.Template, "/"), "/"), r)
+}
+
+// find returns the rule that names a path, or nil: the path is named by the forms of its words.
+func (n *naming) find(segs []string, method string) *Rule {
+	if n.ordered != nil {
+		if r := n.ordered.find(segs, method); r != nil {
+			if r.from == fromUndo {
+				return nil
+			}
+			return r
+		}
+	}
+	if n.learned != nil {
+		return n.learned.find(segs, method)
+	}
+	return nil
+}
+
+func (n *naming) isEmpty() bool { return n.ordered == nil && n.learned == nil }
+
+// maxSpellings is the maximum number of other names of one call's route.
+const maxSpellings = 8
+
+// Spellings returns the other names that the route of a classified call has had or would have: by
+// what was learned, by orders, and by its words. A breaker on one of them still applies after learning or an
+// order has changed the name. A declared route, a source's template and a tool have none.
+func (t *Table) Spellings(c *schema.Call) (out []string) {
+	if t.names.isEmpty() || c.ToolName != "" || c.RouteSource != schema.RouteHeuristic && c.RouteSource != schema.RouteOverflow {
+		return nil
+	}
+	segs := wordsOfPath(c.Path)
+	add := func(template string) {
+		if name := c.Method + " " + template; template != c.Route && len(out) < maxSpellings && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	for _, n := range [...]*node{t.names.ordered, t.names.learned} {
+		n.all(segs, c.Method, func(r *Rule) { add(r.Template) })
+	}
+	if len(out) > 0 || c.RouteSource == schema.RouteOverflow {
+		add(templateOf(segs))
+	}
+	return out
+}
+
+// all calls each with every rule that matches, also with those that a more specific one precedes.
+func (n *node) all(segs []string, method string, each func(*Rule)) {
+	switch {
+	case n == nil:
+	case len(segs) == 0:
+		for _, r := range n.rules {
+			if r.Method == method {
+				each(r)
+			}
+		}
+	default:
+		n.static[segs[0]].all(segs[1:], method, each)
+		n.param.all(segs[1:], method, each)
+	}
+}
+
+// Renaming gives the route that a stored call would have now: the routes of calls are stored as they
+// were when they came.
+type Renaming struct {
+	names  naming
+	undone bool
+}
+
+// NewRenaming returns the renaming for what is learned and ordered now.
+func NewRenaming(l Learned, o Orders) *Renaming {
+	r := &Renaming{}
+	rules := append(l.Rules(), o.Rules()...)
+	for i := range rules {
+		r.names.add(&rules[i])
+		r.undone = r.undone || rules[i].from == fromUndo
+	}
+	return r
+}
+
+// NeedsPaths reports whether Route needs the paths of calls with a learned or pinned route, because
+// some of these routes are undone.
+func (r *Renaming) NeedsPaths() bool { return r != nil && r.undone }
+
+// Route returns the present route of a call that is stored with a route that the forms of its words,
+// learning or an order gave. path is empty unless NeedsPaths.
+func (r *Renaming) Route(method, stored, path string) string {
+	if r == nil || r.names.isEmpty() {
+		return stored
+	}
+	if path != "" {
+		segs := wordsOfPath(path)
+		if rule := r.names.find(segs, method); rule != nil {
+			return rule.Template
+		}
+		return templateOf(segs)
+	}
+	if rule := r.names.find(strings.Split(strings.Trim(stored, "/"), "/"), method); rule != nil {
+		return rule.Template
+	}
+	return stored
+}
