@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -38,22 +39,51 @@ type alertDecision struct {
 
 // explainCommand decides again, from the log, what the role alert decided about a finding.
 func explainCommand(o *options) *cobra.Command {
-	l := listing[alertDecision]{query: explainAlerts, columns: []report.Column[alertDecision]{
-		{Head: "RECEIVER", Cell: func(d *alertDecision) any { return d.Receiver }},
-		{Head: "WRITTEN", Cell: func(d *alertDecision) any { return d.At.UTC().Format(time.DateTime) }},
-		{Head: "EVENT", Cell: func(d *alertDecision) any { return d.Event }},
-		{Head: "NOTIFIED", Cell: func(d *alertDecision) any { return map[bool]string{true: "yes", false: "no"}[d.Notified] }},
-		{Head: "REASON", Cell: func(d *alertDecision) any { return d.Reason }},
-		{Head: "ROUTE", Cell: func(d *alertDecision) any { return report.Dash(strings.Join(d.Routes, ", ")) }},
-		{Head: "SILENCE", Cell: func(d *alertDecision) any { return report.Dash(d.Silence) }},
-		{Head: "INCIDENT", Cell: func(d *alertDecision) any { return report.Dash(d.Incident) }},
-		{Head: "BECAUSE", Cell: func(d *alertDecision) any { return d.Meaning }},
+	l := listing[alertDecision]{query: explainAlerts, table: func(w io.Writer, rows []alertDecision) error {
+		return report.Rows(w, sameDecisions(rows), decisionColumns)
 	}}
 	return &cobra.Command{Use: "explain FINDING", Args: cobra.ExactArgs(1), RunE: l.run(o),
 		Short: "Show for each event of a finding or gate whether each receiver is notified, and why",
 		Long: "Show for each event of a finding or gate whether each receiver is notified, and why: the route, the silence, the\n" +
 			"acknowledgement. The decisions are made again from the events that flyball.alerts still holds, with the routes and\n" +
 			"bounds of this configuration."}
+}
+
+// sameDecision are decisions of one receiver in a row that nobody is notified, for one reason.
+type sameDecision struct {
+	alertDecision
+	events []string // different ones, in order
+	times  int
+}
+
+// sameDecisions joins the decisions that only repeat the one before. Each notification stays on its own.
+func sameDecisions(rows []alertDecision) (out []sameDecision) {
+	for _, d := range rows {
+		if n := len(out) - 1; n >= 0 && !d.Notified && !out[n].Notified && out[n].Receiver == d.Receiver && out[n].Reason == d.Reason &&
+			out[n].Incident == d.Incident && out[n].Silence == d.Silence && slices.Equal(out[n].Routes, d.Routes) {
+			last := &out[n]
+			last.At, last.times = d.At, last.times+1
+			if !slices.Contains(last.events, d.Event) {
+				last.events = append(last.events, d.Event)
+			}
+			continue
+		}
+		out = append(out, sameDecision{d, []string{d.Event}, 1})
+	}
+	return out
+}
+
+var decisionColumns = []report.Column[sameDecision]{
+	{Head: "RECEIVER", Cell: func(d *sameDecision) any { return d.Receiver }},
+	{Head: "WRITTEN (UTC)", Cell: func(d *sameDecision) any { return report.When(d.At.Time) }},
+	{Head: "TIMES?", Cell: func(d *sameDecision) any { return d.times }},
+	{Head: "EVENT", Cell: func(d *sameDecision) any { return strings.Join(d.events, "; ") }},
+	{Head: "NOTIFIED", Cell: func(d *sameDecision) any { return map[bool]string{true: "yes", false: "no"}[d.Notified] }},
+	{Head: "REASON??", Cell: func(d *sameDecision) any { return d.Reason }},
+	{Head: "ROUTE?", Cell: func(d *sameDecision) any { return report.Dash(strings.Join(d.Routes, ", ")) }},
+	{Head: "SILENCE??", Cell: func(d *sameDecision) any { return report.Dash(d.Silence) }},
+	{Head: "INCIDENT???", Cell: func(d *sameDecision) any { return report.Dash(d.Incident) }},
+	{Head: "BECAUSE", Cell: func(d *sameDecision) any { return d.Meaning }},
 }
 
 // explainAlerts reads flyball.events from its start, because a decision depends on the events before.

@@ -67,7 +67,7 @@ hold is in force all the same.`}
 		}, false)
 	}
 	whyFlag(cmd, &why)
-	cmd.Flags().DurationVar(&wait, "wait", wait, "wait at most this long until the rows are copied")
+	cmd.Flags().Var((*durationValue)(&wait), "wait", "wait at most this long until the rows are copied")
 	cmd.AddCommand(heldRunsCommand(o), releaseHoldCommand(o))
 	return cmd
 }
@@ -87,7 +87,7 @@ func releaseHoldCommand(o *options) *cobra.Command {
 		}, true)
 	}
 	whyFlag(cmd, &why)
-	cmd.Flags().DurationVar(&wait, "wait", wait, "wait at most this long until the copies are deleted")
+	cmd.Flags().Var((*durationValue)(&wait), "wait", "wait at most this long until the copies are deleted")
 	return cmd
 }
 

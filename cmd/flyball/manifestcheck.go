@@ -18,7 +18,7 @@ import (
 func manifestCheckCommand(o *options) *cobra.Command {
 	w := &window{}
 	var file string
-	a := answer[[]manifest.CheckReport]{window: w, table: printManifestChecks, query: func(r *request) ([]manifest.CheckReport, error) {
+	a := answer[[]manifest.CheckReport]{window: w, table: printManifestChecks, rows: itself[[]manifest.CheckReport], query: func(r *request) ([]manifest.CheckReport, error) {
 		manifests, err := checkedManifests(r, file)
 		if err != nil {
 			return nil, err

@@ -23,7 +23,7 @@ type receipt struct {
 }
 
 func receiptsCommand(o *options) *cobra.Command {
-	a := answer[[]receipt]{query: func(r *request) ([]receipt, error) {
+	a := answer[[]receipt]{rows: itself[[]receipt], query: func(r *request) ([]receipt, error) {
 		list, err := fromControl[[]receipt]("/v1/receipts")(r)
 		if err != nil {
 			return nil, err
@@ -43,7 +43,7 @@ func printReceipts(w io.Writer, list []receipt) error {
 		_, err := fmt.Fprintln(w, "No breaker has opened lately.")
 		return err
 	}
-	const heads = "GENERATION | SCOPE | ACTION | CALL (UTC) | COMMANDED | POINT | APPLIED | FIRST DENIED | DENIED | PASSED BEFORE | " +
+	const heads = "GENERATION | SCOPE | ACTION?? | CALL (UTC) | COMMANDED??? | POINT???? | APPLIED???? | FIRST DENIED?? | DENIED | PASSED BEFORE? | " +
 		"SLIPPED THROUGH"
 	return report.Table(w, heads, func(row func(...any)) {
 		for _, r := range list {

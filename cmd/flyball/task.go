@@ -23,9 +23,9 @@ func taskCommand(o *options) *cobra.Command {
 			{Head: "RUN KEY", Cell: func(t *api.TaskLine) any { return t.RunKey }},
 			{Head: "TYPE", Cell: func(t *api.TaskLine) any { return report.Dash(t.Type) }},
 			{Head: "TARGETS", Cell: func(t *api.TaskLine) any { return targetsText(t.Targets) }},
-			{Head: "DECLARED (UTC)", Cell: func(t *api.TaskLine) any { return report.Second(t.At) }},
-			{Head: "EXPIRES", Cell: func(t *api.TaskLine) any { return report.Second(t.Expires) }},
-			{Head: "ENDED", Cell: func(t *api.TaskLine) any { return report.Second(t.Ended) }},
+			{Head: "DECLARED (UTC)", Cell: func(t *api.TaskLine) any { return report.Stamped(t.At) }},
+			{Head: "EXPIRES", Cell: func(t *api.TaskLine) any { return report.Stamped(t.Expires) }},
+			{Head: "ENDED", Cell: func(t *api.TaskLine) any { return report.Stamped(t.Ended) }},
 			{Head: "BY", Cell: func(t *api.TaskLine) any { return t.By }},
 		}}
 	cmd.AddCommand(taskDeclare(o), taskEnd(o), &cobra.Command{Use: "list", Short: "List tasks, latest first", Args: cobra.NoArgs,
