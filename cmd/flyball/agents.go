@@ -17,7 +17,8 @@ func agentsCommand(o *options) *cobra.Command {
 	var hygiene bool
 	var only agentFilter
 	all := answer[report.Inventory]{window: &w, table: report.Agents, rows: itself[report.Inventory], newest: newestCall,
-		isEmpty: func(v report.Inventory) bool { return len(v.Agents) == 0 }, query: func(r *request) (report.Inventory, error) {
+		isEmpty: func(v report.Inventory) bool { return len(v.Agents) == 0 },
+		query: func(r *request) (report.Inventory, error) {
 			agents, err := readAgents(r)
 			if err != nil {
 				return report.Inventory{}, err
@@ -26,13 +27,14 @@ func agentsCommand(o *options) *cobra.Command {
 			findings, err := readHygiene(r, agents)
 			return report.Inventory{Agents: agents, Hygiene: findings}, err
 		}}.run(o)
-	problems := answer[[]query.Hygiene]{window: &w, table: report.Hygiene, rows: itself[[]query.Hygiene], query: func(r *request) ([]query.Hygiene, error) {
-		agents, err := readAgents(r)
-		if err != nil {
-			return nil, err
-		}
-		return readHygiene(r, agents)
-	}}.run(o)
+	problems := answer[[]query.Hygiene]{window: &w, table: report.Hygiene, rows: itself[[]query.Hygiene],
+		query: func(r *request) ([]query.Hygiene, error) {
+			agents, err := readAgents(r)
+			if err != nil {
+				return nil, err
+			}
+			return readHygiene(r, agents)
+		}}.run(o)
 	cmd := &cobra.Command{Use: "agents", Args: cobra.NoArgs,
 		Short: "List the agents that called: owner, credentials, versions, baseline, enforcement; and problems with identities"}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -123,10 +123,10 @@ var findingColumns = []report.Column[query.Finding]{
 	{Head: "FINDING", Cell: func(f *query.Finding) any { return report.ID(f.ID) }},
 	{Head: "UPDATED", Cell: func(f *query.Finding) any { return report.When(f.UpdatedAt) }},
 	{Head: "LEVEL", Cell: func(f *query.Finding) any { return report.Level(f.Level) }},
-	{Head: "STATE?", Cell: func(f *query.Finding) any { return f.State }},
+	{Head: "STATE??", Cell: func(f *query.Finding) any { return f.State }},
 	{Head: "FAMILY", Cell: func(f *query.Finding) any { return f.Family }},
 	{Head: "AGENT", Cell: func(f *query.Finding) any { return report.Dash(f.AgentID) }},
-	{Head: "RUN", Cell: func(f *query.Finding) any { return report.ID(f.RunID) }},
+	{Head: "RUN?", Cell: func(f *query.Finding) any { return report.ID(f.RunID) }},
 	{Head: "CLEAN RUNS???", Cell: func(f *query.Finding) any {
 		return wording.ShortRate(f.ExpectedRate, wording.Clean{Of: f.ExpectedOf, Runs: f.ExpectedRuns})
 	}},

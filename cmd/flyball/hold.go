@@ -100,12 +100,12 @@ func heldRunsCommand(o *options) *cobra.Command {
 }
 
 var heldColumns = []report.Column[query.HeldRun]{
-	{Head: "RUN", Cell: func(h *query.HeldRun) any { return h.RunID }},
-	{Head: "HELD (UTC)", Cell: func(h *query.HeldRun) any { return h.HeldAt.UTC().Format(time.DateTime) }},
+	{Head: "RUN", Cell: func(h *query.HeldRun) any { return report.ID(h.RunID) }},
+	{Head: "HELD (UTC)", Cell: func(h *query.HeldRun) any { return report.When(h.HeldAt.Time) }},
 	{Head: "BY", Cell: func(h *query.HeldRun) any { return report.Dash(h.By) }},
 	{Head: "AGENT", Cell: func(h *query.HeldRun) any { return report.Dash(h.AgentID) }},
-	{Head: "ROWS", Cell: func(h *query.HeldRun) any { return h.Held }},
-	{Head: "NOT EXPIRED", Cell: func(h *query.HeldRun) any { return h.Live }},
+	{Head: "ROWS?", Cell: func(h *query.HeldRun) any { return h.Held }},
+	{Head: "NOT EXPIRED??", Cell: func(h *query.HeldRun) any { return h.Live }},
 	{Head: "WHY", Cell: func(h *query.HeldRun) any { return h.Why }},
 }
 

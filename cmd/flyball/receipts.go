@@ -63,13 +63,13 @@ func printReceipts(w io.Writer, list []receipt) error {
 	})
 }
 
-// dated returns an RFC 3339 time with its date and milliseconds.
-func dated(stamp string) string {
+// dated returns the cell of an RFC 3339 time with its date and milliseconds.
+func dated(stamp string) any {
 	t, err := time.Parse(time.RFC3339Nano, stamp)
 	if err != nil {
 		return report.Dash(stamp)
 	}
-	return t.UTC().Format("2006-01-02 15:04:05.000")
+	return report.Clock(query.Time{Time: t})
 }
 
 func exposureText(e schema.Exposure) string {

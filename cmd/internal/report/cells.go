@@ -9,8 +9,8 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// ID is a cell with an id, or with a kind and an id. A screen with a width shows the beginning of it that no other id in the column has, which
-// commands take in place of the id.
+// ID is a cell with an id, or with a kind and an id. A screen with a width shows the beginning of it that no other id in the
+// column has, which commands take in place of the id.
 type ID string
 
 // Alarm is a cell that stands out: in colour, and by a mark.

@@ -4,6 +4,7 @@ package report
 type field struct {
 	want  int // width of its longest cell, or of its head
 	least int // width below which its cells are of no use; at most want
+	good  int // width that is wanted before columns of leave 2 and more are shown; at least least
 	leave int // 0: it stays; a column with a higher number is left out first
 }
 
@@ -11,8 +12,8 @@ const (
 	gap      = 2 // between columns
 	minText  = 14
 	minHead  = 6
-	minFinal = 24 // of the last column, if it is text: a reason or a summary
-	minWords = 6  // of a text, if all columns that may be left out are
+	minFinal = 18 // of the last column, if it is text: a reason or a summary
+	good     = 40 // of such a last column
 )
 
 // fitted is the layout of a table.
@@ -22,8 +23,8 @@ type fitted struct {
 	records bool
 }
 
-// fit returns the layout of a table on a screen. It first narrows texts, then leaves out columns that may be, then narrows texts
-// further.
+// fit returns the layout of a table on a screen. It narrows texts, and leaves out columns that may be, as long as the others do not have
+// their least width; for the less important ones, as long as they do not have a good width.
 func fit(fields []field, screen int) fitted {
 	widths := make([]int, len(fields))
 	kept := make([]bool, len(fields))
@@ -31,31 +32,29 @@ func fit(fields []field, screen int) fitted {
 		kept[i] = true
 	}
 	for {
-		if need(fields, kept, func(f field) int { return f.least }) <= screen {
-			break
-		}
 		drop := -1
 		for i, f := range fields {
 			if kept[i] && f.leave > 0 && (drop < 0 || f.leave >= fields[drop].leave) {
 				drop = i
 			}
 		}
-		if drop < 0 {
+		if drop < 0 || need(fields, kept, func(f field) int {
+			if fields[drop].leave > 1 {
+				return max(f.good, f.least)
+			}
+			return f.least
+		}) <= screen {
 			break
 		}
 		kept[drop] = false
 	}
-	least := func(f field) int { return f.least }
-	if need(fields, kept, least) > screen {
-		least = func(f field) int { return min(f.least, minWords+(f.least-minWords)/4) }
-		if need(fields, kept, least) > screen {
-			return fitted{records: true}
-		}
+	spare := screen - need(fields, kept, func(f field) int { return f.least })
+	if spare < 0 {
+		return fitted{records: true}
 	}
-	spare := screen - need(fields, kept, least)
 	for i, f := range fields {
 		if kept[i] {
-			widths[i] = least(f)
+			widths[i] = f.least
 		}
 	}
 	for grown := true; grown && spare > 0; {

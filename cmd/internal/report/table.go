@@ -180,7 +180,10 @@ func (c *gridColumn) width() int {
 
 // field returns what the layout knows of the column; last: it is the last one of the table.
 func (c *gridColumn) field(last bool) field {
-	f := field{want: c.width(), leave: c.leave, least: min(runewidth.StringWidth(c.head), minHead)}
+	f := field{want: c.width(), leave: c.leave, least: runewidth.StringWidth(c.head)}
+	if c.leave == 0 { // a column that may be left out is shown with its whole head
+		f.least = min(f.least, minHead)
+	}
 	floor := minText
 	if last {
 		floor = minFinal
@@ -194,6 +197,9 @@ func (c *gridColumn) field(last bool) field {
 			n = min(n, floor)
 		}
 		f.least = max(f.least, n)
+		if last && !c.texts[i].whole {
+			f.good = max(f.good, min(runewidth.StringWidth(c.texts[i].text), good))
+		}
 	}
 	return f
 }
@@ -283,7 +289,7 @@ func (g *grid) records() error {
 			}
 			head := cut(c.head, heads)
 			b.WriteString(g.screen.styled(head, strong) + strings.Repeat(" ", heads-runewidth.StringWidth(head)+gap))
-			for n, part := range wrap(c.texts[i].text, max(g.screen.Width-heads-gap, minWords)) {
+			for n, part := range wrap(c.texts[i].text, max(g.screen.Width-heads-gap, 1)) {
 				if n > 0 {
 					b.WriteString(strings.Repeat(" ", heads+gap))
 				}
