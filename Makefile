@@ -7,7 +7,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 UNIT = $(shell go list ./... | grep -v /cmd/internal/e2e)
 FUZZ_TIME ?= 20s
 
-.PHONY: pgo kills-many outage plugin front panels grafana-shots all build engine demo demos test unit race storage e2e redteam redteam-table redteam-many kafka kills fuzz bench soak lint vuln fmt clean
+.PHONY: kubernetes-rules pgo kills-many outage plugin front panels grafana-shots all build engine demo demos test unit race storage e2e redteam redteam-table redteam-many kafka kills fuzz bench soak lint vuln fmt clean
 
 all: build
 
@@ -67,6 +67,12 @@ storage:
 
 e2e:
 	go test -timeout 30m -count=1 ./cmd/internal/e2e -skip 'TestReal|TestBrokerAway|TestKilled|TestEngineKilled|TestMeasure'
+
+# The rules of Prometheus as an object of the Prometheus Operator.
+kubernetes-rules:
+	{ printf '%s\n' "# Written by \`make kubernetes-rules\` from alerts/rules/flyball.yaml." "apiVersion: monitoring.coreos.com/v1" \
+	  "kind: PrometheusRule" "metadata: {name: flyball}" "spec:"; sed -n '/^groups:/,$$p' alerts/rules/flyball.yaml | sed 's/^\(.\)/  \1/'; } \
+	  > deploy/kubernetes/monitoring/rules.yaml
 
 # Attacks on enforcement, against the check alone and behind real gateways; a share of the made-up requests.
 redteam:

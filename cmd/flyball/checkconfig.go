@@ -55,6 +55,7 @@ func checkConfig(o *options, roles []string, now time.Time) (*configReport, erro
 	out := &configReport{For: roles, Problems: []string{}, Warnings: []string{}}
 	c, err := o.load()
 	if err == nil {
+		c = c.ForRoles(roles...)
 		err = app.Validate(c, roles...)
 	}
 	if err != nil {

@@ -128,6 +128,12 @@ var refusedConfigs = map[string]struct{ text, want string }{
 	"one token for two roles": {"control: {tokens: [{name: a, role: viewer, value_file: one.token}, {name: b, role: admin, " +
 		"value_file: one.token}]}",
 		"control.tokens[0].value_file and control.tokens[1].value_file"},
+	"a secret of a client that is empty": {"control: {oidc: {issuer: 'https://id.example', client_id: c, roles: {soc: viewer}, " +
+		"client_secret_file: empty}}", "control.oidc.client_secret_file: "},
+	"an authority of an issuer that is none": {"control: {oidc: {issuer: 'https://id.example', client_id: c, roles: {soc: viewer}, " +
+		"tls: {ca: password}}}", "control.oidc.tls.ca"},
+	"a role of an issuer that does not exist": {"control: {oidc: {issuer: 'https://id.example', client_id: c, roles: {soc: root}}}",
+		`control.oidc.roles["soc"]: "root" is none of`},
 	"the hash of a token for gateways":    {"check: {token_file: hash.token}", "check.token_file: "},
 	"a gateway's token that is too short": {"check: {token_file: short}", "check.token_file: "},
 	"a certificate without a key": {"control: {tls: {cert: cert.pem}}",
@@ -186,6 +192,8 @@ var acceptedConfigs = map[string]string{
 		"cert.pem}}\nclickhouse: {addr: ['c:1'], user: u, password_file: password, tls: {ca: cert.pem, cert: cert.pem, key: key.pem}}",
 	"tokens": "control: {tokens: [{name: a, role: viewer, value_file: one.token}, {name: b, role: admin, value_file: " +
 		"hash.token}]}\ncheck: {token_file: check.token}",
+	"OIDC": "control: {public_url: 'https://f.example/x', oidc: {issuer: 'https://id.example', client_id: c, client_secret_file: password, " +
+		"tls: {ca: cert.pem}, roles: {soc: responder, 'a b': admin}, redirect_url: 'https://f.example/x/v1/sign-in'}}",
 	"TLS":   "control: {tls: {cert: cert.pem, key: key.pem}}\ncheck: {tls: {ca: cert.pem, cert: cert.pem, key: key.pem}}",
 	"a key": "secret_key_file: good.key",
 	"receivers": "alerts: {receivers: [{name: r, webhook: {url: 'http://127.0.0.1:1/', secret_file: hook}}, {name: m, " +
@@ -318,6 +326,10 @@ func TestCheckConfigWarnsOfWhatMatchesNothing(t *testing.T) {
 		{token + "tenants: [acme]}]}", `control.tokens[0].tenants: "a" is not of tenant default`},
 		{token + "expires: 2020-01-01T00:00:00Z}]}", `control.tokens[0].expires: "a" expired at`},
 		{receivers, "alerts.receivers[0]: r is in no route"},
+		{"control: {oidc: {issuer: 'https://id.example', client_id: c, roles: {soc: viewer}}}",
+			"control.tokens: empty: while the issuer is away"},
+		{"control: {public_url: 'https://f.example', oidc: {issuer: 'https://id.example', client_id: c, roles: {soc: viewer}}}",
+			"control.oidc.redirect_url: empty: links in pages ask for no sign-in"},
 	} {
 		text, want := row[0], row[1]
 		if err := os.WriteFile("flyball.yaml", []byte(text), 0o600); err != nil {

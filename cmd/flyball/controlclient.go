@@ -139,7 +139,8 @@ func (c *controlClient) advice(code int) string {
 	if c.target.token != "" {
 		sent = "the token of " + c.target.tokenFrom + " was sent"
 	}
-	return fmt.Sprintf("%s refused, %s; pass a token by --token-file FILE, by FLYBALL_TOKEN, or by a profile (flyball profile add)",
+	return fmt.Sprintf("%s refused, %s; pass a token by --token-file FILE, by FLYBALL_TOKEN, or by a profile (flyball profile add, "+
+		"flyball login)",
 		c.deployment(""), sent)
 }
 

@@ -30,8 +30,9 @@ func doctorCommand(o *options) *cobra.Command {
 		Long: `Compares the configuration with what is found: topics, rights and clock of Kafka;
 version, rights, retention and clock of ClickHouse; the state of the process;
 whether gateways log what the check answered, and vouch for callers; the disk;
-whether something listens at the receivers (no page is sent); the ends of tokens
-and certificates; permissions of files with secrets; addresses without TLS.
+whether something listens at the receivers (no page is sent); the issuer of
+operators' tokens, and whether it knows the client (nobody is signed in); the ends
+of tokens and certificates; permissions of files with secrets; addresses without TLS.
 It changes nothing, and ends within seconds also if everything is away. Run it on
 the machine of the deployment, with its configuration.
 

@@ -28,6 +28,7 @@ func learnCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		c = c.ForRoles("learn")
 		if err := app.Validate(c, "learn"); err != nil {
 			return usage(err)
 		}

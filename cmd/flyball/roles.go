@@ -30,6 +30,7 @@ func roleCommand(o *options, name, short string) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		c = c.ForRoles(name)
 		if err := app.Validate(c, name); err != nil {
 			return usage(err)
 		}

@@ -80,7 +80,7 @@ func newRootWith(o *options) *cobra.Command {
 	root.AddCommand(baselinesCommand(o), evalCommand(o), backtestCommand(o), replayCommand(o), decodeCommand(o))
 	root.AddCommand(backupCommand(o), restoreCommand(o), keyCommand(o), migrateCommand(o), checkConfigCommand(o), dumpConfigCommand(o),
 		versionCommand(o), statusCommand(o), tokenCommand(o),
-		profileCommand(o), credentialIDCommand(o), canaryCommand(o), doctorCommand(o))
+		profileCommand(o), loginCommand(o), logoutCommand(o), credentialIDCommand(o), canaryCommand(o), doctorCommand(o))
 	root.AddCommand(evidenceCommand(o), holdCommand(o), purgeCommand(o))
 	argumentErrorsAreUsage(root)
 	o.addCompletions(root)

@@ -209,6 +209,9 @@ func controlRows(row func(...any), c *api.Status) {
 	if c.Exceptions > 0 {
 		row("exceptions", c.Exceptions, "by command")
 	}
+	if c.OIDC != nil {
+		row("operators", "tokens of "+c.OIDC.Issuer, fmt.Sprintf("client %s, %d keys", c.OIDC.ClientID, c.OIDC.Keys))
+	}
 }
 
 // controlProblems prints what is wrong with enforcement, or does not hold as usual.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -29,9 +30,10 @@ type Contents struct {
 	Exceptions  int      `json:"exceptions"`
 	// Tokens are the numbers of tokens of operators, by role.
 	Tokens     map[string]int `json:"tokens"`
-	Gateways   string         `json:"gateways"`   // how gateways authenticate
-	Kafka      string         `json:"kafka"`      // where it is
-	ClickHouse string         `json:"clickhouse"` // where it is
+	OIDC       string         `json:"oidc,omitempty"` // the issuer of other tokens of operators, and its groups with a role
+	Gateways   string         `json:"gateways"`       // how gateways authenticate
+	Kafka      string         `json:"kafka"`          // where it is
+	ClickHouse string         `json:"clickhouse"`     // where it is
 }
 
 // ReadContents returns what a configuration holds. It reads the OpenAPI documents.
@@ -80,6 +82,12 @@ func ReadContents(c config.Config) (Contents, error) {
 	for _, t := range c.Control.Tokens {
 		out.Tokens[t.Role]++
 	}
+	if o := c.Control.OIDC; o.Issuer != "" {
+		out.OIDC = fmt.Sprintf("%s, client %s, %d groups with a role", o.Issuer, o.ClientID, len(o.Roles))
+		if o.RedirectURL == "" {
+			out.OIDC += "; pages want no sign-in"
+		}
+	}
 	return out, nil
 }
 
@@ -127,7 +135,7 @@ func (c Contents) Lines() [][2]string {
 		{"policy", fmt.Sprintf("%d rules, %d exceptions", c.Policy, c.Exceptions)},
 		{"inputs", strings.Join(c.Inputs, ", ")}, {"mappings", fmt.Sprint(c.Mappings)},
 		{"receivers", orNone(c.Receivers) + fmt.Sprintf("; %d routes", c.AlertRoutes)},
-		{"tokens", orNone(tokens)}, {"gateways", c.Gateways}, {"kafka", c.Kafka}, {"clickhouse", c.ClickHouse},
+		{"tokens", orNone(tokens)}, {"oidc", cmp.Or(c.OIDC, "none")}, {"gateways", c.Gateways}, {"kafka", c.Kafka}, {"clickhouse", c.ClickHouse},
 	}
 }
 

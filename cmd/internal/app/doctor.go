@@ -34,6 +34,7 @@ func CollectFacts(ctx context.Context, c config.Config) *doctor.Facts {
 	parts.Go(func() { f.Kafka = kafkaFacts(ctx, c) })
 	parts.Go(func() { f.ClickHouse, f.Gateways, growth = databaseFacts(ctx, c) })
 	parts.Go(func() { f.Process = processFacts(ctx, c) })
+	parts.Go(func() { f.Issuer = issuerFacts(ctx, c) })
 	parts.Go(func() { f.Receivers = receiverFacts(ctx, c) })
 	parts.Wait()
 	f.Disk = diskFacts(c)

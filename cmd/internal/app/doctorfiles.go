@@ -51,7 +51,8 @@ func certificateFacts(c config.Config) (out []doctor.Expiry) {
 	for _, s := range []struct {
 		key string
 		tls config.TLS
-	}{{"check.tls", c.Check.TLS}, {"control.tls", c.Control.TLS}, {"kafka.tls", c.Kafka.TLS}, {"clickhouse.tls", c.ClickHouse.TLS}} {
+	}{{"check.tls", c.Check.TLS}, {"control.tls", c.Control.TLS}, {"kafka.tls", c.Kafka.TLS}, {"clickhouse.tls", c.ClickHouse.TLS},
+		{"control.oidc.tls", c.Control.OIDC.TLS}} {
 		add(s.key+".cert", s.tls.Cert)
 		add(s.key+".ca", s.tls.CA)
 	}
@@ -86,11 +87,12 @@ func fileFacts(c config.Config) (out []doctor.File) {
 	add("kafka.sasl.password_file", c.Kafka.SASL.PasswordFile, false)
 	add("clickhouse.password_file", c.ClickHouse.PasswordFile, false)
 	add("check.token_file", c.Check.TokenFile, false)
+	add("control.oidc.client_secret_file", c.Control.OIDC.ClientSecretFile, false)
 	for i, t := range c.Control.Tokens {
 		add(fmt.Sprintf("control.tokens[%d].value_file", i), string(t.Value), false)
 	}
 	for key, file := range map[string]string{"check.tls.key": c.Check.TLS.Key, "control.tls.key": c.Control.TLS.Key,
-		"kafka.tls.key": c.Kafka.TLS.Key, "clickhouse.tls.key": c.ClickHouse.TLS.Key} {
+		"control.oidc.tls.key": c.Control.OIDC.TLS.Key, "kafka.tls.key": c.Kafka.TLS.Key, "clickhouse.tls.key": c.ClickHouse.TLS.Key} {
 		add(key, file, false)
 	}
 	for i, r := range c.Alerts.Receivers {

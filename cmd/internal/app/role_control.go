@@ -130,6 +130,9 @@ func (p *process) enforcement() (*enforcement, error) {
 		return nil, err
 	}
 	ao.Tokens, ao.TokensNow = *tokens.Load(), func() *[]api.Token { return tokens.Load() }
+	if ao.OIDC, err = p.operators(); err != nil {
+		return nil, err
+	}
 	p.parts.start(part{name: "incidents", run: open.Run, warning: open.Ready})
 	return newEnforcement(po, co, ao)
 }

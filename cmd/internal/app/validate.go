@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"flyball/alerts/sent"
@@ -56,9 +57,14 @@ func Validate(c config.Config, roles ...string) error {
 	_, err = serverTLS(nil, "control.tls", c.Control.TLS)
 	check(err)
 	check(validateTokens(c))
-	for i := range c.Alerts.Receivers {
-		_, err := NewReceiver(c, i, sent.Map{})
-		check(err)
+	if len(roles) == 0 || slices.Contains(roles, "up") || slices.Contains(roles, "control") {
+		check(validateOIDC(c))
+	}
+	if len(roles) == 0 || slices.Contains(roles, "up") || slices.Contains(roles, "alert") {
+		for i := range c.Alerts.Receivers {
+			_, err := NewReceiver(c, i, sent.Map{})
+			check(err)
+		}
 	}
 	_, err = Compensations(c)
 	check(err)

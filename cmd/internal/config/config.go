@@ -112,6 +112,8 @@ type ClickHouse struct {
 type Control struct {
 	Listen string  `yaml:"listen"`
 	Tokens []Token `yaml:"tokens"`
+	// OIDC is the issuer whose tokens operators also have; without an issuer only tokens count.
+	OIDC OIDC `yaml:"oidc"`
 	// Point is the name of this enforcement point. It must stay the same after a restart, and
 	// must be unique.
 	Point      string     `yaml:"point"`
@@ -277,7 +279,7 @@ func defaultControl() Control {
 	budget := breaker.DefaultBudget()
 	return Control{Listen: "127.0.0.1:7171", Point: hostname(),
 		TripBudget:      TripBudget{PerHour: budget.PerHour, AgentsPercent: budget.Percent},
-		WithoutManifest: WithoutManifestAllow, ThrottlePerSecond: 1}
+		WithoutManifest: WithoutManifestAllow, ThrottlePerSecond: 1, OIDC: defaultOIDC()}
 }
 
 func defaultLearn() Learn {

@@ -187,6 +187,7 @@ func variables(name string, v reflect.Value, into map[string]reflect.Value) {
 				variables(name+"_"+strings.ToUpper(key), v.Field(i), into)
 			}
 		}
+	case t.Kind() == reflect.Map: // can only be set in the file
 	case t.Kind() != reflect.Slice || t.Elem().Kind() == reflect.String:
 		into[name] = v
 	}

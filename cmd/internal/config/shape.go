@@ -32,6 +32,8 @@ func (s *shape) compare(key string, value any, t reflect.Type) {
 		s.section(key, value, t)
 	case t.Kind() == reflect.Slice:
 		s.list(key, value, t)
+	case t.Kind() == reflect.Map:
+		s.mapping(key, value, t)
 	default:
 		s.scalar(key, value, t.Kind())
 	}
@@ -53,6 +55,18 @@ func (s *shape) section(key string, value any, t reflect.Type) {
 			continue
 		}
 		s.compare(prefix(key)+k, values[k], f.Type)
+	}
+}
+
+// mapping checks a section whose keys are names of the operator's own.
+func (s *shape) mapping(key string, value any, t reflect.Type) {
+	values, ok := value.(map[string]any)
+	if !ok {
+		s.add(key, "%s stands where names are expected; write %s: {NAME: VALUE}", kindOf(value), lastKey(key))
+		return
+	}
+	for _, name := range sortedKeys(values) {
+		s.compare(fmt.Sprintf("%s[%q]", key, name), values[name], t.Elem())
 	}
 }
 

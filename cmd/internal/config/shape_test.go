@@ -94,7 +94,8 @@ func TestPathInAFileIsRelativeToTheFile(t *testing.T) {
 	text := `secret_key_file: a
 kafka: {tls: {ca: a, cert: a, key: a}, sasl: {password_file: a}, schema_registry: {password_file: a, tls: {ca: a, cert: a, key: a}}}
 clickhouse: {password_file: a, tls: {ca: a, cert: a, key: a}}
-control: {tls: {ca: a, cert: a, key: a}, tokens: [{name: t, role: viewer, value_file: a}]}
+control: {tls: {ca: a, cert: a, key: a}, tokens: [{name: t, role: viewer, value_file: a}],
+  oidc: {client_secret_file: a, tls: {ca: a, cert: a, key: a}}}
 check: {token_file: a, tls: {ca: a, cert: a, key: a}}
 mappings: [a, a]
 routes: [{openapi: a}]
@@ -122,7 +123,7 @@ siem: {syslog: 'tls://a:1', tls: {ca: a, cert: a, key: a}}
 			t.Errorf("%s: %s, want %s", key, path, want)
 		}
 	}
-	if n != 30 {
+	if n != 34 {
 		t.Errorf("%d paths", n)
 	}
 	relative, err := filepath.Rel(mustGetwd(t), file)

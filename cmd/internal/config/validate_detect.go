@@ -99,6 +99,7 @@ func (c Control) validate(p *problems) {
 		p.add("control.public_url: %q must begin with https:// (or http:// on a network of your own) and name a host", u)
 	}
 	c.TLS.validate(p, "control.tls", true)
+	c.OIDC.validate(p, c)
 	names := map[string]bool{}
 	for i, t := range c.Tokens {
 		at := fmt.Sprintf("control.tokens[%d].", i)

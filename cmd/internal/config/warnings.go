@@ -18,6 +18,7 @@ func (c Config) Warnings(now time.Time) []string {
 	}
 	w.exceptions(c, now)
 	w.tokens(c, now)
+	w.oidc(c)
 	w.agents(c)
 	w.armed(c)
 	for i, r := range c.Detect.Policy {

@@ -45,6 +45,7 @@ const (
 	checkCertificate = "certificates"
 	checkFiles       = "files"
 	checkListeners   = "listeners"
+	checkIssuer      = "oidc"
 )
 
 // Examine returns the findings about facts: what is wrong first.
@@ -52,7 +53,7 @@ func Examine(f *Facts) []Finding {
 	var out []Finding
 	for _, check := range []func(*Facts) []Finding{kafka, topics, acls, clickHouse, rights, retention, clocks, process, ids,
 		identities, disk,
-		receivers, tokens, certificates, files, listeners} {
+		receivers, tokens, issuer, certificates, files, listeners} {
 		out = append(out, check(f)...)
 	}
 	order := map[Result]int{Wrong: 0, Unknown: 1, Good: 2}

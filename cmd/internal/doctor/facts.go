@@ -12,6 +12,7 @@ type Facts struct {
 	Disk       Disk
 	Receivers  []Endpoint
 	Tokens     []Expiry
+	Issuer     Issuer
 	Certs      []Expiry
 	Files      []File
 	Listeners  []Listener

@@ -138,6 +138,8 @@ func TestRealKafkaRefusalsAreRawErrors(t *testing.T) {
 			}
 		})
 	}
+	grantRights(t, k.Addr())
+	t.Run("rights", func(t *testing.T) { rightsSuffice(t, listeners, tls+login("PLAIN", realparts.SecuredPassword)) })
 	t.Run("good", func(t *testing.T) {
 		f := &flyball{t: t, dir: t.TempDir()}
 		f.config = filepath.Join(f.dir, "flyball.yaml")

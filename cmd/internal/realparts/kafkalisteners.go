@@ -16,9 +16,10 @@ import (
 	"time"
 )
 
-// Login of the listeners with SASL.
+// Logins of the listeners with SASL. An authorizer gives them the rights that a test grants, and the listener without a login every right.
 const (
 	SecuredUser     = "flyball"
+	SecuredShipper  = "shipper"
 	SecuredPassword = "right-password"
 )
 
@@ -26,6 +27,7 @@ const (
 // and with both. CA is a file with the certificate of their authority.
 type SecuredListeners struct {
 	TLS, SASL, SASLTLS string
+	Plain              string // without TLS and without a login
 	CA                 string
 
 	keystore string
@@ -45,7 +47,9 @@ func StartSecuredKafka(t testing.TB) (*Kafka, *SecuredListeners) {
 			t.Fatal(err)
 		}
 	}
-	return startKafka(t, s), s
+	k := startKafka(t, s)
+	s.Plain = k.Addr()
+	return k, s
 }
 
 // properties returns the rest of the line listeners and the lines after it.
@@ -59,9 +63,12 @@ inter.broker.listener.name=PLAINTEXT
 ssl.keystore.type=PEM
 ssl.keystore.location=%s
 sasl.enabled.mechanisms=PLAIN
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
 listener.name.sasl_plaintext.plain.sasl.jaas.config=%[5]s
 listener.name.sasl_ssl.plain.sasl.jaas.config=%[5]s`, s.TLS, s.SASL, s.SASLTLS, s.keystore,
-		fmt.Sprintf(`org.apache.kafka.common.security.plain.PlainLoginModule required user_%s="%s";`, SecuredUser, SecuredPassword))
+		fmt.Sprintf(`org.apache.kafka.common.security.plain.PlainLoginModule required user_%[1]s="%[3]s" user_%[2]s="%[3]s";`,
+			SecuredUser, SecuredShipper, SecuredPassword))
 }
 
 // selfSigned makes a certificate for 127.0.0.1, and its key, in PEM.

@@ -31,6 +31,7 @@ var Known = []struct{ Name, Command string }{
 	{"rsyslog", "apt-get install rsyslog rsyslog-kafka"},
 	{"promtool", "apt-get install prometheus"},
 	{"alertmanager", "apt-get install prometheus-alertmanager"},
+	{"kubernetes", "apt-get install python3-pip && go run ./cmd/internal/realparts/install"},
 	{"schemathesis", "apt-get install python3-pip && go run ./cmd/internal/realparts/install"},
 	{"traefik", "FLYBALL_TEST_TRAEFIK=1 make test (builds Traefik: about eight minutes)"},
 	{"recorded-traffic", "needs the folder shared/data beside the checkout"},

@@ -92,19 +92,30 @@ func (p *ackPage) signed(l *ackLink, signature string) bool {
 // show shows the incident and changes nothing, because programs also follow links.
 func (p *ackPage) show(w http.ResponseWriter, r *http.Request) {
 	l, status, err := p.linked(r)
-	p.render(w, status, l, err, false)
+	var who *caller
+	if err == nil {
+		var ended bool
+		if who, ended = p.viewer(w, r, l.tenant); ended {
+			return
+		}
+	}
+	p.render(w, status, l, err, false, who)
 }
 
 // decide acknowledges the incident.
 func (p *ackPage) decide(w http.ResponseWriter, r *http.Request) {
 	l, status, err := p.linked(r)
 	if err != nil {
-		p.render(w, status, nil, err, false)
+		p.render(w, status, nil, err, false, nil)
+		return
+	}
+	who, ended := p.decider(w, r, l.tenant)
+	if ended {
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
-		p.render(w, http.StatusBadRequest, l, errors.New("the form cannot be read"), false)
+		p.render(w, http.StatusBadRequest, l, errors.New("the form cannot be read"), false, who)
 		return
 	}
 	form := AckRequest{Why: r.PostForm.Get("why"), By: r.PostForm.Get("by")}
@@ -112,30 +123,31 @@ func (p *ackPage) decide(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = p.bodies.validate(r.Context(), "acknowledgeIncident", body)
 	}
-	if err == nil && strings.TrimSpace(form.By) == "" {
+	if err == nil && who == nil && strings.TrimSpace(form.By) == "" {
 		err = errors.New("by: empty; write your name")
 	}
 	if err != nil {
-		p.render(w, http.StatusBadRequest, l, err, false)
+		p.render(w, http.StatusBadRequest, l, err, false, who)
 		return
 	}
-	command := schema.Command{ID: point.NewCommandID("o_"), Kind: schema.CommandAck, Tenant: l.tenant, Role: "link",
-		By: caller{name: "link"}.auditName(form.By), Reason: form.Why, Ack: &l.order}
+	by := linkedCaller(who)
+	command := schema.Command{ID: point.NewCommandID("o_"), Kind: schema.CommandAck, Tenant: l.tenant, Role: string(by.role),
+		By: by.auditName(form.By), Reason: form.Why, Ack: &l.order}
 	if err := p.o.State.Supports(command.Kind); err != nil {
-		p.render(w, http.StatusConflict, l, err, false)
+		p.render(w, http.StatusConflict, l, err, false, who)
 		return
 	}
 	switch result, err := p.o.Log.Submit(r.Context(), command); {
 	case err != nil:
-		p.render(w, http.StatusServiceUnavailable, l, err, false)
+		p.render(w, http.StatusServiceUnavailable, l, err, false, who)
 	case result.Code != enforce.Acknowledged:
-		p.render(w, http.StatusGone, nil, fmt.Errorf("this link does not work any more: %s", result.Code), false)
+		p.render(w, http.StatusGone, nil, fmt.Errorf("this link does not work any more: %s", result.Code), false, who)
 	default:
-		p.render(w, http.StatusOK, l, nil, true)
+		p.render(w, http.StatusOK, l, nil, true, who)
 	}
 }
 
-func (p *ackPage) render(w http.ResponseWriter, status int, l *ackLink, err error, done bool) {
+func (p *ackPage) render(w http.ResponseWriter, status int, l *ackLink, err error, done bool, who *caller) {
 	setPageHeaders(w.Header())
 	w.WriteHeader(status)
 	in := struct {
@@ -147,7 +159,8 @@ func (p *ackPage) render(w http.ResponseWriter, status int, l *ackLink, err erro
 		Summary  string
 		Agent    string
 		Family   string
-	}{Error: err, Done: done}
+		Person   string // who has signed in
+	}{Error: err, Done: done, Person: personName(who)}
 	if l != nil {
 		in.ID, in.Incident, in.Open = l.order.Incident, l.incident, !done
 	}
@@ -191,7 +204,8 @@ var incidentPage = template.Must(template.New("incident").Parse(`<!doctype html>
 {{end}}
 {{if .Open}}
 <form method="post">
-<p><label>Your name<br><input name="by" required maxlength="100" autocomplete="name"></label></p>
+{{if .Person}}<p>Signed in as {{.Person}}</p>
+{{else}}<p><label>Your name<br><input name="by" required maxlength="100" autocomplete="name"></label></p>{{end}}
 <p><label>Why<br><textarea name="why" required maxlength="1000" rows="2">I take it on</textarea></label></p>
 <button>Acknowledge</button>
 </form>

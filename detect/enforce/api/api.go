@@ -14,6 +14,7 @@ import (
 
 	"flyball/detect/enforce"
 	"flyball/detect/enforce/breaker"
+	"flyball/detect/enforce/operator"
 	"flyball/detect/enforce/point"
 	"flyball/detect/enforce/problem"
 	"flyball/detect/enforce/sightings"
@@ -59,6 +60,8 @@ type Options struct {
 	Tokens []Token // empty: every client of the loopback listener is the operator; see authenticator
 	// TokensNow returns the present tokens if they can change while the API runs: another pointer for other tokens. nil: they are Tokens.
 	TokensNow func() *[]Token
+	// OIDC identifies operators by tokens of an issuer; nil: only Tokens do.
+	OIDC *OIDC
 	// Budget of the configuration file. It is shown next to the settings in force.
 	Budget breaker.Budget
 	// Armed reports whether the configuration enforces the findings of a family ("": any)
@@ -117,6 +120,10 @@ func newServer(o Options) (*server, error) {
 		Help: "Requests to the control API that were refused, by named reason."}, []string{"why"})}
 	if o.Registerer != nil {
 		o.Registerer.MustRegister(s.refusals)
+		if o.OIDC != nil {
+			o.Registerer.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "flyball_control_issuer_up",
+				Help: "1 if the issuer of operators' tokens (control.oidc) answered last time, else 0."}, o.OIDC.up))
+		}
 	}
 	return s, nil
 }
@@ -129,7 +136,7 @@ func (s *server) operations() []operation {
 		(&breakers{s, t}).operations(), (&armings{s, t}).operations(), (&exceptions{s, t}).operations(), (&grants{s}).operations(),
 		(&tasks{s, t}).operations(), (&manifests{s}).operations(), (&findings{s}).operations(), (&baselines{s}).operations(),
 		(&status{s}).operations(), (&settings{s}).operations(), (&callers{s}).operations(), (&keeping{s}).operations(),
-		(&incidents{s}).operations(), (&silences{s}).operations(),
+		(&incidents{s}).operations(), (&silences{s}).operations(), (&operators{s}).operations(),
 	} {
 		all = append(all, list...)
 	}
@@ -138,7 +145,7 @@ func (s *server) operations() []operation {
 
 func (s *server) handler() (http.Handler, error) {
 	operations := s.operations()
-	document, err := openAPI(operations)
+	document, err := openAPI(operations, s.o.OIDC)
 	if err != nil {
 		return nil, fmt.Errorf("control: the OpenAPI document: %w", err)
 	}
@@ -148,7 +155,7 @@ func (s *server) handler() (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	auth := newAuthenticator(s.o.Tokens, s.o.Tenant, s.o.Now)
-	auth.source = s.o.TokensNow
+	auth.source, auth.oidc = s.o.TokensNow, s.o.OIDC
 	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(document)
@@ -172,6 +179,9 @@ func (s *server) handler() (http.Handler, error) {
 		mux.HandleFunc("GET /v1/incidents/{id}/page", a.show)
 		mux.HandleFunc("POST /v1/incidents/{id}/page", a.decide)
 	}
+	if s.wantsSignIn() {
+		mux.HandleFunc("GET "+operator.Path, (&signIn{s}).finish)
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, http.StatusNotFound, "path", fmt.Errorf("%s: no such path; see /openapi.json", r.URL.Path))
 	})
@@ -181,7 +191,11 @@ func (s *server) handler() (http.Handler, error) {
 // serve authenticates a request, reads its body and calls the operation.
 func (s *server) serve(auth *authenticator, bodies *validator, op *operation) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		who, rejected := auth.authenticate(r, op.role)
+		var who caller
+		var rejected *refusal
+		if op.role != "" {
+			who, rejected = auth.authenticate(r, op.role)
+		}
 		if rejected != nil {
 			if rejected.status == http.StatusUnauthorized {
 				w.Header().Set("WWW-Authenticate", "Bearer")

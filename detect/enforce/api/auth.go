@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"flyball/detect/enforce/operator"
 )
 
 // Role is the role of a token.
@@ -95,16 +97,21 @@ type caller struct {
 	tenants  []string
 	delegate bool   // may name a person for whom it acts
 	person   string // for whom the request is made; empty: nobody is named
+	// identity is that of a token of the issuer; nil: the caller has another one.
+	identity *operator.Identity
 }
 
-// authenticator identifies callers by tokens. Without tokens the listener is on loopback,
-// and any client that can connect is the operator.
+// authenticator identifies callers by tokens. Without tokens and an issuer the listener is on
+// loopback, and any client that can connect is the operator.
 type authenticator struct {
 	// source returns the present tokens if they can change; nil: they cannot.
 	source func() *[]Token
 	state  sync.Mutex // guards tokens and seen
 	tokens []Token
 	seen   *[]Token // from which tokens was made
+
+	oidc   *OIDC // nil: no issuer
+	people people
 
 	tenant string
 	now    func() time.Time
@@ -155,8 +162,8 @@ func (a *authenticator) authenticate(r *http.Request, need Role) (caller, *refus
 	if rejected != nil {
 		return caller{}, rejected
 	}
-	if !slices.Contains(included[need], who.role) {
-		return caller{}, refused(http.StatusForbidden, "role", "token %s has the role %s, this needs %s", who.name, who.role, need)
+	if rejected := who.mayUse(need); rejected != nil {
+		return caller{}, rejected
 	}
 	person, rejected := readPerson(r.Header)
 	if rejected != nil || person.name == "" {
@@ -168,11 +175,14 @@ func (a *authenticator) authenticate(r *http.Request, need Role) (caller, *refus
 // client returns who sends a request: the holder of a known token, or the operator.
 func (a *authenticator) client(r *http.Request) (caller, *refusal) {
 	tokens := a.known()
-	if len(tokens) == 0 {
+	if len(tokens) == 0 && a.oidc == nil {
 		return a.operator(r)
 	}
 	shown, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	token := find(tokens, shown)
+	if ok && token == nil && a.oidc != nil && operator.LooksLikeJWT(shown) {
+		return a.byIssuer(r.Context(), shown)
+	}
 	if !ok || shown == "" || token == nil {
 		return caller{}, a.unknownToken(ok && shown != "")
 	}
@@ -215,17 +225,16 @@ func find(tokens []Token, shown string) (found *Token) {
 
 // unknownToken refuses a request without a known token; sent is set if it contains another one.
 func (a *authenticator) unknownToken(sent bool) *refusal {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if !a.unknown.Allow() {
-		return refused(http.StatusTooManyRequests, "too_many_unknown_tokens", "too many requests without a known token")
-	}
 	why := "the request has no token"
 	if sent {
 		why = "the token is not known here"
 	}
-	return refused(http.StatusUnauthorized, "unknown_token", "no known token in Authorization: Bearer: %s; "+
-		"send one of those whose hashes are in control.tokens, as Authorization: Bearer TOKEN", why)
+	which := "one of those whose hashes are in control.tokens"
+	if a.oidc != nil {
+		which += ", or one of the issuer " + a.oidc.Issuer.URL() + " (flyball login)"
+	}
+	return a.refusedToken(refused(http.StatusUnauthorized, "unknown_token", "no known token in Authorization: Bearer: %s; "+
+		"send %s, as Authorization: Bearer TOKEN", why, which))
 }
 
 // maxByLength is the maximum length of a person's name in the audit trail, in bytes.
@@ -240,6 +249,8 @@ func (c caller) auditName(by string) string {
 	by = strings.ToValidUTF8(by, "")
 	by = by[:min(len(by), maxByLength)]
 	switch {
+	case c.identity != nil && slices.ContainsFunc(c.names(), func(n string) bool { return sameName(n, by) }):
+		return c.name
 	case c.name == "" && by == "":
 		return "operator"
 	case c.name == "":

@@ -64,8 +64,8 @@ func badPerson(text string, args ...any) *refusal {
 func (c caller) actingFor(p person, need Role) (caller, *refusal) {
 	switch {
 	case !c.delegate:
-		return caller{}, refused(http.StatusForbidden, whyNoDelegate, "token %s may not act for a person: leave %s out, or set delegate: true "+
-			"at the token in control.tokens", c.name, HeaderOnBehalfOf)
+		return caller{}, refused(http.StatusForbidden, whyNoDelegate, "%s may not act for a person: leave %s out, or set delegate: true "+
+			"at the token in control.tokens, or name one of its groups in control.oidc.delegates", c.who(), HeaderOnBehalfOf)
 	case !slices.Contains(included[need], p.role):
 		return caller{}, refused(http.StatusForbidden, whyPersonsRole, "%s has the role %s, this needs %s", p.name, p.role, need)
 	}
@@ -97,6 +97,9 @@ func (c caller) namesAnother(body any) *refusal {
 // CallerLine describes who sends a request, and which rights it has.
 type CallerLine struct {
 	Token    string   `json:"token,omitempty"`        // name of the token; absent: without tokens, the operator
+	Issuer   string   `json:"issuer,omitempty"`       // of the identity; absent: it is no token of an issuer
+	Subject  string   `json:"subject,omitempty"`      // of the identity at its issuer
+	Name     string   `json:"name,omitempty"`         // of the identity, for people
 	Role     Role     `json:"role"`                   // of the token, or of the person if it is the lesser one
 	Delegate bool     `json:"delegate"`               // may act on behalf of a person
 	Person   string   `json:"on_behalf_of,omitempty"` // absent: the request names nobody
@@ -112,6 +115,11 @@ func (c *callers) operations() []operation {
 		summary: "Who sends this request, by its token and on whose behalf, and which rights it has",
 		serve: func(x *exchange) {
 			w := x.caller
-			x.respond(CallerLine{w.name, w.role, w.delegate, w.person, w.tenant, append([]string{}, w.tenants...)})
+			line := CallerLine{Token: w.name, Role: w.role, Delegate: w.delegate, Person: w.person, Tenant: w.tenant,
+				Tenants: append([]string{}, w.tenants...)}
+			if id := w.identity; id != nil {
+				line.Token, line.Issuer, line.Subject, line.Name = "", id.Issuer, id.Subject, id.Name
+			}
+			x.respond(line)
 		}}}
 }

@@ -72,7 +72,7 @@ var gateStatuses = map[enforce.ResultCode]int{enforce.NoSuchGate: http.StatusNot
 func (g *grants) grant(x *exchange, in *GrantRequest) {
 	id := x.r.PathValue("id")
 	if found := g.gate(id); found != nil && x.caller.maySee(found.Tenant) {
-		if err := ownApproval(found, x.caller.person, x.caller.name, in.By); err != nil {
+		if err := ownApproval(found, append(x.caller.names(), in.By)...); err != nil {
 			x.refuse(&refusal{http.StatusConflict, whyOwnApproval, err})
 			return
 		}

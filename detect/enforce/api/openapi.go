@@ -37,11 +37,12 @@ type documentWriter struct {
 	// components are the named schemas of the document.
 	components openapi3.Schemas
 	types      map[string]reflect.Type // of components
+	oidc       bool                    // operators also have tokens of an issuer
 }
 
-// openAPI returns the OpenAPI document of a list of operations.
-func openAPI(operations []operation) ([]byte, error) {
-	d := documentWriter{schemas: openapi3.Schemas{}, types: map[string]reflect.Type{},
+// openAPI returns the OpenAPI document of a list of operations; oidc may be nil.
+func openAPI(operations []operation, oidc *OIDC) ([]byte, error) {
+	d := documentWriter{oidc: oidc != nil, schemas: openapi3.Schemas{}, types: map[string]reflect.Type{},
 		generator: openapi3gen.NewGenerator(openapi3gen.UseAllExportedFields(), openapi3gen.SchemaCustomizer(customize))}
 	doc := &openapi3.T{OpenAPI: "3.0.3", Info: &openapi3.Info{Title: "Flyball control", Version: "1",
 		Description: "Breakers, gates, tasks and manifests. Roles: viewer, responder, admin, orchestrator. " +
@@ -52,6 +53,10 @@ func openAPI(operations []operation) ([]byte, error) {
 			Schemas:         openapi3.Schemas{},
 			SecuritySchemes: openapi3.SecuritySchemes{"token": {Value: &openapi3.SecurityScheme{Type: "http", Scheme: "bearer"}}},
 		}}
+	if oidc != nil {
+		doc.Components.SecuritySchemes["oidc"] = &openapi3.SecuritySchemeRef{Value: openapi3.NewOIDCSecurityScheme(
+			strings.TrimSuffix(oidc.Issuer.URL(), "/") + "/.well-known/openid-configuration")}
+	}
 	refusal, err := d.schema(problem.Document{})
 	if err != nil {
 		return nil, err
@@ -111,6 +116,12 @@ func tagOf(path string) string {
 func (d *documentWriter) operation(op *operation) (*openapi3.Operation, error) {
 	o := &openapi3.Operation{OperationID: op.id, Summary: op.summary, Description: "Role: " + string(op.role), Tags: []string{tagOf(op.path)},
 		Security: &openapi3.SecurityRequirements{{"token": {}}}}
+	switch {
+	case op.role == "":
+		o.Description, o.Security = "Anybody may call it", &openapi3.SecurityRequirements{}
+	case d.oidc:
+		*o.Security = append(*o.Security, openapi3.SecurityRequirement{"oidc": {}})
+	}
 	answer, err := d.named(op.answer)
 	if err != nil {
 		return nil, fmt.Errorf("answer: %w", err)

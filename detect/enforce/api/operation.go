@@ -15,7 +15,7 @@ import (
 type operation struct {
 	method, path string
 	id, summary  string
-	role         Role
+	role         Role // empty: anybody may call it
 	query        []queryParameter
 	body         any // a zero value of the body's type; nil: none
 	answer       any // a zero value of the answer's type

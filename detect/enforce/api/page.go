@@ -53,6 +53,9 @@ func (p *page) linked(r *http.Request) (*schema.Gate, int, error) {
 	g := p.gate(id)
 	switch {
 	case p.o.Now().UnixNano() >= until:
+		if p.wantsSignIn() {
+			g = nil // it is shown to whom the sign-in admits
+		}
 		return g, http.StatusGone, errors.New("this link has expired; use flyball breakers grant, or the link of a later page")
 	case g == nil:
 		return nil, http.StatusGone, errors.New("this question is already decided or has expired")
@@ -73,37 +76,50 @@ func (p *page) signed(signature, id string, until int64) bool {
 // show shows the question and changes nothing, because programs also follow links.
 func (p *page) show(w http.ResponseWriter, r *http.Request) {
 	g, status, err := p.linked(r)
-	p.render(w, status, g, err, "")
+	var who *caller
+	if err == nil {
+		var ended bool
+		if who, ended = p.viewer(w, r, g.Tenant); ended {
+			return
+		}
+	}
+	p.render(w, status, g, err, "", who)
 }
 
 // decide applies the decision in the form.
 func (p *page) decide(w http.ResponseWriter, r *http.Request) {
 	g, status, err := p.linked(r)
 	if err != nil {
-		p.render(w, status, g, err, "")
+		p.render(w, status, g, err, "", nil)
 		return
 	}
-	command, want, err := p.readForm(w, r, g)
+	who, ended := p.decider(w, r, g.Tenant)
+	if ended {
+		return
+	}
+	command, want, err := p.readForm(w, r, g, who)
 	if err != nil {
-		p.render(w, http.StatusBadRequest, g, err, "")
+		p.render(w, http.StatusBadRequest, g, err, "", who)
 		return
 	}
 	result, err := p.o.Log.Submit(r.Context(), command)
 	switch {
 	case err != nil:
-		p.render(w, http.StatusServiceUnavailable, g, err, "")
+		p.render(w, http.StatusServiceUnavailable, g, err, "", who)
 	case result.Code != want:
-		p.render(w, http.StatusConflict, p.gate(g.ID), fmt.Errorf("this question is already decided or has expired: %s", result.Code), "")
+		p.render(w, http.StatusConflict, p.gate(g.ID), fmt.Errorf("this question is already decided or has expired: %s", result.Code), "",
+			who)
 	default:
-		p.render(w, http.StatusOK, p.gate(g.ID), nil, string(result.Code))
+		p.render(w, http.StatusOK, p.gate(g.ID), nil, string(result.Code), who)
 	}
 }
 
 // maxForm is the maximum size of the form in bytes.
 const maxForm = 16 << 10
 
-// readForm returns the command of the form, and the result that means success.
-func (p *page) readForm(w http.ResponseWriter, r *http.Request, g *schema.Gate) (schema.Command, enforce.ResultCode, error) {
+// readForm returns the command of the form, and the result that means success. who has signed in; nil: pages want no sign-in, and the
+// form names the person.
+func (p *page) readForm(w http.ResponseWriter, r *http.Request, g *schema.Gate, who *caller) (schema.Command, enforce.ResultCode, error) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
 		return schema.Command{}, "", errors.New("the form cannot be read")
@@ -125,15 +141,36 @@ func (p *page) readForm(w http.ResponseWriter, r *http.Request, g *schema.Gate) 
 		return schema.Command{}, "", err
 	}
 	if kind == schema.CommandGrant {
-		if err := ownApproval(g, form.By); err != nil {
+		names := []string{form.By}
+		if who != nil {
+			names = append(names, who.names()...)
+		}
+		if err := ownApproval(g, names...); err != nil {
 			return schema.Command{}, "", err
 		}
 	}
-	return schema.Command{ID: point.NewCommandID("o_"), Kind: kind, Tenant: g.Tenant, Role: "link",
-		By: caller{name: "link"}.auditName(form.By), Reason: form.Reason, Gate: &schema.Gate{ID: g.ID}}, want, nil
+	by := linkedCaller(who)
+	return schema.Command{ID: point.NewCommandID("o_"), Kind: kind, Tenant: g.Tenant, Role: string(by.role), By: by.auditName(form.By),
+		Reason: form.Reason, Gate: &schema.Gate{ID: g.ID}}, want, nil
 }
 
-func (p *page) render(w http.ResponseWriter, status int, g *schema.Gate, err error, outcome string) {
+// linkedCaller is who decides on a page: who has signed in, or whoever has the link.
+func linkedCaller(who *caller) caller {
+	if who == nil {
+		return caller{name: "link", role: "link"}
+	}
+	return *who
+}
+
+// personName names who has signed in; empty: pages want no sign-in.
+func personName(who *caller) string {
+	if who == nil {
+		return ""
+	}
+	return schema.Visible(who.name)
+}
+
+func (p *page) render(w http.ResponseWriter, status int, g *schema.Gate, err error, outcome string, who *caller) {
 	setPageHeaders(w.Header())
 	w.WriteHeader(status)
 	in := struct {
@@ -145,7 +182,8 @@ func (p *page) render(w http.ResponseWriter, status int, g *schema.Gate, err err
 		Open    bool
 		// Of the question, for people.
 		Call, About, Holder, Why string
-	}{Gate: g, Error: err, Outcome: outcome}
+		Person                   string // who has signed in
+	}{Gate: g, Error: err, Outcome: outcome, Person: personName(who)}
 	if g != nil {
 		g = visibleGate(g)
 		in.Gate = g
@@ -204,7 +242,8 @@ Everything it touched: <code>flyball touched {{if .RunKey}}{{.RunKey}}{{else}}{{
 {{end}}
 {{if .Open}}
 <form method="post">
-<p><label>Your name<br><input name="by" required maxlength="100" autocomplete="name"></label></p>
+{{if .Person}}<p>Signed in as {{.Person}}</p>
+{{else}}<p><label>Your name<br><input name="by" required maxlength="100" autocomplete="name"></label></p>{{end}}
 <p><label>Why<br><textarea name="reason" required maxlength="1000" rows="2"></textarea></label></p>
 <button name="answer" value="grant">Yes, this once</button><button name="answer" value="refuse">No</button>
 </form>

@@ -16,7 +16,8 @@ func TestPageOfAQuestionShowsWhatTheCallIs(t *testing.T) {
 	p := &page{server: &server{o: Options{Logger: slog.New(slog.DiscardHandler)}}}
 	w := httptest.NewRecorder()
 	p.render(w, 200, &schema.Gate{ID: "g", AgentID: hostile, Route: hostile, Path: hostile, Resources: []string{hostile},
-		Amount: hostile, Currency: hostile, PrincipalID: hostile, RunKey: hostile, CredentialID: hostile, State: schema.GatePending}, nil, "")
+		Amount: hostile, Currency: hostile, PrincipalID: hostile, RunKey: hostile, CredentialID: hostile, State: schema.GatePending}, nil, "",
+		nil)
 	body := w.Body.String()
 	for _, r := range body {
 		if r != '\n' && !unicode.IsPrint(r) {

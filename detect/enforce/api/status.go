@@ -6,6 +6,7 @@ import (
 
 	"flyball/detect/enforce/breaker"
 	"flyball/detect/enforce/ledger"
+	"flyball/detect/enforce/operator"
 	"flyball/detect/enforce/quota"
 	"flyball/schema"
 )
@@ -68,6 +69,8 @@ type Status struct {
 	// Settings are the settings that all points share. Those of this point's file may differ; then
 	// they are not in force.
 	Settings SettingsLine `json:"settings"`
+	// OIDC is the issuer of operators' tokens; absent: there is none.
+	OIDC *operator.State `json:"oidc,omitempty"`
 }
 
 // BypassLine is a bypass in force.
@@ -88,6 +91,10 @@ func (s *status) status(who caller) Status {
 	out := Status{Settings: settings, Point: s.o.Point, Applied: v.Position.Offset, Stale: v.Stale(),
 		Budget: v.Breakers.BudgetUsage(who.tenant, clock), Bypasses: []BypassLine{}, Points: armed.Points, Orders: armed.Orders,
 		Exceptions: len(v.Exceptions.List(who.tenant))}
+	if s.o.OIDC != nil {
+		state := s.o.OIDC.Issuer.State()
+		out.OIDC = &state
+	}
 	if err := v.Staleness(); err != nil {
 		out.StaleReason = err.Error()
 	}

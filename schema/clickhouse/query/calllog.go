@@ -35,7 +35,7 @@ func CallLog(ctx context.Context, db DB, run *Run, agent string, win Window, lim
 	}
 	own.add("counted")
 	out := []CallLine{}
-	return out, each(ctx, db, "log of calls", fmt.Sprintf(`SELECT record_id, toString(run_id), agent_id, credential_id, start_time, method, path,
+	return out, each(ctx, own.bind(db), "log of calls", fmt.Sprintf(`SELECT record_id, toString(run_id), agent_id, credential_id, start_time, method, path,
 operation, arrayStringConcat(arraySlice(resources, 1, 20), ', '), toString(outcome), toString(effect), toString(reversibility), observer,
 denied_by, error_message, status FROM calls %s ORDER BY start_time DESC, record_id LIMIT %d`, own.String(), limit), own.params,
 		func(r driver.Rows) error {

@@ -19,7 +19,10 @@ const maxListedActors = 1000
 
 // callsOfName returns the condition for the calls of an agent, a credential or a principal: those whose row names it, also in
 // runs that another name ended up with, and those without a name in its runs, which an observer that does not know the caller
-// has logged. The name is the parameter value; who uses the condition adds the window.
+// has logged. The name is the parameter value; who uses the condition adds the window, and binds its names.
+//
+// A name with few runs, such as a person for whom hundreds of agents act, has few of the calls of its actors: these are read once,
+// for their runs, and then the calls of the runs.
 func callsOfName(ctx context.Context, db DB, s Subject, win Window) (*where, error) {
 	field := s.Kind + "_id"
 	states := actorsPosted("posted_actor", field, "value", Window{}) + " AND " + field + " = {value:String}"
@@ -38,21 +41,44 @@ func callsOfName(ctx context.Context, db DB, s Subject, win Window) (*where, err
 	if err != nil {
 		return nil, err
 	}
-	// Only few subjects have calls without a name in their runs. Without any, the condition is much cheaper.
-	unnamed := fmt.Sprintf(`%[1]s = '' AND (tenant, run_id) IN (SELECT tenant, run_id FROM runs WHERE %[1]s = {value:String}
-AND (tenant, actor_hash, run_id) IN (SELECT tenant, actor_hash, run_id FROM run_states WHERE %[2]s))`, field, states)
-	condition := field + " = {value:String}"
 	in.add(actors)
-	in.add(unnamed)
-	if err := each(ctx, db, "calls without a name", "SELECT 1 FROM calls "+in.String()+" LIMIT 1", in.params, func(driver.Rows) error {
-		condition = "(" + condition + " OR " + unnamed + ")"
-		return nil
-	}); err != nil {
+	byName, unnamed := field+" = {value:String}", fmt.Sprintf(`%[1]s = '' AND (tenant, run_id) IN (SELECT tenant, run_id FROM runs
+WHERE %[1]s = {value:String} AND (tenant, actor_hash, run_id) IN (SELECT tenant, actor_hash, run_id FROM run_states WHERE %[2]s))`, field, states)
+	runs, few, err := runsOfCallsIn(ctx, db, &in, byName, maxSubjectRuns)
+	if err != nil {
 		return nil, err
 	}
-	var own where
-	own.add(actors+" AND "+condition, named("value", s.Value))
-	return &own, nil
+	most := 1 // whether there are any
+	if few {
+		most = max(maxSubjectRuns-len(runs), 1)
+	}
+	others, all, err := runsOfCallsIn(ctx, db, &in, unnamed, most)
+	if err != nil {
+		return nil, err
+	}
+	if len(others) > 0 { // only few subjects have calls without a name in their runs
+		byName = "(" + byName + " OR " + unnamed + ")"
+	}
+	own := &where{params: []any{named("value", s.Value)}}
+	if few && all {
+		err = own.ofRuns(append(runs, others...))
+	} else {
+		own.add(actors)
+	}
+	own.add(byName)
+	return own, err
+}
+
+// runsOfCallsIn returns the runs of the calls that meet a further condition, at most some of them, and whether these are all.
+func runsOfCallsIn(ctx context.Context, db DB, in *where, condition string, most int) (runs []runRef, all bool, err error) {
+	sql := fmt.Sprintf("SELECT DISTINCT actor_hash, toString(run_id) FROM calls %s AND %s LIMIT %d", in.String(), condition, most+1)
+	err = each(ctx, db, "runs with calls of the name", sql, in.params, func(r driver.Rows) error {
+		var v runRef
+		err := r.Scan(&v.actor, &v.id)
+		runs = append(runs, v)
+		return err
+	})
+	return runs[:min(len(runs), most)], len(runs) <= most, err
 }
 
 // listedActors returns the condition for calls of the actors that a statement selects as actor_hash: by their list, unless it is

@@ -40,8 +40,8 @@ func (n *caveatCounts) add(o caveatCounts) {
 const lossMargin = 7 * 24 * time.Hour
 
 // loadCaveats looks at everything that can make the report incomplete, whatever the number of
-// calls. own is the condition for the subject's calls, rows those that the report is made from.
-func (t *Touched) loadCaveats(ctx context.Context, db DB, rows source, own *where, win Window) error {
+// calls. own is the condition for the subject's calls.
+func (t *Touched) loadCaveats(ctx context.Context, db DB, own *where, look *firstLook, win Window) error {
 	n := t.doubts
 	var err error
 	if n.deadLetters, err = t.deadLetters(ctx, db, win); err != nil {
@@ -54,7 +54,7 @@ func (t *Touched) loadCaveats(ctx context.Context, db DB, rows source, own *wher
 			return err
 		}
 	}
-	return t.unlessExceeded("how many calls were sent to the check", t.loadCoverage(ctx, db, rows, own))
+	return t.unlessExceeded("how many calls were sent to the check", t.loadCoverage(ctx, own.bind(db), own, look))
 }
 
 // caveats returns a sentence for each count that is not zero. A sentence begins with its key.

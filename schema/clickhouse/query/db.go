@@ -21,6 +21,7 @@ type DB interface {
 type where struct {
 	conditions []string
 	params     []any
+	names      string // definitions of the names that the conditions use, which bind gives to statements; empty: none
 }
 
 func (w *where) add(condition string, params ...any) {

@@ -169,10 +169,8 @@ func heldNames(runs []string) []string {
 
 // Query executes a statement on the rows of the database and of the copies.
 func (w *withHolds) Query(ctx context.Context, sql string, args ...any) (driver.Rows, error) {
-	if rest, ok := strings.CutPrefix(sql, "WITH "); ok {
-		sql = w.head + ", " + rest
-	} else if strings.HasPrefix(strings.TrimSpace(sql), "SELECT") {
-		sql = w.head + " " + sql
+	if strings.HasPrefix(sql, "WITH ") || strings.HasPrefix(strings.TrimSpace(sql), "SELECT") {
+		sql = afterNames(w.head, sql)
 	}
 	return w.DB.Query(ctx, sql, args...)
 }

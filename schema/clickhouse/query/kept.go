@@ -1,19 +1,15 @@
 package query
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
 // source is the SQL text after FROM, with its parameters.
 type source struct {
 	from   string
 	params []any
-	alone  bool // every row counts and none is of the check: no call has a second row
 }
 
 // keptRows selects the rows from which a report on calls is made:
@@ -28,20 +24,13 @@ type source struct {
 // KeptResources makes the same selection over rows in memory.
 //
 // A line that came after the row of the check had counted does not count, but it knows how the call ended: the row of the
-// check has its outcome, bytes and kind of observer.
-func keptRows(ctx context.Context, db DB, subject *where) (source, error) {
-	var beside, asked, unplaced uint64
-	sql := "SELECT countIf(NOT counted), countIf(counted AND observer_kind = 'gate'), " +
-		"countIf(counted AND observer_kind = 'gate' AND actor_hash = 0) FROM calls " + subject.String()
-	if err := each(ctx, db, "rows beside the counted ones", sql, subject.params,
-		func(r driver.Rows) error { return r.Scan(&beside, &asked, &unplaced) }); err != nil {
-		return source{}, err
-	}
+// check has its outcome, bytes and kind of observer. Of most subjects every row counts and none is of the check: look says so.
+func keptRows(subject *where, look *firstLook) source {
 	counted := subject.String() + " AND counted"
 	const columns = "run_id, method, path, route, effect, reversibility, outcome, bytes_out, start_time, " +
 		"observer_kind, sample_weight, late, run_confidence, run_rule, agent_id, record_id"
 	from := "calls " + counted
-	if beside > 0 {
+	if look.beside > 0 {
 		from = fmt.Sprintf(`(SELECT %[1]s, resources, counted FROM calls %[2]s
 UNION ALL SELECT %[1]s, groupArrayIf(resource, resource != '') AS resources, any(waits) AS counted FROM (
  SELECT *, arrayJoin(if(empty(named), [''], named)) AS resource, CAST(asked AND nth > logged AS Bool) AS waits FROM (
@@ -54,17 +43,17 @@ path) AS l USING (run_id, method, path)
  OR (run_id, method, path, resource) NOT IN (SELECT run_id, method, path, arrayJoin(if(empty(resources), [''], resources)) FROM calls %[2]s)
 GROUP BY %[1]s)`, columns, counted, subject.String())
 	}
-	if asked > 0 {
-		if beside == 0 {
+	if look.asked > 0 {
+		if look.beside == 0 {
 			from = "(SELECT " + columns + ", resources, counted FROM " + from + ")"
 		}
 		run := "tenant, actor_hash, run_id"
-		if unplaced > 0 {
+		if look.unplaced > 0 {
 			run = "tenant, run_id"
 		}
 		from = withLateLines(from, counted, run)
 	}
-	return source{from, subject.params, beside == 0 && asked == 0}, nil
+	return source{from, subject.params}
 }
 
 // withLateLines joins the rows of the check with the lines of the same runs that came after these had counted. counted is

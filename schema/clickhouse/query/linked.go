@@ -47,14 +47,13 @@ func ownTraces(run *Run) string {
 	return "SELECT DISTINCT trace_id FROM calls WHERE " + callsOfRun(run) + " AND trace_id != '' LIMIT 10000"
 }
 
-// withTraces is the condition for calls that have one of the traces that a statement selects as trace_id, between two hours,
-// which are the parameters first_hour and last_hour.
-func withTraces(traces string) string {
+// withTraces is the condition for calls that have one of some traces, between two hours, which are the parameters first_hour and
+// last_hour.
+func withTraces(traces idSet) string {
 	return `start_time >= toDateTime64({first_hour:Int64}, 9, 'UTC') AND start_time < toDateTime64({last_hour:Int64} + 3600, 9, 'UTC')
-AND actor_hash IN (SELECT toUInt32(0) UNION ALL SELECT actor_hash FROM call_ids WHERE kind = 'trace_id'
- AND id IN (SELECT toUInt32(xxHash64(unhex(trace_id))) FROM (` + traces + `))
+AND actor_hash IN (SELECT toUInt32(0) UNION ALL SELECT actor_hash FROM call_ids WHERE kind = 'trace_id' AND id IN (` + traces.hashes() + `)
  AND day >= toDate(toDateTime({first_hour:Int64}, 'UTC')) AND day <= toDate(toDateTime({last_hour:Int64}, 'UTC')))
-AND trace_id IN (` + traces + `)`
+AND trace_id IN (` + traces.in() + `)`
 }
 
 // hoursAround returns the parameters of withTraces for calls of other runs within an hour of calls between two times.
@@ -69,6 +68,7 @@ type linkedRuns struct {
 	others []OtherCaller // callers with a different identity that used its trace ids
 	refs   []runRef      // places of all of them
 	more   bool          // there are more linked runs than were read
+	traces idSet         // of the run
 }
 
 // caller is the identity that made calls of a linked run.
@@ -95,16 +95,18 @@ func sharingTraces(ctx context.Context, db DB, run *Run) (linkedRuns, error) {
 	var out linkedRuns
 	params := []any{named("tenant", run.Tenant), named("id", run.RunID)}
 	var first, last time.Time
-	var n uint64
-	if err := each(ctx, db, "traces of the run", "SELECT min(start_time), max(start_time), countIf(trace_id != '') FROM calls WHERE "+
-		callsOfRun(run), params, func(r driver.Rows) error { return r.Scan(&first, &last, &n) }); err != nil || n == 0 {
+	var traces []string
+	if err := each(ctx, db, "traces of the run", fmt.Sprintf("SELECT min(start_time), max(start_time), "+
+		"groupUniqArrayIf(%d)(trace_id, trace_id != '') FROM calls WHERE %s", maxListedIDs+1, callsOfRun(run)), params,
+		func(r driver.Rows) error { return r.Scan(&first, &last, &traces) }); err != nil || len(traces) == 0 {
 		return out, err
 	}
+	out.traces = setOfIDs(traces, ownTraces(run))
 	params = append(params, hoursAround(first, last)...)
 	var refs []runRef
 	if err := each(ctx, db, "runs of the same traces", fmt.Sprintf(
 		"SELECT toString(run_id) AS linked, max(actor_hash) FROM calls WHERE tenant = {tenant:String} AND run_id != {id:UUID} AND %s "+
-			"GROUP BY linked ORDER BY linked LIMIT %d", withTraces(ownTraces(run)), maxLinkedRuns+1), params, func(r driver.Rows) error {
+			"GROUP BY linked ORDER BY linked LIMIT %d", withTraces(out.traces), maxLinkedRuns+1), params, func(r driver.Rows) error {
 		v := runRef{tenant: run.Tenant}
 		err := r.Scan(&v.id, &v.actor)
 		refs = append(refs, v)
@@ -119,7 +121,7 @@ func sharingTraces(ctx context.Context, db DB, run *Run) (linkedRuns, error) {
 	err := each(ctx, db, "callers in the same traces", `SELECT toString(run_id) AS id, agent_id, credential_id,
 max(agent_trust) >= 'infrastructure', credential_id != '' AND max(credential_trust) >= 'infrastructure',
 countIf(counted), countIf(counted AND reversibility = 'irreversible')
-FROM calls WHERE tenant = {tenant:String} AND `+callsOf(refs)+` AND trace_id IN (`+ownTraces(run)+`) GROUP BY id, agent_id,
+FROM calls WHERE tenant = {tenant:String} AND `+callsOf(refs)+` AND trace_id IN (`+out.traces.in()+`) GROUP BY id, agent_id,
 credential_id ORDER BY id, agent_id, credential_id`, params, func(r driver.Rows) error {
 		var c caller
 		err := r.Scan(&c.RunID, &c.AgentID, &c.CredentialID, &c.agentEstablished, &c.credentialEstablished, &c.Calls, &c.Irreversible)

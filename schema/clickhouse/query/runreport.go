@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"golang.org/x/sync/errgroup"
 )
 
 // RunReport is one run with its calls and linked runs.
@@ -73,17 +74,34 @@ func rowOfRun(run *Run) string {
 
 // RunInFull reads a run, its calls in order, and its linked runs.
 func RunInFull(ctx context.Context, db DB, run Run, limit int) (*RunReport, error) {
-	id := []any{named("id", run.RunID)}
-	var own where
-	own.ofRun(&run)
 	rep := &RunReport{Run: run, TotalCalls: run.Calls, Scores: []map[string]any{}, Findings: []map[string]any{},
 		Decisions: []map[string]any{}, Breakers: []RunBreaker{}, LinkedRuns: []LinkedRun{}, Caveats: []string{}}
 	rep.FromHold = copiesOf(db, run.RunID)
-	var err error
+	var parts errgroup.Group // which need nothing of each other
+	parts.Go(func() error {
+		if err := rep.readCalls(ctx, db, limit); err != nil {
+			return err
+		}
+		return rep.readJudgement(ctx, db)
+	})
+	parts.Go(func() (err error) {
+		rep.LinkedRuns, _, err = linksOf(ctx, db, &run)
+		return err
+	})
+	if err := parts.Wait(); err != nil {
+		return nil, err
+	}
+	return rep, rep.draw(ctx, db, limit)
+}
+
+// readCalls reads the calls of the run, and who acted in it.
+func (rep *RunReport) readCalls(ctx context.Context, db DB, limit int) (err error) {
+	var own where
+	own.ofRun(&rep.Run)
 	if rep.CallList, err = records(ctx, db, "calls of the run", fmt.Sprintf(
 		"SELECT "+callColumns+" FROM calls "+own.String()+
 			" ORDER BY start_time, source_topic, source_partition, source_offset, item LIMIT %d", limit), own.params); err != nil {
-		return nil, err
+		return err
 	}
 	if len(rep.CallList) == limit {
 		rep.Caveats = append(rep.Caveats, fmt.Sprintf("calls_limited: only the first %d rows of calls were read (--limit)", limit))
@@ -93,20 +111,11 @@ func RunInFull(ctx context.Context, db DB, run Run, limit int) (*RunReport, erro
 agent_asserted,
 credential_id, credential_kind, principal_id, principal_kind, principal_source, principal_trust, caller_kind, task_id, task_trust,
 conversation_id, actor
-FROM runs WHERE `+rowOfRun(&run), id)
-	if err != nil {
-		return nil, err
-	}
+FROM runs WHERE `+rowOfRun(&rep.Run), []any{named("id", rep.RunID)})
 	if len(identity) > 0 {
 		rep.Identity = identity[0]
 	}
-	if err := rep.readJudgement(ctx, db); err != nil {
-		return nil, err
-	}
-	if rep.LinkedRuns, _, err = linksOf(ctx, db, &run); err != nil {
-		return nil, err
-	}
-	return rep, rep.draw(ctx, db, limit)
+	return err
 }
 
 // readJudgement reads the run's scores, findings, decisions and breakers, each in the order of time.

@@ -227,8 +227,9 @@ func runsNamed(ctx context.Context, db DB, term string) (runs []Run, since time.
 	}
 	since = newest.AddDate(0, 0, -startOfIDDays)
 	ids := selection{found: true, limit: maxRunCandidates}
-	ids.states.between("started_at", "last_at", since, time.Time{})
+	ids.states.add(startOfID(low))
 	ids.states.add("UUIDToNum(run_id) BETWEEN unhex({low:String}) AND unhex({high:String})", named("low", low), named("high", high))
+	ids.states.between("started_at", "last_at", since, time.Time{})
 	begun, _, err := ids.read(ctx, db)
 	for i := range begun {
 		if !slices.ContainsFunc(runs, func(r Run) bool { return r.RunID == begun[i].RunID && r.Tenant == begun[i].Tenant }) {
@@ -237,6 +238,12 @@ func runsNamed(ctx context.Context, db DB, term string) (runs []Run, since time.
 	}
 	slices.SortStableFunc(runs, func(a, b Run) int { return b.LastAt.Compare(a.LastAt.Time) })
 	return runs[:min(len(runs), maxRunCandidates)], since, err
+}
+
+// startOfID is the condition for run ids with the first digits of another one, as far as every start of an id has them. It is an equation of
+// numbers, which leaves few ids to be compared as texts.
+func startOfID(digits string) string {
+	return fmt.Sprintf("bitShiftRight(reinterpretAsUInt64(run_id), %d) = 0x%s", 64-4*schema.MinIDPrefix, digits[:schema.MinIDPrefix])
 }
 
 // idRange returns the first and the last run id that begins with a text, in hex without dashes; ok is false if the text is not

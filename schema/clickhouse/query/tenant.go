@@ -34,12 +34,7 @@ func OfTenant(db DB, tenant string) DB {
 
 // Query executes a statement on the rows of the tenant.
 func (o *ofTenant) Query(ctx context.Context, sql string, args ...any) (driver.Rows, error) {
-	if rest, ok := strings.CutPrefix(sql, "WITH "); ok {
-		sql = o.head + ", " + rest
-	} else {
-		sql = o.head + " " + sql
-	}
-	return o.DB.Query(ctx, sql, append(args[:len(args):len(args)], named("of_tenant", o.tenant))...)
+	return o.DB.Query(ctx, afterNames(o.head, sql), append(args[:len(args):len(args)], named("of_tenant", o.tenant))...)
 }
 
 // boundTenant returns the tenant that a database is bound to; empty: none.

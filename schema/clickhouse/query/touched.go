@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"golang.org/x/sync/errgroup"
 )
 
 // Subject is the subject of a touched set.
@@ -137,17 +138,14 @@ func readTouched(ctx context.Context, db DB, s Subject, run *Run, win Window, qu
 		return nil, err
 	}
 	own.between("start_time", "start_time", win.Since, win.Until)
-	rows, err := keptRows(ctx, db, own)
+	look, err := lookAt(ctx, own.bind(db), own)
 	if err != nil {
 		return nil, err
 	}
-	if err := t.loadOwn(ctx, db, rows); err != nil {
+	if err := t.loadOwn(ctx, own.bind(db), keptRows(own, look), look); err != nil {
 		return nil, err
 	}
-	if err := t.loadBeside(ctx, db, own, win); err != nil {
-		return nil, err
-	}
-	if err := t.loadCaveats(ctx, db, rows, own, win); err != nil {
+	if err := t.loadRest(ctx, db, own, look, win); err != nil {
 		return nil, err
 	}
 	if err := t.endPage(ctx, db, win); err != nil {
@@ -173,17 +171,17 @@ func readTouched(ctx context.Context, db DB, s Subject, run *Run, win Window, qu
 	return t, nil
 }
 
-// loadBeside reads what others did in the traces of the subject, and for a resource who was denied everything.
-func (t *Touched) loadBeside(ctx context.Context, db DB, own *where, win Window) error {
-	if t.Subject.Kind == "run" {
-		return t.loadDownstream(ctx, db, t.Run, win)
-	}
-	if t.Subject.Kind == "resource" {
-		if err := t.unlessExceeded("which runs were denied every attempt", t.loadDenied(ctx, db, win)); err != nil {
-			return err
-		}
-	}
-	return t.unlessExceeded("whether other runs share traces with these calls", t.checkDownstream(ctx, db, own))
+// loadRest reads what is not of the subject's calls, and what can make the report incomplete: two parts that need nothing of each other.
+func (t *Touched) loadRest(ctx context.Context, db DB, own *where, look *firstLook, win Window) error {
+	doubts := *t
+	doubts.Caveats = nil
+	var parts errgroup.Group
+	parts.Go(func() error { return t.loadBeside(ctx, db, own, look, win) })
+	parts.Go(func() error { return doubts.loadCaveats(ctx, db, own, look, win) })
+	err := parts.Wait()
+	t.Caveats = append(t.Caveats, doubts.Caveats...)
+	t.Coverage, t.StoredSince = doubts.Coverage, doubts.StoredSince
+	return err
 }
 
 func newTouched(s Subject, win Window) *Touched {
@@ -229,7 +227,7 @@ groupUniqArray(20)(toString(run_id)) AS runs, uniqExact(run_id) AS run_count`
 
 // loadOwn reads the calls that the subject made itself. For a resource there is a row for each
 // run, so that each row names who touched it.
-func (t *Touched) loadOwn(ctx context.Context, db DB, rows source) error {
+func (t *Touched) loadOwn(ctx context.Context, db DB, rows source, look *firstLook) error {
 	group, run, having := " GROUP BY resource, method, route, did, undo", "''", ""
 	if t.Subject.Kind == "resource" {
 		group, run, having = group+", run_id", "toString(run_id)", "resource = {value:String}"
@@ -247,31 +245,32 @@ func (t *Touched) loadOwn(ctx context.Context, db DB, rows source) error {
 	if err != nil {
 		return err
 	}
-	return each(ctx, db, "totals", "SELECT toString(effect) AS did, toString(reversibility) AS undo, countIf(counted) AS n, "+
-		"min(start_time), max(start_time), "+caveatColumns+" FROM "+rows.from+" GROUP BY did, undo", rows.params, func(r driver.Rows) error {
-		var effect, undo string
-		var n uint64
-		var first, last time.Time
-		var c caveatCounts
-		if err := r.Scan(&effect, &undo, &n, &first, &last, &c.unlogged, &c.sampled, &c.late, &c.unsure, &c.overflow, &c.askedOnly); err != nil {
-			return err
-		}
-		t.doubts.add(c)
-		t.count(effect, undo, n)
-		if t.firstAt.IsZero() || first.Before(t.firstAt) {
-			t.firstAt = first
-		}
-		if last.After(t.lastAt) {
-			t.lastAt = last
-		}
-		if t.Since.IsZero() || first.Before(t.Since.Time) {
-			t.Since = Time{first}
-		}
-		if last.After(t.Until.Time) {
-			t.Until = Time{last}
-		}
-		return nil
-	})
+	totals := look.totals
+	if !look.alone() {
+		totals, err = readTotals(ctx, db, rows)
+	}
+	for i := range totals {
+		t.addTotal(&totals[i])
+	}
+	return err
+}
+
+// addTotal adds the calls of an effect and a reversibility.
+func (t *Touched) addTotal(v *effectTotal) {
+	t.doubts.add(v.doubts)
+	t.count(v.effect, v.undo, v.calls)
+	if t.firstAt.IsZero() || v.first.Before(t.firstAt) {
+		t.firstAt = v.first
+	}
+	if v.last.After(t.lastAt) {
+		t.lastAt = v.last
+	}
+	if t.Since.IsZero() || v.first.Before(t.Since.Time) {
+		t.Since = Time{v.first}
+	}
+	if v.last.After(t.Until.Time) {
+		t.Until = Time{v.last}
+	}
 }
 
 func (t *Touched) count(effect, undo string, n uint64) {
@@ -293,91 +292,4 @@ func scanTouched(r driver.Rows, more ...any) (TouchedResource, error) {
 	sort.Strings(v.Runs)
 	sort.Strings(v.Agents)
 	return v, err
-}
-
-// loadDownstream reads the calls that other services made in the run's traces. They belong to
-// its touched set, unless their caller has a different identity. A call of the run that the
-// called service also logged counts once, unless the second row names another resource.
-func (t *Touched) loadDownstream(ctx context.Context, db DB, run *Run, win Window) error {
-	linked, err := sharingTraces(ctx, db, run)
-	if err != nil {
-		return err
-	}
-	if linked.more {
-		t.caveat("more_runs: more than %d other runs share its traces; %d were looked into", maxLinkedRuns, maxLinkedRuns)
-	}
-	if t.OtherCallers = linked.others; len(linked.others) > 0 {
-		var n uint64
-		for _, o := range linked.others {
-			n += o.Calls
-		}
-		t.caveat("other_callers: %d calls of %d runs carry a trace id of this run under an identity of their own (%s); "+
-			"they are not counted here, see other_callers and flyball touched of those runs",
-			n, len(linked.others), strings.Join(namesOf(linked.others, 3), ", "))
-	}
-	if len(linked.behalf) == 0 {
-		return nil
-	}
-	w := where{params: []any{named("tenant", run.Tenant), named("id", run.RunID)}}
-	w.add("tenant = {tenant:String} AND " + callsOf(linked.refsOfBehalf()) + " AND trace_id IN (" + ownTraces(run) + ")")
-	w.add("(trace_id, method, path, resources) NOT IN (SELECT trace_id, method, path, resources FROM calls WHERE " + callsOfRun(run) +
-		" AND trace_id != '')")
-	w.between("start_time", "start_time", win.Since, win.Until)
-	tail, params := t.part.statement("''", "", true)
-	sql := "WITH linked AS (SELECT * FROM calls " + w.String() + ") SELECT " + touchedGroups + `,
-groupUniqArray(20)(multiIf(agent_source = 'trace_binding' AND observer != '',
-observer, agent_id != '' AND NOT startsWith(agent_id, 'ip:'), agent_id, observer != '', observer, api != '', api, credential_id)) AS via
-FROM linked WHERE counted OR record_id IN (` + unnamedDownstream + `)
-GROUP BY resource, method, route, did, undo` + tail
-	var list []TouchedResource
-	err = each(ctx, db, "calls made on the run's behalf", sql, append(slices.Clone(w.params), params...), func(r driver.Rows) error {
-		var via []string
-		v, err := scanTouched(r, &via)
-		sort.Strings(via)
-		v.Via, v.behalf = via, true
-		list = append(list, v)
-		return err
-	})
-	t.Resources = append(t.Resources, list...)
-	if err != nil || t.part.after == nil && len(list) <= t.part.limit { // these are all
-		for i := range list {
-			t.count(list[i].Effect, list[i].Reversibility, list[i].Calls)
-		}
-		return err
-	}
-	return each(ctx, db, "totals of calls made on the run's behalf", "WITH linked AS (SELECT * FROM calls "+w.String()+
-		`) SELECT toString(effect) AS did, toString(reversibility) AS undo, sum(length(if(empty(resources), [''], resources)))
-FROM linked WHERE counted OR record_id IN (`+unnamedDownstream+`) GROUP BY did, undo`, w.params, func(r driver.Rows) error {
-		var effect, undo string
-		var n uint64
-		err := r.Scan(&effect, &undo, &n)
-		t.count(effect, undo, n)
-		return err
-	})
-}
-
-// unnamedDownstream selects the record ids of rows of linked that do not count and have a resource that no
-// row which counts names for the same run, method and path.
-const unnamedDownstream = `SELECT record_id FROM (SELECT record_id, run_id, method, path,
-arrayJoin(if(empty(resources), [''], resources)) AS named FROM linked WHERE NOT counted AND observer_kind != 'gate')
-WHERE (run_id, method, path, named) NOT IN (SELECT run_id, method, path, arrayJoin(if(empty(resources), [''], resources))
-FROM linked WHERE counted)`
-
-// checkDownstream adds a caveat if other runs share traces with the subject's calls: only for one
-// run the calls of its traces are read.
-func (t *Touched) checkDownstream(ctx context.Context, db DB, own *where) error {
-	var n uint64
-	if t.Calls == 0 {
-		return nil
-	}
-	traces := "SELECT DISTINCT trace_id FROM calls " + own.String() + " AND trace_id != '' LIMIT 10000"
-	sql := "SELECT uniqExact(run_id) FROM calls WHERE " + withTraces(traces) +
-		" AND run_id NOT IN (SELECT DISTINCT run_id FROM calls " + own.String() + ")"
-	err := each(ctx, db, "runs of the same traces", sql, append(slices.Clone(own.params), hoursAround(t.firstAt, t.lastAt)...),
-		func(r driver.Rows) error { return r.Scan(&n) })
-	if err == nil && n > 0 {
-		t.caveat("linked_runs: %d other runs share traces with these calls; what was called on its behalf is read for one run at a time: "+
-			"flyball touched RUN", n)
-	}
-	return err
 }

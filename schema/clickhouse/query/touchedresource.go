@@ -15,27 +15,40 @@ const maxResourceRuns = 1000
 // callsOfResource returns the condition for the calls of the newest runs that touched the resource.
 func (t *Touched) callsOfResource(ctx context.Context, db DB, win Window) (*where, error) {
 	sql, params := newestRunsOf(t.Subject.Value, win)
-	var runs uint64
+	var runs []runRef // each also without its actor: for the table of schema version 4
 	var first, last time.Time
-	err := each(ctx, db, "runs that touched the resource", fmt.Sprintf("SELECT count(), min(first), max(last) FROM (%s LIMIT %d)", sql,
-		maxResourceRuns+1), params, func(r driver.Rows) error { return r.Scan(&runs, &first, &last) })
+	err := each(ctx, db, "runs that touched the resource", fmt.Sprintf(
+		"SELECT actor, toString(run_id), first, last FROM (%s LIMIT %d) ORDER BY last DESC, run_id", sql, maxResourceRuns+1), params, func(r driver.Rows) error {
+		var v runRef
+		var began time.Time
+		err := r.Scan(&v.actor, &v.id, &began, &v.at)
+		if first.IsZero() || began.Before(first) {
+			first = began
+		}
+		if v.at.After(last) {
+			last = v.at
+		}
+		runs = append(runs, v, runRef{id: v.id})
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	if runs > maxResourceRuns {
+	if len(runs) > 2*maxResourceRuns {
+		runs = runs[:2*maxResourceRuns]
 		t.caveat("more_runs: only the %d newest runs that touched it were looked into", maxResourceRuns)
 	}
-	var own where
-	own.add(fmt.Sprintf("(actor_hash, run_id) IN (SELECT arrayJoin([actor, 0]), run_id FROM (%s LIMIT %d))", sql, maxResourceRuns), params...)
+	var own, states where
+	if err := own.ofRuns(runs); err != nil {
+		return nil, err
+	}
 	own.add("has(resources, {value:String})", named("value", t.Subject.Value))
-	if runs == 0 {
+	if len(runs) == 0 {
 		return &own, nil
 	}
-	const touching = "(posted_actor, run_id) IN (SELECT arrayJoin([actor, 0]), run_id FROM (%s LIMIT %d))"
-	states := where{params: params}
-	states.add(fmt.Sprintf(touching, sql, maxResourceRuns))
+	states.add("(posted_actor, run_id) IN (SELECT subject_actor, subject_run FROM subject_runs)")
 	states.between("started_at", "last_at", win.Since, win.Until)
-	return &own, own.betweenCallsOf(ctx, db, &states, min(runs, maxResourceRuns), first, last)
+	return &own, own.betweenCallsOf(ctx, own.bind(db), &states, uint64(len(runs)/2), first, last)
 }
 
 // betweenCallsOf adds the bounds of the days on which some runs have calls, which saves to read the others. states are the

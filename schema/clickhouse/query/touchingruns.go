@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
@@ -75,16 +76,19 @@ type GatewayCoverage struct {
 	Asked   uint64 `json:"asked"` // sent to the check, by the row itself or by a row of the check for the same request
 }
 
+// maxGateways is the maximum number of gateways that a report lists: those with most calls.
+const maxGateways = 20
+
 // loadCoverage reads how many of the subject's logged calls were sent to the check.
-func (t *Touched) loadCoverage(ctx context.Context, db DB, rows source, own *where) error {
-	asked := byDecision
-	if !rows.alone {
-		asked += ` OR (run_id, method, path) IN (SELECT run_id, method, path FROM calls ` + own.String() + ` AND observer_kind = 'gate')
- OR record_id IN (SELECT attrs['observation_of'] FROM calls ` + own.String() + ` AND attrs['observation_of'] != '' AND ` + byDecision + `)`
+func (t *Touched) loadCoverage(ctx context.Context, db DB, own *where, look *firstLook) error {
+	if list, known := look.coverage(); known {
+		t.Coverage = list
+		return nil
 	}
-	sql := `SELECT if(observer != '', observer, source_topic) AS gateway, count() AS n, countIf(` + asked + `)
-FROM calls ` + own.String() + ` AND ` + countedLine + ` AND observer_kind NOT IN ('gate', 'client', 'agent_runtime', 'audit')
-GROUP BY gateway ORDER BY n DESC, gateway LIMIT 20`
+	asked := byDecision + ` OR (run_id, method, path) IN (SELECT run_id, method, path FROM calls ` + own.String() + ` AND observer_kind = 'gate')
+ OR record_id IN (SELECT attrs['observation_of'] FROM calls ` + own.String() + ` AND attrs['observation_of'] != '' AND ` + byDecision + `)`
+	sql := fmt.Sprintf(`SELECT %s AS gateway, count() AS n, countIf(%s) FROM calls %s AND %s AND %s
+GROUP BY gateway ORDER BY n DESC, gateway LIMIT %d`, gatewayOfCall, asked, own.String(), countedLine, loggedByGateway, maxGateways)
 	return each(ctx, db, "calls that were asked", sql, own.params, func(r driver.Rows) error {
 		var v GatewayCoverage
 		err := r.Scan(&v.Gateway, &v.Calls, &v.Asked)

@@ -67,7 +67,7 @@ func (t *Touched) ReadUndo(ctx context.Context, db DB, win Window, find Undoing)
 max(start_time) AS last, groupUniqArray(5)(toString(run_id)), groupUniqArrayArray(20)(resources) FROM calls %s
 GROUP BY method, route, path, did, undo ORDER BY indexOf(%s, undo), last DESC, method, path, did LIMIT %d`, own.String(), byDanger, MaxUndo+1)
 	t.Undo = []Undo{}
-	err = each(ctx, db, "what can be undone", sql, own.params, func(r driver.Rows) error {
+	err = each(ctx, own.bind(db), "what can be undone", sql, own.params, func(r driver.Rows) error {
 		var u Undo
 		err := r.Scan(&u.tenant, &u.Method, &u.Route, &u.Path, &u.Operation, &u.Effect, &u.Reversibility, &u.Calls, &u.LastAt.Time, &u.Runs,
 			&u.Resources)

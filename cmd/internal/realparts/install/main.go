@@ -15,6 +15,8 @@ func main() {
 		name  string
 		fetch func() (string, error)
 	}{{"Apache Kafka " + realparts.KafkaVersion, realparts.FetchKafka}, {"Envoy " + realparts.EnvoyVersion, realparts.FetchEnvoy},
+		{"Kustomize " + realparts.KustomizeVersion, realparts.FetchKustomize},
+		{"kubernetes-validate " + realparts.KubernetesVersion, realparts.FetchKubernetesValidate},
 		{"Caddy " + realparts.CaddyVersion, realparts.FetchCaddy},
 		{"Schemathesis " + realparts.SchemathesisVersion, realparts.FetchSchemathesis}} {
 		at, err := p.fetch()

@@ -30,6 +30,7 @@ type historyOptions struct {
 	statements bool           // print each statement of a question
 	prototype  *regexp.Regexp // names of the candidates to measure also; nil: none
 	only       *regexp.Regexp // questions to ask; nil: all
+	copied     int            // days after which every row is stored once more, with other ids; 0: not
 	learn      bool           // measure learning instead of questions
 	profile    string         // file for a CPU profile of learning; empty: none
 }
@@ -92,6 +93,15 @@ func measureHistory(o historyOptions) error {
 	}
 	if err := deriveIndexes(ctx, e.conn, some); err != nil {
 		return err
+	}
+	if o.copied > 0 {
+		if err := copyHistory(ctx, e.conn, o.copied); err != nil {
+			return err
+		}
+		o.calls *= 2
+		if some, end, err = storedSample(ctx, e.conn, o.calls); err != nil {
+			return err
+		}
 	}
 	if err := fillJudgements(ctx, e.conn, some, end, o.days); err != nil {
 		return err

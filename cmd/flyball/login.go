@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/spf13/cobra"
+	"golang.org/x/oauth2"
+
+	"flyball/cmd/internal/report"
+	"flyball/detect/enforce/api"
+	"flyball/detect/enforce/operator"
+	"flyball/schema"
+)
+
+func loginCommand(o *options) *cobra.Command {
+	var replace bool
+	cmd := &cobra.Command{Use: "login", Args: cobra.NoArgs,
+		Short: "Sign in at the issuer of a profile's deployment, and keep the token in the folder of the profiles",
+		Long: "Sign in at the issuer of a profile's deployment (control.oidc), and keep the token in the folder of the profiles.\n\n" +
+			"It prints an address and a code. Open the address in any browser, on any device, and confirm the code: this also works\n" +
+			"over SSH. Confirm only a code that your own command has printed.\n\n" +
+			"The token file has the mode 0600 and becomes the token file of the profile. flyball logout removes it."}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		s, err := o.newSession()
+		if err != nil {
+			return err
+		}
+		if p := s.profile; p.TokenFile != "" && p.TokenFile != s.file && !replace {
+			return usage(fmt.Errorf("profile %s has the token file %s; --replace lets the sign-in take its place (the file stays)", p.Name,
+				p.TokenFile))
+		}
+		return s.login(cmd)
+	}
+	cmd.Flags().BoolVar(&replace, "replace", false, "take the place of another token file of the profile")
+	return cmd
+}
+
+func logoutCommand(o *options) *cobra.Command {
+	cmd := &cobra.Command{Use: "logout", Args: cobra.NoArgs, Short: "Remove the token of flyball login from this machine",
+		Long: "Remove the token of flyball login from this machine. A token that somebody has copied stays valid until its end."}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		s, err := o.newSession()
+		if err != nil {
+			return err
+		}
+		removed := os.Remove(s.file)
+		if removed != nil && !errors.Is(removed, fs.ErrNotExist) {
+			return fmt.Errorf("logout: %w", removed)
+		}
+		if s.profile.TokenFile == s.file {
+			s.profile.TokenFile = ""
+			if err := s.saved.save(); err != nil {
+				return err
+			}
+		}
+		if removed != nil {
+			return report.Printf(cmd.OutOrStdout(), "profile %s: nobody was signed in\n", s.profile.Name)
+		}
+		return report.Printf(cmd.OutOrStdout(), "profile %s: signed out\n", s.profile.Name)
+	}
+	return cmd
+}
+
+// session is the sign-in of a profile.
+type session struct {
+	saved   *profiles
+	profile *profile
+	file    string // of the token
+	client  *controlClient
+}
+
+func (o *options) newSession() (*session, error) {
+	chosen, saved, err := o.choice()
+	if err != nil {
+		return nil, err
+	}
+	name, by := chosen.profileName()
+	if name == "" {
+		return nil, usage(errors.New("a sign-in is kept for a profile, and none is in use: flyball profile add NAME --control URL adds one, " +
+			"and --profile NAME names it"))
+	}
+	s := &session{saved: saved}
+	if s.profile, err = saved.find(name); err != nil {
+		return nil, usage(fmt.Errorf("%s: %w", by, err))
+	}
+	s.file = filepath.Join(filepath.Dir(saved.path), name+".token")
+	t, err := s.profile.target()
+	if err == nil {
+		s.client, err = newControlClient(t)
+	}
+	return s, err
+}
+
+// login signs in with a device code. It is the one way that needs neither a browser on this machine nor a port that a browser can reach: an
+// authorization code would come back to a listener on loopback, which a browser on a laptop does not reach over SSH.
+func (s *session) login(cmd *cobra.Command) error {
+	ctx := cmd.Context()
+	settings, err := get[api.IssuerLine](ctx, s.client, "/v1/issuer")
+	var refused *apiError
+	if errors.As(err, &refused) && refused.code == http.StatusNotFound {
+		return fmt.Errorf("profile %s: the deployment at %s has no issuer (control.oidc): use a token of control.tokens", s.profile.Name,
+			s.profile.Control)
+	}
+	if err != nil {
+		return err
+	}
+	token, err := s.signIn(ctx, cmd, settings)
+	if err != nil {
+		return err
+	}
+	raw, who, err := s.accepted(ctx, token)
+	if err != nil {
+		return err
+	}
+	if err := s.keep(raw); err != nil {
+		return err
+	}
+	return report.Printf(cmd.OutOrStdout(), "profile %s: signed in as %s, role %s%s\n", s.profile.Name,
+		who.Issuer+"#"+who.Subject+" ("+who.Name+")", who.Role, untilOf(raw))
+}
+
+// signIn lets the person sign in in a browser, and returns what the issuer gives.
+func (s *session) signIn(ctx context.Context, cmd *cobra.Command, settings api.IssuerLine) (*oauth2.Token, error) {
+	ctx = oidc.ClientContext(ctx, s.client.http)
+	if !operator.Safe(settings.Issuer) {
+		return nil, fmt.Errorf("the deployment names the issuer %q, which has no https://", settings.Issuer)
+	}
+	issuer, err := oidc.NewProvider(ctx, settings.Issuer)
+	if err != nil {
+		return nil, fmt.Errorf("the issuer %s does not answer as it should: %w", settings.Issuer, schema.WithoutURL(err))
+	}
+	conf := oauth2.Config{ClientID: settings.ClientID, Endpoint: issuer.Endpoint(), Scopes: settings.Scopes}
+	conf.Endpoint.AuthStyle = oauth2.AuthStyleInParams // the client has no secret
+	if conf.Endpoint.DeviceAuthURL == "" {
+		return nil, fmt.Errorf("the issuer %s offers no device code (device_authorization_endpoint): get a token from it in another way, and "+
+			"pass it by --token-file", settings.Issuer)
+	}
+	for _, address := range []string{conf.Endpoint.DeviceAuthURL, conf.Endpoint.TokenURL} {
+		if !operator.Safe(address) {
+			return nil, fmt.Errorf("the issuer %s names an address without https://", settings.Issuer)
+		}
+	}
+	code, err := conf.DeviceAuth(ctx)
+	if err != nil {
+		return nil, deviceError(settings, err)
+	}
+	if err := report.Printf(cmd.ErrOrStderr(), "Open %s in a browser and enter the code %s\n", code.VerificationURI,
+		code.UserCode); err != nil {
+		return nil, err
+	}
+	if code.VerificationURIComplete != "" {
+		if err := report.Printf(cmd.ErrOrStderr(), "or open %s\n", code.VerificationURIComplete); err != nil {
+			return nil, err
+		}
+	}
+	token, err := conf.DeviceAccessToken(ctx, code)
+	if err != nil {
+		return nil, deviceError(settings, err)
+	}
+	return token, nil
+}
+
+// deviceError shortens an error of the library, which contains the whole answer.
+func deviceError(settings api.IssuerLine, err error) error {
+	var refused *oauth2.RetrieveError
+	if errors.As(err, &refused) {
+		return fmt.Errorf("the issuer %s has not signed you in with the client %s: %s", settings.Issuer, settings.ClientID,
+			report.Text(refused.ErrorCode))
+	}
+	return fmt.Errorf("the issuer %s: %w", settings.Issuer, schema.WithoutURL(err))
+}
+
+// accepted returns the token that the deployment accepts, of the ID token and the access token, and who its holder is there.
+func (s *session) accepted(ctx context.Context, token *oauth2.Token) (raw string, who api.CallerLine, err error) {
+	idToken, _ := token.Extra("id_token").(string)
+	err = errors.New("the issuer has sent neither an ID token nor an access token that is a JWT")
+	for _, raw := range []string{idToken, token.AccessToken} {
+		if !operator.LooksLikeJWT(raw) {
+			continue
+		}
+		s.client.target.token, s.client.target.tokenFrom = schema.Secret(raw), "flyball login"
+		if err := s.client.target.checkToken(); err != nil {
+			return "", who, err
+		}
+		var refused *apiError
+		who, err = get[api.CallerLine](ctx, s.client, "/v1/caller")
+		if err == nil || !errors.As(err, &refused) || refused.code != http.StatusUnauthorized {
+			return raw, who, err
+		}
+	}
+	return "", who, err
+}
+
+// keep writes the token, which only its owner can read, and makes it the token of the profile.
+func (s *session) keep(raw string) error {
+	dir := filepath.Dir(s.file)
+	f, err := os.CreateTemp(dir, "token-*") // 0600
+	if err != nil {
+		return fmt.Errorf("login: %w", err)
+	}
+	_, err = f.WriteString(raw + "\n")
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), s.file)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+		return fmt.Errorf("login: %w", err)
+	}
+	s.profile.TokenFile = s.file
+	return s.saved.save()
+}
+
+// untilOf says until when a token is valid; empty: it does not say.
+func untilOf(raw string) string {
+	var claims struct {
+		Expires int64 `json:"exp"`
+	}
+	parts := strings.Split(raw, ".")
+	text, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil || json.Unmarshal(text, &claims) != nil || claims.Expires == 0 {
+		return ""
+	}
+	return ", until " + time.Unix(claims.Expires, 0).UTC().Format(time.RFC3339)
+}
