@@ -10,9 +10,10 @@ import (
 var examples = map[string][]string{
 	"runs": {"flyball runs --since 7d --agent billing/bot", "flyball runs --level trip --watch",
 		"flyball runs --since 02:10 --until 02:40 --tz Europe/Berlin"},
-	"run":     {"flyball run 0190aaaa", "flyball run nightly -o html > run.html"},
-	"touched": {"flyball touched 0190aaaa", "flyball touched --resource order:123 --since yesterday", "flyball touched --agent billing/bot -o csv"},
-	"find":    {"flyball find 198.51.100.7", "flyball find order:123"},
+	"run": {"flyball run 0190aaaa", "flyball run nightly -o html > run.html"},
+	"touched": {"flyball touched 0190aaaa", "flyball touched --resource order:123 --since yesterday",
+		"flyball touched --agent billing/bot -o csv"},
+	"find": {"flyball find 198.51.100.7", "flyball find order:123"},
 	"findings": {"flyball findings --min-level alert --since 7d", "flyball findings --family 'runaway.*' --state open --watch",
 		"flyball findings -o csv"},
 	"findings show":    {"flyball findings show f_1"},

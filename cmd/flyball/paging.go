@@ -57,7 +57,8 @@ func (l pages[T]) run(o *options) func(*cobra.Command, []string) error {
 			events = func(by ocsf.Producer, p paged[T]) ([]ocsf.Event, error) { return l.events(by, p.Rows) }
 		}
 		return answer[paged[T]]{window: l.window, exit: l.exit, events: events, newest: l.newest, watch: l.watch,
-			isEmpty: func(p paged[T]) bool { return len(p.Rows) == 0 }, rows: func(p paged[T]) any { return p.Rows }, query: func(r *request) (paged[T], error) {
+			isEmpty: func(p paged[T]) bool { return len(p.Rows) == 0 }, rows: func(p paged[T]) any { return p.Rows },
+			query: func(r *request) (paged[T], error) {
 				page, err := l.page(r)
 				if err == nil && page.Next != "" && !object && o.output != "" && o.output != formTable {
 					report.Printf(r.stderr, "there are more: --limit, or --after %s\n", page.Next)

@@ -85,7 +85,8 @@ func TestWatchPrintsWhatDidNotChange(t *testing.T) {
 func TestWatchHidesAnError(t *testing.T) {
 	w := watch{on: true, every: durationValue(minWatch), wait: func(context.Context, time.Duration) {}}
 	failed := errors.New("nothing answers")
-	if err := w.run(t.Context(), printer{formTable, &report.Screen{Writer: io.Discard}}, func(printer) error { return failed }); !errors.Is(err, failed) {
+	p := printer{formTable, &report.Screen{Writer: io.Discard}}
+	if err := w.run(t.Context(), p, func(printer) error { return failed }); !errors.Is(err, failed) {
 		t.Error(err)
 	}
 }

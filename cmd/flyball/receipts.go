@@ -43,7 +43,8 @@ func printReceipts(w io.Writer, list []receipt) error {
 		_, err := fmt.Fprintln(w, "No breaker has opened lately.")
 		return err
 	}
-	const heads = "GENERATION | SCOPE | ACTION?? | CALL (UTC) | COMMANDED??? | POINT???? | APPLIED???? | FIRST DENIED?? | DENIED | PASSED BEFORE? | " +
+	const heads = "GENERATION | SCOPE | ACTION?? | CALL (UTC) | COMMANDED??? | POINT???? | " +
+		"APPLIED???? | FIRST DENIED?? | DENIED | PASSED BEFORE? | " +
 		"SLIPPED THROUGH"
 	return report.Table(w, heads, func(row func(...any)) {
 		for _, r := range list {

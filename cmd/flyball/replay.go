@@ -66,7 +66,8 @@ func replayCommand(o *options) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&opt.Topic, "topic", "", "topic to send to (default: the first input)")
-	f.StringVar(&opt.As, "as", dataset.Formats[0], "format to render a data set in: "+strings.Join(dataset.Formats, ", ")+" (default: the one that kafka.inputs has for the topic)")
+	f.StringVar(&opt.As, "as", dataset.Formats[0], "format to render a data set in: "+strings.Join(dataset.Formats, ", ")+
+		" (default: the one that kafka.inputs has for the topic)")
 	f.StringVar(&speed, "speed", "max", "factor of the recorded speed, or max")
 	f.BoolVar(&opt.Now, "now", false, "shift times so that the last call is now")
 	return cmd

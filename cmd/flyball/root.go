@@ -63,7 +63,8 @@ func newRootWith(o *options) *cobra.Command {
 	f := root.PersistentFlags()
 	f.StringVar(&o.config, "config", "", "configuration file (default flyball.yaml, if there is one)")
 	f.StringVar(&o.data, "data", "", "folder of the embedded parts (default flyball-data)")
-	f.StringVarP(&o.output, "output", "o", "", "table, wide (all columns, whole values) or json; lists: csv; run, touched: html; for a SIEM: ocsf, cef")
+	f.StringVarP(&o.output, "output", "o", "",
+		"table, wide (all columns, whole values) or json; lists: csv; run, touched: html; for a SIEM: ocsf, cef")
 	f.StringVar(&o.timeZone, "tz", "", "time zone of times that you type and read: a name such as Europe/Berlin, or local (default UTC)")
 	f.StringVar(&o.controlURL, "control", "", "URL of the control API of the deployment to talk to (see flyball profile)")
 	f.StringVar(&o.tokenFile, "token-file", "", "file with the token for the control API (default: FLYBALL_TOKEN, or the profile's)")

@@ -61,7 +61,8 @@ type typedTime struct {
 
 // dayLayouts are the forms of a time with a date, and zoneLayouts what may follow a time of day.
 var (
-	dayLayouts   = []string{"2006-01-02", "2006-01-02T15:04", "2006-01-02T15:04:05", "2006-01-02T15:04:05.999999999", "2006-01-02T15", "2006-01"}
+	dayLayouts = []string{"2006-01-02", "2006-01-02T15:04", "2006-01-02T15:04:05",
+		"2006-01-02T15:04:05.999999999", "2006-01-02T15", "2006-01"}
 	zoneLayouts  = []string{"", "Z07:00"}
 	clockLayouts = []string{"15:04", "15:04:05"}
 )

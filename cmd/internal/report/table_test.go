@@ -86,7 +86,8 @@ func TestTripDoesNotStandOut(t *testing.T) {
 	if err := Rows(&pipe, someRuns(), RunColumns); err != nil || strings.Contains(pipe.String(), "\x1b") {
 		t.Errorf("%v, %q", err, pipe.String())
 	}
-	for _, want := range []string{"0190aaaa-0003-5000-8000-000000000003", "2026-11-20 09:00:00.000", "billing/consolidation-and-reporting-bot"} {
+	for _, want := range []string{"0190aaaa-0003-5000-8000-000000000003",
+		"2026-11-20 09:00:00.000", "billing/consolidation-and-reporting-bot"} {
 		if !strings.Contains(pipe.String(), want) {
 			t.Errorf("a pipe does not have the whole value %s", want)
 		}
@@ -101,7 +102,8 @@ func TestNoColorIsIgnored(t *testing.T) {
 }
 
 func TestAgeIsWrong(t *testing.T) {
-	for d, want := range map[time.Duration]string{0: "0s ago", 119 * time.Second: "119s ago", 3 * time.Minute: "3m ago", 5 * time.Hour: "5h ago",
+	for d, want := range map[time.Duration]string{0: "0s ago", 119 * time.Second: "119s ago", 3 * time.Minute: "3m ago",
+		5 * time.Hour:  "5h ago",
 		71 * time.Hour: "71h ago", 12 * day: "12d ago", 365 * day: "2025-11-20", -4 * time.Minute: "in 4m"} {
 		if got := Age(tableTime.Add(-d), tableTime); got != want {
 			t.Errorf("%s: %q, not %q", d, got, want)
