@@ -31,7 +31,8 @@ func TestPageOfARunLacksWhatItWasStoppedFor(t *testing.T) {
 	if err := RunHTML(&b, r, touched, time.Unix(0, 0)); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Run <code>" + run.RunID, "7.25", "billing/bot (registry)", "runaway.destroy", "f_1", "decision d_1", "breaker run ",
+	for _, want := range []string{"Run <code>" + run.RunID, "7.25", "billing/bot (registry)", "runaway.destroy", "f_1", "decision d_1",
+		"breaker run ",
 		"order:9", "/orders/9/restore", "Its calls, in order", "2 calls more", "lag: 3 records", "nightly&lt;script&gt;",
 		`/orders/9\u202e`, "size:landscape"} {
 		if !strings.Contains(b.String(), want) {
