@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,32 +15,50 @@ import (
 func agentsCommand(o *options) *cobra.Command {
 	var w window
 	var hygiene bool
-	all := answer[report.Inventory]{window: &w, table: report.Agents, query: func(r *request) (report.Inventory, error) {
-		agents, err := readAgents(r)
-		if err != nil {
-			return report.Inventory{}, err
-		}
-		findings, err := readHygiene(r, agents)
-		return report.Inventory{Agents: agents, Hygiene: findings}, err
-	}}.run(o)
-	only := answer[[]query.Hygiene]{window: &w, table: report.Hygiene, query: func(r *request) ([]query.Hygiene, error) {
-		agents, err := readAgents(r)
-		if err != nil {
-			return nil, err
-		}
-		return readHygiene(r, agents)
-	}}.run(o)
+	var only agentFilter
+	all := answer[report.Inventory]{window: &w, table: report.Agents, rows: itself[report.Inventory], newest: newestCall,
+		isEmpty: func(v report.Inventory) bool { return len(v.Agents) == 0 },
+		query: func(r *request) (report.Inventory, error) {
+			agents, err := readAgents(r)
+			if err != nil {
+				return report.Inventory{}, err
+			}
+			agents = only.of(agents)
+			findings, err := readHygiene(r, agents)
+			return report.Inventory{Agents: agents, Hygiene: findings}, err
+		}}.run(o)
+	problems := answer[[]query.Hygiene]{window: &w, table: report.Hygiene, rows: itself[[]query.Hygiene],
+		query: func(r *request) ([]query.Hygiene, error) {
+			agents, err := readAgents(r)
+			if err != nil {
+				return nil, err
+			}
+			return readHygiene(r, agents)
+		}}.run(o)
 	cmd := &cobra.Command{Use: "agents", Args: cobra.NoArgs,
 		Short: "List the agents that called: owner, credentials, versions, baseline, enforcement; and problems with identities"}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if hygiene {
-			return only(cmd, args)
+			return problems(cmd, args)
 		}
 		return all(cmd, args)
 	}
-	w.allCallsFlags(cmd)
+	w.listFlags(cmd, "Calls")
+	cmd.Flags().StringVar(&only.agent, "agent", "", "list only this agent, or those that a pattern such as 'billing/*' matches")
+	cmd.Flags().IntVar(&only.limit, "limit", 0, limitHelp+" (default: all)")
 	cmd.Flags().BoolVar(&hygiene, "hygiene", false, "list only problems with identities")
 	return cmd
+}
+
+// agentFilter says which agents are listed.
+type agentFilter struct {
+	agent string // name or pattern; empty: any
+	limit int    // 0: all
+}
+
+func (f agentFilter) of(agents []query.AgentRow) []query.AgentRow {
+	agents = slices.DeleteFunc(agents, func(a query.AgentRow) bool { return f.agent != "" && !matchesName(f.agent, a.AgentID) })
+	return limited(agents, f.limit)
 }
 
 // readAgents reads the agents that called, with their entries in the configuration and

@@ -14,6 +14,7 @@ import (
 	"flyball/alerts/sent"
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
+	"flyball/cmd/internal/report"
 	"flyball/schema"
 )
 
@@ -23,6 +24,10 @@ func alertCommand(o *options) *cobra.Command {
 	test := &cobra.Command{Use: "test RECEIVER", Args: cobra.ExactArgs(1),
 		Short: "Send a test page to a receiver and then its resolution, and show what it answers"}
 	test.RunE = func(cmd *cobra.Command, args []string) error {
+		printed, err := o.printer(cmd, formTable, formJSON)
+		if err != nil {
+			return err
+		}
 		c, err := o.load()
 		if err != nil {
 			return err
@@ -39,20 +44,43 @@ func alertCommand(o *options) *cobra.Command {
 		out := cmd.OutOrStdout()
 		ctx, cancel := context.WithTimeout(cmd.Context(), testPageTimeout)
 		defer cancel()
+		sentPages := []testedPage{}
+		var answers []string
 		ctx = notify.WithAnswers(ctx, func(a notify.Answer) {
+			answers = append(answers, strings.TrimSpace(fmt.Sprintf("%s: %s %s", a.Request, a.Status, a.Text)))
+			if printed.form == formJSON {
+				return
+			}
 			fmt.Fprintln(out, strings.TrimSpace(fmt.Sprintf("  %s: %s %s", a.Request, a.Status, a.Text)))
 		})
 		for _, p := range testPages(c.Tenant, time.Now().UTC()) {
 			began := time.Now()
+			answers = []string{}
 			if err := r.Deliver(ctx, &p); err != nil {
 				return err
 			}
+			sentPages = append(sentPages, testedPage{args[0], p.ID, fmt.Sprint(p.Kind), time.Since(began).Milliseconds(), answers})
+			if printed.form == formJSON {
+				continue
+			}
 			fmt.Fprintf(out, "%s acknowledged page %s (%s) in %s\n", args[0], p.ID, p.Kind, time.Since(began).Round(time.Millisecond))
+		}
+		if printed.form == formJSON {
+			return report.JSON(out, sentPages)
 		}
 		return nil
 	}
 	cmd.AddCommand(test, explainCommand(o), incidentsCommand(o), showIncidentCommand(o), ackCommand(o), silenceCommand(o))
 	return cmd
+}
+
+// testedPage is a page that a receiver has acknowledged, as `alert test -o json` prints it.
+type testedPage struct {
+	Receiver string   `json:"receiver"`
+	Page     string   `json:"page_id"`
+	Kind     string   `json:"kind"`
+	TookMS   int64    `json:"took_ms"`
+	Answers  []string `json:"answers"`
 }
 
 // testPageTimeout is how long a receiver may take for both test pages.

@@ -51,13 +51,13 @@ func (d *alertDecision) same(e *alertDecision) bool {
 func explainCommand(o *options) *cobra.Command {
 	l := listing[alertDecision]{query: explainAlerts, columns: []report.Column[alertDecision]{
 		{Head: "RECEIVER", Cell: func(d *alertDecision) any { return d.Receiver }},
-		{Head: "WRITTEN", Cell: func(d *alertDecision) any { return d.At.UTC().Format(time.DateTime) }},
+		{Head: "WRITTEN (UTC)", Cell: func(d *alertDecision) any { return report.When(d.At.Time) }},
 		{Head: "EVENT", Cell: func(d *alertDecision) any { return times(d.Event, d.Times) }},
 		{Head: "NOTIFIED", Cell: func(d *alertDecision) any { return map[bool]string{true: "yes", false: "no"}[d.Notified] }},
-		{Head: "REASON", Cell: func(d *alertDecision) any { return d.Reason }},
-		{Head: "ROUTE", Cell: func(d *alertDecision) any { return report.Dash(strings.Join(d.Routes, ", ")) }},
-		{Head: "SILENCE", Cell: func(d *alertDecision) any { return report.Dash(d.Silence) }},
-		{Head: "INCIDENT", Cell: func(d *alertDecision) any { return report.Dash(d.Incident) }},
+		{Head: "REASON??", Cell: func(d *alertDecision) any { return d.Reason }},
+		{Head: "ROUTE?", Cell: func(d *alertDecision) any { return report.Dash(strings.Join(d.Routes, ", ")) }},
+		{Head: "SILENCE??", Cell: func(d *alertDecision) any { return report.Dash(d.Silence) }},
+		{Head: "INCIDENT???", Cell: func(d *alertDecision) any { return report.Dash(d.Incident) }},
 		{Head: "BECAUSE", Cell: func(d *alertDecision) any { return d.Meaning }},
 	}}
 	return &cobra.Command{Use: "explain FINDING", Args: cobra.ExactArgs(1), RunE: l.run(o),

@@ -88,6 +88,9 @@ func TestNobodyKnowsWhyNobodyWasCalled(t *testing.T) {
 	if _, out, _ := f.run("alert", "explain", "f_seco"); !strings.Contains(out, "the open incident of its agent counts it") {
 		t.Errorf("for people: %s", out)
 	}
+	if _, out, _ := f.run("alert", "explain", "f_first"); strings.Count(out, "night ") != 2 || strings.Count(out, "soc ") != 2 {
+		t.Errorf("a decision is repeated, or a notification is missing: %s", out)
+	}
 	if exit, _, errs := f.run("alert", "explain", "f_none"); exit == 0 || !strings.Contains(errs, "events are kept for") {
 		t.Errorf("exit %d: %s", exit, errs)
 	}

@@ -118,17 +118,17 @@ func armingCommand(o *options) *cobra.Command {
 var armingColumns = []report.Column[api.ArmingLine]{
 	{Head: "PATTERN", Cell: func(l *api.ArmingLine) any { return l.Pattern }},
 	{Head: "STATE", Cell: func(l *api.ArmingLine) any { return l.State }},
-	{Head: "SINCE", Cell: func(l *api.ArmingLine) any { return l.Since }},
-	{Head: "BY", Cell: func(l *api.ArmingLine) any { return l.By }},
-	{Head: "ROLE", Cell: func(l *api.ArmingLine) any { return report.Dash(l.Role) }},
+	{Head: "SINCE", Cell: func(l *api.ArmingLine) any { return report.Stamp(l.Since) }},
+	{Head: "BY?", Cell: func(l *api.ArmingLine) any { return l.By }},
+	{Head: "ROLE??", Cell: func(l *api.ArmingLine) any { return report.Dash(l.Role) }},
 	{Head: "WHY", Cell: func(l *api.ArmingLine) any { return l.Reason }},
 }
 
 var pointArmingColumns = []report.Column[api.PointArming]{
 	{Head: "POINT", Cell: func(p *api.PointArming) any { return p.Point }},
 	{Head: "ITS CONFIGURATION SAYS", Cell: func(p *api.PointArming) any { return configuredText(p) }},
-	{Head: "APPLIED", Cell: func(p *api.PointArming) any { return p.Generation }},
-	{Head: "LAG", Cell: func(p *api.PointArming) any { return fmt.Sprintf("%d ms", p.LagMS) }},
+	{Head: "APPLIED??", Cell: func(p *api.PointArming) any { return p.Generation }},
+	{Head: "LAG?", Cell: func(p *api.PointArming) any { return fmt.Sprintf("%d ms", p.LagMS) }},
 }
 
 func printArming(w io.Writer, s api.ArmingState) error {

@@ -225,11 +225,11 @@ func auditListCommand(o *options) *cobra.Command {
 
 var auditColumns = []report.Column[schema.AuditEntry]{
 	{Head: "SEQ", Cell: func(e *schema.AuditEntry) any { return e.Seq }},
-	{Head: "AT (UTC)", Cell: func(e *schema.AuditEntry) any { return time.Unix(0, e.At).UTC().Format(time.DateTime) }},
-	{Head: "BY", Cell: func(e *schema.AuditEntry) any { return report.Dash(e.By) }},
-	{Head: "ROLE", Cell: func(e *schema.AuditEntry) any { return report.Dash(e.Role) }},
+	{Head: "AT (UTC)", Cell: func(e *schema.AuditEntry) any { return report.When(time.Unix(0, e.At)) }},
+	{Head: "BY?", Cell: func(e *schema.AuditEntry) any { return report.Dash(e.By) }},
+	{Head: "ROLE???", Cell: func(e *schema.AuditEntry) any { return report.Dash(e.Role) }},
 	{Head: "WHAT", Cell: func(e *schema.AuditEntry) any { return e.Kind }},
 	{Head: "ABOUT", Cell: func(e *schema.AuditEntry) any { return e.Subject }},
-	{Head: "OUTCOME", Cell: func(e *schema.AuditEntry) any { return e.Outcome }},
+	{Head: "OUTCOME??", Cell: func(e *schema.AuditEntry) any { return e.Outcome }},
 	{Head: "REASON", Cell: func(e *schema.AuditEntry) any { return report.Dash(e.Reason) }},
 }

@@ -25,13 +25,13 @@ func backtestCommand(o *options) *cobra.Command {
 		Short: "Compare on stored calls what the present configuration and a candidate would trip, what that would prevent, " +
 			"and which benign runs it would hold"}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		p, err := o.printer(cmd, formTable, formJSON)
+		p, err := o.printer(cmd, formTable, formJSON, formWide)
 		if err != nil {
 			return err
 		}
 		r := newRequest(cmd, o, args)
 		defer r.close()
-		if r.since, r.until, err = w.times(r.now); err != nil {
+		if r.since, r.until, err = w.times(r.now.In(r.zone)); err != nil {
 			return err
 		}
 		if r.until.IsZero() {

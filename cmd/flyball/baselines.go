@@ -43,7 +43,7 @@ func (r *request) baselineTopic() (baselineTopic, error) {
 }
 
 func baselinesListCommand(o *options) *cobra.Command {
-	a := answer[[]report.Version]{table: report.Versions, query: func(r *request) ([]report.Version, error) {
+	a := answer[[]report.Version]{table: report.Versions, rows: itself[[]report.Version], query: func(r *request) ([]report.Version, error) {
 		t, err := r.baselineTopic()
 		if err != nil {
 			return nil, err

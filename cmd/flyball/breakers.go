@@ -20,8 +20,20 @@ import (
 func breakersCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "breakers", Short: "List, trip and reset circuit breakers"}
 	list := func(use, short, path, empty string) *cobra.Command {
-		l := listing[api.BreakerLine]{query: fromControl[[]api.BreakerLine](path), columns: breakerColumns, empty: empty}
-		return &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: l.run(o)}
+		var f lineFilter
+		var live watch
+		l := listing[api.BreakerLine]{columns: breakerColumns, empty: empty, watch: &live, window: &f.window,
+			query: func(r *request) ([]api.BreakerLine, error) {
+				if err := wordFlag("--state", f.state, schema.BreakerStateWords...); err != nil {
+					return nil, err
+				}
+				lines, err := fromControl[[]api.BreakerLine](path)(r)
+				return filtered(r, &f, lines, breakerFacts), err
+			}}
+		cmd := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: l.run(o)}
+		f.flags(cmd, schema.BreakerStateWords)
+		live.flags(cmd)
+		return cmd
 	}
 	cmd.AddCommand(list("list", "List the breakers that are not closed", "/v1/breakers", "No breaker is open."),
 		list("history", "List the changes of breakers, latest first", "/v1/breakers/history",
@@ -31,15 +43,47 @@ func breakersCommand(o *options) *cobra.Command {
 }
 
 var breakerColumns = []report.Column[api.BreakerLine]{
-	{Head: "SCOPE", Cell: func(l *api.BreakerLine) any { return l.Scope.Kind.String() + " " + l.Scope.Value }},
-	{Head: "STATE", Cell: func(l *api.BreakerLine) any { return l.State }},
+	{Head: "SCOPE", Cell: func(l *api.BreakerLine) any { return breakerScope(l) }},
+	{Head: "STATE", Cell: func(l *api.BreakerLine) any { return breakerState(l) }},
 	{Head: "MODE", Cell: func(l *api.BreakerLine) any { return l.Mode }},
-	{Head: "ORIGIN", Cell: func(l *api.BreakerLine) any { return l.Origin }},
-	{Head: "GENERATION", Cell: func(l *api.BreakerLine) any { return l.Generation }},
-	{Head: "SINCE", Cell: func(l *api.BreakerLine) any { return l.Since }},
-	{Head: "EXPIRES", Cell: func(l *api.BreakerLine) any { return l.Expires }},
+	{Head: "ORIGIN??", Cell: func(l *api.BreakerLine) any { return l.Origin }},
+	{Head: "GENERATION???", Cell: func(l *api.BreakerLine) any { return l.Generation }},
+	{Head: "SINCE", Cell: func(l *api.BreakerLine) any { return report.Stamp(l.Since) }},
+	{Head: "EXPIRES", Cell: func(l *api.BreakerLine) any { return report.Stamp(l.Expires) }},
 	{Head: "REASON", Cell: func(l *api.BreakerLine) any { return l.Reason }},
-	{Head: "WHY THIS SCOPE", Cell: func(l *api.BreakerLine) any { return report.Dash(wording.Reason(l.Why)) }},
+	{Head: "WHY THIS SCOPE????", Cell: func(l *api.BreakerLine) any { return report.Dash(wording.Reason(l.Why)) }},
+}
+
+// breakerState is the cell of a breaker's state, which stands out unless it is closed.
+func breakerState(l *api.BreakerLine) any {
+	if l.State == schema.BreakerClosed {
+		return l.State
+	}
+	return report.Alarm(l.State.String())
+}
+
+// breakerScope is the cell of a breaker's scope: the kind and the target that reset takes.
+func breakerScope(l *api.BreakerLine) any {
+	text := l.Scope.Kind.String() + " " + l.Scope.Value
+	if l.Scope.Kind == schema.ScopeRun || l.Scope.Kind == schema.ScopeCredential {
+		return report.ID(text)
+	}
+	return text
+}
+
+// breakerFacts is what filters compare of a breaker.
+func breakerFacts(l *api.BreakerLine) lineFacts {
+	f := lineFacts{state: l.State.String(), at: l.Since, agents: []string{l.AgentID}, runs: []string{l.RunID.String()}}
+	switch l.Scope.Kind {
+	case schema.ScopeAgent:
+		f.agents = append(f.agents, l.Scope.Value)
+	case schema.ScopeRun, schema.ScopeRunRoute:
+		f.runs = append(f.runs, l.Scope.Value)
+	}
+	if l.Holder != nil {
+		f.agents = append(f.agents, l.Holder.AgentID)
+	}
+	return f
 }
 
 // scopeArgs reads KIND and TARGET. A target that looks like a secret is refused before

@@ -11,7 +11,8 @@ import (
 
 func coverageCommand(o *options) *cobra.Command {
 	var w window
-	a := answer[*query.Coverage]{window: &w, table: report.Coverage,
+	a := answer[*query.Coverage]{window: &w, table: report.Coverage, rows: func(c *query.Coverage) any { return c.Rows },
+		newest: newestCall, isEmpty: func(c *query.Coverage) bool { return len(c.Rows) == 0 },
 		query: fromDatabase(func(ctx context.Context, db database, r *request) (*query.Coverage, error) {
 			return query.ReadCoverage(ctx, db, r.since, r.until)
 		}), exit: func(c *query.Coverage) error {
@@ -33,6 +34,6 @@ its gateway would have to log.
 Exit status: 0 if the result is known for every call, also when some calls never
 went through the check and when no call was logged in that period (a message says
 so); 3 if it is unknown for some calls.`}
-	w.allCallsFlags(cmd)
+	w.listFlags(cmd, "Calls")
 	return cmd
 }

@@ -28,13 +28,31 @@ import (
 
 func deadLettersCommand(o *options) *cobra.Command {
 	var w window
-	a := answer[[]query.DeadLetterRow]{window: &w, table: report.DeadLetters,
-		query: fromDatabase(func(ctx context.Context, db database, r *request) ([]query.DeadLetterRow, error) {
-			return query.DeadLetters(ctx, db, r.since, r.until)
-		})}
+	limit := 0
+	read := func(since, until func(*request) time.Time) func(*request) ([]query.DeadLetterRow, error) {
+		return fromDatabase(func(ctx context.Context, db database, r *request) ([]query.DeadLetterRow, error) {
+			return query.DeadLetters(ctx, db, since(r), until(r))
+		})
+	}
+	always := func(*request) time.Time { return time.Time{} }
+	inWindow := read(func(r *request) time.Time { return r.since }, func(r *request) time.Time { return r.until })
+	a := answer[[]query.DeadLetterRow]{window: &w, table: report.DeadLetters, rows: itself[[]query.DeadLetterRow],
+		isEmpty: isNone[query.DeadLetterRow], query: func(r *request) ([]query.DeadLetterRow, error) {
+			rows, err := inWindow(r)
+			return limited(rows, limit), err
+		}, newest: func(r *request) (at time.Time, err error) {
+			rows, err := read(always, always)(r)
+			for i := range rows {
+				if rows[i].LastAt.After(at) {
+					at = rows[i].LastAt.Time
+				}
+			}
+			return at, err
+		}}
 	cmd := &cobra.Command{Use: "dead-letters", Args: cobra.NoArgs, RunE: a.run(o),
 		Short: "List the records that could not be read, by reason and topic, with the newest of each"}
-	w.flags(cmd, "")
+	w.listFlags(cmd, "Dead letters")
+	cmd.Flags().IntVar(&limit, "limit", 0, limitHelp+" kinds (default: all)")
 	cmd.AddCommand(replayDeadLettersCommand(o), showDeadLetterCommand(o))
 	return cmd
 }

@@ -29,7 +29,7 @@ func demoCommand(o *options) *cobra.Command {
 				return err
 			}
 		}
-		demoOptions.Out, demoOptions.Log = cmd.OutOrStdout(), log
+		demoOptions.Out, demoOptions.Log = o.screen(cmd.OutOrStdout()), log
 		if cmd.Flags().Changed("seeds") {
 			return demo.RunMany(cmd.Context(), demoOptions, seeds)
 		}

@@ -11,7 +11,7 @@ import (
 )
 
 func doctorCommand(o *options) *cobra.Command {
-	a := answer[[]doctor.Finding]{table: printDoctor,
+	a := answer[[]doctor.Finding]{table: printDoctor, rows: itself[[]doctor.Finding],
 		query: func(r *request) ([]doctor.Finding, error) {
 			c, err := o.load()
 			if err != nil {

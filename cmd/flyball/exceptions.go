@@ -34,14 +34,14 @@ type exceptionRow struct {
 
 var exceptionColumns = []report.Column[exceptionRow]{
 	{Head: "ID", Cell: func(l *exceptionRow) any { return l.ID }},
-	{Head: "FROM", Cell: func(l *exceptionRow) any { return l.From }},
-	{Head: "STATE", Cell: func(l *exceptionRow) any { return strings.ReplaceAll(l.State, "_", " ") }},
+	{Head: "FROM??", Cell: func(l *exceptionRow) any { return l.From }},
+	{Head: "STATE??", Cell: func(l *exceptionRow) any { return strings.ReplaceAll(l.State, "_", " ") }},
 	{Head: "AGENT", Cell: func(l *exceptionRow) any { return l.Agent }},
 	{Head: "FAMILY", Cell: func(l *exceptionRow) any { return l.Family }},
-	{Head: "ROUTES", Cell: func(l *exceptionRow) any { return anyIfEmpty(strings.Join(l.Routes, ", ")) }},
-	{Head: "EXPIRES", Cell: func(l *exceptionRow) any { return l.Expires }},
-	{Head: "BY", Cell: func(l *exceptionRow) any { return l.By }},
-	{Head: "TRIPS", Cell: func(l *exceptionRow) any {
+	{Head: "ROUTES?", Cell: func(l *exceptionRow) any { return anyIfEmpty(strings.Join(l.Routes, ", ")) }},
+	{Head: "EXPIRES", Cell: func(l *exceptionRow) any { return report.Stamp(l.Expires) }},
+	{Head: "BY?", Cell: func(l *exceptionRow) any { return l.By }},
+	{Head: "TRIPS???", Cell: func(l *exceptionRow) any {
 		if l.Trips == nil {
 			return "-"
 		}

@@ -20,8 +20,17 @@ func TestWrongUsageIsExitStatusTwoAndNamesTheRule(t *testing.T) {
 		{[]string{"runs", "-o", "yaml"}, `-o: "yaml" is none of table, json`},
 		{[]string{"touched", "r", "-o", "yaml"}, `-o: "yaml" is none of table, json, csv, html`},
 		{[]string{"runs", "--limit", "many"}, `invalid argument "many" for "--limit" flag`},
-		{[]string{"runs", "--since", "yesterday"}, `--since: "yesterday" is neither a duration`},
-		{[]string{"runs", "--until", "-"}, `--until: "-" is neither a duration`},
+		{[]string{"runs", "--since", "someday"}, `--since: "someday" is no time: want 15m, 7d or 2w`},
+		{[]string{"runs", "--since", "-1h"}, `--since: "-1h" is negative`},
+		{[]string{"runs", "--since", "2199-01-01"}, `--since: "2199-01-01" is in the future`},
+		{[]string{"runs", "--since", "1h", "--until", "2h"}, `--since "1h" is not before --until "2h"`},
+		{[]string{"runs", "--tz", "Mars/Base"}, `--tz: "Mars/Base" is no time zone`},
+		{[]string{"runs", "--level", "big"}, `--level: "big" is none of none, annotate, alert, trip`},
+		{[]string{"runs", "--watch", "--every", "1ms"}, "--every: 1ms is less than 500ms"},
+		{[]string{"breakers", "list", "--state", "half"}, `--state: "half" is none of closed, open`},
+		{[]string{"breakers", "gates", "--state", "half"}, `--state: "half" is none of`},
+		{[]string{"status", "-o", "csv"}, `-o: "csv" is none of table, json, wide`},
+		{[]string{"runs", "--until", "-"}, `--until: "-" is no time`},
 		{[]string{"runs", "--state", "half"}, `--state: "half" is none of open, closed`},
 		{[]string{"runs", "--min-level", "big"}, `--min-level: "big" is none of annotate, alert, trip`},
 		{[]string{"stitching", "--by", "week"}, `--by: "week" is none of hour, day`},
@@ -102,7 +111,7 @@ func TestListingsBeginWithTheID(t *testing.T) {
 		f := newFixture(t, l.yaml)
 		f.db, f.api = l.db, l.api
 		_, out, _ := f.run(l.args...)
-		if line, table, _ := strings.Cut(out, "\n"); strings.HasPrefix(line, "Calls ") {
+		if line, table, _ := strings.Cut(out, "\n"); strings.HasSuffix(line, ":") {
 			out = table
 		}
 		if first, _, _ := strings.Cut(out, " "); first != head {

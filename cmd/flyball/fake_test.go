@@ -20,6 +20,7 @@ import (
 
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
+	"flyball/cmd/internal/report"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -101,6 +102,8 @@ type fixture struct {
 	db     fakeDB
 	log    *app.Backlog      // of Kafka; nil: Kafka does not answer
 	api    map[string]string // responses by method and path: the body of a 200, or "CODE detail"
+	width  int               // of the terminal, in columns; 0: the output is a pipe
+	now    time.Time         // zero: it passes
 	got    []string          // requests that changed something, with their bodies
 }
 
@@ -146,6 +149,12 @@ func (f *fixture) serve(w http.ResponseWriter, r *http.Request) {
 // run runs a command and returns its exit status and its output.
 func (f *fixture) run(args ...string) (code int, stdout, stderr string) {
 	f.t.Helper()
+	return f.exec(append(args, "--config", f.config)...)
+}
+
+// exec runs a command line as it is.
+func (f *fixture) exec(args ...string) (code int, stdout, stderr string) {
+	f.t.Helper()
 	var out, errs bytes.Buffer
 	root := newRootWith(&options{openDatabase: func(config.Config) (database, error) {
 		if f.db == nil {
@@ -157,13 +166,21 @@ func (f *fixture) run(args ...string) (code int, stdout, stderr string) {
 			return nil, errors.New("no broker answers")
 		}
 		return f.log, nil
-	}})
-	root.SetArgs(append(args, "--config", f.config))
+	}, terminal: f.terminal})
+	root.SetArgs(args)
 	root.SetOut(&out)
 	root.SetErr(&errs)
 	code = exitStatus(root.ExecuteContext(f.t.Context()), &errs)
 	hide := strings.NewReplacer(f.addr, "ADDRESS", f.config, "CONFIG")
 	return code, hide.Replace(out.String()), hide.Replace(errs.String())
+}
+
+// terminal makes the output of a command a terminal of the fixture's width and time.
+func (f *fixture) terminal(s *report.Screen) {
+	s.Width = f.width
+	if !f.now.IsZero() {
+		s.Now = f.now
+	}
 }
 
 // golden compares a text with a file in testdata.

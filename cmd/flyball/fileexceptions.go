@@ -86,23 +86,23 @@ func exceptionState(e *policy.Exception, now time.Time) string {
 var fileExceptionColumns = []report.Column[fileException]{
 	{Head: "EXCEPTION", Cell: func(l *fileException) any { return l.Name }},
 	{Head: "STATE", Cell: func(l *fileException) any { return strings.ReplaceAll(l.State, "_", " ") }},
-	{Head: "EXPIRES (UTC)", Cell: func(l *fileException) any { return l.Expires.UTC().Format(time.DateTime) }},
+	{Head: "EXPIRES (UTC)", Cell: func(l *fileException) any { return report.When(l.Expires.Time) }},
 	{Head: "AGENT", Cell: func(l *fileException) any { return l.Agent }},
 	{Head: "FAMILY", Cell: func(l *fileException) any { return l.Family }},
-	{Head: "ROUTES", Cell: func(l *fileException) any { return anyIfEmpty(strings.Join(l.Routes, ", ")) }},
-	{Head: "HOURS", Cell: func(l *fileException) any { return hoursText(l.Hours) }},
-	{Head: "APPROVER", Cell: func(l *fileException) any { return l.Approver }},
+	{Head: "ROUTES?", Cell: func(l *fileException) any { return anyIfEmpty(strings.Join(l.Routes, ", ")) }},
+	{Head: "HOURS???", Cell: func(l *fileException) any { return hoursText(l.Hours) }},
+	{Head: "APPROVER??", Cell: func(l *fileException) any { return l.Approver }},
 	{Head: "FINDINGS", Cell: func(l *fileException) any {
 		if l.Findings == nil {
 			return "-"
 		}
 		return *l.Findings
 	}},
-	{Head: "LAST USED (UTC)", Cell: func(l *fileException) any {
+	{Head: "LAST USED (UTC)??", Cell: func(l *fileException) any {
 		if l.LastUsed == nil {
 			return "-"
 		}
-		return l.LastUsed.UTC().Format(time.DateTime)
+		return report.When(l.LastUsed.Time)
 	}},
 	{Head: "WHY", Cell: func(l *fileException) any { return l.Why }},
 }

@@ -24,9 +24,10 @@ import (
 func findingsCommand(o *options) *cobra.Command {
 	var f findingFlags
 	var w window
+	var live watch
 	l := pages[query.Finding]{page: f.read, events: report.FindingEvents, listing: listing[query.Finding]{window: &w,
-		columns: findingColumns,
-		empty:   "No finding fits: flyball findings without filters lists all of them, flyball status shows whether calls arrive."}}
+		columns: findingColumns, watch: &live, newest: f.newest,
+		empty: "No finding fits: flyball findings without filters lists all of them, flyball status shows whether calls arrive."}}
 	cmd := &cobra.Command{
 		Use:       "findings [list]",
 		Short:     "List findings, latest first",
@@ -35,8 +36,9 @@ func findingsCommand(o *options) *cobra.Command {
 		RunE:      l.run(o),
 	}
 	f.flags(cmd)
-	w.flags(cmd, "")
+	w.listFlags(cmd, "Findings")
 	l.flag(cmd, &f.After)
+	live.flags(cmd)
 	cmd.AddCommand(findingCommand(o), verdictCommand(o), ratesCommand(o), fileExceptionsCommand(o))
 	return cmd
 }
@@ -86,6 +88,21 @@ func (f *findingFlags) read(r *request) (none query.Page[query.Finding], err err
 	return query.FindingsPage(r.ctx, db, f.FindingFilter)
 }
 
+// newest returns the time of the last change of the newest finding that the filters select, whenever it was.
+func (f *findingFlags) newest(r *request) (time.Time, error) {
+	db, err := r.database()
+	if err != nil {
+		return time.Time{}, err
+	}
+	all := f.FindingFilter
+	all.Since, all.Until, all.After, all.Limit = time.Time{}, time.Time{}, "", 1
+	page, err := query.FindingsPage(r.ctx, db, all)
+	if err != nil || len(page.Rows) == 0 {
+		return time.Time{}, err
+	}
+	return page.Rows[0].UpdatedAt, nil
+}
+
 // familiesOf returns the families that a name or a pattern matches; none of an empty pattern.
 func familiesOf(pattern string) (out []string, err error) {
 	if pattern == "" {
@@ -103,18 +120,18 @@ func familiesOf(pattern string) (out []string, err error) {
 }
 
 var findingColumns = []report.Column[query.Finding]{
-	{Head: "FINDING", Cell: func(f *query.Finding) any { return f.ID }},
-	{Head: "UPDATED", Cell: func(f *query.Finding) any { return f.UpdatedAt.UTC().Format(time.DateTime) }},
-	{Head: "LEVEL", Cell: func(f *query.Finding) any { return f.Level }},
-	{Head: "STATE", Cell: func(f *query.Finding) any { return f.State }},
+	{Head: "FINDING", Cell: func(f *query.Finding) any { return report.ID(f.ID) }},
+	{Head: "UPDATED", Cell: func(f *query.Finding) any { return report.When(f.UpdatedAt) }},
+	{Head: "LEVEL", Cell: func(f *query.Finding) any { return report.Level(f.Level) }},
+	{Head: "STATE??", Cell: func(f *query.Finding) any { return f.State }},
 	{Head: "FAMILY", Cell: func(f *query.Finding) any { return f.Family }},
 	{Head: "AGENT", Cell: func(f *query.Finding) any { return report.Dash(f.AgentID) }},
-	{Head: "RUN", Cell: func(f *query.Finding) any { return f.RunID }},
-	{Head: "CLEAN RUNS", Cell: func(f *query.Finding) any {
+	{Head: "RUN?", Cell: func(f *query.Finding) any { return report.ID(f.RunID) }},
+	{Head: "CLEAN RUNS???", Cell: func(f *query.Finding) any {
 		return wording.ShortRate(f.ExpectedRate, wording.Clean{Of: f.ExpectedOf, Runs: f.ExpectedRuns})
 	}},
-	{Head: "CALLER", Cell: func(f *query.Finding) any { return report.Dash(f.Acquaintance) }},
-	{Head: "VERDICT", Cell: func(f *query.Finding) any {
+	{Head: "CALLER???", Cell: func(f *query.Finding) any { return report.Dash(f.Acquaintance) }},
+	{Head: "VERDICT??", Cell: func(f *query.Finding) any {
 		if f.Verdict == "" {
 			return "-"
 		}
@@ -228,6 +245,7 @@ func ratesCommand(o *options) *cobra.Command {
 		RunE:  l.run(o),
 	}
 	w.flags(cmd, "720h")
+	w.what = "Findings and holds"
 	return cmd
 }
 

@@ -10,26 +10,40 @@ import (
 
 	"flyball/cmd/internal/report"
 	"flyball/detect/enforce/api"
+	"flyball/schema"
 	"flyball/schema/wording"
 )
 
 func gatesCommand(o *options) *cobra.Command {
-	l := listing[api.GateLine]{query: fromControl[[]api.GateLine]("/v1/grants"),
+	var f lineFilter
+	var live watch
+	l := listing[api.GateLine]{window: &f.window, watch: &live, query: func(r *request) ([]api.GateLine, error) {
+		if err := wordFlag("--state", f.state, schema.GateStateWords...); err != nil {
+			return nil, err
+		}
+		lines, err := fromControl[[]api.GateLine]("/v1/grants")(r)
+		return filtered(r, &f, lines, func(g *api.GateLine) lineFacts {
+			return lineFacts{state: g.State.String(), at: g.Asked, agents: []string{g.AgentID}, runs: []string{g.RunID.String(), g.RunKey}}
+		}), err
+	},
 		empty: "No call waits for approval, and none was approved or refused lately.",
 		columns: []report.Column[api.GateLine]{
-			{Head: "GATE", Cell: func(g *api.GateLine) any { return g.ID }},
-			{Head: "STATE", Cell: func(g *api.GateLine) any { return g.State }},
-			{Head: "ASKED (UTC)", Cell: func(g *api.GateLine) any { return report.Second(g.Asked) }},
+			{Head: "GATE", Cell: func(g *api.GateLine) any { return report.ID(g.ID) }},
+			{Head: "STATE", Cell: func(g *api.GateLine) any { return report.Dash(g.State.String()) }},
+			{Head: "ASKED (UTC)", Cell: func(g *api.GateLine) any { return report.Stamped(g.Asked) }},
 			{Head: "AGENT", Cell: func(g *api.GateLine) any { return report.Dash(g.AgentID) }},
-			{Head: "HOLDER", Cell: func(g *api.GateLine) any { return report.Dash(g.Caller()) }},
+			{Head: "HOLDER??", Cell: func(g *api.GateLine) any { return report.Dash(g.Caller()) }},
 			{Head: "CALL", Cell: func(g *api.GateLine) any { return g.Call() }},
-			{Head: "RESOURCE", Cell: func(g *api.GateLine) any { return report.Dash(g.About()) }},
-			{Head: "AMOUNT", Cell: func(g *api.GateLine) any { return gateAmount(g) }},
-			{Head: "BY", Cell: func(g *api.GateLine) any { return report.Dash(g.By) }},
+			{Head: "RESOURCE?", Cell: func(g *api.GateLine) any { return report.Dash(g.About()) }},
+			{Head: "AMOUNT??", Cell: func(g *api.GateLine) any { return gateAmount(g) }},
+			{Head: "BY???", Cell: func(g *api.GateLine) any { return report.Dash(g.By) }},
 			{Head: "WHY", Cell: func(g *api.GateLine) any { return wording.Reason(g.Why) }},
 		}}
-	return &cobra.Command{Use: "gates", Short: "List the calls that wait for approval, and the approvals and refusals, latest first",
+	cmd := &cobra.Command{Use: "gates", Short: "List the calls that wait for approval, and the approvals and refusals, latest first",
 		Args: cobra.NoArgs, RunE: l.run(o)}
+	f.flags(cmd, schema.GateStateWords)
+	live.flags(cmd)
+	return cmd
 }
 
 func gateAmount(g *api.GateLine) string {

@@ -67,7 +67,7 @@ hold is in force all the same.`}
 		}, false)
 	}
 	whyFlag(cmd, &why)
-	cmd.Flags().DurationVar(&wait, "wait", wait, "wait at most this long until the rows are copied")
+	cmd.Flags().Var((*durationValue)(&wait), "wait", "wait at most this long until the rows are copied")
 	cmd.AddCommand(heldRunsCommand(o), releaseHoldCommand(o))
 	return cmd
 }
@@ -87,7 +87,7 @@ func releaseHoldCommand(o *options) *cobra.Command {
 		}, true)
 	}
 	whyFlag(cmd, &why)
-	cmd.Flags().DurationVar(&wait, "wait", wait, "wait at most this long until the copies are deleted")
+	cmd.Flags().Var((*durationValue)(&wait), "wait", "wait at most this long until the copies are deleted")
 	return cmd
 }
 
@@ -112,12 +112,12 @@ func heldRunsCommand(o *options) *cobra.Command {
 }
 
 var heldColumns = []report.Column[query.HeldRun]{
-	{Head: "RUN", Cell: func(h *query.HeldRun) any { return h.RunID }},
-	{Head: "HELD (UTC)", Cell: func(h *query.HeldRun) any { return h.HeldAt.UTC().Format(time.DateTime) }},
+	{Head: "RUN", Cell: func(h *query.HeldRun) any { return report.ID(h.RunID) }},
+	{Head: "HELD (UTC)", Cell: func(h *query.HeldRun) any { return report.When(h.HeldAt.Time) }},
 	{Head: "BY", Cell: func(h *query.HeldRun) any { return report.Dash(h.By) }},
 	{Head: "AGENT", Cell: func(h *query.HeldRun) any { return report.Dash(h.AgentID) }},
-	{Head: "ROWS", Cell: func(h *query.HeldRun) any { return h.Held }},
-	{Head: "NOT EXPIRED", Cell: func(h *query.HeldRun) any { return h.Live }},
+	{Head: "ROWS?", Cell: func(h *query.HeldRun) any { return h.Held }},
+	{Head: "NOT EXPIRED??", Cell: func(h *query.HeldRun) any { return h.Live }},
 	{Head: "WHY", Cell: func(h *query.HeldRun) any { return h.Why }},
 }
 

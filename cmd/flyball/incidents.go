@@ -16,15 +16,15 @@ import (
 )
 
 var incidentColumns = []report.Column[api.IncidentLine]{
-	{Head: "INCIDENT", Cell: func(l *api.IncidentLine) any { return l.ID }},
-	{Head: "LEVEL", Cell: func(l *api.IncidentLine) any { return l.Level }},
+	{Head: "INCIDENT", Cell: func(l *api.IncidentLine) any { return report.ID(l.ID) }},
+	{Head: "LEVEL", Cell: func(l *api.IncidentLine) any { return report.Level(l.Level) }},
 	{Head: "STATE", Cell: func(l *api.IncidentLine) any { return l.State }},
 	{Head: "OF", Cell: func(l *api.IncidentLine) any { return incidentOf(l) }},
 	{Head: "FAMILY", Cell: func(l *api.IncidentLine) any { return l.Family }},
-	{Head: "DENIED", Cell: func(l *api.IncidentLine) any { return map[bool]string{true: "yes", false: "no"}[l.Denied] }},
-	{Head: "RUNS", Cell: func(l *api.IncidentLine) any { return l.Runs }},
-	{Head: "OPENED", Cell: func(l *api.IncidentLine) any { return l.Opened }},
-	{Head: "BY", Cell: func(l *api.IncidentLine) any { return report.Dash(cmp.Or(l.AcknowledgedBy, l.Silence)) }},
+	{Head: "DENIED?", Cell: func(l *api.IncidentLine) any { return map[bool]string{true: "yes", false: "no"}[l.Denied] }},
+	{Head: "RUNS??", Cell: func(l *api.IncidentLine) any { return l.Runs }},
+	{Head: "OPENED", Cell: func(l *api.IncidentLine) any { return report.Stamp(l.Opened) }},
+	{Head: "BY???", Cell: func(l *api.IncidentLine) any { return report.Dash(cmp.Or(l.AcknowledgedBy, l.Silence)) }},
 	{Head: "SUMMARY", Cell: func(l *api.IncidentLine) any { return l.Summary }},
 }
 
@@ -109,7 +109,7 @@ func ackLine(o *options, words ...string) string {
 var silenceColumns = []report.Column[api.SilenceLine]{
 	{Head: "ID", Cell: func(l *api.SilenceLine) any { return l.ID }},
 	{Head: "MATCHES", Cell: func(l *api.SilenceLine) any { return silenceMatchers(l) }},
-	{Head: "UNTIL", Cell: func(l *api.SilenceLine) any { return l.Until }},
+	{Head: "UNTIL", Cell: func(l *api.SilenceLine) any { return report.Stamp(l.Until) }},
 	{Head: "BY", Cell: func(l *api.SilenceLine) any { return l.By }},
 	{Head: "REASON", Cell: func(l *api.SilenceLine) any { return l.Reason }},
 }

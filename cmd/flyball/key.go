@@ -89,14 +89,14 @@ func keyForgetCommand(o *options) *cobra.Command {
 		if err != nil {
 			return nil, err
 		}
-		at, err := timeFlag("--before", before, r.now)
+		at, err := timeFlag("--before", before, r.now.In(r.zone))
 		if err != nil {
 			return nil, err
 		}
-		if at.IsZero() {
+		if at.at.IsZero() {
 			return nil, usage(fmt.Errorf("--before: empty; give the time before which a key was replaced"))
 		}
-		keys, removed, err := app.ForgetKeys(c, at)
+		keys, removed, err := app.ForgetKeys(c, at.at)
 		if err != nil {
 			return nil, err
 		}
@@ -105,6 +105,6 @@ func keyForgetCommand(o *options) *cobra.Command {
 	}}
 	cmd := &cobra.Command{Use: "forget --before TIME", Args: cobra.NoArgs, RunE: l.run(o),
 		Short: "Remove former keys: ids that were made with them are no longer recognised"}
-	cmd.Flags().StringVar(&before, "before", "", "a duration before now, such as 2160h, or a time in RFC 3339")
+	cmd.Flags().StringVar(&before, "before", "", timeForms)
 	return cmd
 }

@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/app"
+	"flyball/cmd/internal/report"
 )
 
 func learnCommand(o *options) *cobra.Command {
@@ -38,6 +40,10 @@ func learnCommand(o *options) *cobra.Command {
 
 // learnOnce makes one baseline and puts it in force.
 func learnOnce(cmd *cobra.Command, o *options) error {
+	p, err := o.printer(cmd, formTable, formJSON)
+	if err != nil {
+		return err
+	}
 	c, err := o.load()
 	if err != nil {
 		return err
@@ -62,7 +68,18 @@ func learnOnce(cmd *cobra.Command, o *options) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "baseline %s: %d runs, %d calls, %d agents; 1 %% of clean runs score above %.2f\n",
-		body.Version, body.Runs, body.Calls, len(body.AgentNames()), body.Calibration.T1)
-	return err
+	made := learned{body.Version, uint64(body.Runs), uint64(body.Calls), len(body.AgentNames()), float64(body.Calibration.T1)}
+	return p.print(made, func(w io.Writer) error {
+		return report.Printf(w, "baseline %s: %d runs, %d calls, %d agents; 1 %% of clean runs score above %.2f\n", made.Version, made.Runs,
+			made.Calls, made.Agents, made.OneInHundred)
+	})
+}
+
+// learned is what `learn --once -o json` prints.
+type learned struct {
+	Version      string  `json:"version"`
+	Runs         uint64  `json:"runs"`
+	Calls        uint64  `json:"calls"`
+	Agents       int     `json:"agents"`
+	OneInHundred float64 `json:"score_of_1_in_100"` // 1 % of clean runs score above it
 }

@@ -18,9 +18,10 @@ import (
 
 // Forms in which a command can print its result.
 const (
-	formTable = "table" // for people
+	formTable = "table" // for people; on a terminal it fits the width, with ages and short ids
 	formJSON  = "json"  // for programs
-	formCSV   = "csv"
+	formWide  = "wide"  // the table with all columns and whole values, on a terminal as in a pipe
+	formCSV   = "csv"   // of a listing: the fields of its JSON as columns
 	formHTML  = "html"
 	formOCSF  = "ocsf" // one event a line, as the Open Cybersecurity Schema Framework has them
 	formCEF   = "cef"  // the same events, in ArcSight's Common Event Format
@@ -29,20 +30,36 @@ const (
 // printer prints a command's result in the form that -o names.
 type printer struct {
 	form string
-	out  io.Writer
+	out  *report.Screen
 }
 
 // printer checks -o against the forms that a command has, of which the first is the
 // default.
 func (o *options) printer(cmd *cobra.Command, forms ...string) (printer, error) {
-	p := printer{o.output, cmd.OutOrStdout()}
+	p := printer{o.output, o.screen(cmd.OutOrStdout())}
 	switch {
 	case o.output == "":
 		p.form = forms[0]
 	case !slices.Contains(forms, o.output):
 		return p, usage(fmt.Errorf("-o: %q is none of %s", o.output, strings.Join(forms, ", ")))
 	}
+	if p.form == formWide {
+		p.form, p.out = formTable, p.out.Whole()
+	}
 	return p, nil
+}
+
+// screen returns the screen that a command's output is shown on.
+func (o *options) screen(w io.Writer) *report.Screen {
+	zone, err := o.zone()
+	if err != nil { // it was refused before
+		zone = time.UTC
+	}
+	s := report.NewScreen(w, time.Now(), zone)
+	if o.terminal != nil {
+		o.terminal(s)
+	}
+	return s
 }
 
 // print prints a value as JSON, or by the function that writes it for people.
@@ -53,61 +70,6 @@ func (p printer) print(v any, table func(io.Writer) error) error {
 	return table(p.out)
 }
 
-// window has the flags of the period that a command reads.
-type window struct {
-	since, until string
-	given        func() bool // --since is on the command line
-	headed       bool        // the table is printed below a line that says the period
-}
-
-// defaultPeriod is the default of --since for commands that read all calls of a period, whoever made them: what
-// they cost follows the number of calls.
-const defaultPeriod = "24h"
-
-// flags adds --since and --until to a command; since is the default of --since, empty
-// for everything that is stored.
-func (w *window) flags(cmd *cobra.Command, since string) {
-	cmd.Flags().StringVar(&w.since, "since", since, "start of the period: a duration before now, such as 15m, or a time in RFC 3339")
-	cmd.Flags().StringVar(&w.until, "until", "", "end of the period (default: now)")
-	w.given = func() bool { return cmd.Flags().Changed("since") }
-}
-
-// allCallsFlags adds --since and --until to a command that reads all calls of a period, which its table says.
-func (w *window) allCallsFlags(cmd *cobra.Command) {
-	w.flags(cmd, defaultPeriod)
-	w.headed = true
-}
-
-// times are the two ends; a zero time does not limit. The default of --since is as long before the end.
-func (w *window) times(now time.Time) (since, until time.Time, err error) {
-	if until, err = timeFlag("--until", w.until, now); err != nil {
-		return since, until, err
-	}
-	from := now
-	if !w.given() && !until.IsZero() {
-		from = until
-	}
-	since, err = timeFlag("--since", w.since, from)
-	return since, until, err
-}
-
-// heading is the line that says the period of a table: its length, if it ends now.
-func (w *window) heading(since, until time.Time) string {
-	const form = "2006-01-02 15:04:05"
-	_, err := time.ParseDuration(w.since)
-	switch {
-	case w.until == "" && err == nil:
-		return "Calls of the last " + w.since + ":"
-	case since.IsZero() && until.IsZero():
-		return "All stored calls:"
-	case since.IsZero():
-		return "Calls until " + until.UTC().Format(form) + " (UTC):"
-	case until.IsZero():
-		return "Calls since " + since.UTC().Format(form) + " (UTC):"
-	}
-	return "Calls from " + since.UTC().Format(form) + " to " + until.UTC().Format(form) + " (UTC):"
-}
-
 // request is one execution of a command that reads. It opens a connection when the
 // command first needs it.
 type request struct {
@@ -115,8 +77,9 @@ type request struct {
 	args         []string
 	since, until time.Time // of the command's window; zero: not limited
 	now          time.Time
-	stderr       io.Writer // for notes that are not part of the result
-	missing      []string  // parts of the result that could not be read
+	zone         *time.Location // of the times that people read
+	stderr       io.Writer      // for notes that are not part of the result
+	missing      []string       // parts of the result that could not be read
 
 	options *options
 	loaded  *config.Config
@@ -124,8 +87,8 @@ type request struct {
 }
 
 func newRequest(cmd *cobra.Command, o *options, args []string) *request {
-	now := time.Now()
-	return &request{ctx: query.AskedAt(cmd.Context(), now), args: args, now: now, stderr: cmd.ErrOrStderr(), options: o}
+	stderr := o.screen(cmd.ErrOrStderr())
+	return &request{ctx: query.AskedAt(cmd.Context(), stderr.Now), args: args, now: stderr.Now, zone: stderr.Zone, stderr: stderr, options: o}
 }
 
 // unknown prints that a part of the result could not be read, and why. The exit status is then 3.
@@ -180,62 +143,138 @@ type answer[T any] struct {
 	window *window // nil: the command has no period
 	query  func(*request) (T, error)
 	table  func(io.Writer, T) error // prints it for people
+	// rows returns what a listing lists, for the form csv; nil: the result is no list.
+	rows func(T) any
 	// events returns the result as events for a SIEM, for the forms ocsf and cef; nil: the command has not these forms.
 	events func(ocsf.Producer, T) ([]ocsf.Event, error)
+	// page writes the result as a page for the form html; nil: the command has not this form.
+	page func(io.Writer, T, time.Time) error
 	// exit is the error that a command returns after it has printed its result; nil: none.
 	exit func(T) error
+	// isEmpty and newest say when the newest one was of a listing that has nothing in its default period; nil: nothing is said.
+	isEmpty func(T) bool
+	newest  func(*request) (time.Time, error)
+	watch   *watch // nil: the command has not --watch
+}
+
+// forms are the values of -o.
+func (a answer[T]) forms() []string {
+	forms := []string{formTable, formJSON, formWide}
+	if a.rows != nil {
+		forms = append(forms, formCSV)
+	}
+	if a.page != nil {
+		forms = append(forms, formHTML)
+	}
+	if a.events != nil {
+		forms = append(forms, formOCSF, formCEF)
+	}
+	return forms
 }
 
 // run is what the command does.
 func (a answer[T]) run(o *options) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		forms := []string{formTable, formJSON}
-		if a.events != nil {
-			forms = append(forms, formOCSF, formCEF)
-		}
-		p, err := o.printer(cmd, forms...)
+		p, err := o.printer(cmd, a.forms()...)
 		if err != nil {
 			return err
 		}
-		r := newRequest(cmd, o, args)
-		defer r.close()
-		if a.window != nil {
-			if r.since, r.until, err = a.window.times(r.now); err != nil {
-				return err
-			}
+		once := func(p printer) error { return a.once(cmd, o, p, args) }
+		if a.watch != nil && a.watch.on {
+			return a.watch.run(cmd.Context(), p, once)
 		}
-		v, err := a.query(r)
-		if err != nil {
-			return err
-		}
-		if p.form == formOCSF || p.form == formCEF {
-			err = p.printEvents(r, func(by ocsf.Producer) ([]ocsf.Event, error) { return a.events(by, v) })
-		} else {
-			err = p.print(v, func(w io.Writer) error { return a.printTable(w, r, v) })
-		}
-		if err != nil {
-			return err
-		}
-		if a.exit != nil {
-			if err := a.exit(v); err != nil {
-				return err
-			}
-		}
-		if len(r.missing) > 0 {
-			return errIncomplete
-		}
-		return nil
+		return once(p)
 	}
 }
 
-// printTable prints the result for people, below its period.
-func (a answer[T]) printTable(w io.Writer, r *request, v T) error {
-	if a.window != nil && a.window.headed {
-		if err := report.Printf(w, "%s\n", a.window.heading(r.since, r.until)); err != nil {
+// once reads the result and prints it.
+func (a answer[T]) once(cmd *cobra.Command, o *options, p printer, args []string) error {
+	r := newRequest(cmd, o, args)
+	defer r.close()
+	var err error
+	if a.window != nil {
+		if r.since, r.until, err = a.window.times(r.now.In(r.zone)); err != nil {
 			return err
 		}
 	}
-	return a.table(w, v)
+	v, err := a.query(r)
+	if err != nil {
+		return err
+	}
+	older := a.older(r, v)
+	if older != "" && p.form != formTable {
+		report.Printf(r.stderr, "%s\n", older)
+	}
+	if err := a.printAs(p, r, v, older); err != nil {
+		return err
+	}
+	if a.exit != nil {
+		if err := a.exit(v); err != nil {
+			return err
+		}
+	}
+	if len(r.missing) > 0 {
+		return errIncomplete
+	}
+	return nil
+}
+
+// older is what is said of a listing that has nothing in its default period and something before it; empty: nothing.
+func (a answer[T]) older(r *request, v T) string {
+	if a.newest == nil || a.window.given() || a.window.until != "" || !a.isEmpty(v) {
+		return ""
+	}
+	newest, err := a.newest(r)
+	if err != nil || newest.IsZero() || newest.After(r.since) { // something else left them out
+		return ""
+	}
+	return a.window.nothing(newest, r.now, r.zone)
+}
+
+// printAs prints the result in the form of a printer. older is printed for people in place of an empty table.
+func (a answer[T]) printAs(p printer, r *request, v T, older string) error {
+	switch p.form {
+	case formJSON:
+		return report.JSON(p.out, v)
+	case formCSV:
+		return report.RowsCSV(p.out, a.rows(v))
+	case formHTML:
+		return a.page(p.out, v, r.now)
+	case formOCSF, formCEF:
+		return p.printEvents(r, func(by ocsf.Producer) ([]ocsf.Event, error) { return a.events(by, v) })
+	}
+	if older != "" {
+		return report.Printf(p.out, "%s\n", older)
+	}
+	if a.window != nil && a.window.what != "" {
+		if err := report.Printf(p.out, "%s\n", a.window.heading(r.since, r.until, r.zone)); err != nil {
+			return err
+		}
+	}
+	return a.table(p.out, v)
+}
+
+// itself is what an answer lists that is a list.
+func itself[T any](v T) any { return v }
+
+// isNone reports whether a list has no rows.
+func isNone[T any](rows []T) bool { return len(rows) == 0 }
+
+// newestCall returns the time of the newest stored call; the zero time if there is none.
+func newestCall(r *request) (time.Time, error) { return newestRun(r, query.RunFilter{}) }
+
+// newestRun returns the time of the last call of the newest run that a filter selects, whenever it was.
+func newestRun(r *request, f query.RunFilter) (time.Time, error) {
+	db, err := r.database()
+	if err != nil {
+		return time.Time{}, err
+	}
+	f.Since, f.Until, f.After, f.Limit = time.Time{}, time.Time{}, "", 1
+	page, err := query.RunsPage(r.ctx, db, f)
+	if err != nil || len(page.Rows) == 0 {
+		return time.Time{}, err
+	}
+	return page.Rows[0].LastAt.Time, nil
 }
 
 // listing is a command that lists rows: for people as a table whose first column is
@@ -248,11 +287,14 @@ type listing[T any] struct {
 	table   func(io.Writer, []T) error // prints all for people, in place of columns; nil: columns
 	quiet   bool                       // a table without rows has no heads either
 	below   func(io.Writer, []T) error // what is printed below the table; nil: nothing
+	newest  func(*request) (time.Time, error)
+	watch   *watch
 }
 
 // run is what the command does.
 func (l listing[T]) run(o *options) func(*cobra.Command, []string) error {
-	return answer[[]T]{window: l.window, query: l.query, table: l.print}.run(o)
+	return answer[[]T]{window: l.window, query: l.query, table: l.print, rows: itself[[]T],
+		isEmpty: isNone[T], newest: l.newest, watch: l.watch}.run(o)
 }
 
 // print prints rows for people.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -39,7 +40,7 @@ var manifestColumns = []report.Column[api.ManifestLine]{
 	{Head: "AGENT", Cell: func(m *api.ManifestLine) any { return m.Agent }},
 	{Head: "VERSION", Cell: func(m *api.ManifestLine) any { return m.Version }},
 	{Head: "OWNER", Cell: func(m *api.ManifestLine) any { return report.Dash(m.Owner) }},
-	{Head: "SINCE (UTC)", Cell: func(m *api.ManifestLine) any { return report.Second(m.Since) }},
+	{Head: "SINCE (UTC)", Cell: func(m *api.ManifestLine) any { return report.Stamped(m.Since) }},
 	{Head: "BY", Cell: func(m *api.ManifestLine) any { return m.By }},
 }
 
@@ -63,6 +64,10 @@ var quotaColumns = []report.Column[quotaLine]{
 func manifestShowCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "show AGENT", Short: "Print the manifest that applies to an agent", Args: cobra.ExactArgs(1)}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		p, err := o.printer(cmd, formTable, formJSON)
+		if err != nil {
+			return err
+		}
 		c, err := o.control()
 		if err != nil {
 			return err
@@ -75,9 +80,11 @@ func manifestShowCommand(o *options) *cobra.Command {
 		if m == nil {
 			return fmt.Errorf("no manifest holds for %q; flyball manifest learn --agent %s proposes one", args[0], args[0])
 		}
-		report.Printf(cmd.OutOrStdout(), "# version %d of %s, by %s\n", doc.Version, doc.Agent, doc.By)
-		_, err = fmt.Fprint(cmd.OutOrStdout(), doc.Text)
-		return err
+		return p.print(doc, func(w io.Writer) error {
+			report.Printf(w, "# version %d of %s, by %s\n", doc.Version, doc.Agent, doc.By)
+			_, err := fmt.Fprint(w, doc.Text)
+			return err
+		})
 	}
 	return cmd
 }

@@ -18,13 +18,14 @@ import (
 func manifestCheckCommand(o *options) *cobra.Command {
 	w := &window{}
 	var file string
-	a := answer[[]manifest.CheckReport]{window: w, table: printManifestChecks, query: func(r *request) ([]manifest.CheckReport, error) {
-		manifests, err := checkedManifests(r, file)
-		if err != nil {
-			return nil, err
-		}
-		return checkManifests(r, manifests)
-	}}
+	a := answer[[]manifest.CheckReport]{window: w, table: printManifestChecks, rows: itself[[]manifest.CheckReport],
+		query: func(r *request) ([]manifest.CheckReport, error) {
+			manifests, err := checkedManifests(r, file)
+			if err != nil {
+				return nil, err
+			}
+			return checkManifests(r, manifests)
+		}}
 	cmd := &cobra.Command{Use: "check [AGENT…]", RunE: a.run(o),
 		Short: "Compare manifests with what agents did: what they would hold or deny, and which rules were not used"}
 	cmd.Flags().StringVar(&file, "file", "", "check this manifest instead of those in force")

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,22 +48,33 @@ func manifestLearnCommand(o *options) *cobra.Command {
 		if agent == "" {
 			return usage(errors.New("--agent: empty; name the agent of the manifest"))
 		}
+		p, err := o.printer(cmd, formTable, formJSON)
+		if err != nil {
+			return err
+		}
 		r := newRequest(cmd, o, args)
 		defer r.close()
-		var err error
-		if r.since, r.until, err = w.times(r.now); err != nil {
+		if r.since, r.until, err = w.times(r.now.In(r.zone)); err != nil {
 			return err
 		}
 		text, err := proposeManifest(r, agent)
 		if err != nil {
 			return err
 		}
-		_, err = cmd.OutOrStdout().Write(text)
-		return err
+		return p.print(proposedManifest{agent, string(text)}, func(w io.Writer) error {
+			_, err := w.Write(text)
+			return err
+		})
 	}
 	cmd.Flags().StringVar(&agent, "agent", "", "agent to propose a manifest for")
 	w.flags(cmd, "720h")
 	return cmd
+}
+
+// proposedManifest is what `manifest learn -o json` prints.
+type proposedManifest struct {
+	Agent string `json:"agent"`
+	Text  string `json:"text"` // the manifest, with the evidence as comments
 }
 
 // proposeManifest returns the manifest that allows the clean runs of an agent.

@@ -26,7 +26,7 @@ type reviewReport struct {
 
 func manifestReviewCommand(o *options) *cobra.Command {
 	w := &window{}
-	a := answer[[]reviewReport]{window: w, table: printReviews, query: readReviews}
+	a := answer[[]reviewReport]{window: w, table: printReviews, rows: itself[[]reviewReport], query: readReviews}
 	cmd := &cobra.Command{Use: "review [AGENT]", Args: cobra.MaximumNArgs(1), RunE: a.run(o),
 		Short: "Show approvals and refusals by agent and route, and the change that they suggest, as a diff that a person applies"}
 	w.flags(cmd, "720h")
@@ -100,7 +100,7 @@ func manifestNaming(list []api.ManifestLine, agent string) *manifest.Manifest {
 	return nil
 }
 
-const reviewHeads = "  CALL | WHY | ASKED | GRANTED | REFUSED | TIMED OUT | WOULD HAVE ASKED | MEDIAN TO YES | FINDINGS SINCE"
+const reviewHeads = "  CALL | WHY | ASKED | GRANTED | REFUSED | TIMED OUT? | WOULD HAVE ASKED??? | MEDIAN TO YES?? | FINDINGS SINCE???"
 
 func printReviews(w io.Writer, reports []reviewReport) error {
 	for i := range reports {
@@ -116,18 +116,22 @@ func printReviews(w io.Writer, reports []reviewReport) error {
 
 func (r *reviewReport) print(w io.Writer) error {
 	report.Printf(w, "%s\n", report.Dash(r.Agent))
-	err := report.Lines(w, func(row func(...any)) {
-		if len(r.Gates) > 0 {
-			row(report.Heads(reviewHeads)...)
-		}
-		for _, g := range r.Gates {
-			row("  "+g.Route, wording.Reason(g.Why), g.Asked, g.Granted, g.Refused, g.TimedOut, g.Observed,
-				time.Duration(g.ToYes*1e9).Round(time.Second), g.Findings)
-		}
-		for _, s := range r.Suggestions {
-			row("  "+s.Kind, s.Line, s.Why)
-		}
-	})
+	var err error
+	if len(r.Gates) > 0 {
+		err = report.Table(w, reviewHeads, func(row func(...any)) {
+			for _, g := range r.Gates {
+				row("  "+g.Route, wording.Reason(g.Why), g.Asked, g.Granted, g.Refused, g.TimedOut, g.Observed,
+					time.Duration(g.ToYes*1e9).Round(time.Second), g.Findings)
+			}
+		})
+	}
+	if err == nil {
+		err = report.Lines(w, func(row func(...any)) {
+			for _, s := range r.Suggestions {
+				row("  "+s.Kind, s.Line, s.Why)
+			}
+		})
+	}
 	if err == nil && r.Diff != "" {
 		_, err = fmt.Fprintf(w, "\n%s\n", report.TextLines(r.Diff))
 	}

@@ -1,15 +1,18 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
+	"flyball/cmd/internal/report"
 	"flyball/schema/clickhouse"
 	topics "flyball/schema/kafka"
 )
@@ -18,6 +21,10 @@ func migrateCommand(o *options) *cobra.Command {
 	var plan bool
 	cmd := &cobra.Command{Use: "migrate", Short: "Create or update topics and tables; verify existing ones", Args: cobra.NoArgs}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		p, err := o.printer(cmd, formTable, formJSON)
+		if err != nil {
+			return err
+		}
 		c, err := o.load()
 		if err != nil {
 			return err
@@ -25,13 +32,38 @@ func migrateCommand(o *options) *cobra.Command {
 		if err := app.Validate(c); err != nil {
 			return usage(err)
 		}
-		if err := migrateTopics(cmd.Context(), c, plan, cmd.OutOrStdout()); err != nil {
+		if p.form == formTable {
+			if err := migrateTopics(cmd.Context(), c, plan, p.out); err != nil {
+				return err
+			}
+			return migrateTables(cmd.Context(), c, plan, p.out)
+		}
+		var topics, tables bytes.Buffer
+		if err := migrateTopics(cmd.Context(), c, plan, &topics); err != nil {
 			return err
 		}
-		return migrateTables(cmd.Context(), c, plan, cmd.OutOrStdout())
+		if err := migrateTables(cmd.Context(), c, plan, &tables); err != nil {
+			return err
+		}
+		return report.JSON(p.out, migrated{plan, linesOf(topics.String()), linesOf(tables.String())})
 	}
 	cmd.Flags().BoolVar(&plan, "plan", false, "only print what would be done")
 	return cmd
+}
+
+// migrated is what `migrate -o json` prints: the lines that it prints for people.
+type migrated struct {
+	Plan   bool     `json:"plan"`
+	Topics []string `json:"topics"`
+	Tables []string `json:"tables"`
+}
+
+func linesOf(text string) []string {
+	out := []string{}
+	for line := range strings.Lines(text) {
+		out = append(out, strings.TrimSpace(line))
+	}
+	return out
 }
 
 func migrateTopics(ctx context.Context, c config.Config, plan bool, w io.Writer) error {

@@ -56,18 +56,20 @@ func (l pages[T]) run(o *options) func(*cobra.Command, []string) error {
 		if l.events != nil {
 			events = func(by ocsf.Producer, p paged[T]) ([]ocsf.Event, error) { return l.events(by, p.Rows) }
 		}
-		return answer[paged[T]]{window: l.window, exit: l.exit, events: events, query: func(r *request) (paged[T], error) {
-			page, err := l.page(r)
-			if err == nil && page.Next != "" && !object && o.output != "" && o.output != formTable {
-				report.Printf(r.stderr, "there are more: --limit, or --after %s\n", page.Next)
-			}
-			return paged[T]{page, object}, err
-		}, table: func(w io.Writer, p paged[T]) error {
-			if err := l.print(w, p.Rows); err != nil || p.Next == "" {
+		return answer[paged[T]]{window: l.window, exit: l.exit, events: events, newest: l.newest, watch: l.watch,
+			isEmpty: func(p paged[T]) bool { return len(p.Rows) == 0 }, rows: func(p paged[T]) any { return p.Rows },
+			query: func(r *request) (paged[T], error) {
+				page, err := l.page(r)
+				if err == nil && page.Next != "" && !object && o.output != "" && o.output != formTable {
+					report.Printf(r.stderr, "there are more: --limit, or --after %s\n", page.Next)
+				}
+				return paged[T]{page, object}, err
+			}, table: func(w io.Writer, p paged[T]) error {
+				if err := l.print(w, p.Rows); err != nil || p.Next == "" {
+					return err
+				}
+				_, err := fmt.Fprintf(w, "there are more: --limit, or --after %s\n", p.Next)
 				return err
-			}
-			_, err := fmt.Fprintf(w, "there are more: --limit, or --after %s\n", p.Next)
-			return err
-		}}.run(o)(cmd, args)
+			}}.run(o)(cmd, args)
 	}
 }

@@ -20,7 +20,7 @@ func reachCommand(o *options) *cobra.Command {
 	w := &window{}
 	limit := 40
 	var who query.Caller
-	a := answer[[]reach.Report]{window: w, table: func(w io.Writer, reports []reach.Report) error {
+	a := answer[[]reach.Report]{window: w, rows: itself[[]reach.Report], table: func(w io.Writer, reports []reach.Report) error {
 		return printReaches(w, reports, limit)
 	}, query: func(r *request) ([]reach.Report, error) {
 		return readReach(r, who)
@@ -134,7 +134,7 @@ func printReaches(w io.Writer, reports []reach.Report, limit int) error {
 }
 
 const (
-	reachHeads     = "REVERSIBILITY | EFFECT | CALL | ANSWER | AT MOST AN HOUR | USED | BY OTHERS | WHY"
+	reachHeads     = "REVERSIBILITY | EFFECT?? | CALL | ANSWER | AT MOST AN HOUR? | USED? | BY OTHERS??? | WHY"
 	narrowingHeads = "ONE CHANGE | WOULD TAKE AWAY | OF THEM IRREVERSIBLE | AND HOLD CALLS THAT WERE MADE"
 )
 
@@ -161,7 +161,7 @@ func printReach(w io.Writer, r *reach.Report, limit int) error {
 			case l.WorstPerHour >= 0:
 				most = fmt.Sprintf("%d (%s)", l.WorstPerHour, l.BoundBy)
 			}
-			row(l.Reversibility, l.Effect, l.Route, l.Access, most, l.Used, l.Others, wording.Reason(l.Why))
+			row(report.Undo(l.Reversibility), l.Effect, l.Route, l.Access, most, l.Used, l.Others, wording.Reason(l.Why))
 		}
 	})
 	if more := r.Lines[len(shown):]; err == nil && len(more) > 0 {

@@ -23,7 +23,7 @@ type receipt struct {
 }
 
 func receiptsCommand(o *options) *cobra.Command {
-	a := answer[[]receipt]{query: func(r *request) ([]receipt, error) {
+	a := answer[[]receipt]{rows: itself[[]receipt], query: func(r *request) ([]receipt, error) {
 		list, err := fromControl[[]receipt]("/v1/receipts")(r)
 		if err != nil {
 			return nil, err
@@ -43,7 +43,8 @@ func printReceipts(w io.Writer, list []receipt) error {
 		_, err := fmt.Fprintln(w, "No breaker has opened lately.")
 		return err
 	}
-	const heads = "GENERATION | SCOPE | ACTION | CALL (UTC) | COMMANDED | POINT | APPLIED | FIRST DENIED | DENIED | PASSED BEFORE | " +
+	const heads = "GENERATION | SCOPE | ACTION?? | CALL (UTC) | COMMANDED??? | POINT???? | " +
+		"APPLIED???? | FIRST DENIED?? | DENIED | PASSED BEFORE? | " +
 		"SLIPPED THROUGH"
 	return report.Table(w, heads, func(row func(...any)) {
 		for _, r := range list {
@@ -63,13 +64,13 @@ func printReceipts(w io.Writer, list []receipt) error {
 	})
 }
 
-// dated returns an RFC 3339 time with its date and milliseconds.
-func dated(stamp string) string {
+// dated returns the cell of an RFC 3339 time with its date and milliseconds.
+func dated(stamp string) any {
 	t, err := time.Parse(time.RFC3339Nano, stamp)
 	if err != nil {
 		return report.Dash(stamp)
 	}
-	return t.UTC().Format("2006-01-02 15:04:05.000")
+	return report.Clock(query.Time{Time: t})
 }
 
 func exposureText(e schema.Exposure) string {

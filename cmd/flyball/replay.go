@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +25,10 @@ func replayCommand(o *options) *cobra.Command {
 	var speed string
 	cmd := &cobra.Command{Use: "replay FILE|DIR…", Short: "Send recorded traffic to a topic", Args: cobra.MinimumNArgs(1)}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		p, err := o.printer(cmd, formTable, formJSON)
+		if err != nil {
+			return err
+		}
 		c, err := o.load()
 		if err != nil {
 			return err
@@ -36,6 +42,11 @@ func replayCommand(o *options) *cobra.Command {
 		if opt.Topic == "" {
 			opt.Topic = c.Kafka.Inputs[0].Topic
 		}
+		if !cmd.Flags().Changed("as") {
+			if opt.As, err = renderedFor(c, opt.Topic, args); err != nil {
+				return err
+			}
+		}
 		opt.Where, opt.Partitions = "kafka.brokers "+strings.Join(c.Kafka.Brokers, ", "), int32(c.Kafka.Partitions)
 		if len(c.Kafka.Brokers) == 0 {
 			opt.Where = "kafka.listen " + c.Kafka.Listen
@@ -48,16 +59,45 @@ func replayCommand(o *options) *cobra.Command {
 			return err
 		}
 		fmt.Fprintf(progress, "\r")
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d records sent to %s and acknowledged, %.0f/s\n", result.Records, opt.Topic,
-			float64(result.Records)/max(result.Took.Seconds(), 1e-9))
-		return err
+		done := replayed{opt.Topic, result.Records, result.Took.Seconds(), float64(result.Records) / max(result.Took.Seconds(), 1e-9)}
+		return p.print(done, func(w io.Writer) error {
+			return report.Printf(w, "%d records sent to %s and acknowledged, %.0f/s\n", done.Records, done.Topic, done.PerSecond)
+		})
 	}
 	f := cmd.Flags()
 	f.StringVar(&opt.Topic, "topic", "", "topic to send to (default: the first input)")
-	f.StringVar(&opt.As, "as", dataset.Formats[0], "format to render a data set in: "+strings.Join(dataset.Formats, ", "))
+	f.StringVar(&opt.As, "as", dataset.Formats[0], "format to render a data set in: "+strings.Join(dataset.Formats, ", ")+
+		" (default: the one that kafka.inputs has for the topic)")
 	f.StringVar(&speed, "speed", "max", "factor of the recorded speed, or max")
 	f.BoolVar(&opt.Now, "now", false, "shift times so that the last call is now")
 	return cmd
+}
+
+// replayed is what `replay -o json` prints.
+type replayed struct {
+	Topic     string  `json:"topic"`
+	Records   int     `json:"records"` // that were acknowledged
+	Seconds   float64 `json:"seconds"`
+	PerSecond float64 `json:"per_second"`
+}
+
+// renderedFor returns the format in which a data set is written to a topic: the one that the configuration sets for it.
+func renderedFor(c config.Config, topic string, args []string) (string, error) {
+	for _, in := range c.Kafka.Inputs {
+		switch {
+		case in.Topic != topic || in.Format == "" || in.Format == "auto":
+			continue
+		case slices.Contains(dataset.Formats, in.Format):
+			return in.Format, nil
+		}
+		for _, a := range args {
+			if info, err := os.Stat(a); err == nil && info.IsDir() {
+				return "", usage(fmt.Errorf("%s is a data set, which can be written as %s, and kafka.inputs reads topic %s as %s: name another "+
+					"topic with --topic, or insist with --as", a, strings.Join(dataset.Formats, " or "), topic, in.Format))
+			}
+		}
+	}
+	return dataset.Formats[0], nil
 }
 
 // speedFlag returns the factor of the recorded speed at which traffic is sent; 0 for "max".

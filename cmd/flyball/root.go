@@ -12,12 +12,16 @@ import (
 
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
+	"flyball/cmd/internal/report"
 )
 
 // options are the flags that all commands share.
 type options struct {
 	config, data, output, logFormat, logLevel string
 	controlURL, tokenFile, profile            string
+	timeZone                                  string
+
+	terminal func(*report.Screen) // tests set the width here; nil: it is the terminal's
 
 	openDatabase func(config.Config) (database, error)
 	readBacklog  func(context.Context, config.Config, database) (*app.Backlog, error)
@@ -43,6 +47,9 @@ func newRootWith(o *options) *cobra.Command {
 		Version: versionText(),
 		// A value that no command reads is refused all the same.
 		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if _, err := o.zone(); err != nil {
+				return err
+			}
 			_, err := o.logger()
 			return err
 		},
@@ -51,7 +58,9 @@ func newRootWith(o *options) *cobra.Command {
 	f := root.PersistentFlags()
 	f.StringVar(&o.config, "config", "", "configuration file (default flyball.yaml, if there is one)")
 	f.StringVar(&o.data, "data", "", "folder of the embedded parts (default flyball-data)")
-	f.StringVarP(&o.output, "output", "o", "", "table or json (touched: csv and html too; findings, run, touched: ocsf and cef, for a SIEM)")
+	f.StringVarP(&o.output, "output", "o", "",
+		"table, wide (all columns, whole values) or json; lists: csv; run, touched: html; for a SIEM: ocsf, cef")
+	f.StringVar(&o.timeZone, "tz", "", "time zone of times that you type and read: a name such as Europe/Berlin, or local (default UTC)")
 	f.StringVar(&o.controlURL, "control", "", "URL of the control API of the deployment to talk to (see flyball profile)")
 	f.StringVar(&o.tokenFile, "token-file", "", "file with the token for the control API (default: FLYBALL_TOKEN, or the profile's)")
 	f.StringVar(&o.profile, "profile", "", "profile of the deployment to talk to (default: FLYBALL_PROFILE, or the one in use)")
@@ -66,12 +75,13 @@ func newRootWith(o *options) *cobra.Command {
 		manifestCommand(o), taskCommand(o), settingsCommand(o))
 	root.AddCommand(baselinesCommand(o), evalCommand(o), backtestCommand(o), replayCommand(o), decodeCommand(o))
 	root.AddCommand(backupCommand(o), restoreCommand(o), keyCommand(o), migrateCommand(o), configCommand(o), checkConfigCommand(o),
-		dumpConfigCommand(o),
-		versionCommand(o), statusCommand(o), tokenCommand(),
+		dumpConfigCommand(o), versionCommand(o), statusCommand(o), tokenCommand(o),
 		profileCommand(o), loginCommand(o), logoutCommand(o), credentialIDCommand(o), canaryCommand(o), doctorCommand(o),
 		healthcheckCommand(o))
 	root.AddCommand(evidenceCommand(o), holdCommand(o), purgeCommand(o))
 	argumentErrorsAreUsage(root)
+	o.addCompletions(root)
+	addExamples(root)
 	return root
 }
 

@@ -14,7 +14,7 @@ import (
 func routesCommand(o *options) *cobra.Command {
 	var w window
 	limit, after := 200, ""
-	l := pages[query.RouteRow]{listing: listing[query.RouteRow]{window: &w, table: report.Routes}}
+	l := pages[query.RouteRow]{listing: listing[query.RouteRow]{window: &w, table: report.Routes, newest: newestCall}}
 	l.page = func(r *request) (none query.Page[query.RouteRow], err error) {
 		if limit <= 0 {
 			return none, usage(fmt.Errorf("--limit: %d, want 1 or more", limit))
@@ -34,7 +34,7 @@ func routesCommand(o *options) *cobra.Command {
 		Long: `List the routes that are called, their effect and its source; undeclared routes that look unsafe are first.
 
 A page after --after counts the calls of the period of the first page.`}
-	w.allCallsFlags(cmd)
+	w.listFlags(cmd, "Calls")
 	cmd.Flags().IntVar(&limit, "limit", limit, limitHelp)
 	l.flag(cmd, &after)
 	cmd.AddCommand(learnedRoutesCommand(o), routeOrderCommand(o, pinRoute), routeOrderCommand(o, undoRoute), routeOrderCommand(o, clearRoute))

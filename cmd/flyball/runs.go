@@ -13,6 +13,7 @@ import (
 
 	"flyball/cmd/internal/report"
 	"flyball/detect/enforce/api"
+	"flyball/schema"
 	"flyball/schema/clickhouse/query"
 	"flyball/schema/ocsf"
 )
@@ -23,13 +24,23 @@ const maxNear = 5
 func runsCommand(o *options) *cobra.Command {
 	var f query.RunFilter
 	var w window
-	l := pages[query.Run]{listing: listing[query.Run]{window: &w, columns: report.RunColumns}}
+	var live watch
+	level := ""
+	l := pages[query.Run]{listing: listing[query.Run]{window: &w, columns: report.RunColumns, watch: &live,
+		newest: func(r *request) (time.Time, error) { return newestRun(r, f) },
+		empty:  "No run fits. --since goes further back; flyball status shows whether calls arrive."}}
 	l.page = func(r *request) (none query.Page[query.Run], err error) {
 		if err := wordFlag("--state", f.State, "open", "closed"); err != nil {
 			return none, err
 		}
 		if err := wordFlag("--min-level", f.MinLevel, "annotate", "alert", "trip"); err != nil {
 			return none, err
+		}
+		if err := wordFlag("--level", level, schema.LevelWords...); err != nil {
+			return none, err
+		}
+		if level != "" {
+			f.Levels = []string{level}
 		}
 		db, err := r.database()
 		if err != nil {
@@ -39,13 +50,15 @@ func runsCommand(o *options) *cobra.Command {
 		return query.RunsPage(r.ctx, db, f)
 	}
 	cmd := &cobra.Command{Use: "runs", Short: "List runs, latest first", Args: cobra.NoArgs, RunE: l.run(o)}
-	w.flags(cmd, "")
+	w.listFlags(cmd, "Runs")
 	fl := cmd.Flags()
 	fl.StringVar(&f.Agent, "agent", "", "list only the runs of this agent")
 	fl.StringVar(&f.State, "state", "", "open or closed")
-	fl.StringVar(&f.MinLevel, "min-level", "", "annotate, alert or trip")
+	fl.StringVar(&level, "level", "", "list only this level: none, annotate, alert or trip")
+	fl.StringVar(&f.MinLevel, "min-level", "", "list this level and those above: annotate, alert or trip")
 	fl.IntVar(&f.Limit, "limit", 100, limitHelp)
 	l.flag(cmd, &f.After)
+	live.flags(cmd)
 	return cmd
 }
 
@@ -94,6 +107,7 @@ func resolveRun(r *request, db database, term string) (query.Run, error) {
 // runAnswer is the result of the command run: a report, or what is near a run that is not stored.
 type runAnswer struct {
 	report  *query.RunReport
+	touched *query.Touched // what it touched, read for the form html alone
 	unknown *query.Touched
 }
 
@@ -122,6 +136,11 @@ func runCommand(o *options) *cobra.Command {
 				return nil, nil
 			}
 			return report.RunEvents(by, a.report)
+		}, page: func(w io.Writer, a runAnswer, made time.Time) error {
+			if a.unknown != nil {
+				return report.TouchedHTML(w, a.unknown, made)
+			}
+			return report.RunHTML(w, a.report, a.touched, made)
 		}, exit: func(a runAnswer) error {
 			if a.unknown != nil {
 				return errIncomplete
@@ -166,7 +185,14 @@ func readRun(r *request, term string, limit int) (runAnswer, error) {
 	caveats := query.Touched{}
 	known.addTo(&caveats)
 	rep.Caveats = append(rep.Caveats, caveats.Caveats...)
-	return runAnswer{report: rep}, nil
+	out := runAnswer{report: rep}
+	if r.options.output == formHTML {
+		if out.touched, err = touchedByRun(r, db, &run); err != nil {
+			return runAnswer{}, known.explain(err)
+		}
+		known.addTo(out.touched)
+	}
+	return out, nil
 }
 
 // unknownRun returns the report on a run that is not stored, with what is near.

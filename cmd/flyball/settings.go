@@ -23,8 +23,8 @@ func settingsCommand(o *options) *cobra.Command {
 }
 
 func printSettings(w io.Writer, s api.SettingsLine) error {
-	err := report.Table(w, "SETTING | HOLDS | FILE SAYS | SINCE (UTC) | BY | REASON", func(row func(...any)) {
-		since, by, reason := report.Second(s.Since), report.Dash(s.By), report.Dash(s.Reason)
+	err := report.Table(w, "SETTING | HOLDS | FILE SAYS | SINCE (UTC)? | BY?? | REASON", func(row func(...any)) {
+		since, by, reason := report.Stamped(s.Since), report.Dash(s.By), report.Dash(s.Reason)
 		row("trips_per_hour", s.TripsPerHour, s.File.TripsPerHour, since, by, reason)
 		row("agents_percent", s.AgentsPercent, s.File.AgentsPercent, since, by, reason)
 	})

@@ -31,19 +31,20 @@ func startHereCommand(o *options) *cobra.Command {
 	var w window
 	limit := 20
 	var open []query.CoverageRow
-	a := answer[[]query.StartRow]{window: &w, query: func(r *request) ([]query.StartRow, error) {
-		s, err := readStartingPoints(r, limit)
-		open = s.open
-		return s.rows, err
-	}, table: func(w io.Writer, rows []query.StartRow) error {
-		if err := report.StartHere(w, rows); err != nil {
-			return err
-		}
-		return report.Uncovered(w, open)
-	}}
+	a := answer[[]query.StartRow]{window: &w, rows: itself[[]query.StartRow], newest: newestCall,
+		isEmpty: isNone[query.StartRow], query: func(r *request) ([]query.StartRow, error) {
+			s, err := readStartingPoints(r, limit)
+			open = s.open
+			return s.rows, err
+		}, table: func(w io.Writer, rows []query.StartRow) error {
+			if err := report.StartHere(w, rows); err != nil {
+				return err
+			}
+			return report.Uncovered(w, open)
+		}}
 	cmd := &cobra.Command{Use: "start-here", Args: cobra.NoArgs, RunE: a.run(o),
 		Short: "List the agents with the most irreversible calls that nobody approves, and those that no baseline knows: where to begin"}
-	w.allCallsFlags(cmd)
+	w.listFlags(cmd, "Calls")
 	cmd.Flags().IntVar(&limit, "limit", limit, limitHelp)
 	return cmd
 }

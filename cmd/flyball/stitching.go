@@ -12,7 +12,8 @@ import (
 func stitchingCommand(o *options) *cobra.Command {
 	var w window
 	var by string
-	a := answer[[]query.StitchingRow]{window: &w, table: report.Stitching,
+	a := answer[[]query.StitchingRow]{window: &w, table: report.Stitching, rows: itself[[]query.StitchingRow], newest: newestCall,
+		isEmpty: isNone[query.StitchingRow],
 		query: fromDatabase(func(ctx context.Context, db database, r *request) ([]query.StitchingRow, error) {
 			if err := wordFlag("--by", by, "hour", "day"); err != nil {
 				return nil, err
@@ -23,7 +24,7 @@ func stitchingCommand(o *options) *cobra.Command {
 		})}
 	cmd := &cobra.Command{Use: "stitching", Args: cobra.NoArgs, RunE: a.run(o),
 		Short: "Show how calls were bound to runs: share of each rule by producer, and what would make the binding exact"}
-	w.flags(cmd, "")
+	w.listFlags(cmd, "Calls")
 	cmd.Flags().StringVar(&by, "by", "", "show the shares over time, by hour or day")
 	return cmd
 }

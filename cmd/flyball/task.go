@@ -18,15 +18,15 @@ func taskCommand(o *options) *cobra.Command {
 		Short: "Declare, end and list tasks: an orchestrator declares what a run may write before the run begins"}
 	l := listing[api.TaskLine]{query: fromControl[[]api.TaskLine]("/v1/runs"), empty: "No task is declared.",
 		columns: []report.Column[api.TaskLine]{
-			{Head: "TASK", Cell: func(t *api.TaskLine) any { return t.ID }},
+			{Head: "TASK", Cell: func(t *api.TaskLine) any { return report.ID(t.ID) }},
 			{Head: "AGENT", Cell: func(t *api.TaskLine) any { return t.AgentID }},
 			{Head: "RUN KEY", Cell: func(t *api.TaskLine) any { return t.RunKey }},
-			{Head: "TYPE", Cell: func(t *api.TaskLine) any { return report.Dash(t.Type) }},
+			{Head: "TYPE??", Cell: func(t *api.TaskLine) any { return report.Dash(t.Type) }},
 			{Head: "TARGETS", Cell: func(t *api.TaskLine) any { return targetsText(t.Targets) }},
-			{Head: "DECLARED (UTC)", Cell: func(t *api.TaskLine) any { return report.Second(t.At) }},
-			{Head: "EXPIRES", Cell: func(t *api.TaskLine) any { return report.Second(t.Expires) }},
-			{Head: "ENDED", Cell: func(t *api.TaskLine) any { return report.Second(t.Ended) }},
-			{Head: "BY", Cell: func(t *api.TaskLine) any { return t.By }},
+			{Head: "DECLARED (UTC)?", Cell: func(t *api.TaskLine) any { return report.Stamped(t.At) }},
+			{Head: "EXPIRES", Cell: func(t *api.TaskLine) any { return report.Stamped(t.Expires) }},
+			{Head: "ENDED??", Cell: func(t *api.TaskLine) any { return report.Stamped(t.Ended) }},
+			{Head: "BY???", Cell: func(t *api.TaskLine) any { return t.By }},
 		}}
 	cmd.AddCommand(taskDeclare(o), taskEnd(o), &cobra.Command{Use: "list", Short: "List tasks, latest first", Args: cobra.NoArgs,
 		RunE: l.run(o)})

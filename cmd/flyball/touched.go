@@ -56,7 +56,7 @@ func (f *touchedFlags) subject(args []string) (query.Subject, error) {
 }
 
 func runTouched(cmd *cobra.Command, o *options, f *touchedFlags, args []string) error {
-	p, err := o.printer(cmd, formTable, formJSON, formCSV, formHTML, formOCSF, formCEF)
+	p, err := o.printer(cmd, formTable, formJSON, formCSV, formHTML, formWide, formOCSF, formCEF)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func runTouched(cmd *cobra.Command, o *options, f *touchedFlags, args []string) 
 	}
 	r := newRequest(cmd, o, args)
 	defer r.close()
-	if r.since, r.until, err = f.window.times(r.now); err != nil {
+	if r.since, r.until, err = f.window.times(r.now.In(r.zone)); err != nil {
 		return err
 	}
 	t, err := readTouched(r, f, subject)
@@ -156,6 +156,15 @@ func touchedBy(r *request, f *touchedFlags, s query.Subject, win query.Window) (
 		return t, err
 	}
 	return t, addUndo(r, db, t, win)
+}
+
+// touchedByRun reads what a run touched, with what can be undone.
+func touchedByRun(r *request, db query.DB, run *query.Run) (*query.Touched, error) {
+	t, err := query.TouchedPage(r.ctx, db, query.Subject{Kind: "run", Value: run.RunID}, run, query.Window{}, query.MaxTouchedRows, "")
+	if err != nil || t.Calls == 0 {
+		return t, err
+	}
+	return t, addUndo(r, db, t, query.Window{})
 }
 
 // masked returns a secret with its first four characters and its length only.

@@ -123,7 +123,7 @@ func TestBaselineLosesAnOperatorsWord(t *testing.T) {
 		Agent        string `json:"agent_id"`
 		Acquaintance string
 	}
-	f.json(&found, "findings", "--agent", "fleet/a3")
+	f.json(&found, "findings", "--since", "", "--agent", "fleet/a3")
 	if len(found) == 0 || found[0].Acquaintance != "known_agent" {
 		t.Errorf("the findings do not say that their caller is known: %+v", found)
 	}

@@ -176,7 +176,7 @@ func TestReceiptNamesEveryHopOfATrip(t *testing.T) {
 	})
 	f.until("the verdict is stored", 20*time.Second, "true true", func() (string, error) {
 		var list []struct{ Family, Verdict string }
-		f.json(&list, "findings")
+		f.json(&list, "findings", "--since", "")
 		judged := false
 		for _, l := range list {
 			judged = judged || l.Verdict == "true"
@@ -250,7 +250,7 @@ func TestBenignRunTeachesAgainAndATrueOneNever(t *testing.T) {
 		var list []struct {
 			ID string `json:"finding_id"`
 		}
-		f.json(&list, "findings")
+		f.json(&list, "findings", "--since", "")
 		if len(list) > 0 {
 			id = list[0].ID
 		}
@@ -270,7 +270,7 @@ func TestBenignRunTeachesAgainAndATrueOneNever(t *testing.T) {
 	var all []struct {
 		ID string `json:"finding_id"`
 	}
-	f.json(&all, "findings")
+	f.json(&all, "findings", "--since", "")
 	for _, x := range all { // one run can have several findings
 		f.run([]int{0}, "findings", "verdict", x.ID, "benign", "--why", "the nightly check")
 	}

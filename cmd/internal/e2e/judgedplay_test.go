@@ -77,7 +77,7 @@ func (f *flyball) learnOnce() *baseline.Baseline {
 func (f *flyball) runIDs() map[string]string {
 	f.t.Helper()
 	var rows []runRow
-	f.json(&rows, "runs", "--limit", "1000000")
+	f.json(&rows, "runs", "--since", "", "--limit", "1000000")
 	out := map[string]string{}
 	for _, r := range rows {
 		out[r.RunKey] = r.RunID

@@ -39,7 +39,7 @@ func TestDeadLettersComeThroughOnceAfterAFix(t *testing.T) {
 		Reason, Sample string
 		Letters        int
 	}
-	f.json(&rows, "dead-letters")
+	f.json(&rows, "dead-letters", "--since", "")
 	if len(rows) < 1 || rows[0].Letters != 4 || rows[0].Reason != "unknown_format" || !strings.HasPrefix(rows[0].Sample, "gateway-logs/") {
 		t.Errorf("%+v", rows)
 	}

@@ -212,7 +212,7 @@ func TestRunawayIsDeniedAndNobodyElse(t *testing.T) {
 		Family, Level string
 		Evidence      []map[string]any
 	}
-	f.json(&findings, "findings")
+	f.json(&findings, "findings", "--since", "")
 	if len(findings) == 0 || len(findings[0].Evidence) == 0 {
 		t.Errorf("findings: %+v", findings)
 	}

@@ -220,7 +220,8 @@ func TestAPageHoldsNoSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, denial := f.check("fleet/a4", "leaky", "GET", "/v1/orders/7?access_token="+canary)
-	for where, text := range map[string]string{"a page": string(pages), "the findings": f.run([]int{0}, "findings", "-o", "json"),
+	for where, text := range map[string]string{"a page": string(pages),
+		"the findings": f.run([]int{0}, "findings", "--since", "", "-o", "json"),
 		"the breakers": f.run([]int{0}, "breakers", "list", "-o", "json"), "the denial": denial} {
 		if strings.Contains(text, canary) {
 			t.Errorf("%s holds the secret: %s", where, text)

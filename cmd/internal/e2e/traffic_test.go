@@ -93,7 +93,7 @@ func (f *flyball) checkRuns(t traffic) {
 	f.t.Helper()
 	f.until("runs with the right number of calls", 30*time.Second, "ok", func() (string, error) {
 		var rows []runRow
-		f.json(&rows, "runs", "--limit", "1000000")
+		f.json(&rows, "runs", "--since", "", "--limit", "1000000")
 		if len(rows) != len(t.byRun) {
 			return fmt.Sprintf("%d runs, sent %d", len(rows), len(t.byRun)), nil
 		}
@@ -111,7 +111,7 @@ func (f *flyball) checkRuns(t traffic) {
 func (f *flyball) runsText() string {
 	f.t.Helper()
 	var rows []map[string]any
-	f.json(&rows, "runs", "--limit", "1000000")
+	f.json(&rows, "runs", "--since", "", "--limit", "1000000")
 	for _, r := range rows {
 		delete(r, "state")
 	}

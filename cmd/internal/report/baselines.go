@@ -64,7 +64,8 @@ func Versions(w io.Writer, list []Version) error {
 	}
 	return Table(
 		w,
-		"VERSION | MADE (UTC) | IN FORCE | RUNS | CALLS | AGENTS | KNOWN | NEW | STRANGERS | LEARNING | ACTIVE | STALE | FROZEN | KiB",
+		"VERSION | MADE (UTC) | IN FORCE | RUNS | CALLS? | AGENTS | KNOWN?? | NEW?? | STRANGERS?? | "+
+			"LEARNING??? | ACTIVE??? | STALE??? | FROZEN? | KiB????",
 		func(row func(...any)) {
 			for _, v := range list {
 				if v.Error != "" {
@@ -74,7 +75,7 @@ func Versions(w io.Writer, list []Version) error {
 				known := v.Acquaintance
 				row(
 					v.Version,
-					Second(v.MadeAt),
+					Stamped(v.MadeAt),
 					yes(v.Active),
 					v.Runs,
 					v.Calls,

@@ -16,18 +16,18 @@ func Coverage(w io.Writer, c *query.Coverage) error {
 	var calls, never, unknown uint64
 	err := Table(
 		w,
-		"AGENT | GATEWAY | CALLS | ASKED | NEVER ASKED | CANNOT BE TOLD | SHARE | NEWEST (UTC) | NEWEST NEVER ASKED",
+		"AGENT | GATEWAY | CALLS | ASKED | NEVER ASKED | CANNOT BE TOLD? | SHARE | NEWEST (UTC)?? | NEWEST NEVER ASKED???",
 		func(row func(...any)) {
 			for _, r := range c.Rows {
 				calls, never, unknown = calls+r.Calls, never+r.NeverAsked, unknown+r.Unknown
-				share, open := "-", "-"
+				share, open := "-", any("-")
 				if r.Share >= 0 {
 					share = fmt.Sprintf("%.1f%%", 100*r.Share)
 				}
 				if !r.NewestOpen.IsZero() {
-					open = clock(r.NewestOpen)[:19]
+					open = When(r.NewestOpen.Time)
 				}
-				row(Dash(r.AgentID), r.Gateway, r.Calls, r.Asked, mark(r.NeverAsked), r.Unknown, share, clock(r.NewestAt)[:19], open)
+				row(Dash(r.AgentID), r.Gateway, r.Calls, r.Asked, Count(r.NeverAsked), r.Unknown, share, When(r.NewestAt.Time), open)
 			}
 		},
 	)

@@ -1,11 +1,15 @@
 package report
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
 	"io"
+	"maps"
+	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	"flyball/schema"
@@ -35,6 +39,18 @@ type tally struct {
 
 // TouchedHTML prints a self-contained page without scripts or network requests.
 func TouchedHTML(w io.Writer, t *query.Touched, made time.Time) error {
+	return touchedTemplate.Execute(w, newPage(t, made))
+}
+
+// RunHTML prints such a page about a run: who it was, its score, findings, decisions and breakers, what it touched, what can be
+// undone, and its calls.
+func RunHTML(w io.Writer, r *query.RunReport, t *query.Touched, made time.Time) error {
+	page := newPage(t, made)
+	page.Run = newRunPart(r)
+	return touchedTemplate.Execute(w, page)
+}
+
+func newPage(t *query.Touched, made time.Time) pageOf {
 	from, to := t.Since.Time, t.Until.Time
 	for i := range t.Resources { // the calls of services can be outside the window of the run's own
 		if r := &t.Resources[i]; from.IsZero() || r.FirstAt.Before(from) {
@@ -71,12 +87,72 @@ func TouchedHTML(w io.Writer, t *query.Touched, made time.Time) error {
 	if len(bars) > 0 {
 		page.From, page.To = clock(query.Time{Time: from}), clock(query.Time{Time: to})
 	}
-	return touchedTemplate.Execute(w, page)
+	return page
+}
+
+// runPart is what the page of a run has beside what it touched.
+type runPart struct {
+	*query.RunReport
+	Who       [][2]string // names and values
+	Score     string
+	Findings  []runFinding
+	Decisions []string
+	Breakers  []string
+	Calls     []runCall
+	More      uint64 // calls that are not on the page
+}
+
+// runFinding is a finding on the page of a run.
+type runFinding struct{ ID, Level, Text string }
+
+// runCall is a call on the page of a run.
+type runCall struct {
+	At, Status, Outcome, What, Effect, Reversibility, Resources string
+}
+
+func newRunPart(r *query.RunReport) *runPart {
+	p := &runPart{RunReport: r, Score: scoreText(r.Score)}
+	for _, k := range slices.Sorted(maps.Keys(r.Identity)) {
+		p.Who = append(p.Who, [2]string{k, fmt.Sprint(r.Identity[k])})
+	}
+	for _, f := range r.Findings {
+		p.Findings = append(p.Findings, runFinding{fmt.Sprint(f["finding_id"]), fmt.Sprint(f["level"]),
+			fmt.Sprintf("%v, %v: %v", f["family"], f["state"], f["summary"])})
+	}
+	for _, d := range r.Decisions {
+		p.Decisions = append(p.Decisions, decisionText(d))
+	}
+	for i := range r.Breakers {
+		p.Breakers = append(p.Breakers, breakerText(&r.Breakers[i]))
+	}
+	for _, c := range r.CallList {
+		p.Calls = append(p.Calls, newRunCall(c))
+	}
+	if n := uint64(len(r.CallList)); n < r.TotalCalls {
+		p.More = r.TotalCalls - n
+	}
+	return p
+}
+
+func newRunCall(c map[string]any) runCall {
+	field := func(name string) string {
+		v, known := c[name]
+		if !known {
+			return ""
+		}
+		return fmt.Sprint(v)
+	}
+	at, _ := c["start_time"].(query.Time)
+	resources, _ := c["resources"].([]string)
+	return runCall{At: clock(at), Status: Dash(field("status")), Outcome: field("outcome"),
+		What:   strings.TrimSpace(field("method") + " " + cmp.Or(field("path"), field("tool"))),
+		Effect: field("effect"), Reversibility: field("reversibility"), Resources: strings.Join(resources, " ")}
 }
 
 // pageOf holds the values of the template.
 type pageOf struct {
 	T                              *query.Touched
+	Run                            *runPart // nil: the page is not of a run
 	Bars                           []bar
 	Others, NotAsked, Judged, Near []string
 	Denied                         []string

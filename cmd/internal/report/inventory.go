@@ -50,8 +50,8 @@ func Agents(w io.Writer, v Inventory) error {
 	}
 	err := Table(
 		w,
-		"AGENT | TRUST | OWNER | ARMED | BASELINE | ACQUAINTANCE | UNTIL IT IS KNOWN | VERSION | CREDENTIALS | "+
-			"RUNS | CALLS | IRREVERSIBLE | FIRST | LAST",
+		"AGENT | TRUST?? | OWNER | ARMED | BASELINE??? | ACQUAINTANCE? | UNTIL IT IS KNOWN???? | VERSION??? | CREDENTIALS????? | "+
+			"RUNS? | CALLS | IRREVERSIBLE | FIRST????? | LAST",
 		func(row func(...any)) {
 			for _, a := range v.Agents {
 				armed := cmp.Or(a.Enforcement, "unknown")
@@ -71,9 +71,9 @@ func Agents(w io.Writer, v Inventory) error {
 					credentials,
 					a.Runs,
 					a.Calls,
-					a.Irreversible,
-					clock(a.FirstAt)[:16],
-					clock(a.LastAt)[:16],
+					Count(a.Irreversible),
+					Minute(a.FirstAt),
+					Minute(a.LastAt),
 				)
 			}
 		},
@@ -108,10 +108,10 @@ func Hygiene(w io.Writer, v []query.Hygiene) error {
 		return err
 	}
 	said := map[string]string{}
-	err := Table(w, "WHAT | OF | CALLS | LAST | EVIDENCE", func(row func(...any)) {
+	err := Table(w, "WHAT | OF | CALLS? | LAST? | EVIDENCE", func(row func(...any)) {
 		for _, h := range v {
 			said[h.Kind] = h.Advice
-			row(h.Kind, h.Subject, h.Calls, clock(h.LastAt)[:16], Dash(short(h.Evidence)))
+			row(h.Kind, h.Subject, h.Calls, Minute(h.LastAt), Dash(short(h.Evidence)))
 		}
 	})
 	if err != nil {
@@ -149,7 +149,7 @@ func Routes(w io.Writer, rows []query.RouteRow) error {
 	undeclared := 0
 	err := Table(
 		w,
-		"  | ROUTE | EFFECT | REVERSIBILITY | SAID BY | ROUTE BY | AGENTS | CALLS | ERRORS | DENIED | LAST",
+		"  | ROUTE | EFFECT?? | REVERSIBILITY | SAID BY??? | ROUTE BY???? | AGENTS?? | CALLS | ERRORS? | DENIED | LAST",
 		func(row func(...any)) {
 			for _, r := range rows {
 				mark := " "
@@ -161,14 +161,14 @@ func Routes(w io.Writer, rows []query.RouteRow) error {
 					mark,
 					routeName(r.Method, r.Route, r.Tool),
 					r.Effect,
-					r.Reversibility,
+					Undo(r.Reversibility),
 					r.ReversibilitySource,
 					cmp.Or(r.NamedBy, r.RouteSource),
 					r.Agents,
 					r.Calls,
 					r.Errors,
-					r.Denied,
-					clock(r.LastAt)[:16],
+					Count(r.Denied),
+					Minute(r.LastAt),
 				)
 			}
 		},
@@ -245,7 +245,7 @@ func irreversibleUses(w io.Writer, rows []query.StartRow) error {
 		_, err := fmt.Fprintln(w, "No agent did anything that cannot be undone in that time.")
 		return err
 	}
-	err := Table(w, "AGENT | TRUST | DOES | EFFECT | CALLS | RUNS | LAST | WITHOUT", func(row func(...any)) {
+	err := Table(w, "AGENT | TRUST??? | DOES | EFFECT?? | CALLS | RUNS? | LAST? | WITHOUT", func(row func(...any)) {
 		for _, r := range rows {
 			row(
 				r.AgentID,
@@ -254,7 +254,7 @@ func irreversibleUses(w io.Writer, rows []query.StartRow) error {
 				r.Effect,
 				r.Calls,
 				r.Runs,
-				clock(r.LastAt)[:16],
+				Minute(r.LastAt),
 				strings.Join(r.Missing, ", "),
 			)
 		}
@@ -308,9 +308,9 @@ func DeadLetters(w io.Writer, rows []query.DeadLetterRow) error {
 		_, err := fmt.Fprintln(w, "Everything could be read.")
 		return err
 	}
-	err := Table(w, "ID | TOPIC | REASON | DEAD LETTERS | BYTES | LAST | NEWEST | WHY", func(row func(...any)) {
+	err := Table(w, "ID | TOPIC? | REASON | DEAD LETTERS | BYTES??? | LAST | NEWEST?? | WHY", func(row func(...any)) {
 		for _, r := range rows {
-			row(r.DeadOffset, Dash(r.Topic), r.Reason, r.Letters, r.Bytes, clock(r.LastAt)[:16], r.Sample, r.Detail)
+			row(r.DeadOffset, Dash(r.Topic), r.Reason, r.Letters, r.Bytes, Minute(r.LastAt), r.Sample, r.Detail)
 		}
 	})
 	if err == nil {

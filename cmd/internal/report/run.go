@@ -14,30 +14,38 @@ import (
 
 // RunColumns are the columns of a listing of runs.
 var RunColumns = []Column[query.Run]{
-	{"RUN", func(r *query.Run) any { return r.RunID }},
-	{"LAST CALL (UTC)", func(r *query.Run) any { return clock(r.LastAt) }},
-	{"KEY", func(r *query.Run) any { return Dash(r.RunKey) }},
+	{"RUN", func(r *query.Run) any { return ID(r.RunID) }},
+	{"LAST CALL (UTC)", func(r *query.Run) any { return Clock(r.LastAt) }},
+	{"KEY?", func(r *query.Run) any { return Dash(r.RunKey) }},
 	{"AGENT", func(r *query.Run) any { return Dash(r.AgentID) }},
-	{"TRUST", func(r *query.Run) any { return Dash(r.AgentTrust) }},
-	{"RULE", func(r *query.Run) any { return fmt.Sprintf("%s %d%%", r.RunRule, r.RunConfidence) }},
-	{"STATE", func(r *query.Run) any { return r.State }},
-	{"LEVEL", func(r *query.Run) any { return Dash(r.Level) }},
-	{"SCORE", func(r *query.Run) any { return scoreText(r.Score) }},
-	{"BREAKER", func(r *query.Run) any { return Dash(r.Breaker) }},
+	{"TRUST????", func(r *query.Run) any { return Dash(r.AgentTrust) }},
+	{"RULE????", func(r *query.Run) any { return fmt.Sprintf("%s %d%%", r.RunRule, r.RunConfidence) }},
+	{"STATE???", func(r *query.Run) any { return r.State }},
+	{"LEVEL", func(r *query.Run) any { return Level(r.Level) }},
+	{"SCORE??", func(r *query.Run) any { return scoreText(r.Score) }},
+	{"BREAKER", func(r *query.Run) any { return breakerState(r.Breaker) }},
 	{"CALLS", func(r *query.Run) any { return r.Calls }},
-	{"ERRORS", func(r *query.Run) any { return r.Errors }},
-	{"IRREVERSIBLE", func(r *query.Run) any { return r.Irreversible }},
-	{"RESOURCES", func(r *query.Run) any { return r.DistinctResources }},
+	{"ERRORS??", func(r *query.Run) any { return r.Errors }},
+	{"IRREVERSIBLE", func(r *query.Run) any { return Count(r.Irreversible) }},
+	{"RESOURCES??", func(r *query.Run) any { return r.DistinctResources }},
 }
 
 // HitColumns are the columns of a listing of runs that contain a term.
 var HitColumns = []Column[query.Hit]{
-	{"RUN", func(h *query.Hit) any { return h.RunID }},
-	{"LAST (UTC)", func(h *query.Hit) any { return clock(h.LastAt) }},
-	{"KEY", func(h *query.Hit) any { return Dash(h.RunKey) }},
+	{"RUN", func(h *query.Hit) any { return ID(h.RunID) }},
+	{"LAST (UTC)", func(h *query.Hit) any { return Clock(h.LastAt) }},
+	{"KEY?", func(h *query.Hit) any { return Dash(h.RunKey) }},
 	{"AGENT", func(h *query.Hit) any { return Dash(h.AgentID) }},
 	{"FOUND AS", func(h *query.Hit) any { return h.Field }},
 	{"CALLS", func(h *query.Hit) any { return h.Calls }},
+}
+
+// breakerState returns the cell of a breaker, which stands out unless it is closed.
+func breakerState(state string) any {
+	if state == "" || state == "closed" {
+		return Dash(state)
+	}
+	return Alarm(state)
 }
 
 // Run prints one run in full.
@@ -88,17 +96,19 @@ func printJudgement(w io.Writer, r *query.RunReport) {
 	list("finding", r.Findings, func(f map[string]any) string {
 		return fmt.Sprintf("%v %v (%v, %v): %v", f["finding_id"], f["family"], f["level"], f["state"], f["summary"])
 	})
-	list("decision", r.Decisions, func(d map[string]any) string {
-		at, _ := d["at"].(query.Time)
-		return fmt.Sprintf("%v %s %v of %v %v (%v): %v", d["decision_id"], clock(at), d["action"], d["scope_kind"], d["scope_value"], d["mode"],
-			d["reason"])
-	})
+	list("decision", r.Decisions, decisionText)
 	if len(r.Breakers) == 0 {
 		Printf(w, "breaker  none\n")
 	}
 	for i := range r.Breakers {
 		Printf(w, "breaker  %s\n", breakerText(&r.Breakers[i]))
 	}
+}
+
+func decisionText(d map[string]any) string {
+	at, _ := d["at"].(query.Time)
+	return fmt.Sprintf("%v %s %v of %v %v (%v): %v", d["decision_id"], clock(at), d["action"], d["scope_kind"], d["scope_value"], d["mode"],
+		d["reason"])
 }
 
 func breakerText(b *query.RunBreaker) string {
@@ -144,11 +154,11 @@ func numberText(v any) string {
 var callColumns = []Column[map[string]any]{
 	{"AT (UTC)", func(c *map[string]any) any {
 		at, _ := (*c)["start_time"].(query.Time)
-		return clock(at)
+		return Clock(at)
 	}},
-	fieldColumn("STATUS", "status"), fieldColumn("OUTCOME", "outcome"), fieldColumn("METHOD", "method"), fieldColumn("PATH", "path"),
-	fieldColumn("EFFECT", "effect"), fieldColumn("REVERSIBILITY", "reversibility"),
-	{"RESOURCES", func(c *map[string]any) any {
+	fieldColumn("STATUS", "status"), fieldColumn("OUTCOME?", "outcome"), fieldColumn("METHOD", "method"), fieldColumn("PATH", "path"),
+	fieldColumn("EFFECT??", "effect"), fieldColumn("REVERSIBILITY", "reversibility"),
+	{"RESOURCES???", func(c *map[string]any) any {
 		list, _ := (*c)["resources"].([]string)
 		return Dash(strings.Join(list, " "))
 	}},
@@ -156,10 +166,16 @@ var callColumns = []Column[map[string]any]{
 
 func fieldColumn(head, key string) Column[map[string]any] {
 	return Column[map[string]any]{head, func(c *map[string]any) any {
-		if v, ok := (*c)[key]; ok {
-			return v
+		v, known := (*c)[key]
+		switch text := fmt.Sprint(v); {
+		case !known:
+			return "-"
+		case key == "reversibility":
+			return Undo(text)
+		case key == "outcome" && text == "denied":
+			return Alarm(text)
 		}
-		return "-"
+		return v
 	}}
 }
 

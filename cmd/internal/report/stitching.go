@@ -14,11 +14,11 @@ func Stitching(w io.Writer, rows []query.StitchingRow) error {
 		_, err := fmt.Fprintln(w, noCalls)
 		return err
 	}
-	err := Table(w, "PRODUCER | FORMAT | SINCE (UTC) | RULE | CALLS | SHARE", func(row func(...any)) {
+	err := Table(w, "PRODUCER | FORMAT? | SINCE (UTC) | RULE | CALLS | SHARE", func(row func(...any)) {
 		for _, r := range rows {
-			since := "-"
+			since := any("-")
 			if r.At != nil {
-				since = clock(*r.At)[:16]
+				since = Minute(*r.At)
 			}
 			row(Dash(r.Producer), r.Format, since, r.RunRule, r.Calls, fmt.Sprintf("%.1f%%", 100*r.Share))
 		}

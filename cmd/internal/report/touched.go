@@ -5,7 +5,6 @@ import (
 	"io"
 	"math"
 	"sort"
-	"strconv"
 	"strings"
 
 	"flyball/schema/clickhouse/query"
@@ -203,19 +202,19 @@ func otherCaller(o *query.OtherCaller) string {
 }
 
 var touchedColumns = []Column[query.TouchedResource]{
-	{"REVERSIBILITY", func(r *query.TouchedResource) any { return r.Reversibility }},
-	{"EFFECT", func(r *query.TouchedResource) any { return r.Effect }},
+	{"REVERSIBILITY", func(r *query.TouchedResource) any { return Undo(r.Reversibility) }},
+	{"EFFECT?", func(r *query.TouchedResource) any { return r.Effect }},
 	{"RESOURCE", func(r *query.TouchedResource) any { return r.Resource }},
 	{"ROUTE", func(r *query.TouchedResource) any { return strings.TrimSpace(r.Method + " " + r.Route) }},
 	{"AGENT", func(r *query.TouchedResource) any { return Dash(several(r.Agents, uint64(len(r.Agents)))) }},
-	{"RUN", func(r *query.TouchedResource) any { return Dash(several(r.Runs, r.RunCount)) }},
+	{"RUN", func(r *query.TouchedResource) any { return severalRuns(r.Runs, r.RunCount) }},
 	{"CALLS", func(r *query.TouchedResource) any { return r.Calls }},
-	{"OK", func(r *query.TouchedResource) any { return r.OK }},
-	{"FAILED", func(r *query.TouchedResource) any { return mark(r.Failed) }},
-	{"DENIED", func(r *query.TouchedResource) any { return mark(r.Denied) }},
-	{"FIRST (UTC)", func(r *query.TouchedResource) any { return clock(r.FirstAt) }},
-	{"LAST (UTC)", func(r *query.TouchedResource) any { return clock(r.LastAt) }},
-	{"VIA", func(r *query.TouchedResource) any { return Dash(strings.Join(r.Via, " ")) }},
+	{"OK???", func(r *query.TouchedResource) any { return r.OK }},
+	{"FAILED", func(r *query.TouchedResource) any { return Count(r.Failed) }},
+	{"DENIED", func(r *query.TouchedResource) any { return Count(r.Denied) }},
+	{"FIRST (UTC)???", func(r *query.TouchedResource) any { return Clock(r.FirstAt) }},
+	{"LAST (UTC)", func(r *query.TouchedResource) any { return Clock(r.LastAt) }},
+	{"VIA??", func(r *query.TouchedResource) any { return Dash(strings.Join(r.Via, " ")) }},
 }
 
 // several returns the first of some names, with the number of the others.
@@ -229,12 +228,12 @@ func several(names []string, total uint64) string {
 	return fmt.Sprintf("%s +%d", names[0], total-1)
 }
 
-// mark returns a number that should be 0, with a mark if it is not.
-func mark(n uint64) string {
-	if n == 0 {
-		return "0"
+// severalRuns returns the cell of the runs that touched a resource: the only one, or the first with the number of the others.
+func severalRuns(runs []string, total uint64) any {
+	if len(runs) == 1 && total <= 1 {
+		return ID(runs[0])
 	}
-	return strconv.FormatUint(n, 10) + "!"
+	return Dash(several(runs, total))
 }
 
 // distinct counts the resources; a resource can be touched through several routes.

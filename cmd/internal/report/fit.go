@@ -1,0 +1,82 @@
+package report
+
+// field is what the layout knows of one column of a table, in columns of the screen.
+type field struct {
+	want  int // width of its longest cell, or of its head
+	least int // width below which its cells are of no use; at most want
+	good  int // width that is wanted before columns of leave 2 and more are shown; at least least
+	leave int // 0: it stays; a column with a higher number is left out first
+}
+
+const (
+	gap      = 2 // between columns
+	minText  = 14
+	minHead  = 6
+	minFinal = 18 // of the last column, if it is text: a reason or a summary
+	good     = 40 // of such a last column
+)
+
+// fitted is the layout of a table.
+type fitted struct {
+	widths []int // of each column; 0: left out
+	// records: the columns do not fit beside each other at all.
+	records bool
+}
+
+// fit returns the layout of a table on a screen. It narrows texts, and leaves out columns that may be, as long as the others do not have
+// their least width; for the less important ones, as long as they do not have a good width.
+func fit(fields []field, screen int) fitted {
+	widths := make([]int, len(fields))
+	kept := make([]bool, len(fields))
+	for i := range kept {
+		kept[i] = true
+	}
+	for {
+		drop := -1
+		for i, f := range fields {
+			if kept[i] && f.leave > 0 && (drop < 0 || f.leave >= fields[drop].leave) {
+				drop = i
+			}
+		}
+		if drop < 0 || need(fields, kept, func(f field) int {
+			if fields[drop].leave > 1 {
+				return max(f.good, f.least)
+			}
+			return f.least
+		}) <= screen {
+			break
+		}
+		kept[drop] = false
+	}
+	spare := screen - need(fields, kept, func(f field) int { return f.least })
+	if spare < 0 {
+		return fitted{records: true}
+	}
+	for i, f := range fields {
+		if kept[i] {
+			widths[i] = f.least
+		}
+	}
+	for grown := true; grown && spare > 0; {
+		grown = false
+		for i, f := range fields {
+			if kept[i] && widths[i] < f.want && spare > 0 {
+				widths[i]++
+				spare--
+				grown = true
+			}
+		}
+	}
+	return fitted{widths: widths}
+}
+
+// need returns the width of a table in which each kept column has a width.
+func need(fields []field, kept []bool, width func(field) int) int {
+	total := -gap
+	for i, f := range fields {
+		if kept[i] {
+			total += width(f) + gap
+		}
+	}
+	return total
+}
