@@ -146,6 +146,8 @@ func (Retention) about() abouts {
 		"runs": {Meaning: "Runs, scores, findings, decisions, dead letters and the counts of calls. 0: for ever. Not set: what the " +
 			"database has.",
 			Wrong: "36501d", Refused: "above 36500d; less than calls"},
+		"calls_bytes": {Meaning: "Size of calls, touches and the indexes of calls. Above it they are kept for fewer days. 0: no limit.",
+			Form: "size such as 500GiB or 2TiB", Wrong: "1MiB", Refused: "below 1GiB, except 0; a percentage; with clickhouse.cluster"},
 	}
 }
 
@@ -167,6 +169,8 @@ func (SIEM) about() abouts {
 		"syslog": {Meaning: "Server for one CEF message each. Empty: none.", Form: "tcp://HOST:PORT or tls://HOST:PORT",
 			Wrong: "udp://siem:514", Refused: "other schemes; a path"},
 		"tls": {Meaning: "TLS to syslog, with tls://."},
+		"calls_per_second": {Meaning: "Calls that are written to the topic in a second at most; others are left out and counted. 0: none.",
+			Wrong: "-1", Refused: "below 0; above 10000; above 0 without topic"},
 	}
 }
 
