@@ -104,11 +104,12 @@ RATE ?= 10000
 outage:
 	FLYBALL_TEST_OUTAGE=$(OUTAGE) FLYBALL_TEST_RATE=$(RATE) go test -timeout 60m -count=1 ./cmd/internal/e2e -run 'TestClickHouseAwayAndSlow' -v
 
-# Every fuzz target of every package, FUZZ_TIME each.
+# Every fuzz target of every package, FUZZ_TIME each, FUZZ_JOBS at once with one worker each.
+FUZZ_JOBS ?= 2
 fuzz:
-	@set -e; for pkg in $$(go list ./schema/... ./ingest/... ./detect/... ./alerts/... ./dashboards/... ./cmd/internal/embedded/...); do \
-	  for f in $$(go test -list 'Fuzz.*' $$pkg | grep '^Fuzz' || true); do \
-	    echo "== $$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZ_TIME) $$pkg; done; done
+	@set -eo pipefail; go list ./schema/... ./ingest/... ./detect/... ./alerts/... ./dashboards/... ./cmd/internal/embedded/... | while read -r pkg; do \
+	  go test -list 'Fuzz.*' $$pkg | sed -n "s|^Fuzz.*|$$pkg &|p"; done | xargs -r -P $(FUZZ_JOBS) -n 2 sh -c 'out=$$(go test -run "^$$" \
+	  -fuzz "^$$1$$" -fuzztime $(FUZZ_TIME) -parallel 1 $$0 2>&1) && echo "ok $$0 $$1" || { echo "FAIL $$0 $$1"; echo "$$out"; exit 255; }'
 
 bench: build
 	go test -run '^$$' -bench . -benchmem ./schema/... ./detect/... ./ingest/decode ./ingest/store
