@@ -148,7 +148,7 @@ func (s *SignIn) exchange(ctx context.Context, code string, f flow) (Identity, e
 	return id, nil
 }
 
-// exchangeError says why there is no token. Why the issuer does not answer is for the log: anybody can have begun the sign-in.
+// exchangeError returns why there is no token. Why the issuer does not answer is for the log: anybody can have begun the sign-in.
 func (s *SignIn) exchangeError(err error) *Refusal {
 	issuer := s.issuer.o.URL
 	var refused *oauth2.RetrieveError
