@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -279,48 +278,6 @@ func TestKeyThatWasTakenBackIsAccepted(t *testing.T) {
 	}
 	if _, err := i.Verify(t.Context(), old); reasonOf(err) != UnknownKey {
 		t.Errorf("%v", err)
-	}
-}
-
-func TestTokenThatNamesNoKeyIsTriedWithAll(t *testing.T) {
-	p := operatortest.Start(t)
-	i, c := newIssuer(t, p, nil)
-	_, private := p.Key()
-	token := operatortest.Sign(t, jose.SigningKey{Algorithm: jose.ES256, Key: private}, nil, p.Claims(c.Now(), "ana", "soc"))
-	if _, err := i.Verify(t.Context(), token); err != nil {
-		t.Errorf("the issuer has one key: %v", err)
-	}
-	other, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	i.keys.mu.Lock()
-	i.keys.keys = append(i.keys.keys, jose.JSONWebKey{Key: &other.PublicKey, KeyID: "k2"})
-	i.keys.mu.Unlock()
-	if _, err := i.Verify(t.Context(), token); reasonOf(err) != UnknownKey || !strings.Contains(err.Error(), "kid") {
-		t.Errorf("the issuer has two keys: %v", err)
-	}
-}
-
-// Whoever has no token learns nothing of the network between here and the issuer.
-func TestRefusalShowsErrorsOfTheNetwork(t *testing.T) {
-	p := operatortest.Start(t)
-	var log strings.Builder
-	i, c := newIssuer(t, p, func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
-	s := newSignIn(t, i)
-	cookie, to := begin(t, s, "/v1/x")
-	p.Rotate(t)
-	fresh := p.Token(t, c.Now(), "ana", "soc")
-	p.SetAway(true)
-	_, verified := i.Verify(t.Context(), fresh)
-	_, _, finished := finish(s, url.Values{"state": to.Query()["state"], "code": {"x"}}, cookie)
-	for _, err := range []error{verified, finished} {
-		if reasonOf(err) != Away || strings.Contains(err.Error(), "EOF") || !strings.Contains(err.Error(), p.URL) {
-			t.Errorf("%v", err)
-		}
-	}
-	if strings.Count(log.String(), "EOF") != 2 {
-		t.Errorf("the log does not say why: %s", log.String())
 	}
 }
 
