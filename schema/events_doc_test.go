@@ -97,7 +97,7 @@ const eventsHead = `# Records of flyball.events
 Written by ` + "`schema/events_doc_test.go`" + ` from the types; the test fails when they differ.
 
 A record is ` + "`{\"v\": 1, \"body\": EVENT}`" + `. ` + "`v`" + ` is the version of the format: it rises when a reader of the version before would understand a record
-wrongly. New members and new kinds may come without a new version: ignore what you do not know. Records are written at least once; two with
+wrongly, and each record has the oldest version that can express it. 2: an acknowledgement that was taken back. New members and new kinds may come without a new version: ignore what you do not know. Records are written at least once; two with
 the same ` + "`id`" + ` are the same event. All changes of a finding, and of the breakers that it opened, are in one partition, in order. Times that end in
 ` + "`_ns`" + ` are nanoseconds since 1970 in UTC. The topic keeps 7 days (` + "`kafka.retention.events`" + `), and needs the rights of Flyball's own topics to
 read (with the embedded broker: user flyball, password in ` + "`DATA/broker.password`" + `). A SIEM that reads OCSF gets findings from ` + "`siem.topic`" + ` instead.

@@ -40,6 +40,13 @@ func loginCommand(o *options) *cobra.Command {
 			return usage(fmt.Errorf("profile %s has the token file %s; --replace lets the sign-in take its place (the file stays)", p.Name,
 				p.TokenFile))
 		}
+		t, err := s.profile.target()
+		if err == nil {
+			s.client, err = newControlClient(t)
+		}
+		if err != nil {
+			return err
+		}
 		return s.login(cmd)
 	}
 	cmd.Flags().BoolVar(&replace, "replace", false, "take the place of another token file of the profile")
@@ -76,8 +83,8 @@ func logoutCommand(o *options) *cobra.Command {
 type session struct {
 	saved   *profiles
 	profile *profile
-	file    string // of the token
-	client  *controlClient
+	file    string         // of the token
+	client  *controlClient // of login
 }
 
 func (o *options) newSession() (*session, error) {
@@ -95,11 +102,7 @@ func (o *options) newSession() (*session, error) {
 		return nil, usage(fmt.Errorf("%s: %w", by, err))
 	}
 	s.file = filepath.Join(filepath.Dir(saved.path), name+".token")
-	t, err := s.profile.target()
-	if err == nil {
-		s.client, err = newControlClient(t)
-	}
-	return s, err
+	return s, nil
 }
 
 // login signs in with a device code. It is the one way that needs neither a browser on this machine nor a port that a browser can reach: an
@@ -155,8 +158,8 @@ func (s *session) signIn(ctx context.Context, cmd *cobra.Command, settings api.I
 	if err != nil {
 		return nil, deviceError(settings, err)
 	}
-	if err := report.Printf(cmd.ErrOrStderr(), "Open %s in a browser and enter the code %s\n", code.VerificationURI,
-		code.UserCode); err != nil {
+	if err := report.Printf(cmd.ErrOrStderr(), "Sign in at the issuer %s for its client %s\nOpen %s in a browser and enter the code %s\n",
+		report.Text(settings.Issuer), report.Text(settings.ClientID), code.VerificationURI, code.UserCode); err != nil {
 		return nil, err
 	}
 	if code.VerificationURIComplete != "" {
@@ -181,25 +184,21 @@ func deviceError(settings api.IssuerLine, err error) error {
 	return fmt.Errorf("the issuer %s: %w", settings.Issuer, schema.WithoutURL(err))
 }
 
-// accepted returns the token that the deployment accepts, of the ID token and the access token, and who its holder is there.
+// accepted returns the token that is sent to the deployment, and who its holder is there: the ID token, which is of no use elsewhere. The
+// access token is sent only if the issuer has sent no other.
 func (s *session) accepted(ctx context.Context, token *oauth2.Token) (raw string, who api.CallerLine, err error) {
-	idToken, _ := token.Extra("id_token").(string)
-	err = errors.New("the issuer has sent neither an ID token nor an access token that is a JWT")
-	for _, raw := range []string{idToken, token.AccessToken} {
-		if !operator.LooksLikeJWT(raw) {
-			continue
-		}
-		s.client.target.token, s.client.target.tokenFrom = schema.Secret(raw), "flyball login"
-		if err := s.client.target.checkToken(); err != nil {
-			return "", who, err
-		}
-		var refused *apiError
-		who, err = get[api.CallerLine](ctx, s.client, "/v1/caller")
-		if err == nil || !errors.As(err, &refused) || refused.code != http.StatusUnauthorized {
-			return raw, who, err
-		}
+	if raw, _ = token.Extra("id_token").(string); raw == "" {
+		raw = token.AccessToken
 	}
-	return "", who, err
+	if !operator.LooksLikeJWT(raw) {
+		return "", who, errors.New("the issuer has sent no ID token, and no access token in its place, that is a JWT")
+	}
+	s.client.target.token, s.client.target.tokenFrom = schema.Secret(raw), "flyball login"
+	if err := s.client.target.checkToken(); err != nil {
+		return "", who, err
+	}
+	who, err = get[api.CallerLine](ctx, s.client, "/v1/caller")
+	return raw, who, err
 }
 
 // keep writes the token, which only its owner can read, and makes it the token of the profile.

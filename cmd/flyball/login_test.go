@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"flyball/detect/enforce/api"
 	"flyball/detect/enforce/operator"
 	"flyball/detect/enforce/operator/operatortest"
@@ -49,13 +51,15 @@ func newSignInRemote(t *testing.T, p *operatortest.Provider) string {
 }
 
 // approve runs flyball login, and a person on another device approves the code that it prints.
-func (c *client) approve(p *operatortest.Provider, subject string, args ...string) (code int, stdout string) {
+func (c *client) approve(p *operatortest.Provider, subject string, args ...string) (code int, stdout, stderr string) {
 	c.t.Helper()
 	read, write := io.Pipe()
 	approved := make(chan struct{})
+	var shown strings.Builder
 	go func() {
 		defer close(approved)
 		for lines := bufio.NewScanner(read); lines.Scan(); {
+			shown.WriteString(lines.Text() + "\n")
 			if _, user, ok := strings.Cut(lines.Text(), "enter the code "); ok {
 				p.Approve(c.t, user, subject, "soc")
 			}
@@ -69,7 +73,7 @@ func (c *client) approve(p *operatortest.Provider, subject string, args ...strin
 	code = exitStatus(root.ExecuteContext(c.t.Context()), write)
 	_ = write.Close()
 	<-approved
-	return code, out.String()
+	return code, out.String(), shown.String()
 }
 
 func TestLoginNeedsABrowserOnThisMachine(t *testing.T) {
@@ -80,7 +84,10 @@ func TestLoginNeedsABrowserOnThisMachine(t *testing.T) {
 	}
 	c.mustRun("profile", "add", "production", "--control", newSignInRemote(t, p))
 	c.mustRun("profile", "use", "production")
-	code, out := c.approve(p, "ana")
+	code, out, errs := c.approve(p, "ana")
+	if want := "Sign in at the issuer " + p.URL + " for its client " + operatortest.CLIClientID + "\n"; !strings.HasPrefix(errs, want) {
+		t.Errorf("%q does not begin with %q", errs, want)
+	}
 	if code != exitDone || !strings.Contains(out, "signed in as "+p.URL+"#ana (ana@example.com), role responder, until ") {
 		t.Fatalf("%d %s", code, out)
 	}
@@ -125,5 +132,58 @@ func TestLoginReplacesATokenFileUnasked(t *testing.T) {
 	c.mustRun("profile", "add", "plain", "--control", newRemote(t, "d_1", "").url)
 	if code, _, errs := c.run("login", "--profile", "plain"); code != exitFailed || strings.Contains(errs, productionToken) {
 		t.Errorf("a deployment without an issuer: %d %s", code, errs)
+	}
+}
+
+// The access token is of use at other services: the deployment must not get it only because it refuses the ID token.
+func TestAccessTokenIsSentBesideTheIDToken(t *testing.T) {
+	const idToken, accessToken = "ey.id-token.x", "ey.access-token.x"
+	for name, tc := range map[string]struct {
+		more map[string]any
+		want string
+	}{
+		"both":            {map[string]any{"id_token": idToken}, idToken},
+		"an access token": {map[string]any{}, accessToken},
+	} {
+		var sent []string
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			sent = append(sent, strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
+			w.WriteHeader(http.StatusUnauthorized)
+			_ = json.NewEncoder(w).Encode(map[string]string{"detail": "refused"})
+		}))
+		to, err := (&profile{Name: "p", Control: server.URL}).target()
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := newControlClient(to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		token := (&oauth2.Token{AccessToken: accessToken}).WithExtra(tc.more)
+		if _, _, err := (&session{client: client}).accepted(t.Context(), token); err == nil || len(sent) != 1 || sent[0] != tc.want {
+			t.Errorf("%s: %v %v", name, sent, err)
+		}
+		server.Close()
+	}
+}
+
+func TestLogoutNeedsTheCertificateOfTheDeployment(t *testing.T) {
+	c := newClient(t)
+	c.mustRun("profile", "add", "production", "--control", "https://flyball.example")
+	c.mustRun("profile", "use", "production")
+	saved, err := loadProfiles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved.Profiles[0].TokenFile = filepath.Join(c.dir, "home", "flyball", "production.token")
+	if err := os.WriteFile(saved.Profiles[0].TokenFile, []byte(productionToken), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	saved.Profiles[0].CA = filepath.Join(c.dir, "gone.pem")
+	if err := saved.save(); err != nil {
+		t.Fatal(err)
+	}
+	if out := c.mustRun("logout"); !strings.Contains(out, "signed out") {
+		t.Error(out)
 	}
 }

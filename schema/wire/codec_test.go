@@ -218,3 +218,25 @@ func typicalCalls(n int) []schema.Call {
 	}
 	return calls
 }
+
+func TestOlderAlertTakesWhatWasTakenBackForAnAcknowledgement(t *testing.T) {
+	for name, tc := range map[string]struct {
+		event schema.Event
+		want  int
+	}{
+		"acknowledged": {schema.Event{Ack: &schema.Acknowledgement{Incident: "f_1"}}, 1},
+		"taken back":   {schema.Event{Ack: &schema.Acknowledgement{Incident: "f_1", Undone: true}}, 2},
+		"another kind": {schema.Event{Audit: &schema.AuditEntry{}}, 1},
+	} {
+		value, err := EncodeEvent(&tc.event)
+		if err != nil || !strings.HasPrefix(string(value), fmt.Sprintf(`{"v":%d,`, tc.want)) {
+			t.Errorf("%s: %s %v", name, value, err)
+		}
+		if e, err := DecodeEvent(value); err != nil || !reflect.DeepEqual(e, tc.event) {
+			t.Errorf("%s: %+v %v", name, e, err)
+		}
+		if _, err := DecodeDocument[schema.Event](value, 1); errors.Is(err, ErrNewerVersion) != (tc.want == 2) {
+			t.Errorf("%s: a reader of version 1: %v", name, err)
+		}
+	}
+}

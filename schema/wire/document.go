@@ -13,7 +13,8 @@ import (
 // Versions of the records that people and other programs read too. These are JSON objects; the
 // first member "v" is the version of the format.
 const (
-	EventVersion = 1
+	// EventVersion 1: no acknowledgement that was taken back.
+	EventVersion = 2
 	// CommandVersion 1: no gates, tasks, manifests, quotas; 2: no settings, arming, exceptions, and a bypass only of the whole tenant;
 	// 3: no acknowledgements, silences, holds and purges; 4: no orders about routes.
 	CommandVersion     = 5
@@ -57,8 +58,14 @@ func DecodeDocument[T any](value []byte, newest int) (T, error) {
 	return out, nil
 }
 
-// EncodeEvent encodes a record of flyball.events.
-func EncodeEvent(e *schema.Event) ([]byte, error) { return EncodeDocument(EventVersion, e) }
+// EncodeEvent encodes a record of flyball.events in the oldest version that can express it, as EncodeCommand does.
+func EncodeEvent(e *schema.Event) ([]byte, error) {
+	version := 1
+	if e.Ack != nil && e.Ack.Undone { // a reader of version 1 would take it for an acknowledgement
+		version = 2
+	}
+	return EncodeDocument(version, e)
+}
 
 // DecodeEvent decodes a record of flyball.events.
 func DecodeEvent(b []byte) (schema.Event, error) {

@@ -77,20 +77,32 @@ func (p *ackPage) linked(r *http.Request) (*ackLink, int, error) {
 	used := v.Notices.LinkUsed(l.order.Link)
 	v.Release()
 	if used {
-		return nil, http.StatusGone, errors.New("this link was used: the incident is acknowledged; flyball alert show " + id + " shows by whom")
+		return nil, http.StatusGone, errors.New("this link was used before; flyball alert show " + id +
+			" shows whether the incident is acknowledged, and by whom")
 	}
 	lines, rejected := p.read(func(i Incidents) ([]IncidentLine, error) { return i.Find(l.tenant, id) })
-	switch {
-	case rejected != nil || p.o.Incidents == nil: // the acknowledgement is taken nevertheless
+	switch away := rejected != nil || p.o.Incidents == nil; {
+	case away && !replaced.IsZero(): // whoever has the former key may have set the times in the link
+		return nil, http.StatusServiceUnavailable, errors.New("this link was signed with a key of the deployment that was replaced since, and " +
+			"when the incident was opened is not known here: use flyball alert ack " + id)
+	case away: // the acknowledgement is taken nevertheless
 		return l, http.StatusOK, nil
 	case len(lines) != 1:
 		return nil, http.StatusGone, errors.New("this incident is not open any more")
 	}
 	l.incident = &lines[0]
-	if opened, err := time.Parse(time.RFC3339Nano, l.incident.Opened); err == nil {
-		if err := madeBefore(replaced, opened); err != nil {
-			return nil, http.StatusForbidden, err
-		}
+	if replaced.IsZero() {
+		return l, http.StatusOK, nil
+	}
+	opened, err := time.Parse(time.RFC3339Nano, l.incident.Opened)
+	if err != nil {
+		err = errors.New("this link was signed with a key of the deployment that was replaced since, and the time when the incident was opened " +
+			"cannot be read: use flyball alert ack " + id)
+	} else {
+		err = madeBefore(replaced, opened)
+	}
+	if err != nil {
+		return nil, http.StatusForbidden, err
 	}
 	return l, http.StatusOK, nil
 }

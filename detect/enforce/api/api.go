@@ -196,7 +196,7 @@ func (s *server) serve(auth *authenticator, bodies *validator, op *operation) ht
 	return func(w http.ResponseWriter, r *http.Request) {
 		var who caller
 		var rejected *refusal
-		if op.role != "" {
+		if !op.anybody {
 			who, rejected = auth.authenticate(r, op.role)
 		}
 		if rejected != nil {

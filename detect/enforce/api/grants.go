@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -76,14 +77,21 @@ func (g *grants) grant(x *exchange, in *GrantRequest) {
 			x.refuse(&refusal{http.StatusConflict, whyOwnApproval, err})
 			return
 		}
+		if err := x.caller.comparable(found.PrincipalID); err != nil {
+			x.refuse(&refusal{http.StatusForbidden, whyNotComparable, err})
+			return
+		}
 	}
 	x.submit(change{command: schema.Command{Kind: schema.CommandGrant, By: x.by(in.By), Reason: in.Reason, TTL: in.Seconds * 1e9,
 		Gate: &schema.Gate{ID: id, Uses: in.Uses, Resource: in.Resource}}, success: enforce.ApprovalGranted, statuses: gateStatuses,
 		met: g.met(x, id), until: g.until})
 }
 
-// whyOwnApproval is the named reason for refusing an approval.
-const whyOwnApproval = "own_approval"
+// Named reasons for refusing an approval.
+const (
+	whyOwnApproval   = "own_approval"
+	whyNotComparable = "names_not_in_token"
+)
 
 // ownApproval returns an error if one of the names of whoever approves a call is that of the agent that wants it, or of the principal on
 // whose behalf it acts. Anybody may refuse a call.
@@ -97,6 +105,27 @@ func ownApproval(g *schema.Gate, names ...string) error {
 		}
 	}
 	return nil
+}
+
+// comparable returns an error unless the identity of a caller has a name of the kind of a principal. Whoever signs in chooses the scopes,
+// and can leave out the name by which ownApproval would refuse it. A person on whose behalf the caller acts is compared by its own name.
+func (c caller) comparable(principal string) error {
+	principal = strings.TrimSpace(principal)
+	if c.identity == nil || c.person != "" || principal == "" {
+		return nil
+	}
+	address := strings.Contains(principal, "@")
+	for _, n := range c.identity.Known {
+		if n != c.identity.Subject && (!address || strings.Contains(n, "@")) {
+			return nil
+		}
+	}
+	claims := "preferred_username or email"
+	if address {
+		claims = "email"
+	}
+	return fmt.Errorf("whether the agent acts on behalf of you is not known: your token has no %s to compare with the principal; sign in "+
+		"again with this claim (add its scope, email or profile, to control.oidc.scopes)", claims)
 }
 
 // sameName reports whether two names can be those of one person. Where one has a domain (ana@example.com) and the other none, that is

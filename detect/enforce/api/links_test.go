@@ -1,12 +1,14 @@
 package api
 
 import (
+	"errors"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"flyball/detect/enforce/enforcetest"
+	"flyball/detect/enforce/point"
 	"flyball/schema"
 )
 
@@ -64,6 +66,58 @@ func TestFormerKeySignsNewLinksToIncidents(t *testing.T) {
 		if got := statusOf(t, h, link); got != tc.want {
 			t.Errorf("%s: %d, want %d", name, got, tc.want)
 		}
+	}
+}
+
+// unclear is one open incident that does not say when it was opened.
+type unclear struct{ opened }
+
+func (unclear) Find(string, string) ([]IncidentLine, error) {
+	return []IncidentLine{{ID: "f_1", Opened: "soon"}}, nil
+}
+
+// away are incidents that are not known yet.
+type away struct{ opened }
+
+func (away) Find(string, string) ([]IncidentLine, error) {
+	return nil, errors.New("they are being read")
+}
+
+// Whoever has a former key can set the times in a link: it is refused where nothing else is known.
+func TestFormerKeyAcknowledgesWhatIsNotKnownHere(t *testing.T) {
+	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+	h := newAPI(t, func(o *enforcetest.Options) {
+		o.LinkKey = newKey
+		o.Now = func() time.Time { return now }
+	})
+	h.server.o.FormerLinkKeys = []FormerKey{{formerKey, now.Add(-time.Hour)}}
+	for name, tc := range map[string]struct {
+		incidents       Incidents
+		former, present int
+	}{
+		"no incidents here": {nil, 503, 200},
+		"not read yet":      {away{}, 503, 200},
+		"no time":           {unclear{}, 403, 200},
+	} {
+		h.server.o.Incidents = tc.incidents
+		until := now.Add(schema.AckLinkLife - 2*time.Hour).UnixNano()
+		for key, want := range map[schema.Secret]int{formerKey: tc.former, newKey: tc.present} {
+			w := enforcetest.Serve(h, "GET", AckLink(key, linkBase, "t", "f_1", "pg_1", until), "")
+			if w.Code != want || want != 200 && !strings.Contains(w.Body.String(), "flyball alert ack f_1") {
+				t.Errorf("%s: %d %s, want %d", name, w.Code, w.Body, want)
+			}
+		}
+	}
+}
+
+func TestUsedLinkSaysThatItsIncidentIsAcknowledged(t *testing.T) {
+	h := newAPI(t, func(o *enforcetest.Options) { o.LinkKey = newKey })
+	until := h.o.Now().Add(time.Hour).UnixNano()
+	h.point.Replay(schema.Command{ID: point.NewCommandID("o_"), Tenant: "t", By: "x", Reason: "x", Kind: schema.CommandAck,
+		Ack: &schema.AckOrder{Incident: "f_1", Link: "pg_1", LinkUntil: until}})
+	w := enforcetest.Serve(h, "GET", AckLink(newKey, linkBase, "t", "f_1", "pg_1", until), "")
+	if text := w.Body.String(); w.Code != 410 || !strings.Contains(text, "this link was used before; flyball alert show f_1 shows whether") {
+		t.Errorf("%d %s", w.Code, text)
 	}
 }
 

@@ -117,7 +117,7 @@ func (d *documentWriter) operation(op *operation) (*openapi3.Operation, error) {
 	o := &openapi3.Operation{OperationID: op.id, Summary: op.summary, Description: "Role: " + string(op.role), Tags: []string{tagOf(op.path)},
 		Security: &openapi3.SecurityRequirements{{"token": {}}}}
 	switch {
-	case op.role == "":
+	case op.anybody:
 		o.Description, o.Security = "Anybody may call it", &openapi3.SecurityRequirements{}
 	case d.oidc:
 		*o.Security = append(*o.Security, openapi3.SecurityRequirement{"oidc": {}})

@@ -15,7 +15,8 @@ import (
 type operation struct {
 	method, path string
 	id, summary  string
-	role         Role // empty: anybody may call it
+	role         Role // that a caller needs; empty: everybody is refused
+	anybody      bool // no token is needed, and role is not used
 	query        []queryParameter
 	body         any // a zero value of the body's type; nil: none
 	answer       any // a zero value of the answer's type

@@ -199,7 +199,7 @@ func (o *operators) operations() []operation {
 		return nil
 	}
 	i := o.o.OIDC.Issuer
-	return []operation{{method: http.MethodGet, path: "/v1/issuer", id: "issuer", answer: IssuerLine{},
+	return []operation{{method: http.MethodGet, path: "/v1/issuer", id: "issuer", anybody: true, answer: IssuerLine{},
 		summary: "Where operators sign in; nobody needs a token for this",
 		serve:   func(x *exchange) { x.respond(IssuerLine{i.URL(), i.CLIClientID(), i.Scopes()}) }}}
 }

@@ -173,6 +173,34 @@ func TestPrincipalApprovesUnderItsIdentityAtTheIssuer(t *testing.T) {
 	}
 }
 
+func TestOperationWithoutARoleIsOpenToEverybody(t *testing.T) {
+	c := newAPI(t, delegates)
+	serve := func(op operation) int {
+		op.serve = func(x *exchange) { x.respond(struct{}{}) }
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Authorization", "Bearer soc")
+		c.serve(newAuthenticator(c.o.Tokens, "t", c.o.Now), nil, &op)(w, r)
+		return w.Code
+	}
+	for want, op := range map[int]operation{403: {}, 200: {anybody: true}} {
+		if got := serve(op); got != want {
+			t.Errorf("%+v: %d, want %d", op, got, want)
+		}
+	}
+	for _, op := range withAll(t, c).operations() {
+		if op.anybody != (op.path == "/v1/issuer") || !op.anybody && op.role == "" {
+			t.Errorf("%s %s: anybody %v, role %q", op.method, op.path, op.anybody, op.role)
+		}
+	}
+}
+
+// withAll returns a server with the operations on an issuer.
+func withAll(t testing.TB, c *inMemory) *server {
+	withIssuer(t, c.server, operatortest.Start(t), nil)
+	return c.server
+}
+
 // browser is a browser of a person, and the pages that it shows.
 type browser struct {
 	t testing.TB

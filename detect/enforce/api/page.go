@@ -142,7 +142,11 @@ func (p *page) readForm(w http.ResponseWriter, r *http.Request, g *schema.Gate, 
 		if who != nil {
 			names = append(names, who.names()...)
 		}
-		if err := ownApproval(g, names...); err != nil {
+		err := ownApproval(g, names...)
+		if err == nil && who != nil {
+			err = who.comparable(g.PrincipalID)
+		}
+		if err != nil {
 			return schema.Command{}, "", err
 		}
 	}

@@ -1,8 +1,9 @@
 package operator
 
 import (
-	"encoding/json"
 	"strings"
+
+	"github.com/go-jose/go-jose/v4/json"
 )
 
 // Limits of what a token may say.
@@ -41,6 +42,10 @@ func (o *Options) identity(issuer, subject string, claims map[string]any) (Ident
 	if subject == "" || len(subject) > maxSubject || subject != shown(subject, maxSubject) {
 		return Identity{}, refuse(BadSubject, "the subject (sub) of the token is empty, longer than %d bytes or does not print", maxSubject)
 	}
+	if imitates(subject) {
+		return Identity{}, refuse(BadSubject, `the subject (sub) of the token contains (, ), " for " or " on behalf of ", which separate `+
+			"names in the audit trail: let the issuer send another subject")
+	}
 	id := Identity{Issuer: issuer, Subject: subject, Known: []string{subject}}
 	for _, claim := range []string{"email", "preferred_username", "upn", "name"} {
 		name, _ := claims[claim].(string)
@@ -59,6 +64,12 @@ func (o *Options) identity(issuer, subject string, claims map[string]any) (Ident
 		id.Tenants, refused = list(claims, o.TenantsClaim, BadTenants, maxTenants)
 	}
 	return id, refused
+}
+
+// imitates reports whether a subject contains what separates names in the audit trail. A readable name follows it after a space.
+func imitates(subject string) bool {
+	text := strings.ToLower(subject) + " "
+	return strings.ContainsAny(text, "()") || strings.Contains(text, " for ") || strings.Contains(text, " on behalf of ")
 }
 
 // readable returns a name for people. Brackets are removed, because they enclose it in the audit trail.

@@ -74,16 +74,17 @@ func (k *keySet) count() (int, time.Time) {
 // errKeysAsked means that the keys were read a moment ago.
 var errKeysAsked = errors.New("the keys of the issuer were read a moment ago")
 
-// again reads the keys for a token whose key is not known, unless that was done within keysEvery.
-func (k *keySet) again(ctx context.Context) error {
+// again reads the keys for a token whose key is not known, unless that was done within keysEvery. began: for this token and no other.
+func (k *keySet) again(ctx context.Context) (began bool, err error) {
 	k.mu.Lock()
 	if k.loading == nil && !k.asked.AllowN(k.now(), 1) {
 		k.mu.Unlock()
-		return errKeysAsked
+		return false, errKeysAsked
 	}
+	began = k.loading == nil
 	l := k.begin(ctx)
 	k.mu.Unlock()
-	return l.wait(ctx)
+	return began, l.wait(ctx)
 }
 
 // load reads the keys from a URL. Several callers share one request.

@@ -15,7 +15,7 @@ const (
 	Malformed    Reason = "oidc_malformed"
 	BadType      Reason = "oidc_type"       // a JWT that is made for another purpose
 	BadAlgorithm Reason = "oidc_algorithm"  // none, HS*, or not in control.oidc.algorithms
-	UnknownKey   Reason = "oidc_key"        // the issuer has no such key
+	UnknownKey   Reason = "oidc_key"        // the issuer has no such key, or several and the token names none
 	BadSignature Reason = "oidc_signature"  // not made by the key that it names
 	OtherIssuer  Reason = "oidc_issuer"     // of another issuer
 	OtherClient  Reason = "oidc_audience"   // for another client or API

@@ -124,7 +124,7 @@ func (s *SignIn) exchange(ctx context.Context, code string, f flow) (Identity, e
 	defer cancel()
 	got, err := conf.Exchange(ctx, code, oauth2.VerifierOption(f.Verifier))
 	if err != nil {
-		return Identity{}, exchangeError(s.issuer.o.URL, err)
+		return Identity{}, s.exchangeError(err)
 	}
 	raw, _ := got.Extra("id_token").(string)
 	if raw == "" {
@@ -148,13 +148,16 @@ func (s *SignIn) exchange(ctx context.Context, code string, f flow) (Identity, e
 	return id, nil
 }
 
-func exchangeError(issuer string, err error) *Refusal {
+// exchangeError returns why there is no token. Why the issuer does not answer is for the log: anybody can have begun the sign-in.
+func (s *SignIn) exchangeError(err error) *Refusal {
+	issuer := s.issuer.o.URL
 	var refused *oauth2.RetrieveError
 	if errors.As(err, &refused) {
 		return refuse(RefusedCode, "the issuer %s does not take the code: %s; open the link of the notification again", issuer,
 			errorCode(refused.ErrorCode))
 	}
-	return refuse(Away, "the issuer %s does not answer: %s", issuer, shown(schema.WithoutURL(err).Error(), 200))
+	s.issuer.o.Logger.Warn("the issuer does not exchange the code of a sign-in", "issuer", issuer, "error", schema.WithoutURL(err))
+	return refuse(Away, "the issuer %s does not answer; open the link of the notification again later", issuer)
 }
 
 // errorCode returns an error code of OAuth, which anybody can put into an address.

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -226,4 +227,26 @@ func deviceToken(t testing.TB, p *operatortest.Provider, i *Issuer, subject stri
 		t.Fatalf("no ID token for scopes %v", conf.Scopes)
 	}
 	return raw
+}
+
+// Whoever has no token learns nothing of the network between here and the issuer.
+func TestRefusalShowsErrorsOfTheNetwork(t *testing.T) {
+	p := operatortest.Start(t)
+	var log strings.Builder
+	i, c := newIssuer(t, p, func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	s := newSignIn(t, i)
+	cookie, to := begin(t, s, "/v1/x")
+	p.Rotate(t)
+	fresh := p.Token(t, c.Now(), "ana", "soc")
+	p.SetAway(true)
+	_, verified := i.Verify(t.Context(), fresh)
+	_, _, finished := finish(s, url.Values{"state": to.Query()["state"], "code": {"x"}}, cookie)
+	for _, err := range []error{verified, finished} {
+		if reasonOf(err) != Away || strings.Contains(err.Error(), "EOF") || !strings.Contains(err.Error(), p.URL) {
+			t.Errorf("%v", err)
+		}
+	}
+	if strings.Count(log.String(), "EOF") != 2 {
+		t.Errorf("the log does not say why: %s", log.String())
+	}
 }

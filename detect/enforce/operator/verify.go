@@ -2,13 +2,13 @@ package operator
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/json" // exact names of members: encoding/json reads "EXP" as exp
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"flyball/schema"
@@ -91,6 +91,10 @@ func (i *Issuer) signed(ctx context.Context, token string) ([]byte, *Refusal) {
 	if refused != nil {
 		return nil, refused
 	}
+	if known, _ := i.keys.count(); header.KeyID == "" && known > 1 { // OpenID Connect Core 1.0, 10.1
+		return nil, refuse(UnknownKey, "the token names no key (kid), and the issuer %s has %d: it must name the one that signed it", i.o.URL,
+			known)
+	}
 	for n := range keys {
 		if payload, err := parsed.Verify(keys[n].Key); err == nil {
 			return payload, nil
@@ -107,12 +111,15 @@ func (i *Issuer) keysOf(ctx context.Context, id, algorithm string) ([]jose.JSONW
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	err := i.keys.again(ctx)
+	began, err := i.keys.again(ctx)
+	if began && err != nil {
+		i.o.Logger.Warn("the keys of the issuer of operators' tokens cannot be read", "issuer", i.o.URL, "error", schema.WithoutURL(err))
+	}
 	keys, fresh = i.keys.named(id, algorithm)
 	switch {
 	case err != nil && (!errors.Is(err, errKeysAsked) || !fresh):
-		return nil, refuse(Away, "the key of the token is not known here, and the issuer %s does not answer: %s; tokens of known keys and of "+
-			"control.tokens are accepted", i.o.URL, shown(schema.WithoutURL(err).Error(), 200))
+		return nil, refuse(Away, "the key of the token is not known here, and the issuer %s does not answer; tokens of known keys and of "+
+			"control.tokens are accepted", i.o.URL)
 	case len(keys) == 0:
 		return nil, refuse(UnknownKey, "the issuer %s has no key with the id that the token names; sign in again", i.o.URL)
 	}

@@ -161,6 +161,14 @@ func TestForgedTokenIsAccepted(t *testing.T) {
 		"a logout token":  {typed(t, p, "logout+jwt", right), BadType},
 		"an access token": {typed(t, p, "at+jwt", right), ""},
 		"not a JWT":       {"ey.ey.ey", Malformed},
+
+		"an end in capitals":              {p.Sign(t, right, map[string]any{"exp": nil, "EXP": now.Add(time.Hour).Unix()}), Expired},
+		"an audience in capitals":         {p.Sign(t, right, map[string]any{"aud": "x", "Aud": operatortest.ClientID}), OtherClient},
+		"subject with a name":             {change("sub", "ana (root)"), BadSubject},
+		"subject that acts for another":   {change("sub", "ana on behalf of root"), BadSubject},
+		"subject before a name":           {change("sub", "ana On Behalf Of"), BadSubject},
+		"subject that names another":      {change("sub", "ana for root"), BadSubject},
+		"subject that contains the words": {change("sub", "forana|on-behalf-of"), ""},
 	} {
 		_, err := i.Verify(t.Context(), tc.token)
 		if reasonOf(err) != tc.want || (err != nil) != (tc.want != "") {
