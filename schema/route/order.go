@@ -174,7 +174,11 @@ func (t *Table) Spellings(c *schema.Call) (out []string) {
 		}
 	}
 	for _, n := range [...]*node{t.names.ordered, t.names.former} {
-		n.all(segs, c.Method, func(r *Rule) { add(r.Template) })
+		n.all(segs, c.Method, func(r *Rule) { // no template is in both, or twice
+			if r.Template != c.Route {
+				out = append(out, c.Method+" "+r.Template)
+			}
+		})
 	}
 	most := len(out) + maxLearnedSpellings
 	t.names.learned.all(segs, c.Method, func(r *Rule) {

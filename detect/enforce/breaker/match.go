@@ -92,7 +92,7 @@ func newQuery(r *enforce.Request) query {
 	}
 	if r.Spellings != nil {
 		for _, name := range r.Spellings(r.Call) {
-			if k := routeKeyOf(name); k != q.key && !slices.Contains(q.spellings, k) {
+			if k := routeKeyOf(name); k != q.key {
 				q.spellings = append(q.spellings, k)
 			}
 		}
@@ -169,9 +169,13 @@ func (f *search) onRoute(run string) {
 	if len(f.s.runRoutes) == 0 {
 		return
 	}
+	var found []*schema.Breaker // two names of a route can have one key
 	find := func(k routeKey) {
 		for _, b := range f.s.runRoutes[runRoute{f.q.Tenant, run, k}] {
-			f.add(b, WhyHeld)
+			if !slices.Contains(found, b) {
+				found = append(found, b)
+				f.add(b, WhyHeld)
+			}
 		}
 	}
 	find(f.q.key)
