@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -34,7 +35,13 @@ type Watcher struct {
 	baseline string // version that was last given to the subscribers
 	routes   string // version that was last given to the subscribers
 	orders   uint64 // generation of the orders that were last given to the subscribers
+
+	lastOrders atomic.Uint64 // generation of the last record with orders, which compaction keeps
 }
+
+// LastRouteOrders returns the generation of the last record with orders about routes, which is the one that compaction keeps. It may be
+// lower than that of the orders in use: an enforcement point that lagged behind wrote it.
+func (w *Watcher) LastRouteOrders() uint64 { return w.lastOrders.Load() }
 
 // NewWatcher makes a Watcher. It does nothing before Load or Run.
 func NewWatcher(cfg kafka.Config, tenant string, log *slog.Logger) *Watcher {
@@ -218,6 +225,7 @@ func (w *Watcher) publishOrders(records []*kgo.Record) {
 			w.log.Warn("published orders about routes cannot be read, those before stay", "offset", r.Offset, "error", err)
 			continue
 		}
+		w.lastOrders.Store(orders.Generation)
 		if orders.Generation > newest.Generation {
 			newest = orders
 		}

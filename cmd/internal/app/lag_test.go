@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"slices"
@@ -280,7 +281,10 @@ func TestStatusSaysWhatTheProcessRunsAndNotTheFile(t *testing.T) {
 	k := newBroker(t)
 	c := deploymentOn(t, k)
 	c.File = c.Data + "/flyball.yaml"
+	deployment := fmt.Sprintf("kafka: {brokers: [%q], partitions: 2}\nclickhouse: {addr: [\"127.0.0.1:1\"]}\nsecret_key_file: %s\n",
+		k.ListenAddrs()[0], c.SecretKeyFile)
 	write := func(text string) {
+		text = deployment + text
 		if err := os.WriteFile(c.File, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

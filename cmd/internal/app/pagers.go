@@ -89,6 +89,14 @@ func (s *pagers) start(c config.Config, r config.Receiver, made pager.Receiver) 
 	if p.started.Load() {
 		// A process that answers gateways is not taken out of service while a pager reads the incidents again.
 		started.ready, started.warning = nil, func() error { return errors.Join(pages.Ready(), pages.Problem()) }
+		// Nor does it end with a pager that cannot run, for example because its group has no right at the broker.
+		started.run = func(ctx context.Context) error {
+			if err := pages.Run(ctx); err != nil && ctx.Err() == nil {
+				p.log.Error("the pager of a receiver that was read again has stopped", "receiver", r.Name, "error", err)
+			}
+			<-ctx.Done() // Ready says why
+			return nil
+		}
 	}
 	p.parts.start(started)
 }

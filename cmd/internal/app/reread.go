@@ -78,6 +78,7 @@ func newRereading(c config.Config, roles []string, state *fileState, log *slog.L
 // reread puts the file in force as far as a running process can, and returns the files that were read with their stamps. An error
 // changes nothing.
 func (r *rereading) reread() (paths []string, stamps []fileStamp, err error) {
+	before := readStamp(r.running.File)
 	next, err := config.Load(r.running.File, os.Environ())
 	next.Data = r.running.Data // set by a flag as well
 	next = next.ForRoles(r.roles...)
@@ -87,6 +88,9 @@ func (r *rereading) reread() (paths []string, stamps []fileStamp, err error) {
 		// The stamps are older than the values: a change in between is noticed.
 		paths = rereadPaths(next)
 		stamps = readStamps(paths)
+		if i := slices.Index(paths, r.running.File); i >= 0 {
+			stamps[i] = before
+		}
 		if err = Validate(next, r.roles...); err == nil {
 			err = r.put(next)
 		}

@@ -79,7 +79,7 @@ func (p *process) startControl() error {
 			v := ctl.point.Acquire()
 			defer v.Release()
 			return v.Routes.Orders(c.Tenant)
-		}, published: func() uint64 { return p.learned.names().orders.Generation }}
+		}, published: p.versions.LastRouteOrders}
 	p.parts.start(part{name: "orders about routes", run: orders.run})
 	audit := newAuditCheck(p.database, ctl.point, p.metrics, p.log.With("component", "control"))
 	p.parts.start(part{name: "audit", run: audit.run, warning: audit.problem})

@@ -80,11 +80,12 @@ func readiness(t *testing.T, c config.Config) (status int, parts []PartState) {
 // checks this at the end).
 func TestRoleStartsAloneAndStops(t *testing.T) {
 	for role, want := range map[string][]string{
-		"ingest":  {"published versions", "ingest"},
-		"detect":  {"heartbeats of points", "detect"},
-		"control": {"clickhouse", "published versions", "incidents", "control", "control.listen", "check.listen", "check.grpc", "audit"},
-		"alert":   {"alert", "alert.points", "alert.soc"},
-		"learn":   {"clickhouse", "learn"},
+		"ingest": {"published versions", "ingest"},
+		"detect": {"heartbeats of points", "detect"},
+		"control": {"clickhouse", "published versions", "incidents", "control", "control.listen", "check.listen", "check.grpc",
+			"orders about routes", "audit"},
+		"alert": {"alert", "alert.points", "alert.soc"},
+		"learn": {"clickhouse", "learn"},
 	} {
 		t.Run(role, func(t *testing.T) {
 			c := deployment(t)

@@ -21,6 +21,7 @@ import (
 type secretFiles struct {
 	log *slog.Logger
 
+	looking sync.Mutex // held while look applies
 	mu      sync.Mutex
 	watches []*watch
 }
@@ -119,11 +120,14 @@ func (w *secretFiles) run(ctx context.Context) error {
 	}
 }
 
-// look applies what has changed; all: also what has not.
+// look applies what has changed; all: also what has not. What it applies may take seconds: meanwhile warning and unusable answer.
 func (w *secretFiles) look(all bool) {
+	w.looking.Lock()
+	defer w.looking.Unlock()
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, one := range w.watches {
+	watches := slices.Clone(w.watches)
+	w.mu.Unlock()
+	for _, one := range watches {
 		now, before := readStamps(one.paths), one.err
 		same := !all && slices.Equal(now, one.stamps)
 		if same && before == nil {
@@ -131,12 +135,15 @@ func (w *secretFiles) look(all bool) {
 		}
 		// What failed is tried again although the file is the same: permissions may have been mended, or the process had no file handles.
 		one.stamps = now
-		one.err = one.apply()
-		if one.err != nil {
-			if same && one.err.Error() == before.Error() {
+		err := one.apply()
+		w.mu.Lock()
+		one.err = err
+		w.mu.Unlock()
+		if err != nil {
+			if same && err.Error() == before.Error() {
 				continue
 			}
-			w.log.Error("a changed file cannot be used, the value before stays in force", "key", one.key, "error", one.err)
+			w.log.Error("a changed file cannot be used, the value before stays in force", "key", one.key, "error", err)
 			continue
 		}
 		if !one.reported {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -44,8 +45,8 @@ const maxIssuer = 200
 func (o OIDC) validate(p *problems, c Control) {
 	const at = "control.oidc."
 	if o.Issuer == "" {
-		if o.ClientID != "" || len(o.Roles) > 0 || o.RedirectURL != "" {
-			p.add("%sissuer: empty, and other keys of control.oidc are set; set it to the URL of the issuer, as in its tokens", at)
+		if others := o.keysBesideIssuer(); len(others) > 0 {
+			p.add("%sissuer: empty, and set is %s; set it to the URL of the issuer, as in its tokens", at, strings.Join(others, ", "))
 		}
 		return
 	}
@@ -80,6 +81,24 @@ func (o OIDC) validate(p *problems, c Control) {
 		p.add("%sredirect_url: %q must begin with https:// (http:// on loopback only): browsers send the cookie of a sign-in only so", at,
 			o.RedirectURL)
 	}
+}
+
+// keysBesideIssuer returns the keys of control.oidc that have another value than the default.
+func (o OIDC) keysBesideIssuer() (keys []string) {
+	var from func(key string, is, unset reflect.Value)
+	from = func(key string, is, unset reflect.Value) {
+		for i := range is.NumField() {
+			name, _, _ := strings.Cut(is.Type().Field(i).Tag.Get("yaml"), ",")
+			switch a, b := is.Field(i), unset.Field(i); {
+			case a.Kind() == reflect.Struct:
+				from(key+"."+name, a, b)
+			case !reflect.DeepEqual(a.Interface(), b.Interface()):
+				keys = append(keys, key+"."+name)
+			}
+		}
+	}
+	from("control.oidc", reflect.ValueOf(o), reflect.ValueOf(Default().Control.OIDC))
+	return keys
 }
 
 func (o OIDC) validateRoles(p *problems, at string) {

@@ -34,7 +34,8 @@ func (o *routes) operations() []operation {
 
 // RouteLine is a template that was learned, or that a command is about.
 type RouteLine struct {
-	Route string `json:"route"` // "GET /repos/{slug}/{slug}/issues"
+	Tenant string `json:"tenant"`
+	Route  string `json:"route"` // "GET /repos/{slug}/{slug}/issues"
 	// State is learned, pinned or undone.
 	State   string `json:"state"`
 	Learned bool   `json:"learned"` // it was learned, whatever was ordered
@@ -58,12 +59,12 @@ func (o *routes) lines(tenant string) []RouteLine {
 		learned := o.o.LearnedRoutes()
 		for _, s := range learned.Collapsed {
 			e := learned.Evidence[s.String()]
-			byKey[s.Key()] = &RouteLine{Route: s.String(), State: "learned", Learned: true, Words: e.Words, Calls: e.Calls,
+			byKey[s.Key()] = &RouteLine{Tenant: tenant, Route: s.String(), State: "learned", Learned: true, Words: e.Words, Calls: e.Calls,
 				Since: timestamp(e.At)}
 		}
 	}
 	for _, x := range o.orders(tenant) {
-		l := cmp.Or(byKey[x.Key()], &RouteLine{})
+		l := cmp.Or(byKey[x.Key()], &RouteLine{Tenant: tenant})
 		l.Route, l.State, l.Since, l.By, l.Role, l.Reason, l.Generation = x.String(), orderState(&x), timestamp(x.At), x.By, x.Role, x.Reason,
 			x.Generation
 		byKey[x.Key()] = l

@@ -49,8 +49,21 @@ const (
 	loggedByGateway = "observer_kind NOT IN ('gate', 'client', 'agent_runtime', 'audit')"
 )
 
-// lookAt reads the first look at the calls that meet a condition.
+// lookAt reads the first look at the calls that meet a condition. If it meets a bound of questions, it is read again without what takes
+// most memory: the gateways, and lists of traces and runs.
 func lookAt(ctx context.Context, db DB, own *where) (*firstLook, error) {
+	l, err := lookBy(ctx, db, own, gatewayOfCall, maxListedIDs+1)
+	if err == nil || exceptExceeded(err) != nil {
+		return l, err
+	}
+	l, err = lookBy(ctx, db, own, "''", 1)
+	l.moreGateways = true
+	l.traces, l.runs = setOfMany(own)
+	return l, err
+}
+
+// lookBy reads a first look with calls grouped by a gateway, and at most some ids of each group.
+func lookBy(ctx context.Context, db DB, own *where, gateway string, ids int) (*firstLook, error) {
 	sql := fmt.Sprintf(`SELECT did, undo, sum(n), min(first_at), max(last_at), sum(doubt.1), sum(doubt.2), sum(doubt.3), sum(doubt.4), sum(doubt.5),
 sum(doubt.6), sum(beside), sum(asked), sum(unplaced), groupArrayIf(%[1]d)(gateway, logged > 0), groupArrayIf(%[1]d)(logged, logged > 0),
 groupArrayIf(%[1]d)(decided, logged > 0), groupUniqArrayArray(%[2]d)(trace_ids),
@@ -60,7 +73,7 @@ arrayMap(id -> toString(id), groupUniqArrayArray(%[2]d)(run_ids)) FROM (
   countIf(counted AND observer_kind = 'gate' AND actor_hash = 0) AS unplaced, countIf(%[5]s) AS logged, countIf(%[5]s AND %[6]s) AS decided,
   groupUniqArrayIf(%[2]d)(trace_id, trace_id != '') AS trace_ids, groupUniqArray(%[2]d)(run_id) AS run_ids
  FROM calls %[7]s GROUP BY did, undo, gateway
-) GROUP BY did, undo`, maxLookGateways+1, maxListedIDs+1, gatewayOfCall, caveatColumns, loggedByGateway, byDecision, own.String())
+) GROUP BY did, undo`, maxLookGateways+1, ids, gateway, caveatColumns, loggedByGateway, byDecision, own.String())
 	l := &firstLook{gateways: map[string]*GatewayCoverage{}}
 	var traces, runs []string
 	err := each(ctx, db, "numbers of the calls", sql, own.params, func(r driver.Rows) error {
@@ -88,9 +101,15 @@ arrayMap(id -> toString(id), groupUniqArrayArray(%[2]d)(run_ids)) FROM (
 		traces, runs = append(traces, traced...), append(runs, ran...)
 		return nil
 	})
-	l.traces = setOfIDs(traces, "SELECT DISTINCT trace_id FROM calls "+own.String()+" AND trace_id != '' LIMIT 10000")
-	l.runs = setOfIDs(runs, "SELECT DISTINCT run_id FROM calls "+own.String())
+	l.traces, l.runs = setOfMany(own)
+	l.traces, l.runs = setOfIDs(traces, l.traces.sql), setOfIDs(runs, l.runs.sql)
 	return l, err
+}
+
+// setOfMany returns the sets of the traces and of the runs of calls as statements.
+func setOfMany(own *where) (traces, runs idSet) {
+	return idSet{sql: "SELECT DISTINCT trace_id FROM calls " + own.String() + " AND trace_id != '' LIMIT 10000"},
+		idSet{sql: "SELECT DISTINCT run_id FROM calls " + own.String()}
 }
 
 // readTotals reads the totals of a subject that is not alone.

@@ -240,8 +240,8 @@ func runsNamed(ctx context.Context, db DB, term string) (runs []Run, since time.
 	return runs[:min(len(runs), maxRunCandidates)], since, err
 }
 
-// startOfID is the condition for run ids with the first digits of another one, as far as every start of an id has them. It is an equation of
-// numbers, which leaves few ids to be compared as texts.
+// startOfID is the condition for run ids with the first digits of another one, as far as every start of an id has them. It is an equation
+// of numbers, which leaves few ids to be compared as texts.
 func startOfID(digits string) string {
 	return fmt.Sprintf("bitShiftRight(reinterpretAsUInt64(run_id), %d) = 0x%s", 64-4*schema.MinIDPrefix, digits[:schema.MinIDPrefix])
 }

@@ -13,8 +13,8 @@ import (
 )
 
 // maxSubjectRuns is the maximum number of runs of which a subject's calls are read by a list of these runs. The list has 40 bytes for each,
-// and the engine refuses statements above 256 KiB.
-const maxSubjectRuns = 3000
+// and the engine refuses statements above 256 KiB, in which the traces (72 KB) and the held runs (78 KB) must have room, too.
+const maxSubjectRuns = 2000
 
 // ofRuns adds the condition for calls of some runs, at most maxSubjectRuns, each with the actor that its rows have. A statement names them
 // once, however often it has the condition: see bind.

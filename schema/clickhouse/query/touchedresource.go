@@ -18,19 +18,20 @@ func (t *Touched) callsOfResource(ctx context.Context, db DB, win Window) (*wher
 	var runs []runRef // each also without its actor: for the table of schema version 4
 	var first, last time.Time
 	err := each(ctx, db, "runs that touched the resource", fmt.Sprintf(
-		"SELECT actor, toString(run_id), first, last FROM (%s LIMIT %d) ORDER BY last DESC, run_id", sql, maxResourceRuns+1), params, func(r driver.Rows) error {
-		var v runRef
-		var began time.Time
-		err := r.Scan(&v.actor, &v.id, &began, &v.at)
-		if first.IsZero() || began.Before(first) {
-			first = began
-		}
-		if v.at.After(last) {
-			last = v.at
-		}
-		runs = append(runs, v, runRef{id: v.id})
-		return err
-	})
+		"SELECT actor, toString(run_id), first, last FROM (%s LIMIT %d) ORDER BY last DESC, run_id", sql, maxResourceRuns+1), params,
+		func(r driver.Rows) error {
+			var v runRef
+			var began time.Time
+			err := r.Scan(&v.actor, &v.id, &began, &v.at)
+			if first.IsZero() || began.Before(first) {
+				first = began
+			}
+			if v.at.After(last) {
+				last = v.at
+			}
+			runs = append(runs, v, runRef{id: v.id})
+			return err
+		})
 	if err != nil {
 		return nil, err
 	}
