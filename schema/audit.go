@@ -48,6 +48,11 @@ func (c *Command) Digest(feature int) string {
 		g.Path, g.Resources = "", nil
 		known.Gate = &g
 	}
+	if c.Decision != nil { // neither is this
+		d := *c.Decision
+		d.RouteByWords = ""
+		known.Decision = &d
+	}
 	if c.Kind.Feature() < 3 { // members of the kinds with feature number 3, which only points fold that know them
 		known.Ack, known.Silence, known.Hold, known.Purge = nil, nil, nil, nil
 	}
@@ -75,7 +80,7 @@ func (c *Command) forgetSince2() {
 	}
 	if c.Decision != nil {
 		d := *c.Decision
-		d.Family, d.Route = "", ""
+		d.Family, d.Route, d.RouteByWords = "", "", ""
 		c.Decision = &d
 	}
 	if c.Lease != nil {

@@ -114,3 +114,15 @@ func TestDigestOfAHoldLeavesOutWhatItHolds(t *testing.T) {
 		t.Error("a member of a newer kind changes the digest of a trip, which points of the version before compute without it")
 	}
 }
+
+// Points of the versions before with feature number 2 do not keep the route by words of a decision.
+func TestDigestOfATripIsOfItsRouteByWords(t *testing.T) {
+	trip := func(words string) *Command {
+		return &Command{Kind: CommandTrip, Decision: &Decision{Route: "GET /a/{slug}", RouteByWords: words}}
+	}
+	for _, feature := range []int{1, 2} {
+		if trip("").Digest(feature) != trip("GET /a/b").Digest(feature) {
+			t.Errorf("feature number %d: versions before compute another audit trail", feature)
+		}
+	}
+}

@@ -16,10 +16,13 @@ type Decision struct {
 	FindingID string `json:"finding_id"`
 	// Family of the finding, and the route of the call that caused it: "METHOD /template", or
 	// "tool:NAME". Empty in records of older versions.
-	Family  string `json:"family,omitempty"`
-	Route   string `json:"route,omitempty"`
-	RunID   RunID  `json:"run_id"`
-	AgentID string `json:"agent_id,omitempty"`
+	Family string `json:"family,omitempty"`
+	Route  string `json:"route,omitempty"`
+	// RouteByWords is the route that the words of the path give, if what was learned or ordered about routes gave
+	// Route; else it is empty. Empty in records of older versions.
+	RouteByWords string `json:"route_by_words,omitempty"`
+	RunID        RunID  `json:"run_id"`
+	AgentID      string `json:"agent_id,omitempty"`
 	// CredentialID is the credential of the run. A breaker on a run also denies this
 	// credential when it is used under another run id.
 	CredentialID string  `json:"credential_id,omitempty"`

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"flyball/schema"
+	"flyball/schema/route"
 )
 
 // Rules are what the operator configured.
@@ -80,8 +81,8 @@ func Decide(r Rules, in Input) (d schema.Decision, ok bool) {
 		ttl = rule.TTL
 	}
 	d = schema.Decision{ID: schema.DecisionID(f.ID, in.EarlierDecisions), Tenant: f.Tenant, At: in.Call.Start, Action: rule.Action,
-		FindingID: f.ID, Rule: rule.Name, Family: f.Family, Route: in.Call.RouteName(), RunID: f.RunID, AgentID: f.AgentID,
-		CredentialID: f.CredentialID, TTL: int64(ttl), Call: f.Call, Reason: f.Summary}
+		FindingID: f.ID, Rule: rule.Name, Family: f.Family, Route: in.Call.RouteName(), RouteByWords: route.ByWords(in.Call),
+		RunID: f.RunID, AgentID: f.AgentID, CredentialID: f.CredentialID, TTL: int64(ttl), Call: f.Call, Reason: f.Summary}
 	d.Scope, d.Why = enforcementScope(in)
 	switch {
 	case d.Scope.Kind == schema.ScopeNone:

@@ -32,9 +32,12 @@ type Orders struct {
 	// generation applies.
 	Generation uint64  `json:"generation"`
 	Orders     []Order `json:"orders"`
+	// Former are the templates of the last orders that were cleared, at most MaxOrders, the oldest first. They
+	// name no route, but a breaker may be open on one of them: Spellings returns them.
+	Former []Slot `json:"former,omitempty"`
 }
 
-// MaxOrders is the maximum number of orders in force.
+// MaxOrders is the maximum number of orders in force, and of a tenant's former templates.
 const MaxOrders = 500
 
 // Limits of the template of an order.
@@ -97,8 +100,8 @@ func (s Slot) Key() string { return s.Method + " " + Key(s.Template) }
 // HasParameter reports whether the template has a position that takes any value.
 func (s Slot) HasParameter() bool { return strings.IndexByte(s.Template, '{') >= 0 }
 
-// Rules returns the rules of the orders. A table uses them where no rule of the operator applies, and
-// before what was learned.
+// Rules returns the rules of the orders and of former templates. A table uses those of orders where no rule of
+// the operator applies, and before what was learned.
 func (o Orders) Rules() []Rule {
 	var out []Rule
 	for _, x := range o.Orders {
@@ -108,19 +111,25 @@ func (o Orders) Rules() []Rule {
 		}
 		out = append(out, r)
 	}
+	for _, s := range o.Former {
+		out = append(out, Rule{Method: s.Method, Template: s.Template, Source: schema.ProvenancePath, from: fromFormer})
+	}
 	return out
 }
 
 // naming holds the rules of orders and of learning: they name the routes of paths that the operator
-// did not declare.
+// did not declare. Those of former templates name none.
 type naming struct {
-	ordered, learned *node // nil: there are none
+	ordered, learned, former *node // nil: there are none
 }
 
 func (n *naming) add(r *Rule) {
-	at := &n.learned
-	if r.from != fromLearning {
-		at = &n.ordered
+	at := &n.ordered
+	switch r.from {
+	case fromLearning:
+		at = &n.learned
+	case fromFormer:
+		at = &n.former
 	}
 	if *at == nil {
 		*at = &node{}
@@ -144,13 +153,15 @@ func (n *naming) find(segs []string, method string) *Rule {
 	return nil
 }
 
-func (n *naming) isEmpty() bool { return n.ordered == nil && n.learned == nil }
+func (n *naming) isEmpty() bool { return n.ordered == nil && n.learned == nil && n.former == nil }
 
-// maxSpellings is the maximum number of other names of one call's route.
-const maxSpellings = 8
+// maxLearnedSpellings is the maximum number of learned templates among the other names of one call's route. If
+// more fit its path, the least specific ones are left out, and breakers on these do not apply to the call.
+// Templates of orders, former ones and the words are always among the names: MaxOrders bounds them.
+const maxLearnedSpellings = 64
 
 // Spellings returns the other names that the route of a classified call has had or would have: by
-// what was learned, by orders, and by its words. A breaker on one of them still applies after learning or an
+// what was learned, by orders in force or cleared, and by its words. A breaker on one of them still applies after learning or an
 // order has changed the name. A declared route, a source's template and a tool have none.
 func (t *Table) Spellings(c *schema.Call) (out []string) {
 	if t.names.isEmpty() || c.ToolName != "" || c.RouteSource != schema.RouteHeuristic && c.RouteSource != schema.RouteOverflow {
@@ -158,20 +169,40 @@ func (t *Table) Spellings(c *schema.Call) (out []string) {
 	}
 	segs := wordsOfPath(c.Path)
 	add := func(template string) {
-		if name := c.Method + " " + template; template != c.Route && len(out) < maxSpellings && !slices.Contains(out, name) {
+		if name := c.Method + " " + template; template != c.Route && !slices.Contains(out, name) {
 			out = append(out, name)
 		}
 	}
-	for _, n := range [...]*node{t.names.ordered, t.names.learned} {
-		n.all(segs, c.Method, func(r *Rule) { add(r.Template) })
+	for _, n := range [...]*node{t.names.ordered, t.names.former} {
+		n.all(segs, c.Method, func(r *Rule) { // no template is in both, or twice
+			if r.Template != c.Route {
+				out = append(out, c.Method+" "+r.Template)
+			}
+		})
 	}
+	most := len(out) + maxLearnedSpellings
+	t.names.learned.all(segs, c.Method, func(r *Rule) {
+		if len(out) < most {
+			add(r.Template)
+		}
+	})
 	if len(out) > 0 || c.RouteSource == schema.RouteOverflow {
 		add(templateOf(segs))
 	}
 	return out
 }
 
-// all calls each with every rule that matches, also with those that a more specific one precedes.
+// ByWords returns the name of a call's route by the words of its path alone, if what was learned or ordered
+// gave it another name; else it is empty.
+func ByWords(c *schema.Call) string {
+	if c.ToolName != "" || c.RouteSource != schema.RouteOverflow || c.Path == "" {
+		return ""
+	}
+	return c.Method + " " + templateOf(wordsOfPath(c.Path))
+}
+
+// all calls each with every rule that matches, the most specific first, also with those that a more specific
+// one precedes.
 func (n *node) all(segs []string, method string, each func(*Rule)) {
 	switch {
 	case n == nil:
@@ -184,35 +215,36 @@ func (n *node) all(segs []string, method string, each func(*Rule)) {
 	default:
 		n.static[segs[0]].all(segs[1:], method, each)
 		n.param.all(segs[1:], method, each)
+		n.rest.all(nil, method, each)
 	}
 }
 
 // Renaming gives the route that a stored call would have now: the routes of calls are stored as they
 // were when they came.
 type Renaming struct {
-	names  naming
-	undone bool
+	names   naming
+	ordered bool // a command was about a route
 }
 
 // NewRenaming returns the renaming for what is learned and ordered now.
 func NewRenaming(l Learned, o Orders) *Renaming {
-	r := &Renaming{}
+	r := &Renaming{ordered: o.Generation > 0 || len(o.Orders) > 0}
 	rules := append(l.Rules(), o.Rules()...)
 	for i := range rules {
 		r.names.add(&rules[i])
-		r.undone = r.undone || rules[i].from == fromUndo
 	}
 	return r
 }
 
-// NeedsPaths reports whether Route needs the paths of calls with a learned or pinned route, because
-// some of these routes are undone.
-func (r *Renaming) NeedsPaths() bool { return r != nil && r.undone }
+// NeedsPaths reports whether Route needs the paths of calls with a learned or pinned route. It does after any
+// command about a route: also a pin with fewer parameters, and a cleared pin, leave stored names from which the
+// words of the path cannot be read.
+func (r *Renaming) NeedsPaths() bool { return r != nil && r.ordered }
 
 // Route returns the present route of a call that is stored with a route that the forms of its words,
 // learning or an order gave. path is empty unless NeedsPaths.
 func (r *Renaming) Route(method, stored, path string) string {
-	if r == nil || r.names.isEmpty() {
+	if r == nil || r.names.isEmpty() && path == "" {
 		return stored
 	}
 	if path != "" {

@@ -255,3 +255,103 @@ func TestLearnedRouteHasNoEvidence(t *testing.T) {
 		t.Errorf("%v %+v %+v", more, l.Evidence, again.Evidence)
 	}
 }
+
+// After a pin with fewer parameters, and after a clear, no undo is in force, but what is stored must be read again
+// from the paths.
+func TestClearedPinStaysInBaselines(t *testing.T) {
+	learned := []string{"GET /shop/items/{slug}"}
+	for name, tc := range map[string]struct {
+		orders  []string
+		learned []string
+		want    string
+	}{
+		"narrower pin":       {[]string{"+GET /shop/items/{name}"}, nil, "/shop/items/{name}"},
+		"word":               {[]string{"+GET /shop/items/sale"}, nil, "/shop/items/sale"},
+		"cleared":            {nil, nil, "/shop/items/sale"},
+		"cleared, a learned": {nil, learned, "/shop/items/{slug}"},
+	} {
+		l, o := namedBy(t, tc.orders, tc.learned)
+		o.Generation = 9
+		r := NewRenaming(l, o)
+		if !r.NeedsPaths() {
+			t.Errorf("%s: paths are not read", name)
+		}
+		if got := r.Route("GET", "/shop/{kind}/{name}", "/shop/items/sale"); got != tc.want {
+			t.Errorf("%s: %s, want %s", name, got, tc.want)
+		}
+	}
+}
+
+func TestFormerTemplateNamesARoute(t *testing.T) {
+	former := Orders{Former: []Slot{{"GET", "/shop/{kind}/{name}"}}}
+	table, err := NewTable(Options{DigestKey: []byte("0123456789abcdef"), Operator: former.Rules()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := asClassified(table, "GET /shop/items/sale")
+	if c.Route != "/shop/items/sale" || c.RouteSource != schema.RouteHeuristic {
+		t.Errorf("%s %s", c.Route, c.RouteSource)
+	}
+	if got := table.Spellings(c); !reflect.DeepEqual(got, []string{"GET /shop/{kind}/{name}"}) {
+		t.Errorf("%q", got)
+	}
+	if got := NewRenaming(Learned{}, former).Route("GET", "/shop/items/sale", ""); got != "/shop/items/sale" {
+		t.Error(got)
+	}
+}
+
+// All orders of a tenant can fit one path: a breaker may be open on each of them.
+func TestOrderIsMissingAmongOtherNames(t *testing.T) {
+	const path = "/a/a/a/a/a/a/a/a/a/a"
+	orders, learned := Orders{}, Learned{}
+	fits := func(i int) string { // one of 2^9 templates that fit path
+		segs := strings.Split(path[1:], "/")
+		for bit := range len(segs) - 1 {
+			if i>>bit&1 == 1 {
+				segs[bit+1] = "{p}"
+			}
+		}
+		return "/" + strings.Join(segs, "/")
+	}
+	for i := range MaxOrders {
+		orders.Orders = append(orders.Orders, Order{Slot: Slot{"GET", fits(i)}, Pinned: true})
+		orders.Former = append(orders.Former, Slot{"GET", strings.ReplaceAll(fits(i), "p", "q")})
+		learned.Collapsed = append(learned.Collapsed, Slot{"GET", strings.ReplaceAll(fits(i), "p", "slug")})
+	}
+	rules := append(orders.Rules(), learned.Rules()...)
+	table, err := NewTable(Options{DigestKey: []byte("0123456789abcdef"), Operator: rules})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := table.Spellings(asClassified(table, "GET "+path))
+	for _, o := range orders.Orders[1:] {
+		if !slices.Contains(got, o.String()) {
+			t.Errorf("%s is missing", o)
+		}
+	}
+	for _, s := range orders.Former[1:] {
+		if !slices.Contains(got, s.String()) {
+			t.Errorf("%s is missing", s)
+		}
+	}
+	if most := 2*MaxOrders + maxLearnedSpellings; len(got) > most || len(got) < 2*(MaxOrders-1)+maxLearnedSpellings {
+		t.Errorf("%d names, at most %d", len(got), most)
+	}
+}
+
+func TestLearnedRestIsNoOtherName(t *testing.T) {
+	long := "/shop" + strings.Repeat("/a", 12)
+	rest := "/shop/{slug}" + strings.Repeat("/a", 9) + "/{*}"
+	table := tableOf(t, nil, []string{"+GET /shop/a/b"}, "GET "+rest)
+	c := asClassified(table, "GET "+long)
+	if c.Route != rest {
+		t.Fatal(c.Route)
+	}
+	undone := tableOf(t, nil, []string{"-GET /shop/{p}" + strings.Repeat("/a", 9) + "/{rest}"}, "GET "+rest)
+	c.Route = "/other"
+	for name, table := range map[string]*Table{"learned": table, "beside an undone": undone} {
+		if got := table.Spellings(c); !slices.Contains(got, "GET "+rest) {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}

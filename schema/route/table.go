@@ -81,6 +81,7 @@ const (
 	fromLearning               // made by Learned.Rules
 	fromPin                    // made by Orders.Rules: the order pins the template
 	fromUndo                   // made by Orders.Rules: the paths of the template are read as words
+	fromFormer                 // made by Orders.Rules: the order is cleared, the template names no route
 )
 
 // Options configure a table.

@@ -2,6 +2,7 @@ package breaker
 
 import (
 	"iter"
+	"slices"
 
 	"flyball/detect/enforce"
 	"flyball/schema"
@@ -75,8 +76,9 @@ type query struct {
 	agent string // established, else empty
 	run   string // id, else empty
 	route string
-	// spellings are the other names of the route.
-	spellings []string
+	key   routeKey // of route
+	// spellings are the keys of the route's other names.
+	spellings []routeKey
 }
 
 func newQuery(r *enforce.Request) query {
@@ -84,8 +86,16 @@ func newQuery(r *enforce.Request) query {
 	if !r.RunID.IsZero() {
 		q.run = r.RunID.String()
 	}
+	q.key = routeKey{q.Method, q.RouteKey}
+	if q.ToolName != "" || q.RouteKey == "" {
+		q.key = routeKeyOf(q.route)
+	}
 	if r.Spellings != nil {
-		q.spellings = r.Spellings(r.Call)
+		for _, name := range r.Spellings(r.Call) {
+			if k := routeKeyOf(name); k != q.key {
+				q.spellings = append(q.spellings, k)
+			}
+		}
 	}
 	return q
 }
@@ -156,9 +166,21 @@ func (f *search) parents() {
 
 // onRoute looks up the breakers on a run on the route, by each name of the route.
 func (f *search) onRoute(run string) {
-	f.look(schema.ScopeRunRoute, run+" "+f.q.route)
-	for _, name := range f.q.spellings {
-		f.look(schema.ScopeRunRoute, run+" "+name)
+	if len(f.s.runRoutes) == 0 {
+		return
+	}
+	var found []*schema.Breaker // two names of a route can have one key
+	find := func(k routeKey) {
+		for _, b := range f.s.runRoutes[runRoute{f.q.Tenant, run, k}] {
+			if !slices.Contains(found, b) {
+				found = append(found, b)
+				f.add(b, WhyHeld)
+			}
+		}
+	}
+	find(f.q.key)
+	for _, k := range f.q.spellings {
+		find(k)
 	}
 }
 

@@ -18,8 +18,9 @@ const (
 
 // holder is the caller in the run that a breaker is on.
 type holder struct {
-	credential, agent, route string
-	trust                    agentTrust
+	credential, agent string
+	route             routeKey
+	trust             agentTrust
 }
 
 // holderOf returns the holder of a breaker on a run, or on a run's route. A trip of a credential,
@@ -30,7 +31,7 @@ func holderOf(b *schema.Breaker) (h holder, ok bool) {
 	switch b.Scope.Kind {
 	case schema.ScopeRun:
 	case schema.ScopeRunRoute:
-		_, h.route, _ = strings.Cut(b.Scope.Value, " ")
+		h.route = runRouteOf(b).route
 	case schema.ScopeCredential:
 		if b.DecisionID == "" || b.Holder == nil {
 			return h, false
@@ -75,7 +76,7 @@ type holderKey struct {
 	tenant string
 	by     heldBy
 	id     string
-	route  string // for a breaker on a run's route; empty for one on a run
+	route  routeKey // for a breaker on a run's route; empty for one on a run
 }
 
 func pair(credential, agent string) string { return credential + "\x00" + agent }
@@ -174,8 +175,11 @@ func (s *index) ofOtherRuns(q *query) (found *schema.Breaker) {
 		if id == "" {
 			return
 		}
-		found = moreSevere(found, s.held[holderKey{q.Tenant, by, id, ""}].first(q))
-		found = moreSevere(found, s.held[holderKey{q.Tenant, by, id, q.route}].first(q))
+		found = moreSevere(found, s.held[holderKey{q.Tenant, by, id, routeKey{}}].first(q))
+		found = moreSevere(found, s.held[holderKey{q.Tenant, by, id, q.key}].first(q))
+		for _, k := range q.spellings {
+			found = moreSevere(found, s.held[holderKey{q.Tenant, by, id, k}].first(q))
+		}
 	}
 	look(byAgent, q.agent)
 	for id := range q.allCredentials() {

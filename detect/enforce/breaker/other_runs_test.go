@@ -216,14 +216,14 @@ func TestHolderOfABreaker(t *testing.T) {
 		want holder
 		ok   bool
 	}{
-		"of an established agent": {open(run, verified), holder{"k", "a", "", agentEstablished}, true},
-		"of an asserted name":     {open(run, asserted), holder{"k", "a", "", agentClaimed}, true},
+		"of an established agent": {open(run, verified), holder{"k", "a", routeKey{}, agentEstablished}, true},
+		"of an asserted name":     {open(run, asserted), holder{"k", "a", routeKey{}, agentClaimed}, true},
 		"on a route": {open(schema.RunRouteScope(schema.RunID{1}, "GET /x"), asserted),
-			holder{"k", "a", "GET /x", agentClaimed}, true},
-		"of the version before":        {open(run, nil), holder{"k0", "old", "", agentUnknown}, true},
+			holder{"k", "a", routeKey{"GET", "/x"}, agentClaimed}, true},
+		"of the version before":        {open(run, nil), holder{"k0", "old", routeKey{}, agentUnknown}, true},
 		"without an identity":          {open(run, &schema.Holder{AgentID: "ip:1.2.3.4"}), holder{}, false},
 		"on an agent":                  {open(agent, verified), holder{}, false},
-		"on a credential":              {tripped, holder{"", "a", "", agentEstablished}, true},
+		"on a credential":              {tripped, holder{"", "a", routeKey{}, agentEstablished}, true},
 		"on a credential, by a person": {open(credential, verified), holder{}, false},
 	} {
 		if h, ok := holderOf(&tc.b); ok != tc.ok || ok && h != tc.want {

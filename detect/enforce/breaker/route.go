@@ -16,8 +16,34 @@ type onRoute struct {
 	key     string // same form as schema.Call.RouteKey
 }
 
-// addRoute adds a breaker on a route to the route breakers of its tenant.
+// routeKey identifies a route whatever the names of its parameters are. template has the form of
+// schema.Call.RouteKey; for a tool it is "tool:NAME".
+type routeKey struct{ method, template string }
+
+func routeKeyOf(name string) routeKey {
+	method, template, ok := strings.Cut(name, " ")
+	if !ok || strings.HasPrefix(name, "tool:") {
+		return routeKey{"", name}
+	}
+	return routeKey{method, route.Key(route.Normalise(template))}
+}
+
+// runRoute is the scope of a breaker on a run's route.
+type runRoute struct {
+	tenant, run string
+	route       routeKey
+}
+
+func runRouteOf(b *schema.Breaker) runRoute {
+	run, name, _ := strings.Cut(b.Scope.Value, " ")
+	return runRoute{b.Tenant, run, routeKeyOf(name)}
+}
+
+// addRoute adds a breaker on a route to the route breakers of its tenant, and one on a run's route to those.
 func (s *index) addRoute(b *schema.Breaker) {
+	if b.Scope.Kind == schema.ScopeRunRoute {
+		s.runRoutes[runRouteOf(b)] = append(s.runRoutes[runRouteOf(b)], b)
+	}
 	if b.Scope.Kind != schema.ScopeRoute {
 		return
 	}
@@ -28,6 +54,12 @@ func (s *index) addRoute(b *schema.Breaker) {
 }
 
 func (s *index) removeRoute(b *schema.Breaker) {
+	if b.Scope.Kind == schema.ScopeRunRoute {
+		k := runRouteOf(b)
+		if s.runRoutes[k] = slices.DeleteFunc(s.runRoutes[k], func(x *schema.Breaker) bool { return x == b }); len(s.runRoutes[k]) == 0 {
+			delete(s.runRoutes, k)
+		}
+	}
 	if b.Scope.Kind != schema.ScopeRoute {
 		return
 	}
@@ -47,15 +79,15 @@ func (s *index) HoldsRoutes(tenant string) bool { return len(s.routes[tenant]) >
 // template itself; a read does not match if its path ends in a plain word, which may name another
 // collection: GET /orders/search is not GET /orders/{id}. It matches if the template is another name of
 // its route: what was learned or ordered about routes opens no way past a breaker.
-func (r *onRoute) appliesTo(c *schema.Call, spellings []string) bool {
+func (r *onRoute) appliesTo(c *schema.Call, spellings []routeKey) bool {
 	if c.ToolName != "" {
 		return false
 	}
 	if (r.method == c.Method || r.method == "*") && r.key == c.RouteKey {
 		return true
 	}
-	for _, name := range spellings {
-		if method, template, _ := strings.Cut(name, " "); (r.method == method || r.method == "*") && r.key == route.Key(template) {
+	for _, x := range spellings {
+		if (r.method == x.method || r.method == "*") && r.key == x.template {
 			return true
 		}
 	}

@@ -51,12 +51,15 @@ type index struct {
 	held   map[holderKey]*heldRuns // those on runs, by the holders of further runs that they hold
 	routes map[string][]onRoute    // by tenant
 	canary int                     // those of the canary
+	// runRoutes are those on a run's route.
+	runRoutes map[runRoute][]*schema.Breaker
 }
 
 // New returns the state before any command.
 func New(b Budget) *State {
 	return &State{
-		index:         index{open: map[key]*schema.Breaker{}, held: map[holderKey]*heldRuns{}, routes: map[string][]onRoute{}},
+		index: index{open: map[key]*schema.Breaker{}, held: map[holderKey]*heldRuns{}, routes: map[string][]onRoute{},
+			runRoutes: map[runRoute][]*schema.Breaker{}},
 		tenantBudgets: tenantBudgets{b, map[string]Budget{}, map[string]*spending{}},
 		bypasses:      bypasses{map[bypassed]schema.Bypass{}},
 		recentStrikes: recentStrikes{[pools]map[key]strike{{}, {}}},

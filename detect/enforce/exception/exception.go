@@ -150,8 +150,11 @@ func coverable(d *schema.Decision, holder *schema.Holder) bool {
 		holder != nil && holder.AgentTrust >= schema.TrustInfrastructure && holder.AgentID != "" && holder.AgentID == d.AgentID
 }
 
+// matches reports whether the exception covers a trip. A route has the name that learning or an order gave it, or
+// that of the words of its path: a change of names takes no exception away.
 func (e *Exception) matches(d *schema.Decision) bool {
-	return matches(e.Agent, d.AgentID) && matches(e.Family, d.Family) && e.appliesTo(d.Route)
+	return matches(e.Agent, d.AgentID) && matches(e.Family, d.Family) &&
+		(e.appliesTo(d.Route) || d.RouteByWords != "" && e.appliesTo(d.RouteByWords))
 }
 
 func older(a, b *Exception) bool { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID)) < 0 }

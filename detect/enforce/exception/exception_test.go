@@ -6,7 +6,9 @@ import (
 	"testing"
 
 	"flyball/detect/enforce"
+	"flyball/detect/policy"
 	"flyball/schema"
+	"flyball/schema/route"
 )
 
 const sec = int64(1e9)
@@ -120,5 +122,51 @@ func TestTooManyExceptionsAreRefused(t *testing.T) {
 	if o, _ := apply(s, &schema.Command{Kind: schema.CommandExceptionRemove, Tenant: "u", Reason: "r",
 		Exception: &schema.ExceptionOrder{ID: "x_8"}}); o != enforce.NoSuchException {
 		t.Errorf("of another tenant: %s", o)
+	}
+}
+
+// decisionOn returns a trip's decision about a call, and who made the call, as the engine makes them.
+func decisionOn(t *testing.T, path string, rules []route.Rule) (*schema.Decision, *schema.Holder) {
+	t.Helper()
+	table, err := route.NewTable(route.Options{DigestKey: []byte("0123456789abcdef"), Operator: rules})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &schema.Call{Tenant: "t", Method: "POST", Path: path}
+	table.Classify(c, &route.Input{})
+	d, ok := policy.Decide(policy.Rules{}, policy.Input{Call: c, Run: &schema.RunSnapshot{}, Finding: &schema.Finding{Tenant: "t",
+		Family: schema.FamilyDestroy, AgentID: "ops/purge", Level: schema.LevelTrip}})
+	if !ok {
+		t.Fatal("no decision")
+	}
+	return &d, &schema.Holder{AgentID: "ops/purge", AgentTrust: schema.TrustInfrastructure}
+}
+
+func TestLearnedRouteVoidsAnException(t *testing.T) {
+	slot := route.Slot{Method: "POST", Template: "/shop/items/{slug}"}
+	learned := route.Learned{Collapsed: []route.Slot{slot}}.Rules()
+	pinned := route.Orders{Orders: []route.Order{{Slot: slot, Pinned: true}}}.Rules()
+	declared := []route.Rule{{Method: "POST", Template: "/shop/items/{item}"}}
+	for name, tc := range map[string]struct {
+		route, path string
+		rules       []route.Rule
+		want        bool
+	}{
+		"words":                        {"POST /shop/items/sale", "/shop/items/sale", nil, true},
+		"learned":                      {"POST /shop/items/sale", "/shop/items/sale", learned, true},
+		"pinned":                       {"POST /shop/items/sale", "/shop/items/sale", pinned, true},
+		"pinned, an escape":            {"POST /shop/items/sale", "/shop/./items/s%61le/", pinned, true},
+		"by the learned name":          {"POST /shop/items/{slug}", "/shop/items/sale", learned, true},
+		"learned, another word":        {"POST /shop/items/sale", "/shop/items/blue", learned, false},
+		"learned, another method":      {"PUT /shop/items/sale", "/shop/items/sale", learned, false},
+		"a part of a segment, learned": {"POST /shop/items/sku_{id}", "/shop/items/sku_77", learned, true},
+		"declared":                     {"POST /shop/items/sale", "/shop/items/sale", declared, false},
+	} {
+		s := New()
+		apply(s, add("1", func(c *schema.Command) { c.Exception.Routes = []string{tc.route} }))
+		d, h := decisionOn(t, tc.path, tc.rules)
+		if got := s.Find(0, "t", d, h); (got != nil) != tc.want {
+			t.Errorf("%s: %+v of %q, %q", name, got, d.Route, d.RouteByWords)
+		}
 	}
 }

@@ -22,6 +22,7 @@ type Tenant struct {
 type orders struct {
 	generation uint64
 	byKey      map[string]route.Order
+	former     []route.Slot // see route.Orders.Former
 }
 
 // State holds the orders in force. It is not safe for concurrent use.
@@ -30,7 +31,8 @@ type State struct{ tenants map[string]*orders }
 // New returns the state before any command.
 func New() *State { return &State{tenants: map[string]*orders{}} }
 
-// Apply pins, undoes or clears a template. The result contains it in its normal form.
+// Apply pins, undoes or clears a template. The result contains it in its normal form. A template that is cleared
+// stays known as a former one, so that breakers on it still apply.
 func (s *State) Apply(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
 	if c.Route == nil || c.Reason == "" {
 		return enforce.Result{Code: enforce.Rejected, Detail: "no route or no reason in the order"}, nil
@@ -50,12 +52,14 @@ func (s *State) apply(at enforce.LogPosition, c *schema.Command, slot route.Slot
 	if t == nil {
 		t = &orders{byKey: map[string]route.Order{}}
 	}
-	_, known := t.byKey[slot.Key()]
+	before, known := t.byKey[slot.Key()]
 	switch {
 	case c.Kind == schema.CommandRouteClear && !known:
 		return enforce.NoSuchRoute
 	case c.Kind == schema.CommandRouteClear:
 		delete(t.byKey, slot.Key())
+		t.former = append(t.former, before.Slot)
+		t.former = t.former[max(0, len(t.former)-route.MaxOrders):]
 		t.generation = at.Generation()
 		return enforce.RouteCleared
 	case !known && s.count() >= route.MaxOrders:
@@ -64,6 +68,7 @@ func (s *State) apply(at enforce.LogPosition, c *schema.Command, slot route.Slot
 	o := route.Order{Slot: slot, Pinned: c.Kind == schema.CommandRoutePin, By: c.By, Role: c.Role, Reason: c.Reason, At: at.Time,
 		Generation: at.Generation()}
 	t.byKey[slot.Key()], t.generation = o, at.Generation()
+	t.former = slices.DeleteFunc(t.former, func(f route.Slot) bool { return f.Key() == slot.Key() }) // it is in force again
 	s.tenants[c.Tenant] = t
 	if o.Pinned {
 		return enforce.RoutePinned
@@ -84,7 +89,7 @@ func (s *State) count() (n int) {
 func (s *State) Orders(tenant string) route.Orders {
 	out := route.Orders{Orders: []route.Order{}}
 	if t := s.tenants[tenant]; t != nil {
-		out.Generation = t.generation
+		out.Generation, out.Former = t.generation, slices.Clone(t.former)
 		out.Orders = slices.SortedFunc(maps.Values(t.byKey), func(a, b route.Order) int {
 			return cmp.Or(strings.Compare(a.Template, b.Template), strings.Compare(a.Method, b.Method))
 		})
@@ -104,7 +109,7 @@ func (s *State) Snapshot() (out []Tenant) {
 func Restore(list []Tenant) (*State, error) {
 	s := New()
 	for _, t := range list {
-		o := &orders{t.Generation, map[string]route.Order{}}
+		o := &orders{generation: t.Generation, byKey: map[string]route.Order{}}
 		for _, x := range t.Orders.Orders {
 			slot, err := route.ParseSlot(x.String())
 			if err != nil {
@@ -112,6 +117,13 @@ func Restore(list []Tenant) (*State, error) {
 			}
 			x.Slot = slot
 			o.byKey[slot.Key()] = x
+		}
+		for _, x := range t.Former {
+			slot, err := route.ParseSlot(x.String())
+			if err != nil {
+				return nil, fmt.Errorf("tenant %s: a former template: %w", t.Tenant, err)
+			}
+			o.former = append(o.former, slot)
 		}
 		s.tenants[t.Tenant] = o
 	}

@@ -39,7 +39,7 @@ func TestOrderAboutARouteIsForgotten(t *testing.T) {
 		}
 	}
 	got := s.Orders("t")
-	want := route.Orders{Generation: 8, Orders: []route.Order{
+	want := route.Orders{Generation: 8, Former: []route.Slot{{Method: "GET", Template: "/d/{e}"}}, Orders: []route.Order{
 		{Slot: route.Slot{Method: "GET", Template: "/a/{other}"}, By: "ann", Role: "admin", Reason: "r", At: 20, Generation: 3},
 		{Slot: route.Slot{Method: "GET", Template: "/c/word"}, Pinned: true, By: "ann", Role: "admin", Reason: "r", At: 30, Generation: 4}}}
 	if !reflect.DeepEqual(got, want) {
@@ -82,5 +82,38 @@ func TestOrdersAboutRoutesAreUnbounded(t *testing.T) {
 	none := &schema.Command{Kind: schema.CommandRoutePin, Reason: "r"}
 	if r, _ := s.Apply(enforce.LogPosition{Offset: 1002}, none); r.Code != enforce.Rejected {
 		t.Errorf("%+v", r)
+	}
+}
+
+// A breaker may be open on a template that is cleared: the template stays known, within a bound for each tenant.
+func TestClearedTemplateIsForgotten(t *testing.T) {
+	s, offset := New(), int64(0)
+	do := func(kind schema.CommandKind, tenant, text string) {
+		t.Helper()
+		offset++
+		if r := apply(s, offset, kind, tenant, text); r.Code == enforce.Rejected || r.Code == enforce.NoSuchRoute {
+			t.Fatalf("%s %s: %+v", kind, text, r)
+		}
+	}
+	for i := range route.MaxOrders + 2 {
+		do(schema.CommandRoutePin, "t", fmt.Sprintf("GET /a%d/{b}", i))
+		do(schema.CommandRouteClear, "t", fmt.Sprintf("GET /a%d/{other}", i))
+	}
+	do(schema.CommandRouteUndo, "u", "GET /a/{b}")
+	do(schema.CommandRouteClear, "u", "GET /a/{b}")
+	former := s.Orders("t").Former
+	if len(former) != route.MaxOrders || former[0].Template != "/a2/{b}" || former[len(former)-1].Template != "/a501/{b}" {
+		t.Errorf("%d: %v", len(former), former)
+	}
+	if l := s.Orders("u"); len(l.Former) != 1 {
+		t.Errorf("%+v", l)
+	}
+	before := s.Orders("t")
+	do(schema.CommandRoutePin, "t", "GET /a2/{again}") // in force again
+	if l := s.Orders("t").Former; len(l) != route.MaxOrders-1 || l[0].Template != "/a3/{b}" {
+		t.Errorf("%d: %v", len(l), l[0])
+	}
+	if before.Former[0].Template != "/a2/{b}" || before.Former[route.MaxOrders-1].Template != "/a501/{b}" {
+		t.Error("what was returned has changed")
 	}
 }
