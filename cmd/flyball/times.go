@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // --tz works on a machine without a time zone database
@@ -245,12 +244,4 @@ func limited[T any](rows []T, limit int) []T {
 		return rows[:limit]
 	}
 	return rows
-}
-
-// checkLimit is an error of usage for a limit below 1.
-func checkLimit(limit int) error {
-	if limit <= 0 {
-		return usage(fmt.Errorf("--limit: %s, want 1 or more", strconv.Itoa(limit)))
-	}
-	return nil
 }
