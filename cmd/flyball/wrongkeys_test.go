@@ -46,7 +46,9 @@ func everyKey(t *testing.T, dir, file string) map[string]any {
 	}
 	// Keys that contradict others.
 	set(t, tree, "kafka.sync", false)
-	set(t, tree, "clickhouse.retention.calls_bytes", "0")
+	if file == "every_key.yaml" { // those of earlier versions do not have it
+		set(t, tree, "clickhouse.retention.calls_bytes", "0")
+	}
 	if tree["canary"] != nil {
 		set(t, tree, "canary.interval", "0s")
 	}
