@@ -63,8 +63,8 @@ CLUSTER_TESTS = ViewDoesNotAnswer MigrationFromAReleasedStateFails NewColumnDoes
 empty :=
 space := $(empty) $(empty)
 storage:
-	go test -timeout 20m -count=1 ./cmd/internal/e2e/storage
-	FLYBALL_TEST_CLUSTER=one go test -timeout 6m -count=1 ./cmd/internal/e2e/storage -run '^Test($(subst $(space),|,$(strip $(CLUSTER_TESTS))))$$'
+	go test -timeout 30m -count=1 ./cmd/internal/e2e/storage
+	FLYBALL_TEST_CLUSTER=one go test -timeout 12m -count=1 ./cmd/internal/e2e/storage -run '^Test($(subst $(space),|,$(strip $(CLUSTER_TESTS))))$$'
 
 e2e:
 	go test -timeout 30m -count=1 ./cmd/internal/e2e -skip 'TestReal|TestBrokerAway|TestKilled|TestEngineKilled|TestMeasure'
