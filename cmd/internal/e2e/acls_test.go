@@ -39,6 +39,7 @@ func grantRights(t *testing.T, addr string) {
 		if !ok {
 			continue
 		}
+		var operations []kadm.ACLOperation
 		b := kadm.NewACLs().AllowHosts().ResourcePatternType(kadm.ACLPatternLiteral)
 		for _, option := range strings.Split(words, " --") {
 			name, value, _ := strings.Cut(option, " ")
@@ -50,7 +51,7 @@ func grantRights(t *testing.T, addr string) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				b.Operations(op)
+				operations = append(operations, op)
 			case "topic":
 				b.Topics(value)
 			case "group":
@@ -63,7 +64,7 @@ func grantRights(t *testing.T, addr string) {
 				t.Fatalf("option --%s of kafka-acls.sh is not known", name)
 			}
 		}
-		results, err := admin.CreateACLs(ctx, b)
+		results, err := admin.CreateACLs(ctx, b.Operations(operations...))
 		if err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}

@@ -69,8 +69,11 @@ type container struct {
 		Name          string
 		ContainerPort int `yaml:"containerPort"`
 	}
-	VolumeMounts []struct{ Name, MountPath string } `yaml:"volumeMounts"`
-	Security     struct {
+	VolumeMounts []struct {
+		Name      string
+		MountPath string `yaml:"mountPath"`
+	} `yaml:"volumeMounts"`
+	Security struct {
 		ReadOnly bool `yaml:"readOnlyRootFilesystem"`
 	} `yaml:"securityContext"`
 }
