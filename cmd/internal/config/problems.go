@@ -11,7 +11,10 @@ import (
 )
 
 // problems collects the errors of Validate. Each contains the key, the value and the rule.
-type problems struct{ errs []error }
+type problems struct {
+	errs    []error
+	noPages bool // no role sends pages: what receivers hold beside their names and kinds is not looked at
+}
 
 func (p *problems) add(format string, args ...any) {
 	p.errs = append(p.errs, fmt.Errorf(format, args...))

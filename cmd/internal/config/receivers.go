@@ -116,6 +116,9 @@ func (r Receiver) validate(p *problems, i int) {
 		p.add("alerts.receivers[%d] (%s): set exactly one of %s", i, r.Name, strings.Join(all, ", "))
 		return
 	}
+	if p.noPages {
+		return
+	}
 	at += set[0] + "."
 	switch {
 	case r.Webhook != nil:

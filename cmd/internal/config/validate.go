@@ -17,6 +17,7 @@ import (
 // start; without roles, only settings that all roles share are checked.
 func (c Config) Validate(roles ...string) error {
 	var p problems
+	p.noPages = len(roles) > 0 && !slices.Contains(roles, "up") && !slices.Contains(roles, "alert")
 	if c.Tenant == "" {
 		p.add("tenant: empty; name the tenant that calls belong to")
 	}

@@ -123,7 +123,7 @@ func rightsSuffice(t *testing.T, listeners *realparts.SecuredListeners, kafka st
 		t.Fatal(err)
 	}
 	f.storedOnce(records, 60*time.Second)
-	f.run([]int{0}, "breakers", "trip", "run", "rights-1", "--for", "1m", "--reason", "rights", "--force")
+	f.run([]int{0}, "breakers", "trip", "agent", "a", "--for", "1m", "--reason", "rights", "--force")
 	if log := f.tail(1 << 20); strings.Contains(log, "AUTHORIZATION_FAILED") {
 		t.Errorf("a right is missing:\n%s", log)
 	}
