@@ -87,8 +87,8 @@ func bypassTable(p panel) panel {
 
 func qualityTable(p panel) panel {
 	return tableOf(p,
-		column{name: "level", width: 120, wide: true}, column{name: "achieved per 1,000", width: 140, look: ratio},
-		column{name: "nominal per 1,000", width: 132, look: ratio},
+		column{name: "level", width: 120, wide: true}, column{name: "achieved per 1,000", width: 160, look: ratio},
+		column{name: "nominal per 1,000", width: 152, look: ratio},
 		column{name: "false per 1,000", width: 120, look: ratio}, column{name: "false per 1,000 at most", width: 176, look: ratio},
 		column{name: "runs", width: 90, look: count}, column{name: "findings", width: 90, look: count},
 		column{name: "benign", width: 80, look: caution}, column{name: "true", width: 70, look: count},

@@ -2,8 +2,9 @@
 // (FLYBALL_ANSWERS), at 1280 px, and keeps a picture of each. Exit 1 if a panel shows an error, an empty table without a sentence, or a
 // column that is cut; where Flyball is away, if a panel shows none. The page around the panels is Grafana's and is not here.
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { findChromium, launch, serveDrawing } from './page.mjs';
+import { bundle, findChromium, launch } from './page.mjs';
 import { inspect, stillLoading } from './panels.mjs';
 
 const WIDTH = 1280;
@@ -16,7 +17,18 @@ if (!findChromium()) {
   process.exit(/front|all/.test(process.env.FLYBALL_REQUIRE_TIERS || '') ? 1 : 0);
 }
 mkdirSync(out, { recursive: true });
-const server = await serveDrawing();
+const script = await bundle('drawn.js');
+const files = { '/drawn.js': ['text/javascript', script], '/drawn.css': ['text/css', script.replace(/js$/, 'css')] };
+const INDEX = `<!doctype html><html lang="en"><head><title>Flyball</title><link rel="stylesheet" href="/drawn.css">
+<style>body{font:14px Inter,Helvetica,Arial,sans-serif}</style></head>
+<body><div id="root"></div><script>window.grafanaBootData = { settings: {}, user: {}, navTree: [] };</script>
+<script src="/drawn.js"></script></body></html>`;
+const server = createServer((req, res) => {
+  const [type, file] = files[req.url] ?? ['text/html'];
+  res.setHeader('content-type', type);
+  res.end(file ? readFileSync(file) : INDEX);
+});
+await new Promise((done) => server.listen(0, '127.0.0.1', done));
 const browser = await launch({ width: WIDTH, height: 1000 });
 const page = await browser.newPage();
 let problems = [];

@@ -345,7 +345,7 @@ const tests = {
 
   'a screen reader or a weak eye is shut out': async () => {
     const seen = [
-      ...['findings', 'trace', 'sql', 'annotations', 'count', 'distribution', 'future'].map((queryType) => ['query', query({ queryType })]),
+      ...['findings', 'trace', 'sql', 'annotations', 'count', 'future'].map((queryType) => ['query', query({ queryType })]),
       ['query', query({ queryType: 'runs', limit: 9999 })], ['variable', query({ of: 'runs' })],
       ['config', { jsonData: { tls: true, addr: 'http://x' }, secureJsonFields: { password: true, caCert: true } }],
       ['config', { readOnly: true, jsonData: {}, secureJsonFields: { controlToken: true } }],
@@ -362,24 +362,6 @@ const tests = {
       }
     }
     assert.deepEqual(found, []);
-  },
-
-  // As soon as a package has them, drawn.js must draw these panels instead of counting what is in them.
-  'node graph, trace or logs could be drawn, and are only counted': async () => {
-    const names = await page.evaluate(() => Object.keys(window.shared['@grafana/ui']));
-    assert.ok(names.includes('TimeSeries') && names.includes('BigValue'), 'the list of components is not read');
-    assert.deepEqual(names.filter((name) => /^(NodeGraph|TraceView|Trace|LogRows?|LogList|LogsPanel|Logs)$/.test(name)), []);
-  },
-
-  'the figure of a distribution cannot be chosen with the keyboard': async () => {
-    await mount('query', query({ queryType: 'runs' }));
-    await choose('Show', 'Distribution');
-    await becomes(async () => (await last()).of, 'calls');
-    assert.deepEqual(await labels(), ['Show', 'Figure', 'Agent', 'Drawn as', 'Tenant']);
-    await choose('Figure', 'share of denied calls');
-    await choose('Drawn as', 'quantiles');
-    const { queryType, of, by } = await settled();
-    assert.deepEqual([queryType, of, by], ['distribution', 'denied', 'quantile']);
   },
 
   'the page reports an error': async () => assert.deepEqual(problems, []),
