@@ -33,6 +33,7 @@ var Known = []struct{ Name, Command string }{
 	{"alertmanager", "apt-get install prometheus-alertmanager"},
 	{"kubernetes", "apt-get install python3-pip && go run ./cmd/internal/realparts/install"},
 	{"schemathesis", "apt-get install python3-pip && go run ./cmd/internal/realparts/install"},
+	{"systemd", "apt-get install systemd openssl"},
 	{"traefik", "FLYBALL_TEST_TRAEFIK=1 make test (builds Traefik: about eight minutes)"},
 	{"container", "apt-get install podman && make image, then FLYBALL_TEST_IMAGE=flyball-engine:VERSION make test"},
 	{"recorded-traffic", "needs the folder shared/data beside the checkout"},
