@@ -37,20 +37,7 @@ func FetchKustomize() (string, error) {
 }
 
 // FetchKubernetesValidate installs kubernetes-validate from PyPI, once, and returns the directory of its packages.
-func FetchKubernetesValidate() (string, error) {
-	if err := need("python3"); err != nil {
-		return "", err
-	}
-	dir := filepath.Join(Cache(), "kubernetes-validate-"+KubernetesVersion)
-	if _, err := os.Stat(filepath.Join(dir, "bin")); err == nil {
-		return dir, nil
-	}
-	cmd := exec.Command("python3", "-m", "pip", "install", "-q", "--target", dir, "kubernetes-validate=="+KubernetesVersion)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("fetch kubernetes-validate %s: %w: %s", KubernetesVersion, err, last(out))
-	}
-	return dir, nil
-}
+func FetchKubernetesValidate() (string, error) { return fetchPython("kubernetes-validate", KubernetesVersion) }
 
 // Kustomize returns what `kustomize build` makes of the folder.
 func Kustomize(t testing.TB, folder string) []byte {

@@ -14,17 +14,20 @@ import (
 const SchemathesisVersion = "4.32.5"
 
 // FetchSchemathesis installs Schemathesis from PyPI, once, and returns the directory of its packages.
-func FetchSchemathesis() (string, error) {
+func FetchSchemathesis() (string, error) { return fetchPython("schemathesis", SchemathesisVersion) }
+
+// fetchPython installs a package from PyPI, once, and returns the directory of its packages.
+func fetchPython(name, version string) (string, error) {
 	if err := need("python3"); err != nil {
 		return "", err
 	}
-	dir := filepath.Join(Cache(), "schemathesis-"+SchemathesisVersion)
+	dir := filepath.Join(Cache(), name+"-"+version)
 	if _, err := os.Stat(filepath.Join(dir, "bin")); err == nil {
 		return dir, nil
 	}
-	cmd := exec.Command("python3", "-m", "pip", "install", "-q", "--target", dir, "schemathesis=="+SchemathesisVersion)
+	cmd := exec.Command("python3", "-m", "pip", "install", "-q", "--target", dir, name+"=="+version)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("fetch Schemathesis %s: %w: %s", SchemathesisVersion, err, last(out))
+		return "", fmt.Errorf("fetch %s %s: %w: %s", name, version, err, last(out))
 	}
 	return dir, nil
 }
