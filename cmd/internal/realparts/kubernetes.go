@@ -37,7 +37,9 @@ func FetchKustomize() (string, error) {
 }
 
 // FetchKubernetesValidate installs kubernetes-validate from PyPI, once, and returns the directory of its packages.
-func FetchKubernetesValidate() (string, error) { return fetchPython("kubernetes-validate", KubernetesVersion) }
+func FetchKubernetesValidate() (string, error) {
+	return fetchPython("kubernetes-validate", KubernetesVersion)
+}
 
 // Kustomize returns what `kustomize build` makes of the folder.
 func Kustomize(t testing.TB, folder string) []byte {
