@@ -196,7 +196,7 @@ func (e *Engine) assign(ctx context.Context, offsets map[string]map[int32]kgo.Of
 			continue
 		}
 		g.Go(func() error {
-			w, err := e.restore(ctx, part)
+			w, err := e.restoreWithRetry(ctx, part)
 			if err != nil {
 				return err
 			}

@@ -172,6 +172,20 @@ func (r *restored) newestActor(key string) (*stitch.Actor, error) {
 	return nil, nil
 }
 
+// restoreWithRetry calls restore again while no broker can be reached: a broker that stops while a partition is assigned
+// must not end the process.
+func (e *Engine) restoreWithRetry(ctx context.Context, part int32) (w *worker, err error) {
+	err = kafka.Retry(ctx, backoff, func(ctx context.Context) error {
+		if w, err = e.restore(ctx, part); err != nil && !kafka.IsUnreachable(err) {
+			return kafka.Permanent(err)
+		}
+		return err
+	}, func(err error, wait time.Duration) {
+		e.cfg.Logger.Warn("partition not restored, trying again", "partition", part, "error", err, "again_in", wait.Round(time.Millisecond))
+	})
+	return w, err
+}
+
 // restore claims a partition and reads what earlier owners stored. It returns a worker that
 // continues from the stored record.
 func (e *Engine) restore(ctx context.Context, part int32) (*worker, error) {

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/schema"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
@@ -64,7 +65,11 @@ func (s *Source) writeMarks(ctx context.Context, m *wire.Marks) {
 	value := wire.EncodeMarks(nil, m)
 	for part := range s.cfg.Partitions {
 		s.out.Produce(ctx, &kgo.Record{Topic: wire.CallsTopic, Partition: part, Value: value}, func(_ *kgo.Record, err error) {
-			if err != nil && ctx.Err() == nil {
+			switch {
+			case err == nil || ctx.Err() != nil:
+			case kafka.IsUnreachable(err):
+				s.cfg.Logger.Warn("marks not written, trying again", "partition", part, "error", err)
+			default:
 				go s.fail(fmt.Errorf("write marks: %w", err))
 			}
 		})
