@@ -7,7 +7,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 UNIT = $(shell go list ./... | grep -v /cmd/internal/e2e)
 FUZZ_TIME ?= 20s
 
-.PHONY: packages release image containers kubernetes-rules pgo kills-many outage plugin front panels grafana-shots all build engine demo demos test unit race storage e2e redteam redteam-table redteam-many kafka kills fuzz bench soak lint vuln fmt clean
+.PHONY: packages release image containers kubernetes-rules pgo kills-many outage plugin front panels grafana-shots all build engine demo demos test unit race storage e2e real redteam redteam-table redteam-many kafka kills fuzz bench soak lint vuln fmt clean
 
 all: build
 
@@ -39,7 +39,7 @@ demos: build
 test: export FLYBALL_TIERS_FILE = $(CURDIR)/bin/tiers.tsv
 test:
 	@mkdir -p bin && rm -f $(FLYBALL_TIERS_FILE)
-	@$(MAKE) -j2 --output-sync=target unit storage && $(MAKE) e2e containers redteam kafka kills; code=$$?; go run ./cmd/internal/tiers/report || exit 1; exit $$code
+	@$(MAKE) -j2 --output-sync=target unit storage && $(MAKE) -j2 --output-sync=target e2e real; code=$$?; go run ./cmd/internal/tiers/report || exit 1; exit $$code
 
 unit:
 	go test -timeout 15m $(UNIT)
@@ -68,6 +68,10 @@ storage:
 
 e2e:
 	go test -timeout 30m -count=1 ./cmd/internal/e2e -skip 'TestReal|TestBrokerAway|TestKilled|TestEngineKilled|TestMeasure'
+
+# These tests wait for most of their time, as those of e2e do: both run at the same time.
+real:
+	$(MAKE) containers redteam kafka kills
 
 # The rules of Prometheus as an object of the Prometheus Operator.
 kubernetes-rules:
