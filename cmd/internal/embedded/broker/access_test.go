@@ -361,7 +361,7 @@ func TestFolderIsForItsOwnerAlone(t *testing.T) {
 	}
 }
 
-func TestDoorLetsNobodyInBeforeTheRules(t *testing.T) {
+func TestConnectionIsServedBeforeTheRules(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -45,14 +45,14 @@ type Options struct {
 
 // Broker is a running broker.
 type Broker struct {
-	opt     Options
-	log     *slog.Logger
-	lock    *os.File
-	cluster *kfake.Cluster
-	m       *metrics
-	void    map[reading]int64 // committed offsets that the logs no longer contain
-	space   *spaceGuard
-	door    *gatedListener
+	opt      Options
+	log      *slog.Logger
+	lock     *os.File
+	cluster  *kfake.Cluster
+	m        *metrics
+	void     map[reading]int64 // committed offsets that the logs no longer contain
+	space    *spaceGuard
+	listener *gatedListener
 
 	cleaning sync.Mutex // held while records are deleted or compacted, and while the broker is frozen
 
@@ -93,8 +93,8 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 		if err != nil {
 			return nil, err
 		}
-		b.door = newGatedListener(newGuardedListener(l, maxConnections, log, b.m.refused))
-		return b.door, nil
+		b.listener = newGatedListener(newGuardedListener(l, maxConnections, log, b.m.refused))
+		return b.listener, nil
 	}))
 	if err != nil {
 		_ = lock.Close()
@@ -108,7 +108,7 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 		return nil, fmt.Errorf("embedded broker: %w", err)
 	}
 	b.space.watch(b.cluster)
-	b.door.open()
+	b.listener.open()
 	b.logStarted(time.Since(began))
 	return b, nil
 }

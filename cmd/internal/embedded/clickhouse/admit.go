@@ -13,7 +13,7 @@ import (
 const codeAccessDenied = 497
 
 // admit returns what a request may do, or why it is refused.
-func (s door) admit(r *http.Request) (rights, error) {
+func (s endpoint) admit(r *http.Request) (rights, error) {
 	o := s.h.opt
 	who, err := s.caller(r, o)
 	if err != nil {
@@ -27,7 +27,7 @@ func (s door) admit(r *http.Request) (rights, error) {
 
 // caller returns the rights of who sends a request. Without a password in the options, everybody on this machine may write; that is for
 // tests. With AnonymousReads, a request without a password comes from an analyst.
-func (s door) caller(r *http.Request, o Options) (rights, error) {
+func (s endpoint) caller(r *http.Request, o Options) (rights, error) {
 	if o.Password == "" {
 		return writer, fromThisMachine(r)
 	}

@@ -23,9 +23,9 @@ type Child struct {
 	addr      string
 	readLn    *os.File // of the second listener; nil if there is none
 	readAddr  string
-	doors     []byte   // who may do what, for the next children; see Hand
+	access    []byte   // who may do what, for the next children; see Hand
 	childEnd  *os.File // the read end of the pipe, for the child that starts next
-	doorsEnd  *os.File // the read end of the pipe with doors, for the child that starts next
+	accessEnd *os.File // the read end of the pipe with access, for the child that starts next
 	parentEnd *os.File // the write end; nothing is written, closing it is the signal
 }
 
@@ -61,9 +61,9 @@ func (c *Child) ListenForReaders(listen string) (err error) {
 // ReadAddr returns host:port of the readers' listener; empty if there is none.
 func (c *Child) ReadAddr() string { return c.readAddr }
 
-// doors are the options about who may do what. They reach a child through a pipe: other processes could read arguments, and children of
+// accessOptions are the options about who may do what. They reach a child through a pipe: other processes could read arguments, and children of
 // the child its environment.
-type doors struct {
+type accessOptions struct {
 	User, Password string
 	AnonymousReads bool
 	ReadListen     string
@@ -72,7 +72,7 @@ type doors struct {
 
 // Hand gives the next children the options about who may do what.
 func (c *Child) Hand(o Options) {
-	c.doors, _ = json.Marshal(doors{o.User, o.Password, o.AnonymousReads, o.ReadListen, o.Databases}) // only texts
+	c.access, _ = json.Marshal(accessOptions{o.User, o.Password, o.AnonymousReads, o.ReadListen, o.Databases}) // only texts
 }
 
 // Addr returns host:port of the engine, which is the same over all restarts.
@@ -98,12 +98,12 @@ func (c *Child) Command() *exec.Cmd {
 	if c.readLn != nil {
 		inherit(envReadListener, c.readLn)
 	}
-	if c.doors != nil {
-		if c.doorsEnd, err = filled(c.doors); err != nil {
+	if c.access != nil {
+		if c.accessEnd, err = filled(c.access); err != nil {
 			cmd.Err = fmt.Errorf("pipe to the engine: %w", err)
 			return cmd
 		}
-		inherit(envDoors, c.doorsEnd)
+		inherit(envAccess, c.accessEnd)
 	}
 	return cmd
 }
@@ -135,9 +135,9 @@ func (c *Child) Started() {
 		c.childEnd.Close()
 		c.childEnd = nil
 	}
-	if c.doorsEnd != nil {
-		c.doorsEnd.Close()
-		c.doorsEnd = nil
+	if c.accessEnd != nil {
+		c.accessEnd.Close()
+		c.accessEnd = nil
 	}
 }
 

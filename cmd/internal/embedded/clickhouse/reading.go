@@ -8,7 +8,7 @@ import (
 )
 
 // What the engine's readonly setting and its grants let through is refused here, by reading the statement. The table of what was tried is
-// in adr/0001-two-doors.md. The text that is read is the engine's own rendering of the statement (formatQuerySingleLine): one line,
+// in adr/0001-who-reads-and-who-writes.md. The text that is read is the engine's own rendering of the statement (formatQuerySingleLine): one line,
 // without comments, with literals in single quotes and names in backquotes, so that this lexer and the engine's parser cannot disagree
 // about where a literal ends.
 
@@ -192,7 +192,7 @@ func hasSettings(sql string) bool {
 // overflowModes say what a limit does when it is reached.
 var overflowModes = words("result_overflow_mode read_overflow_mode timeout_overflow_mode")
 
-// readerLimits are limits that a reader may narrow. A value above the door's own limit, or 0 (none), becomes the door's.
+// readerLimits are limits that a reader may narrow. A value above the limit of the engine's options, or 0 (none), becomes that limit.
 var readerLimits = words("max_execution_time max_threads max_memory_usage max_result_rows max_result_bytes max_rows_to_read " +
 	"max_bytes_to_read max_block_size")
 

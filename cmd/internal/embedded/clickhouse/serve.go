@@ -27,9 +27,10 @@ const (
 	fdParent   = 3
 	fdListener = 4
 
-	// Numbers of the files of a second listener and of the pipe with the options of Hand, if there are any.
+	// Numbers of the files of a second listener and of the pipe with the options of Hand, if there are any. The second name is that of the
+	// releases before: a running parent of such a release can start this binary.
 	envReadListener = "FLYBALL_ENGINE_READ_LISTENER"
-	envDoors        = "FLYBALL_ENGINE_DOORS"
+	envAccess       = "FLYBALL_ENGINE_DOORS"
 )
 
 // IsChild reports whether a supervisor started this process.
@@ -39,7 +40,7 @@ func IsChild() bool { return os.Getenv(envChild) != "" }
 // memory are freed only when the process ends. Running statements have DrainWait to finish.
 func Serve(ctx context.Context, opt Options, log *slog.Logger) error {
 	opt = opt.withDefaults()
-	if err := opt.takeDoors(); err != nil {
+	if err := opt.takeAccess(); err != nil {
 		return err
 	}
 	if err := opt.Validate(); err != nil {
@@ -80,7 +81,7 @@ func Serve(ctx context.Context, opt Options, log *slog.Logger) error {
 	}
 	log.Info("engine serves", "addr", ln.Addr().String(), "version", h.version, "path", opt.Path)
 	s := newServer(h, log)
-	err = s.serveDoors(ctx, ln, readers)
+	err = s.serveListeners(ctx, ln, readers)
 	h.stop()
 	return err
 }
@@ -88,12 +89,12 @@ func Serve(ctx context.Context, opt Options, log *slog.Logger) error {
 // bodyLimit is how long a client may keep a statement waiting for its text and data.
 var bodyLimit = httpbody.Limit{Within: 30 * time.Second, BytesPerSecond: 4 << 10}
 
-// serveDoors serves both listeners until ctx ends or one of them fails. readers may be nil. No statement runs when it returns.
-func (s *server) serveDoors(ctx context.Context, ln, readers net.Listener) error {
+// serveListeners serves both listeners until ctx ends or one of them fails. readers may be nil. No statement runs when it returns.
+func (s *server) serveListeners(ctx context.Context, ln, readers net.Listener) error {
 	failed := make(chan error, 2)
 	open := func(ln net.Listener, readOnly bool) *http.Server {
 		srv := &http.Server{
-			Handler:           bodyLimit.Handler(door{s, readOnly}),
+			Handler:           bodyLimit.Handler(endpoint{s, readOnly}),
 			ReadHeaderTimeout: 10 * time.Second,
 			IdleTimeout:       2 * time.Minute,
 			MaxHeaderBytes:    2 << 20, // URLs may contain queries
@@ -126,15 +127,15 @@ func (s *server) serveDoors(ctx context.Context, ln, readers net.Listener) error
 	return err
 }
 
-// takeDoors reads the options that the parent handed over, if it did.
-func (o *Options) takeDoors() error {
-	fd, err := strconv.Atoi(os.Getenv(envDoors))
+// takeAccess reads the options that the parent handed over, if it did.
+func (o *Options) takeAccess() error {
+	fd, err := strconv.Atoi(os.Getenv(envAccess))
 	if err != nil {
 		return nil
 	}
-	f := os.NewFile(uintptr(fd), "doors")
+	f := os.NewFile(uintptr(fd), "access")
 	defer f.Close()
-	var d doors
+	var d accessOptions
 	if err := json.NewDecoder(f).Decode(&d); err != nil {
 		return fmt.Errorf("read the options of the supervisor: %w", err)
 	}

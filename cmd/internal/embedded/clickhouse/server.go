@@ -32,13 +32,13 @@ func newServer(h *host, log *slog.Logger) *server {
 	}
 }
 
-// door answers the requests of one listener.
-type door struct {
+// endpoint answers the requests of one listener.
+type endpoint struct {
 	*server
 	readOnly bool // nobody writes here, whatever password is shown
 }
 
-func (s door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/ping", "/replicas_status":
 		_, _ = io.WriteString(w, "Ok.\n")

@@ -17,8 +17,8 @@ import (
 	engine "flyball/cmd/internal/embedded/clickhouse"
 )
 
-// doors is an engine as `flyball up` starts it: who writes shows a password, who does not reads.
-type doors struct {
+// protectedEngine is an engine as `flyball up` starts it: who writes shows a password, who does not reads.
+type protectedEngine struct {
 	t     testing.TB
 	addr  string // clickhouse.listen
 	read  string // clickhouse.read_listen
@@ -30,14 +30,14 @@ type doors struct {
 }
 
 const (
-	doorUser     = "flyball"
-	doorPassword = "0123456789abcdef0123456789abcdef"
-	doorSecret   = "canary-of-the-file-system"
+	writerUser     = "flyball"
+	writerPassword = "0123456789abcdef0123456789abcdef"
+	secretText     = "canary-of-the-file-system"
 )
 
-func openDoors(t testing.TB) *doors {
+func startProtected(t testing.TB) *protectedEngine {
 	t.Helper()
-	d := &doors{t: t, files: t.TempDir()}
+	d := &protectedEngine{t: t, files: t.TempDir()}
 	trap := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d.mu.Lock()
 		d.hits = append(d.hits, r.Method+" "+r.URL.Path)
@@ -47,17 +47,17 @@ func openDoors(t testing.TB) *doors {
 	t.Cleanup(trap.Close)
 	d.trap = trap.Listener.Addr().String()
 	s, _ := supervised(t, t.TempDir(), func(o *engine.Options) {
-		o.User, o.Password, o.AnonymousReads, o.ReadListen = doorUser, doorPassword, true, "127.0.0.1:0"
+		o.User, o.Password, o.AnonymousReads, o.ReadListen = writerUser, writerPassword, true, "127.0.0.1:0"
 	})
 	d.addr, d.read = s.Addr(), s.ReadAddr()
-	if err := os.WriteFile(filepath.Join(d.files, "secret"), []byte(doorSecret), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(d.files, "secret"), []byte(secretText), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, q := range []string{"CREATE DATABASE flyball ENGINE = Atomic",
 		"CREATE TABLE flyball.t (x UInt64) ENGINE = MergeTree ORDER BY x",
 		"INSERT INTO flyball.t SELECT number FROM numbers(10)", "CREATE VIEW flyball.v AS SELECT * FROM flyball.t",
 		"CREATE DATABASE other ENGINE = Atomic", "CREATE TABLE other.s (x String) ENGINE = MergeTree ORDER BY x",
-		"INSERT INTO other.s VALUES ('" + doorSecret + "')"} {
+		"INSERT INTO other.s VALUES ('" + secretText + "')"} {
 		if got := d.write(q); got.status != 200 {
 			t.Fatalf("%s: %s", q, got.body)
 		}
@@ -65,19 +65,19 @@ func openDoors(t testing.TB) *doors {
 	return d
 }
 
-func (d *doors) write(q string) reply {
+func (d *protectedEngine) write(q string) reply {
 	d.t.Helper()
 	return send(d.t, d.addr, request{header: login(), body: strings.NewReader(q)})
 }
 
 func login() map[string]string {
-	return map[string]string{"X-ClickHouse-User": doorUser, "X-ClickHouse-Key": doorPassword}
+	return map[string]string{"X-ClickHouse-User": writerUser, "X-ClickHouse-Key": writerPassword}
 }
 
 // unharmed fails the test if something was written, fetched or shown.
-func (d *doors) unharmed(what string, got reply) {
+func (d *protectedEngine) unharmed(what string, got reply) {
 	d.t.Helper()
-	if strings.Contains(got.body, doorSecret) {
+	if strings.Contains(got.body, secretText) {
 		d.t.Errorf("%s: shows the secret: %s", what, got.body)
 	}
 	d.mu.Lock()
@@ -93,7 +93,7 @@ func (d *doors) unharmed(what string, got reply) {
 }
 
 // state is everything that a statement could have changed in the engine.
-func (d *doors) state() string {
+func (d *protectedEngine) state() string {
 	return d.write(`SELECT
 		(SELECT groupArray((database, name, create_table_query)) FROM (SELECT * FROM system.tables
 			WHERE database NOT IN ('system', 'INFORMATION_SCHEMA', 'information_schema') ORDER BY 1, 2)),
@@ -278,7 +278,7 @@ SELECT getClientHTTPHeader('Authorization')
 `), "\n")
 
 func TestStatementOfAnAnalystReachesNothingButReading(t *testing.T) {
-	d := openDoors(t)
+	d := startProtected(t)
 	before := d.state()
 	if !strings.Contains(before, "flyball.t") || len(attacks) < 60 {
 		t.Fatalf("%d attacks on %q", len(attacks), before)
@@ -311,7 +311,7 @@ func TestStatementOfAnAnalystReachesNothingButReading(t *testing.T) {
 
 // Everything beside the statement that a client sends.
 func TestRequestOfAnAnalystLiftsNothing(t *testing.T) {
-	d := openDoors(t)
+	d := startProtected(t)
 	before := d.state()
 	insert := "INSERT INTO flyball.t VALUES (99)"
 	packed := func(s string) *bytes.Buffer {
@@ -343,9 +343,9 @@ func TestRequestOfAnAnalystLiftsNothing(t *testing.T) {
 			body: strings.NewReader("SELECT * FROM {d:Identifier}.{t:Identifier}")},
 		"a role":       {params: url.Values{"role": {"flyball_writer"}}, body: strings.NewReader(insert)},
 		"another user": {header: map[string]string{"X-ClickHouse-User": "root"}, body: strings.NewReader("SELECT 1")},
-		"a wrong password": {header: map[string]string{"X-ClickHouse-User": doorUser, "X-ClickHouse-Key": "x"},
+		"a wrong password": {header: map[string]string{"X-ClickHouse-User": writerUser, "X-ClickHouse-Key": "x"},
 			body: strings.NewReader("SELECT 1")},
-		"the name alone":        {header: map[string]string{"X-ClickHouse-User": doorUser}, body: strings.NewReader(insert)},
+		"the name alone":        {header: map[string]string{"X-ClickHouse-User": writerUser}, body: strings.NewReader(insert)},
 		"another site":          {header: map[string]string{"Origin": "http://evil.example"}, body: strings.NewReader("SELECT 1")},
 		"another host":          {header: map[string]string{"Host": "evil.example"}, body: strings.NewReader("SELECT 1")},
 		"PUT":                   {method: http.MethodPut, body: strings.NewReader(insert)},
@@ -366,7 +366,7 @@ func TestRequestOfAnAnalystLiftsNothing(t *testing.T) {
 		for _, v := range []string{"0", "99999999999999", "-1"} {
 			got := show(setting, v)
 			if got.body != own+"\n" {
-				t.Errorf("%s=%s: %d %q, the door's limit is %s", setting, v, got.status, got.body, own)
+				t.Errorf("%s=%s: %d %q, the limit of the options is %s", setting, v, got.status, got.body, own)
 			}
 		}
 		got := show(setting, "7")
@@ -380,7 +380,7 @@ func TestRequestOfAnAnalystLiftsNothing(t *testing.T) {
 }
 
 func TestAnalystReadsWithoutAPassword(t *testing.T) {
-	d := openDoors(t)
+	d := startProtected(t)
 	reads := []string{
 		"SELECT count() FROM flyball.t", "SELECT count() FROM flyball.v", "WITH a AS (SELECT * FROM flyball.t) SELECT count() FROM a",
 		"(SELECT 1) UNION ALL (SELECT 2)", "SELECT * FROM numbers(3)", "SELECT name FROM system.tables WHERE database = 'flyball'",
@@ -419,7 +419,7 @@ func TestAnalystReadsWithoutAPassword(t *testing.T) {
 
 // New functions of another engine must be looked at before an analyst can call them: by name they could read a file or make a request.
 func TestFunctionsOfTheEngineWereLookedAt(t *testing.T) {
-	d := openDoors(t)
+	d := startProtected(t)
 	got := d.write(`SELECT name FROM system.functions WHERE NOT is_aggregate AND alias_to = '' AND categories IN
 		('', 'Other', 'AI', 'Machine Learning', 'Introspection', 'Internal', 'Encryption') ORDER BY name FORMAT TSVRaw`).body
 	const file = "testdata/functions.txt"
@@ -443,28 +443,28 @@ func TestFunctionsOfTheEngineWereLookedAt(t *testing.T) {
 
 func TestPasswordIsInNoArgumentAndNoEnvironment(t *testing.T) {
 	s, _ := supervised(t, t.TempDir(), func(o *engine.Options) {
-		o.User, o.Password, o.AnonymousReads = doorUser, doorPassword, true
+		o.User, o.Password, o.AnonymousReads = writerUser, writerPassword, true
 	})
 	for _, name := range []string{"cmdline", "environ"} {
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", s.PID(), name))
 		if err != nil {
 			t.Skip("SKIPPED: no /proc: ", err)
 		}
-		if strings.Contains(string(b), doorPassword) {
+		if strings.Contains(string(b), writerPassword) {
 			t.Errorf("%s of the engine holds the password", name)
 		}
 	}
 }
 
 func TestSecretsOfTheEnvironmentAreNotTheEngines(t *testing.T) {
-	t.Setenv("FLYBALL_TOKEN", doorSecret)
-	t.Setenv("AWS_SECRET_ACCESS_KEY", doorSecret)
+	t.Setenv("FLYBALL_TOKEN", secretText)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", secretText)
 	s, _ := supervised(t, t.TempDir())
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", s.PID()))
 	if err != nil {
 		t.Skip("SKIPPED: no /proc: ", err)
 	}
-	if strings.Contains(string(b), doorSecret) {
+	if strings.Contains(string(b), secretText) {
 		t.Errorf("the engine's environment holds a secret: %q", b)
 	}
 }
