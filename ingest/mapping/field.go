@@ -5,8 +5,7 @@ import "slices"
 // Field is a field of a call that a mapping can set.
 type Field uint8
 
-// The fields, in the order in which they are set: a field comes after the fields it depends on. FORMATS §8 describes their names in a
-// mapping.
+// The fields, in the order in which they are set: a field comes after the fields it depends on.
 const (
 	OpKind Field = iota
 	StartTime
