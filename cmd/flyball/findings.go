@@ -27,7 +27,7 @@ func findingsCommand(o *options) *cobra.Command {
 	var live watch
 	l := pages[query.Finding]{page: f.read, events: report.FindingEvents, listing: listing[query.Finding]{window: &w,
 		columns: findingColumns, watch: &live, newest: f.newest,
-		empty: "No finding fits: flyball findings without filters lists all of them, flyball status shows whether calls arrive."}}
+		empty: "No finding fits. --since goes further back; flyball status shows whether calls arrive."}}
 	cmd := &cobra.Command{
 		Use:       "findings [list]",
 		Short:     "List findings, latest first",

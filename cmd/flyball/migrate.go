@@ -77,7 +77,7 @@ func migrateTopics(ctx context.Context, c config.Config, plan bool, w io.Writer)
 	}
 	defer client.Close()
 	ensured, err := topics.EnsureTopics(ctx, kadm.NewClient(client),
-		topics.TopicOptions{Partitions: int32(c.Kafka.Partitions), Replication: -1, Janitor: len(c.Kafka.Brokers) == 0, DryRun: plan,
+		topics.TopicOptions{Partitions: int32(c.Kafka.Partitions), Replication: -1, BrokerTrims: len(c.Kafka.Brokers) == 0, DryRun: plan,
 			Limits: app.TopicLimits(c)})
 	if err != nil {
 		return err

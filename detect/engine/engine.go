@@ -153,7 +153,7 @@ func (e *Engine) commitAnswered(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp
 }
 
 // offsets returns the offsets in the partitions' records. The group's committed offsets serve only
-// lag monitoring and the janitor.
+// lag monitoring and the deletion of read records.
 func (e *Engine) offsets() map[string]map[int32]kgo.EpochOffset {
 	e.mu.Lock()
 	defer e.mu.Unlock()

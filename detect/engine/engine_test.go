@@ -47,7 +47,7 @@ func newLog(t *testing.T) *log {
 	}
 	t.Cleanup(l.client.Close)
 	if _, err := kafka.EnsureTopics(context.Background(), kadm.NewClient(l.client),
-		kafka.TopicOptions{Partitions: parts, Replication: 1, Janitor: true}); err != nil {
+		kafka.TopicOptions{Partitions: parts, Replication: 1, BrokerTrims: true}); err != nil {
 		t.Fatal(err)
 	}
 	return l

@@ -24,7 +24,7 @@ func onDisk(t *testing.T) (l *log, dir string) {
 	l = &log{t: t}
 	l.open(dir)
 	if _, err := kafka.EnsureTopics(context.Background(), kadm.NewClient(l.client),
-		kafka.TopicOptions{Partitions: parts, Replication: 1, Janitor: true}); err != nil {
+		kafka.TopicOptions{Partitions: parts, Replication: 1, BrokerTrims: true}); err != nil {
 		t.Fatal(err)
 	}
 	return l, dir

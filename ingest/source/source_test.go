@@ -65,7 +65,8 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(w.client.Close)
 	adm := kadm.NewClient(w.client)
-	if _, err := kafka.EnsureTopics(context.Background(), adm, kafka.TopicOptions{Partitions: 3, Replication: 1, Janitor: true}); err != nil {
+	options := kafka.TopicOptions{Partitions: 3, Replication: 1, BrokerTrims: true}
+	if _, err := kafka.EnsureTopics(context.Background(), adm, options); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := adm.CreateTopic(context.Background(), 2, 1, nil, "in"); err != nil {

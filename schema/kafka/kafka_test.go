@@ -517,7 +517,7 @@ func TestTopicsAreCreatedOnceAndVerified(t *testing.T) {
 	ensure := func(o TopicOptions) ([]TopicState, error) {
 		return EnsureTopics(ctx, kadm.NewClient(b.client(t, "admin")), o) // a new client, because a client caches the list of topics
 	}
-	o := TopicOptions{Partitions: 3, Replication: 1, Janitor: true}
+	o := TopicOptions{Partitions: 3, Replication: 1, BrokerTrims: true}
 	dry := o
 	dry.DryRun = true
 	for _, step := range []struct {
@@ -538,7 +538,7 @@ func TestTopicsAreCreatedOnceAndVerified(t *testing.T) {
 	if _, err := ensure(o); err == nil || !strings.Contains(err.Error(), "has 3 partitions") {
 		t.Errorf("another number of partitions: %v", err)
 	}
-	o.Partitions, o.Janitor = 3, false
+	o.Partitions, o.BrokerTrims = 3, false
 	states, err := ensure(o)
 	if err != nil || len(states[0].Drift) != 1 {
 		t.Errorf("another retention: %v %v", states[0].Drift, err)

@@ -19,10 +19,10 @@ import (
 type TopicOptions struct {
 	Partitions  int32 // partitions of the topics whose Spec does not fix the number
 	Replication int16 // copies of a new topic; -1: the broker's default
-	// Janitor reports that the owner of the broker deletes the records that were read; see
+	// BrokerTrims reports that the broker is embedded, and deletes the records that every reader has read; see
 	// wire.Spec.Configs.
-	Janitor bool
-	DryRun  bool // only verify; create and change nothing
+	BrokerTrims bool
+	DryRun      bool // only verify; create and change nothing
 	// Limits are how much of a topic the operator wants to keep. They are set, also on existing topics; all other settings of an
 	// existing topic are only compared.
 	Limits map[string]Limit
@@ -102,7 +102,7 @@ func ensureTopic(ctx context.Context, adm *kadm.Client, o TopicOptions, s wire.S
 	if o.DryRun {
 		return state, nil
 	}
-	settings := s.Configs(o.Janitor)
+	settings := s.Configs(o.BrokerTrims)
 	o.Limits[s.Name].apply(settings)
 	id, err := CreateTopic(ctx, adm, s.Name, state.Partitions, o.Replication, settings)
 	state.ID = id
@@ -127,7 +127,7 @@ func compareSettings(ctx context.Context, adm *kadm.Client, o TopicOptions, stat
 	if err != nil {
 		return fmt.Errorf("describe topic %s: %w", name, err)
 	}
-	want := state.Spec.Configs(o.Janitor)
+	want := state.Spec.Configs(o.BrokerTrims)
 	limits := o.Limits[name].apply(want)
 	var alter []kadm.AlterConfig
 	for _, d := range described {

@@ -77,15 +77,15 @@ var Specs = []Spec{
 	{Name: MessagesTopic, Partitions: 1, Retention: MessagesRetention, Doc: "where receivers have the messages of incidents"},
 }
 
-// Configs returns the topic settings of the spec. With janitor set, flyball.calls and
-// flyball.journal have no retention: the janitor deletes only records that all readers have
+// Configs returns the topic settings of the spec. With brokerTrims set, flyball.calls and
+// flyball.journal have no retention: the broker deletes only records that all readers have
 // read, also when a reader is stopped for a long time.
-func (s Spec) Configs(janitor bool) map[string]*string {
+func (s Spec) Configs(brokerTrims bool) map[string]*string {
 	str := func(v string) *string { return &v }
 	c := map[string]*string{"cleanup.policy": str("delete")}
 	if s.Compact {
 		c["cleanup.policy"] = str("compact")
-	} else if janitor && (s.Name == CallsTopic || s.Name == JournalTopic) {
+	} else if brokerTrims && (s.Name == CallsTopic || s.Name == JournalTopic) {
 		c["retention.ms"] = str("-1")
 	} else if s.Retention > 0 {
 		c["retention.ms"] = str(strconv.FormatInt(s.Retention.Milliseconds(), 10))

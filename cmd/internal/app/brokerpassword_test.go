@@ -74,7 +74,7 @@ func TestPasswordOfTheBrokerIsShownToTheEmbeddedBrokerAlone(t *testing.T) {
 	if authenticates(role) {
 		t.Error("a broker at the address, and no flyball up on the data folder: it would see the password")
 	}
-	o.JanitorEvery = time.Hour
+	o.TrimEvery = time.Hour
 	b, err := broker.Start(o, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)

@@ -36,7 +36,7 @@ func kafkaFacts(ctx context.Context, c config.Config) (k doctor.Kafka) {
 		return k
 	}
 	embedded := len(c.Kafka.Brokers) == 0
-	drift, err := kafka.EnsureTopics(ctx, admin, kafka.TopicOptions{Partitions: int32(c.Kafka.Partitions), Janitor: embedded,
+	drift, err := kafka.EnsureTopics(ctx, admin, kafka.TopicOptions{Partitions: int32(c.Kafka.Partitions), BrokerTrims: embedded,
 		DryRun: true})
 	for _, s := range drift {
 		for i := range k.Topics {

@@ -36,8 +36,8 @@ func (p *process) startStore() error {
 		return err
 	}
 	p.parts.start(part{name: "store", ready: s.Ready, stopTimeout: 20 * time.Second, run: func(ctx context.Context) error {
-		m := &migrator{options: MigrationOf(p.config.ClickHouse), callsBytes: p.config.ClickHouse.Retention.CallsBytes.Bytes, database: p.database,
-			kafka: p.kafka, log: p.log.With("component", "store"), metrics: p.metrics}
+		m := &migrator{options: MigrationOf(p.config.ClickHouse), callsBytes: p.config.ClickHouse.Retention.CallsBytes.Bytes,
+			database: p.database, kafka: p.kafka, log: p.log.With("component", "store"), metrics: p.metrics}
 		if err := m.migrate(ctx); err != nil {
 			return err
 		}

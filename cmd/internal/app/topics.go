@@ -15,7 +15,7 @@ import (
 )
 
 // topicReaders returns, for each topic, the groups that must have read a record before the
-// janitor of the embedded broker may delete it.
+// embedded broker may delete it.
 func topicReaders(c config.Config) map[string][]string {
 	out := map[string][]string{wire.CallsTopic: {wire.DetectGroup}, wire.JournalTopic: {wire.StoreGroup}}
 	for _, in := range c.Kafka.Inputs {
@@ -53,8 +53,8 @@ func (p *process) ensureTopics(ctx context.Context) error {
 		return err
 	}
 	partitions, embedded := int32(c.Kafka.Partitions), len(c.Kafka.Brokers) == 0
-	states, err := kafka.EnsureTopics(ctx, admin, kafka.TopicOptions{Partitions: partitions, Replication: brokersDefault, Janitor: embedded,
-		Limits: TopicLimits(c)})
+	states, err := kafka.EnsureTopics(ctx, admin, kafka.TopicOptions{Partitions: partitions, Replication: brokersDefault,
+		BrokerTrims: embedded, Limits: TopicLimits(c)})
 	if err != nil {
 		return fmt.Errorf("kafka at %s: %w", p.kafka.Remote, p.kafka.ExplainError(err))
 	}

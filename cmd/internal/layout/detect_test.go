@@ -28,7 +28,7 @@ func TestDetectionAndEnforcementMeetInFewPackages(t *testing.T) {
 		if !ok {
 			return
 		}
-		room, _, _ := strings.Cut(own, "/")
+		folder, _, _ := strings.Cut(own, "/")
 		for _, imp := range f.Imports {
 			p, _ := strconv.Unquote(imp.Path.Value)
 			to, ok := strings.CutPrefix(p, "flyball/detect/")
@@ -37,9 +37,9 @@ func TestDetectionAndEnforcementMeetInFewPackages(t *testing.T) {
 			}
 			target, _, _ := strings.Cut(to, "/")
 			switch {
-			case slices.Contains(detection, room) && target == "enforce":
+			case slices.Contains(detection, folder) && target == "enforce":
 				t.Errorf("%s imports %s: detection knows nothing of enforcement", path, p)
-			case room == "enforce" && slices.Contains(detection, target) && !slices.Contains(shared, to) &&
+			case folder == "enforce" && slices.Contains(detection, target) && !slices.Contains(shared, to) &&
 				!slices.Contains(sharedExceptions[own], to):
 				t.Errorf("%s imports %s: of detection, enforcement uses %v only", path, p, shared)
 			}

@@ -52,7 +52,7 @@ func newDetected(t *testing.T, seed uint64) *detected {
 	}
 	t.Cleanup(d.client.Close)
 	if _, err := clients.EnsureTopics(t.Context(), kadm.NewClient(d.client),
-		clients.TopicOptions{Partitions: partitions, Replication: 1, Janitor: true}); err != nil {
+		clients.TopicOptions{Partitions: partitions, Replication: 1, BrokerTrims: true}); err != nil {
 		t.Fatal(err)
 	}
 	return d

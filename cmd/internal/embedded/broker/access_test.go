@@ -298,7 +298,7 @@ func TestUsersAndRulesOfAnOldFolderDoNotHold(t *testing.T) {
 
 func TestOffLoopbackNobodyIsAnonymous(t *testing.T) {
 	start := func(o Options) (*Broker, error) {
-		o.Dir, o.Partitions, o.JanitorEvery = t.TempDir(), 1, time.Hour
+		o.Dir, o.Partitions, o.TrimEvery = t.TempDir(), 1, time.Hour
 		return Start(o, slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry())
 	}
 	for name, o := range map[string]Options{

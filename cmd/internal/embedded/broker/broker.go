@@ -37,8 +37,8 @@ type Options struct {
 	// for their retention.
 	Readers map[string][]string
 	// Compacted are the topics with cleanup.policy=compact. Their size decides when they are compacted.
-	Compacted    []string
-	JanitorEvery time.Duration
+	Compacted []string
+	TrimEvery time.Duration
 	// MinFree is how many bytes of the directory's file system are kept free, at most a tenth of it: below it records are refused. 0: none.
 	MinFree int64
 }
@@ -71,8 +71,8 @@ const (
 
 // Start opens the directory and serves. It compacts the topics before the first client connects, so that less is read after a restart.
 func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, error) {
-	if opt.JanitorEvery == 0 {
-		opt.JanitorEvery = 15 * time.Second
+	if opt.TrimEvery == 0 {
+		opt.TrimEvery = 15 * time.Second
 	}
 	host, port, err := listenAddress(opt.Listen)
 	if err != nil {
@@ -234,7 +234,7 @@ func (b *Broker) Addr() string { return b.cluster.ListenAddrs()[0] }
 
 // Run deletes consumed records and watches the free space until ctx ends.
 func (b *Broker) Run(ctx context.Context) error {
-	clean, look := time.NewTicker(b.opt.JanitorEvery), time.NewTicker(spaceEvery)
+	clean, look := time.NewTicker(b.opt.TrimEvery), time.NewTicker(spaceEvery)
 	defer clean.Stop()
 	defer look.Stop()
 	for {

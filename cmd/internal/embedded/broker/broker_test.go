@@ -26,7 +26,7 @@ func open(t *testing.T, dir string, change ...func(*Options)) *Broker {
 	}
 	addr := l.Addr().String()
 	l.Close()
-	o := Options{Listen: addr, Dir: dir, Partitions: 2, JanitorEvery: time.Hour, Password: password}
+	o := Options{Listen: addr, Dir: dir, Partitions: 2, TrimEvery: time.Hour, Password: password}
 	for _, f := range change {
 		f(&o)
 	}
@@ -78,9 +78,9 @@ func end(t *testing.T, b *Broker) int64 {
 	return -1
 }
 
-// A partition from which the janitor deleted all records must not start at offset 0 again: readers would skip the next records as already
+// A partition of which all records were deleted must not start at offset 0 again: readers would skip the next records as already
 // seen.
-func TestOffsetsNeverGoBackAfterTheJanitor(t *testing.T) {
+func TestOffsetsGoBackAfterRecordsWereDeleted(t *testing.T) {
 	dir := t.TempDir()
 	b := open(t, dir, func(o *Options) { o.Readers = map[string][]string{"flyball.calls": {"reader"}} })
 	defer b.Close()
@@ -99,11 +99,11 @@ func TestOffsetsNeverGoBackAfterTheJanitor(t *testing.T) {
 	killed := open(t, afterKill(t, dir))
 	defer killed.Close()
 	if got := end(t, killed); got != 7 {
-		t.Fatalf("after the janitor and kill -9 the partition ends at %d, it ended at 7", got)
+		t.Fatalf("after the deletion and kill -9 the partition ends at %d, it ended at 7", got)
 	}
 }
 
-func TestJanitorNeverDeletesUnread(t *testing.T) {
+func TestUnreadRecordsAreDeleted(t *testing.T) {
 	b := open(t, t.TempDir(), func(o *Options) { o.Readers = map[string][]string{"flyball.calls": {"fast", "slow"}} })
 	defer b.Close()
 	c := client(t, b, kgo.RecordPartitioner(kgo.ManualPartitioner()))

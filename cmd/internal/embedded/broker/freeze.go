@@ -16,7 +16,7 @@ import (
 // its time, which Freeze does not enforce.
 //
 // The broker handles all requests in one loop, which waits for do. What works beside that loop is stopped too, or follows within
-// microseconds: the janitor, and the groups, whose log of commits may grow by one that was under way.
+// microseconds: the deletion of read records, and the groups, whose log of commits may grow by one that was under way.
 func (b *Broker) Freeze(ctx context.Context, do func() error) error {
 	b.cleaning.Lock()
 	defer b.cleaning.Unlock()

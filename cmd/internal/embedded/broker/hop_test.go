@@ -26,7 +26,7 @@ func BenchmarkRead(b *testing.B) {
 		}
 		addr := l.Addr().String()
 		l.Close()
-		broker, err := Start(Options{Listen: addr, Dir: b.TempDir(), Partitions: backlogPartitions, JanitorEvery: time.Hour,
+		broker, err := Start(Options{Listen: addr, Dir: b.TempDir(), Partitions: backlogPartitions, TrimEvery: time.Hour,
 			Password: password}, slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry())
 		if err != nil {
 			b.Fatal(err)

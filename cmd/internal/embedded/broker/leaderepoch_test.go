@@ -100,7 +100,7 @@ func TestOlderCopyOfTheFolderReusesEpochs(t *testing.T) {
 	}
 }
 
-func TestJanitorDeletesUnreadRecordsAfterALostTail(t *testing.T) {
+func TestUnreadRecordsAreDeletedAfterALostTail(t *testing.T) {
 	dir := t.TempDir()
 	reads := func(o *Options) { o.Readers = map[string][]string{"flyball.calls": {"g"}} }
 	commit := func(c *kgo.Client, at int64) {

@@ -33,7 +33,8 @@ func (b *Broker) clean() {
 			low = min(low, p.HighWatermark-1)
 			if ok && low > p.LogStartOffset {
 				if err := b.cluster.DeleteRecords(topic, p.Partition, low); err != nil {
-					b.log.Warn("janitor could not delete", "topic", topic, "partition", p.Partition, "below", low, "error", err)
+					b.log.Warn("records that every reader has read could not be deleted", "topic", topic,
+						"partition", p.Partition, "below", low, "error", err)
 				} else {
 					b.m.deleted.Add(float64(low - p.LogStartOffset))
 				}

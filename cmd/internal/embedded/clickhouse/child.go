@@ -61,8 +61,8 @@ func (c *Child) ListenForReaders(listen string) (err error) {
 // ReadAddr returns host:port of the readers' listener; empty if there is none.
 func (c *Child) ReadAddr() string { return c.readAddr }
 
-// accessOptions are the options about who may do what. They reach a child through a pipe: other processes could read arguments, and children of
-// the child its environment.
+// accessOptions are the options about who may do what. They reach a child through a pipe: other processes could read arguments, and
+// children of the child its environment.
 type accessOptions struct {
 	User, Password string
 	AnonymousReads bool

@@ -8,9 +8,9 @@ import (
 )
 
 // What the engine's readonly setting and its grants let through is refused here, by reading the statement. The table of what was tried is
-// in adr/0001-who-reads-and-who-writes.md. The text that is read is the engine's own rendering of the statement (formatQuerySingleLine): one line,
-// without comments, with literals in single quotes and names in backquotes, so that this lexer and the engine's parser cannot disagree
-// about where a literal ends.
+// in adr/0001-who-reads-and-who-writes.md. The text that is read is the engine's own rendering of the statement
+// (formatQuerySingleLine): one line, without comments, with literals in single quotes and names in backquotes, so that this lexer and the
+// engine's parser cannot disagree about where a literal ends.
 
 // readingKinds are the first words of statements that only read.
 var readingKinds = words("SELECT WITH EXPLAIN SHOW DESCRIBE EXISTS")

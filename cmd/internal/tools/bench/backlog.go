@@ -183,7 +183,7 @@ func (b *backlog) prepare(s *setup, binary string, seed int, m *measured) (size 
 		_, err = fill(s.kafka, "past", b.learned, b.agents/10, uint64(seed)+1000)
 	}
 	if err == nil && b.peer {
-		// Before Flyball: its janitor deletes what its readers have read.
+		// Before Flyball: its broker deletes what its readers have read.
 		m.peer, err = s.peer(b.n, cmd.Process.Pid, children(cmd.Process.Pid))
 	}
 	return size, err
