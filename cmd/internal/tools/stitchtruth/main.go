@@ -1,12 +1,12 @@
 // Command stitchtruth measures how well calls are bound to runs, on runs that
 // are known: the bundled traffic, stripped down to what a rule may see, played
-// by 1, 4 and 16 lanes at a time under one credential, and bound again.
+// by 1, 4 and 16 workers at a time under one credential, and bound again.
 //
 // Pairwise precision is the share of pairs of calls that were put into one run
 // and are of one; recall the share of pairs of one run that were put into one.
 //
-// The result holds only for agents with the timing of its lanes: the pause between two
-// runs of a lane is exponentially distributed.
+// The result holds only for agents with the timing of its workers: the pause between two
+// runs of a worker is exponentially distributed.
 package main
 
 import (
@@ -28,16 +28,16 @@ import (
 // rule is what is left of a call for stitching to go by.
 type rule struct {
 	name  string
-	leave func(c *schema.Call, run, lane int)
+	leave func(c *schema.Call, run, worker int)
 }
 
 var rules = []rule{
 	{"run id (explicit)", func(c *schema.Call, run, _ int) { c.RunKey = fmt.Sprint("run-", run) }},
 	{"trace, one a run", func(c *schema.Call, run, _ int) { c.TraceID = [16]byte{1, byte(run), byte(run >> 8), byte(run >> 16)} }},
 	{"conversation, one a run", func(c *schema.Call, run, _ int) { c.ConversationID = fmt.Sprint("conv-", run) }},
-	{"conversation, one a lane", func(c *schema.Call, _, lane int) { c.ConversationID = fmt.Sprint("conv-", lane) }},
-	{"time and verified user, one a lane", func(c *schema.Call, _, lane int) {
-		c.PrincipalID, c.PrincipalTrust = fmt.Sprint("user-", lane), schema.TrustVerified
+	{"conversation, one a worker", func(c *schema.Call, _, worker int) { c.ConversationID = fmt.Sprint("conv-", worker) }},
+	{"time and verified user, one a worker", func(c *schema.Call, _, worker int) {
+		c.PrincipalID, c.PrincipalTrust = fmt.Sprint("user-", worker), schema.TrustVerified
 	}},
 	{"credential and time alone (session)", func(*schema.Call, int, int) {}},
 }
@@ -51,15 +51,15 @@ func main() {
 	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "LEFT TO GO BY\tAT A TIME\tRUNS\tCALLS\tBOUND INTO\tPRECISION\tRECALL")
 	for _, r := range rules {
-		for _, lanes := range []int{1, 4, 16} {
-			m := measure(runs, r, lanes, pauseMean, 1)
-			fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%.3f\t%.3f\n", r.name, lanes, m.runs, m.calls, m.bound, m.precision, m.recall)
+		for _, workers := range []int{1, 4, 16} {
+			m := measure(runs, r, workers, pauseMean, 1)
+			fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%.3f\t%.3f\n", r.name, workers, m.runs, m.calls, m.bound, m.precision, m.recall)
 		}
 	}
 	t.Flush()
 }
 
-// pauseMean is the mean pause between two runs of a lane.
+// pauseMean is the mean pause between two runs of a worker.
 const pauseMean = 30 * time.Minute
 
 // known are the start times of the calls of each run, relative to its first.
@@ -111,39 +111,39 @@ type measured struct {
 	precision, recall  float64
 }
 
-// call of a lane.
+// call of a worker.
 type call struct {
-	at        time.Duration
-	run, lane int
+	at          time.Duration
+	run, worker int
 }
 
-// play gives the runs to lanes, one after the other, with pauses between.
-func play(runs [][]time.Duration, lanes int, pause time.Duration, seed uint64) []call {
+// play gives the runs to workers, one after the other, with pauses between.
+func play(runs [][]time.Duration, workers int, pause time.Duration, seed uint64) []call {
 	random := rand.New(rand.NewPCG(seed, 7))
 	order := random.Perm(len(runs))
-	free := make([]time.Duration, lanes) // when a lane is free again
+	free := make([]time.Duration, workers) // when a worker is free again
 	for i := range free {
 		free[i] = time.Duration(random.ExpFloat64() * float64(pause))
 	}
 	var out []call
 	for _, run := range order {
-		lane := 0
+		worker := 0
 		for i := range free {
-			if free[i] < free[lane] {
-				lane = i
+			if free[i] < free[worker] {
+				worker = i
 			}
 		}
 		for _, at := range runs[run] {
-			out = append(out, call{free[lane] + at, run, lane})
+			out = append(out, call{free[worker] + at, run, worker})
 		}
-		free[lane] += runs[run][len(runs[run])-1] + time.Duration(random.ExpFloat64()*float64(pause))
+		free[worker] += runs[run][len(runs[run])-1] + time.Duration(random.ExpFloat64()*float64(pause))
 	}
 	slices.SortStableFunc(out, func(a, b call) int { return cmp.Compare(a.at, b.at) })
 	return out
 }
 
-func measure(runs [][]time.Duration, r rule, lanes int, pause time.Duration, seed uint64) measured {
-	calls := play(runs, lanes, pause, seed)
+func measure(runs [][]time.Duration, r rule, workers int, pause time.Duration, seed uint64) measured {
+	calls := play(runs, workers, pause, seed)
 	p := stitch.NewPartition(0, stitch.DefaultLimits())
 	began := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	together := map[[2]any]int{} // calls by (bound, true) run
@@ -160,7 +160,7 @@ func measure(runs [][]time.Duration, r rule, lanes int, pause time.Duration, see
 			DurationNs:      int64(50 * time.Millisecond),
 			Pos:             schema.Position{Offset: int64(i)},
 		}
-		r.leave(&c, k.run, k.lane)
+		r.leave(&c, k.run, k.worker)
 		p.Apply(&c, int64(i))
 		p.Advance(c.Start-int64(stitch.DefaultLimits().Lateness), int64(i))
 		together[[2]any{c.RunID, k.run}]++

@@ -10,9 +10,9 @@ func TestStitchingOnKnownRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range rules[:2] {
-		for _, lanes := range []int{1, 4, 16} {
-			if m := measure(runs, r, lanes, pauseMean, 1); m.precision != 1 || m.recall != 1 {
-				t.Errorf("%s at %d: %+v", r.name, lanes, m)
+		for _, workers := range []int{1, 4, 16} {
+			if m := measure(runs, r, workers, pauseMean, 1); m.precision != 1 || m.recall != 1 {
+				t.Errorf("%s at %d: %+v", r.name, workers, m)
 			}
 		}
 	}
