@@ -2,11 +2,11 @@
 -- Debian has it; no other library.
 --
 -- The check sees every header of the request, and no body: limits by amount need the amount in the path, the query or
--- a header. Only silence is an outage: nobody was there, too late, or an error of the check's own. Any other answer
--- that is not a yes is a no.
+-- a header. An outage is: no answer, an answer that comes too late, or an error of the check's own (5xx). Any other
+-- answer that does not allow the call denies it.
 local host, port = "127.0.0.1", 7172
 local token = nil          -- off loopback: check.token_file
-local patience = 1         -- seconds, for each of: to be connected, to be asked, to answer
+local timeout = 1          -- seconds, for each of: to be connected, to be asked, to answer
 
 -- Headers of the connection, not of the request, and those that this action sets itself.
 local not_passed = {
@@ -22,7 +22,7 @@ local overrides = {"x-http-method-override", "x-method-override", "x-http-method
 -- (core.httpclient of HAProxy 2.6 tries again for seconds and cannot be told otherwise.)
 local function ask(lines)
   local s = core.tcp()
-  s:settimeout(patience)
+  s:settimeout(timeout)
   if not s:connect(host, port) then s:close() return nil end
   if not s:send(table.concat(lines, "\r\n") .. "\r\n\r\n") then s:close() return nil end
   local text = s:receive("*a")

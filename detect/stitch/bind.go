@@ -14,11 +14,11 @@ import (
 
 // binder finds the actor and the run of a call, or makes them as far as the limits allow it.
 type binder struct {
-	part   *Partition // of new actors and runs
-	limits *Limits
-	actors map[string]*Actor
-	census *census
-	room   *room
+	part     *Partition // of new actors and runs
+	limits   *Limits
+	actors   map[string]*Actor
+	counters *counters
+	room     *room
 }
 
 // actor finds or makes the actor of a call. If a limit is reached, the call gets a shared actor:
@@ -28,21 +28,21 @@ func (b *binder) actor(c *schema.Call) *Actor {
 		return a
 	}
 	s := c.Standing()
-	if b.census.actorPools.room(s, b.limits.Actors, b.limits.claimedActors()) {
+	if b.counters.actorPools.room(s, b.limits.Actors, b.limits.claimedActors()) {
 		return b.newActor(c.RoutingKey, s)
 	}
-	key := b.census.sharedKey(c, s, func(key string) bool { return b.actors[key] != nil })
+	key := b.counters.sharedKey(c, s, func(key string) bool { return b.actors[key] != nil })
 	a := b.actors[key]
 	if a == nil {
-		b.census.countRefusal(s)
+		b.counters.countRefusal(s)
 		return b.newActor(key, s)
 	}
-	if proven := a.callerStanding(c); proven == schema.StandingProven && b.census.actorPools.room(proven, b.limits.Actors, 0) {
+	if proven := a.callerStanding(c); proven == schema.StandingProven && b.counters.actorPools.room(proven, b.limits.Actors, 0) {
 		own := b.newActor(c.RoutingKey, proven) // keeps the proof that was counted in the shared actor
 		own.proofs = []proof{*a.findProof(xxhash.Sum64String(c.CredentialID))}
 		return own
 	}
-	b.census.countRefusal(s)
+	b.counters.countRefusal(s)
 	return a
 }
 
@@ -52,7 +52,7 @@ func (b *binder) newActor(key string, s schema.Standing) *Actor {
 	a.Included, a.standing = -1, s
 	a.setKey(strings.Clone(key))
 	b.actors[a.Key] = a
-	b.census.countActor(a, 1)
+	b.counters.countActor(a, 1)
 	return a
 }
 
@@ -187,9 +187,9 @@ func (b *binder) openRun(a *Actor, c *schema.Call, k bindKey, id schema.RunIdent
 	}
 	a.addRun(r)
 	if a.total == 1 {
-		b.census.countActive(a, 1)
+		b.counters.countActive(a, 1)
 	}
-	b.census.countRun(r, 1)
+	b.counters.countRun(r, 1)
 	b.room.limitClosedOf(a)
 	return r
 }
@@ -198,7 +198,7 @@ func (b *binder) openRun(a *Actor, c *schema.Call, k bindKey, id schema.RunIdent
 // because a caller can also invent credentials.
 func (b *binder) refuse(a *Actor, c *schema.Call, k bindKey, offset int64) *Run {
 	s := a.callerStanding(c)
-	b.census.countRefusal(s)
+	b.counters.countRefusal(s)
 	ok := bindKey{Rule: schema.RunOverflow}
 	if s > schema.StandingClaimed {
 		ok.Key = s.String()

@@ -22,9 +22,9 @@ func (p *Partition) BindTrace(b *wire.TraceBinding, offset int64) {
 		// It is possible that no span ever arrives, so the trace gets at most half of the room of
 		// claimed actors, whatever the standing of its owner: one owner can have any number of
 		// traces.
-		if !p.census.actorPools.room(schema.StandingClaimed, p.limits.Actors, half(p.limits.claimedActors())) ||
-			!p.census.openPools.room(schema.StandingClaimed, p.limits.OpenRuns, half(p.limits.claimedRuns())) {
-			p.census.countRefusal(schema.StandingClaimed)
+		if !p.counters.actorPools.room(schema.StandingClaimed, p.limits.Actors, half(p.limits.claimedActors())) ||
+			!p.counters.openPools.room(schema.StandingClaimed, p.limits.OpenRuns, half(p.limits.claimedRuns())) {
+			p.counters.countRefusal(schema.StandingClaimed)
 			return
 		}
 		a = p.binder.newActor(c.RoutingKey, schema.StandingClaimed)

@@ -7,7 +7,7 @@ type ender struct {
 	limits    *Limits
 	watermark *int64 // of the partition
 	queues    *queues
-	census    *census
+	counters  *counters
 	room      *room
 	freezer   *freezer
 	checkRows *checkRows
@@ -24,7 +24,7 @@ func (e *ender) close(r *Run, offset int64) {
 	r.closedAt = max(*e.watermark, r.nextDue(e.limits))
 	r.State = schema.RunClosed
 	r.actor.open--
-	e.census.countRun(r, -1)
+	e.counters.countRun(r, -1)
 	e.freezer.wake(r)
 	r.markUnstored()
 	r.sightings, r.oldestSighting = nil, 0
@@ -49,7 +49,7 @@ func (r *Run) nextDue(l *Limits) int64 {
 func (e *ender) evict(s *slot) {
 	if !s.pool.closed() && s.inPartition >= 0 {
 		s.actor.open--
-		e.census.countRun(s.live(), -1)
+		e.counters.countRun(s.live(), -1)
 	}
 	e.queues.dequeue(s)
 	s.actor.removeRun(s)
@@ -62,7 +62,7 @@ func (e *ender) evict(s *slot) {
 		e.checkRows.countAll(r)
 	}
 	if s.actor.total == 0 {
-		e.census.countActive(s.actor, -1)
+		e.counters.countActive(s.actor, -1)
 	}
 }
 

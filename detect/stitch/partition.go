@@ -16,7 +16,7 @@ type Partition struct {
 	binder    binder
 	ender     ender
 	queues    queues
-	census    census
+	counters  counters
 	room      room
 	freezer   freezer
 	hours     HourCounts
@@ -30,12 +30,12 @@ type Partition struct {
 func NewPartition(part int32, limits Limits) *Partition {
 	p := &Partition{part: part, limits: limits, actors: make(map[string]*Actor)}
 	p.Store.p = p
-	p.binder = binder{part: p, limits: &p.limits, actors: p.actors, census: &p.census, room: &p.room}
-	p.ender = ender{limits: &p.limits, watermark: &p.watermark, queues: &p.queues, census: &p.census, room: &p.room, freezer: &p.freezer,
+	p.binder = binder{part: p, limits: &p.limits, actors: p.actors, counters: &p.counters, room: &p.room}
+	p.ender = ender{limits: &p.limits, watermark: &p.watermark, queues: &p.queues, counters: &p.counters, room: &p.room, freezer: &p.freezer,
 		checkRows: &p.checkRows, changed: &p.changed, dirty: &p.dirty}
 	p.queues = queues{limits: &p.limits, watermark: &p.watermark}
-	p.census = census{limits: &p.limits}
-	p.room = room{limits: &p.limits, queues: &p.queues, census: &p.census, dirty: &p.dirty, runs: &p.ender}
+	p.counters = counters{limits: &p.limits}
+	p.room = room{limits: &p.limits, queues: &p.queues, counters: &p.counters, dirty: &p.dirty, runs: &p.ender}
 	p.freezer = freezer{queues: &p.queues}
 	p.hours = HourCounts{part: part, legacyTo: -1, words: &p.words, watermark: &p.watermark}
 	return p
@@ -61,16 +61,16 @@ func (p *Partition) SetWatermark(w int64) { p.watermark = w }
 func (p *Partition) TakeClosed(into []*Run) []*Run { return p.ender.take(into) }
 
 // OpenRuns returns the number of open runs, the overflow runs included.
-func (p *Partition) OpenRuns() int { return p.census.openRuns }
+func (p *Partition) OpenRuns() int { return p.counters.openRuns }
 
 // ActiveAgents returns how many established or proven actors have runs in memory.
 func (p *Partition) ActiveAgents() int {
-	return p.census.activePools[schema.StandingEstablished] + p.census.activePools[schema.StandingProven]
+	return p.counters.activePools[schema.StandingEstablished] + p.counters.activePools[schema.StandingProven]
 }
 
 // RefusalsByStanding returns how many runs and actors of a standing were above a limit.
 func (p *Partition) RefusalsByStanding(s schema.Standing) uint64 {
-	return p.census.refusalsByStanding[s]
+	return p.counters.refusalsByStanding[s]
 }
 
 // Actors returns the number of actors in memory.
@@ -115,7 +115,7 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 	a.countAccepted(c)
 	if s := a.callerStanding(c); s > r.standing || s > a.standing {
 		p.room.raiseStanding(r, s)
-		p.census.promote(a, s)
+		p.counters.promote(a, s)
 	}
 	a.noteTrace(c, r)
 	r.inherit(c)

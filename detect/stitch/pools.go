@@ -32,8 +32,8 @@ func (p *pools) room(s schema.Standing, limit, claimed int) bool {
 	return p[s] < claimed && p.total() < limit
 }
 
-// census counts the runs and actors of a partition by standing, and how many of them found no room.
-type census struct {
+// counters counts the runs and actors of a partition by standing, and how many of them found no room.
+type counters struct {
 	limits             *Limits
 	openRuns           int   // all, the overflow runs included
 	openPools          pools // open runs, without the overflow runs
@@ -46,7 +46,7 @@ type census struct {
 
 // roomForRun reports whether one more open run of a standing may be added. Established and proven runs together have the limit,
 // so that all together exceed it by at most the share of claimed ones, a quarter, and by runs that late calls have opened again.
-func (n *census) roomForRun(s schema.Standing) bool {
+func (n *counters) roomForRun(s schema.Standing) bool {
 	open := &n.openPools
 	if s == schema.StandingEstablished {
 		return open[s]+open[schema.StandingProven] < n.limits.OpenRuns
@@ -95,7 +95,7 @@ func (a *Actor) shared() bool { return strings.HasPrefix(a.Key, overflowActor) }
 // sharedKey returns the key of the shared actor for callers above the limit: one for all
 // established callers, and one for each address of the others (in IPv6 for each /64, which one
 // subscriber has), up to the limit of shared actors. exists reports whether an actor has a key.
-func (n *census) sharedKey(c *schema.Call, s schema.Standing, exists func(key string) bool) string {
+func (n *counters) sharedKey(c *schema.Call, s schema.Standing, exists func(key string) bool) string {
 	if s == schema.StandingEstablished {
 		return overflowActor + ":" + s.String()
 	}
@@ -119,7 +119,7 @@ func emptyActor(p *Partition) *Actor {
 }
 
 // countActor adds by to the count of the actor's pool.
-func (n *census) countActor(a *Actor, by int) {
+func (n *counters) countActor(a *Actor, by int) {
 	if a.shared() {
 		n.sharedCount += by
 		return
@@ -129,14 +129,14 @@ func (n *census) countActor(a *Actor, by int) {
 
 // countActive adds by to the count of actors with runs in the actor's pool. The canary is no agent: it would enlarge the share of agents
 // that may be tripped.
-func (n *census) countActive(a *Actor, by int) {
+func (n *counters) countActive(a *Actor, by int) {
 	if !schema.IsCanaryActor(a.Key) {
 		n.activePools[a.standing] += by
 	}
 }
 
 // promote moves an actor to the pool of a higher standing, if that pool has room.
-func (n *census) promote(a *Actor, s schema.Standing) {
+func (n *counters) promote(a *Actor, s schema.Standing) {
 	if s <= a.standing || a.shared() || s == schema.StandingProven && n.actorPools[s] >= half(n.limits.Actors) {
 		return
 	}
@@ -151,7 +151,7 @@ func (n *census) promote(a *Actor, s schema.Standing) {
 
 // countRun adds by to the count of an open run's pool. Overflow runs are in no pool: the number of
 // actors bounds them.
-func (n *census) countRun(r *Run, by int) {
+func (n *counters) countRun(r *Run, by int) {
 	n.openRuns += by
 	if r.Rule != schema.RunOverflow {
 		n.openPools[r.standing] += by
@@ -159,7 +159,7 @@ func (n *census) countRun(r *Run, by int) {
 }
 
 // countRefusal counts a run or an actor of a standing that was above a limit.
-func (n *census) countRefusal(s schema.Standing) {
+func (n *counters) countRefusal(s schema.Standing) {
 	n.refusals++
 	n.refusalsByStanding[s]++
 }

@@ -39,7 +39,7 @@ func TestFloodOfInventedCallersPutsNoEstablishedRunIntoOverflow(t *testing.T) {
 	for i := range 3000 {
 		b.call(time.Duration(i)*time.Millisecond, invented(i))
 	}
-	if n := b.p.census.openPools.total(); n > 50 {
+	if n := b.p.counters.openPools.total(); n > 50 {
 		t.Errorf("invented callers hold %d open runs, want at most 50", n)
 	}
 	for i := range 100 {
@@ -51,7 +51,7 @@ func TestFloodOfInventedCallersPutsNoEstablishedRunIntoOverflow(t *testing.T) {
 		t.Errorf("an established run beyond the limit is bound by %v", c.RunRule)
 	}
 	if b.p.RefusalsByStanding(schema.StandingEstablished) == 0 || b.p.RefusalsByStanding(schema.StandingClaimed) < 2900 {
-		t.Errorf("refusals %v", b.p.census.refusalsByStanding)
+		t.Errorf("refusals %v", b.p.counters.refusalsByStanding)
 	}
 }
 
@@ -88,8 +88,8 @@ func TestAddressesOfOneSubscriberShareAnActor(t *testing.T) {
 	for i := range 500 {
 		b.call(0, invented(i), from(fmt.Sprintf("2001:db8:1:2::%x", i+1)))
 	}
-	if b.p.census.sharedCount != 1 {
-		t.Errorf("%d overflow actors", b.p.census.sharedCount)
+	if b.p.counters.sharedCount != 1 {
+		t.Errorf("%d overflow actors", b.p.counters.sharedCount)
 	}
 }
 
@@ -134,9 +134,9 @@ func TestCredentialIsProvenByTheApiAlone(t *testing.T) {
 			t.Errorf("%s: reported proven: %v, want %v", name, got, v.proven)
 		}
 		if got && (a.standing != schema.StandingProven || b.run(last.RunID).Standing() != schema.StandingProven ||
-			b.p.census.actorPools != pools{0, 1, 0} || b.p.census.openPools != pools{0, 1, 0}) {
-			t.Errorf("%s: actor %v, run %v, %v actors, %v runs", name, a.standing, b.run(last.RunID).Standing(), b.p.census.actorPools,
-				b.p.census.openPools)
+			b.p.counters.actorPools != pools{0, 1, 0} || b.p.counters.openPools != pools{0, 1, 0}) {
+			t.Errorf("%s: actor %v, run %v, %v actors, %v runs", name, a.standing, b.run(last.RunID).Standing(), b.p.counters.actorPools,
+				b.p.counters.openPools)
 		}
 		if a.ProvenToday(last) {
 			t.Errorf("%s: reported twice on one day", name)
@@ -174,8 +174,8 @@ func TestProvenActorIsRememberedForADay(t *testing.T) {
 		t.Errorf("after hours: forgotten %v, later %v, %d active", done, later, b.p.ActiveAgents())
 	}
 	b.call(26*time.Hour, established(1))
-	if done, _ := b.p.Forget("c:k1"); !done || b.p.census.actorPools[schema.StandingProven] != 0 {
-		t.Errorf("after a day: forgotten %v, %v", done, b.p.census.actorPools)
+	if done, _ := b.p.Forget("c:k1"); !done || b.p.counters.actorPools[schema.StandingProven] != 0 {
+		t.Errorf("after a day: forgotten %v, %v", done, b.p.counters.actorPools)
 	}
 }
 
@@ -202,7 +202,7 @@ func TestPoolsSurviveARestart(t *testing.T) {
 			}
 			again.p.Adopt(read)
 		}
-		n := &again.p.census
+		n := &again.p.counters
 		if n.openPools != want || n.actorPools != want || again.p.ActiveAgents() != want[1]+want[2] {
 			t.Errorf("version %d: runs %v, actors %v, %d active; want %v", version, n.openPools, n.actorPools, again.p.ActiveAgents(), want)
 		}
@@ -254,9 +254,9 @@ func checkPools(t *testing.T, b *bench) {
 			}
 		}
 	}
-	if open != b.p.census.openPools || actors != b.p.census.actorPools || active != b.p.census.activePools || all != b.p.census.openRuns {
-		t.Errorf("runs %v counted %v, actors %v counted %v, active %v counted %v, open %d counted %d", open, b.p.census.openPools, actors,
-			b.p.census.actorPools, active, b.p.census.activePools, all, b.p.census.openRuns)
+	if open != b.p.counters.openPools || actors != b.p.counters.actorPools || active != b.p.counters.activePools || all != b.p.counters.openRuns {
+		t.Errorf("runs %v counted %v, actors %v counted %v, active %v counted %v, open %d counted %d", open, b.p.counters.openPools, actors,
+			b.p.counters.actorPools, active, b.p.counters.activePools, all, b.p.counters.openRuns)
 	}
 }
 

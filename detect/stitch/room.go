@@ -10,7 +10,7 @@ import "flyball/schema"
 type room struct {
 	limits      *Limits
 	queues      *queues
-	census      *census
+	counters    *counters
 	dirty       *dirtyActors
 	runs        runEnder
 	closedEarly uint64
@@ -29,7 +29,7 @@ type runEnder interface {
 // no higher standing, and at that of the partition an idle run of the same standing. Established runs take the place of proven ones
 // first: they share a limit.
 func (m *room) make(a *Actor, s schema.Standing, offset int64) bool {
-	full := !m.census.roomForRun(s)
+	full := !m.counters.roomForRun(s)
 	var out *slot
 	switch {
 	case a.open >= m.limits.runsPerActor(s):
@@ -72,7 +72,7 @@ func (m *room) reopen(r *Run, s schema.Standing, offset int64) bool {
 	}
 	r.State = schema.RunOpen
 	r.actor.open++
-	m.census.countRun(r, 1)
+	m.counters.countRun(r, 1)
 	return true
 }
 
@@ -86,13 +86,13 @@ func (m *room) raiseStanding(r *Run, s schema.Standing) {
 		r.standing = s
 		return
 	}
-	m.census.countRun(r, -1)
+	m.counters.countRun(r, -1)
 	queued := r.inPartition >= 0
 	if queued {
 		m.queues.dequeue(r.slot)
 	}
 	r.standing = s
-	m.census.countRun(r, 1)
+	m.counters.countRun(r, 1)
 	if queued {
 		m.queues.enqueue(r)
 	}

@@ -32,8 +32,8 @@ func TestNewRunIsRefusedWhileIdleOnesAreHeld(t *testing.T) {
 					t.Fatalf("run %d of an ordinary caller was refused", i)
 				}
 			}
-			if b.p.OpenRuns() != 20 || b.p.ClosedEarly() != 8 || b.p.census.refusals != 0 {
-				t.Fatalf("%d open, %d given up, %d refused", b.p.OpenRuns(), b.p.ClosedEarly(), b.p.census.refusals)
+			if b.p.OpenRuns() != 20 || b.p.ClosedEarly() != 8 || b.p.counters.refusals != 0 {
+				t.Fatalf("%d open, %d given up, %d refused", b.p.OpenRuns(), b.p.ClosedEarly(), b.p.counters.refusals)
 			}
 			for i, c := range calls {
 				if closed := b.run(c.RunID).State == schema.RunClosed; closed != (i < 8) {

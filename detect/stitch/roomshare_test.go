@@ -140,8 +140,8 @@ func TestIdleRunsAreClosedForARunThatIsRefused(t *testing.T) {
 	if r := b.run(mixed[3].RunID); r == nil || r.State != schema.RunOpen {
 		t.Error("a claimed run was closed in vain")
 	}
-	if b.p.census.openPools.total() > 40+10 {
-		t.Errorf("%d open runs: more than the limit and the claimed share", b.p.census.openPools.total())
+	if b.p.counters.openPools.total() > 40+10 {
+		t.Errorf("%d open runs: more than the limit and the claimed share", b.p.counters.openPools.total())
 	}
 	checkPools(t, b)
 }
@@ -160,13 +160,13 @@ func TestStandingsTogetherExceedTheLimit(t *testing.T) {
 	for i := range 200 {
 		b.call(at, established(i))
 	}
-	if n := b.p.census.openPools; n != (pools{25, 50, 50}) {
+	if n := b.p.counters.openPools; n != (pools{25, 50, 50}) {
 		t.Errorf("open runs by standing %v", n)
 	}
 	for i := range 100 { // idle proven runs make room for established ones
 		b.call(at+10*time.Minute, established(1000+i))
 	}
-	if n := b.p.census.openPools; n[schema.StandingEstablished] != 100 || n.total() > 125 {
+	if n := b.p.counters.openPools; n[schema.StandingEstablished] != 100 || n.total() > 125 {
 		t.Errorf("open runs by standing %v after ten minutes", n)
 	}
 	checkPools(t, b)
@@ -229,7 +229,7 @@ func TestClaimedCallerExceedsItsShareByReopening(t *testing.T) {
 	}
 	at := func(c *schema.Call) { c.Start = t0.Add(1000 * time.Minute).UnixNano() }
 	calls := openRunsEvery(b, 0, 40, 0, claimed, actor("c:x"), cred("x"), at)
-	if n := b.p.census.openPools[schema.StandingClaimed]; n > 10 {
+	if n := b.p.counters.openPools[schema.StandingClaimed]; n > 10 {
 		t.Errorf("%d open runs of claimed callers, whose share is 10", n)
 	}
 	refused := 0

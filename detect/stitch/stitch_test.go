@@ -195,8 +195,8 @@ func TestInventedRunIdsCannotEvictAnother(t *testing.T) {
 	if n := b.p.OpenRuns(); n > 102 {
 		t.Fatalf("%d open runs", n)
 	}
-	if b.p.census.refusals < 199_000 {
-		t.Fatalf("%d refusals counted", b.p.census.refusals)
+	if b.p.counters.refusals < 199_000 {
+		t.Fatalf("%d refusals counted", b.p.counters.refusals)
 	}
 	for _, a := range b.p.actors {
 		for r := range a.runs.all {

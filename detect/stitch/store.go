@@ -98,7 +98,7 @@ func (s *Store) Forget(key string) (done, later bool) {
 	}
 	delete(s.p.actors, key)
 	a.noteStored(0)
-	s.p.census.countActor(a, -1)
+	s.p.counters.countActor(a, -1)
 	return true, false
 }
 
@@ -167,14 +167,14 @@ func (s *Store) NewChain() *Chain {
 func (s *Store) Adopt(a *Actor) {
 	s.p.actors[a.Key] = a
 	s.bytes += int64(a.storedBytes)
-	s.p.census.countActor(a, 1)
+	s.p.counters.countActor(a, 1)
 	if a.total > 0 {
-		s.p.census.countActive(a, 1)
+		s.p.counters.countActive(a, 1)
 	}
 	a.each(func(r *Run) {
 		r.CallsPart = s.p.part
 		if r.State == schema.RunOpen {
-			s.p.census.countRun(r, 1)
+			s.p.counters.countRun(r, 1)
 		}
 		s.p.queues.enqueue(r)
 		s.p.checkRows.adopt(r)

@@ -174,7 +174,7 @@ func (o Options) acts(ctx context.Context, c config.Config, pager *pager, began 
 	}
 	out = outcome{seed: o.Seed, kind: w.kind, agent: w.agent, denied: d, page: page.ID, runs: live,
 		leftOut: leftOut, unchecked: gw.unchecked.Load()}
-	out.bystanders, err = bystanders(ctx, db, s.refusals())
+	out.wrongDenials, err = wrongDenials(ctx, db, s.refusals())
 	o.printf("\n%s", out.line())
 	return out, err
 }

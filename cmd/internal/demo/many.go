@@ -48,12 +48,12 @@ func (t *tally) clean() (runs, denied, differentRuns, differentDenied int) {
 	ids, deniedIDs := map[string]bool{}, map[string]bool{}
 	for i := range t.plays {
 		p := &t.plays[i]
-		runs, denied = runs+len(p.runs), denied+len(p.bystanders)
+		runs, denied = runs+len(p.runs), denied+len(p.wrongDenials)
 		for j := range p.runs {
 			ids[p.runs[j].id] = true
 		}
-		for j := range p.bystanders {
-			deniedIDs[p.bystanders[j].run.id] = true
+		for j := range p.wrongDenials {
+			deniedIDs[p.wrongDenials[j].run.id] = true
 		}
 	}
 	return runs, denied, len(ids), len(deniedIDs)
@@ -138,15 +138,15 @@ func spread(delays []int) string {
 // explain explains each recorded run that was denied, once, by the first play that denied it.
 func (t *tally) explain() (out []string) {
 	type denials struct {
-		first *bystander
+		first *wrongDenial
 		seeds []uint64
 		plays int // that had the run
 	}
 	byRun := map[string]*denials{}
 	var order []string
 	for i := range t.plays {
-		for j := range t.plays[i].bystanders {
-			b := &t.plays[i].bystanders[j]
+		for j := range t.plays[i].wrongDenials {
+			b := &t.plays[i].wrongDenials[j]
 			if byRun[b.run.id] == nil {
 				byRun[b.run.id], order = &denials{first: b}, append(order, b.run.id)
 			}

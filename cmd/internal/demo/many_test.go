@@ -23,9 +23,9 @@ func plays(n, runs int) []outcome {
 	return out
 }
 
-// deny makes the first clean run of a play a bystander.
+// deny makes the first clean run of a play a wrong denial.
 func deny(p *outcome) {
-	p.bystanders = append(p.bystanders, bystander{refusal: refusal{run: &p.runs[0], first: 1, calls: 1}})
+	p.wrongDenials = append(p.wrongDenials, wrongDenial{refusal: refusal{run: &p.runs[0], first: 1, calls: 1}})
 }
 
 func TestOneDenialInTwentyPlaysAgreesWithTheSettingAndTwoDoNot(t *testing.T) {

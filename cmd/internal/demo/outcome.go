@@ -10,18 +10,18 @@ type outcome struct {
 	seed        uint64
 	kind, agent string // of the runaway
 	denied
-	page       string
-	runs       []run          // the clean runs that were played
-	leftOut    map[string]int // recorded runs that were not, by reason
-	bystanders []bystander
-	unchecked  int64 // calls that passed because the check did not answer
+	page         string
+	runs         []run          // the clean runs that were played
+	leftOut      map[string]int // recorded runs that were not, by reason
+	wrongDenials []wrongDenial
+	unchecked    int64 // calls that passed because the check did not answer
 }
 
 // line is the outcome in one line.
 func (p *outcome) line() string {
 	refused := 0
-	for i := range p.bystanders {
-		refused += p.bystanders[i].calls
+	for i := range p.wrongDenials {
+		refused += p.wrongDenials[i].calls
 	}
 	end := fmt.Sprintf("false trips: %d of other runs' calls refused; %d unchecked", refused, p.unchecked)
 	if p.after == 0 {
@@ -44,10 +44,10 @@ func (p *outcome) fault() error {
 	return nil
 }
 
-// problem is why a play that is the only one failed: its fault, or a bystander; nil: it did not.
+// problem is why a play that is the only one failed: its fault, or a wrong denial; nil: it did not.
 func (p *outcome) problem() error {
-	if err := p.fault(); err != nil || len(p.bystanders) == 0 {
+	if err := p.fault(); err != nil || len(p.wrongDenials) == 0 {
 		return err
 	}
-	return fmt.Errorf("seed %d: somebody else was denied:\n%s", p.seed, strings.Join(p.bystanders[0].explain(), "\n"))
+	return fmt.Errorf("seed %d: somebody else was denied:\n%s", p.seed, strings.Join(p.wrongDenials[0].explain(), "\n"))
 }

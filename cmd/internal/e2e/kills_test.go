@@ -212,8 +212,8 @@ func rolesBeside(t *testing.T, one *flyball, key string) (out []*flyball) {
 	return out
 }
 
-// revive starts a process again that has ended because the broker did, and reports whether it had.
-func (f *flyball) revive() bool {
+// restartIfEnded starts a process again that has ended because the broker did, and reports whether it had.
+func (f *flyball) restartIfEnded() bool {
 	select {
 	case <-f.exited:
 		f.launch()
@@ -223,22 +223,22 @@ func (f *flyball) revive() bool {
 	}
 }
 
-// victim is what a test kills, and starts again.
-type victim struct {
+// killTarget is what a test kills, and starts again.
+type killTarget struct {
 	name      string
 	processes []*flyball // that end
 	kill      func()
 }
 
-// victims are the process with its broker, most often, the engine, and with roles, too, their processes.
-func (f *flyball) victims(roles []*flyball) []victim {
-	process := victim{"process", append([]*flyball{f}, roles...), func() {
+// killTargets are the process with its broker, most often, the engine, and with roles, too, their processes.
+func (f *flyball) killTargets(roles []*flyball) []killTarget {
+	process := killTarget{"process", append([]*flyball{f}, roles...), func() {
 		f.kill9()
 		f.start()
 	}}
-	out := []victim{process, process, process, {"engine", nil, f.killChild}}
+	out := []killTarget{process, process, process, {"engine", nil, f.killChild}}
 	for _, r := range roles {
-		out = append(out, victim{"role " + r.role, []*flyball{r}, func() {
+		out = append(out, killTarget{"role " + r.role, []*flyball{r}, func() {
 			r.kill9()
 			r.launch()
 		}})
@@ -260,12 +260,12 @@ func (n *repeated) add(processes ...*flyball) {
 	}
 }
 
-// assault sends the traffic and kills until n kills have found calls in doubt: records that were read or stored in part. It returns
+// killUnderTraffic sends the traffic and kills until n kills have found calls in doubt: records that were read or stored in part. It returns
 // what was done again.
-func (f *flyball) assault(tr *killTraffic, n int, roles []*flyball) (again repeated) {
+func (f *flyball) killUnderTraffic(tr *killTraffic, n int, roles []*flyball) (again repeated) {
 	f.t.Helper()
 	r := rand.New(rand.NewPCG(uint64(os.Getpid()), 5))
-	victims, part := f.victims(roles), len(tr.lines)/(2*n)
+	killTargets, part := f.killTargets(roles), len(tr.lines)/(2*n)
 	counted, sent := 0, 0
 	send := func(pause time.Duration) {
 		to := min(sent+part, len(tr.lines))
@@ -304,11 +304,11 @@ func (f *flyball) assault(tr *killTraffic, n int, roles []*flyball) (again repea
 		if n, known := stored(); known {
 			doubt = sent - n
 		}
-		v := victims[i%len(victims)]
+		v := killTargets[i%len(killTargets)]
 		again.add(v.processes...)
 		v.kill()
 		for _, r := range roles {
-			r.revive()
+			r.restartIfEnded()
 		}
 		if doubt > 0 {
 			counted++
@@ -317,7 +317,7 @@ func (f *flyball) assault(tr *killTraffic, n int, roles []*flyball) (again repea
 			doubt, again.applied, again.skipped, again.dropped)
 	}
 	for _, r := range roles {
-		r.revive()
+		r.restartIfEnded()
 	}
 	if counted < n {
 		f.t.Errorf("only %d of %d kills found calls in doubt", counted, i)
@@ -354,7 +354,7 @@ func TestKilledUnderLoad(t *testing.T) {
 	if os.Getenv("FLYBALL_TEST_KILL_ROLES") != "" {
 		roles = rolesBeside(t, f, key)
 	}
-	again := f.assault(tr, n, roles)
+	again := f.killUnderTraffic(tr, n, roles)
 	fmt.Printf("%d kills: %s; after them %.0f calls applied again, %.0f skipped, %.0f repeats dropped\n", n,
 		time.Since(began).Round(time.Second), again.applied, again.skipped, again.dropped)
 	if again.applied+again.skipped < 100 {

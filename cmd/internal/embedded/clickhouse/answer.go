@@ -28,7 +28,7 @@ const (
 	keepBack     = 256 << 10 // bytes held before the status is sent
 	keepBackWait = 128 << 20 // the same with wait_end_of_query
 
-	readerPatience = 5 * time.Minute
+	readerIdleTimeout = 5 * time.Minute
 )
 
 func newAnswer(w http.ResponseWriter, r *http.Request, q *request, h *host) *answer {
@@ -62,7 +62,7 @@ func (a *answer) Write(p []byte) (int, error) {
 	// A client that stops reading must not occupy a slot for ever.
 	if now := time.Now(); now.After(a.next) {
 		a.next = now.Add(time.Second)
-		_ = a.rc.SetWriteDeadline(now.Add(readerPatience))
+		_ = a.rc.SetWriteDeadline(now.Add(readerIdleTimeout))
 	}
 	return a.enc.Write(p)
 }

@@ -32,7 +32,7 @@ func (s *server) insert(ctx context.Context, q *request, in insertText, data io.
 	buf := make([]byte, 1<<20)
 	for {
 		// Some connections do not support deadlines; then only the timeouts of TCP apply.
-		_ = rc.SetReadDeadline(time.Now().Add(bodyPatience))
+		_ = rc.SetReadDeadline(time.Now().Add(bodyIdleTimeout))
 		n, rerr := fill(data, buf)
 		if n > 0 {
 			if err := ins.append(buf[:n]); err != nil {

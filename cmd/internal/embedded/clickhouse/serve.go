@@ -198,10 +198,10 @@ func listener(opt Options, parentGone func()) (net.Listener, error) {
 
 // watchParent blocks on a pipe that only the parent holds open for writing. The read returns when the parent ends for any reason, on all
 // systems. The engine then has a short time to stop; after it the process exits.
-func watchParent(pipe *os.File, gone func(), patience time.Duration) {
+func watchParent(pipe *os.File, gone func(), timeout time.Duration) {
 	_, _ = pipe.Read(make([]byte, 1))
 	gone()
-	time.Sleep(min(patience, 5*time.Second))
+	time.Sleep(min(timeout, 5*time.Second))
 	os.Exit(1)
 }
 

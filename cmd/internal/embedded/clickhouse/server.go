@@ -207,5 +207,5 @@ func readHead(r io.Reader) ([]byte, error) {
 	return buf, nil
 }
 
-// bodyPatience is the maximum time without data from a body. After it, the statement ends and releases its slot.
-const bodyPatience = time.Minute
+// bodyIdleTimeout is the maximum time without data from a body. After it, the statement ends and releases its slot.
+const bodyIdleTimeout = time.Minute

@@ -12,7 +12,7 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// candidate is a way in which tables could lie, made from today's tables by SQL. Its questions are asked of it alone.
+// candidate is a way in which tables could be ordered, made from today's tables by SQL. Its questions are asked of it alone.
 type candidate struct {
 	name      string
 	tables    []string // the tables whose bytes count

@@ -13,15 +13,15 @@ import (
 	"flyball/schema/wording"
 )
 
-// bystander is a run that is not the runaway and was denied.
-type bystander struct {
+// wrongDenial is a run that is not the runaway and was denied.
+type wrongDenial struct {
 	refusal
 	reason, scope string         // of the denial
 	finding       *query.Finding // that caused it; nil: none is stored under the denial's id
 }
 
-// bystanders reads for each refusal the finding that caused it. An error is one of the database, or a denial that cannot be read.
-func bystanders(ctx context.Context, db *clickhouse.Conn, refused []refusal) (out []bystander, err error) {
+// wrongDenials reads for each refusal the finding that caused it. An error is one of the database, or a denial that cannot be read.
+func wrongDenials(ctx context.Context, db *clickhouse.Conn, refused []refusal) (out []wrongDenial, err error) {
 	if len(refused) == 0 {
 		return nil, nil
 	}
@@ -40,7 +40,7 @@ func bystanders(ctx context.Context, db *clickhouse.Conn, refused []refusal) (ou
 }
 
 // because reads the body of a denial and picks the finding that it names.
-func (r refusal) because(found []query.Finding) (bystander, error) {
+func (r refusal) because(found []query.Finding) (wrongDenial, error) {
 	var problem struct {
 		Flyball struct {
 			Reason  string `json:"reason"`
@@ -49,9 +49,9 @@ func (r refusal) because(found []query.Finding) (bystander, error) {
 		} `json:"flyball"`
 	}
 	if err := json.Unmarshal([]byte(r.body), &problem); err != nil {
-		return bystander{}, fmt.Errorf("denial of run %s: %w", liveID(r.run), err)
+		return wrongDenial{}, fmt.Errorf("denial of run %s: %w", liveID(r.run), err)
 	}
-	b := bystander{refusal: r, reason: problem.Flyball.Reason, scope: problem.Flyball.Scope}
+	b := wrongDenial{refusal: r, reason: problem.Flyball.Reason, scope: problem.Flyball.Scope}
 	if i := slices.IndexFunc(found, func(f query.Finding) bool { return f.ID == problem.Flyball.Finding }); i >= 0 {
 		b.finding = &found[i]
 	}
@@ -61,9 +61,9 @@ func (r refusal) because(found []query.Finding) (bystander, error) {
 // maxExplained is how many different calls an explanation shows.
 const maxExplained = 40
 
-// explain says why a bystander was denied: the denial, the finding with its statistics, and the run's calls with their
+// explain says why the run was denied: the denial, the finding with its statistics, and the run's calls with their
 // counts, as the log has them and as they were recorded.
-func (b *bystander) explain() []string {
+func (b *wrongDenial) explain() []string {
 	out := []string{fmt.Sprintf("run %s of %s: %d of its %d calls refused, the first is call %d (%s, %s)",
 		liveID(b.run), b.run.agent, b.calls, len(b.run.calls), b.first, b.reason, b.scope)}
 	add := func(format string, args ...any) { out = append(out, "  "+fmt.Sprintf(format, args...)) }
