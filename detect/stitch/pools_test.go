@@ -254,9 +254,10 @@ func checkPools(t *testing.T, b *bench) {
 			}
 		}
 	}
-	if open != b.p.counters.openPools || actors != b.p.counters.actorPools || active != b.p.counters.activePools || all != b.p.counters.openRuns {
-		t.Errorf("runs %v counted %v, actors %v counted %v, active %v counted %v, open %d counted %d", open, b.p.counters.openPools, actors,
-			b.p.counters.actorPools, active, b.p.counters.activePools, all, b.p.counters.openRuns)
+	n := &b.p.counters
+	if open != n.openPools || actors != n.actorPools || active != n.activePools || all != n.openRuns {
+		t.Errorf("runs %v counted %v, actors %v counted %v, active %v counted %v, open %d counted %d", open, n.openPools, actors,
+			n.actorPools, active, n.activePools, all, n.openRuns)
 	}
 }
 

@@ -260,8 +260,8 @@ func (n *repeated) add(processes ...*flyball) {
 	}
 }
 
-// killUnderTraffic sends the traffic and kills until n kills have found calls in doubt: records that were read or stored in part. It returns
-// what was done again.
+// killUnderTraffic sends the traffic and kills until n kills have found calls in doubt: records that were read or stored in part. It
+// returns what was done again.
 func (f *flyball) killUnderTraffic(tr *killTraffic, n int, roles []*flyball) (again repeated) {
 	f.t.Helper()
 	r := rand.New(rand.NewPCG(uint64(os.Getpid()), 5))
