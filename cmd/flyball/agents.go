@@ -148,7 +148,7 @@ func readHygiene(r *request, agents []query.AgentRow) ([]query.Hygiene, error) {
 		}
 		out = append(out, query.Hygiene{Kind: query.NoManifest, Subject: u.AgentID, Calls: u.Calls, LastAt: u.LastAt,
 			Evidence: []string{strings.TrimSpace(u.Method + " " + u.Route + u.Tool)},
-			Advice:   "an irreversible route that no manifest names: flyball manifest learn --agent " + u.AgentID})
+			Advice:   "an irreversible route that no manifest names: flyball manifest learn --agent " + shellWord(u.AgentID)})
 	}
 	return out, err
 }

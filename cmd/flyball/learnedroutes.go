@@ -52,7 +52,7 @@ func learnedRoutesCommand(o *options) *cobra.Command {
 	var w window
 	l := listing[learnedRoute]{window: &w, columns: learnedRouteColumns, query: readLearnedRoutes,
 		empty: "No route was learned, and no command is in force about one. Where more than 100 different words stand at one place of a path " +
-			"in a day, the place becomes a parameter."}
+			"in a day, in calls that did not fail, the place becomes a parameter."}
 	cmd := &cobra.Command{Use: "learned", Args: cobra.NoArgs, RunE: l.run(o),
 		Short: "List the routes that were learned, by which evidence and since when, and those that commands pinned or undid"}
 	w.flags(cmd, defaultPeriod)

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"flyball/schema"
+	"flyball/schema/wording"
 )
 
 // Bounds of the durations that a panel may ask for. The command line allows longer ones.
@@ -270,7 +271,7 @@ func (x *exchange) endBypass(in *bypassEndRequest) (*done, error) {
 			return nil, err
 		}
 		body["agent"], scope = in.Agent, "the bypass of agent "+in.Agent
-		undo = "flyball bypass --agent " + in.Agent + " --for D --reason WHY"
+		undo = "flyball bypass --agent " + wording.ShellWord(in.Agent) + " --for D --reason WHY"
 	}
 	c, err := x.change("/v1/bypass/end", body)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"flyball/schema"
 	"flyball/schema/clickhouse/query"
+	"flyball/schema/wording"
 )
 
 // lookupTimeout is how long a trip waits for the database.
@@ -74,7 +75,7 @@ func (x *exchange) trip(in *tripRequest) (*done, error) {
 		return nil, err
 	}
 	scope := scopeText(c.Scope)
-	d := x.report(c, scope, "is held", "until somebody resets it", "reset breaker "+scope+" here, or flyball breakers reset "+scope)
+	d := x.report(c, scope, "is held", "until somebody resets it", "reset breaker "+scope+" here, or "+command("reset", c.Scope))
 	if order.Scope.Kind == schema.ScopeRun {
 		d.Besides = schema.Visible(heldBesides(&c.Holder))
 		d.Message += ". Held besides: " + d.Besides
@@ -83,6 +84,11 @@ func (x *exchange) trip(in *tripRequest) (*done, error) {
 }
 
 func scopeText(sc schema.Scope) string { return sc.Kind.String() + " " + sc.Value }
+
+// command is a command line about the breaker of a scope. Agents choose the names in it, and people paste it into a shell.
+func command(verb string, sc schema.Scope) string {
+	return "flyball breakers " + verb + " " + sc.Kind.String() + " " + wording.ShellWord(sc.Value)
+}
 
 // heldBesides names who else a breaker on a run holds.
 func heldBesides(h *schema.Holder) string {
@@ -153,7 +159,7 @@ func (x *exchange) reset(in *resetRequest) (*done, error) {
 	}
 	scope := scopeText(c.Scope)
 	return x.report(c, scope, "is not held any more", "until a trip opens it",
-		"trip it again here, or flyball breakers trip "+scope+" --for D"), nil
+		"trip it again here, or "+command("trip", c.Scope)+" --for D"), nil
 }
 
 // resetOrder finds the breaker that is meant. A breaker by its generation is reset only as long as it has that generation.

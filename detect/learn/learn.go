@@ -215,15 +215,9 @@ func (l *Learner) LearnOnce(ctx context.Context) (*baseline.Baseline, error) {
 	return body, nil
 }
 
-// maxBaselineBytes bounds a baseline as text.
-const maxBaselineBytes = 200 << 20
-
 // publish stores the baseline and then activates it in every partition of flyball.calls.
 func (l *Learner) publish(ctx context.Context, body *baseline.Baseline) error {
-	// The size limit of the topic applies to the compressed record, which is about a twelfth of the text.
-	client, err := l.o.Kafka.NewClient(producerName, kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.ProducerBatchMaxBytes(maxBaselineBytes), kgo.BrokerMaxWriteBytes(maxBaselineBytes),
-		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.GzipCompression()))
+	client, err := l.o.Kafka.NewClient(producerName, baselinestore.WriterOptions()...)
 	if err != nil {
 		return err
 	}

@@ -14,9 +14,11 @@ import (
 	"flyball/schema/wire"
 )
 
-// dayOfRoutes selects the route templates that the heuristic made of a day's calls, with the number of their calls.
+// dayOfRoutes selects the route templates that the heuristic made of a day's calls that did not fail, with the number of
+// these calls. Words that no call succeeded with teach nothing: anybody can invent them, and the template would hide the
+// operations that exist.
 const dayOfRoutes = `SELECT method, route, countIf(counted) AS n FROM calls
-WHERE tenant = {tenant:String} AND route_source = 'heuristic' AND route != '' AND start_time > fromUnixTimestamp64Nano({since:Int64}, 'UTC')
+WHERE tenant = {tenant:String} AND route_source = 'heuristic' AND route != '' AND outcome IN ('unknown', 'ok') AND start_time > fromUnixTimestamp64Nano({since:Int64}, 'UTC')
 GROUP BY method, route ORDER BY n DESC, method, route LIMIT 200000`
 
 // collapseRoutes looks in the routes of the last day for positions with too many different values, and publishes a new
@@ -42,27 +44,39 @@ func (l *Learner) collapseRoutes(ctx context.Context) (route.Learned, error) {
 		return before, fmt.Errorf("read the routes of a day: %w", err)
 	}
 	after, more := route.Collapse(before, seen)
+	if after.IsFull() {
+		l.o.Logger.Warn("the table of learned routes is full: no more places of paths become parameters; declare routes, or pin templates",
+			"learned", len(after.Collapsed))
+	}
 	if !more {
 		return before, nil
 	}
 	now := l.o.Now()
 	after.Version = now.UTC().Format("20060102T150405.000000000Z")
 	after.Date(now.UnixNano())
-	value, err := wire.EncodeDocument(wire.RoutesVersion, &after)
-	if err != nil {
+	if err := l.publishLearned(ctx, &after); err != nil {
 		return before, err
 	}
-	client, err := l.o.Kafka.NewClient(producerName, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	l.learned = after
+	return after, nil
+}
+
+// publishLearned publishes learned routes. A full table of long templates has more text than a batch has by default.
+func (l *Learner) publishLearned(ctx context.Context, learned *route.Learned) error {
+	value, err := wire.EncodeDocument(wire.RoutesVersion, learned)
 	if err != nil {
-		return before, err
+		return err
+	}
+	client, err := l.o.Kafka.NewClient(producerName, baselinestore.WriterOptions()...)
+	if err != nil {
+		return err
 	}
 	defer client.Close()
 	if err := client.ProduceSync(ctx, &kgo.Record{Topic: wire.BaselinesTopic, Key: []byte(wire.RoutesKey(l.o.Tenant)),
 		Value: value}).FirstErr(); err != nil {
-		return before, fmt.Errorf("publish routes %s: %w", after.Version, err)
+		return fmt.Errorf("publish routes %s (%d bytes): %w", learned.Version, len(value), err)
 	}
-	l.learned = after
-	return after, nil
+	return nil
 }
 
 // readRenaming returns what gives stored calls their present routes: a baseline must know the routes that calls have from

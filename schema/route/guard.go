@@ -40,6 +40,9 @@ type Evidence struct {
 // MaxWords is up to where Evidence.Words counts.
 const MaxWords = maxLiterals + 1
 
+// IsFull reports whether no more templates can be learned.
+func (l Learned) IsFull() bool { return len(l.Collapsed) >= maxLearned }
+
 // Date sets the time of the evidence that has none.
 func (l *Learned) Date(at int64) {
 	for slot, e := range l.Evidence {
@@ -66,7 +69,8 @@ const (
 )
 
 // Collapse adds the positions with more than maxLiterals different words to those of the
-// previous version. more reports whether there are new ones. A full table keeps what it has.
+// previous version. more reports whether there are new ones. A full table keeps what it has. A template that ParseSlot does
+// not read is not learned, since nobody could undo it.
 func Collapse(before Learned, seen []Seen) (after Learned, more bool) {
 	type position struct {
 		method, masked string
@@ -99,8 +103,15 @@ func Collapse(before Learned, seen []Seen) (after Learned, more bool) {
 		}
 	}
 	after.Collapsed, after.Evidence = slices.Clone(before.Collapsed), maps.Clone(before.Evidence)
+	var beside templates
+	for _, s := range before.Collapsed {
+		beside = append(beside, shaped(s))
+	}
 	for _, s := range slices.SortedFunc(maps.Keys(found), bySlot) {
-		if len(after.Collapsed) >= maxLearned || slices.Contains(before.Collapsed, s) {
+		if after.IsFull() {
+			break
+		}
+		if slices.Contains(before.Collapsed, s) || !beside.learn(s) {
 			continue
 		}
 		if after.Evidence == nil {

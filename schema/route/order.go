@@ -134,7 +134,12 @@ func (n *naming) add(r *Rule) {
 	if *at == nil {
 		*at = &node{}
 	}
-	(*at).add(strings.Split(strings.Trim(r.Template, "/"), "/"), r)
+	segs := strings.Split(strings.Trim(r.Template, "/"), "/")
+	if r.from == fromLearning {
+		(*at).addLearned(segs, r)
+		return
+	}
+	(*at).add(segs, r)
 }
 
 // find returns the rule that names a path, or nil: the path is named by the forms of its words.
@@ -148,15 +153,26 @@ func (n *naming) find(segs []string, method string) *Rule {
 		}
 	}
 	if n.learned != nil {
-		return n.learned.find(segs, method)
+		var arena [16]string
+		return n.findLearned(shapesOf(segs, arena[:0]), method)
 	}
 	return nil
 }
 
+// findLearned returns the learned template of shapes, or nil if there is none, or if it would hide an operation.
+func (n *naming) findLearned(shapes []string, method string) *Rule {
+	r := n.learned.find(shapes, method)
+	if r == nil || hidesOperation(r, shapes, method) {
+		return nil
+	}
+	return r
+}
+
 func (n *naming) isEmpty() bool { return n.ordered == nil && n.learned == nil && n.former == nil }
 
-// maxLearnedSpellings is the maximum number of learned templates among the other names of one call's route. If
-// more fit its path, the least specific ones are left out, and breakers on these do not apply to the call.
+// maxLearnedSpellings is the maximum number of learned templates among the other names of one call's route.
+// Collapse learns no template with which more would fit one path; of those that a release before learned, the least
+// specific ones are left out, and breakers on these do not apply to the call.
 // Templates of orders, former ones and the words are always among the names: MaxOrders bounds them.
 const maxLearnedSpellings = 64
 
@@ -181,7 +197,7 @@ func (t *Table) Spellings(c *schema.Call) (out []string) {
 		})
 	}
 	most := len(out) + maxLearnedSpellings
-	t.names.learned.all(segs, c.Method, func(r *Rule) {
+	t.names.learned.all(shapesOf(segs, nil), c.Method, func(r *Rule) {
 		if len(out) < most {
 			add(r.Template)
 		}
@@ -254,7 +270,22 @@ func (r *Renaming) Route(method, stored, path string) string {
 		}
 		return templateOf(segs)
 	}
-	if rule := r.names.find(strings.Split(strings.Trim(stored, "/"), "/"), method); rule != nil {
+	segs := strings.Split(strings.Trim(stored, "/"), "/")
+	if r.names.ordered != nil {
+		if rule := r.names.ordered.find(segs, method); rule != nil {
+			if rule.from == fromUndo {
+				return stored
+			}
+			return rule.Template
+		}
+	}
+	if r.names.learned == nil {
+		return stored
+	}
+	for i, s := range segs {
+		segs[i] = shapeOfTemplate(s)
+	}
+	if rule := r.names.findLearned(segs, method); rule != nil {
 		return rule.Template
 	}
 	return stored

@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"flyball/detect/baselinestore"
 	"flyball/schema/kafka"
 	"flyball/schema/route"
 	"flyball/schema/wire"
@@ -53,7 +54,7 @@ func (p *ordersPublisher) publish(ctx context.Context, orders route.Orders) erro
 	if err != nil {
 		return err
 	}
-	client, err := p.kafka.NewClient("route-orders", kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	client, err := p.kafka.NewClient("route-orders", baselinestore.WriterOptions()...)
 	if err != nil {
 		return err
 	}

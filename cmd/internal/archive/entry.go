@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"archive/tar"
 	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"strings"
 )
 
 // Entry is a file of an archive, or a symbolic link, which has a target and no digest.
@@ -70,4 +72,14 @@ func summed(w io.Writer, name string, write func(io.Writer) error) (Entry, error
 		return Entry{}, err
 	}
 	return sum.Entry(name), nil
+}
+
+// isSparse reports whether a file of a tar has holes: a few bytes then stand for as many as its header says.
+func isSparse(h *tar.Header) bool {
+	for key := range h.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return true
+		}
+	}
+	return h.Typeflag == tar.TypeGNUSparse
 }

@@ -73,7 +73,7 @@ func ReadTarGz(f io.Reader, take Take) error {
 		if n > maxEntries {
 			return Refuse("more than %d files", maxEntries)
 		}
-		if h.Typeflag != tar.TypeReg || h.Linkname != "" || h.Format != tar.FormatUSTAR && h.Size < maxUSTAR {
+		if h.Typeflag != tar.TypeReg || h.Linkname != "" || isSparse(h) || h.Format != tar.FormatUSTAR && h.Size < maxUSTAR {
 			return Refuse("file %q is no plain file", h.Name)
 		}
 		if h.Size > maxFileSize {

@@ -98,6 +98,9 @@ func entryOf(hdr *tar.Header) (Entry, error) {
 	}
 	switch hdr.Typeflag {
 	case tar.TypeReg:
+		if isSparse(hdr) {
+			return e, fmt.Errorf("%q is a file with holes, which no backup has", e.Name)
+		}
 		return e, nil
 	case tar.TypeSymlink:
 		e.Link = hdr.Linkname

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -122,8 +123,11 @@ func writeJSON(a *archive.TarZstd, name string, v any) error {
 	return err
 }
 
-// maxJSON is the most bytes of the first and of the last entry.
-const maxJSON = 512 << 20
+// Most bytes of the first entry, which is of one form, and of the last one, which names each file.
+const (
+	maxHeader   = 1 << 20
+	maxManifest = 512 << 20
+)
 
 // ReadHeader reads the description of an archive. It does not check the rest.
 func ReadHeader(file string) (Header, error) {
@@ -155,7 +159,10 @@ func readHeader(e archive.Entry, r io.Reader) (h Header, err error) {
 	if e.Name != headerName {
 		return h, errors.New("not a backup of Flyball: its first entry is not " + headerName)
 	}
-	if err := readJSON(r, &h); err != nil {
+	if e.Size > maxHeader {
+		return h, fmt.Errorf("not a backup of Flyball: its first entry has %d bytes, at most %d", e.Size, maxHeader)
+	}
+	if err := readJSON(r, maxHeader, &h); err != nil {
 		return h, fmt.Errorf("%s: %w", headerName, err)
 	}
 	if h.Format > Format {
@@ -182,7 +189,9 @@ func content(file string, take archive.Take) (r Result, err error) {
 			return err
 		case e.Name == manifestName:
 			ended = true
-			return readJSON(in, &manifest)
+			return readJSON(in, maxManifest, &manifest)
+		case ofRestore(e.Name):
+			return fmt.Errorf("%q is a name that no backup has", e.Name)
 		}
 		sum := archive.NewSum()
 		if err := take(e, io.TeeReader(in, sum)); err != nil {
@@ -230,7 +239,8 @@ func extractArchive(file, dir string) (Result, error) {
 	}
 	defer root.Close()
 	made := map[string]bool{".": true}
-	return content(file, func(e archive.Entry, r io.Reader) error {
+	var links []string
+	result, err := content(file, func(e archive.Entry, r io.Reader) error {
 		if parent := path.Dir(e.Name); !made[parent] {
 			if err := root.MkdirAll(parent, 0o700); err != nil {
 				return err
@@ -238,6 +248,7 @@ func extractArchive(file, dir string) (Result, error) {
 			made[parent] = true
 		}
 		if e.Link != "" {
+			links = append(links, e.Name)
 			return root.Symlink(e.Link, e.Name)
 		}
 		out, err := root.OpenFile(e.Name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
@@ -247,10 +258,20 @@ func extractArchive(file, dir string) (Result, error) {
 		_, err = io.Copy(out, r)
 		return errors.Join(err, out.Close())
 	})
+	if err != nil {
+		return result, err
+	}
+	// A link over another one can lead out of the folder although each of the two seems to stay in it.
+	for _, name := range links {
+		if _, err := root.Stat(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return result, fmt.Errorf("%q is a link out of the data folder, or one that cannot be followed: %w", name, err)
+		}
+	}
+	return result, nil
 }
 
-func readJSON(r io.Reader, into any) error {
-	text, err := io.ReadAll(io.LimitReader(r, maxJSON))
+func readJSON(r io.Reader, most int64, into any) error {
+	text, err := io.ReadAll(io.LimitReader(r, most))
 	if err != nil {
 		return err
 	}

@@ -2,14 +2,18 @@ package backup
 
 import (
 	"archive/tar"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+
+	"flyball/cmd/internal/archive"
 )
 
 func sources(t *testing.T) []Source {
@@ -123,7 +127,19 @@ func hostile(t *testing.T, header string, entries ...tar.Header) string {
 	for _, e := range entries {
 		put(e, "")
 	}
-	put(tar.Header{Typeflag: tar.TypeReg, Name: manifestName}, "[]")
+	manifest := []archive.Entry{}
+	for _, e := range entries {
+		m := archive.Entry{Name: e.Name, Link: e.Linkname}
+		if e.Linkname == "" {
+			m = archive.NewSum().Entry(e.Name)
+		}
+		manifest = append(manifest, m)
+	}
+	text, err := json.Marshal(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(tar.Header{Typeflag: tar.TypeReg, Name: manifestName}, string(text))
 	if err := errors.Join(w.Close(), z.Close(), f.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -168,6 +184,47 @@ func TestNextBackupEmptiesAFinishedOne(t *testing.T) {
 		_, _ = writeArchive(file, Header{}, sources(t))
 		if _, err := Verify(kept); err != nil {
 			t.Errorf("%v: another file was overwritten", err)
+		}
+	}
+}
+
+// Each of the links seems to stay in the folder. What is later written to the last one is beside it.
+func TestLinkOverALinkLeadsOutOfTheFolder(t *testing.T) {
+	link := func(name, to string) tar.Header {
+		return tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: to}
+	}
+	deep, out := link("a/b/c", "../../z"), link("broker", "a/b/c/../../evil")
+	for what, entries := range map[string][]tar.Header{
+		"out":          {{Typeflag: tar.TypeReg, Name: "z/f"}, deep, out},
+		"out, dangles": {deep, {Typeflag: tar.TypeReg, Name: "z/f"}, out},
+		"round":        {link("a", "b"), link("b", "a")},
+	} {
+		if _, err := extractArchive(hostile(t, `{"format":1}`, entries...), t.TempDir()); err == nil || !strings.Contains(err.Error(), "data folder") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	plain := hostile(t, `{"format":1}`, tar.Header{Typeflag: tar.TypeReg, Name: "z/f"}, deep, link("l", "z/not-there"))
+	if _, err := extractArchive(plain, t.TempDir()); err != nil {
+		t.Errorf("links that stay inside: %v", err)
+	}
+}
+
+func TestHeaderOfABackupIsABomb(t *testing.T) {
+	file := hostile(t, `{"format":1,"flyball":"`+strings.Repeat(" ", 64<<20)+`"}`)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := ReadHeader(file)
+	runtime.ReadMemStats(&after)
+	if err == nil || after.TotalAlloc-before.TotalAlloc > 48<<20 {
+		t.Errorf("%v: %d bytes were allocated", err, after.TotalAlloc-before.TotalAlloc)
+	}
+}
+
+// The files by which a restore works are overwritten when those of the backup are put in place.
+func TestBackupHoldsAFileOfTheRestore(t *testing.T) {
+	for _, name := range []string{markerFile + "/x", markerFile, markerFile + ".tmp", extractDir + "/x", beforePrefix + "1/x"} {
+		if _, err := Verify(hostile(t, `{"format":1}`, tar.Header{Typeflag: tar.TypeReg, Name: name})); err == nil {
+			t.Errorf("%s was accepted", name)
 		}
 	}
 }

@@ -27,6 +27,12 @@ const (
 	markerMissing = "its restore was interrupted"
 )
 
+// ofRestore reports whether an entry lies in a file or folder by which a restore works.
+func ofRestore(name string) bool {
+	first, _, _ := strings.Cut(name, "/")
+	return strings.HasPrefix(first, markerFile) || first == extractDir || strings.HasPrefix(first, beforePrefix)
+}
+
 // marker says what a restore does. While it exists, nothing starts in the data folder.
 type marker struct {
 	Archive string `json:"archive"`

@@ -284,10 +284,10 @@ func nextSteps(r *query.StartRow) []step {
 	}
 	where := fmt.Sprintf("{method: %s, template: %q, effect: %s, reversibility: irreversible}", r.Method, r.Route, r.Effect)
 	if r.Tool != "" {
-		where = fmt.Sprintf("{tool: %s, effect: %s, reversibility: irreversible}", r.Tool, r.Effect)
+		where = fmt.Sprintf("{tool: %s, effect: %s, reversibility: irreversible}", yamlWord(r.Tool), r.Effect)
 	}
 	agent := wording.ShellWord(r.AgentID)
-	add(lacks("owner"), "say whose it is", "agents: [{id: %s, consumer: …, owner: …}]", r.AgentID)
+	add(lacks("owner"), "say whose it is", "agents: [{id: %s, consumer: …, owner: …}]", yamlWord(r.AgentID))
 	add(lacks("declaration"), "say what it does", "routes: [%s]", where)
 	add(lacks("check"), "ask about its calls", "put the check in the path at %s: deploy/gateways has a file for each gateway",
 		strings.Join(r.Unasked, ", "))
@@ -300,6 +300,15 @@ func nextSteps(r *query.StartRow) []step {
 	add(unarmed, "then arm it", "flyball arm %s --reason '…'", agent)
 	add(len(out) == 0, "nothing is missing", "flyball manifest review %s shows what people approved", agent)
 	return out
+}
+
+// yamlWord returns a name as one value of YAML. Agents choose it, and people paste it into a configuration.
+func yamlWord(s string) string {
+	text, err := json.Marshal(s) // which is YAML, too
+	if err != nil {
+		return `"…"`
+	}
+	return string(text)
 }
 
 // DeadLetters prints the records that could not be read, with the newest record of each kind.

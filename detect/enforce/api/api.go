@@ -207,6 +207,12 @@ func (s *server) serve(auth *authenticator, bodies *validator, op *operation) ht
 			return
 		}
 		x := &exchange{s: s, w: w, r: r, caller: who}
+		if strings.Contains(op.path, "{id}") {
+			if rejected := checkPathID(r.PathValue("id")); rejected != nil {
+				x.refuse(rejected)
+				return
+			}
+		}
 		if op.body != nil {
 			if rejected := bodies.read(x, op); rejected != nil {
 				x.refuse(rejected)

@@ -183,9 +183,15 @@ func (p *page) render(w http.ResponseWriter, status int, g *schema.Gate, err err
 		Open    bool
 		// Of the question, for people.
 		Call, About, Holder, Why string
+		Command                  string // that shows what its run has touched
 		Person                   string // who has signed in
 	}{Gate: g, Error: err, Outcome: outcome, Person: personName(who)}
 	if g != nil {
+		run := g.RunKey
+		if run == "" {
+			run = g.RunID.String()
+		}
+		in.Command = "flyball touched " + wording.ShellWord(run)
 		g = visibleGate(g)
 		in.Gate = g
 		in.Call, in.About, in.Holder = schema.Visible(g.Call()), schema.Visible(g.About()), schema.Visible(g.Caller())
@@ -236,7 +242,7 @@ var gatePage = template.Must(template.New("gate").Parse(`<!doctype html>
 <dt>Route</dt><dd>{{.Route}}</dd>
 {{with .PrincipalID}}<dt>On behalf of</dt><dd>{{.}}</dd>{{end}}
 <dt>What its run has done so far</dt><dd>{{.SoFar.Calls}} calls passed here, {{.SoFar.Irreversible}} of them irreversible.
-Everything it touched: <code>flyball touched {{if .RunKey}}{{.RunKey}}{{else}}{{.RunID}}{{end}}</code></dd>
+Everything it touched: <code>{{$.Command}}</code></dd>
 <dt>Asked</dt><dd>{{$.Asked}}; without an answer until {{$.Until}} it is a no</dd>
 <dt>State</dt><dd>{{.State}}{{with .By}} by {{.}}{{end}}{{with .Reason}}: {{.}}{{end}}</dd>
 </dl>

@@ -163,6 +163,22 @@ func checkRoute(name string) *refusal {
 	return nil
 }
 
+// maxPathID is the maximum length of an id in a path, in bytes.
+const maxPathID = 256
+
+// checkPathID returns a refusal unless a text can be the id of something: what is in a path goes into the log of commands and into
+// answers as what is in a body does, which the document describes.
+func checkPathID(id string) *refusal {
+	switch {
+	case LooksLikeSecret(id):
+		return &refusal{http.StatusNotFound, whyRawSecret, errSecret}
+	case len(id) > maxPathID || checkName("", id) != nil:
+		return refused(http.StatusNotFound, whyBadTarget, "the id in the path is empty, has more than %d bytes, or characters that do not print",
+			maxPathID)
+	}
+	return nil
+}
+
 // maxNameLength is the maximum length of a name in characters.
 const maxNameLength = 1000
 

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"flyball/schema/wording"
 )
 
 // caveatCounts are the numbers of calls and dead letters that can make a report on a touched
@@ -170,7 +172,7 @@ func (t *Touched) checkUnnamed(ctx context.Context, db DB, win Window) error {
 		func(r driver.Rows) error { return r.Scan(&runs) })
 	if err == nil && runs > 0 {
 		t.caveat("resource_not_logged: %d runs changed a %s without naming it (%s:?) or all of them (%s:*); this one may be among them: "+
-			"flyball touched --resource '%s:?'", runs, kind, kind, kind, kind)
+			"flyball touched --resource %s", runs, kind, kind, kind, wording.ShellWord(kind+":?"))
 	}
 	return err
 }
