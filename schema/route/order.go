@@ -165,7 +165,8 @@ const maxLearnedSpellings = 64
 // order or a declaration has changed the name. A source's template and a tool have none.
 func (t *Table) Spellings(c *schema.Call) (out []string) {
 	declared := c.RouteSource == schema.RouteFromConfig
-	if c.ToolName != "" || !declared && (t.names.isEmpty() || c.RouteSource != schema.RouteHeuristic && c.RouteSource != schema.RouteOverflow) {
+	byPath := c.RouteSource == schema.RouteHeuristic || c.RouteSource == schema.RouteOverflow
+	if c.ToolName != "" || !declared && (!byPath || t.names.isEmpty()) {
 		return nil
 	}
 	segs := wordsOfPath(c.Path)

@@ -309,24 +309,29 @@ func TestYesHoldsWhateverWasKnown(t *testing.T) {
 
 // A route has other names after learning, an order or a declaration: nobody is asked again, and a refusal stays.
 func TestRenamedRouteIsAskedAgain(t *testing.T) {
-	const pinned, otherNames, byWords, narrower = "DELETE /shop/{kind}/{name}", "DELETE /shop/{a}/{b}", "DELETE /shop/items/sale", "DELETE /shop/items/{x}"
+	const pinned, otherNames = "DELETE /shop/{kind}/{name}", "DELETE /shop/{a}/{b}"
+	const byWords, narrower = "DELETE /shop/items/sale", "DELETE /shop/items/{x}"
 	call := func(name string, spellings ...string) *Query {
 		return &Query{Tenant: "t", Holder: "run:1", Route: name, Spellings: spellings, Resource: "of " + name, ArgsDigest: "d"}
+	}
+	with := func(q *Query, change func(*Query)) *Query {
+		change(q)
+		return q
 	}
 	for what, tc := range map[string]struct {
 		q              *Query
 		found, granted bool
 	}{
-		"the same name":                 {&Query{Tenant: "t", Holder: "run:1", Route: pinned, Resource: "of " + pinned, ArgsDigest: "d"}, true, true},
+		"the same name":                 {call(pinned), true, true},
 		"other names of parameters":     {call(otherNames), true, true},
 		"cleared":                       {call(byWords, otherNames), true, true},
 		"learned narrower":              {call(narrower, byWords, pinned), true, true},
-		"other arguments":               {&Query{Tenant: "t", Holder: "run:1", Route: byWords, Spellings: []string{pinned}, ArgsDigest: "e"}, true, false},
+		"other arguments":               {with(call(byWords, pinned), func(q *Query) { q.ArgsDigest = "e" }), true, false},
+		"another resource":              {with(call(pinned), func(q *Query) { q.Resource = "x" }), true, false},
 		"a name that it never had":      {call(byWords), false, false},
 		"another method":                {call("PUT /shop/{a}/{b}", "PUT /shop/{kind}/{name}"), false, false},
-		"another run":                   {&Query{Tenant: "t", Holder: "run:2", Route: otherNames, Spellings: []string{pinned}, ArgsDigest: "d"}, false, false},
-		"another tenant":                {&Query{Tenant: "u", Holder: "run:1", Route: otherNames, Spellings: []string{pinned}, ArgsDigest: "d"}, false, false},
-		"a resource of the same name":   {&Query{Tenant: "t", Holder: "run:1", Route: pinned, Resource: "x", ArgsDigest: "d"}, true, false},
+		"another run":                   {with(call(otherNames, pinned), func(q *Query) { q.Holder = "run:2" }), false, false},
+		"another tenant":                {with(call(otherNames, pinned), func(q *Query) { q.Tenant = "u" }), false, false},
 		"a tool of the same characters": {call("tool:DELETE /shop/{kind}/{name}"), false, false},
 	} {
 		for _, answer := range []schema.CommandKind{0, schema.CommandGrant, schema.CommandRefuse} {
@@ -355,7 +360,8 @@ func TestWidenedGrantPassesAnotherRoute(t *testing.T) {
 	asked.Route = "DELETE /shop/items/{slug}"
 	_, g := l.do(schema.CommandAsk, asked, nil)
 	l.do(schema.CommandGrant, schema.Gate{ID: g.ID, Uses: 9, Resource: "*"}, nil)
-	for name, want := range map[string]bool{"DELETE /shop/items/{slug}": true, "DELETE /shop/items/{name}": true, "DELETE /shop/items/sale": false} {
+	for name, want := range map[string]bool{"DELETE /shop/items/{slug}": true, "DELETE /shop/items/{name}": true,
+		"DELETE /shop/items/sale": false} {
 		q := &Query{Tenant: "t", Holder: "run:1", Route: name, Spellings: []string{asked.Route}, Resource: "item:sale"}
 		if _, usable := l.Find(q, l.clock); usable != want {
 			t.Errorf("%s: %v", name, usable)

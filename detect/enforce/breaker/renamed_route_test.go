@@ -135,6 +135,7 @@ func TestDeclarationLosesABreaker(t *testing.T) {
 		}
 		return out
 	}
+	both := declare("/shop/items/{id}", "/shop/items/sale")
 	wider := route.Slot{Method: "GET", Template: "/shop/{kind}/{name}"}
 	learned := []route.Slot{{Method: "GET", Template: "/shop/items/{slug}"}}
 	pinned, cleared := route.Orders{Orders: []route.Order{{Slot: wider, Pinned: true}}}, route.Orders{Former: []route.Slot{wider}}
@@ -152,8 +153,8 @@ func TestDeclarationLosesABreaker(t *testing.T) {
 		"pinned, then declared narrower":        {"GET /shop/{kind}/{name}", nil, pinned, declare("/shop/items/{id}"), true},
 		"cleared, then declared narrower":       {"GET /shop/{kind}/{name}", nil, cleared, declare("/shop/items/{id}"), true},
 		"of words, then declared":               {"GET /shop/items/sale", nil, route.Orders{}, declare("/shop/items/{id}"), true},
-		"declared, and the word, too":           {"GET /shop/items/{id}", nil, route.Orders{}, declare("/shop/items/{id}", "/shop/items/sale"), false},
-		"declared and learned, and the word":    {"GET /shop/items/{slug}", learned, route.Orders{}, declare("/shop/items/{id}", "/shop/items/sale"), false},
+		"declared, and the word, too":           {"GET /shop/items/{id}", nil, route.Orders{}, both, false},
+		"declared and learned, and the word":    {"GET /shop/items/{slug}", learned, route.Orders{}, both, false},
 		"of another word, then declared":        {"GET /shop/items/blue", learned, route.Orders{}, declare("/shop/items/{id}"), false},
 		"of another method, then declared":      {"PUT /shop/items/{slug}", learned, route.Orders{}, declare("/shop/{kind}/{name}"), false},
 		"of a template nobody knows":            {"GET /shop/{kind}/{name}", learned, route.Orders{}, declare("/shop/items/{id}"), false},
