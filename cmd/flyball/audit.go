@@ -214,13 +214,30 @@ func (r *auditReport) exit() error {
 
 func auditListCommand(o *options) *cobra.Command {
 	var limit int
-	l := listing[schema.AuditEntry]{columns: auditColumns,
-		query: fromDatabase(func(ctx context.Context, db database, _ *request) ([]schema.AuditEntry, error) {
-			return query.AuditLatest(ctx, db, limit)
-		})}
+	var w window
+	l := listing[schema.AuditEntry]{window: &w, columns: auditColumns,
+		query: fromDatabase(func(ctx context.Context, db database, r *request) ([]schema.AuditEntry, error) {
+			return query.AuditLatest(ctx, db, query.Window{Since: r.since, Until: r.until}, limit)
+		}),
+		newest: newestAuditEntry,
+		empty:  "No entry is of this time: no command was given, or it is not stored yet (flyball status shows the lag)."}
 	cmd := &cobra.Command{Use: "list", Short: "List the latest entries", Args: cobra.NoArgs, RunE: l.run(o)}
+	w.listFlags(cmd, "Entries")
 	cmd.Flags().IntVar(&limit, "limit", 50, limitHelp)
 	return cmd
+}
+
+// newestAuditEntry returns the time of the newest entry, whenever it was.
+func newestAuditEntry(r *request) (time.Time, error) {
+	db, err := r.database()
+	if err != nil {
+		return time.Time{}, err
+	}
+	last, err := query.AuditLatest(r.ctx, db, query.Window{}, 1)
+	if err != nil || len(last) == 0 {
+		return time.Time{}, err
+	}
+	return time.Unix(0, last[0].At), nil
 }
 
 var auditColumns = []report.Column[schema.AuditEntry]{

@@ -9,6 +9,7 @@ import (
 // examples are the examples in the help of commands, by the command's path. A test runs each of them.
 var examples = map[string][]string{
 	"runs": {"flyball runs --since 7d --agent billing/bot", "flyball runs --level trip --watch",
+		"flyball runs --family 'runaway.*' --since 7d",
 		"flyball runs --since 02:10 --until 02:40 --tz Europe/Berlin"},
 	"run": {"flyball run 0190aaaa", "flyball run nightly -o html > run.html"},
 	"touched": {"flyball touched 0190aaaa", "flyball touched --resource order:123 --since yesterday",
@@ -35,7 +36,7 @@ var examples = map[string][]string{
 	"alert silence add":  {"flyball alert silence add --family 'runaway.*' --agent billing/bot --for 2h --reason 'release'"},
 	"start-here":         {"flyball start-here --since 7d"},
 	"stitching":          {"flyball stitching --since 7d --by day"},
-	"audit list":         {"flyball audit list --limit 20"},
+	"audit list":         {"flyball audit list --limit 20", "flyball audit list --since 2026-11-28 --until 2026-11-29"},
 	"reach":              {"flyball reach --agent billing/bot --limit 0"},
 	"manifest learn":     {"flyball manifest learn --agent billing/bot > manifest.yaml"},
 	"alert explain":      {"flyball alert explain f_1"},

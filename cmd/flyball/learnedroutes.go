@@ -89,8 +89,14 @@ type routeOrder struct {
 
 const routeRule = `TEMPLATE is a method and a template: 'GET /repos/{owner}/{name}/issues'. A declared route (configuration,
 OpenAPI) and a template that a source logs apply before it. Breakers, manifests and quotas that name the route by another
-of its names still apply. The next baseline knows the calls of its period under their present routes; until it is made,
-changed routes look new to detection.`
+of its names still apply, and nobody is asked again for approval of a call. The next baseline (learn.every, an hour if nothing
+is set) knows the calls of its period under their present routes; until it is made, changed routes look new to detection.
+flyball learn --once makes it at once.`
+
+// learnedLater is what the answer to an order says of learning, which no order starts: a baseline costs minutes where much is
+// stored, and orders come in groups.
+const learnedLater = "calls of changed routes look new to detection until the next baseline (learn.every, 1h if nothing is set); " +
+	"flyball learn --once makes it now"
 
 var (
 	pinRoute = routeOrder{use: "pin TEMPLATE", done: "pinned",
@@ -116,7 +122,7 @@ func routeOrderCommand(o *options, c routeOrder) *cobra.Command {
 		}
 		body := api.RouteRequest{Route: slot.String(), Reason: reason, By: currentUser()}
 		done, err := post[api.ChangeResult](ctx, client, "/v1/routes/"+verb, body)
-		return changed{result: done, what: slot.String() + ": " + c.done, forever: "until a command changes it",
+		return changed{result: done, what: slot.String() + ": " + c.done, forever: "until a command changes it", later: learnedLater,
 			undo: undoOfRoute(o, slot, done.Met)}, err
 	})
 	reasonFlag(cmd, &reason)

@@ -92,6 +92,14 @@ func TestFindingsCannotBeFiltered(t *testing.T) {
 	}
 }
 
+func TestRunsOfAFamilyAreNotListed(t *testing.T) {
+	f := newFixture(t, "")
+	f.db = fakeDB{{in: "FROM runs WHERE", rows: [][]any{withBreaker(storedRun(runA, "nightly", "billing/bot"), "open")}},
+		placed("(tenant, run_id) IN (SELECT tenant, run_id FROM findings WHERE", runA)}
+	wantExit(t, f, exitDone, "nightly", "runs", "--family", "runaway.*")
+	wantExit(t, f, exitDone, "No run fits", "runs") // the database answers the question about the family alone
+}
+
 func TestSeveralFindingsOfOneTermAreNotListed(t *testing.T) {
 	f := newFixture(t, "")
 	row := func(id string) []any {

@@ -19,6 +19,7 @@ type changed struct {
 	forever string
 	undo    string // command line; empty: it cannot be undone
 	final   string // why it cannot be undone
+	later   string // what follows only later, and what brings it about now; empty: nothing
 }
 
 // changeReport is what a command that changes something prints with -o json.
@@ -29,6 +30,7 @@ type changeReport struct {
 	Enforced   []string `json:"in_force_at"` // points
 	NotYet     []string `json:"not_yet_at"`
 	Undo       string   `json:"undo,omitempty"`
+	Later      string   `json:"later,omitempty"` // what follows only later
 }
 
 // order returns the function of a command that makes one change through the control API, and then
@@ -62,7 +64,7 @@ func order(o *options, reason *string, do func(ctx context.Context, c *controlCl
 func (c *controlClient) printChange(ctx context.Context, p printer, done changed) error {
 	held := c.awaitChange(ctx, &done.result)
 	r := changeReport{ChangeResult: done.result, What: done.what, Deployment: c.deployment(done.result.Tenant), Enforced: held.applied,
-		NotYet: held.pending, Undo: done.undo}
+		NotYet: held.pending, Undo: done.undo, Later: done.later}
 	return p.print(r, func(w io.Writer) error {
 		report.Printf(w, "%s, in %s\n", done.what, r.Deployment)
 		printMet(w, r.Met)
@@ -74,6 +76,9 @@ func (c *controlClient) printChange(ctx context.Context, p printer, done changed
 			until += ", "
 		}
 		report.Printf(w, "holds %s%s\n", until, held)
+		if done.later != "" {
+			report.Printf(w, "later: %s\n", done.later)
+		}
 		if done.undo == "" {
 			return report.Printf(w, "undo: not possible; %s\n", done.final)
 		}

@@ -118,6 +118,8 @@ func TestCompletionOfWhatIsStored(t *testing.T) {
 		{"gates", []string{"breakers", "grant", ""}, "g_1\t"},
 		{"runs", []string{"runs", "--level", ""}, "alert\n"},
 		{"runs", []string{"findings", "--family", "runaway.l"}, "runaway.loop\n"},
+		{"runs", []string{"runs", "--family", "runaway.l"}, "runaway.loop\n"},
+		{"audit", []string{"audit", "list", "--since", ""}, "yesterday\n"},
 		{"runs", []string{"runs", "-o", ""}, "wide\n"},
 	} {
 		l := all[c.listing]

@@ -25,7 +25,7 @@ func runsCommand(o *options) *cobra.Command {
 	var f query.RunFilter
 	var w window
 	var live watch
-	level := ""
+	level, family := "", ""
 	l := pages[query.Run]{listing: listing[query.Run]{window: &w, columns: report.RunColumns, watch: &live,
 		newest: func(r *request) (time.Time, error) { return newestRun(r, f) },
 		empty:  "No run fits. --since goes further back; flyball status shows whether calls arrive."}}
@@ -42,6 +42,9 @@ func runsCommand(o *options) *cobra.Command {
 		if level != "" {
 			f.Levels = []string{level}
 		}
+		if f.Families, err = familiesOf(family); err != nil {
+			return none, err
+		}
 		db, err := r.database()
 		if err != nil {
 			return none, err
@@ -55,6 +58,8 @@ func runsCommand(o *options) *cobra.Command {
 	fl.StringVar(&f.Agent, "agent", "", "list only the runs of this agent")
 	fl.StringVar(&f.State, "state", "", "open or closed")
 	fl.StringVar(&level, "level", "", "list only this level: none, annotate, alert or trip")
+	fl.StringVar(&family, "family", "",
+		"list only runs with a finding of this family, such as runaway.retry, or of a pattern such as 'runaway.*'")
 	fl.StringVar(&f.MinLevel, "min-level", "", "list this level and those above: annotate, alert or trip")
 	fl.IntVar(&f.Limit, "limit", 100, limitHelp)
 	l.flag(cmd, &f.After)

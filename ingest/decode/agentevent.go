@@ -151,7 +151,7 @@ func (dec otlpReader) agentEvent(kind string, res pcommon.Map, r plog.LogRecord,
 // setEventTime sets the time at which the event was written, when what it tells of had ended.
 func setEventTime(d *draft, r plog.LogRecord) {
 	at := r.Timestamp()
-	if at == 0 || at > maxTime {
+	if at < minEpoch || at > maxTime {
 		if d.time(rankTimeLine, attrText(r.Attributes(), "event.timestamp"), true); d.timed {
 			return
 		}

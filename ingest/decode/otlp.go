@@ -36,6 +36,12 @@ func (dec otlpReader) protobuf(b []byte, signal string) {
 		return
 	}
 	l, lerr := (&plog.ProtoUnmarshaler{}).UnmarshalLogs(b)
+	if terr == nil && lerr != nil && t.SpanCount() > 0 { // spans without ids, as they are read in JSON
+		if isTraces = true; signal != logs {
+			dec.traces(t, false)
+			return
+		}
+	}
 	isLogs := lerr == nil && l.LogRecordCount() > 0
 	switch {
 	case isLogs && signal != traces:

@@ -214,9 +214,9 @@ func inheritAgent(d *draft, s ptrace.Span, agents map[spanKey]spanAgent) {
 	}
 }
 
-// setClock sets the start from a timestamp of the protocol.
+// setClock sets the start from a timestamp of the protocol. A time at the beginning of 1970 means "not set", as in other formats.
 func setClock(d *draft, at pcommon.Timestamp, basis schema.Basis) {
-	if at > 0 && at <= maxTime {
+	if at >= minEpoch && at <= maxTime {
 		d.call.Start, d.call.TSPrecision, d.call.TSBasis = int64(at), schema.PrecisionNano, basis
 		d.timed, d.end = true, false
 	}

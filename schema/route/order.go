@@ -177,13 +177,18 @@ func (n *naming) isEmpty() bool { return n.ordered == nil && n.learned == nil &&
 const maxLearnedSpellings = 64
 
 // Spellings returns the other names that the route of a classified call has had or would have: by
-// what was learned, by orders in force or cleared, and by its words. A breaker on one of them still applies after learning or an
-// order has changed the name. A declared route, a source's template and a tool have none.
+// what was learned, by orders in force or cleared, and by its words. A breaker on one of them still applies after learning, an
+// order or a declaration has changed the name. A source's template and a tool have none.
 func (t *Table) Spellings(c *schema.Call) (out []string) {
-	if t.names.isEmpty() || c.ToolName != "" || c.RouteSource != schema.RouteHeuristic && c.RouteSource != schema.RouteOverflow {
+	declared := c.RouteSource == schema.RouteFromConfig
+	byPath := c.RouteSource == schema.RouteHeuristic || c.RouteSource == schema.RouteOverflow
+	if c.ToolName != "" || !declared && (!byPath || t.names.isEmpty()) {
 		return nil
 	}
 	segs := wordsOfPath(c.Path)
+	if declared {
+		defer func() { out = slices.DeleteFunc(out, func(name string) bool { return t.isDeclared(c.Method, name) }) }()
+	}
 	add := func(template string) {
 		if name := c.Method + " " + template; template != c.Route && !slices.Contains(out, name) {
 			out = append(out, name)
@@ -202,10 +207,27 @@ func (t *Table) Spellings(c *schema.Call) (out []string) {
 			add(r.Template)
 		}
 	})
-	if len(out) > 0 || c.RouteSource == schema.RouteOverflow {
+	if len(out) > 0 || declared || c.RouteSource == schema.RouteOverflow {
 		add(templateOf(segs))
 	}
 	return out
+}
+
+// isDeclared reports whether the operator declared a route of this name: then it is the name of other calls than those of
+// another declared route, whatever their paths are.
+func (t *Table) isDeclared(method, name string) bool {
+	n := t.root
+	for seg := range strings.SplitSeq(strings.Trim(name[len(method)+1:], "/"), "/") {
+		if strings.HasPrefix(seg, "{") {
+			n = n.param
+		} else {
+			n = n.static[seg]
+		}
+		if n == nil {
+			return false
+		}
+	}
+	return slices.ContainsFunc(n.rules, func(r *Rule) bool { return r.Method == method || r.Method == "" })
 }
 
 // ByWords returns the name of a call's route by the words of its path alone, if what was learned or ordered

@@ -92,6 +92,16 @@ func (p *Pattern) Matches(c *schema.Call) bool {
 	return done
 }
 
+// KeyOf returns what identifies a route by its name, "GET /orders/{id}" or "tool:NAME": the names of parameters make no
+// difference. key has the form of schema.Call.RouteKey; a tool has no method, and its name is its key.
+func KeyOf(name string) (method, key string) {
+	method, template, ok := strings.Cut(name, " ")
+	if !ok || strings.HasPrefix(name, "tool:") {
+		return "", name
+	}
+	return method, Key(Normalise(template))
+}
+
 // wordsOfPath returns the segments of the first reading of a path.
 func wordsOfPath(path string) []string {
 	if !plainPath(path) {

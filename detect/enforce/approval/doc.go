@@ -2,8 +2,8 @@
 // in the order of the log. A question and its answer together are a schema.Gate.
 //
 // A question is asked once for a holder (a run, a credential or an agent) and a route, however
-// often the call is repeated. Without an answer it times out and counts as refused. A refusal stays
-// in force for a while, so that the question is not asked again. A grant is bound to the holder,
+// often the call is repeated, and whatever the route is called by then. Without an answer it times out
+// and counts as refused. A refusal stays in force for a while, so that the question is not asked again. A grant is bound to the holder,
 // the route, the resource and all other known properties of the call; it has an end and a number of
 // uses, and only one call gets each use.
 //

@@ -11,9 +11,11 @@ import (
 // Query is a call that needs approval, with all its known properties.
 type Query struct {
 	Tenant, Holder, Route, Resource string
-	ArgsDigest, QueryDigest         string
-	Amount, Currency                string
-	BodyTruncated                   bool // the gateway sent only a part of the body
+	// Spellings are the other names that the route has had or would have; see enforce.Request.Spellings.
+	Spellings               []string
+	ArgsDigest, QueryDigest string
+	Amount, Currency        string
+	BodyTruncated           bool // the gateway sent only a part of the body
 }
 
 func queryOf(g *schema.Gate) *Query {
@@ -22,9 +24,11 @@ func queryOf(g *schema.Gate) *Query {
 }
 
 // Find returns the grant that a call may use at a time of the log's clock, or else its question
-// that waits or was refused; nil: there is no question.
+// that waits or was refused; nil: there is no question. The names of the route's parameters make no
+// difference, and questions under other names of the route count: what is learned or ordered about
+// routes asks nobody again.
 func (s *State) Find(q *Query, now int64) (g *schema.Gate, usable bool) {
-	list := s.at[place{q.Tenant, q.Holder, q.Route}]
+	list := s.ofRoute(q)
 	for _, have := range list {
 		if have.State == schema.GateGranted && have.Uses > 0 && now < have.Expires && grantMatches(have, q) {
 			return have, true
@@ -40,23 +44,41 @@ func (s *State) Find(q *Query, now int64) (g *schema.Gate, usable bool) {
 
 // HasGrant reports whether there is a grant of the holder on the route, possibly for another call.
 func (s *State) HasGrant(q *Query) bool {
-	return slices.ContainsFunc(s.at[place{q.Tenant, q.Holder, q.Route}], func(g *schema.Gate) bool {
+	return slices.ContainsFunc(s.ofRoute(q), func(g *schema.Gate) bool {
 		return g.State == schema.GateGranted && g.Uses > 0
 	})
+}
+
+// ofRoute returns the gates of a holder on a route, by all its names, those of its present name first.
+func (s *State) ofRoute(q *Query) []*schema.Gate {
+	if len(s.at) == 0 {
+		return nil
+	}
+	here := placeOf(q.Tenant, q.Holder, q.Route)
+	list := s.at[here]
+	for _, name := range q.Spellings {
+		if p := placeOf(q.Tenant, q.Holder, name); p != here {
+			list = append(slices.Clip(list), s.at[p]...)
+		}
+	}
+	return list
 }
 
 // grantMatches reports whether a grant covers a call: every property that was known of the granted call
 // is known of this one and is the same. If the person who granted it named a pattern of resources,
 // amount, currency and query must still be the same. A grant of a version that did not bind them
 // covers no call: the call needs a new question.
+//
+// Under another name of the route only a grant of these arguments applies: they cover the whole request, from which the
+// resource follows by the route's name. A pattern was given for the route that the person saw.
 func grantMatches(g *schema.Gate, q *Query) bool {
 	if g.Binding < schema.BindingAll || g.Amount != q.Amount || g.Currency != q.Currency || g.QueryDigest != q.QueryDigest {
 		return false
 	}
 	if g.ArgsDigest != "" {
-		return g.ArgsDigest == q.ArgsDigest && g.Resource == q.Resource
+		return g.ArgsDigest == q.ArgsDigest && (g.Resource == q.Resource || g.Route != q.Route)
 	}
-	return matches(g.Resource, q.Resource)
+	return matches(g.Resource, q.Resource) && placeOf(g.Tenant, g.Holder, g.Route) == placeOf(q.Tenant, q.Holder, q.Route)
 }
 
 // coversOld is the rule of covers before BindingAll. A question that a point of that version wrote

@@ -8,6 +8,7 @@ import (
 
 	"flyball/detect/enforce"
 	"flyball/schema"
+	"flyball/schema/route"
 )
 
 const (
@@ -37,8 +38,13 @@ type State struct {
 	next    int64         // log time before which nothing is due
 }
 
-// place is the key for which a question is asked once.
-type place struct{ tenant, holder, route string }
+// place is a holder and a route, whatever the names of the route's parameters are.
+type place struct{ tenant, holder, method, key string }
+
+func placeOf(tenant, holder, name string) place {
+	method, key := route.KeyOf(name)
+	return place{tenant, holder, method, key}
+}
 
 // pool is the key by which questions are counted: a tenant and a standing.
 type pool struct {
@@ -124,9 +130,14 @@ func (s *State) ask(at enforce.LogPosition, c *schema.Command) (enforce.ResultCo
 }
 
 // answers returns the gate that makes a new question unnecessary: one that waits, a refusal, or a
-// grant of the same call; nil: none.
+// grant of the same call; nil: none. Only questions with the same text of the route count, as in versions before, so that
+// points of all versions agree about a record: other names of a route are known to the point that asks, which looks
+// for them before; see Find.
 func (s *State) answers(g *schema.Gate) *schema.Gate {
-	for _, have := range s.at[place{g.Tenant, g.Holder, g.Route}] {
+	for _, have := range s.at[placeOf(g.Tenant, g.Holder, g.Route)] {
+		if have.Route != g.Route {
+			continue
+		}
 		switch have.State {
 		case schema.GatePending, schema.GateRefused, schema.GateTimedOut:
 			return have
@@ -177,7 +188,7 @@ func (s *State) use(at enforce.LogPosition, g *schema.Gate) (enforce.ResultCode,
 func (s *State) change(at enforce.LogPosition, g *schema.Gate) []schema.Event {
 	g.Generation = at.Generation()
 	was := s.byID[g.ID]
-	p := place{g.Tenant, g.Holder, g.Route}
+	p := placeOf(g.Tenant, g.Holder, g.Route)
 	if was == nil {
 		s.order = append(s.order, g.ID)
 		s.at[p] = append(s.at[p], g)
@@ -258,7 +269,7 @@ func (s *State) EndRun(at enforce.LogPosition, tenant, agent, runKey string) []s
 
 func (s *State) forget(g *schema.Gate) {
 	delete(s.byID, g.ID)
-	p := place{g.Tenant, g.Holder, g.Route}
+	p := placeOf(g.Tenant, g.Holder, g.Route)
 	if list := slices.DeleteFunc(slices.Clone(s.at[p]), func(x *schema.Gate) bool { return x.ID == g.ID }); len(list) > 0 {
 		s.at[p] = list
 	} else {
@@ -279,7 +290,7 @@ func (s *State) Snapshot() []*schema.Gate {
 func Restore(from []*schema.Gate) *State {
 	s := New()
 	for _, g := range from {
-		p := place{g.Tenant, g.Holder, g.Route}
+		p := placeOf(g.Tenant, g.Holder, g.Route)
 		s.byID[g.ID], s.at[p], s.order = g, append(s.at[p], g), append(s.order, g.ID)
 		s.count(g, 1)
 	}

@@ -1,6 +1,7 @@
 package approval
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"testing"
@@ -303,5 +304,88 @@ func TestYesHoldsWhateverWasKnown(t *testing.T) {
 		if _, usable := l.Find(&known, 0); !usable {
 			t.Errorf("%s: the call that the yes is of does not pass", what)
 		}
+	}
+}
+
+// A route has other names after learning, an order or a declaration: nobody is asked again, and a refusal stays.
+func TestRenamedRouteIsAskedAgain(t *testing.T) {
+	const pinned, otherNames = "DELETE /shop/{kind}/{name}", "DELETE /shop/{a}/{b}"
+	const byWords, narrower = "DELETE /shop/items/sale", "DELETE /shop/items/{x}"
+	call := func(name string, spellings ...string) *Query {
+		return &Query{Tenant: "t", Holder: "run:1", Route: name, Spellings: spellings, Resource: "of " + name, ArgsDigest: "d"}
+	}
+	with := func(q *Query, change func(*Query)) *Query {
+		change(q)
+		return q
+	}
+	for what, tc := range map[string]struct {
+		q              *Query
+		found, granted bool
+	}{
+		"the same name":                 {call(pinned), true, true},
+		"other names of parameters":     {call(otherNames), true, true},
+		"cleared":                       {call(byWords, otherNames), true, true},
+		"learned narrower":              {call(narrower, byWords, pinned), true, true},
+		"other arguments":               {with(call(byWords, pinned), func(q *Query) { q.ArgsDigest = "e" }), true, false},
+		"another resource":              {with(call(pinned), func(q *Query) { q.Resource = "x" }), true, false},
+		"a name that it never had":      {call(byWords), false, false},
+		"another method":                {call("PUT /shop/{a}/{b}", "PUT /shop/{kind}/{name}"), false, false},
+		"another run":                   {with(call(otherNames, pinned), func(q *Query) { q.Holder = "run:2" }), false, false},
+		"another tenant":                {with(call(otherNames, pinned), func(q *Query) { q.Tenant = "u" }), false, false},
+		"a tool of the same characters": {call("tool:DELETE /shop/{kind}/{name}"), false, false},
+	} {
+		for _, answer := range []schema.CommandKind{0, schema.CommandGrant, schema.CommandRefuse} {
+			l := &log{State: New()}
+			asked := question("of " + pinned)
+			asked.Route, asked.ArgsDigest = pinned, "d"
+			_, g := l.do(schema.CommandAsk, asked, nil)
+			if answer != 0 {
+				l.do(answer, schema.Gate{ID: g.ID}, nil)
+			}
+			have, usable := Restore(l.Snapshot()).Find(tc.q, l.clock)
+			if want := answer == schema.CommandGrant && tc.granted; usable != want {
+				t.Errorf("%s, answer %v: usable %v", what, answer, usable)
+			}
+			if want := tc.found && answer != schema.CommandGrant || usable; (have != nil) != want {
+				t.Errorf("%s, answer %v: found %+v", what, answer, have)
+			}
+		}
+	}
+}
+
+// Whoever widened a grant did so for the route that the page showed: it is no grant of another route that a path could have.
+func TestWidenedGrantPassesAnotherRoute(t *testing.T) {
+	l := &log{State: New()}
+	asked := question("item:1")
+	asked.Route = "DELETE /shop/items/{slug}"
+	_, g := l.do(schema.CommandAsk, asked, nil)
+	l.do(schema.CommandGrant, schema.Gate{ID: g.ID, Uses: 9, Resource: "*"}, nil)
+	for name, want := range map[string]bool{"DELETE /shop/items/{slug}": true, "DELETE /shop/items/{name}": true,
+		"DELETE /shop/items/sale": false} {
+		q := &Query{Tenant: "t", Holder: "run:1", Route: name, Spellings: []string{asked.Route}, Resource: "item:sale"}
+		if _, usable := l.Find(q, l.clock); usable != want {
+			t.Errorf("%s: %v", name, usable)
+		}
+	}
+}
+
+// The version before wrote these gates: they are found by all names of their routes.
+func TestGatesOfTheVersionBeforeAreNotFound(t *testing.T) {
+	var gates []*schema.Gate
+	if err := json.Unmarshal([]byte(`[{"gate_id":"g_2ip2oikskzvj5wib","tenant":"t","holder":"run:1","run_key":"r","agent_id":"a","credential_id":"k",
+		"route":"DELETE /shop/{kind}/{name}","resource":"shop:sale","binding":2,"args_digest":"d","why":"","so_far":{"calls":0,"irreversible":0},
+		"mode":"armed","state":"granted","generation":2,"asked_at_ns":1,"expires_ns":900000000001,"by":"ann","reason":"r","uses":1},
+		{"gate_id":"g_x","tenant":"t","holder":"run:1","route":"DELETE /shop/items/{slug}","binding":2,"why":"","so_far":{"calls":0,"irreversible":0},
+		"mode":"armed","state":"refused","generation":3,"asked_at_ns":1,"expires_ns":900000000001}]`), &gates); err != nil {
+		t.Fatal(err)
+	}
+	s := Restore(gates)
+	q := &Query{Tenant: "t", Holder: "run:1", Route: "DELETE /shop/{a}/{b}", ArgsDigest: "d"}
+	if g, usable := s.Find(q, 1); !usable || g.ID != "g_2ip2oikskzvj5wib" {
+		t.Errorf("the grant: %+v", g)
+	}
+	q = &Query{Tenant: "t", Holder: "run:1", Route: "DELETE /shop/items/sale", Spellings: []string{"DELETE /shop/items/{x}"}}
+	if g, usable := s.Find(q, 1); usable || g == nil || g.State != schema.GateRefused {
+		t.Errorf("the refusal: %+v", g)
 	}
 }

@@ -1,6 +1,8 @@
 package breaker
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"flyball/detect/enforce"
@@ -9,9 +11,9 @@ import (
 )
 
 // renamed classifies a call by what is learned and ordered about routes.
-func renamed(t *testing.T, method, path string, learned []route.Slot, orders route.Orders) *enforce.Request {
+func renamed(t *testing.T, method, path string, learned []route.Slot, orders route.Orders, declared ...route.Rule) *enforce.Request {
 	t.Helper()
-	rules := append(orders.Rules(), route.Learned{Collapsed: learned}.Rules()...)
+	rules := slices.Concat(declared, orders.Rules(), route.Learned{Collapsed: learned}.Rules())
 	table, err := route.NewTable(route.Options{DigestKey: []byte("0123456789abcdef"), Operator: rules})
 	if err != nil {
 		t.Fatal(err)
@@ -121,5 +123,57 @@ func TestBreakerOnARunsRouteIsFoundAfterItsEnd(t *testing.T) {
 	}
 	if len(s.open) != 0 {
 		t.Errorf("%d open", len(s.open))
+	}
+}
+
+// A declaration, which is read again while the process runs, takes the calls of a learned template, of an order or of words.
+// A breaker on the former name holds them still, unless the name is declared for other calls.
+func TestDeclarationLosesABreaker(t *testing.T) {
+	declare := func(templates ...string) (out []route.Rule) {
+		for _, x := range templates {
+			out = append(out, route.Rule{Method: "GET", Template: x})
+		}
+		return out
+	}
+	both := declare("/shop/items/{id}", "/shop/items/sale")
+	wider := route.Slot{Method: "GET", Template: "/shop/{kind}/{name}"}
+	learned := []route.Slot{{Method: "GET", Template: "/shop/items/{slug}"}}
+	pinned, cleared := route.Orders{Orders: []route.Order{{Slot: wider, Pinned: true}}}, route.Orders{Former: []route.Slot{wider}}
+	for what, b := range map[string]struct {
+		on       string
+		learned  []route.Slot
+		orders   route.Orders
+		declared []route.Rule
+		holds    bool
+	}{
+		"learned, then declared":                {"GET /shop/items/{slug}", learned, route.Orders{}, declare("/shop/items/{id}"), true},
+		"learned, then declared wider":          {"GET /shop/items/{slug}", learned, route.Orders{}, declare("/shop/{kind}/{name}"), true},
+		"learned, then a word is declared":      {"GET /shop/items/{slug}", learned, route.Orders{}, declare("/shop/items/sale"), true},
+		"learned, of any method, then declared": {"* /shop/items/{slug}", learned, route.Orders{}, declare("/shop/{kind}/{name}"), true},
+		"pinned, then declared narrower":        {"GET /shop/{kind}/{name}", nil, pinned, declare("/shop/items/{id}"), true},
+		"cleared, then declared narrower":       {"GET /shop/{kind}/{name}", nil, cleared, declare("/shop/items/{id}"), true},
+		"of words, then declared":               {"GET /shop/items/sale", nil, route.Orders{}, declare("/shop/items/{id}"), true},
+		"declared, and the word, too":           {"GET /shop/items/{id}", nil, route.Orders{}, both, false},
+		"declared and learned, and the word":    {"GET /shop/items/{slug}", learned, route.Orders{}, both, false},
+		"of another word, then declared":        {"GET /shop/items/blue", learned, route.Orders{}, declare("/shop/items/{id}"), false},
+		"of another method, then declared":      {"PUT /shop/items/{slug}", learned, route.Orders{}, declare("/shop/{kind}/{name}"), false},
+		"of a template nobody knows":            {"GET /shop/{kind}/{name}", learned, route.Orders{}, declare("/shop/items/{id}"), false},
+	} {
+		for _, scope := range []schema.Scope{{Kind: schema.ScopeRoute, Value: b.on},
+			{Kind: schema.ScopeRunRoute, Value: schema.RunID{1}.String() + " " + b.on}} {
+			if scope.Kind == schema.ScopeRunRoute && strings.HasPrefix(b.on, "*") {
+				continue
+			}
+			s := New(DefaultBudget())
+			r, _ := s.Apply(enforce.LogPosition{Offset: 1, Time: 1}, &schema.Command{ID: "c", Kind: schema.CommandForceOpen, Tenant: "t",
+				Scope: scope, By: "ann", Reason: "r"})
+			if r.Code != enforce.Applied {
+				t.Fatalf("%s: %+v", what, r)
+			}
+			m := s.Match(renamed(t, "GET", "/shop/items/sale", b.learned, b.orders, b.declared...), 2)
+			if (m.Action == schema.ActionDeny) != b.holds {
+				t.Errorf("%s, %s: %s %s, held %v", what, scope, m.Action, m.Why, b.holds)
+			}
+		}
 	}
 }

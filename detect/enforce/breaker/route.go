@@ -21,11 +21,8 @@ type onRoute struct {
 type routeKey struct{ method, template string }
 
 func routeKeyOf(name string) routeKey {
-	method, template, ok := strings.Cut(name, " ")
-	if !ok || strings.HasPrefix(name, "tool:") {
-		return routeKey{"", name}
-	}
-	return routeKey{method, route.Key(route.Normalise(template))}
+	method, key := route.KeyOf(name)
+	return routeKey{method, key}
 }
 
 // runRoute is the scope of a breaker on a run's route.
@@ -48,8 +45,8 @@ func (s *index) addRoute(b *schema.Breaker) {
 		return
 	}
 	if p, err := route.ParsePattern(b.Scope.Value); err == nil {
-		method, template, _ := strings.Cut(b.Scope.Value, " ")
-		s.routes[b.Tenant] = append(s.routes[b.Tenant], onRoute{b, p, method, route.Key(route.Normalise(template))})
+		method, key := route.KeyOf(b.Scope.Value)
+		s.routes[b.Tenant] = append(s.routes[b.Tenant], onRoute{b, p, method, key})
 	}
 }
 

@@ -30,6 +30,9 @@ func (r reader) gateQuery(e *evaluation) approval.Query {
 	case call.CredentialID != "":
 		q.Holder = "credential:" + call.CredentialID
 	}
+	if e.req.Spellings != nil {
+		q.Spellings = e.req.Spellings(call)
+	}
 	q.Amount, q.Currency = manifest.AmountAsWritten(call)
 	q.BodyTruncated = e.q.truncated
 	q.ArgsDigest = strconv.FormatUint(call.ArgsDigest, 16) + "-" + strconv.FormatUint(call.BytesIn, 10)

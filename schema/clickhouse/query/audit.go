@@ -38,10 +38,13 @@ func AuditTrail(ctx context.Context, db DB, take func([]schema.AuditEntry) bool)
 	return err
 }
 
-// AuditLatest returns the last entries, the latest first.
-func AuditLatest(ctx context.Context, db DB, limit int) ([]schema.AuditEntry, error) {
+// AuditLatest returns the last entries of a window, the latest first.
+func AuditLatest(ctx context.Context, db DB, win Window, limit int) ([]schema.AuditEntry, error) {
 	out := []schema.AuditEntry{}
-	err := each(ctx, db, "audit trail", fmt.Sprintf(`SELECT %s FROM audit ORDER BY seq DESC, hash LIMIT %d`, auditColumns, limit), nil,
+	var w where
+	w.between("at", "at", win.Since, win.Until)
+	sql := fmt.Sprintf(`SELECT %s FROM audit %s ORDER BY seq DESC, hash LIMIT %d`, auditColumns, w.String(), limit)
+	err := each(ctx, db, "audit trail", sql, w.params,
 		func(r driver.Rows) error {
 			e, err := auditEntry(r)
 			out = append(out, e)

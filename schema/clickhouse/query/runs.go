@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -55,6 +56,7 @@ type RunFilter struct {
 	MinLevel     string
 	Agents       Names    // beside Agent
 	Levels       []string // any of these, beside MinLevel; nil: any
+	Families     []string // runs with a finding of any of these, whenever it was; nil: any run
 	Limit        int
 	After        string // cursor of the page before; empty: the first page
 }
@@ -108,8 +110,17 @@ func selectionOf(ctx context.Context, f RunFilter) (*selection, *pagedQuestion, 
 	if f.Limit <= 0 {
 		f.Limit = 100
 	}
+	families := ""
 	question := &pagedQuestion{list: "runs", what: []string{"agent", f.Agent, "state", f.State, "min_level", f.MinLevel},
 		win: Window{f.Since, f.Until}}
+	if len(f.Families) > 0 {
+		question.what = append(question.what, "families", fmt.Sprintf("%q", f.Families))
+		text, err := json.Marshal(f.Families)
+		if err != nil {
+			return nil, nil, err
+		}
+		families = string(text)
+	}
 	question.what = append(append(question.what, f.Agents.asked("agents")...), levels(f.Levels).asked("levels")...)
 	after, err := question.after(ctx, f.After)
 	if err != nil {
@@ -156,6 +167,9 @@ func selectionOf(ctx context.Context, f RunFilter) (*selection, *pagedQuestion, 
 		s.states.add(hasState(actors+"level >= {level:String}"), named("level", f.MinLevel))
 		run.add("level >= {level:String}")
 	}
+	if families != "" {
+		s.states.add(withFinding, named("families", families))
+	}
 	s.run = strings.Join(run.conditions, " AND ")
 	return s, question, nil
 }
@@ -166,6 +180,10 @@ func selectionOf(ctx context.Context, f RunFilter) (*selection, *pagedQuestion, 
 func hasState(condition string) string {
 	return "(tenant, actor_hash, run_id) IN (SELECT tenant, actor_hash, run_id FROM run_states WHERE " + condition + ")"
 }
+
+// withFinding is the condition on run_states for the runs with a finding of a family.
+const withFinding = "(tenant, run_id) IN (SELECT tenant, run_id FROM findings " +
+	"WHERE has(JSONExtract({families:String}, 'Array(String)'), family))"
 
 // ErrNotFound is wrapped by the error of a query for something that is not stored.
 var ErrNotFound = errors.New("not found")

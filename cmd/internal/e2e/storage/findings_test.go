@@ -154,3 +154,74 @@ func TestRecordOfEvidenceIsNotFound(t *testing.T) {
 		}
 	}
 }
+
+func TestRunsOfAFamilyAreOthers(t *testing.T) {
+	c := migrated(t)
+	_, found := storedFindings(t, c)
+	rows := clickhouse.RunsTable.NewBlock()
+	at := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC).UnixNano()
+	for _, id := range []schema.RunID{found[0], found[1], {3}} {
+		for _, tenant := range []string{"acme", "other"} { // the findings are of the first
+			rows.Append(&schema.RunSnapshot{RunID: id, Tenant: tenant, Actor: "g:" + id.String(), AgentID: "agent",
+				AgentTrust: schema.TrustVerified, State: schema.RunClosed, Calls: 1, StartedAt: at, LastAt: at + int64(id[0]), Version: 1})
+		}
+	}
+	insert(t, c, rows)
+	for _, tc := range []struct {
+		filter query.RunFilter
+		want   string
+	}{
+		{query.RunFilter{Families: []string{schema.FamilyLoop}}, "[2 1]"},
+		{query.RunFilter{Families: []string{schema.FamilyRetry, schema.FamilyScope}}, "[2 1]"},
+		{query.RunFilter{Families: []string{schema.FamilyRetry}}, "[1]"},
+		{query.RunFilter{Families: []string{schema.FamilyRetry}, Agent: "agent", State: "closed", Since: time.Unix(0, at),
+			Until: time.Unix(0, at+9)}, "[1]"},
+		{query.RunFilter{Families: []string{schema.FamilyPace}}, "[]"},
+	} {
+		got := []byte{}
+		for tc.filter.Limit = 1; ; {
+			page, err := query.RunsPage(t.Context(), c, tc.filter)
+			if err != nil {
+				t.Fatalf("%+v: %v", tc.filter, err)
+			}
+			for _, r := range page.Rows {
+				id, err := schema.ParseRunID(r.RunID)
+				if err != nil || r.Tenant != "acme" {
+					t.Errorf("%+v, %v", r, err)
+				}
+				got = append(got, id[0])
+			}
+			if tc.filter.After = page.Next; tc.filter.After == "" {
+				break
+			}
+		}
+		if fmt.Sprint(got) != tc.want {
+			t.Errorf("%+v: %v, want %s", tc.filter, got, tc.want)
+		}
+	}
+}
+
+func TestPeriodOfTheAuditTrailHasOtherEntries(t *testing.T) {
+	c := migrated(t)
+	rows := clickhouse.AuditTable.NewBlock()
+	at := func(hour int) time.Time { return time.Date(2026, 5, 4, hour, 0, 0, 0, time.UTC) }
+	for i := range 5 {
+		rows.Append(&schema.AuditEntry{Seq: uint64(i + 1), Tenant: "t", At: at(i).UnixNano(), Kind: "reset", Hash: fmt.Sprint("h", i)})
+	}
+	insert(t, c, rows)
+	for _, tc := range []struct {
+		win   query.Window
+		limit int
+		want  string
+	}{{query.Window{}, 9, "[5 4 3 2 1]"}, {query.Window{}, 2, "[5 4]"}, {query.Window{Since: at(3)}, 9, "[5 4]"},
+		{query.Window{Until: at(1)}, 9, "[2 1]"}, {query.Window{Since: at(1), Until: at(3)}, 2, "[4 3]"}, {query.Window{Since: at(9)}, 9, "[]"}} {
+		list, err := query.AuditLatest(t.Context(), c, tc.win, tc.limit)
+		got := []uint64{}
+		for _, e := range list {
+			got = append(got, e.Seq)
+		}
+		if err != nil || fmt.Sprint(got) != tc.want {
+			t.Errorf("%+v: %v, %v, want %s", tc, got, err, tc.want)
+		}
+	}
+}

@@ -44,7 +44,7 @@ func (o Options) accessXML(path string) string {
 		_ = xml.EscapeText(&b, []byte(what))
 		b.WriteString("</query>")
 	}
-	b.WriteString("<clickhouse><users_config>")
+	b.WriteString("<clickhouse>" + o.Config + "<users_config>") // of two elements of a name the first applies
 	_ = xml.EscapeText(&b, []byte(path))
 	b.WriteString("</users_config><profiles><default/></profiles><quotas><default/></quotas><roles><" + writerRole + "><grants>")
 	grant("ALL ON *.* WITH GRANT OPTION")
@@ -59,6 +59,6 @@ func (o Options) accessXML(path string) string {
 	}
 	grant("CREATE TEMPORARY TABLE ON *.*") // the engine wants it for numbers() and values(); readonly refuses the statement itself
 	grant(writerRole)
-	b.WriteString("</grants></default></users>" + o.Config + "</clickhouse>\n")
+	b.WriteString("</grants></default></users></clickhouse>\n")
 	return b.String()
 }

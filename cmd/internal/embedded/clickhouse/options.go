@@ -41,7 +41,8 @@ type Options struct {
 	// AnonymousReads admits requests without a password as analysts. Listen must be loopback.
 	AnonymousReads bool
 
-	// Config are further elements of the engine's configuration, in XML. Empty in the product: tests make a cluster by it.
+	// Config are further elements of the engine's configuration, in XML, before its own. Empty in the product: tests make a cluster by
+	// it, or give the user other rights.
 	Config string
 
 	// Args are the arguments with which this executable calls Serve.

@@ -22,8 +22,9 @@ import (
 
 const (
 	envOutside = "FLYBALL_TEST_CLICKHOUSE"
-	envServe   = "FLYBALL_ENGINETEST_PATH" // set in the child: serve this directory
-	envKeep    = "FLYBALL_ENGINETEST_KEEP" // set in the child: keep this directory
+	envServe   = "FLYBALL_ENGINETEST_PATH"  // set in the child: serve this directory
+	envUsers   = "FLYBALL_ENGINETEST_USERS" // set in the child: the file with the users and their rights
+	envKeep    = "FLYBALL_ENGINETEST_KEEP"  // set in the child: keep this directory
 
 	// Tier is the name of the tests that need the engine's library.
 	Tier = "engine"
@@ -45,6 +46,9 @@ func init() {
 	opt.Memory = 2 << 30
 	opt.DrainWait = 2 * time.Second
 	opt.Config = clusterConfig
+	if users := os.Getenv(envUsers); users != "" {
+		opt.Config = "<users_config>" + users + "</users_config>" + opt.Config
+	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	err := engine.Serve(ctx, opt, log)
 	if os.Getenv(envKeep) == "" {

@@ -13,6 +13,9 @@ import (
 // wait, as with the product's supervisor.
 type Own struct {
 	Addr string
+	// Users is a file with the users of the engine, in ClickHouse's XML, from the next Start on: every connection has the rights of
+	// the user default. Empty: all rights.
+	Users string
 
 	t     testing.TB
 	dir   string
@@ -59,7 +62,7 @@ func (o *Own) Start() {
 		return
 	}
 	cmd := o.child.Command()
-	cmd.Env = append(cmd.Environ(), envServe+"="+o.dir, envKeep+"=1", engine.EnvLib+"="+o.lib)
+	cmd.Env = append(cmd.Environ(), envServe+"="+o.dir, envKeep+"=1", envUsers+"="+o.Users, engine.EnvLib+"="+o.lib)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		o.t.Fatalf("start the engine: %v", err)
