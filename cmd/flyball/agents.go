@@ -164,7 +164,8 @@ func cutHygiene(r *request, found []query.Hygiene) []query.Hygiene {
 		if n[h.Kind]++; n[h.Kind] <= query.MaxHygiene {
 			return false
 		}
-		r.unknown("further problems of the kind "+h.Kind, fmt.Errorf("there are more than %d, and those of most calls are listed", query.MaxHygiene))
+		r.unknown("further problems of the kind "+h.Kind, fmt.Errorf("there are more than %d, and those of most calls are listed",
+			query.MaxHygiene))
 		return true
 	})
 }

@@ -145,8 +145,8 @@ func silenceCommand(o *options) *cobra.Command {
 func unappliedSilences(w io.Writer, all []api.SilenceLine) error {
 	for i := range all {
 		if l := &all[i]; l.Applied != nil && !*l.Applied {
-			report.Printf(w, "NOT APPLIED: %s: the role alert does not have it, and people are notified of what it matches: the topic flyball.alerts has "+
-				"lost it. End it and add it again\n", l.ID)
+			report.Printf(w, "NOT APPLIED: %s: the role alert does not have it, and people are notified of what it matches: the topic "+
+				"flyball.alerts has lost it. End it and add it again\n", l.ID)
 		}
 	}
 	return nil

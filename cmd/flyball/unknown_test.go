@@ -61,7 +61,8 @@ func TestCutAnswerLooksComplete(t *testing.T) {
 func TestListedSilenceIsNotAppliedAndNothingSaysSo(t *testing.T) {
 	f := newFixture(t, "")
 	f.api = map[string]string{"GET /v1/silences": `[{"id":"s_1","tenant":"default","until":"2026-11-20T12:00:00Z","by":"ana","applied":false},
-{"id":"s_2","tenant":"default","until":"2026-11-20T12:00:00Z","by":"ana","applied":true},{"id":"s_3","tenant":"default","until":"2026-11-20T12:00:00Z"}]`}
+{"id":"s_2","tenant":"default","until":"2026-11-20T12:00:00Z","by":"ana","applied":true},
+{"id":"s_3","tenant":"default","until":"2026-11-20T12:00:00Z"}]`}
 	_, out, _ := f.run("alert", "silence", "list")
 	if !strings.Contains(out, "NOT APPLIED: s_1: the role alert does not have it") || strings.Count(out, "NOT APPLIED") != 1 {
 		t.Error(out)

@@ -121,8 +121,8 @@ func (t *Touched) checkDownstream(ctx context.Context, db DB, own *where, look *
 		return err
 	}
 	if traces > maxSharedTraces {
-		t.caveat("more_traces: these calls have %d traces; other runs were looked for in %d of them: ask about a shorter time (--since, --until), "+
-			"or about one run at a time", traces, maxSharedTraces)
+		t.caveat("more_traces: these calls have %d traces; other runs were looked for in %d of them: ask about a shorter time (--since, "+
+			"--until), or about one run at a time", traces, maxSharedTraces)
 	}
 	return nil
 }

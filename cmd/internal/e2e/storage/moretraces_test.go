@@ -33,7 +33,8 @@ func TestRunsOfFurtherTracesAreLeftOutSilently(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		said := strings.Contains(strings.Join(set.Caveats, "\n"), "more_traces: these calls have 10001 traces; other runs were looked for in 10000")
+		said := strings.Contains(strings.Join(set.Caveats, "\n"), "more_traces: these calls have 10001 traces; other runs were looked for in "+
+			"10000")
 		if said != want || set.Complete == want {
 			t.Errorf("%s: complete %t, %q", agent, set.Complete, set.Caveats)
 		}
