@@ -44,6 +44,9 @@ func (f *Fold) List(tenant string) []Line {
 	return out
 }
 
+// Silences returns the ids of the silences in force in a tenant: those that the log has told of.
+func (f *Fold) Silences(tenant string) []string { return f.silences.in(tenant) }
+
 // order is the order of levels.
 var order = map[string]int{schema.LevelAlert.String(): 1, schema.LevelTrip.String(): 2}
 

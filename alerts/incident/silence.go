@@ -43,6 +43,17 @@ func (s *silences) setEnded(id string) {
 	s.ended[id] = true
 }
 
+// in returns the ids of the silences in force in a tenant.
+func (s *silences) in(tenant string) []string {
+	out := []string{}
+	for _, v := range s.list {
+		if v.Tenant == tenant {
+			out = append(out, v.ID)
+		}
+	}
+	return out
+}
+
 // expire removes the silences that have ended by the log's clock, and reports whether there were any.
 func (s *silences) expire(now int64) bool {
 	n := len(s.list)

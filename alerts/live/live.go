@@ -121,6 +121,16 @@ func (v *View) List(tenant string) ([]incident.Line, error) {
 	return v.fold.List(tenant), nil
 }
 
+// Silences returns the ids of the silences in force in a tenant, as the pagers know them.
+func (v *View) Silences(tenant string) ([]string, error) {
+	if err := v.Ready(); err != nil {
+		return nil, err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.fold.Silences(tenant), nil
+}
+
 // Find returns the open incidents of a tenant that a term names: the id of an incident, of one of its findings, or the beginning of one.
 func (v *View) Find(tenant, term string) ([]incident.Line, error) {
 	if err := v.Ready(); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -72,6 +73,7 @@ func readAgents(r *request) ([]query.AgentRow, error) {
 	if err != nil {
 		return nil, err
 	}
+	agents = cut(r, "agents with fewer calls", agents, query.MaxAgents)
 	c, err := r.config()
 	if err != nil {
 		return nil, err
@@ -125,6 +127,7 @@ func readHygiene(r *request, agents []query.AgentRow) ([]query.Hygiene, error) {
 	if err != nil {
 		return nil, err
 	}
+	out = cutHygiene(r, out)
 	for _, a := range agents {
 		if a.Owner == "" && r.fileKnown(ownersOfAgents) && (a.Trust == "verified" || a.Trust == "infrastructure") {
 			out = append(out, query.Hygiene{Kind: query.NoOwner, Subject: a.AgentID, Calls: a.Calls, LastAt: a.LastAt,
@@ -140,7 +143,8 @@ func readHygiene(r *request, agents []query.AgentRow) ([]query.Hygiene, error) {
 		r.unknown("which routes no manifest names", err) // only points know the manifests
 		return out, nil
 	}
-	rows, err := query.StartHere(r.ctx, db, r.since, r.until, maxUnguarded)
+	rows, err := query.StartHere(r.ctx, db, r.since, r.until, maxUnguarded+1)
+	rows = cut(r, "irreversible routes that agents call seldom, and whether a manifest names them", rows, maxUnguarded)
 	for i := range rows {
 		u := &rows[i]
 		if names, _ := guards(manifests, u); names {
@@ -151,6 +155,19 @@ func readHygiene(r *request, agents []query.AgentRow) ([]query.Hygiene, error) {
 			Advice:   "an irreversible route that no manifest names: flyball manifest learn --agent " + shellWord(u.AgentID)})
 	}
 	return out, err
+}
+
+// cutHygiene returns at most MaxHygiene problems of a kind, and prints of which kinds there are more.
+func cutHygiene(r *request, found []query.Hygiene) []query.Hygiene {
+	n := map[string]int{}
+	return slices.DeleteFunc(found, func(h query.Hygiene) bool {
+		if n[h.Kind]++; n[h.Kind] <= query.MaxHygiene {
+			return false
+		}
+		r.unknown("further problems of the kind "+h.Kind, fmt.Errorf("there are more than %d, and those of most calls are listed",
+			query.MaxHygiene))
+		return true
+	})
 }
 
 // guards reports whether a manifest names an agent's use of an irreversible route, and

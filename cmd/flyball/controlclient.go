@@ -44,6 +44,9 @@ type reached struct{ id, tenant string }
 // authorities and those of the target.
 func newControlClient(t target) (*controlClient, error) {
 	client := &controlClient{http: &http.Client{Timeout: controlTimeout}, target: t}
+	if t.signedIn != nil {
+		t.signedIn.http = client.http
+	}
 	if len(t.authorities) == 0 {
 		return client, nil
 	}
@@ -83,23 +86,18 @@ func (c *controlClient) send(ctx context.Context, method, path string, body any)
 			return nil, err
 		}
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.target.url+path, bytes.NewReader(text))
+	if s := c.target.signedIn; s != nil && s.due(c.target.token, time.Now()) {
+		if err := c.renew(ctx); err != nil {
+			return nil, err
+		}
+	}
+	resp, err := c.do(ctx, method, path, text)
+	if err == nil && resp.StatusCode == http.StatusUnauthorized && c.target.signedIn != nil && c.renew(ctx) == nil {
+		_ = resp.Body.Close()
+		resp, err = c.do(ctx, method, path, text)
+	}
 	if err != nil {
 		return nil, err
-	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	if c.target.token != "" {
-		req.Header.Set("Authorization", "Bearer "+string(c.target.token))
-	}
-	resp, err := c.http.Do(req)
-	if refused := certificateError(err, c.target, time.Now()); refused != nil {
-		return nil, refused
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: nothing answers at %s: start flyball up or the role control there, or correct the address (%w)",
-			c.target.from, c.target.where, schema.WithoutURL(err))
 	}
 	defer resp.Body.Close()
 	c.reached = reached{resp.Header.Get(app.HeaderDeployment), resp.Header.Get(app.HeaderTenant)}
@@ -114,6 +112,39 @@ func (c *controlClient) send(ctx context.Context, method, path string, body any)
 			advice: c.advice(resp.StatusCode)}
 	}
 	return out, nil
+}
+
+// renew replaces the token of a sign-in that has ended.
+func (c *controlClient) renew(ctx context.Context) error {
+	token, err := c.target.signedIn.renew(ctx, c.target.token)
+	if err != nil {
+		return err
+	}
+	c.target.token = token
+	return c.target.checkToken()
+}
+
+// do sends a request once.
+func (c *controlClient) do(ctx context.Context, method, path string, text []byte) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.target.url+path, bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > 0 {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.target.token != "" {
+		req.Header.Set("Authorization", "Bearer "+string(c.target.token))
+	}
+	resp, err := c.http.Do(req)
+	if refused := certificateError(err, c.target, time.Now()); refused != nil {
+		return nil, refused
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: nothing answers at %s: start flyball up or the role control there, or correct the address (%w)",
+			c.target.from, c.target.where, schema.WithoutURL(err))
+	}
+	return resp, nil
 }
 
 // apiError is a response of the control API with an error status.
@@ -141,6 +172,9 @@ func (c *controlClient) advice(code int) string {
 	sent := "no token was sent"
 	if c.target.token != "" {
 		sent = "the token of " + c.target.tokenFrom + " was sent"
+	}
+	if code == http.StatusUnauthorized && c.target.signedIn != nil {
+		return fmt.Sprintf("%s refused, %s; %s", c.deployment(""), sent, c.target.signedIn.again())
 	}
 	return fmt.Sprintf("%s refused, %s; pass a token by --token-file FILE, by FLYBALL_TOKEN, or by a profile (flyball profile add, "+
 		"flyball login)",

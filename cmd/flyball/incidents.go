@@ -135,10 +135,21 @@ func silenceFlagsOf(l *api.SilenceLine) (out []string) {
 func silenceCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "silence", Short: "Add, list and end silences: nobody is notified of the findings that one matches"}
 	l := listing[api.SilenceLine]{columns: silenceColumns, query: fromControl[[]api.SilenceLine]("/v1/silences"),
-		empty: "No silence is in force."}
+		empty: "No silence is in force.", below: unappliedSilences}
 	cmd.AddCommand(&cobra.Command{Use: "list", Short: "List the silences in force, the latest first", Args: cobra.NoArgs, RunE: l.run(o)},
 		addSilenceCommand(o), endSilenceCommand(o))
 	return cmd
+}
+
+// unappliedSilences names the silences that the role alert does not have.
+func unappliedSilences(w io.Writer, all []api.SilenceLine) error {
+	for i := range all {
+		if l := &all[i]; l.Applied != nil && !*l.Applied {
+			report.Printf(w, "NOT APPLIED: %s: the role alert does not have it, and people are notified of what it matches: the topic "+
+				"flyball.alerts has lost it. End it and add it again\n", l.ID)
+		}
+	}
+	return nil
 }
 
 func addSilenceCommand(o *options) *cobra.Command {

@@ -100,6 +100,15 @@ func (r *request) unknown(part string, why error) {
 	report.Printf(r.stderr, "unknown: %s: %v\n", part, why)
 }
 
+// cut returns at most some of the rows that a question returned, and prints that the rest is not known if there are more.
+func cut[T any](r *request, part string, rows []T, most int) []T {
+	if len(rows) <= most {
+		return rows
+	}
+	r.unknown(part, fmt.Errorf("there are more than %d, and no more are read: choose a shorter time or a narrower subject", most))
+	return rows[:most]
+}
+
 // close closes the connections that were opened.
 func (r *request) close() {
 	if r.db != nil {

@@ -2,15 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
-	"os"
-	"path/filepath"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -30,13 +25,15 @@ func loginCommand(o *options) *cobra.Command {
 		Long: "Sign in at the issuer of a profile's deployment (control.oidc), and keep the token in the folder of the profiles.\n\n" +
 			"It prints an address and a code. Open the address in any browser, on any device, and confirm the code: this also works\n" +
 			"over SSH. Confirm only a code that your own command has printed.\n\n" +
-			"The token file has the mode 0600 and becomes the token file of the profile. flyball logout removes it."}
+			"The token file has the mode 0600 and becomes the token file of the profile. If the issuer offers it (offline_access), commands\n" +
+			"renew the token when it ends; what renews it is in a file of its own beside it, with the same mode. Otherwise sign in again when\n" +
+			"a command says so. flyball logout removes both."}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		s, err := o.newSession()
 		if err != nil {
 			return err
 		}
-		if p := s.profile; p.TokenFile != "" && p.TokenFile != s.file && !replace {
+		if p := s.profile; p.TokenFile != "" && p.TokenFile != s.tokenFile() && !replace {
 			return usage(fmt.Errorf("profile %s has the token file %s; --replace lets the sign-in take its place (the file stays)", p.Name,
 				p.TokenFile))
 		}
@@ -47,6 +44,7 @@ func loginCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		s.signIn.http = s.client.http
 		return s.login(cmd)
 	}
 	cmd.Flags().BoolVar(&replace, "replace", false, "take the place of another token file of the profile")
@@ -55,23 +53,33 @@ func loginCommand(o *options) *cobra.Command {
 
 func logoutCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "logout", Args: cobra.NoArgs, Short: "Remove the token of flyball login from this machine",
-		Long: "Remove the token of flyball login from this machine. A token that somebody has copied stays valid until its end."}
+		Long: "Remove the token of flyball login from this machine, and tell the issuer that it is renewed no more. A token that somebody has\n" +
+			"copied stays valid until its end."}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		s, err := o.newSession()
 		if err != nil {
 			return err
 		}
-		removed := os.Remove(s.file)
-		if removed != nil && !errors.Is(removed, fs.ErrNotExist) {
-			return fmt.Errorf("logout: %w", removed)
+		if t, err := s.profile.target(); err == nil {
+			if client, err := newControlClient(t); err == nil {
+				s.signIn.http = client.http
+			}
 		}
-		if s.profile.TokenFile == s.file {
+		was, untold, err := s.end(cmd.Context())
+		if err != nil {
+			return fmt.Errorf("logout: %w", err)
+		}
+		if s.profile.TokenFile == s.tokenFile() {
 			s.profile.TokenFile = ""
 			if err := s.saved.save(); err != nil {
 				return err
 			}
 		}
-		if removed != nil {
+		if untold != nil {
+			report.Printf(cmd.ErrOrStderr(), "the issuer was not told (%v): a copy of the file that renewed the token stays valid until the issuer "+
+				"ends it\n", untold)
+		}
+		if !was {
 			return report.Printf(cmd.OutOrStdout(), "profile %s: nobody was signed in\n", s.profile.Name)
 		}
 		return report.Printf(cmd.OutOrStdout(), "profile %s: signed out\n", s.profile.Name)
@@ -79,11 +87,11 @@ func logoutCommand(o *options) *cobra.Command {
 	return cmd
 }
 
-// session is the sign-in of a profile.
+// session is a sign-in that begins or ends, and the profile that it is for.
 type session struct {
+	*signIn
 	saved   *profiles
 	profile *profile
-	file    string         // of the token
 	client  *controlClient // of login
 }
 
@@ -97,11 +105,10 @@ func (o *options) newSession() (*session, error) {
 		return nil, usage(errors.New("a sign-in is kept for a profile, and none is in use: flyball profile add NAME --control URL adds one, " +
 			"and --profile NAME names it"))
 	}
-	s := &session{saved: saved}
+	s := &session{saved: saved, signIn: signInOf(saved.path, name)}
 	if s.profile, err = saved.find(name); err != nil {
 		return nil, usage(fmt.Errorf("%s: %w", by, err))
 	}
-	s.file = filepath.Join(filepath.Dir(saved.path), name+".token")
 	return s, nil
 }
 
@@ -118,7 +125,7 @@ func (s *session) login(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	token, err := s.signIn(ctx, cmd, settings)
+	token, err := s.confirm(ctx, cmd, settings)
 	if err != nil {
 		return err
 	}
@@ -126,15 +133,23 @@ func (s *session) login(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := s.keep(raw); err != nil {
+	r := &renewal{Issuer: settings.Issuer, ClientID: settings.ClientID, Sends: idToken, Refresh: token.RefreshToken}
+	if raw == token.AccessToken {
+		r.Sends = accessToken
+	}
+	if err := s.keep(raw, r); err != nil {
+		return fmt.Errorf("login: %w", err)
+	}
+	s.profile.TokenFile = s.tokenFile()
+	if err := s.saved.save(); err != nil {
 		return err
 	}
 	return report.Printf(cmd.OutOrStdout(), "profile %s: signed in as %s, role %s%s\n", s.profile.Name,
-		who.Issuer+"#"+who.Subject+" ("+who.Name+")", who.Role, untilOf(raw))
+		who.Issuer+"#"+who.Subject+" ("+who.Name+")", who.Role, untilOf(raw, r.Refresh != ""))
 }
 
-// signIn lets the person sign in in a browser, and returns what the issuer gives.
-func (s *session) signIn(ctx context.Context, cmd *cobra.Command, settings api.IssuerLine) (*oauth2.Token, error) {
+// confirm lets the person sign in in a browser, and returns what the issuer gives.
+func (s *session) confirm(ctx context.Context, cmd *cobra.Command, settings api.IssuerLine) (*oauth2.Token, error) {
 	ctx = oidc.ClientContext(ctx, s.client.http)
 	if !operator.Safe(settings.Issuer) {
 		return nil, fmt.Errorf("the deployment names the issuer %q, which has no https://", settings.Issuer)
@@ -143,7 +158,7 @@ func (s *session) signIn(ctx context.Context, cmd *cobra.Command, settings api.I
 	if err != nil {
 		return nil, fmt.Errorf("the issuer %s does not answer as it should: %w", settings.Issuer, schema.WithoutURL(err))
 	}
-	conf := oauth2.Config{ClientID: settings.ClientID, Endpoint: issuer.Endpoint(), Scopes: settings.Scopes}
+	conf := oauth2.Config{ClientID: settings.ClientID, Endpoint: issuer.Endpoint(), Scopes: scopesOf(issuer, settings.Scopes)}
 	conf.Endpoint.AuthStyle = oauth2.AuthStyleInParams // the client has no secret
 	if conf.Endpoint.DeviceAuthURL == "" {
 		return nil, fmt.Errorf("the issuer %s offers no device code (device_authorization_endpoint): get a token from it in another way, and "+
@@ -174,6 +189,19 @@ func (s *session) signIn(ctx context.Context, cmd *cobra.Command, settings api.I
 	return token, nil
 }
 
+// scopesOf adds to the scopes of a deployment the one with which the issuer gives a refresh token, if the issuer knows it: others refuse a
+// sign-in that asks for it.
+func scopesOf(issuer *oidc.Provider, scopes []string) []string {
+	var known struct {
+		Scopes []string `json:"scopes_supported"`
+	}
+	const offline = oidc.ScopeOfflineAccess
+	if issuer.Claims(&known) != nil || !slices.Contains(known.Scopes, offline) || slices.Contains(scopes, offline) {
+		return scopes
+	}
+	return append(slices.Clone(scopes), offline)
+}
+
 // deviceError shortens an error of the library, which contains the whole answer.
 func deviceError(settings api.IssuerLine, err error) error {
 	var refused *oauth2.RetrieveError
@@ -201,35 +229,15 @@ func (s *session) accepted(ctx context.Context, token *oauth2.Token) (raw string
 	return raw, who, err
 }
 
-// keep writes the token, which only its owner can read, and makes it the token of the profile.
-func (s *session) keep(raw string) error {
-	dir := filepath.Dir(s.file)
-	f, err := os.CreateTemp(dir, "token-*") // 0600
-	if err != nil {
-		return fmt.Errorf("login: %w", err)
-	}
-	_, err = f.WriteString(raw + "\n")
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), s.file)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-		return fmt.Errorf("login: %w", err)
-	}
-	s.profile.TokenFile = s.file
-	return s.saved.save()
-}
-
-// untilOf says until when a token is valid; empty: it does not say.
-func untilOf(raw string) string {
-	var claims struct {
-		Expires int64 `json:"exp"`
-	}
-	parts := strings.Split(raw, ".")
-	text, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil || json.Unmarshal(text, &claims) != nil || claims.Expires == 0 {
+// untilOf says until when a token is valid, and whether it is renewed then; empty: it does not say.
+func untilOf(raw string, renewed bool) string {
+	end := claimsOf(raw).Expires
+	if end == 0 {
 		return ""
 	}
-	return ", until " + time.Unix(claims.Expires, 0).UTC().Format(time.RFC3339)
+	text := ", until " + time.Unix(end, 0).UTC().Format(time.RFC3339)
+	if renewed {
+		text += "; commands renew it then"
+	}
+	return text
 }

@@ -65,6 +65,7 @@ func checkManifests(r *request, manifests *manifest.Store) ([]manifest.CheckRepo
 		if agents, err = query.CallingAgents(r.ctx, db, query.Window{Since: since, Until: until}); err != nil {
 			return nil, err
 		}
+		agents = cut(r, "what further agents called", agents, query.MaxAgents)
 	}
 	slices.Sort(agents)
 	reports := []manifest.CheckReport{}
@@ -77,6 +78,7 @@ func checkManifests(r *request, manifests *manifest.Store) ([]manifest.CheckRepo
 		if err != nil {
 			return nil, err
 		}
+		rows = cut(r, "further routes of "+agent, rows, query.MaxUsage)
 		if len(rows) == 0 && len(r.args) == 0 { // it called in another part of the first or last hour
 			continue
 		}

@@ -93,6 +93,7 @@ func proposeManifest(r *request, agent string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	rows = cut(r, "further routes, which the manifest will not name", rows, query.MaxUsage)
 	if len(rows) == 0 {
 		return nil, fmt.Errorf("%q has no clean calls since %s: there is nothing to learn from", agent, since.UTC().Format(time.RFC3339))
 	}

@@ -49,6 +49,7 @@ func readReviews(r *request) ([]reviewReport, error) {
 	if err != nil {
 		return nil, err
 	}
+	gates = cut(r, "gates of pairs of agent and route that were asked seldom", gates, query.MaxGateRows)
 	byAgent := map[string][]query.GateRow{}
 	for _, g := range gates {
 		byAgent[g.AgentID] = append(byAgent[g.AgentID], g)
@@ -66,6 +67,7 @@ func readReviews(r *request) ([]reviewReport, error) {
 			if err != nil {
 				return nil, err
 			}
+			rows = cut(r, "further routes of "+name, rows, query.MaxUsage)
 			one.Suggestions = m.Review(name, manifestUsage(rows), answeredGates(gates))
 			if one.Diff, _, err = m.Diff(one.Suggestions); err != nil {
 				return nil, err

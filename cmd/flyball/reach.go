@@ -93,6 +93,7 @@ func reachable(r *request, who query.Caller) (agents []string, routes []reach.Ro
 	if err != nil {
 		return nil, nil, err
 	}
+	everybody, own = cut(r, "further routes", everybody, query.MaxUsage), cut(r, "further routes of the caller", own, query.MaxUsage)
 	name := func(u *query.UsageRow) string { return u.Method + " " + u.RouteKey + " " + u.Tool }
 	used := map[string]uint64{}
 	for i := range own {
@@ -121,7 +122,7 @@ func agentsBehind(r *request, db database, who *query.Caller, since, until time.
 	if err == nil && len(agents) == 0 {
 		err = fmt.Errorf("there are no calls with %s since %s", who.Credential+who.Run, since.UTC().Format(time.RFC3339))
 	}
-	return agents, err
+	return cut(r, "further agents that act so", agents, query.MaxAgentsOfCaller), err
 }
 
 func printReaches(w io.Writer, reports []reach.Report, limit int) error {

@@ -122,6 +122,7 @@ func (s *startingPoints) addStrangers(r *request, db database, limit int) error 
 		if agents, err = query.Agents(r.ctx, db, r.since, r.until); err != nil {
 			return err
 		}
+		agents = cut(r, "which agents with fewer calls no baseline knows", agents, query.MaxAgents)
 	}
 	calling := map[string]*schema.Learned{}
 	for i := range agents {

@@ -28,6 +28,7 @@ type target struct {
 	tenant      string // empty: unknown before the deployment has answered
 	token       schema.Secret
 	tokenFrom   string      // what the token was read from; empty: no token
+	signedIn    *signIn     // the token is that of flyball login; nil: it is not
 	authorities []authority // certificates to trust beside those of the system
 }
 
@@ -40,6 +41,7 @@ type choice struct {
 	control, tokenFile, profile, config string // flags
 	profileVariable, tokenVariable      string
 	current                             string // profile that `flyball profile use` has chosen
+	profiles                            string // path of the profile file
 }
 
 // profileName returns the profile that applies, and what chose it. The name is empty if a flag or the
@@ -78,6 +80,11 @@ func (c choice) token(profileFile, profile, by string) (token schema.Secret, fro
 	return "", "", nil
 }
 
+// readsFile reports whether the token that applies is in the token file of the profile that applies.
+func (c choice) readsFile(profileFile, by string) bool {
+	return profileFile != "" && c.tokenFile == "" && (by == "--profile" || c.tokenVariable == "")
+}
+
 // readToken reads the token in a file; from names the file in errors.
 func readToken(from, file string) (schema.Secret, string, error) {
 	text, err := os.ReadFile(file)
@@ -108,7 +115,7 @@ func (o *options) choice() (choice, *profiles, error) {
 	if err != nil {
 		return c, nil, usage(err)
 	}
-	c.current = saved.Current
+	c.current, c.profiles = saved.Current, saved.path
 	return c, saved, nil
 }
 
@@ -153,6 +160,9 @@ func (o *options) target() (target, error) {
 	}
 	if t.token, t.tokenFrom, err = c.token(file, name, by); err != nil {
 		return t, err
+	}
+	if s := signInOf(c.profiles, name); c.readsFile(file, by) && file == s.tokenFile() {
+		t.signedIn = s
 	}
 	return t, t.checkToken()
 }

@@ -114,6 +114,10 @@ func ownedAgents(ctx context.Context, q *question, of query.Names) (query.Names,
 	if err != nil {
 		return nil, err
 	}
+	if len(agents) > query.MaxAgents {
+		return nil, fmt.Errorf("more than %d agents called in this time range, and whose they are is not looked up: choose a shorter one, or "+
+			"agents by name", query.MaxAgents)
+	}
 	owned := slices.DeleteFunc(agents, func(agent string) bool { return !of.Fit(all.of(q.Tenant, agent)) })
 	return query.Names{{Any: append([]string{}, owned...)}}, nil
 }

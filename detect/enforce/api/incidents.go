@@ -16,6 +16,8 @@ type Incidents interface {
 	// Find returns those of a tenant (of all if there is none) that a term names: the id of an incident or of one of its findings, or the
 	// beginning of one.
 	Find(tenant, term string) ([]IncidentLine, error)
+	// Silences returns the ids of the silences of a tenant by which nobody is notified.
+	Silences(tenant string) ([]string, error)
 }
 
 // IncidentLine is a line of /v1/incidents.

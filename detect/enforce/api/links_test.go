@@ -26,6 +26,8 @@ func (o opened) Find(string, string) ([]IncidentLine, error) {
 	return []IncidentLine{{ID: "f_1", Tenant: "t", Opened: o.at.Format(time.RFC3339Nano)}}, nil
 }
 
+func (opened) Silences(string) ([]string, error) { return nil, nil }
+
 func statusOf(t *testing.T, h *inMemory, link string) int {
 	t.Helper()
 	w := httptest.NewRecorder()

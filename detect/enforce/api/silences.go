@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"slices"
+	"time"
 
 	"flyball/detect/enforce"
 	"flyball/detect/enforce/notice"
@@ -33,6 +34,9 @@ type SilenceLine struct {
 	By     string `json:"by"`
 	Role   string `json:"role,omitempty"`
 	Reason string `json:"reason"`
+	// Applied is false if the role alert does not have the silence, and people are notified: flyball.alerts has lost it, or it is beyond the
+	// number of silences that are kept. Absent: not known here, or it began less than a minute ago.
+	Applied *bool `json:"applied,omitempty"`
 }
 
 // AddSilenceRequest adds a silence. A finding must match all matchers that are there.
@@ -66,14 +70,37 @@ func (EndSilenceRequest) limits() limits { return limits{"reason": words(1, 1000
 
 func (n *silences) lines(tenant string) []SilenceLine {
 	v := n.o.State.Acquire()
-	all := v.Notices.Silences(tenant)
+	all, clock := v.Notices.Silences(tenant), v.Position.Time
 	v.Release()
+	var applied []string
+	known := n.o.Incidents != nil
+	if known {
+		var err error
+		applied, err = n.o.Incidents.Silences(tenant)
+		known = err == nil // otherwise the role alert is loading, and absent says that it is not known
+	}
+	if !known {
+		clock = 0
+	}
+	return silenceLines(all, applied, clock)
+}
+
+// silenceLines returns the lines of silences. applied are those that the role alert has at a time of the log; 0: they are not known.
+func silenceLines(all []schema.Silence, applied []string, clock int64) []SilenceLine {
 	out := make([]SilenceLine, 0, len(all))
 	for i := range all {
-		out = append(out, silenceLine(&all[i]))
+		l := silenceLine(&all[i])
+		if clock > all[i].At+silenceArrives {
+			in := slices.Contains(applied, l.ID)
+			l.Applied = &in
+		}
+		out = append(out, l)
 	}
 	return out
 }
+
+// silenceArrives is the time, in ns of the log, in which a silence is certain to have reached the role alert.
+const silenceArrives = int64(time.Minute)
 
 func silenceLine(s *schema.Silence) SilenceLine {
 	return SilenceLine{ID: s.ID, Tenant: s.Tenant, Matchers: s.Matchers, Since: timestamp(s.At), Until: timestamp(s.Until), By: s.By,

@@ -106,9 +106,12 @@ arrayMap(id -> toString(id), groupUniqArrayArray(%[2]d)(run_ids)) FROM (
 	return l, err
 }
 
+// maxSharedTraces bounds the traces of a subject in which other runs are looked for.
+const maxSharedTraces = 10_000
+
 // setOfMany returns the sets of the traces and of the runs of calls as statements.
 func setOfMany(own *where) (traces, runs idSet) {
-	return idSet{sql: "SELECT DISTINCT trace_id FROM calls " + own.String() + " AND trace_id != '' LIMIT 10000"},
+	return idSet{sql: fmt.Sprintf("SELECT DISTINCT trace_id FROM calls %s AND trace_id != '' LIMIT %d", own.String(), maxSharedTraces)},
 		idSet{sql: "SELECT DISTINCT run_id FROM calls " + own.String()}
 }
 

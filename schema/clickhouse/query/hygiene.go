@@ -48,8 +48,8 @@ var hygieneAdvice = []struct{ kind, say string }{
 	{undeclaredIrreversible, "cannot be undone, by its words or its method alone: declare it under routes, or in the OpenAPI document"},
 }
 
-// maxHygiene is the maximum number of problems of a kind: those of most calls.
-const maxHygiene = 100
+// MaxHygiene bounds the problems of a kind, those of most calls. HygieneFindings returns one more if there are more.
+const MaxHygiene = 100
 
 // hygieneCallers counts the calls of a window by all that decides whether they show a problem. Every call is read once; the groups
 // are few.
@@ -88,7 +88,7 @@ FROM (
  GROUP BY kind, subject, part HAVING kind != '%s' OR n > %d
 ) GROUP BY kind, subject HAVING kind NOT IN ('%s', '%s') OR uniqExactMerge(different) > 1
 ORDER BY made DESC, subject LIMIT %d BY kind`, hygieneProblems, hygieneCallers, w.String(), busyHuman, pacePerMinute, sharedCredential,
-		severalBehind, maxHygiene)
+		severalBehind, MaxHygiene+1)
 	if err := each(ctx, db, "problems with identities", sql, w.params, func(r driver.Rows) error {
 		var h Hygiene
 		err := r.Scan(&h.Kind, &h.Subject, &h.Calls, &h.LastAt.Time, &h.Evidence)

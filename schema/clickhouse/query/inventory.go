@@ -36,6 +36,9 @@ type AgentRow struct {
 	Learned *schema.Learned `json:"learned,omitempty"`
 }
 
+// MaxAgents bounds the agents of Agents and CallingAgents, which return one more if there are more.
+const MaxAgents = 10_000
+
 // Agents returns the agents with calls in the window, those with most calls first.
 func Agents(ctx context.Context, db DB, since, until time.Time) ([]AgentRow, error) {
 	var w where
@@ -47,7 +50,8 @@ uniqExactIf(agent_version, agent_version != '') AS versions, groupUniqArrayIf(10
 uniqExactIf(credential_id, credential_id != '') AS n,
 min(start_time) AS first, max(start_time) AS last, uniqExact(run_id) AS runs, countIf(counted) AS calls, countIf(counted
 AND reversibility = 'irreversible') AS irreversible, toString(argMax(caller_kind, caller_confidence)) AS kind
-FROM calls `+w.String()+` GROUP BY agent_id HAVING agent_id != '' ORDER BY calls DESC, agent_id LIMIT 10000`, w.params,
+FROM calls `+w.String()+` GROUP BY agent_id HAVING agent_id != '' ORDER BY calls DESC, agent_id `+
+		fmt.Sprintf("LIMIT %d", MaxAgents+1), w.params,
 		func(r driver.Rows) error {
 			var v AgentRow
 			err := r.Scan(&v.AgentID, &v.Trust, &v.Source, &v.Version, &v.Versions, &v.Credentials, &v.CredentialN, &v.FirstAt.Time,
@@ -61,19 +65,19 @@ FROM calls `+w.String()+` GROUP BY agent_id HAVING agent_id != '' ORDER BY calls
 	return out, baselineStates(ctx, db, out)
 }
 
-// CallingAgents returns the agents with calls in the hours of a window, by name, at most 10,000. It reads counts, not calls.
+// CallingAgents returns the agents with calls in the hours of a window, by name. It reads counts, not calls.
 func CallingAgents(ctx context.Context, db DB, win Window) ([]string, error) {
 	var w where
 	w.add("agent_id != '' AND calls > 0")
 	win.counted(&w, "hour", time.Hour)
 	var out []string
-	return out, each(ctx, db, "agents that called", "SELECT DISTINCT agent_id FROM hour_counts "+w.String()+" ORDER BY agent_id LIMIT 10000",
-		w.params, func(r driver.Rows) error {
-			var v string
-			err := r.Scan(&v)
-			out = append(out, v)
-			return err
-		})
+	return out, each(ctx, db, "agents that called", "SELECT DISTINCT agent_id FROM hour_counts "+w.String()+" ORDER BY agent_id "+
+		fmt.Sprintf("LIMIT %d", MaxAgents+1), w.params, func(r driver.Rows) error {
+		var v string
+		err := r.Scan(&v)
+		out = append(out, v)
+		return err
+	})
 }
 
 // baselineStates sets the state of the newest baseline for each agent's name.

@@ -105,9 +105,24 @@ func (t *Touched) checkDownstream(ctx context.Context, db DB, own *where, look *
 	}
 	err := each(ctx, own.bind(db), "runs of the same traces", "SELECT uniqExact(run_id) FROM calls WHERE "+withTraces(look.traces)+others,
 		append(slices.Clone(own.params), hoursAround(t.firstAt, t.lastAt)...), func(r driver.Rows) error { return r.Scan(&n) })
-	if err == nil && n > 0 {
-		t.caveat("linked_runs: %d other runs share traces with these calls; what was called on its behalf is read for one run at a time: "+
-			"flyball touched RUN", n)
+	if err != nil {
+		return err
 	}
-	return err
+	if n > 0 {
+		t.caveat("linked_runs: %d other runs share traces with these calls, from an hour before the first to an hour after the last; what was "+
+			"called on its behalf is read for one run at a time: flyball touched RUN", n)
+	}
+	if look.traces.known {
+		return nil
+	}
+	var traces uint64
+	if err := each(ctx, own.bind(db), "traces of these calls", "SELECT uniqExact(trace_id) FROM calls "+own.String()+" AND trace_id != ''",
+		own.params, func(r driver.Rows) error { return r.Scan(&traces) }); err != nil {
+		return err
+	}
+	if traces > maxSharedTraces {
+		t.caveat("more_traces: these calls have %d traces; other runs were looked for in %d of them: ask about a shorter time (--since, "+
+			"--until), or about one run at a time", traces, maxSharedTraces)
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -71,6 +72,9 @@ func (s Caller) into(w *where, win Window) {
 	}
 }
 
+// MaxUsage bounds the routes of Usage, which returns one more if there are more.
+const MaxUsage = 5000
+
 // Usage returns a caller's calls by route, the most dangerous first. An empty caller
 // selects all calls.
 func Usage(ctx context.Context, db DB, s Caller, since, until time.Time) ([]UsageRow, error) {
@@ -89,7 +93,7 @@ FROM (
 	groupUniqArrayIf(10)(attrs['currency'], attrs['currency'] != '') AS currencies
 	FROM calls `+w.String()+` GROUP BY method, route_key, tool_name, effect, reversibility, hour
 ) GROUP BY method, route_key, tool_name, effect, reversibility
-ORDER BY toInt8(reversibility) DESC, sum(n) DESC, method, route_key, tool_name, effect LIMIT 5000`, w.params, func(r driver.Rows) error {
+ORDER BY toInt8(reversibility) DESC, sum(n) DESC, method, route_key, tool_name, effect `+fmt.Sprintf("LIMIT %d", MaxUsage+1), w.params, func(r driver.Rows) error {
 		var v UsageRow
 		err := r.Scan(&v.Method, &v.Route, &v.RouteKey, &v.Tool, &v.Effect, &v.Reversibility, &v.Calls, &v.Runs, &v.LastAt.Time, &v.PeakHour,
 			&v.ResourceTypes, &v.Hidden, &v.WithAmount, &v.MaxAmount, &v.P95Amount, &v.DayAmount, &v.Currencies)
@@ -136,6 +140,9 @@ type GateRow struct {
 	LastAt    Time    `json:"last_at"`
 }
 
+// MaxGateRows bounds the pairs of agent and route of Gates, which returns one more if there are more.
+const MaxGateRows = 1000
+
 // Gates counts gates by agent and route, in descending order of their number.
 func Gates(ctx context.Context, db DB, agent string, since, until time.Time) ([]GateRow, error) {
 	var w where
@@ -150,7 +157,7 @@ FROM (SELECT agent_id, route, gate_id, any(why) AS why, any(mode) AS mode, max(s
 	(maxIf(toUnixTimestamp64Nano(decided_at), state = 'granted') - toUnixTimestamp64Nano(min(asked_at))) / 1e9 AS waited, max(toFloat64OrZero(amount)) AS most, max(currency) AS cur
 	FROM gates `+w.String()+` GROUP BY agent_id, route, gate_id) AS q
 LEFT JOIN (SELECT agent_id, count() AS n FROM findings WHERE level >= 'alert' GROUP BY agent_id) AS f ON f.agent_id = q.agent_id
-GROUP BY q.agent_id, q.route ORDER BY asked + observed DESC, q.agent_id, q.route LIMIT 1000`, w.params, func(r driver.Rows) error {
+GROUP BY q.agent_id, q.route ORDER BY asked + observed DESC, q.agent_id, q.route `+fmt.Sprintf("LIMIT %d", MaxGateRows+1), w.params, func(r driver.Rows) error {
 		var v GateRow
 		err := r.Scan(&v.AgentID, &v.Route, &v.Why, &v.Asked, &v.Granted, &v.Refused, &v.TimedOut, &v.Observed,
 			&v.ToYes, &v.MaxAmount, &v.Currency, &v.Findings, &v.LastAt.Time)
@@ -160,13 +167,17 @@ GROUP BY q.agent_id, q.route ORDER BY asked + observed DESC, q.agent_id, q.route
 	return out, err
 }
 
-// AgentsOfCaller returns the agents in the calls of a credential or a run, at most 100.
+// MaxAgentsOfCaller bounds the agents of AgentsOfCaller, which returns one more if there are more.
+const MaxAgentsOfCaller = 100
+
+// AgentsOfCaller returns the agents in the calls of a credential or a run.
 func AgentsOfCaller(ctx context.Context, db DB, s Caller, since, until time.Time) ([]string, error) {
 	var w where
 	w.between("start_time", "start_time", since, until)
 	s.into(&w, Window{since, until})
 	var out []string
-	err := each(ctx, db, "agents", `SELECT DISTINCT agent_id FROM calls `+w.String()+` ORDER BY agent_id LIMIT 100`, w.params, func(r driver.Rows) error {
+	err := each(ctx, db, "agents", `SELECT DISTINCT agent_id FROM calls `+w.String()+` ORDER BY agent_id `+fmt.Sprintf("LIMIT %d",
+		MaxAgentsOfCaller+1), w.params, func(r driver.Rows) error {
 		var v string
 		err := r.Scan(&v)
 		out = append(out, v)

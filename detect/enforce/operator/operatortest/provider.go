@@ -62,6 +62,7 @@ func Start(t testing.TB, redirects ...string) *Provider {
 	p.Rotate(t)
 	var err error
 	p.provider, err = op.NewProvider(&op.Config{CryptoKey: sha256.Sum256([]byte("test")), CodeMethodS256: true, AuthMethodPost: true,
+		GrantTypeRefreshToken: true,
 		DeviceAuthorization: op.DeviceAuthorizationConfig{Lifetime: time.Minute, PollInterval: time.Second, UserFormPath: "/device",
 			UserCode: op.UserCodeBase20}},
 		p, op.StaticIssuer(p.URL), op.WithAllowInsecure())
@@ -206,6 +207,16 @@ func (p *Provider) SetUserinfoFromRequest(ctx context.Context, info *oidc.UserIn
 	p.mu.Unlock()
 	info.AppendClaims("groups", groups)
 	return p.Storage.SetUserinfoFromRequest(ctx, info, token, scopes)
+}
+
+// CreateAccessAndRefreshTokens notes for which client a refresh token of a device code is, which the storage does not.
+func (p *Provider) CreateAccessAndRefreshTokens(ctx context.Context, req op.TokenRequest, current string) (id, refresh string,
+	end time.Time, err error) {
+	if d, ok := req.(*op.DeviceAuthorizationState); ok {
+		req = storage.RefreshTokenRequestFromBusiness(&storage.RefreshToken{ApplicationID: d.ClientID, AuthTime: d.AuthTime, AMR: d.AMR,
+			UserID: d.Subject, Audience: d.Audience, Scopes: d.Scopes})
+	}
+	return p.Storage.CreateAccessAndRefreshTokens(ctx, req, current)
 }
 
 // people are all possible users: the subject is the user name, the e-mail begins with it, and all have the same password.
