@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Run ids are stored, and the log side and the check compute the same ones: an identity must
+// Run ids are stored, and ingest and the check compute the same ones: an identity must
 // have the same id in every release.
 func TestRunIDsStayWhatTheyAre(t *testing.T) {
 	base := RunIdentity{Tenant: "default", RoutingActor: "agent:billing/bot", Credential: "key-1", Rule: RunExplicit, Key: "task-7"}

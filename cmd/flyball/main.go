@@ -2,8 +2,8 @@
 // owns the APIs. See README.md.
 //
 // This package has the commands: their flags, what they read from the control API and from
-// the database, and exit statuses. Each file is one group of commands. It refuses to join
-// the parts of a role, which cmd/internal/app does, and to lay out what is printed, which
+// the database, and exit statuses. Each file is one group of commands. It does not join
+// the parts of a role, which cmd/internal/app does, nor lay out what is printed, which
 // cmd/internal/report does.
 package main
 

@@ -1,5 +1,5 @@
 // Command gpx_flyball is the backend of the Grafana data source. Grafana starts
-// it; it refuses to do anything by itself.
+// it; it does nothing by itself.
 package main
 
 import (

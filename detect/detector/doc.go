@@ -2,8 +2,8 @@
 // has its own state for a run or an actor, and reports findings.
 //
 // A Set passes every call of one partition of flyball.calls to its detectors in a fixed order,
-// after the run's score was updated with the call. A new detector is one file and one line in
-// registry.go; the users of a Set do not name detectors.
+// after the run's score was updated with the call. A new detector is one file and its place in
+// the two lists of registry.go; the users of a Set do not name detectors.
 //
 // The package reads no clock and does no input or output, except that the age of a call is measured
 // by Options.Now: the same calls in the same order, with the same baselines, lead to the same

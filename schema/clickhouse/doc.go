@@ -3,7 +3,7 @@
 // migrations, and a connection.
 //
 // One list of columns for each table defines both the DDL and the writer, so that the two
-// cannot differ. Names of tables end in _store; analysts read the deduplicated views of them
+// cannot differ. Names of tables end in _store or a version (_v5); analysts read the deduplicated views of them
 // (calls, runs, touches …).
 //
 // It contains no policy, does not decide when to write, and does not batch: detect writes the

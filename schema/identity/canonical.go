@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// canonicalMethod returns the method as the log side stores it: in upper case, or _OTHER when
+// canonicalMethod returns the method as ingest stores it: in upper case, or _OTHER when
 // it is not a word of letters.
 func canonicalMethod(s string) string {
 	if s == "" || len(s) > 20 {

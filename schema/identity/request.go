@@ -13,7 +13,7 @@ import (
 // Headers returns the value of a request header by its lower-case name; "" when it is absent.
 type Headers func(name string) string
 
-// Header names in order of priority. The log side uses the same order.
+// Header names in order of priority. Ingest uses the same order.
 var (
 	agentHeaders  = []string{"x-agent-id", "agent-id", "x-agent-name", "x-litellm-agent-id", "x-claude-code-agent-id"}
 	parentHeaders = []string{"x-claude-code-parent-agent-id", "x-parent-agent-id"}

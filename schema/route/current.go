@@ -7,7 +7,7 @@ import (
 )
 
 // Current holds the table that is in use. Calls can be classified while another version
-// replaces it. The log side and the gate side of a process share one Current.
+// replaces it. Ingest and the check of a process share one Current.
 type Current struct{ table atomic.Pointer[Table] }
 
 // NewCurrent returns a Current that holds t.

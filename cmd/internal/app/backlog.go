@@ -34,6 +34,9 @@ const (
 	// maxTail is the maximum number of unread records of a partition that are looked at one by
 	// one.
 	maxTail = 5000
+	// maxCanaryRecord is the size of a record of flyball.calls up to which it can hold calls of the canary alone, which
+	// sends a few calls a second.
+	maxCanaryRecord = 16 << 10
 )
 
 // Backlog is what was in Kafka and not in the database when a report began. It is the response of
@@ -198,7 +201,8 @@ func (r *unreadReader) calls(ctx context.Context, _ config.Config) ([]query.Unre
 	if err != nil {
 		return nil, err
 	}
-	tails := newTails(r.clients, func(rec *kgo.Record) bool { return len(rec.Value) > 0 && rec.Value[0] == wire.KindCalls })
+	var decoder wire.CallsDecoder
+	tails := newTails(r.clients, func(rec *kgo.Record) bool { return isStored(rec.Value, &decoder) })
 	return r.await(ctx, func() ([]query.Unread, error) {
 		next, waiting, err := r.storedUpTo(ctx, topic, spans)
 		if err != nil {
@@ -212,6 +216,19 @@ func (r *unreadReader) calls(ctx context.Context, _ config.Config) ([]query.Unre
 		}
 		return unread, err
 	})
+}
+
+// isStored reports whether a record of flyball.calls has rows in the store: records without calls, and those with calls
+// of the canary alone, have none.
+func isStored(value []byte, decoder *wire.CallsDecoder) bool {
+	if len(value) == 0 || value[0] != wire.KindCalls {
+		return false
+	}
+	if len(value) > maxCanaryRecord {
+		return true
+	}
+	calls, err := decoder.Decode(value)
+	return err != nil || slices.ContainsFunc(calls, func(c schema.Call) bool { return c.Tenant != schema.CanaryTenant })
 }
 
 // storedUpTo returns, for each partition of flyball.calls, the offset up to which all calls are

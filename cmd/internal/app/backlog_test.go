@@ -147,6 +147,32 @@ func TestStoredCallsAreUnreadUntilTheCheckpoint(t *testing.T) {
 	}
 }
 
+// Calls of the canary have no rows: nothing says that they are stored until detect's next checkpoint.
+func TestRoundOfTheCanaryMakesReportsIncomplete(t *testing.T) {
+	t.Parallel()
+	b := newBacklogBench(t)
+	calls := func(tenants ...string) {
+		var block []*schema.Call
+		for _, tenant := range tenants {
+			block = append(block, &schema.Call{Tenant: tenant, Source: schema.Source{Topic: "gateway-logs"}})
+		}
+		r := &kgo.Record{Topic: wire.CallsTopic, Value: new(wire.CallsEncoder).Encode(nil, block)}
+		if err := b.client.ProduceSync(t.Context(), r).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.commit(wire.DetectGroup, wire.CallsTopic, 0, 0)
+	calls(schema.CanaryTenant, schema.CanaryTenant)
+	calls(schema.CanaryTenant)
+	if got := b.read(); len(got.Unread) > 0 || len(got.Lost) > 0 {
+		t.Errorf("%+v, want nothing unread", got)
+	}
+	calls(schema.CanaryTenant, "acme")
+	if got := b.read(); len(got.Unread) != 1 || got.Unread[0].Records != 1 {
+		t.Errorf("%+v, want one unread record", got)
+	}
+}
+
 // The log lost its end at 5, and was written again beyond what had been read and stored.
 func TestUnreadCallsCountAsStoredAfterTheLogWasWrittenAgain(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -51,7 +51,7 @@ func sides(t *testing.T) *bothSides {
 	if b.table, err = route.NewTable(route.Options{Version: "test", DigestKey: key}); err != nil {
 		t.Fatal(err)
 	}
-	// The log side of another process, which shares only the key.
+	// Ingest of another process, which shares only the key.
 	elsewhere, err := identity.NewResolver(identity.Options{Tenant: "t", Key: key})
 	if err != nil {
 		t.Fatal(err)

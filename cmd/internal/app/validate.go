@@ -29,7 +29,8 @@ func Validate(c config.Config, roles ...string) error {
 	}
 	var errs []error
 	check := func(err error) {
-		if err != nil {
+		known := func(e error) bool { return e.Error() == err.Error() } // several checks read the same file
+		if err != nil && !slices.ContainsFunc(errs, known) {
 			errs = append(errs, err)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"flyball/cmd/internal/config"
 )
 
 // notChecked are functions that make something of a configuration for the start, and that Validate does
@@ -104,4 +106,14 @@ func returnsError(f *ast.FuncType) bool {
 		}
 	}
 	return false
+}
+
+// Two checks read the routes: an error of a document is one line.
+func TestMistakeOfADocumentIsReportedTwice(t *testing.T) {
+	c := config.Default()
+	c.Routes = []config.Route{{OpenAPI: filepath.Join(t.TempDir(), "none.yaml")}}
+	err := Validate(c, "up")
+	if err == nil || strings.Count(err.Error(), "routes[0].openapi") != 1 {
+		t.Fatal(err)
+	}
 }

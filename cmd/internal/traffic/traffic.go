@@ -2,7 +2,7 @@
 // tau-bench, tau2-bench and AgentDojo, which are public under the MIT licence
 // (LICENSE beside each). Labels and conversations are not in it.
 //
-// It refuses to be a benchmark: it is an extract for the first minute.
+// It is no benchmark: it is an extract for the demo.
 package traffic
 
 import "embed"

@@ -21,7 +21,7 @@ import (
 	"flyball/schema/route"
 )
 
-// Classifier classifies the call of a request by the same rules as the log side; see
+// Classifier classifies the call of a request by the same rules as ingest; see
 // schema/route.
 type Classifier interface {
 	// Readings classifies a call by its first reading, and returns the others.

@@ -12,7 +12,7 @@ import (
 	"flyball/schema/route"
 )
 
-// reader converts requests to calls, by the rules of the log side.
+// reader converts requests to calls, by the rules of ingest.
 type reader struct {
 	o *Options
 	m *metrics
@@ -30,7 +30,7 @@ func (r reader) sign(e *evaluation, id uint64) {
 	}
 }
 
-// read converts a request to a call by the rules of the log side, and both to a
+// read converts a request to a call by the rules of ingest, and both to a
 // ledger.Request. The error is the named reason for a refusal.
 func (r reader) read(e *evaluation) error {
 	q, now := e.q, r.o.Now().UnixNano()

@@ -72,7 +72,7 @@ func TestArmedFamilyOfScopeStepsUpAndNothingElseDoes(t *testing.T) {
 	}
 }
 
-// The check judges a call in the same way as the log side judges the same call.
+// The check judges a call in the same way as detect judges the same call.
 func TestLearnedScopeAnswersTheSameAsTheLogSide(t *testing.T) {
 	c := run(t, enforcetest.Broker(t), "a", nil)
 	g := shop()
