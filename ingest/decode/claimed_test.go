@@ -68,6 +68,17 @@ func TestMethodOverrideOfALoggedHeaderCounts(t *testing.T) {
 	}
 }
 
+// The record of a read named / as what was read.
+func TestPaddingHidesWhatWasRead(t *testing.T) {
+	for _, padding := range []string{"/", "/.", "/%2e"} {
+		long := strings.Repeat(padding, schema.MaxPath) + "/accounts/7/secrets"
+		c := classifiedBy(t, patch(t, envoyLine, `"method":"GET","x-envoy-origin-path":"`+long+`","path":"`+long+`"`))
+		if c.Route != "/accounts/{id}/secrets" || c.Path != "/accounts/7/secrets" || c.Attr(route.AttrReadings) != "unreadable" {
+			t.Errorf("%s: %.60q %.60q", padding, c.Route, c.Path)
+		}
+	}
+}
+
 // The part of a path behind the length limit may contain anything.
 func TestPathThatIsCutIsNotCalledHarmless(t *testing.T) {
 	long := "/v1" + strings.Repeat("/.", schema.MaxPath) + "/accounts/7/close"

@@ -129,7 +129,7 @@ func (d completion) readToken(opt *Options) {
 func (d completion) redact() {
 	c, ev := &d.call, &d.ev
 	d.in.PathCut = len(c.Path) > schema.MaxPath
-	c.Path = cut(redact.Path(c.Path), schema.MaxPath)
+	c.Path = cut(redact.Path(route.Shortened(c.Path, schema.MaxPath)), schema.MaxPath)
 	c.UserAgent = cut(redact.Text(c.UserAgent), schema.MaxUserAgent)
 	c.ErrorMessage = cut(redact.Text(c.ErrorMessage), schema.MaxError)
 	d.in.SourceRoute = cut(redact.Path(redact.Text(d.in.SourceRoute)), schema.MaxPath)
