@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +15,9 @@ import (
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
 )
+
+// maxPurgeWhy is the maximum length of the reason of a purge in characters: the control API takes 1,000, and finishedWhy adds to it.
+const maxPurgeWhy = 900
 
 func purgeCommand(o *options) *cobra.Command {
 	var principal, why string
@@ -42,6 +46,9 @@ Exit status: 3 if rows are left: they were written meanwhile, or a hold keeps th
 			return usage(errors.New("--principal is needed: the name as in flyball touched --principal"))
 		case !plan && checkWhy(why) != nil:
 			return checkWhy(why)
+		case !plan && utf8.RuneCountInString(why) > maxPurgeWhy:
+			return usage(fmt.Errorf("--why: %d characters, at most %d: the end of the purge is recorded with it", utf8.RuneCountInString(why),
+				maxPurgeWhy))
 		case !plan && strings.Contains(strings.ToLower(why), strings.ToLower(principal)):
 			return usage(errors.New("--why contains the principal, and the audit trail would keep it for ever: name a case instead"))
 		}
@@ -67,6 +74,11 @@ const defaultSearch = 5 * time.Minute
 
 // maxSharedRuns is the number of runs with calls of several principals that a proof lists.
 const maxSharedRuns = 20
+
+// finishedWhy is the reason with which the end of a purge is recorded.
+func finishedWhy(why string, removed, left uint64) string {
+	return fmt.Sprintf("%s; finished: %d rows removed, %d left", why, removed, left)
+}
 
 func runPurge(cmd *cobra.Command, o *options, f purgeFlags) error {
 	p, err := o.printer(cmd, formTable, formJSON)
@@ -135,7 +147,7 @@ func runPurge(cmd *cobra.Command, o *options, f purgeFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := record(fmt.Sprintf("%s; finished: %d rows removed, %d left", f.why, proof.Removed, proof.Left), digest); err != nil {
+	if err := record(finishedWhy(f.why, proof.Removed, proof.Left), digest); err != nil {
 		return fmt.Errorf("the rows are deleted, and the end is not recorded: run the same command again (%w)", err)
 	}
 	if err := p.print(proof, func(w io.Writer) error { return proof.print(w, digest) }); err != nil {

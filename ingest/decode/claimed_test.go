@@ -68,6 +68,33 @@ func TestMethodOverrideOfALoggedHeaderCounts(t *testing.T) {
 	}
 }
 
+// The record of a read named / as what was read.
+func TestPaddingHidesWhatWasRead(t *testing.T) {
+	for _, padding := range []string{"/", "/.", "/%2e"} {
+		long := strings.Repeat(padding, schema.MaxPath) + "/accounts/7/secrets"
+		c := classifiedBy(t, patch(t, envoyLine, `"method":"GET","x-envoy-origin-path":"`+long+`","path":"`+long+`"`))
+		if c.Route != "/accounts/{id}/secrets" || c.Path != "/accounts/7/secrets" || c.Attr(route.AttrReadings) != "unreadable" {
+			t.Errorf("%s: %.60q %.60q", padding, c.Route, c.Path)
+		}
+	}
+}
+
+// "Bearer" and what follows is a secret, also if that is the operation: the write counted as one that can be undone.
+func TestSecretOfAPathTakesTheOperationWithIt(t *testing.T) {
+	for _, path := range []string{"/v1/basic abcdef/accounts/7/close", "/v1/files/Bearer+abcdef/delete"} {
+		c := classifiedBy(t, patch(t, envoyLine, `"method":"POST","x-envoy-origin-path":"`+path+`","path":"`+path+`"`))
+		if c.Reversibility != schema.ReversibilityUnknown || c.Attr(route.AttrReadings) != "unreadable" || strings.Contains(c.Path, "abcdef") {
+			t.Errorf("%s: %s %q %s", path, c.Reversibility, c.Attr(route.AttrReadings), c.Path)
+		}
+	}
+	for _, path := range []string{"/v1/files/Bearer%20abcdef/refund", "/v1/files/password=1/refund", "/v1/files/ghp_16C7e42F292c6912E7710c838347Ae178B4a/refund", "/v1/a;b=c/refund"} {
+		c := classifiedBy(t, patch(t, envoyLine, `"method":"POST","x-envoy-origin-path":"`+path+`","path":"`+path+`"`))
+		if c.Reversibility != schema.Irreversible || c.Attr(route.AttrReadings) == "unreadable" {
+			t.Errorf("%s: %s %q", path, c.Reversibility, c.Attr(route.AttrReadings))
+		}
+	}
+}
+
 // The part of a path behind the length limit may contain anything.
 func TestPathThatIsCutIsNotCalledHarmless(t *testing.T) {
 	long := "/v1" + strings.Repeat("/.", schema.MaxPath) + "/accounts/7/close"

@@ -129,7 +129,11 @@ func (d completion) readToken(opt *Options) {
 func (d completion) redact() {
 	c, ev := &d.call, &d.ev
 	d.in.PathCut = len(c.Path) > schema.MaxPath
-	c.Path = cut(redact.Path(c.Path), schema.MaxPath)
+	whole := route.Shortened(c.Path, schema.MaxPath)
+	c.Path = redact.Path(whole)
+	// A secret can have slashes. What was taken for a part of it may be the operation: the path is then not a whole one.
+	d.in.PathCut = d.in.PathCut || strings.Count(c.Path, "/") < strings.Count(whole, "/")
+	c.Path = cut(c.Path, schema.MaxPath)
 	c.UserAgent = cut(redact.Text(c.UserAgent), schema.MaxUserAgent)
 	c.ErrorMessage = cut(redact.Text(c.ErrorMessage), schema.MaxError)
 	d.in.SourceRoute = cut(redact.Path(redact.Text(d.in.SourceRoute)), schema.MaxPath)

@@ -35,7 +35,8 @@ func readPath(path string) (list []pathReading, readable bool) {
 		return nil, true
 	}
 	if len(path) > MaxReadable {
-		return []pathReading{{Path: resolve(canonical(withoutOrigin(path[:MaxReadable])))}}, false
+		first := resolve(canonical(withoutOrigin(path)))
+		return []pathReading{{Path: first[:min(len(first), MaxReadable)]}}, false
 	}
 	path = withoutOrigin(path)
 	readable = true
@@ -106,6 +107,19 @@ func plainPath(path string) bool {
 		}
 	}
 	return true
+}
+
+// Shortened returns a path of at most most bytes as it is, and a longer one without the segments that servers remove. It can still be
+// longer. A client that fills a path with them must not push the rest of it behind the length that is kept.
+func Shortened(path string, most int) string {
+	if len(path) <= most {
+		return path
+	}
+	path = withoutOrigin(path)
+	if plain := resolve(canonical(path)); len(plain) <= most {
+		return plain
+	}
+	return resolve(path)
 }
 
 // withoutOrigin removes scheme, host, query and fragment from a request target.

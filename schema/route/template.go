@@ -98,11 +98,14 @@ func split(path string, into []string) []string {
 // classify returns the template of a segment, and whether it contains a placeholder.
 func classify(s string) (string, bool) {
 	v := look(s)
-	if v.digits == 0 && !v.at && len(s) < 20 && !braces(s) {
+	if v.digits == 0 && !v.at && len(s) < 20 && !braces(s) && strings.IndexByte(s, '[') < 0 {
 		return s, false // an ordinary word
 	}
 	if v.dot && isQualified(s) {
 		return s, false
+	}
+	if isVendorKey(s) {
+		return "{token}", true
 	}
 	if t := whole(s, v); t != "" {
 		return t, true
@@ -126,6 +129,27 @@ func classify(s string) (string, bool) {
 		return "{token}", true // a literal brace could be read as a placeholder
 	}
 	return s, false
+}
+
+// redacted stands in a logged path in place of a secret.
+const redacted = "[redacted]"
+
+// isVendorKey reports whether a segment has the form of a key of a known vendor, or stood for a secret. The log side removes secrets before
+// it classifies a path, the gate side does not: both must give the path the same route.
+func isVendorKey(s string) bool {
+	if len(s) >= len(redacted) && strings.Contains(s, redacted) {
+		return true
+	}
+	for _, k := range [...]struct {
+		prefix string
+		more   int
+	}{{"sk_", 12}, {"sk-", 12}, {"pk_", 12}, {"pk-", 12}, {"rk_", 12}, {"rk-", 12}, {"ghp_", 16}, {"gho_", 16}, {"ghu_", 16}, {"ghs_", 16}, {"ghr_", 16},
+		{"github_pat_", 16}, {"glpat-", 16}, {"AIza", 30}, {"AKIA", 16}, {"ASIA", 16}} {
+		if strings.HasPrefix(s, k.prefix) && len(s) >= len(k.prefix)+k.more {
+			return true
+		}
+	}
+	return false
 }
 
 // withEnding returns the template of an identifier with the ending of a file name, which is

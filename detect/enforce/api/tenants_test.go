@@ -57,6 +57,8 @@ func twoTenants(t *testing.T) *inMemory {
 			Window: c.o.Now().UnixNano() / int64(744*time.Hour)}})
 		add(schema.Command{Kind: schema.CommandBypass, TTL: 3600e9})
 		add(schema.Command{Kind: schema.CommandArm, Arming: &schema.ArmingOrder{Pattern: of.name}})
+		add(schema.Command{Kind: schema.CommandRoutePin, Route: &schema.RouteOrder{Route: "GET /" + of.name + "/{id}"}})
+		add(schema.Command{Kind: schema.CommandSilence, TTL: 3600e9, Silence: &schema.SilenceOrder{Matchers: schema.Matchers{Agent: of.name}}})
 		add(schema.Command{Kind: schema.CommandException, TTL: 3600e9, Exception: &schema.ExceptionOrder{Agent: of.name, Family: "runaway.*"}})
 	}
 	c.point.Replay(log...)
@@ -125,7 +127,8 @@ var namesTenants = map[string]bool{
 
 // ofPoint holds the lists of the tenant that the caller writes for, independent of what else it may
 // read.
-var ofPoint = map[string]bool{"/v1/arming": true, "/v1/exceptions": true, "/v1/manifests": true}
+var ofPoint = map[string]bool{"/v1/arming": true, "/v1/exceptions": true, "/v1/manifests": true, "/v1/routes": true,
+	"/v1/silences": true}
 
 func TestEveryAnswerSaysWhoseItIsOrIsOfTheDeployment(t *testing.T) {
 	c := twoTenants(t)

@@ -56,6 +56,7 @@ func (r reader) read(e *evaluation) error {
 		in.ReadBody(call.Method, q.body)
 	}
 	q.others, q.readable = r.o.Routes.Readings(call, &in)
+	path = route.Shortened(path, schema.MaxPath)
 	call.Path = path[:min(len(path), schema.MaxPath)]
 
 	e.call, e.req = call, &ledger.Request{
