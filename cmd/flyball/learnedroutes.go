@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/report"
+	"flyball/detect/enforce"
 	"flyball/detect/enforce/api"
 	"flyball/schema/clickhouse/query"
 	"flyball/schema/route"
@@ -122,6 +124,9 @@ func routeOrderCommand(o *options, c routeOrder) *cobra.Command {
 		}
 		body := api.RouteRequest{Route: slot.String(), Reason: reason, By: currentUser()}
 		done, err := post[api.ChangeResult](ctx, client, "/v1/routes/"+verb, body)
+		if refused := (*apiError)(nil); errors.As(err, &refused) && refused.detail == string(enforce.NoSuchRoute) {
+			return changed{}, fmt.Errorf("%s: no command is in force about it: flyball routes learned lists those that are", slot)
+		}
 		return changed{result: done, what: slot.String() + ": " + c.done, forever: "until a command changes it", later: learnedLater,
 			undo: undoOfRoute(o, slot, done.Met)}, err
 	})
