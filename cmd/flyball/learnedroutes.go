@@ -25,17 +25,17 @@ type learnedRoute struct {
 var learnedRouteColumns = []report.Column[learnedRoute]{
 	{Head: "ROUTE", Cell: func(l *learnedRoute) any { return l.Route }},
 	{Head: "STATE", Cell: func(l *learnedRoute) any { return l.State }},
-	{Head: "SINCE", Cell: func(l *learnedRoute) any { return report.Dash(l.Since) }},
-	{Head: "DIFFERENT WORDS", Cell: func(l *learnedRoute) any { return report.Dash(wordsText(l.Words)) }},
-	{Head: "CALLS THEN", Cell: func(l *learnedRoute) any {
+	{Head: "SINCE (UTC)", Cell: func(l *learnedRoute) any { return report.Stamped(l.Since) }},
+	{Head: "DIFFERENT WORDS??", Cell: func(l *learnedRoute) any { return report.Dash(wordsText(l.Words)) }},
+	{Head: "CALLS THEN???", Cell: func(l *learnedRoute) any {
 		if l.Calls == 0 {
 			return "-"
 		}
 		return l.Calls
 	}},
-	{Head: "BY", Cell: func(l *learnedRoute) any { return report.Dash(l.By) }},
+	{Head: "BY?", Cell: func(l *learnedRoute) any { return report.Dash(l.By) }},
 	{Head: "WHY", Cell: func(l *learnedRoute) any { return report.Dash(l.Reason) }},
-	{Head: "EXAMPLES", Cell: func(l *learnedRoute) any { return report.Dash(strings.Join(l.Examples, " ")) }},
+	{Head: "EXAMPLES???", Cell: func(l *learnedRoute) any { return report.Dash(strings.Join(l.Examples, " ")) }},
 }
 
 // wordsText is the number of different words at each parameter: "over 100, over 100".
