@@ -47,7 +47,8 @@ func (o *options) complete(words completer) cobra.CompletionFunc {
 		}()
 		select {
 		case list := <-found:
-			list = slices.DeleteFunc(list, func(w string) bool { return w == "" || !strings.HasPrefix(w, begun) })
+			// The words may be those of another package.
+			list = slices.DeleteFunc(slices.Clone(list), func(w string) bool { return w == "" || !strings.HasPrefix(w, begun) })
 			return limited(list, maxCompletions), none
 		case <-ctx.Done(): // a connection may take longer to notice
 			return nil, none
@@ -163,6 +164,23 @@ func completeGates(r *request) (out []string, err error) {
 	return out, err
 }
 
+// completeRoutes completes templates that were learned, or about which a command is in force.
+func completeRoutes(ordered bool) completer {
+	return func(r *request) (out []string, err error) {
+		c, err := r.control()
+		if err != nil {
+			return nil, err
+		}
+		list, err := get[[]api.RouteLine](r.ctx, c, "/v1/routes")
+		for i := range list {
+			if l := &list[i]; ordered == (l.State != "learned") {
+				out = append(out, described(l.Route, l.State, l.Reason))
+			}
+		}
+		return out, err
+	}
+}
+
 func completeProfiles(*request) (out []string, err error) {
 	saved, err := loadProfiles()
 	if err != nil {
@@ -207,7 +225,8 @@ func (o *options) addCompletions(root *cobra.Command) {
 		"findings verdict": verdictArguments, "alert explain": first(completeFindings), "breakers trip": completeScopes(false),
 		"breakers reset": completeScopes(true), "breakers grant": first(completeGates), "breakers refuse": first(completeGates),
 		"manifest show": first(completeAgents), "manifest check": first(completeAgents), "manifest review": first(completeAgents),
-		"arm": first(completeAgents), "disarm": first(completeAgents), "profile use": first(completeProfiles)}
+		"arm": first(completeAgents), "disarm": first(completeAgents), "profile use": first(completeProfiles),
+		"routes pin": first(completeRoutes(false)), "routes undo": first(completeRoutes(false)), "routes clear": first(completeRoutes(true))}
 	flags := map[string]completer{"agent": completeAgents, "run": completeRuns, "family": fixed(playbook.Families()...),
 		"level": fixed(schema.LevelWords[1:]...), "min-level": fixed(schema.LevelWords[1:]...), "profile": completeProfiles,
 		"output": fixed(formTable, formWide, formJSON, formCSV, formHTML, formOCSF, formCEF),

@@ -42,6 +42,7 @@ func decodeCommand(o *options) *cobra.Command {
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.format, "as", "auto", "format: "+strings.Join(config.Formats, ", ")+", or a mapping's name")
+	_ = cmd.RegisterFlagCompletionFunc("as", o.complete(fixed(config.Formats...))) // an error means that it has one
 	fl.StringVar(&f.mapping, "mapping", "", "read by this mapping, a YAML file")
 	fl.BoolVar(&f.explain, "explain", false, "print the source of each field")
 	fl.StringVar(&f.topic, "topic", "", "read the newest records of a topic")

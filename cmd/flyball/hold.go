@@ -243,7 +243,8 @@ func (h *holdReport) print(w io.Writer) error {
 	}
 	report.Printf(w, "run %s is held, in %s\n", h.RunID, h.Deployment)
 	if h.Hold != nil && h.Hold.Held > 0 {
-		report.Printf(w, "%d rows of calls are copied, of %s to %s\n", h.Hold.Held, h.Hold.FirstAt, h.Hold.LastAt)
+		report.Printf(w, "%d rows of calls are copied, of %s to %s UTC\n", h.Hold.Held, h.Hold.FirstAt.UTC().Format(time.DateTime),
+			h.Hold.LastAt.UTC().Format(time.DateTime))
 	}
 	if !h.Copied {
 		report.Printf(w, "NOT COPIED YET: the store copies when it runs (flyball status); flyball hold list shows it\n")

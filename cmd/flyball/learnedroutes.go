@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/report"
+	"flyball/detect/enforce"
 	"flyball/detect/enforce/api"
 	"flyball/schema/clickhouse/query"
 	"flyball/schema/route"
@@ -23,17 +25,17 @@ type learnedRoute struct {
 var learnedRouteColumns = []report.Column[learnedRoute]{
 	{Head: "ROUTE", Cell: func(l *learnedRoute) any { return l.Route }},
 	{Head: "STATE", Cell: func(l *learnedRoute) any { return l.State }},
-	{Head: "SINCE", Cell: func(l *learnedRoute) any { return report.Dash(l.Since) }},
-	{Head: "DIFFERENT WORDS", Cell: func(l *learnedRoute) any { return report.Dash(wordsText(l.Words)) }},
-	{Head: "CALLS THEN", Cell: func(l *learnedRoute) any {
+	{Head: "SINCE (UTC)", Cell: func(l *learnedRoute) any { return report.Stamped(l.Since) }},
+	{Head: "DIFFERENT WORDS??", Cell: func(l *learnedRoute) any { return report.Dash(wordsText(l.Words)) }},
+	{Head: "CALLS THEN???", Cell: func(l *learnedRoute) any {
 		if l.Calls == 0 {
 			return "-"
 		}
 		return l.Calls
 	}},
-	{Head: "BY", Cell: func(l *learnedRoute) any { return report.Dash(l.By) }},
+	{Head: "BY?", Cell: func(l *learnedRoute) any { return report.Dash(l.By) }},
 	{Head: "WHY", Cell: func(l *learnedRoute) any { return report.Dash(l.Reason) }},
-	{Head: "EXAMPLES", Cell: func(l *learnedRoute) any { return report.Dash(strings.Join(l.Examples, " ")) }},
+	{Head: "EXAMPLES???", Cell: func(l *learnedRoute) any { return report.Dash(strings.Join(l.Examples, " ")) }},
 }
 
 // wordsText is the number of different words at each parameter: "over 100, over 100".
@@ -122,6 +124,9 @@ func routeOrderCommand(o *options, c routeOrder) *cobra.Command {
 		}
 		body := api.RouteRequest{Route: slot.String(), Reason: reason, By: currentUser()}
 		done, err := post[api.ChangeResult](ctx, client, "/v1/routes/"+verb, body)
+		if refused := (*apiError)(nil); errors.As(err, &refused) && refused.detail == string(enforce.NoSuchRoute) {
+			return changed{}, fmt.Errorf("%s: no command is in force about it: flyball routes learned lists those that are", slot)
+		}
 		return changed{result: done, what: slot.String() + ": " + c.done, forever: "until a command changes it", later: learnedLater,
 			undo: undoOfRoute(o, slot, done.Met)}, err
 	})

@@ -92,6 +92,12 @@ func TestFindingsCannotBeFiltered(t *testing.T) {
 	}
 }
 
+func TestClearOfNothingAnswersInWordsOfTheProtocol(t *testing.T) {
+	f := newFixture(t, "")
+	f.api = map[string]string{"POST /v1/routes/clear": "404 no_order_about_route"}
+	wantExit(t, f, exitFailed, "no command is in force about it", "routes", "clear", "GET /items/{slug}", "--reason", "r")
+}
+
 func TestRunsOfAFamilyAreNotListed(t *testing.T) {
 	f := newFixture(t, "")
 	f.db = fakeDB{{in: "FROM runs WHERE", rows: [][]any{withBreaker(storedRun(runA, "nightly", "billing/bot"), "open")}},

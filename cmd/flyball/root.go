@@ -9,10 +9,12 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/report"
+	"flyball/schema/document"
 )
 
 // options are the flags that all commands share.
@@ -66,7 +68,7 @@ func newRootWith(o *options) *cobra.Command {
 	f.StringVar(&o.profile, "profile", "", "profile of the deployment to talk to (default: FLYBALL_PROFILE, or the one in use)")
 	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(unknownFlag(c, err)) })
 	root.AddCommand(roleCommands(o)...)
 	root.AddCommand(alertCommand(o), engineCommand(o), learnCommand(o), demoCommand(o))
 	root.AddCommand(runsCommand(o), runCommand(o), touchedCommand(o), findCommand(o), findingsCommand(o), stitchingCommand(o),
@@ -101,7 +103,7 @@ func argumentErrorsAreUsage(c *cobra.Command) {
 	if check != nil {
 		c.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
-				return usage(err)
+				return usage(fmt.Errorf("%w: %s", err, cmd.UseLine()))
 			}
 			return nil
 		}
@@ -118,6 +120,20 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 		return fmt.Errorf("%q is no command of %s; similar: %s", name, cmd.CommandPath(), strings.Join(near, ", "))
 	}
 	return fmt.Errorf("%q is no command of %s: %s --help lists them", name, cmd.CommandPath(), cmd.CommandPath())
+}
+
+// unknownFlag adds a similar flag, and where all are listed, to the error for a flag that a command does not have.
+func unknownFlag(cmd *cobra.Command, err error) error {
+	name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
+	if !unknown {
+		return err
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if near := document.Nearest(name, names); name != "" && strings.HasPrefix(near, name[:1]) {
+		return fmt.Errorf("%w; similar: --%s", err, near)
+	}
+	return fmt.Errorf("%w: %s --help lists them", err, cmd.CommandPath())
 }
 
 // logger is the log of a role, to standard error; an error is one of usage.

@@ -88,7 +88,7 @@ func resolveStored(r *request, db query.DB, term string) (query.Run, error) {
 func noteSearched(r *request, since time.Time) {
 	if !since.IsZero() {
 		report.Printf(r.stderr, "the start of an id was compared with the runs that have a call since %s; older ones are found by the whole id\n",
-			query.Time{Time: since})
+			since.In(r.zone).Format("2006-01-02 15:04 MST"))
 	}
 }
 
