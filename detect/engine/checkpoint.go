@@ -247,7 +247,7 @@ func (c *checkpointer) writeDeltas(ctx context.Context, list []*stitch.Actor) (i
 //
 // What is left: such an owner stores an actor that no other owner has stored, after everything of it was cleared here. It writes only
 // actors that have been dirty for CheckpointEvery, so it must have run for that long without noticing that it was replaced, which a
-// member of the group does within kafka.SessionTimeout. Then these calls are missing in the counts by minute and hour, and nowhere else.
+// member of the group does within kafka.SessionTimeout. Then these calls are missing in the counts by minute, and not in calls and runs.
 func (c *checkpointer) clearOldCounts(tombstones []*kgo.Record) []*kgo.Record {
 	if len(c.oldCounts) == 0 || c.journal.counts.Included() < c.countsUntil || c.hasStale() {
 		return tombstones
