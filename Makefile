@@ -59,7 +59,8 @@ CLUSTER_TESTS = ViewDoesNotAnswer MigrationFromAReleasedStateFails NewColumnDoes
 	RowsOfVersion4AreLostOrCountedTwiceAfterUpgrade EmptyTablesOfVersion4StayForEver ConfiguredRetentionIsNotThatOfTheTables \
 	PostingsOfADatabaseFromBeforeExpireWithCalls ExpiredRowsAreKeptOrOthersExpire ReportOnExpiredCallsIsComplete \
 	RunsViewKeepsAnOldSnapshot TouchesAndStitchingDoubleOnRepeat CountsDifferFromTheirCalls RebalanceInTheMiddle \
-	PurgeLeavesRowsOrTakesThoseOfOthers PurgeTakesWhatAHoldKeeps RunOfSeveralPrincipalsLosesItsScoresSilently
+	PurgeLeavesRowsOrTakesThoseOfOthers PurgeTakesWhatAHoldKeeps RunOfSeveralPrincipalsLosesItsScoresSilently \
+	KilledPurgeDoesNotGoOn
 empty :=
 space := $(empty) $(empty)
 storage:

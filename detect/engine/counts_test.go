@@ -17,20 +17,28 @@ import (
 )
 
 // someRecords returns records of flyball.calls: calls of a few agents, some with a row of the check that counts later, and marks.
-func someRecords(n int) (out []*kgo.Record) {
+func someRecords(n int) []*kgo.Record {
+	return recordsOf(n, func(int, int) bool { return false })
+}
+
+// recordsOf is someRecords without the calls of agents that are quiet in a record.
+func recordsOf(n int, quiet func(record, agent int) bool) (out []*kgo.Record) {
 	random, pos := rand.New(rand.NewPCG(4, 4)), int64(0)
 	var enc wire.CallsEncoder
 	for i := range n {
 		var calls []*schema.Call
 		at := night.UnixNano() + int64(i)*25e9
 		for range random.IntN(6) {
+			agent := random.IntN(7)
 			c := &schema.Call{Source: schema.Source{Topic: "gw", TopicID: schema.TopicID{7}}, Pos: schema.Position{Offset: pos}, Tenant: "default",
-				RoutingKey: fmt.Sprint("g:a", random.IntN(7)), AgentID: "a", RunKey: fmt.Sprint("r", i/20), Start: at, Method: "GET",
+				RoutingKey: fmt.Sprint("g:a", agent), AgentID: "a", RunKey: fmt.Sprint("r", i/20), Start: at, Method: "GET",
 				ObserverKind: schema.ObserverGateway, Path: fmt.Sprint("/", pos), RequestID: fmt.Sprint(pos)}
 			if random.IntN(4) == 0 {
 				c.ObserverKind = schema.ObserverGate
 			}
-			calls, pos = append(calls, c), pos+1
+			if pos++; !quiet(i, agent) {
+				calls = append(calls, c)
+			}
 		}
 		value := wire.EncodeMarks(nil, &wire.Marks{At: at})
 		if len(calls) > 0 {
@@ -155,57 +163,98 @@ func TestFloodOfMinutesGathersRows(t *testing.T) {
 	}
 }
 
+// replacement is a partition that goes from owner to owner.
+type replacement struct {
+	*testing.T
+	random *rand.Rand
+}
+
+// takeOver returns the owner that takes the partition over, with what all owners before it have stored.
+func (r *replacement) takeOver(from *floor, generation uint64) *floor {
+	r.Helper()
+	g := newFloor(r.T, func(c *Config) { c.CheckpointEvery = time.Millisecond })
+	*g.tape = *from.tape
+	stored := newRestored(g.cfg.Limits, g.state)
+	for _, rec := range g.tape.records {
+		if rec.Topic == wire.StateTopic {
+			if err := stored.add(rec.Key, rec.Value); err != nil {
+				r.Fatal(err)
+			}
+		}
+	}
+	if err := g.takeOver(stored, generation); err != nil {
+		r.Fatal(err)
+	}
+	if err := g.writeFirst(r.Context(), stored, kafka.LogState{End: 100}); err != nil {
+		r.Fatal(err)
+	}
+	return g
+}
+
+func (r *replacement) save(w *floor, n int) {
+	r.Helper()
+	if err := w.checkpoint.save(r.Context(), n, w.next); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// some applies records, and saves some of the actors now and then.
+func (r *replacement) some(w *floor, records []*kgo.Record) {
+	r.Helper()
+	for _, rec := range records {
+		w.applyAll([]*kgo.Record{rec})
+		if dirty := len(w.state.Dirty()); r.random.IntN(3) == 0 && dirty > 0 {
+			r.save(w, 1+r.random.IntN(dirty))
+		}
+	}
+}
+
 // An owner that was replaced and does not know it stores a last checkpoint after its successor's claim. The one after that counts every
 // call once: an actor of the late checkpoint includes calls that the successor's counters did not.
 func TestReplacedOwnersLateCheckpointLosesCounts(t *testing.T) {
-	ctx, records := context.Background(), someRecords(120)
+	records := someRecords(120)
 	undisturbed := newFloor(t)
 	undisturbed.applyAll(records)
 	want := undisturbed.content()
-	takeOver := func(from *floor, generation uint64) *floor {
-		g := newFloor(t, func(c *Config) { c.CheckpointEvery = time.Millisecond })
-		*g.tape = *from.tape
-		r := newRestored(g.cfg.Limits, g.state)
-		for _, rec := range g.tape.records {
-			if rec.Topic == wire.StateTopic {
-				if err := r.add(rec.Key, rec.Value); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		if err := g.takeOver(r, generation); err != nil {
-			t.Fatal(err)
-		}
-		if err := g.writeFirst(ctx, r, kafka.LogState{End: 100}); err != nil {
-			t.Fatal(err)
-		}
-		return g
-	}
 	for seed := range uint64(40) {
-		random := rand.New(rand.NewPCG(seed, 5))
+		r := &replacement{t, rand.New(rand.NewPCG(seed, 5))}
 		f := newFloor(t)
 		f.checkpoint.generation = 1
-		save := func(w *floor, n int) {
-			if err := w.checkpoint.save(ctx, n, w.next); err != nil {
-				t.Fatal(err)
-			}
-		}
-		some := func(w *floor, records []*kgo.Record) {
-			for _, r := range records {
-				w.applyAll([]*kgo.Record{r})
-				if dirty := len(w.state.Dirty()); random.IntN(3) == 0 && dirty > 0 {
-					save(w, 1+random.IntN(dirty))
-				}
-			}
-		}
-		some(f, records[:50])
-		g := takeOver(f, 2)
+		r.some(f, records[:50])
+		g := r.takeOver(f, 2)
 		f.tape.records = nil
-		f.applyAll(records[50 : 51+random.IntN(40)])
-		save(f, len(f.state.Dirty()))
+		f.applyAll(records[50 : 51+r.random.IntN(40)])
+		r.save(f, len(f.state.Dirty()))
 		g.tape.records = append(g.tape.records, f.tape.records...)
-		some(g, records[:50+random.IntN(40)])
-		h := takeOver(g, 3)
+		r.some(g, records[:50+r.random.IntN(40)])
+		h := r.takeOver(g, 3)
+		h.applyAll(records)
+		if got := h.content(); !bytes.Equal(got[""], want[""]) {
+			t.Fatalf("seed %d: the counts differ", seed)
+		}
+	}
+}
+
+// The same after the successor has counted all that was there at its claim. It has written anew only the actors that have called since: of
+// a quiet one the replaced owner's chain is still the one that counts, and includes calls that the successor's counters do not.
+func TestLateCheckpointAfterTheSuccessorsSecondLosesCounts(t *testing.T) {
+	records := recordsOf(200, func(record, agent int) bool { return record >= 40 && record < 125 && agent < 3 })
+	undisturbed := newFloor(t)
+	undisturbed.applyAll(records)
+	want := undisturbed.content()
+	for seed := range uint64(60) {
+		r := &replacement{t, rand.New(rand.NewPCG(seed, 6))}
+		f := newFloor(t)
+		f.checkpoint.generation = 1
+		r.some(f, records[:60])
+		r.save(f, len(f.state.Dirty()))
+		g := r.takeOver(f, 2)
+		f.tape.records = nil
+		r.some(g, records[:110+r.random.IntN(20)])
+		f.applyAll(records[60 : 130+r.random.IntN(70)])
+		r.save(f, len(f.state.Dirty()))
+		g.tape.records = append(g.tape.records, f.tape.records...)
+		h := r.takeOver(g, 3)
 		h.applyAll(records)
 		if got := h.content(); !bytes.Equal(got[""], want[""]) {
 			t.Fatalf("seed %d: the counts differ", seed)

@@ -190,13 +190,8 @@ func (c *checkpointer) trimIfLong(ctx context.Context, now time.Time) error {
 // needed returns the offset of the first record that a restart needs; -1: it may be one of an earlier owner.
 func (c *checkpointer) needed() int64 {
 	t := &c.trim
-	if len(c.oldCounts)+len(c.oldRecords)+len(c.oldNotes) > 0 {
+	if len(c.oldCounts)+len(c.oldRecords)+len(c.oldNotes) > 0 || c.hasStale() {
 		return -1
-	}
-	for actor := range c.stale {
-		if c.state.Actor(actor) != nil {
-			return -1
-		}
 	}
 	first := min(t.counts, t.record, t.note)
 	for i := range t.chains {

@@ -73,7 +73,8 @@ func (s *Seal) open(place string, sealed []byte) (key, value []byte, err error) 
 		return nil, nil, errNoOriginal
 	}
 	if sealed[0] != sealVersion {
-		return nil, nil, fmt.Errorf("the original of the dead letter is sealed in version %d; this flyball reads %d", sealed[0], sealVersion)
+		return nil, nil, fmt.Errorf("the original of the dead letter is sealed in version %d; this flyball reads %d: use a newer one", sealed[0],
+			sealVersion)
 	}
 	plain, err := s.aead.Open(nil, sealed[1:1+n], sealed[1+n:], []byte(place))
 	for i := 0; err != nil && i < len(s.former); i++ {

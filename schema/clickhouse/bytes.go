@@ -23,14 +23,8 @@ func SizeOfCalls(ctx context.Context, c *Conn, t Target) ([]DaySize, error) {
 	if t.Database == "" {
 		t.Database = c.Database()
 	}
-	var names []string
-	for _, name := range slices.Sorted(maps.Keys(storages)) {
-		if s := storages[name]; s.time != "" && !s.runs {
-			names = append(names, literal(name))
-		}
-	}
 	rows, err := ask(ctx, c, "SELECT table, toDateOrZero(extract(partition, '[0-9]{4}-[0-9]{2}-[0-9]{2}')) AS day, sum(bytes_on_disk) FROM "+
-		"system.parts WHERE active AND database = "+literal(t.Database)+" AND table IN ("+strings.Join(names, ", ")+") GROUP BY table, day")
+		partsOfCalls(t)+" GROUP BY table, day")
 	if err != nil {
 		return nil, fmt.Errorf("size of calls: %w", err)
 	}
@@ -58,6 +52,30 @@ func SizeOfCalls(ctx context.Context, c *Conn, t Target) ([]DaySize, error) {
 	}
 	slices.SortFunc(out, func(a, b DaySize) int { return cmp.Compare(b.Day.Unix(), a.Day.Unix()) })
 	return out, nil
+}
+
+// partsOfCalls selects the parts of the tables whose rows are kept as long as calls.
+func partsOfCalls(t Target) string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(storages)) {
+		if s := storages[name]; s.time != "" && !s.runs {
+			names = append(names, literal(name))
+		}
+	}
+	return "system.parts WHERE active AND database = " + literal(t.Database) + " AND table IN (" + strings.Join(names, ", ") + ")"
+}
+
+// Expired returns the bytes of parts that have rows which are kept no longer, and which the engine has not deleted yet.
+func Expired(ctx context.Context, c *Conn, t Target) (uint64, error) {
+	if t.Database == "" {
+		t.Database = c.Database()
+	}
+	rows, err := ask(ctx, c, "SELECT sum(bytes_on_disk) FROM "+partsOfCalls(t)+
+		" AND toUnixTimestamp(delete_ttl_info_min) > 0 AND delete_ttl_info_min <= now()")
+	if err != nil {
+		return 0, fmt.Errorf("size of expired calls: %w", err)
+	}
+	return strconv.ParseUint(rows[0][0], 10, 64)
 }
 
 // noDay is what the engine returns for a text that is no day.
@@ -90,7 +108,11 @@ func DaysWithin(sizes []DaySize, limit uint64, today time.Time, has int) int {
 	return days
 }
 
-// KeepCalls sets for how many days calls are kept. Nothing else is migrated. Copies of held runs are not reached.
+// sinceEver is a day before which no row is: days count from the time of a row alone.
+const sinceEver = "1970-01-02"
+
+// KeepCalls sets for how many days calls are kept, also in a database that is younger: a bound in bytes would not hold if what was imported
+// were kept for as many days as what came since. Nothing else is migrated. Copies of held runs are not reached.
 func KeepCalls(ctx context.Context, c *Conn, t Target, days int) error {
 	if t.Database == "" {
 		t.Database = c.Database()
@@ -108,10 +130,17 @@ func KeepCalls(ctx context.Context, c *Conn, t Target, days int) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range live.withRetention(nil, all, o, cmp.Or(live.since, dayOf(live.now))) {
+	for _, s := range live.withRetention(nil, all, o, sinceEver) {
 		if err := apply(ctx, c, t, s); err != nil {
 			return fmt.Errorf("keep calls for %d days, step %s: %w", days, s.Name, err)
 		}
+	}
+	// A part of touches has the rows of a month. If it were dropped as a whole, touches alone could exceed the bound: its expired rows are
+	// removed by a merge, once when the number of days changes and then once a day.
+	rows := "ALTER TABLE " + (rendering{Target: t}).Table(TouchesTable.name) + " MODIFY SETTING ttl_only_drop_parts = 0, " +
+		"merge_with_ttl_timeout = 3600"
+	if err := c.RunStatement(ctx, rows); err != nil {
+		return fmt.Errorf("keep touches for %d days: %w", days, err)
 	}
 	return nil
 }

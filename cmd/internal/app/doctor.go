@@ -130,6 +130,14 @@ func gatewayFacts(ctx context.Context, db query.DB) (g doctor.Gateways) {
 	if err != nil {
 		return doctor.Gateways{Error: err.Error()}
 	}
+	if len(seen) > query.MaxObserved {
+		seen = seen[:query.MaxObserved]
+		g.Left = fmt.Sprintf("more than %d gateways have logged calls within a day: those with fewer calls were not looked at", query.MaxObserved)
+	}
+	if len(coverage.Rows) == query.MaxCoverageRows {
+		g.Left = fmt.Sprintf("more than %d pairs of agent and gateway have calls within a day: what was asked about the others does not count",
+			query.MaxCoverageRows)
+	}
 	asked := map[string]uint64{}
 	for _, r := range coverage.Rows {
 		asked[r.Gateway] += r.Asked + r.Unknown // unknown: the check was asked about such a path

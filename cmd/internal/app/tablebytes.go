@@ -93,6 +93,11 @@ func (b *tableBytes) look(ctx context.Context) (state, err error) {
 	today := b.now().UTC().Truncate(24 * time.Hour)
 	total := clickhouse.Total(sizes)
 	b.bytes.Set(float64(total))
+	// What has expired is deleted some time later. Until then it still counts, and days would go that there is room for.
+	if expired, err := clickhouse.Expired(ctx, b.db, b.target); err != nil || expired > 0 && total > b.limit {
+		return fmt.Errorf("calls take %d MiB, above clickhouse.retention.calls_bytes (%d MiB): the engine is deleting those of before %s",
+			total>>20, b.limit>>20, today.AddDate(0, 0, 1-live.Calls).Format(time.DateOnly)), err
+	}
 	want := clickhouse.DaysWithin(sizes, b.limit, today, live.Calls)
 	if want == live.Calls && b.grows(total, live.Calls, today) {
 		want++

@@ -101,6 +101,24 @@ func TestFaultIsNotFoundOrHasAnotherName(t *testing.T) {
 	}
 }
 
+// A check that has looked at a part does not call the whole good.
+func TestGatewaysThatWereNotLookedAtAreCalledGood(t *testing.T) {
+	f := &Facts{Now: now, Gateways: Gateways{Left: "more than 100 gateways",
+		Seen: []Gateway{{Name: "envoy", Calls: 1000, Asked: 900, Decisions: 900, Receipts: 890, Established: 1000}}}}
+	n := 0
+	for _, x := range Examine(f) {
+		if x.Check != checkIDs && x.Check != checkIdentity {
+			continue
+		}
+		if n++; x.Result != Unknown || x.Found != f.Gateways.Left {
+			t.Errorf("%+v", x)
+		}
+	}
+	if n != 2 {
+		t.Errorf("%d findings", n)
+	}
+}
+
 // What cannot be reached is not called good.
 func TestPartThatIsAwayIsCalledGood(t *testing.T) {
 	f := &Facts{Now: now, Kafka: Kafka{Error: "away"}, ClickHouse: ClickHouse{Error: "away"}, Process: Process{Error: "away"},

@@ -74,6 +74,7 @@ type Process struct {
 type Gateways struct {
 	Error string
 	Seen  []Gateway
+	Left  string // what was not looked at, because there is too much; empty: nothing
 }
 
 // Gateway counts the calls of a gateway; see query.ObservedGateway.

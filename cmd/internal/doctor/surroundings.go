@@ -32,6 +32,14 @@ func process(f *Facts) []Finding {
 // leastCalls is the number of calls of a gateway below which nothing is concluded.
 const leastCalls = 20
 
+// left says what a check of gateways did not look at.
+func (g *Gateways) left(check string) []Finding {
+	if g.Left == "" {
+		return nil
+	}
+	return []Finding{{check, Unknown, "not_all_looked_at", g.Left, "flyball coverage --since 1h asks about a shorter time"}}
+}
+
 // ids finds gateways that ask the check, and do not log what it answered.
 func ids(f *Facts) []Finding {
 	g := f.Gateways
@@ -58,6 +66,7 @@ func ids(f *Facts) []Finding {
 				"let the gateway log x-flyball-receipt whole: a line of 512 bytes must not be cut, and a client's header must not be logged"})
 		}
 	}
+	out = append(out, g.left(checkIDs)...)
 	if seen == 0 && len(out) == 0 {
 		return good(checkIDs, "no gateway with enough calls has asked the check within a day")
 	}
@@ -89,7 +98,8 @@ func identities(f *Facts) []Finding {
 					x.Name, x.Contradicted, x.Calls), "delete the identity headers of clients at the gateway, as the shipped files do"})
 		}
 	}
-	if seen == 0 {
+	out = append(out, g.left(checkIdentity)...)
+	if seen == 0 && len(out) == 0 {
 		return good(checkIdentity, "no gateway has logged enough calls within a day")
 	}
 	return orGood(checkIdentity, out, fmt.Sprintf("%d gateways vouch for callers", seen))

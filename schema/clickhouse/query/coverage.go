@@ -31,8 +31,8 @@ type CoverageRow struct {
 	NewestOpen Time    `json:"newest_never_asked_at"` // null: all calls were sent to the check
 }
 
-// maxCoverageRows is the maximum number of rows.
-const maxCoverageRows = 1000
+// MaxCoverageRows is the maximum number of rows.
+const MaxCoverageRows = 1000
 
 // byDecision selects rows that contain a decision of the check: its id (unless the receipt
 // logged with it is invalid), a denial by Flyball, or the information that the call passed
@@ -90,7 +90,7 @@ max(start_time), maxIf(start_time, NOT asked AND NOT unsure) FROM (
   AND (request_id = '' OR sipHash64('path only', tenant, method, path) IN (%[5]s)) AS unsure
  FROM calls %[2]s AND `+countedLine+`
 ) GROUP BY agent_id, gateway ORDER BY never DESC, u DESC, n DESC, agent_id, gateway LIMIT %[4]d`, byDecision, w.String(), noted,
-		maxCoverageRows+1, fmt.Sprintf(recordedRequests, noted))
+		MaxCoverageRows+1, fmt.Sprintf(recordedRequests, noted))
 	err := each(ctx, db, "calls that were asked", sql, params, func(r driver.Rows) error {
 		var v CoverageRow
 		err := r.Scan(&v.AgentID, &v.Gateway, &v.Calls, &v.Asked, &v.Unknown, &v.NeverAsked, &v.NewestAt.Time, &v.NewestOpen.Time)
@@ -106,10 +106,10 @@ max(start_time), maxIf(start_time, NOT asked AND NOT unsure) FROM (
 	if err != nil {
 		return nil, err
 	}
-	if len(out.Rows) > maxCoverageRows {
-		out.Rows = out.Rows[:maxCoverageRows]
+	if len(out.Rows) > MaxCoverageRows {
+		out.Rows = out.Rows[:MaxCoverageRows]
 		out.Caveats = append(out.Caveats, fmt.Sprintf(
-			"more than %d pairs of agent and gateway: those with most calls that were never asked are shown", maxCoverageRows))
+			"more than %d pairs of agent and gateway: those with most calls that were never asked are shown", MaxCoverageRows))
 	}
 	out.addCaveats()
 	return out, nil

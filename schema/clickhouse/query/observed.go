@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -21,6 +22,9 @@ type ObservedGateway struct {
 	Contradicted uint64 `json:"contradicted"`
 }
 
+// MaxObserved bounds the gateways of ObservedGateways, which returns one more if there are more.
+const MaxObserved = 100
+
 // ObservedGateways returns what gateways have logged since a time, those with most calls first.
 func ObservedGateways(ctx context.Context, db DB, since time.Time) (out []ObservedGateway, err error) {
 	var w where
@@ -30,7 +34,7 @@ func ObservedGateways(ctx context.Context, db DB, since time.Time) (out []Observ
 countIf(attrs['flyball_decision'] != '' AND attrs['flyball.receipt'] = ''),
 countIf(agent_trust IN ('verified', 'infrastructure') OR credential_trust IN ('verified', 'infrastructure')),
 countIf(agent_trust = 'asserted'), countIf(agent_asserted != '')
-FROM calls ` + w.String() + ` GROUP BY gateway ORDER BY n DESC, gateway LIMIT 100`
+FROM calls ` + w.String() + ` GROUP BY gateway ORDER BY n DESC, gateway ` + fmt.Sprintf("LIMIT %d", MaxObserved+1)
 	err = each(ctx, db, "calls by gateway", sql, w.params, func(r driver.Rows) error {
 		var v ObservedGateway
 		err := r.Scan(&v.Gateway, &v.Calls, &v.Decisions, &v.Receipts, &v.Established, &v.Claimed, &v.Contradicted)
