@@ -179,3 +179,28 @@ func TestUnknownLagIsZero(t *testing.T) {
 	}
 	same(t, "held", column(none.query(plugin.Query{Type: "health", Part: "breakers"}).Frames[0], "what"), "scopes that are held now")
 }
+
+// While a bypass is in force nothing is refused, and a board that does not say so looks as always.
+func TestBypassInForceIsNotShown(t *testing.T) {
+	s := newStore(t)
+	f := deploy(t)
+	v := s.viewer(f.url)
+	q := plugin.Query{Type: "health", Part: "bypass"}
+	if r := v.query(q); r.Error != nil || r.Frames[0].Rows() != 0 {
+		t.Errorf("none is in force: %v", r)
+	}
+	if code, text := f.Operate(t, "POST", "/v1/bypass", fields{"for_seconds": 1800, "reason": "a release"}, tokenRoot); code != 200 {
+		t.Fatal(text)
+	}
+	v = s.viewer(f.url)
+	frame := v.query(q).Frames[0]
+	same(t, "what", column(frame, "what"), "of the whole tenant, by root: a release")
+	same(t, "minutes", column(frame, "value"), "30")
+	if got := v.line("", "of the whole tenant"); !strings.HasPrefix(got, "look: nothing is refused") {
+		t.Error(got)
+	}
+	same(t, "without a control API", column(s.viewer("").query(q).Frames[0], "state"), "unknown")
+	if r := s.viewer("http://127.0.0.1:1").query(q); r.Error == nil {
+		t.Errorf("the control API is away: %v", r)
+	}
+}

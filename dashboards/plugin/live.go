@@ -12,6 +12,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"flyball/schema"
+	"flyball/schema/bypass"
 	"flyball/schema/clickhouse/query"
 )
 
@@ -182,6 +183,10 @@ func liveHealth(ctx context.Context, q *question, part string) []healthLine {
 		lines, err = lagHealth(ctx, q, part)
 	case "breakers":
 		lines, err = pointHealth(ctx, q)
+	case "bypass":
+		if q.Part == "" {
+			lines, err = bypassesInForce(ctx, q)
+		}
 	}
 	if err != nil && !errors.Is(err, errNoControl) {
 		return []healthLine{{what: "what the control API knows", state: "unknown", todo: err.Error()}}
@@ -213,6 +218,21 @@ func pointHealth(ctx context.Context, q *question) (out []healthLine, err error)
 		why, is := stale[p.Point]
 		l.state, l.todo = judge(!is, why)
 		out = append(out, l)
+	}
+	return out, err
+}
+
+func bypassesInForce(ctx context.Context, q *question) (out []healthLine, err error) {
+	e, err := live[enforcement](ctx, q, "/v1/status")
+	for _, b := range e.Bypasses {
+		what, todo := "of the whole tenant", "nothing is refused: end it here, or use flyball bypass end"
+		if b.Agent != "" {
+			what, todo = "of agent "+b.Agent, "nothing of it is refused: use flyball bypass end --agent "+b.Agent
+		}
+		reason, _, _ := bypass.Length(b.Reason)
+		minutes := math.Ceil(max(b.Until.Sub(q.now), 0).Minutes())
+		out = append(out, healthLine{what: fmt.Sprintf("%s, by %s: %s", what, b.By, reason), value: figure(minutes), unit: "min left",
+			state: "look", todo: todo})
 	}
 	return out, err
 }

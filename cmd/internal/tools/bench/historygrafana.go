@@ -143,7 +143,7 @@ func grafanaQueries() []plugin.Query {
 	for _, kind := range []string{"trips", "bypass", "baseline", "version"} {
 		out = append(out, plugin.Query{Type: "annotations", Kinds: kind})
 	}
-	for _, part := range []string{"ingest", "detect", "stitching", "store", "breakers"} {
+	for _, part := range []string{"ingest", "detect", "stitching", "store", "breakers", "bypass"} {
 		out = append(out, plugin.Query{Type: "health", Part: part})
 	}
 	return out
