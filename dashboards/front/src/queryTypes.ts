@@ -56,7 +56,7 @@ export const QUERY_TYPES: QueryType[] = [
   },
   {
     value: 'agents', label: 'Agents', description: 'one row an agent',
-    members: ['minLevel', 'tenant', 'limit'], choices: { minLevel: LEVELS },
+    members: ['agent', 'minLevel', 'tenant', 'limit'], choices: { minLevel: LEVELS },
   },
   {
     value: 'routes', label: 'Routes', description: 'the routes that an agent or a run called, the most dangerous first',
@@ -113,7 +113,8 @@ export const QUERY_TYPES: QueryType[] = [
   { value: 'logs', label: 'Logs', description: 'calls of a run or an agent as log lines', members: ['run', 'agent', 'tenant', 'limit'] },
   {
     value: 'health', label: 'Health', description: 'state of a part of Flyball, and what to do', members: ['part'],
-    choices: { part: [choice('', 'all'), choice('ingest'), choice('detect'), choice('stitching'), choice('store'), choice('breakers')] },
+    choices: { part: [choice('', 'all'), choice('ingest'), choice('detect'), choice('stitching'), choice('store'), choice('breakers'),
+      choice('bypass', 'bypasses in force')] },
   },
   {
     value: 'quality', label: 'Detection quality', description: 'achieved and nominal rates by level, trips, verdicts',
