@@ -158,7 +158,7 @@ func TestUnknownLagIsZero(t *testing.T) {
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()
 	none, away := s.viewer(""), s.viewer(closed.URL)
-	for _, of := range []string{"lag_seconds", "stale_points", "trips_over_budget"} {
+	for _, of := range []string{"lag_seconds", "stale_points", "bypasses", "trips_over_budget"} {
 		q := plugin.Query{Type: "count", Of: of}
 		if r := none.query(q); r.Error != nil || len(r.Frames[0].Fields) != 0 || !strings.Contains(r.Frames[0].Meta.Notices[0].Text,
 			"controlUrl") {
@@ -196,6 +196,7 @@ func TestBypassInForceIsNotShown(t *testing.T) {
 	frame := v.query(q).Frames[0]
 	same(t, "what", column(frame, "what"), "of the whole tenant, by root: a release")
 	same(t, "minutes", column(frame, "value"), "30")
+	same(t, "count", column(v.query(plugin.Query{Type: "count", Of: "bypasses"}).Frames[0], "bypasses"), "1")
 	if got := v.line("", "of the whole tenant"); !strings.HasPrefix(got, "look: nothing is refused") {
 		t.Error(got)
 	}

@@ -52,7 +52,7 @@ var words = map[string][]string{
 		"tokens", "duration", "score"},
 	"count.by": {"agent", "level", "family", "reader", "point"},
 	"count.of": {"trips", "findings", "gates_waiting", "held", "dead_letters", "calls", "denied",
-		"irreversible", "lag_seconds", "stale_points", "trips_over_budget"},
+		"irreversible", "lag_seconds", "stale_points", "bypasses", "trips_over_budget"},
 	"variable.of": {"agents", "runs", "resources", "families", "owners", "tenants"},
 }
 

@@ -132,6 +132,11 @@ func countStale(ctx context.Context, q *question) (map[string]uint64, error) {
 	return out, err
 }
 
+func countBypasses(ctx context.Context, q *question) (map[string]uint64, error) {
+	e, err := live[enforcement](ctx, q, "/v1/status")
+	return map[string]uint64{"": uint64(len(e.Bypasses))}, err
+}
+
 // countOverBudget returns how many runs that reached trip and were judged benign or not at all lie above twice the nominal rate of the
 // runs that ended.
 func countOverBudget(ctx context.Context, q *question) (map[string]uint64, error) {

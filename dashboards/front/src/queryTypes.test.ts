@@ -57,6 +57,7 @@ test('a count is split by what it does not have', () => {
   expect(words('dead_letters')).toEqual(['']);
   expect(words('lag_seconds')).toEqual(['', 'reader']);
   expect(words('stale_points')).toEqual(['', 'point']);
+  expect(words('bypasses')).toEqual(['']);
   const findings = query({ queryType: 'count', of: 'findings', by: 'level' });
   expect(withMember(findings, { of: 'trips' })).toMatchObject({ of: 'trips', by: '' });
   expect(withMember(findings, { agent: 'a' })).toMatchObject({ by: 'level', agent: 'a' });

@@ -105,6 +105,7 @@ export const QUERY_TYPES: QueryType[] = [
         choice('dead_letters', 'dead letters'), choice('calls'),
         choice('denied', 'denied calls'), choice('irreversible', 'irreversible calls'),
         choice('lag_seconds', 'lag in seconds'), choice('stale_points', 'stale points'),
+        choice('bypasses', 'bypasses in force'),
         choice('trips_over_budget', 'trips over the budget'),
       ],
       by: [choice('', 'not split'), choice('agent'), choice('level'), choice('family'), choice('reader'), choice('point')],
@@ -151,7 +152,7 @@ export function typesFor(boundTenant?: string): QueryType[] {
 /** What each count can be split by, beside not at all. */
 const SPLITS: Record<string, string[]> = {
   trips: ['agent', 'family'], findings: ['agent', 'level', 'family'], dead_letters: [], lag_seconds: ['reader'], stale_points: ['point'],
-  trips_over_budget: [],
+  bypasses: [], trips_over_budget: [],
 };
 
 /** The words that a member of a query can be; undefined: any text. */
