@@ -224,7 +224,7 @@ func TestActionWithoutAReasonOrWithABadBodyIsSent(t *testing.T) {
 	f := deploy(t)
 	d := source(t, f.url, tokenRoot, "roles", bypassForAdmins())
 	for path, body := range all() {
-		for _, reason := range []any{nil, "", " \t", strings.Repeat("x", 1001)} {
+		for _, reason := range []any{nil, "", " \t", "$reason", " ${reason} ", strings.Repeat("x", 1001)} {
 			bad := fields{}
 			for k, v := range body {
 				bad[k] = v

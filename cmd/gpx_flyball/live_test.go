@@ -158,7 +158,7 @@ func TestUnknownLagIsZero(t *testing.T) {
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()
 	none, away := s.viewer(""), s.viewer(closed.URL)
-	for _, of := range []string{"lag_seconds", "stale_points", "trips_over_budget"} {
+	for _, of := range []string{"lag_seconds", "stale_points", "bypasses", "trips_over_budget"} {
 		q := plugin.Query{Type: "count", Of: of}
 		if r := none.query(q); r.Error != nil || len(r.Frames[0].Fields) != 0 || !strings.Contains(r.Frames[0].Meta.Notices[0].Text,
 			"controlUrl") {
@@ -178,4 +178,30 @@ func TestUnknownLagIsZero(t *testing.T) {
 		t.Error(got)
 	}
 	same(t, "held", column(none.query(plugin.Query{Type: "health", Part: "breakers"}).Frames[0], "what"), "scopes that are held now")
+}
+
+// While a bypass is in force nothing is refused, and a board that does not say so looks as always.
+func TestBypassInForceIsNotShown(t *testing.T) {
+	s := newStore(t)
+	f := deploy(t)
+	v := s.viewer(f.url)
+	q := plugin.Query{Type: "health", Part: "bypass"}
+	if r := v.query(q); r.Error != nil || r.Frames[0].Rows() != 0 {
+		t.Errorf("none is in force: %v", r)
+	}
+	if code, text := f.Operate(t, "POST", "/v1/bypass", fields{"for_seconds": 1800, "reason": "a release"}, tokenRoot); code != 200 {
+		t.Fatal(text)
+	}
+	v = s.viewer(f.url)
+	frame := v.query(q).Frames[0]
+	same(t, "what", column(frame, "what"), "of the whole tenant, by root: a release")
+	same(t, "minutes", column(frame, "value"), "30")
+	same(t, "count", column(v.query(plugin.Query{Type: "count", Of: "bypasses"}).Frames[0], "bypasses"), "1")
+	if got := v.line("", "of the whole tenant"); !strings.HasPrefix(got, "look: nothing is refused") {
+		t.Error(got)
+	}
+	same(t, "without a control API", column(s.viewer("").query(q).Frames[0], "state"), "unknown")
+	if r := s.viewer("http://127.0.0.1:1").query(q); r.Error == nil {
+		t.Errorf("the control API is away: %v", r)
+	}
 }

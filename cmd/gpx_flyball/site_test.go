@@ -36,8 +36,8 @@ const (
 	tokenDelegate = "soc"     // responder, may not act for a person
 )
 
-// judged is the only finding that the deployment stores a verdict of.
-const judged = "f_judged"
+// The findings that the deployment knows: of the first it stores a verdict.
+const judged, unjudged = "f_judged", "f_unjudged"
 
 func deploy(t *testing.T) *deployment {
 	t.Helper()
@@ -81,7 +81,11 @@ func process(context.Context) any {
 }
 
 func findFinding(_ context.Context, _, term string) ([]string, *schema.Verdict, error) {
-	if term != judged {
+	switch term {
+	case judged:
+	case unjudged:
+		return []string{unjudged}, nil, nil
+	default:
 		return nil, nil, nil
 	}
 	return []string{judged}, &schema.Verdict{Label: schema.VerdictTrue, By: "ops", Why: "seen", At: time.Unix(1e9, 0).UnixNano()}, nil

@@ -66,10 +66,10 @@ var (
 	markBenign = act{"Benign", "findings/verdict",
 		"Record that the finding on run ${__data.fields.run} of agent ${__data.fields.agent} is harmless.",
 		[][2]string{{"finding", "${__data.fields.finding}"}, {"verdict", "benign"}}, []ask{askReason}}
-	tripAgent = act{"Trip the agent", "breakers/trip", "Hold every run of agent $typed for $for. You clicked ${__data.fields.agent}.", nil,
+	tripAgent = act{"Trip the agent", "breakers/trip", "Hold every run of agent $typed for $for. You chose ${__data.fields.agent}.", nil,
 		[]ask{{"agent", "typed", "Type the agent's name: all its runs will be held"}, askFor, askReason}}
 	except = act{"Except", "exceptions/add",
-		"Take findings ${__data.fields.family} of agent $typed as meant for $for. You clicked ${__data.fields.agent}.",
+		"Take findings ${__data.fields.family} of agent $typed as meant for $for. You chose ${__data.fields.agent}.",
 		[][2]string{{"family", "${__data.fields.family}"}},
 		[]ask{{"agent", "typed", "Type the agent's name: such findings on it will be taken as meant"},
 			{"for", "for", "For how long (1h is usual)"}, askReason}}

@@ -34,7 +34,7 @@ const (
 	danger              // a number that should be 0: one is red
 	caution             // a number that is better 0: one is orange
 	scored              // a score
-	seconds             // a duration in seconds
+	seconds             // a duration in seconds, as hours, minutes and seconds
 	ratio               // a number with two decimals
 	share               // between 0 and 1, as per cent
 	bar                 // the same as a bar, of the colour of the column
@@ -111,7 +111,7 @@ func (l look) properties() []dashboard.DynamicConfigValue {
 	case scored:
 		return number("none", append(coloured("transparent", scoreSteps...), property("decimals", 1))...)
 	case seconds:
-		return number("s")
+		return number("dthms")
 	case ratio:
 		return number("none", property("decimals", 2))
 	case share:

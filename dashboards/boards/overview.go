@@ -11,11 +11,11 @@ func overview() Board {
 		variables: slices.Concat([]dashboard.VariableModel{sourceVariable()}, anyAgent(), []dashboard.VariableModel{filterVariable()}),
 		panels: []panel{
 			statOf(panel{title: "Now", w: 12, h: 4, unit: "locale",
-				about: "What a person should look at first: scopes that are held now, approval questions that wait, and trips in this time. " +
-					"Red: one or more.",
+				about: "What a person should look at first: scopes that are held now, approval questions that wait, trips in this time, and " +
+					"bypasses in force, under which nothing is refused. Red: one or more.",
 				asks: []Query{{Type: "count", Of: "held", Agent: "${agent}"}, {Type: "count", Of: "gates_waiting", Agent: "${agent}"},
-					{Type: "count", Of: "trips", Agent: "${agent}"}}},
-				thresholds(green, step{1, vermilion}), "held now", "gates waiting", "trips"),
+					{Type: "count", Of: "trips", Agent: "${agent}"}, {Type: "count", Of: "bypasses"}}},
+				thresholds(green, step{1, vermilion}), "held now", "gates waiting", "trips", "bypasses"),
 			statOf(panel{title: "In this time", w: 12, h: 4, unit: "locale",
 				about: "Open findings, calls that were refused, and calls that were carried out and cannot be undone. Orange: one or more.",
 				asks: []Query{{Type: "count", Of: "findings", Agent: "${agent}"}, {Type: "count", Of: "denied", Agent: "${agent}"},

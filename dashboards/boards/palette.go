@@ -2,6 +2,7 @@ package boards
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 )
@@ -18,23 +19,49 @@ const (
 	purple    = "#CC79A7" // failed, rate limited
 	grey      = "#999999" // not known
 
-	// The same on the ground of a cell: Grafana writes on it in black, and in white on darker ones, where nobody could read it.
-	orangeGround  = "#F5B947"
-	skyBlueGround = "#8CCBF2"
-	greyGround    = "#BDBDBD"
+	// The same as the ground of a cell, on which Grafana writes in black where it is light, and in white where it is dark: each has a
+	// contrast of 4.5 to that text.
+	vermilionGround = "#B85000"
+	orangeGround    = "#F5B947"
+	skyBlueGround   = "#8CCBF2"
+	greenGround     = "#007F5D"
+	purpleGround    = "#E3B3CF"
+	greyGround      = "#BDBDBD"
+
+	// The same as a large number: each has a contrast of 3 to a panel of the dark and of the light theme.
+	orangeNumber = "#C27C00"
+	greyNumber   = "#8A8A8A"
 )
 
-var palette = []string{vermilion, orange, skyBlue, green, blue, purple, grey, orangeGround, skyBlueGround, greyGround}
+var palette = []string{vermilion, orange, skyBlue, green, blue, purple, grey, vermilionGround, orangeGround, skyBlueGround, greenGround,
+	purpleGround, greyGround, orangeNumber, greyNumber}
 
 // ground returns a colour as the ground of a cell.
 func ground(colour string) string {
 	switch colour {
+	case vermilion:
+		return vermilionGround
 	case orange:
 		return orangeGround
 	case skyBlue:
 		return skyBlueGround
+	case green:
+		return greenGround
+	case purple:
+		return purpleGround
 	case grey:
 		return greyGround
+	}
+	return colour
+}
+
+// numberColour returns a colour as that of a large number.
+func numberColour(colour string) string {
+	switch colour {
+	case orange:
+		return orangeNumber
+	case grey:
+		return greyNumber
 	}
 	return colour
 }
@@ -51,7 +78,7 @@ var wordColours = map[string]string{
 	"look": orange, "warning": orange, "error": vermilion,
 }
 
-// wordMapping returns the colours of words as a mapping of values, in a fixed order.
+// wordMapping returns the colours of words, and how those of two words are read, as a mapping of values in a fixed order.
 func wordMapping() []dashboard.ValueMapping {
 	words := make([]string, 0, len(wordColours))
 	for word := range wordColours {
@@ -61,6 +88,11 @@ func wordMapping() []dashboard.ValueMapping {
 	options := map[string]dashboard.ValueMappingResult{}
 	for i, word := range words {
 		options[word] = dashboard.ValueMappingResult{Color: new(ground(wordColours[word])), Index: new(int32(i))}
+		if text := strings.ReplaceAll(word, "_", " "); text != word {
+			shown := options[word]
+			shown.Text = &text
+			options[word] = shown
+		}
 	}
 	return []dashboard.ValueMapping{{ValueMap: &dashboard.ValueMap{Type: dashboard.MappingTypeValueToText, Options: options}}}
 }

@@ -87,6 +87,17 @@ func (p *panel) transformations() []dashboard.DataTransformerConfig {
 	return out
 }
 
+// pixels is the room for the columns of a table on a screen of 1280 pixels: Grafana's margins of
+// the page (32) and between panels (8), the padding of the panel (16) and its scroll bar (12).
+func pixels(w uint32) int { return int(w)*(1280-32+8)/columns - 8 - 16 - 12 }
+
+// tableOptions are a table's options with one that the SDK does not have. Where the table handles the keys itself, the Tab key goes from
+// cell to cell and past the links and buttons in them, so that nobody without a mouse can press one.
+type tableOptions struct {
+	table.Options
+	DisableKeyboardEvents bool `json:"disableKeyboardEvents"`
+}
+
 // tableOf makes a table. Its text is never read as a number; numbers have their unit by column.
 func tableOf(p panel, columns ...column) panel {
 	p.kind, p.unit, p.columns = "table", "string", columns
@@ -96,7 +107,7 @@ func tableOf(p panel, columns ...column) panel {
 		}
 	}
 	small := common.TableCellHeightSm
-	p.options = table.Options{ShowHeader: true, CellHeight: &small, FrameIndex: float64(p.frame)}
+	p.options = tableOptions{table.Options{ShowHeader: true, CellHeight: &small, FrameIndex: float64(p.frame)}, true}
 	p.custom = map[string]any{"align": common.FieldTextAlignmentAuto, "inspect": false, "hidden": true, "hideFrom": hideFrom(true)}
 	p.colour = &dashboard.FieldColor{Mode: dashboard.FieldColorModeIdFixed, FixedColor: new("text")}
 	return p
@@ -106,14 +117,21 @@ func tableOf(p panel, columns ...column) panel {
 // of the queries.
 func statOf(p panel, levels *dashboard.ThresholdsConfig, names ...string) panel {
 	p.kind, p.threshold = "stat", levels
+	for i := range levels.Steps {
+		levels.Steps[i].Color = numberColour(levels.Steps[i].Color)
+	}
 	p.empty = "Not known." // a count without anything to count is 0
 	p.mappings = []dashboard.ValueMapping{{SpecialValueMap: &dashboard.SpecialValueMap{Type: dashboard.MappingTypeSpecialValue,
 		Options: dashboard.DashboardSpecialValueMapOptions{Match: dashboard.SpecialValueMatchNullAndNan,
-			Result: dashboard.ValueMappingResult{Text: &p.empty, Color: new(grey)}}}}}
+			Result: dashboard.ValueMappingResult{Text: &p.empty, Color: new(greyNumber)}}}}}
 	p.colour = &dashboard.FieldColor{Mode: dashboard.FieldColorModeIdThresholds}
-	p.options = stat.Options{GraphMode: common.BigValueGraphModeNone, ColorMode: common.BigValueColorModeValue,
+	options := stat.Options{GraphMode: common.BigValueGraphModeNone, ColorMode: common.BigValueColorModeValue,
 		JustifyMode: common.BigValueJustifyModeAuto, TextMode: common.BigValueTextModeValueAndName, Orientation: common.VizOrientationVertical,
 		PercentChangeColorMode: common.PercentChangeColorModeStandard, ReduceOptions: common.ReduceDataOptions{Calcs: []string{"lastNotNull"}}}
+	if p.unit == "s" { // by itself Grafana writes the unit too small to be read in orange
+		options.Text = &common.VizTextDisplayOptions{ValueSize: new(44.0)}
+	}
+	p.options = options
 	for i, name := range names {
 		p.overrides = append(p.overrides, dashboard.DashboardFieldConfigSourceOverrides{
 			Matcher:    dashboard.MatcherConfig{Id: "byFrameRefID", Options: string(rune('A' + i))},

@@ -68,10 +68,6 @@ func TestPanelLiesOnAnother(t *testing.T) {
 	}
 }
 
-// pixels is the room for the columns of a table on a screen of 1280 pixels: Grafana's margins of
-// the page (32) and between panels (8), the padding of the panel (16) and its scroll bar (12).
-func pixels(w uint32) int { return int(w)*(1280-32+8)/columns - 8 - 16 - 12 }
-
 func TestColumnIsCutAt1280Pixels(t *testing.T) {
 	eachPanel(t, func(t *testing.T, _ *Board, p *panel) {
 		if p.kind != "table" {
@@ -96,6 +92,24 @@ func TestColumnIsCutAt1280Pixels(t *testing.T) {
 		}
 		if sum > pixels(p.w) || wide != 1 {
 			t.Errorf("the columns need %d of %d pixels, and %d take what is left", sum, pixels(p.w), wide)
+		}
+	})
+}
+
+// Grafana opens a menu where a cell has several links, or a link and an action, and it opens for a mouse alone. Where the table handles the
+// keys, the Tab key leaves out what is in its cells.
+func TestCellIsForAMouseAlone(t *testing.T) {
+	eachPanel(t, func(t *testing.T, _ *Board, p *panel) {
+		if p.kind != "table" {
+			return
+		}
+		for _, c := range p.columns {
+			if len(c.links) > 1 || len(c.actions) > 0 && (c.look != buttons || len(c.links) > 0) {
+				t.Errorf("column %q: %d links and %d actions in a menu", c.name, len(c.links), len(c.actions))
+			}
+		}
+		if raw, err := json.Marshal(p.options); err != nil || !strings.Contains(string(raw), `"disableKeyboardEvents":true`) {
+			t.Errorf("the Tab key does not reach links and buttons: %s %v", raw, err)
 		}
 	})
 }

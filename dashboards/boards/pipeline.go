@@ -13,7 +13,7 @@ WHERE $__timeFilter(noticed_at) ORDER BY noticed_at DESC LIMIT 200`
 func pipeline() Board {
 	part := func(title, name, about string, h uint32) panel {
 		return healthTable(panel{title: title, w: 24, h: h, about: about + " A state other than ok says what to do.",
-			empty: "Nothing is stored of this part: has it started.", asks: []Query{{Type: "health", Part: name}}})
+			empty: "Nothing is stored of this part: it may not have started.", asks: []Query{{Type: "health", Part: name}}})
 	}
 	return Board{UID: pipelineUID, Title: "Pipeline health", About: "Whether Flyball sees everything: input, losses, storage.",
 		variables: []dashboard.VariableModel{sourceVariable()},

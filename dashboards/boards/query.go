@@ -44,7 +44,7 @@ var members = map[string][]string{
 // words are the values that the members with a closed list have; every member may be empty.
 var words = map[string][]string{
 	"minLevel": {"annotate", "alert", "trip"}, "sort": {"worst", "latest"},
-	"health.part":       {"ingest", "detect", "stitching", "store", "breakers"},
+	"health.part":       {"ingest", "detect", "stitching", "store", "breakers", "bypass"},
 	"annotations.kinds": {"trips", "bypass", "baseline", "version"},
 	"findings.state":    {"open", "closed"}, "gates.state": {"waiting"}, "breakers.state": {"trips"}, "calls.by": {"outcome", "reversibility"},
 	"distribution.by": {"time", "quantile"},
@@ -52,7 +52,7 @@ var words = map[string][]string{
 		"tokens", "duration", "score"},
 	"count.by": {"agent", "level", "family", "reader", "point"},
 	"count.of": {"trips", "findings", "gates_waiting", "held", "dead_letters", "calls", "denied",
-		"irreversible", "lag_seconds", "stale_points", "trips_over_budget"},
+		"irreversible", "lag_seconds", "stale_points", "bypasses", "trips_over_budget"},
 	"variable.of": {"agents", "runs", "resources", "families", "owners", "tenants"},
 }
 

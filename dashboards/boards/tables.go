@@ -17,9 +17,9 @@ func runColumn(width int) column { return column{name: "run", width: width, link
 
 func findingsTable(p panel) panel {
 	return tableOf(p,
-		column{name: "level", width: 84, look: worded}, agentColumn(210),
-		column{name: "what happened", width: 260, wide: true, links: []link{toRun}},
-		column{name: "clean runs", width: 112}, column{name: "done irreversible", width: 96, look: danger, title: "irreversible"},
+		column{name: "level", width: 84, look: worded}, agentColumn(200),
+		column{name: "what happened", width: 250, wide: true, links: []link{toRun}},
+		column{name: "clean runs", width: 132}, column{name: "done irreversible", width: 96, look: danger, title: "irreversible"},
 		column{name: "denied", width: 70, look: caution}, column{name: "state", width: 60},
 		column{name: "updated", width: 126, look: moment},
 		column{name: "finding", width: 190, look: buttons, title: "verdict", actions: actions(markTrue, markBenign, except)})
@@ -27,22 +27,26 @@ func findingsTable(p panel) panel {
 
 func runsTable(p panel) panel {
 	return tableOf(p,
-		agentColumn(220), column{name: "score", width: 66, look: scored}, column{name: "level", width: 84, look: worded},
+		column{name: "agent", width: 206, wide: true, links: []link{toAgent}},
+		column{name: "score", width: 66, look: scored}, column{name: "level", width: 84, look: worded},
 		column{name: "irreversible", width: 96, look: danger}, column{name: "denied", width: 70, look: caution},
-		column{name: "failed", width: 70, look: caution}, column{name: "calls", width: 70, look: count}, column{name: "state", width: 72},
+		column{name: "failed", width: 70, look: caution}, column{name: "calls", width: 70, look: count}, column{name: "state", width: 86},
 		column{name: "started", width: 126, look: moment}, column{name: "last", width: 126, look: moment},
-		column{name: "run", width: 150, wide: true, links: []link{toRun}},
+		runColumn(150),
 		column{name: "run key", width: 70, look: buttons, title: "act", actions: actions(tripRun)})
 }
 
 func heldTable(p panel) panel {
 	return tableOf(p,
-		column{name: "scope", width: 150, wraps: true, links: []link{toRun}}, agentColumn(220),
-		column{name: "reason", width: 240, wide: true},
+		column{name: "scope", width: scopeWidth, wraps: true, links: []link{toRun}}, agentColumn(170),
+		column{name: "reason", width: 210, wide: true},
 		column{name: "stopped calls", width: 80, look: count, title: "stopped"}, column{name: "until", width: 126, look: moment},
-		column{name: "since", width: 126, look: moment}, column{name: "mode", width: 96, look: worded}, column{name: "by", width: 80},
+		column{name: "since", width: 126, look: moment}, column{name: "mode", width: 108, look: worded}, column{name: "by", width: 84},
 		column{name: "breaker", width: 90, look: buttons, title: "act", actions: actions(resetBreaker)})
 }
+
+// scopeWidth is the width of a scope: the id of a run takes two lines, and not three.
+const scopeWidth = 214
 
 // gatesTable shows questions that wait, with the buttons that answer them.
 func gatesTable(p panel) panel {
@@ -63,33 +67,35 @@ func gateColumns() []column {
 
 func agentsTable(p panel) panel {
 	return tableOf(p,
-		column{name: "agent", width: 170, wide: true, links: []link{toAgent}, actions: actions(tripAgent)},
+		column{name: "agent", width: 160, wide: true, links: []link{toAgent}},
 		column{name: "level", width: 84, look: worded},
-		column{name: "worst score", width: 90, look: scored}, column{name: "open findings", width: 104, look: caution},
+		column{name: "worst score", width: 98, look: scored}, column{name: "open findings", width: 114, look: caution},
 		column{name: "irreversible", width: 96, look: danger}, column{name: "runs", width: 80, look: count},
-		column{name: "calls", width: 90, look: count}, column{name: "last", width: 126, look: moment}, column{name: "owner", width: 130},
-		column{name: "manifest", width: 140})
+		column{name: "calls", width: 90, look: count}, column{name: "last", width: 126, look: moment}, column{name: "owner", width: 110},
+		column{name: "manifest", width: 120},
+		column{name: "denied", width: 124, look: buttons, title: "act", actions: actions(tripAgent)})
 }
 
 func healthTable(p panel) panel {
 	return tableOf(p,
 		column{name: "state", width: 84, look: worded}, column{name: "what", width: 300, wraps: true},
 		column{name: "value", width: 84, look: count},
-		column{name: "unit", width: 66}, column{name: "what to do", width: 200, wide: true})
+		column{name: "unit", width: 80}, column{name: "what to do", width: 200, wide: true})
 }
 
-// bypassTable is the health of the enforcement, with the button that ends a bypass.
+// bypassTable shows bypasses that are in force, with the button that ends the one of the tenant.
 func bypassTable(p panel) panel {
-	p = healthTable(p)
-	p.columns = append(p.columns, column{name: "since", width: 130, look: buttons, title: "bypass", actions: actions(endBypass)})
-	return p
+	return tableOf(p,
+		column{name: "what", width: 250, wide: true}, column{name: "value", width: 104, look: count, title: "minutes left"},
+		column{name: "what to do", width: 200, wraps: true},
+		column{name: "since", width: 130, look: buttons, title: "act", actions: actions(endBypass)})
 }
 
 func qualityTable(p panel) panel {
 	return tableOf(p,
 		column{name: "level", width: 120, wide: true}, column{name: "achieved per 1,000", width: 160, look: ratio},
 		column{name: "nominal per 1,000", width: 152, look: ratio},
-		column{name: "false per 1,000", width: 120, look: ratio}, column{name: "false per 1,000 at most", width: 176, look: ratio},
+		column{name: "false per 1,000", width: 130, look: ratio}, column{name: "false per 1,000 at most", width: 188, look: ratio},
 		column{name: "runs", width: 90, look: count}, column{name: "findings", width: 90, look: count},
 		column{name: "benign", width: 80, look: caution}, column{name: "true", width: 70, look: count},
 		column{name: "not judged", width: 90, look: caution})
@@ -101,11 +107,13 @@ func contributionsTable(p panel) panel {
 		column{name: "humans", width: 84, look: ratio})
 }
 
-// distributionTable shows how many of the runs of each population are in each bin: the bars of a column are a histogram on its side.
+// distributionTable shows how many of the runs of each population are in each bin: the bars of a column are a histogram on its side. All
+// columns are of one width, or a share would be a longer bar in one than in another.
 func distributionTable(p panel, populations ...column) panel {
-	columns := []column{{name: "xMin", width: 84, look: figure, title: "from"}, {name: "xMax", width: 84, look: figure, title: "below"}}
+	const bound = 84
+	columns := []column{{name: "xMin", width: bound, look: figure, title: "from"}, {name: "xMax", width: bound, look: figure, title: "below"}}
 	for _, c := range populations {
-		c.look, c.width = bar, 130
+		c.look, c.width = bar, (pixels(p.w)-2*bound)/len(populations)
 		columns = append(columns, c)
 	}
 	return tableOf(p, columns...)

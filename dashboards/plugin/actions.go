@@ -112,9 +112,10 @@ func (x *exchange) report(c *changed, scope, what, forever, undo string) *done {
 	return d
 }
 
-// checkReason returns a refusal unless there is a reason, as the audit trail wants it.
+// checkReason returns a refusal unless there is a reason, as the audit trail wants it. A reason that is a variable and nothing else is what
+// Grafana sends if nothing was typed.
 func checkReason(reason string) error {
-	if strings.TrimSpace(reason) == "" {
+	if text := strings.TrimSpace(reason); variable.FindString(text) == text {
 		return refused(http.StatusBadRequest, "reason", "reason: empty; say why, it stands in the audit trail")
 	}
 	if !utf8.ValidString(reason) || utf8.RuneCountInString(reason) > maxReason {

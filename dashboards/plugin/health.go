@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -21,7 +22,7 @@ type healthLine struct {
 }
 
 // healthParts are the parts of Flyball about which the store or the control API knows something.
-var healthParts = []string{"ingest", "detect", "stitching", "store", "breakers"}
+var healthParts = []string{"ingest", "detect", "stitching", "store", "breakers", "bypass"}
 
 func answerHealth(ctx context.Context, q *question) (data.Frames, error) {
 	if err := oneOf("part", q.Part, healthParts...); err != nil {
@@ -57,6 +58,7 @@ func healthFrame(rows []healthLine, limit int) *data.Frame {
 
 var healthOf = map[string]func(context.Context, *question) ([]healthLine, error){
 	"ingest": ingestHealth, "detect": detectHealth, "stitching": stitchingHealth, "store": storeHealth, "breakers": breakersHealth,
+	"bypass": bypassHealth,
 }
 
 func figure(n float64) *float64 { return &n }
@@ -141,6 +143,18 @@ func breakersHealth(ctx context.Context, q *question) ([]healthLine, error) {
 		sum += n
 	}
 	return []healthLine{{what: "scopes that are held now", value: figure(float64(sum)), unit: "scopes", state: "ok"}}, err
+}
+
+// bypassHealth returns the bypasses that are in force, which the control API alone knows. A question about them alone fails with it.
+func bypassHealth(ctx context.Context, q *question) ([]healthLine, error) {
+	if q.Part == "" {
+		return nil, nil // with what else the control API knows: liveHealth
+	}
+	out, err := bypassesInForce(ctx, q)
+	if errors.Is(err, errNoControl) {
+		return []healthLine{{what: "not known", state: "unknown", todo: "set controlUrl in the settings of the data source"}}, nil
+	}
+	return out, err
 }
 
 func answerQuality(ctx context.Context, q *question) (data.Frames, error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"flyball/schema"
+	"flyball/schema/bypass"
 	"flyball/schema/clickhouse/query"
 )
 
@@ -131,6 +132,11 @@ func countStale(ctx context.Context, q *question) (map[string]uint64, error) {
 	return out, err
 }
 
+func countBypasses(ctx context.Context, q *question) (map[string]uint64, error) {
+	e, err := live[enforcement](ctx, q, "/v1/status")
+	return map[string]uint64{"": uint64(len(e.Bypasses))}, err
+}
+
 // countOverBudget returns how many runs that reached trip and were judged benign or not at all lie above twice the nominal rate of the
 // runs that ended.
 func countOverBudget(ctx context.Context, q *question) (map[string]uint64, error) {
@@ -182,6 +188,10 @@ func liveHealth(ctx context.Context, q *question, part string) []healthLine {
 		lines, err = lagHealth(ctx, q, part)
 	case "breakers":
 		lines, err = pointHealth(ctx, q)
+	case "bypass":
+		if q.Part == "" {
+			lines, err = bypassesInForce(ctx, q)
+		}
 	}
 	if err != nil && !errors.Is(err, errNoControl) {
 		return []healthLine{{what: "what the control API knows", state: "unknown", todo: err.Error()}}
@@ -213,6 +223,21 @@ func pointHealth(ctx context.Context, q *question) (out []healthLine, err error)
 		why, is := stale[p.Point]
 		l.state, l.todo = judge(!is, why)
 		out = append(out, l)
+	}
+	return out, err
+}
+
+func bypassesInForce(ctx context.Context, q *question) (out []healthLine, err error) {
+	e, err := live[enforcement](ctx, q, "/v1/status")
+	for _, b := range e.Bypasses {
+		what, todo := "of the whole tenant", "nothing is refused: end it here, or use flyball bypass end"
+		if b.Agent != "" {
+			what, todo = "of agent "+b.Agent, "nothing of it is refused: use flyball bypass end --agent "+b.Agent
+		}
+		reason, _, _ := bypass.Length(b.Reason)
+		minutes := math.Ceil(max(b.Until.Sub(q.now), 0).Minutes())
+		out = append(out, healthLine{what: fmt.Sprintf("%s, by %s: %s", what, b.By, reason), value: figure(minutes), unit: "min left",
+			state: "look", todo: todo})
 	}
 	return out, err
 }

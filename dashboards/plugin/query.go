@@ -24,7 +24,7 @@ type Query struct {
 	Of       string   `json:"of"`        // what count counts, whose distribution is shown, or of what a variable has the values
 	Prefix   string   `json:"prefix"`    // of the values of a variable
 	Owner    string   `json:"owner"`     // of the agents that a variable lists
-	Part     string   `json:"part"`      // of Flyball's health: store, detect, breakers, stitching
+	Part     string   `json:"part"`      // of Flyball's health: one of healthParts
 	Kinds    string   `json:"kinds"`     // of annotations, separated by commas: trips, bypass, baseline, version
 	SQL      string   `json:"sql"`
 	Limit    int      `json:"limit"` // maximum number of rows; 0: 200

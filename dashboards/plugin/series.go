@@ -110,15 +110,17 @@ var counters = map[string]struct {
 	"irreversible":  {[]string{"agent"}, aboutIrreversible, countCalls},
 	"lag_seconds":   {[]string{"reader"}, "how long the oldest record has waited for its reader, now", countLag},
 	"stale_points":  {[]string{"point"}, "enforcement points that do not follow the log now", countStale},
+	"bypasses":      {nil, "bypasses that are in force now", countBypasses},
 	"trips_over_budget": {nil,
 		"runs that reached trip and were judged benign or not at all, above twice the nominal rate of the runs that ended", countOverBudget},
 }
 
 // ofNoTenant are the counts about all of Flyball.
-var ofNoTenant = map[string]bool{"dead_letters": true, "lag_seconds": true, "stale_points": true}
+var ofNoTenant = map[string]bool{"dead_letters": true, "lag_seconds": true, "stale_points": true, "bypasses": true}
 
 // ofNoAgent are the counts that are not of agents.
-var ofNoAgent = map[string]bool{"dead_letters": true, "lag_seconds": true, "stale_points": true, "trips_over_budget": true}
+var ofNoAgent = map[string]bool{"dead_letters": true, "lag_seconds": true, "stale_points": true, "bypasses": true,
+	"trips_over_budget": true}
 
 func countTrips(ctx context.Context, q *question) (map[string]uint64, error) {
 	return query.CountTrips(ctx, q.db, q.By, q.some(), q.window())

@@ -13,6 +13,12 @@ import { FlyballVariables } from './variables';
 /** What the backend completes by its first letters. */
 export type Completion = 'agents' | 'runs';
 
+/** One completion: what the field gets, and what a person reads. */
+export interface Offer {
+  value: string;
+  text: string;
+}
+
 /** Values of ad hoc filters: a list that a variable gives, or fixed words. */
 const FILTER_VALUES: Record<string, { of: string } | string[]> = {
   agent: { of: 'agents' },
@@ -65,11 +71,11 @@ export class FlyballDatasource extends DataSourceWithBackend<FlyballQuery, Flyba
     return Array.isArray(values) ? values.map((text) => ({ text })) : this.list(values.of, options.timeRange);
   }
 
-  /** Names of agents or ids of runs that begin with prefix. A completion that fails gives none: the field takes any text. */
-  async complete(what: Completion, prefix: string): Promise<string[]> {
+  /** Names of agents or ids of runs that begin with prefix; what is said beside an id names the run. None if the completion fails. */
+  async complete(what: Completion, prefix: string): Promise<Offer[]> {
     try {
       const got: unknown = await this.getResource(what, { prefix }, { showErrorAlert: false });
-      return Array.isArray(got) ? got.map((v) => (typeof v === 'string' ? v : String(v?.value ?? v?.text ?? ''))).filter(Boolean) : [];
+      return Array.isArray(got) ? (got as Offer[]).filter((v) => v?.value) : [];
     } catch {
       return [];
     }

@@ -1,4 +1,9 @@
-import { choicesOf, DEFAULT_QUERY, lacksNeeded, limitProblem, QUERY_TYPES, typeOf, typesFor, withMember, withType } from './queryTypes';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  choicesOf, DEFAULT_QUERY, lacksNeeded, limitProblem, type Member, QUERY_TYPES, typeOf, typesFor, withMember,
+  withType,
+} from './queryTypes';
 import { type FlyballQuery } from './types';
 
 const query = (q: Partial<FlyballQuery>): FlyballQuery => ({ refId: 'A', ...q });
@@ -52,6 +57,7 @@ test('a count is split by what it does not have', () => {
   expect(words('dead_letters')).toEqual(['']);
   expect(words('lag_seconds')).toEqual(['', 'reader']);
   expect(words('stale_points')).toEqual(['', 'point']);
+  expect(words('bypasses')).toEqual(['']);
   const findings = query({ queryType: 'count', of: 'findings', by: 'level' });
   expect(withMember(findings, { of: 'trips' })).toMatchObject({ of: 'trips', by: '' });
   expect(withMember(findings, { agent: 'a' })).toMatchObject({ by: 'level', agent: 'a' });
@@ -78,6 +84,24 @@ test('a needed member has no field', () => {
       expect(t.members).toContain(m);
     }
   }
+});
+
+test('a panel asks with a member that its editor hides', () => {
+  const boards = join(__dirname, '../../json');
+  const hidden: string[] = [];
+  let asked = 0;
+  const look = (v: FlyballQuery, board: string) => {
+    const type = QUERY_TYPES.find((t) => t.value === v?.queryType);
+    asked += type ? 1 : 0;
+    const set = type ? Object.keys(v).filter((m) => !['refId', 'queryType', 'datasource'].includes(m)) : [];
+    hidden.push(...set.filter((m) => !type?.members.includes(m as Member)).map((m) => `${board}: ${type?.value}: ${m}`));
+    return v;
+  };
+  for (const board of readdirSync(boards)) {
+    JSON.parse(readFileSync(join(boards, board), 'utf8'), (_, v) => look(v, board));
+  }
+  expect(asked).toBeGreaterThan(60);
+  expect(hidden).toEqual([]);
 });
 
 test('a limit that is no number is sent', () => {

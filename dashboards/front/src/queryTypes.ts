@@ -56,7 +56,7 @@ export const QUERY_TYPES: QueryType[] = [
   },
   {
     value: 'agents', label: 'Agents', description: 'one row an agent',
-    members: ['minLevel', 'tenant', 'limit'], choices: { minLevel: LEVELS },
+    members: ['agent', 'minLevel', 'tenant', 'limit'], choices: { minLevel: LEVELS },
   },
   {
     value: 'routes', label: 'Routes', description: 'the routes that an agent or a run called, the most dangerous first',
@@ -105,6 +105,7 @@ export const QUERY_TYPES: QueryType[] = [
         choice('dead_letters', 'dead letters'), choice('calls'),
         choice('denied', 'denied calls'), choice('irreversible', 'irreversible calls'),
         choice('lag_seconds', 'lag in seconds'), choice('stale_points', 'stale points'),
+        choice('bypasses', 'bypasses in force'),
         choice('trips_over_budget', 'trips over the budget'),
       ],
       by: [choice('', 'not split'), choice('agent'), choice('level'), choice('family'), choice('reader'), choice('point')],
@@ -113,7 +114,8 @@ export const QUERY_TYPES: QueryType[] = [
   { value: 'logs', label: 'Logs', description: 'calls of a run or an agent as log lines', members: ['run', 'agent', 'tenant', 'limit'] },
   {
     value: 'health', label: 'Health', description: 'state of a part of Flyball, and what to do', members: ['part'],
-    choices: { part: [choice('', 'all'), choice('ingest'), choice('detect'), choice('stitching'), choice('store'), choice('breakers')] },
+    choices: { part: [choice('', 'all'), choice('ingest'), choice('detect'), choice('stitching'), choice('store'), choice('breakers'),
+      choice('bypass', 'bypasses in force')] },
   },
   {
     value: 'quality', label: 'Detection quality', description: 'achieved and nominal rates by level, trips, verdicts',
@@ -150,7 +152,7 @@ export function typesFor(boundTenant?: string): QueryType[] {
 /** What each count can be split by, beside not at all. */
 const SPLITS: Record<string, string[]> = {
   trips: ['agent', 'family'], findings: ['agent', 'level', 'family'], dead_letters: [], lag_seconds: ['reader'], stale_points: ['point'],
-  trips_over_budget: [],
+  bypasses: [], trips_over_budget: [],
 };
 
 /** The words that a member of a query can be; undefined: any text. */

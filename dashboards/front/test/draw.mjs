@@ -1,11 +1,11 @@
 // Draws the committed dashboards with Grafana's own components and the answers of the data source that a Go test has kept
 // (FLYBALL_ANSWERS), at 1280 px, and keeps a picture of each. Exit 1 if a panel shows an error, an empty table without a sentence, or a
-// column that is cut; where Flyball is away, if a panel shows none. The page around the panels is Grafana's and is not here.
+// column or text that is cut, or has a serious fault for a screen reader or weak eyes (axe); where Flyball is away, if a panel shows no
+// error. The page around the panels is Grafana's and is not here.
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { bundle, findChromium, launch } from './page.mjs';
-import { inspect, stillLoading } from './panels.mjs';
+import { findChromium, launch, serveDrawing } from './page.mjs';
+import { cutCells, inspect, stillLoading } from './panels.mjs';
 
 const WIDTH = 1280;
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -17,23 +17,21 @@ if (!findChromium()) {
   process.exit(/front|all/.test(process.env.FLYBALL_REQUIRE_TIERS || '') ? 1 : 0);
 }
 mkdirSync(out, { recursive: true });
-const script = await bundle('drawn.js');
-const files = { '/drawn.js': ['text/javascript', script], '/drawn.css': ['text/css', script.replace(/js$/, 'css')] };
-const INDEX = `<!doctype html><html lang="en"><head><title>Flyball</title><link rel="stylesheet" href="/drawn.css">
-<style>body{font:14px Inter,Helvetica,Arial,sans-serif}</style></head>
-<body><div id="root"></div><script>window.grafanaBootData = { settings: {}, user: {}, navTree: [] };</script>
-<script src="/drawn.js"></script></body></html>`;
-const server = createServer((req, res) => {
-  const [type, file] = files[req.url] ?? ['text/html'];
-  res.setHeader('content-type', type);
-  res.end(file ? readFileSync(file) : INDEX);
-});
-await new Promise((done) => server.listen(0, '127.0.0.1', done));
+const server = await serveDrawing();
 const browser = await launch({ width: WIDTH, height: 1000 });
 const page = await browser.newPage();
 let problems = [];
 page.on('pageerror', (fault) => problems.push(String(fault)));
 await page.goto(`http://127.0.0.1:${server.address().port}/`, { waitUntil: 'load', timeout: 180000 });
+
+await page.evaluate(readFileSync(join(import.meta.dirname, '../node_modules/axe-core/axe.min.js'), 'utf8') + ';0');
+
+/** Faults of the page that axe calls serious or critical, but for Grafana's own legends. Runs in the page. */
+async function serious() {
+  const { violations } = await window.axe.run({ include: ['#root'], exclude: ['[class*=LegendLabel]'] });
+  const bad = violations.filter((v) => /serious|critical/.test(v.impact));
+  return bad.map((v) => `axe ${v.id}, ${v.nodes.length} times: ${v.nodes[0].html.slice(0, 200)} ${v.nodes[0].any[0]?.message ?? ''}`);
+}
 
 /** Draws one dashboard and returns its faults. */
 async function look(kind, asked, mode) {
@@ -51,6 +49,7 @@ async function look(kind, asked, mode) {
   await page.screenshot({ path: join(out, `${kind}-${asked.uid.replace('flyball-', '')}-${mode}.png`) });
   const { panels, page: ofPage } = await page.evaluate(inspect);
   const said = await page.evaluate(() => window.said);
+  const unheard = await page.evaluate(serious);
   const errors = (p) => p.faults.filter((f) => f === 'shows an error');
   const faults = panels.flatMap((p) => p.faults.filter((f) => kind !== 'away' || f !== 'shows an error').map((f) => `${p.title} ${f}`));
   if (kind === 'away') {
@@ -59,6 +58,7 @@ async function look(kind, asked, mode) {
   if (panels.length !== board.panels.length) {
     faults.push(`${panels.length} of ${board.panels.length} panels are drawn`);
   }
+  faults.push(...(await page.evaluate(cutCells)), ...unheard);
   console.log(`${kind}, ${board.title}, ${mode}: ${panels.length} panels, ${faults.length} faults`);
   return [...faults, ...(kind === 'away' ? [] : said), ...ofPage, ...problems];
 }

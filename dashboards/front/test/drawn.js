@@ -2,9 +2,8 @@
 // package: their panels say so. Variables have the values with which the panels' queries were asked.
 import {
   applyFieldOverrides, cacheFieldDisplayNames, createTheme, dateTime, displayNameOverrideProcessor, EventBusSrv,
-  FieldConfigOptionsRegistry, getDisplayValueAlignmentFactors,
-  getFieldDisplayValues, identityOverrideProcessor, standardTransformers, standardTransformersRegistry, ThemeContext, toDataFrame,
-  transformDataFrame,
+  FieldConfigOptionsRegistry, getDisplayValueAlignmentFactors, getFieldDisplayValues, getHistogramFields, identityOverrideProcessor,
+  NodeGraphDataFrameFieldNames, standardTransformers, standardTransformersRegistry, ThemeContext, toDataFrame, transformDataFrame,
 } from '@grafana/data';
 import { toDataQueryResponse } from '@grafana/runtime';
 import { BigValue, GlobalStyles, PanelChrome, PanelContextProvider, TimeSeries, VizRepeater } from '@grafana/ui';
@@ -70,6 +69,7 @@ async function framesOf(panel, asked, page) {
     fieldConfigRegistry: options(customOf(panel.fieldConfig)),
   });
   cacheFieldDisplayNames(drawn);
+  checkNames(panel, drawn);
   return {
     error: error && (error.message ?? error.data?.message ?? 'error'),
     frames: drawn,
@@ -85,13 +85,37 @@ const Sentence = ({ text, page }) => e('div', {
 }, text);
 
 const nothingIn = (frames) => frames.every((f) => f.length === 0);
-/** The person may act: Grafana hides buttons from others. */
-const EDITOR = { eventsScope: 'global', eventBus: new EventBusSrv(), canExecuteActions: () => true };
-const actionsOf = (page) => (frame, field, rowIndex) => (field.config.actions ?? []).map((a) => ({
-  title: a.title, onClick: () => {}, style: {}, type: a.type, variables: a.variables,
-  confirmation: (typed = {}) => replacer(page)(a.confirmation.replace(/\$(\w+)/g, (whole, key) => typed[key] ?? whole),
-    { __dataContext: { value: { frame, rowIndex } } }),
-}));
+/** Grafana hides the buttons from who may not edit the dashboard: a Viewer. */
+const contextOf = (role) => ({ eventsScope: 'global', eventBus: new EventBusSrv(), canExecuteActions: () => role !== 'Viewer' });
+
+/** Shows what became of an action, as Grafana does in a corner of the page. */
+function say(kind, text) {
+  const at = document.getElementById('said') ?? document.body.appendChild(document.createElement('div'));
+  at.id = 'said';
+  at.setAttribute('role', kind === 'error' ? 'alert' : 'status');
+  at.textContent = text;
+}
+
+/** Sends an action as Grafana does: the values of the row and what was typed stand in the address, encoded, with its header. */
+async function send(action, fill) {
+  const { url, method, queryParams = [], headers = [], body } = action.fetch;
+  const address = new URL(fill(url), window.location.href);
+  for (const [name, value] of queryParams) {
+    address.searchParams.append(name, fill(value));
+  }
+  const answer = await fetch(address, { method, headers: { ...Object.fromEntries(headers), 'X-Grafana-Action': '1' }, body });
+  const { message } = await answer.json();
+  say(answer.ok ? 'success' : 'error', message);
+}
+
+const actionsOf = (page) => (frame, field, rowIndex) => (field.config.actions ?? []).map((a) => {
+  const fill = (text, typed) => replacer(page)(text.replace(/\$(\w+)/g, (whole, key) => typed[key] ?? whole),
+    { __dataContext: { value: { frame, rowIndex } } });
+  return {
+    title: a.title, style: {}, type: a.type, variables: a.variables, confirmation: (typed = {}) => fill(a.confirmation, typed),
+    onClick: (_event, _origin, typed = {}) => send(a, (text) => fill(text, typed)).catch((fault) => say('error', String(fault))),
+  };
+});
 
 const DRAW = {
   table: ({ panel, frames, width, height, page }) => {
@@ -99,7 +123,7 @@ const DRAW = {
     return frames.some((f) => f.fields.length > 0)
       ? e(TableNG, {
         data: frame, width, height: height - (frames.length > 1 ? 40 : 0), cellHeight: panel.options.cellHeight,
-        getActions: actionsOf(page),
+        getActions: actionsOf(page), disableKeyboardEvents: panel.options.disableKeyboardEvents,
         fieldConfig: panel.fieldConfig, noValue: panel.fieldConfig.defaults.noValue, structureRev: 1, enableVirtualization: false,
       })
       : e(Sentence, { text: panel.fieldConfig.defaults.noValue, page });
@@ -114,6 +138,7 @@ const DRAW = {
     renderValue: ({ value, width, height, count, alignmentFactors }) => e(BigValue, {
       value: value.display, width, height, count, alignmentFactors, theme: page.theme, colorMode: panel.options.colorMode,
       graphMode: panel.options.graphMode, justifyMode: panel.options.justifyMode, textMode: panel.options.textMode,
+      text: panel.options.text,
     }),
   }),
   timeseries: ({ panel, frames, width, height, page }) => (nothingIn(frames)
@@ -124,6 +149,22 @@ const DRAW = {
       timeRange: { from: dateTime(page.from), to: dateTime(page.to), raw: { from: dateTime(page.from), to: dateTime(page.to) } },
     })),
 };
+
+/** Fields of a node graph that Grafana does not read; those of arcs and details have names of their own. */
+const unread = (frames) => frames.flatMap((f) => f.fields.map((x) => x.name))
+  .filter((name) => !/^(arc__|detail__)/.test(name) && !Object.values(NodeGraphDataFrameFieldNames).includes(name.toLowerCase()));
+
+/** What is wrong with frames of which Grafana's own names are known. */
+function checkNames(panel, frames) {
+  if (panel.type === 'nodeGraph' && unread(frames).length) {
+    window.said.push(`${panel.title}: a node graph does not read ${unread(frames)}`);
+  }
+  for (const f of frames.filter((f) => f.name === 'distribution' && f.length)) {
+    if (!getHistogramFields(f)) {
+      window.said.push(`${panel.title}: Grafana's histogram does not know the bins`);
+    }
+  }
+}
 
 const NOT_HERE = { nodeGraph: 'nodes and edges', traces: 'spans', logs: 'lines' };
 
@@ -153,7 +194,7 @@ function Panel({ panel, asked, page, size }) {
 
 let root;
 /** Draws a dashboard (its JSON) with the answers to its panels, and resolves when it stands. */
-window.draw = (board, { answers, values, from, to }, mode) => {
+window.draw = (board, { answers, values, from, to }, mode, role = 'Editor') => {
   const theme = createTheme({ colors: { mode } });
   const page = { values, from, to, theme };
   const width = window.innerWidth - 2 * MARGIN;
@@ -173,7 +214,9 @@ window.draw = (board, { answers, values, from, to }, mode) => {
     margin: 0, background: theme.colors.background.canvas, color: theme.colors.text.primary, height: 64 + bottom * (ROW + GAP) + 'px',
   });
   window.said = [];
+  document.getElementById('said')?.remove();
   root?.unmount();
   root = createRoot(document.getElementById('root'));
-  root.render(e(ThemeContext.Provider, { value: theme }, e(PanelContextProvider, { value: EDITOR }, e(GlobalStyles), head, panels)));
+  const held = e(PanelContextProvider, { value: contextOf(role) }, e(GlobalStyles), head, panels);
+  root.render(e(ThemeContext.Provider, { value: theme }, held));
 };

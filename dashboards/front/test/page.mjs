@@ -25,6 +25,28 @@ export async function bundle(name) {
   return out;
 }
 
+const DRAWN = `<!doctype html><html lang="en"><head><title>Flyball</title><link rel="stylesheet" href="/drawn.css">
+<style>body{font:14px Inter,Helvetica,Arial,sans-serif}</style></head>
+<body><div id="root"></div><script>window.grafanaBootData = { settings: {}, user: {}, navTree: [] };</script>
+<script src="/drawn.js"></script></body></html>`;
+
+/** Serves a page that draws dashboards (drawn.js); `elsewhere` answers what is below /api. */
+export async function serveDrawing(elsewhere) {
+  const script = await bundle('drawn.js');
+  const files = { '/drawn.js': ['text/javascript', script], '/drawn.css': ['text/css', script.replace(/js$/, 'css')] };
+  const server = createServer((req, res) => {
+    if (elsewhere && req.url.startsWith('/api/')) {
+      elsewhere(req, res);
+      return;
+    }
+    const [type, file] = files[req.url] ?? ['text/html'];
+    res.setHeader('content-type', type);
+    res.end(file ? readFileSync(file) : DRAWN);
+  });
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  return server;
+}
+
 // SystemJS after the bundle: its define would be taken by libraries in it.
 const INDEX = `<!doctype html><html lang="en"><title>Flyball</title><main><h1>Flyball</h1><div id="root"></div></main>
 <script>window.grafanaBootData = { settings: {}, user: {}, navTree: [] };</script>

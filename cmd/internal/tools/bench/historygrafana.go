@@ -134,7 +134,7 @@ func grafanaQueries() []plugin.Query {
 		{Type: "runs", Filters: []plugin.Filter{{Key: "agent", Operator: "=~", Value: ".*1"}}},
 	}
 	for _, of := range []string{"calls", "dead_letters", "denied", "findings", "gates_waiting", "held", "irreversible", "lag_seconds",
-		"stale_points", "trips", "trips_over_budget"} {
+		"stale_points", "trips", "trips_over_budget", "bypasses"} {
 		out = append(out, plugin.Query{Type: "count", Of: of})
 	}
 	for _, of := range []string{"agents", "runs", "resources", "tenants", "families", "owners"} {
@@ -143,7 +143,7 @@ func grafanaQueries() []plugin.Query {
 	for _, kind := range []string{"trips", "bypass", "baseline", "version"} {
 		out = append(out, plugin.Query{Type: "annotations", Kinds: kind})
 	}
-	for _, part := range []string{"ingest", "detect", "stitching", "store", "breakers"} {
+	for _, part := range []string{"ingest", "detect", "stitching", "store", "breakers", "bypass"} {
 		out = append(out, plugin.Query{Type: "health", Part: part})
 	}
 	return out

@@ -1,6 +1,6 @@
 import { type QueryEditorProps } from '@grafana/data';
 import { Alert, Checkbox, InlineField } from '@grafana/ui';
-import React from 'react';
+import React, { useId } from 'react';
 import { type FlyballDatasource } from '../datasource';
 import { ANNOTATION_KINDS, choicesOf, DEFAULT_QUERY, type Member, typeOf, typesFor, withMember, withType } from '../queryTypes';
 import { type FlyballOptions, type FlyballQuery } from '../types';
@@ -69,15 +69,19 @@ function Live({ value, onChange }: { value: boolean; onChange: (live: boolean) =
 }
 
 function Kinds({ value, onChange }: { value: string; onChange: (kinds: string) => void }) {
+  const id = useId(); // by itself every box would have the id of the field, and its label would be that of the first box
   const chosen = value.split(',').map((k) => k.trim());
   const toggled = (kind: string, on: boolean) =>
     ANNOTATION_KINDS.map((k) => k.value).filter((k) => (k === kind ? on : chosen.includes(k))).join();
   return (
-    <InlineField label="Kinds" labelWidth={16} tooltip="None chosen is all.">
-      <div role="group" aria-label="Kinds" style={{ display: 'flex', gap: 16, minHeight: 32, alignItems: 'center', paddingLeft: 8 }}>
+    <InlineField label="Kinds" labelWidth={16} tooltip="None chosen is all." htmlFor={id}>
+      <div
+        id={id} role="group" aria-label="Kinds"
+        style={{ display: 'flex', gap: 16, minHeight: 32, alignItems: 'center', paddingLeft: 8 }}
+      >
         {ANNOTATION_KINDS.map((k) => (
           <Checkbox
-            key={k.value} label={k.label} value={chosen.includes(k.value)}
+            key={k.value} id={`${id}-${k.value}`} label={k.label} value={chosen.includes(k.value)}
             onChange={(e) => onChange(toggled(k.value, e.currentTarget.checked))}
           />
         ))}

@@ -1,6 +1,6 @@
 import { Combobox, InlineField, Input, TextArea } from '@grafana/ui';
 import React, { useEffect, useId, useRef, useState } from 'react';
-import { type Completion, type FlyballDatasource } from '../datasource';
+import { type Completion, type FlyballDatasource, type Offer } from '../datasource';
 import { MAX_LIMIT } from '../types';
 import { type Choice, limitProblem } from '../queryTypes';
 
@@ -20,7 +20,7 @@ interface TextProps {
   /** Says what is wrong with a text; an invalid one is not committed. */
   problem?: (text: string) => string | undefined;
   /** Suggestions for what has been typed. */
-  complete?: (prefix: string) => Promise<string[]>;
+  complete?: (prefix: string) => Promise<Offer[]>;
 }
 
 /** What is being typed, until it is committed; a value that changes from outside (Back, the URL) replaces it. */
@@ -30,8 +30,8 @@ function useDraft(value: string) {
   return [draft, setDraft] as const;
 }
 
-function useSuggestions(complete: TextProps['complete'], draft: string, focused: boolean): string[] {
-  const [found, setFound] = useState<string[]>([]);
+function useSuggestions(complete: TextProps['complete'], draft: string, focused: boolean): Offer[] {
+  const [found, setFound] = useState<Offer[]>([]);
   const latest = useRef(complete);
   latest.current = complete;
   useEffect(() => {
@@ -39,7 +39,7 @@ function useSuggestions(complete: TextProps['complete'], draft: string, focused:
       return;
     }
     let current = true;
-    const timer = setTimeout(() => void latest.current?.(draft).then((names) => current && setFound(names)), COMPLETE_AFTER_MS);
+    const timer = setTimeout(() => void latest.current?.(draft).then((offers) => current && setFound(offers)), COMPLETE_AFTER_MS);
     return () => {
       current = false;
       clearTimeout(timer);
@@ -84,7 +84,7 @@ export function TextField({ label, tooltip, placeholder, value, onCommit, onEnte
       {complete && (
         <datalist id={`${id}-list`}>
           {suggestions.map((s) => (
-            <option key={s} value={s} />
+            <option key={s.value} value={s.value} label={s.text === s.value ? undefined : s.text} />
           ))}
         </datalist>
       )}
