@@ -102,7 +102,7 @@ func levelRank(level string) int { return slices.Index(schema.LevelWords, level)
 func RunsWithOutcomes(ctx context.Context, db DB, runs []Run) ([]RankedRun, error) {
 	refs := make([]runRef, len(runs))
 	for i := range runs {
-		refs[i] = runRef{tenant: runs[i].Tenant, actor: runs[i].actorHash, id: runs[i].RunID}
+		refs[i] = runRef{tenant: runs[i].Tenant, actor: runs[i].actorHash, id: runs[i].RunID, times: runs[i].times()}
 	}
 	counts, err := outcomesOf(ctx, db, refs)
 	if err != nil {
