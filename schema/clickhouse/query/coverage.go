@@ -128,7 +128,9 @@ func askedBy(ctx context.Context, db DB, window, noted string, params []any) (as
 	out := askedConditions{condition: byDecision, unsure: "false", lines: "counted"}
 	var recorded, beside uint64
 	sql := "SELECT (SELECT count() FROM calls " + noted + "), (SELECT countIf(NOT counted) FROM calls " + window + ")"
-	if err := each(ctx, db, "what the check recorded", sql, params, func(r driver.Rows) error { return r.Scan(&recorded, &beside) }); err != nil {
+	if err := each(ctx, db, "what the check recorded", sql, params, func(r driver.Rows) error {
+		return r.Scan(&recorded, &beside)
+	}); err != nil {
 		return out, err
 	}
 	if beside > 0 {

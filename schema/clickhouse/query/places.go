@@ -199,9 +199,25 @@ func quoted(s string) string {
 // refsOf returns where the runs with some ids are, in no order.
 func refsOf(ctx context.Context, db DB, ids []string) (out []runRef, err error) {
 	for chunk := range slices.Chunk(ids, maxListedRuns) {
+		sql := "SELECT DISTINCT tenant, actor_hash, toString(run_id) FROM run_states WHERE run_id IN (" + uuids(chunk) + ")"
+		if err := each(ctx, db, "places of runs", sql, nil, func(r driver.Rows) error {
+			var v runRef
+			err := r.Scan(&v.tenant, &v.actor, &v.id)
+			out = append(out, v)
+			return err
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// timedRefsOf is refsOf with the times of the runs, of which the calls are read then.
+func timedRefsOf(ctx context.Context, db DB, ids []string) (out []runRef, err error) {
+	for chunk := range slices.Chunk(ids, maxListedRuns) {
 		sql := "SELECT tenant, actor_hash, toString(run_id), min(started_at), max(last_at), argMax(state, (segment, version)) = 'closed' " +
 			"FROM run_states WHERE run_id IN (" + uuids(chunk) + ") GROUP BY tenant, actor_hash, run_id"
-		if err := each(ctx, db, "places of runs", sql, nil, func(r driver.Rows) error {
+		if err := each(ctx, db, "places and times of runs", sql, nil, func(r driver.Rows) error {
 			var v runRef
 			var closed uint8
 			err := r.Scan(&v.tenant, &v.actor, &v.id, &v.times.began, &v.times.ended, &closed)

@@ -119,7 +119,7 @@ func RunsWithOutcomes(ctx context.Context, db DB, runs []Run) ([]RankedRun, erro
 func OutcomesOfRuns(ctx context.Context, db DB, ids []string) (map[string]*Outcomes, error) {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	ids = slices.DeleteFunc(ids, func(id string) bool { return id == noRun || id == "" })
-	refs, err := refsOf(ctx, db, ids)
+	refs, err := timedRefsOf(ctx, db, ids)
 	if err != nil {
 		return nil, err
 	}
