@@ -110,8 +110,8 @@ func (rendering) RunStart() string { return RunStart }
 // of calls. An insert with the end of a day writes two, which exceeds the memory of a statement. Parts below this size have one file.
 const compactParts = "min_bytes_for_wide_part = 268435456"
 
-// mergedDays has the engine merge a day into one part once nothing was stored in it for a day: of rows that replace each other one is
-// left, the newest, and questions look at one part for each day. A row that comes later is a part of its own for another day, and then the day is
+// mergedDays has the engine merge a day into one part once nothing was stored in it for a day: of rows that replace each other the newest
+// is left, and questions look at one part for each day. A row that comes later is a part of its own for another day, and then the day is
 // rewritten once more. Tables that are partitioned by month do not have it: a month is as large as thirty days, and needs as much free
 // space. calls_v5 does not have it, because its many columns make it dear: schema/adr/0008-days-merged.md.
 var mergedDays = []string{fmt.Sprintf("min_age_to_force_merge_seconds = %d", mergeAfter), "min_age_to_force_merge_on_partition_only = 1"}

@@ -132,8 +132,8 @@ func merges(f *Facts) []Finding {
 			"free: %s", waiting, size(u.Largest), size(u.Free)), "free space on ClickHouse's disk, or shorten clickhouse.retention: until then " +
 			"questions about these days cost more, and replaced rows of them stay"}}
 	case u.Days > 0 || u.Parts > 0:
-		return good(checkMerges, fmt.Sprintf("%s, and %d parts wait for an index: ClickHouse works on them in the background, and questions about "+
-			"them cost more until then", waiting, u.Parts))
+		return good(checkMerges, fmt.Sprintf("%s, and %d parts wait for an index: ClickHouse works on them in the background, and "+
+			"questions about them cost more until then", waiting, u.Parts))
 	}
 	return good(checkMerges, "every day that is over is one part")
 }

@@ -6,12 +6,13 @@ import (
 	"testing"
 )
 
-const storedRows = "SELECT 'calls', count(), sum(cityHash64(*)) FROM {db}.calls UNION ALL SELECT 'runs', count(), sum(cityHash64(*)) FROM {db}.runs " +
+const storedRows = "SELECT 'calls', count(), sum(cityHash64(*)) FROM {db}.calls " +
+	"UNION ALL SELECT 'runs', count(), sum(cityHash64(*)) FROM {db}.runs " +
 	"UNION ALL SELECT 'touches', count(), sum(cityHash64(*)) FROM {db}.touches ORDER BY 1"
 
 // withLevel inserts a run with a level beside those of insertDays, on the third day.
-const withLevel = "INSERT INTO {db}.runs_v5 (tenant, actor_hash, opened_day, run_id, actor, version, started_at, last_at, calls, level) SELECT " +
-	"tenant, actor_hash, opened_day, generateUUIDv4(), actor, 1, started_at, last_at, 9, 'alert' FROM {db}.runs_v5 " +
+const withLevel = "INSERT INTO {db}.runs_v5 (tenant, actor_hash, opened_day, run_id, actor, version, started_at, last_at, calls, level) " +
+	"SELECT tenant, actor_hash, opened_day, generateUUIDv4(), actor, 1, started_at, last_at, 9, 'alert' FROM {db}.runs_v5 " +
 	"WHERE opened_day = '2026-03-03' ORDER BY run_id LIMIT 1"
 
 const askedByLevel = "SELECT tenant, actor_hash, run_id FROM {db}.run_states WHERE level >= 'alert'"

@@ -204,8 +204,8 @@ func (f *filling) insert(ctx context.Context, rows map[string][]byte) error {
 	return nil
 }
 
-// fillHistory stores n calls, perInsert of them with each INSERT, unless the engine has as many from an earlier measurement. It returns some of them, each equally likely, and
-// the time of the last one.
+// fillHistory stores n calls, perInsert of them with each INSERT, unless the engine has as many from an earlier measurement. It returns
+// some of them, each equally likely, and the time of the last one.
 func fillHistory(ctx context.Context, conn *clickhouse.Conn, n, days, perInsert int) (some []schema.Call, end time.Time, err error) {
 	stored, err := conn.QueryText(ctx, "SELECT count() FROM flyball.calls_v5")
 	if err != nil {
