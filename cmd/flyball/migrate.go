@@ -116,12 +116,32 @@ func migrateTables(ctx context.Context, c config.Config, plan bool, w io.Writer)
 	if err == nil && len(steps) == 0 {
 		fmt.Fprintln(w, "schema is up to date: 0 steps")
 	}
-	if err != nil || !plan {
+	if err != nil {
 		return err
+	}
+	if !plan {
+		return printUnmerged(ctx, db, o.Target, w)
 	}
 	expiring, err := clickhouse.Expiring(ctx, db, o)
 	for _, e := range expiring {
 		fmt.Fprintf(w, "retention  %s (clickhouse.retention)\n", e)
 	}
 	return err
+}
+
+// printUnmerged prints what the engine still does in the background.
+func printUnmerged(ctx context.Context, db *clickhouse.Conn, t clickhouse.Target, w io.Writer) error {
+	u, err := clickhouse.ReadUnmerged(ctx, db, t)
+	if err != nil {
+		fmt.Fprintf(w, "background: not known (%v)\n", err)
+		return nil // an outside server can keep its system tables to itself
+	}
+	if u.Parts > 0 {
+		fmt.Fprintf(w, "background: ClickHouse makes an index for %d stored parts; answers are right meanwhile\n", u.Parts)
+	}
+	if u.Days > 0 {
+		fmt.Fprintf(w, "background: ClickHouse merges %d days that are over into one part each, %d MiB; answers are right meanwhile\n", u.Days,
+			u.Bytes>>20)
+	}
+	return nil
 }

@@ -11,7 +11,7 @@ import (
 
 // Version is the version of the schema. It grows with every released change of sql/ or of a
 // list of columns. A database with a higher version is not changed.
-const Version = 6
+const Version = 7
 
 // ErrNewerSchema means that a newer version of Flyball has migrated the database.
 var ErrNewerSchema = errors.New("the database was migrated by a newer version of Flyball: upgrade this binary before it can go on")
@@ -91,6 +91,7 @@ func plan(ctx context.Context, c *Conn, o MigrateOptions) ([]Migration, error) {
 	if err != nil {
 		return nil, err
 	}
+	todo = live.withSettings(live.withIndexes(todo, all, o.Target), all, o.Target)
 	return append(live.withRetention(todo, all, o, r.since), drops...), nil
 }
 
@@ -131,18 +132,22 @@ ORDER BY (number, applied_at)`
 
 // liveSchema is the schema that the database has at present.
 type liveSchema struct {
-	now     time.Time // time of the server
-	version int
-	sums    map[string]string            // hash of the last executed step of an object
-	whys    map[string]string            // reason of that step
-	columns map[string]map[string]string // table or view → column → type
-	days    map[string]int               // table → days for which it keeps rows; 0: for ever
-	since   string                       // day of the first step of version 5; empty: there was none
-	made    time.Time                    // time of the last step that changed which tables of version 4 there are
+	now      time.Time // time of the server
+	version  int
+	sums     map[string]string            // hash of the last executed step of an object
+	whys     map[string]string            // reason of that step
+	versions map[string]int               // newest version that executed a step of an object
+	indexes  map[string]map[string]bool   // table → names of its skip indexes
+	settings map[string]map[string]bool   // table → names of the settings that it was given
+	columns  map[string]map[string]string // table or view → column → type
+	days     map[string]int               // table → days for which it keeps rows; 0: for ever
+	since    string                       // day of the first step of version 5; empty: there was none
+	made     time.Time                    // time of the last step that changed which tables of version 4 there are
 }
 
 func look(ctx context.Context, c *Conn, t Target) (*liveSchema, error) {
-	l := &liveSchema{sums: map[string]string{}, whys: map[string]string{}, columns: map[string]map[string]string{}, days: map[string]int{}}
+	l := &liveSchema{sums: map[string]string{}, whys: map[string]string{}, columns: map[string]map[string]string{}, days: map[string]int{},
+		versions: map[string]int{}, indexes: map[string]map[string]bool{}, settings: map[string]map[string]bool{}}
 	now, err := c.QueryText(ctx, "SELECT toUnixTimestamp(now())")
 	if err != nil {
 		return nil, fmt.Errorf("look at database %s: %w", t.Database, err)
@@ -162,8 +167,10 @@ func look(ctx context.Context, c *Conn, t Target) (*liveSchema, error) {
 		}
 		l.columns[r[0]][r[1]] = r[2]
 	}
-	rows, err = ask(ctx, c, `SELECT name, toUInt32(extract(engine_full, ' TTL .*toIntervalDay\\((\\d+)\\)')) FROM system.tables
-WHERE database = `+literal(t.Database)+" AND engine_full LIKE '% TTL %toIntervalDay(%'")
+	rows, err = ask(ctx, c, `SELECT name, toUInt32OrZero(extract(engine_full, ' TTL .*toIntervalDay\\((\\d+)\\)')),
+arrayStringConcat(extractAll(create_table_query, '\\bINDEX (\\w+) '), ' '),
+arrayStringConcat(extractAll(extract(engine_full, ' SETTINGS (.*)$'), '(\\w+) = '), ' ')
+FROM system.tables WHERE database = `+literal(t.Database)+" AND engine LIKE '%MergeTree'")
 	if err != nil {
 		return nil, fmt.Errorf("look at database %s: %w", t.Database, err)
 	}
@@ -172,7 +179,13 @@ WHERE database = `+literal(t.Database)+" AND engine_full LIKE '% TTL %toInterval
 		if t.Cluster != "" {
 			name = strings.TrimSuffix(name, localSuffix)
 		}
-		l.days[name], _ = strconv.Atoi(r[1])
+		if len(r) != 4 {
+			return nil, fmt.Errorf("look at database %s: %q", t.Database, r)
+		}
+		if l.days[name], _ = strconv.Atoi(r[1]); l.days[name] == 0 {
+			delete(l.days, name)
+		}
+		l.indexes[name], l.settings[name] = setOf(r[2]), setOf(r[3])
 	}
 	if l.columns["migrations"] == nil {
 		return l, nil
@@ -198,7 +211,7 @@ toDate(minIf(applied_at, version >= 5)), countIf(version >= 5) FROM `+rendering{
 		if err != nil || err2 != nil {
 			return fmt.Errorf("read %s.migrations: version %q, time %q", t.Database, r[2], r[4])
 		}
-		l.version = max(l.version, v)
+		l.version, l.versions[name] = max(l.version, v), v
 		if r[6] != "0" && (l.since == "" || r[5] < l.since) {
 			l.since = r[5]
 		}
@@ -207,6 +220,15 @@ toDate(minIf(applied_at, version >= 5)), countIf(version >= 5) FROM `+rendering{
 		}
 	}
 	return nil
+}
+
+// setOf returns the words of a text.
+func setOf(words string) map[string]bool {
+	out := map[string]bool{}
+	for word := range strings.FieldsSeq(words) {
+		out[word] = true
+	}
+	return out
 }
 
 func later(a, b time.Time) time.Time {

@@ -100,9 +100,25 @@ func (rendering) FiledDay() string { return filedDay }
 // FiledLate: see FiledDay.
 func (rendering) FiledLate() string { return filedLate }
 
+// RunStart is the first digits of a run id as a number, as many as every start of an id has that is asked for.
+var RunStart = fmt.Sprintf("bitShiftRight(reinterpretAsUInt64(run_id), %d)", 64-4*schema.MinIDPrefix)
+
+// RunStart returns RunStart, for the template of runs_v5.
+func (rendering) RunStart() string { return RunStart }
+
 // A part in the format Wide has a file for each column, and the engine takes about 4 MiB for each file that it writes: 600 MiB for a part
 // of calls. An insert with the end of a day writes two, which exceeds the memory of a statement. Parts below this size have one file.
 const compactParts = "min_bytes_for_wide_part = 268435456"
+
+// mergedDays has the engine merge a day into one part once nothing was stored in it for a day: of rows that replace each other the newest
+// is left, and questions look at one part for each day. A row that comes later is a part of its own for another day, and then the day is
+// rewritten once more. Tables that are partitioned by month do not have it: a month is as large as thirty days, and needs as much free
+// space. calls_v5 does not have it, because its many columns make it dear: schema/adr/0008-days-merged.md.
+var mergedDays = []string{fmt.Sprintf("min_age_to_force_merge_seconds = %d", mergeAfter), "min_age_to_force_merge_on_partition_only = 1"}
+
+// mergeAfter is for how many seconds nothing was stored for a day before it is merged. With fewer, a call that comes late now and then (up
+// to three days are filed under their own day) has the day rewritten more often: with a day, at most four times.
+const mergeAfter = 24 * 60 * 60
 
 // storages are the tables whose rows expire. All others keep theirs for ever: breakers, gates, verdicts, orders, the audit trail and
 // baselines are in force or are evidence of what people decided, and they grow with what people do; progress and migrations are state.
@@ -110,13 +126,13 @@ const compactParts = "min_bytes_for_wide_part = 268435456"
 var storages = map[string]storage{
 	"calls_v5":   {time: "start_time", filed: filedDay, settings: []string{compactParts}},
 	"touches_v5": {time: "last_at", filed: "filed_day"},
-	"call_ids":   {time: "day", filed: "filed_day"}, // selects calls only
+	"call_ids":   {time: "day", filed: "filed_day", settings: mergedDays}, // selects calls only
 
 	// Runs are selected by the actors that postings name: a run without a posting would not be found. For calls this is 0.64 bytes
 	// each, of 141.
 	"postings": {time: "day", filed: "filed_day", runs: true},
 
-	"runs_v5":            {time: "last_at", filed: "opened_day", runs: true, settings: []string{compactParts}},
+	"runs_v5":            {time: "last_at", filed: "opened_day", runs: true, settings: append([]string{compactParts}, mergedDays...)},
 	"minutes":            {time: "minute", runs: true},
 	"hours":              {time: "hour", runs: true},
 	"stitching_v5":       {time: "hour", runs: true},

@@ -70,6 +70,10 @@ func databaseFacts(ctx context.Context, c config.Config) (d doctor.ClickHouse, g
 		d.RetentionError = err.Error()
 	}
 	d.HaveCalls, d.HaveRuns = live.Calls, live.Runs
+	unmerged, failed := chschema.ReadUnmerged(ctx, db, MigrationOf(c.ClickHouse).Target)
+	if d.Unmerged = unmerged; failed != nil {
+		d.UnmergedError = schema.WithoutURL(failed).Error()
+	}
 	if c.ClickHouse.Unset.Calls {
 		d.WantCalls = d.HaveCalls
 	}

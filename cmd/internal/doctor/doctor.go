@@ -33,6 +33,7 @@ const (
 	checkTopics      = "kafka.topics"
 	checkACLs        = "kafka.acls"
 	checkRetention   = "clickhouse.retention"
+	checkMerges      = "clickhouse.merges"
 	checkClickHouse  = "clickhouse"
 	checkRights      = "clickhouse.rights"
 	checkClocks      = "clocks"
@@ -51,7 +52,7 @@ const (
 // Examine returns the findings about facts: what is wrong first.
 func Examine(f *Facts) []Finding {
 	var out []Finding
-	for _, check := range []func(*Facts) []Finding{kafka, topics, acls, clickHouse, rights, retention, clocks, process, ids,
+	for _, check := range []func(*Facts) []Finding{kafka, topics, acls, clickHouse, rights, retention, merges, clocks, process, ids,
 		identities, disk,
 		receivers, tokens, issuer, certificates, files, listeners} {
 		out = append(out, check(f)...)

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"flyball/schema/clickhouse"
 )
 
 var now = time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
@@ -39,17 +41,20 @@ func TestHealthyDeploymentIsComplainedAbout(t *testing.T) {
 // Each fault alone is found under its name, with what to do, and nothing else is wrong.
 func TestFaultIsNotFoundOrHasAnotherName(t *testing.T) {
 	for want, change := range map[string]func(*Facts){
-		"kafka kafka_away":                           func(f *Facts) { f.Kafka.Error = "refused" },
-		"kafka.topics topic_missing":                 func(f *Facts) { f.Kafka.Topics[0].Missing = true },
-		"kafka.topics input_missing":                 func(f *Facts) { f.Kafka.Topics[1].Missing = true },
-		"kafka.topics partitions_differ":             func(f *Facts) { f.Kafka.Topics[0].Have = 4 },
-		"kafka.topics topic_settings_differ":         func(f *Facts) { f.Kafka.Topics[0].Drift = []string{"retention.ms: has 1, want 2"} },
-		"kafka.acls not_authorized":                  func(f *Facts) { f.Kafka.Denied = []string{"write flyball.calls"} },
-		"clickhouse clickhouse_away":                 func(f *Facts) { f.ClickHouse.Error = "refused" },
-		"clickhouse version_too_old":                 func(f *Facts) { f.ClickHouse.Version = "24.8.1.1" },
-		"clickhouse not_migrated":                    func(f *Facts) { f.ClickHouse.NotMigrated = true },
-		"clickhouse.rights rights_missing":           func(f *Facts) { f.ClickHouse.Denied = []string{"INSERT"} },
-		"clickhouse.retention retention_differs":     func(f *Facts) { f.ClickHouse.HaveCalls = 30 },
+		"kafka kafka_away":                       func(f *Facts) { f.Kafka.Error = "refused" },
+		"kafka.topics topic_missing":             func(f *Facts) { f.Kafka.Topics[0].Missing = true },
+		"kafka.topics input_missing":             func(f *Facts) { f.Kafka.Topics[1].Missing = true },
+		"kafka.topics partitions_differ":         func(f *Facts) { f.Kafka.Topics[0].Have = 4 },
+		"kafka.topics topic_settings_differ":     func(f *Facts) { f.Kafka.Topics[0].Drift = []string{"retention.ms: has 1, want 2"} },
+		"kafka.acls not_authorized":              func(f *Facts) { f.Kafka.Denied = []string{"write flyball.calls"} },
+		"clickhouse clickhouse_away":             func(f *Facts) { f.ClickHouse.Error = "refused" },
+		"clickhouse version_too_old":             func(f *Facts) { f.ClickHouse.Version = "24.8.1.1" },
+		"clickhouse not_migrated":                func(f *Facts) { f.ClickHouse.NotMigrated = true },
+		"clickhouse.rights rights_missing":       func(f *Facts) { f.ClickHouse.Denied = []string{"INSERT"} },
+		"clickhouse.retention retention_differs": func(f *Facts) { f.ClickHouse.HaveCalls = 30 },
+		"clickhouse.merges no_room_to_merge": func(f *Facts) {
+			f.ClickHouse.Unmerged = clickhouse.Unmerged{Days: 3, Bytes: 9 << 30, Largest: 4 << 30, Free: 4 << 30}
+		},
 		"clocks clock_differs":                       func(f *Facts) { f.ClickHouse.Clock.Ahead = -time.Minute },
 		"process process_away":                       func(f *Facts) { f.Process.Error = "refused" },
 		"process part_not_ready":                     func(f *Facts) { f.Process.NotReady = []string{"store: away"} },
@@ -119,6 +124,20 @@ func TestGatewaysThatWereNotLookedAtAreCalledGood(t *testing.T) {
 	}
 }
 
+// Days that wait to be merged are work in the background, not a fault: after an upgrade all stored days wait.
+func TestDaysThatWaitToBeMergedAreCalledAFault(t *testing.T) {
+	f := healthy()
+	f.ClickHouse.Unmerged = clickhouse.Unmerged{Days: 89, Bytes: 9 << 30, Largest: 1 << 30, Free: 4 << 30, Parts: 12}
+	for _, x := range Examine(f) {
+		if x.Result != Good {
+			t.Errorf("%+v", x)
+		}
+		if x.Check == checkMerges && (!strings.Contains(x.Found, "89 days") || !strings.Contains(x.Found, "12 parts")) {
+			t.Errorf("it does not say how much waits: %s", x.Found)
+		}
+	}
+}
+
 // What cannot be reached is not called good.
 func TestPartThatIsAwayIsCalledGood(t *testing.T) {
 	f := &Facts{Now: now, Kafka: Kafka{Error: "away"}, ClickHouse: ClickHouse{Error: "away"}, Process: Process{Error: "away"},
@@ -129,7 +148,7 @@ func TestPartThatIsAwayIsCalledGood(t *testing.T) {
 			goods = append(goods, x.Check)
 		}
 	}
-	for _, check := range []string{checkKafka, checkTopics, checkACLs, checkClickHouse, checkRights, checkRetention,
+	for _, check := range []string{checkKafka, checkTopics, checkACLs, checkClickHouse, checkRights, checkRetention, checkMerges,
 		checkClocks, checkProcess, checkIDs,
 		checkIdentity, checkDisk} {
 		if slices.Contains(goods, check) {

@@ -1,6 +1,10 @@
 package doctor
 
-import "time"
+import (
+	"time"
+
+	"flyball/schema/clickhouse"
+)
 
 // Facts are what was found of a deployment. The error of a part is why nothing is known of it.
 type Facts struct {
@@ -57,6 +61,8 @@ type ClickHouse struct {
 	// Days that calls and runs are kept: as configured, and as the tables have it.
 	WantCalls, WantRuns, HaveCalls, HaveRuns int
 	RetentionError                           string
+	Unmerged                                 clickhouse.Unmerged
+	UnmergedError                            string
 	Clock                                    Clock
 }
 

@@ -117,6 +117,27 @@ func retention(f *Facts) []Finding {
 	return good(checkRetention, "calls are kept "+days(c.HaveCalls)+", runs "+days(c.HaveRuns))
 }
 
+// merges says whether days that are over are one part each: a question looks at every part.
+func merges(f *Facts) []Finding {
+	c := f.ClickHouse
+	u := c.Unmerged
+	waiting := fmt.Sprintf("%d days that are over are in several parts (%s)", u.Days, size(u.Bytes))
+	switch {
+	case c.Error != "" || c.NotMigrated:
+		return unknown(checkMerges, "the tables cannot be read", "")
+	case c.UnmergedError != "":
+		return unknown(checkMerges, c.UnmergedError, "")
+	case u.Short():
+		return []Finding{{checkMerges, Wrong, "no_room_to_merge", fmt.Sprintf("%s, and the largest needs as much free space as it has: %s; "+
+			"free: %s", waiting, size(u.Largest), size(u.Free)), "free space on ClickHouse's disk, or shorten clickhouse.retention: until then " +
+			"questions about these days cost more, and replaced rows of them stay"}}
+	case u.Days > 0 || u.Parts > 0:
+		return good(checkMerges, fmt.Sprintf("%s, and %d parts wait for an index: ClickHouse works on them in the background, and "+
+			"questions about them cost more until then", waiting, u.Parts))
+	}
+	return good(checkMerges, "every day that is over is one part")
+}
+
 func days(n int) string {
 	if n == 0 {
 		return "for ever"

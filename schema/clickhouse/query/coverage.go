@@ -78,20 +78,19 @@ func ReadCoverage(ctx context.Context, db DB, since, until time.Time) (*Coverage
 	if !until.IsZero() {
 		noted += " AND start_time <= fromUnixTimestamp64Nano({until:Int64}, 'UTC') + INTERVAL 5 MINUTE"
 	}
+	asked, err := askedBy(ctx, db, w.String(), noted, params)
+	if err != nil {
+		return nil, err
+	}
 	sql := fmt.Sprintf(`SELECT agent_id, gateway, count() AS n, countIf(asked) AS a, countIf(NOT asked AND unsure) AS u, countIf(NOT asked
 AND NOT unsure) AS never,
 max(start_time), maxIf(start_time, NOT asked AND NOT unsure) FROM (
  SELECT agent_id, if(observer != '', observer, source_topic) AS gateway, start_time,
-  %[1]s OR record_id IN (SELECT attrs['observation_of'] FROM calls %[2]s AND attrs['observation_of'] != '' AND %[1]s)
-  OR request_id != '' AND sipHash64('request', tenant, request_id, method, path) IN (%[5]s)
-  OR request_id = '' AND sipHash64('run', tenant, run_id, method, path) IN (%[5]s)
-  OR sipHash64('run only', tenant, run_id, method, path) IN (%[5]s) AS asked,
-  sipHash64('path', tenant, method, path) IN (%[5]s)
-  AND (request_id = '' OR sipHash64('path only', tenant, method, path) IN (%[5]s)) AS unsure
- FROM calls %[2]s AND `+countedLine+`
-) GROUP BY agent_id, gateway ORDER BY never DESC, u DESC, n DESC, agent_id, gateway LIMIT %[4]d`, byDecision, w.String(), noted,
-		MaxCoverageRows+1, fmt.Sprintf(recordedRequests, noted))
-	err := each(ctx, db, "calls that were asked", sql, params, func(r driver.Rows) error {
+  %[1]s AS asked, %[2]s AS unsure
+ FROM calls %[3]s AND %[4]s
+) GROUP BY agent_id, gateway ORDER BY never DESC, u DESC, n DESC, agent_id, gateway LIMIT %[5]d`, asked.condition, asked.unsure, w.String(),
+		asked.lines, MaxCoverageRows+1)
+	err = each(ctx, db, "calls that were asked", sql, params, func(r driver.Rows) error {
 		var v CoverageRow
 		err := r.Scan(&v.AgentID, &v.Gateway, &v.Calls, &v.Asked, &v.Unknown, &v.NeverAsked, &v.NewestAt.Time, &v.NewestOpen.Time)
 		if v.NeverAsked == 0 {
@@ -112,6 +111,42 @@ max(start_time), maxIf(start_time, NOT asked AND NOT unsure) FROM (
 			"more than %d pairs of agent and gateway: those with most calls that were never asked are shown", MaxCoverageRows))
 	}
 	out.addCaveats()
+	return out, nil
+}
+
+// askedConditions are how the calls of a window are compared with what the check recorded.
+type askedConditions struct {
+	condition string // for calls that the check was asked about
+	unsure    string // for calls of which that cannot be told
+	lines     string // for the line of each call
+}
+
+// askedBy returns the conditions for the calls that meet window. noted is the condition for what the check recorded. What no row of the
+// window has is not compared: most of the time goes into the comparisons of every call with what the check recorded and with further
+// observations.
+func askedBy(ctx context.Context, db DB, window, noted string, params []any) (askedConditions, error) {
+	out := askedConditions{condition: byDecision, unsure: "false", lines: "counted"}
+	var recorded, beside uint64
+	sql := "SELECT (SELECT count() FROM calls " + noted + "), (SELECT countIf(NOT counted) FROM calls " + window + ")"
+	if err := each(ctx, db, "what the check recorded", sql, params, func(r driver.Rows) error {
+		return r.Scan(&recorded, &beside)
+	}); err != nil {
+		return out, err
+	}
+	if beside > 0 {
+		out.lines = countedLine
+		out.condition += fmt.Sprintf("\n OR record_id IN (SELECT attrs['observation_of'] FROM calls %s AND attrs['observation_of'] != '' AND %s)",
+			window, byDecision)
+	}
+	if recorded > 0 {
+		requests := fmt.Sprintf(recordedRequests, noted)
+		out.condition += fmt.Sprintf(`
+  OR request_id != '' AND sipHash64('request', tenant, request_id, method, path) IN (%[1]s)
+  OR request_id = '' AND sipHash64('run', tenant, run_id, method, path) IN (%[1]s)
+  OR sipHash64('run only', tenant, run_id, method, path) IN (%[1]s)`, requests)
+		out.unsure = fmt.Sprintf(`sipHash64('path', tenant, method, path) IN (%[1]s)
+  AND (request_id = '' OR sipHash64('path only', tenant, method, path) IN (%[1]s))`, requests)
+	}
 	return out, nil
 }
 

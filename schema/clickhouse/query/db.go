@@ -141,14 +141,15 @@ func printable(name string, v reflect.Value) any {
 }
 
 // UnfinishedMutations returns the number of changes of stored rows, such as a new column that is
-// filled, that ClickHouse has not finished in the database. Who may only read the database does not
+// filled, that ClickHouse has not finished in the database; an index that it makes is none. Who may only read the database does not
 // see system.mutations, which has the text of the changes: then the number is that of the changes
 // that are being made, without those that wait.
 func UnfinishedMutations(ctx context.Context, db DB) (int, error) {
 	count := func(sql string) (n uint64, err error) {
 		return n, each(ctx, db, "unfinished mutations", sql, nil, func(r driver.Rows) error { return r.Scan(&n) })
 	}
-	n, err := count("SELECT count() FROM system.mutations WHERE database = currentDatabase() AND NOT is_done")
+	n, err := count("SELECT count() FROM system.mutations WHERE database = currentDatabase() AND NOT is_done " +
+		"AND command NOT LIKE '%MATERIALIZE INDEX%'")
 	if err == nil {
 		return int(n), nil
 	}

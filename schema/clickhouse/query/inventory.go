@@ -45,7 +45,7 @@ func Agents(ctx context.Context, db DB, since, until time.Time) ([]AgentRow, err
 	w.between("start_time", "start_time", since, until)
 	out := []AgentRow{}
 	err := each(ctx, db, "agents", `SELECT agent_id, toString(max(agent_trust)) AS trust, argMax(agent_source, agent_trust) AS source,
-argMax(agent_version, (agent_version != '', start_time)) AS version,
+argMaxIf(agent_version, start_time, agent_version != '') AS version,
 uniqExactIf(agent_version, agent_version != '') AS versions, groupUniqArrayIf(10)(credential_id, credential_id != '') AS credentials,
 uniqExactIf(credential_id, credential_id != '') AS n,
 min(start_time) AS first, max(start_time) AS last, uniqExact(run_id) AS runs, countIf(counted) AS calls, countIf(counted

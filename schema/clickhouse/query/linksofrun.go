@@ -14,24 +14,12 @@ import (
 // linksOf returns the runs that are related to a run: its parent, its children, and those that share its traces. left says
 // which were not read.
 func linksOf(ctx context.Context, db DB, run *Run) (out []LinkedRun, left []string, err error) {
-	out = []LinkedRun{}
-	err = each(ctx, db, "linked runs", `SELECT toString(linked), how FROM (
-SELECT parent_run_id AS linked, 'parent' AS how FROM runs WHERE `+rowOfRun(run)+`
-AND parent_run_id != toUUID('00000000-0000-0000-0000-000000000000')
-UNION ALL SELECT run_id, 'child' FROM runs WHERE parent_run_id = {id:UUID}
-AND (tenant, actor_hash, run_id) IN (SELECT tenant, actor_hash, run_id FROM run_states WHERE parent_run_id = {id:UUID})
-) ORDER BY how, linked LIMIT `+fmt.Sprint(maxChildren+2), []any{named("id", run.RunID), named("tenant", run.Tenant)}, func(r driver.Rows) error {
-		var l LinkedRun
-		err := r.Scan(&l.RunID, &l.How)
-		out = append(out, l)
-		return err
-	})
+	out, left, err = childrenOf(ctx, db, run)
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(out) > maxChildren+1 {
-		out = out[:maxChildren+1]
-		left = append(left, fmt.Sprintf("more_children: the run has more children than %d; the others are not listed", maxChildren))
+	if run.ParentRunID != "" {
+		out = append(out, LinkedRun{run.ParentRunID, "parent"})
 	}
 	linked, err := sharingTraces(ctx, db, run)
 	if err != nil {
@@ -46,6 +34,33 @@ AND (tenant, actor_hash, run_id) IN (SELECT tenant, actor_hash, run_id FROM run_
 		}
 	}
 	return out, append(left, linked.caveats()...), nil
+}
+
+// childrenOf returns the runs that a run started. The states tell whether there are any, and most runs have none; the view of runs, which
+// costs more, tells of which of them this run is the parent.
+func childrenOf(ctx context.Context, db DB, run *Run) (out []LinkedRun, left []string, err error) {
+	out = []LinkedRun{}
+	params := []any{named("id", run.RunID)}
+	const children = "FROM run_states WHERE parent_run_id = {id:UUID}"
+	var some uint8
+	if err := each(ctx, db, "whether the run has children", "SELECT count() > 0 "+children, params, func(r driver.Rows) error {
+		return r.Scan(&some)
+	}); err != nil || some == 0 {
+		return out, nil, err
+	}
+	err = each(ctx, db, "children of the run", `SELECT toString(run_id) FROM runs WHERE parent_run_id = {id:UUID}
+AND (tenant, actor_hash, run_id) IN (SELECT tenant, actor_hash, run_id `+children+") ORDER BY run_id LIMIT "+fmt.Sprint(maxChildren+1), params,
+		func(r driver.Rows) error {
+			l := LinkedRun{How: "child"}
+			err := r.Scan(&l.RunID)
+			out = append(out, l)
+			return err
+		})
+	if len(out) > maxChildren {
+		out = out[:maxChildren]
+		left = append(left, fmt.Sprintf("more_children: the run has more children than %d; the others are not listed", maxChildren))
+	}
+	return out, left, err
 }
 
 // maxChildren is the maximum number of children of a run that are listed.

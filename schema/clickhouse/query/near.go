@@ -133,6 +133,9 @@ func NearTo(ctx context.Context, db DB, s Subject) ([]Near, error) {
 	}
 	params = append(params, named("recent", fmt.Sprint(newest.Add(-nearRuns).UnixNano())))
 	names, resources := nearNames, nearResources
+	if s.Kind != "resource" && s.Kind != "" {
+		resources = sameIDResources
+	}
 	if isPattern(s.Value) {
 		names, resources = matchingNames, matchingResources
 	}
@@ -221,15 +224,26 @@ GROUP BY kind, value, how ORDER BY indexOf(['other_kind', 'case', 'part', 'spell
 const matchingNames = `SELECT kind, value, 'pattern', max(last_at) AS at FROM (` + storedNames + `)
 WHERE {kind:String} IN ('', kind) AND value LIKE {like:String} GROUP BY kind, value ORDER BY at DESC, kind, value LIMIT 20`
 
-const nearResources = `SELECT 'resource', resource, multiIf(substring(resource, position(resource, ':') + 1) = {name:String}, 'other_type',
- lower(resource) = lower({name:String}), 'case',
- substring(resource, position(resource, ':') + 1) = substring({name:String}, position({name:String}, ':') + 1), 'other_type', 'spelling') AS how,
-max(last_at) AS at
-FROM touches
+const nearResources = howNear + `
 WHERE substring(lower(resource), position(resource, ':') + 1) = substring(lower({name:String}), position({name:String}, ':') + 1)
  OR {kind:String} IN ('', 'resource') AND abs(length(resource) - length({name:String})) <= {far:UInt8}
   AND editDistance(lower(resource), lower({name:String})) <= {far:UInt8}
-GROUP BY resource, how ORDER BY indexOf(['other_type', 'case', 'spelling'], how), at DESC, resource LIMIT 20`
+` + nearestFirst
+
+// sameIDResources are the near resources of a name that is no resource: those with the same id. A search for the text, which costs little,
+// leaves few rows whose ids are compared: every stored row is searched.
+const sameIDResources = howNear + `
+WHERE positionCaseInsensitive(resource, concat(':', substring({name:String}, position({name:String}, ':') + 1))) > 0
+ AND substring(lower(resource), position(resource, ':') + 1) = substring(lower({name:String}), position({name:String}, ':') + 1)
+` + nearestFirst
+
+const howNear = `SELECT 'resource', resource, multiIf(substring(resource, position(resource, ':') + 1) = {name:String}, 'other_type',
+ lower(resource) = lower({name:String}), 'case',
+ substring(resource, position(resource, ':') + 1) = substring({name:String}, position({name:String}, ':') + 1), 'other_type', 'spelling') AS how,
+max(last_at) AS at
+FROM touches`
+
+const nearestFirst = "GROUP BY resource, how ORDER BY indexOf(['other_type', 'case', 'spelling'], how), at DESC, resource LIMIT 20"
 
 const matchingResources = `SELECT 'resource', resource, 'pattern', max(last_at) AS at FROM touches
 WHERE resource LIKE {like:String} GROUP BY resource ORDER BY at DESC, resource LIMIT 20`

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"flyball/schema"
 )
 
 // The rows of calls and runs lie by day and by the hash of the run's actor. Conditions on these two decide what a question
@@ -42,6 +44,55 @@ type runRef struct {
 	actor  uint32 // hash; 0: not known
 	id     string
 	at     time.Time // start of its last call, as far as the selection looked
+	times  runTimes  // of all of its states
+}
+
+// runTimes are the times between which a run has calls; a zero time: not known.
+type runTimes struct{ began, ended time.Time }
+
+// times returns the times between which the run has calls. The state of an open run may be older than its last call.
+func (run *Run) times() (t runTimes) {
+	if t.began = run.StartedAt.Time; run.State == schema.RunClosed.String() {
+		t.ended = run.LastAt.Time
+	}
+	return t
+}
+
+// runMargin is how far beyond the times of a run its calls are looked for. The times are those of all calls that the state was written
+// after, also of those that do not count.
+const runMargin = time.Hour
+
+// condition limits the times of calls, which saves to look at other days; empty: no time is known.
+func (t runTimes) condition() (sql string) {
+	if !t.began.After(time.Unix(0, 0)) {
+		return ""
+	}
+	sql = fmt.Sprintf(" AND start_time >= fromUnixTimestamp64Nano(toInt64(%d), 'UTC')", t.began.Add(-runMargin).UnixNano())
+	if !t.ended.Before(t.began) {
+		sql += fmt.Sprintf(" AND start_time <= fromUnixTimestamp64Nano(toInt64(%d), 'UTC')", t.ended.Add(runMargin).UnixNano())
+	}
+	return sql
+}
+
+// timesOf returns the times between which some runs have calls, as far as they are known of all of them.
+func timesOf(refs []runRef) (all runTimes) {
+	for i := range refs {
+		t := refs[i].times
+		switch {
+		case t.began.IsZero():
+			return runTimes{}
+		case i == 0:
+			all = t
+			continue
+		}
+		if t.began.Before(all.began) {
+			all.began = t.began
+		}
+		if t.ended.IsZero() || !all.ended.IsZero() && t.ended.After(all.ended) {
+			all.ended = t.ended
+		}
+	}
+	return all
 }
 
 // readRefs reads the places of the runs that a statement selects with the columns tenant, actor, run_id and at.
@@ -123,6 +174,10 @@ func tuples(refs []runRef) string {
 
 // callsOf is the condition for the calls of runs.
 func callsOf(refs []runRef) string {
+	return "(" + callsAnyTime(refs) + timesOf(refs).condition() + ")"
+}
+
+func callsAnyTime(refs []runRef) string {
 	var b strings.Builder
 	for i := range refs {
 		if refs[i].actor == 0 {
@@ -157,6 +212,27 @@ func refsOf(ctx context.Context, db DB, ids []string) (out []runRef, err error) 
 	return out, nil
 }
 
+// timedRefsOf is refsOf with the times of the runs, of which the calls are read then.
+func timedRefsOf(ctx context.Context, db DB, ids []string) (out []runRef, err error) {
+	for chunk := range slices.Chunk(ids, maxListedRuns) {
+		sql := "SELECT tenant, actor_hash, toString(run_id), min(started_at), max(last_at), argMax(state, (segment, version)) = 'closed' " +
+			"FROM run_states WHERE run_id IN (" + uuids(chunk) + ") GROUP BY tenant, actor_hash, run_id"
+		if err := each(ctx, db, "places and times of runs", sql, nil, func(r driver.Rows) error {
+			var v runRef
+			var closed uint8
+			err := r.Scan(&v.tenant, &v.actor, &v.id, &v.times.began, &v.times.ended, &closed)
+			if closed == 0 {
+				v.times.ended = time.Time{}
+			}
+			out = append(out, v)
+			return err
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // ofRun adds the condition for the calls of a run. The names of its parameters are tenant and id.
 func (w *where) ofRun(run *Run) {
 	w.add(callsOfRun(run), named("tenant", run.Tenant), named("id", run.RunID))
@@ -168,7 +244,7 @@ func callsOfRun(run *Run) string {
 	if run.actorHash != 0 {
 		condition += fmt.Sprintf(" AND actor_hash IN (0, %d)", run.actorHash)
 	}
-	return condition
+	return condition + run.times().condition()
 }
 
 // newestStored returns the start of the newest stored call; zero: none is stored.

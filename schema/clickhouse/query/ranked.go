@@ -102,7 +102,7 @@ func levelRank(level string) int { return slices.Index(schema.LevelWords, level)
 func RunsWithOutcomes(ctx context.Context, db DB, runs []Run) ([]RankedRun, error) {
 	refs := make([]runRef, len(runs))
 	for i := range runs {
-		refs[i] = runRef{tenant: runs[i].Tenant, actor: runs[i].actorHash, id: runs[i].RunID}
+		refs[i] = runRef{tenant: runs[i].Tenant, actor: runs[i].actorHash, id: runs[i].RunID, times: runs[i].times()}
 	}
 	counts, err := outcomesOf(ctx, db, refs)
 	if err != nil {
@@ -119,7 +119,7 @@ func RunsWithOutcomes(ctx context.Context, db DB, runs []Run) ([]RankedRun, erro
 func OutcomesOfRuns(ctx context.Context, db DB, ids []string) (map[string]*Outcomes, error) {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	ids = slices.DeleteFunc(ids, func(id string) bool { return id == noRun || id == "" })
-	refs, err := refsOf(ctx, db, ids)
+	refs, err := timedRefsOf(ctx, db, ids)
 	if err != nil {
 		return nil, err
 	}

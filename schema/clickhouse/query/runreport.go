@@ -222,7 +222,7 @@ func (rep *RunReport) draw(ctx context.Context, db DB, limit int) error {
 		}
 	}
 	if len(ids) > 0 {
-		refs, err := refsOf(ctx, db, ids)
+		refs, err := timedRefsOf(ctx, db, ids)
 		if err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"flyball/schema"
+	"flyball/schema/clickhouse"
 )
 
 // Run is a row of `flyball runs`.
@@ -259,9 +260,9 @@ func runsNamed(ctx context.Context, db DB, term string) (runs []Run, since time.
 }
 
 // startOfID is the condition for run ids with the first digits of another one, as far as every start of an id has them. It is an equation
-// of numbers, which leaves few ids to be compared as texts.
+// of numbers, which an index knows, and which leaves few ids to be compared as texts.
 func startOfID(digits string) string {
-	return fmt.Sprintf("bitShiftRight(reinterpretAsUInt64(run_id), %d) = 0x%s", 64-4*schema.MinIDPrefix, digits[:schema.MinIDPrefix])
+	return fmt.Sprintf("%s = 0x%s", clickhouse.RunStart, digits[:schema.MinIDPrefix])
 }
 
 // idRange returns the first and the last run id that begins with a text, in hex without dashes; ok is false if the text is not

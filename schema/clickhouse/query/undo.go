@@ -132,7 +132,7 @@ func (t *Touched) findUndone(ctx context.Context, db DB) error {
 		return nil
 	}
 	slices.Sort(runs)
-	refs, err := refsOf(ctx, db, slices.Compact(runs))
+	refs, err := timedRefsOf(ctx, db, slices.Compact(runs))
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ import (
 type historyOptions struct {
 	calls      int
 	days       int            // over which the calls are spread
+	perInsert  int            // rows of calls in one INSERT
 	dir        string         // data of the engine; empty: a new folder, which is removed
 	patience   time.Duration  // longest time for one question
 	times      int            // that a question is asked warm
@@ -87,7 +88,7 @@ func measureHistory(o historyOptions) error {
 		return err
 	}
 	fmt.Printf("schema version %d\n", clickhouse.Version)
-	some, end, err := fillHistory(ctx, e.conn, o.calls, o.days)
+	some, end, err := fillHistory(ctx, e.conn, o.calls, o.days, o.perInsert)
 	if err != nil {
 		return err
 	}
@@ -210,6 +211,16 @@ func (e *measuredEngine) forget(ctx context.Context) error {
 		_, _, _ = syscall.Syscall6(syscall.SYS_FADVISE64, f.Fd(), 0, 0, dontNeed, 0, 0)
 		return nil
 	})
+}
+
+// usedSoFar returns the CPU time of all statements of the engine, by its own count.
+func (e *measuredEngine) usedSoFar(ctx context.Context) (time.Duration, error) {
+	text, err := e.conn.QueryText(ctx, "SELECT sumIf(value, event = 'OSCPUVirtualTimeMicroseconds') FROM system.events")
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	return time.Duration(n) * time.Microsecond, err
 }
 
 // readSoFar returns the rows and bytes that the engine has read for all statements.

@@ -15,11 +15,11 @@ import (
 	"flyball/schema/clickhouse"
 )
 
-// Rows of one journal record, and rows of calls in one INSERT: what detect cuts and the store gathers while there is a backlog.
-const (
-	rowsPerRecord = 900
-	rowsPerInsert = 90_000
-)
+// Rows of one journal record: what detect cuts.
+const rowsPerRecord = 900
+
+// rowsPerInsert are the rows of calls in one INSERT that the store gathers while there is a backlog.
+const rowsPerInsert = 90_000
 
 // filling writes the rows of calls as detect does: in records of the journal, within which the touches and ids of a run are
 // written once. A posting is written once for each day, and curves at the end of each INSERT.
@@ -204,9 +204,9 @@ func (f *filling) insert(ctx context.Context, rows map[string][]byte) error {
 	return nil
 }
 
-// fillHistory stores n calls, unless the engine has as many from an earlier measurement. It returns some of them, each equally likely, and
-// the time of the last one.
-func fillHistory(ctx context.Context, conn *clickhouse.Conn, n, days int) (some []schema.Call, end time.Time, err error) {
+// fillHistory stores n calls, perInsert of them with each INSERT, unless the engine has as many from an earlier measurement. It returns
+// some of them, each equally likely, and the time of the last one.
+func fillHistory(ctx context.Context, conn *clickhouse.Conn, n, days, perInsert int) (some []schema.Call, end time.Time, err error) {
 	stored, err := conn.QueryText(ctx, "SELECT count() FROM flyball.calls_v5")
 	if err != nil {
 		return nil, end, err
@@ -230,7 +230,7 @@ func fillHistory(ctx context.Context, conn *clickhouse.Conn, n, days int) (some 
 		} else if k := r.IntN(i); k < sampledCalls {
 			some[k] = c
 		}
-		if i%rowsPerInsert == 0 || i == n {
+		if i%perInsert == 0 || i == n {
 			if err := inserts.Wait(); err != nil {
 				return nil, end, err
 			}

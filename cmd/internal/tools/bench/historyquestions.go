@@ -69,13 +69,21 @@ func (e *measuredEngine) ask(ctx context.Context, all []question, times int, pat
 func (e *measuredEngine) time(ctx context.Context, q question, k int, patience time.Duration) (took, used time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	began, before := time.Now(), cpu(e.cmd.Process.Pid)
+	before, err := e.usedSoFar(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	began := time.Now()
 	var db query.DB = e.conn
 	if e.statements {
 		db = statementLog{db, e}
 	}
 	err = q.ask(ctx, db, k)
-	return time.Since(began), cpu(e.cmd.Process.Pid) - before, err
+	took = time.Since(began)
+	if after, failed := e.usedSoFar(ctx); failed == nil {
+		used = after - before
+	}
+	return took, used, err
 }
 
 // share returns a quantile in seconds.
@@ -255,9 +263,12 @@ type statementLog struct {
 }
 
 func (l statementLog) Query(ctx context.Context, sql string, args ...any) (driver.Rows, error) {
-	began, before := time.Now(), cpu(l.e.cmd.Process.Pid)
+	before, _ := l.e.usedSoFar(ctx)
+	began := time.Now()
 	rows, err := l.DB.Query(ctx, sql, args...)
-	fmt.Printf("    %.3f s, %.2f s of CPU: %s\n", time.Since(began).Seconds(), (cpu(l.e.cmd.Process.Pid) - before).Seconds(),
-		strings.Join(strings.Fields(sql), " ")[:min(len(strings.Join(strings.Fields(sql), " ")), 180)])
+	took := time.Since(began)
+	after, _ := l.e.usedSoFar(ctx)
+	text := strings.Join(strings.Fields(sql), " ")
+	fmt.Printf("    %.3f s, %.3f s of CPU: %s\n", took.Seconds(), (after - before).Seconds(), text[:min(len(text), 180)])
 	return rows, err
 }

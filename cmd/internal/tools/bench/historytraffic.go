@@ -19,7 +19,8 @@ const (
 	historyResources  = 2_000_000
 	historyHosts      = 12
 	historyRoutes     = 60
-	callsPerRun       = 4 // mean
+	callsPerRun       = 4   // mean
+	runsPerLevel      = 200 // of which one gets a level, as of clean runs at ordinary thresholds
 )
 
 // history generates calls in the order of their time: runs that overlap, of agents with skewed popularity.
@@ -80,6 +81,9 @@ func (h *history) next(c *schema.Call) *historyRun {
 	if run.left--; run.left == 0 {
 		heap.Pop(&h.open)
 		run.snap.State = schema.RunClosed
+		if h.r.IntN(runsPerLevel) == 0 {
+			run.snap.Score, run.snap.Level = 4+3*h.r.Float64(), schema.LevelAnnotate+schema.Level(h.r.IntN(2))
+		}
 		run.snap.Version++
 		return run
 	}

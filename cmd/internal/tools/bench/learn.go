@@ -41,7 +41,7 @@ func measureLearning(o historyOptions) error {
 	if _, err := clickhouse.Migrate(ctx, e.conn, clickhouse.MigrateOptions{}); err != nil {
 		return err
 	}
-	_, end, err := fillHistory(ctx, e.conn, o.calls, o.days)
+	_, end, err := fillHistory(ctx, e.conn, o.calls, o.days, o.perInsert)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,8 @@ func main() {
 	var past historyOptions
 	flag.IntVar(&past.calls, "history", 0, "fill an engine with so many calls, and measure every question, and nothing else")
 	flag.IntVar(&past.days, "days", 30, "with -history: days over which the calls are spread")
+	flag.IntVar(&past.perInsert, "insert-rows", rowsPerInsert,
+		"with -history: rows of calls in one INSERT: with fewer calls a day, fewer rows leave as many parts")
 	flag.StringVar(&past.dir, "data", "", "with -history: folder of the engine's data; default: a new one, which is removed")
 	flag.IntVar(&past.times, "times", 9, "with -history: times that a question is asked warm; cold a third as often")
 	flag.DurationVar(&past.patience, "patience", 20*time.Second, "with -history: longest time for one question")

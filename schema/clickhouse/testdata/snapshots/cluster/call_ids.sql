@@ -10,6 +10,6 @@ ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{rep
 PARTITION BY (filed_day, day = filed_day)
 ORDER BY (tenant, kind, id, actor_hash, day)
 TTL greatest(toDate(day), filed_day, toDate('2026-12-01')) + toIntervalDay(90)
-SETTINGS materialize_ttl_recalculate_only = 1, ttl_only_drop_parts = 1;
+SETTINGS min_age_to_force_merge_seconds = 86400, min_age_to_force_merge_on_partition_only = 1, materialize_ttl_recalculate_only = 1, ttl_only_drop_parts = 1;
 CREATE TABLE IF NOT EXISTS `flyball`.`call_ids` ON CLUSTER `prod` AS `flyball`.`call_ids_local`
 ENGINE = Distributed('prod', 'flyball', 'call_ids_local', sipHash64(id));

@@ -47,17 +47,19 @@ CREATE TABLE IF NOT EXISTS `flyball`.`runs_v5_local` ON CLUSTER `prod` (
     `score` Float64 CODEC(ZSTD(1)),
     `level` Enum8('none' = 0, 'annotate' = 1, 'alert' = 2, 'trip' = 3) CODEC(ZSTD(1)),
     INDEX ix_run run_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX ix_run_start bitShiftRight(reinterpretAsUInt64(run_id), 40) TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX ix_run_key run_key TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX ix_task task_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX ix_conversation conversation_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX ix_parent parent_run_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX ix_start started_at TYPE minmax GRANULARITY 1,
-    INDEX ix_last last_at TYPE minmax GRANULARITY 1
+    INDEX ix_last last_at TYPE minmax GRANULARITY 1,
+    INDEX ix_level level TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version)
 PARTITION BY opened_day
 ORDER BY (tenant, actor_hash, run_id, segment)
 TTL greatest(toDate(last_at), opened_day, toDate('2026-12-01')) + toIntervalDay(400)
-SETTINGS min_bytes_for_wide_part = 268435456, materialize_ttl_recalculate_only = 1, ttl_only_drop_parts = 1;
+SETTINGS min_bytes_for_wide_part = 268435456, min_age_to_force_merge_seconds = 86400, min_age_to_force_merge_on_partition_only = 1, materialize_ttl_recalculate_only = 1, ttl_only_drop_parts = 1;
 CREATE TABLE IF NOT EXISTS `flyball`.`runs_v5` ON CLUSTER `prod` AS `flyball`.`runs_v5_local`
 ENGINE = Distributed('prod', 'flyball', 'runs_v5_local', sipHash64(run_id));

@@ -1,0 +1,49 @@
+package query
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"flyball/schema"
+)
+
+// A bound on the times of calls that is not known of every run, or of an open one, would leave out calls.
+func TestCallsAreLeftOutByTheTimesOfOtherRuns(t *testing.T) {
+	at := func(hour int) Time { return Time{time.Date(2026, 5, 4, hour, 0, 0, 0, time.UTC)} }
+	closed, open := schema.RunClosed.String(), schema.RunOpen.String()
+	ref := func(r Run) runRef { return runRef{tenant: "t", actor: 7, id: noRun, times: r.times()} }
+	early, late := Run{StartedAt: at(2), LastAt: at(3), State: closed}, Run{StartedAt: at(8), LastAt: at(9), State: closed}
+	for name, c := range map[string]struct {
+		runs         []Run
+		began, ended int // hours, with the margin; 0: no bound
+	}{
+		"one closed run":           {[]Run{early}, 1, 4},
+		"two closed runs":          {[]Run{late, early}, 1, 10},
+		"an open run, then closed": {[]Run{{StartedAt: at(5), LastAt: at(6), State: open}, late}, 4, 0},
+		"closed, then an open run": {[]Run{late, {StartedAt: at(5), LastAt: at(6), State: open}}, 4, 0},
+		"a run without times":      {[]Run{early, {State: closed}}, 0, 0},
+		"first without times":      {[]Run{{State: closed}, early}, 0, 0},
+	} {
+		var refs []runRef
+		for _, r := range c.runs {
+			refs = append(refs, ref(r))
+		}
+		want := ""
+		for _, bound := range []struct {
+			op   string
+			hour int
+		}{{">=", c.began}, {"<=", c.ended}} {
+			if bound.hour > 0 {
+				want += " AND start_time " + bound.op + " fromUnixTimestamp64Nano(toInt64(" + fmt.Sprint(at(bound.hour).UnixNano()) + "), 'UTC')"
+			}
+		}
+		if got := timesOf(refs).condition(); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+		if got := callsOf(refs); !strings.HasPrefix(got, "(") || !strings.HasSuffix(got, want+")") {
+			t.Errorf("%s: %s is not one condition", name, got)
+		}
+	}
+}
