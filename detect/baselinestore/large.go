@@ -9,6 +9,6 @@ const maxDocument = 200 << 20
 // WriterOptions are the options of clients that write documents to flyball.baselines. By default a client refuses a record of
 // more than a megabyte before it compresses it: a full table of learned routes, and of orders about them, has more.
 func WriterOptions() []kgo.Opt {
-	return []kgo.Opt{kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(maxDocument), kgo.BrokerMaxWriteBytes(maxDocument),
-		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.GzipCompression())}
+	return []kgo.Opt{kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(maxDocument),
+		kgo.BrokerMaxWriteBytes(maxDocument), kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.GzipCompression())}
 }

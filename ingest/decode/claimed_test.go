@@ -87,7 +87,8 @@ func TestSecretOfAPathTakesTheOperationWithIt(t *testing.T) {
 			t.Errorf("%s: %s %q %s", path, c.Reversibility, c.Attr(route.AttrReadings), c.Path)
 		}
 	}
-	for _, path := range []string{"/v1/files/Bearer%20abcdef/refund", "/v1/files/password=1/refund", "/v1/files/ghp_16C7e42F292c6912E7710c838347Ae178B4a/refund", "/v1/a;b=c/refund"} {
+	for _, path := range []string{"/v1/files/Bearer%20abcdef/refund", "/v1/files/password=1/refund",
+		"/v1/files/ghp_16C7e42F292c6912E7710c838347Ae178B4a/refund", "/v1/a;b=c/refund"} {
 		c := classifiedBy(t, patch(t, envoyLine, `"method":"POST","x-envoy-origin-path":"`+path+`","path":"`+path+`"`))
 		if c.Reversibility != schema.Irreversible || c.Attr(route.AttrReadings) == "unreadable" {
 			t.Errorf("%s: %s %q", path, c.Reversibility, c.Attr(route.AttrReadings))

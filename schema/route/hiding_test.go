@@ -74,7 +74,8 @@ func TestLearnedTemplateTakesWordsInPlaceOfIdentifiers(t *testing.T) {
 
 // An operator must be able to undo whatever was learned.
 func TestLearnedTemplateCannotBeUndone(t *testing.T) {
-	for _, collection := range []string{"/a;b", "/a%b", "/a b", "/a\nb", "/a\u202eb", "/\xff", "/a?b", "/" + strings.Repeat("/very-long-word-of-a-path", 30),
+	for _, collection := range []string{"/a;b", "/a%b", "/a b", "/a\nb", "/a\u202eb", "/\xff", "/a?b",
+		"/" + strings.Repeat("/very-long-word-of-a-path", 30),
 		"/x/cus_{id}", "/" + strings.Repeat("a/", 10) + "b", "/{id}"} {
 		var seen []Seen
 		for _, w := range words(150) {

@@ -42,7 +42,8 @@ func TestOperationIsUsedWithoutTheRight(t *testing.T) {
 		for _, role := range roles {
 			for of, tenants := range map[string][]string{"all": nil, "own": {"t", "u"}, "another": {"u"}} {
 				name := role + " of " + of
-				o.Tokens = append(o.Tokens, enforcetest.Token{Name: name, Role: role, Tenants: tenants, Hash: enforcetest.TokenHash(name), Delegate: true})
+				o.Tokens = append(o.Tokens, enforcetest.Token{Name: name, Role: role, Tenants: tenants, Hash: enforcetest.TokenHash(name),
+					Delegate: true})
 			}
 		}
 		o.Findings = func(context.Context, []string, int) (any, error) { return []struct{ Tenant string }{}, nil }
@@ -66,7 +67,8 @@ func TestOperationIsUsedWithoutTheRight(t *testing.T) {
 		if op.body != nil {
 			body = "{}"
 		}
-		w := enforcetest.Serve(h, op.method, strings.ReplaceAll(op.path, "{id}", "x"), body, append(headers, "Content-Type", "application/json")...)
+		w := enforcetest.Serve(h, op.method, strings.ReplaceAll(op.path, "{id}", "x"), body,
+			append(headers, "Content-Type", "application/json")...)
 		var p struct{ Reason string }
 		_ = json.Unmarshal(w.Body.Bytes(), &p)
 		switch {
