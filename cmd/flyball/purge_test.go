@@ -7,8 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// The reason was taken when the purge began, and was too long with what is added to it when the rows were deleted: no end could
-// be recorded.
+// The reason was taken when the purge began. When the rows were deleted, it was too long with what is added: no end could be recorded.
 func TestEndOfAPurgeIsRefusedForItsReason(t *testing.T) {
 	const most = 1000 // of api.PurgeRequest
 	if n := utf8.RuneCountInString(finishedWhy(strings.Repeat("ä", maxPurgeWhy), math.MaxUint64, math.MaxUint64)); n > most {

@@ -10,6 +10,5 @@ const maxDocument = 200 << 20
 // more than a megabyte before it compresses it: a full table of learned routes, and of orders about them, has more.
 func WriterOptions() []kgo.Opt {
 	return []kgo.Opt{kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(maxDocument),
-		kgo.BrokerMaxWriteBytes(maxDocument),
-		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.GzipCompression())}
+		kgo.BrokerMaxWriteBytes(maxDocument), kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.GzipCompression())}
 }

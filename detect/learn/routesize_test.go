@@ -35,8 +35,8 @@ func TestFullTableOfLongTemplatesIsNotPublished(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	limit := "16777216"
-	small := map[string]*string{"max.message.bytes": &limit}
-	if _, err := kadm.NewClient(admin).CreateTopic(ctx, 1, 1, small, wire.BaselinesTopic); err != nil {
+	settings := map[string]*string{"max.message.bytes": &limit}
+	if _, err := kadm.NewClient(admin).CreateTopic(ctx, 1, 1, settings, wire.BaselinesTopic); err != nil {
 		t.Fatal(err)
 	}
 	learned := route.Learned{Version: "v", Evidence: map[string]route.Evidence{}}

@@ -143,8 +143,9 @@ func isVendorKey(s string) bool {
 	for _, k := range [...]struct {
 		prefix string
 		more   int
-	}{{"sk_", 12}, {"sk-", 12}, {"pk_", 12}, {"pk-", 12}, {"rk_", 12}, {"rk-", 12}, {"ghp_", 16}, {"gho_", 16}, {"ghu_", 16}, {"ghs_", 16},
-		{"ghr_", 16}, {"github_pat_", 16}, {"glpat-", 16}, {"AIza", 30}, {"AKIA", 16}, {"ASIA", 16}} {
+	}{{"sk_", 12}, {"sk-", 12}, {"pk_", 12}, {"pk-", 12}, {"rk_", 12}, {"rk-", 12},
+		{"ghp_", 16}, {"gho_", 16}, {"ghu_", 16}, {"ghs_", 16}, {"ghr_", 16},
+		{"github_pat_", 16}, {"glpat-", 16}, {"AIza", 30}, {"AKIA", 16}, {"ASIA", 16}} {
 		if strings.HasPrefix(s, k.prefix) && len(s) >= len(k.prefix)+k.more {
 			return true
 		}

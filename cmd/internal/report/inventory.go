@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -302,8 +303,14 @@ func nextSteps(r *query.StartRow) []step {
 	return out
 }
 
+var plainName = regexp.MustCompile(`^[a-z][a-z0-9_-]*/[a-z][a-z0-9_-]*$`)
+
 // yamlWord returns a name as one value of YAML. Agents choose it, and people paste it into a configuration.
 func yamlWord(s string) string {
+	// A name with a slash is none of YAML's words for numbers, times and truth.
+	if plainName.MatchString(s) {
+		return s
+	}
 	text, err := json.Marshal(s) // which is YAML, too
 	if err != nil {
 		return `"…"`

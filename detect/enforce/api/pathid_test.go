@@ -38,8 +38,8 @@ func TestIdOfAPathIsKeptWhateverItIs(t *testing.T) {
 		}
 		for what, id := range map[string]string{"long": strings.Repeat("a", 10_000), "secret": "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
 			"line break": "a\nb", "direction": "a\u202eb", "no text": "\xff", "blank": " "} {
-			address := "http://127.0.0.1" + strings.ReplaceAll(op.path, "{id}", url.PathEscape(id))
-			w := enforcetest.Serve(h, op.method, address, bodies[op.id], "Content-Type", "application/json")
+			path := strings.ReplaceAll(op.path, "{id}", url.PathEscape(id))
+			w := enforcetest.Serve(h, op.method, "http://127.0.0.1"+path, bodies[op.id], "Content-Type", "application/json")
 			if w.Code != http.StatusNotFound || id != " " && strings.Contains(w.Body.String(), id) || w.Body.Len() > 500 {
 				t.Errorf("%s, %s: %d %.300s", op.id, what, w.Code, w.Body)
 			}

@@ -42,8 +42,8 @@ func TestOperationIsUsedWithoutTheRight(t *testing.T) {
 		for _, role := range roles {
 			for of, tenants := range map[string][]string{"all": nil, "own": {"t", "u"}, "another": {"u"}} {
 				name := role + " of " + of
-				o.Tokens = append(o.Tokens, enforcetest.Token{Name: name, Role: role, Tenants: tenants,
-					Hash: enforcetest.TokenHash(name), Delegate: true})
+				o.Tokens = append(o.Tokens, enforcetest.Token{Name: name, Role: role, Tenants: tenants, Hash: enforcetest.TokenHash(name),
+					Delegate: true})
 			}
 		}
 		o.Findings = func(context.Context, []string, int) (any, error) { return []struct{ Tenant string }{}, nil }
