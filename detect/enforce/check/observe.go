@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/schema"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
@@ -24,18 +25,20 @@ type observer struct {
 	// claimed is the queue of claimed callers, which is emptied second: a flood of them does not
 	// displace the records of other calls.
 	claimed chan schema.Call
+	queued  chan struct{} // receives a value after a call was queued
 	m       *metrics
 }
 
 const (
 	maxObservations        = 20_000
 	maxClaimedObservations = 5_000
-	observeEvery           = 5 * time.Millisecond
+	// observeEvery is how long calls are gathered, from the first on, before they are written. Without calls nothing wakes.
+	observeEvery = 5 * time.Millisecond
 )
 
 func newObserver(point string, parts int32, m *metrics) *observer {
 	o := &observer{source: schema.Source{Topic: "flyball.check/" + point}, parts: parts, in: make(chan schema.Call, maxObservations),
-		claimed: make(chan schema.Call, maxClaimedObservations), m: m}
+		claimed: make(chan schema.Call, maxClaimedObservations), queued: make(chan struct{}, 1), m: m}
 	_, _ = rand.Read(o.source.TopicID[:])
 	return o
 }
@@ -52,6 +55,11 @@ func (o *observer) add(c *schema.Call, standing schema.Standing) {
 	default:
 		o.m.dropped.Inc()
 		o.m.full.WithLabelValues(standing.String(), "observations").Inc()
+		return
+	}
+	select {
+	case o.queued <- struct{}{}:
+	default:
 	}
 }
 
@@ -76,8 +84,6 @@ func (c *Checker) Run(ctx context.Context) error {
 
 // run writes records of n calls each until ctx ends.
 func (o *observer) run(ctx context.Context, write func(r *kgo.Record, n int)) {
-	tick := time.NewTicker(observeEvery)
-	defer tick.Stop()
 	var encoder wire.CallsEncoder
 	byPart := make([][]*schema.Call, max(o.parts, 1))
 	next := int64(0)
@@ -85,7 +91,10 @@ func (o *observer) run(ctx context.Context, write func(r *kgo.Record, n int)) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-o.queued:
+		}
+		if !kafka.Sleep(ctx, observeEvery) {
+			return
 		}
 		for _, queue := range [...]chan schema.Call{o.in, o.claimed} {
 			for n := len(queue); n > 0; n-- {
