@@ -66,7 +66,7 @@ func readOnlySettings(ctx context.Context, db DB) (clickhouse.Settings, error) {
 
 // Lines of EXPLAIN AST that name what a statement reads.
 var (
-	tableLine    = regexp.MustCompile(`^\s*TableIdentifier (\S+)`)
+	tableLine    = regexp.MustCompile(`^\s*TableIdentifier (.+?)(?: \(alias .*)?$`)
 	functionLine = regexp.MustCompile(`^\s*Function (\w+)`)
 	nameLine     = regexp.MustCompile(`^\s*Identifier (.+)`)
 	outside      = regexp.MustCompile(`(?i)^(file|dict\w*|joinGet\w*|executable|getServer\w*|hostName|FQDN|getMacro|(current|initial)?User|` +
