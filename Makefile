@@ -60,7 +60,7 @@ CLUSTER_TESTS = ViewDoesNotAnswer MigrationFromAReleasedStateFails NewColumnDoes
 	PostingsOfADatabaseFromBeforeExpireWithCalls ExpiredRowsAreKeptOrOthersExpire ReportOnExpiredCallsIsComplete \
 	RunsViewKeepsAnOldSnapshot TouchesAndStitchingDoubleOnRepeat CountsDifferFromTheirCalls RebalanceInTheMiddle \
 	PurgeLeavesRowsOrTakesThoseOfOthers PurgeTakesWhatAHoldKeeps RunOfSeveralPrincipalsLosesItsScoresSilently \
-	KilledPurgeDoesNotGoOn
+	KilledPurgeDoesNotGoOn UpgradeFromVersion6LosesRowsOrReadsAllStatesForALevel DayThatIsOverStaysInSeveralParts
 empty :=
 space := $(empty) $(empty)
 storage:

@@ -22,9 +22,9 @@ func (l *liveSchema) withIndexes(todo, all []Migration, t Target) []Migration {
 		}
 		for _, m := range indexDefinition.FindAllStringSubmatch(s.Statements[0], -1) {
 			definition, name := m[1], s.Name+"."+m[2]
-			since := indexesSince[name]
 			_, recorded := l.sums[name]
-			if l.indexes[s.Name][m[2]] && (recorded || l.versions[s.Name] >= since) {
+			_, made := l.sums[s.Name] // no: an interrupted migration made the table as it is now
+			if l.indexes[s.Name][m[2]] && (recorded || !made || l.versions[s.Name] >= indexesSince[name]) {
 				continue
 			}
 			alter := "ALTER TABLE " + r.Table(s.Name) + " "
