@@ -152,10 +152,8 @@ func TestReports(t *testing.T) {
 			columns: []string{"agent_id", "agent_trust", "task_id"},
 			rows:    [][]any{{"billing/bot", "verified", "task-9"}},
 		},
-		{
-			in:   "SELECT toString(linked), how",
-			rows: [][]any{{runB, "parent"}},
-		},
+		{in: "SELECT count() > 0 FROM run_states WHERE parent_run_id", rows: [][]any{{uint8(1)}}},
+		{in: "SELECT toString(run_id) FROM runs WHERE parent_run_id", rows: [][]any{{runB}}},
 		placed("FROM run_states WHERE run_key =", runA),
 		{in: "FROM runs WHERE", rows: [][]any{storedRun(runA, "nightly", "billing/bot")}},
 	}
