@@ -58,7 +58,7 @@ func startSmallBatches(b *testing.B, count *requests, partitions int) *smallBatc
 	l.Close()
 	const password = "0123456789abcdef"
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	br, err := broker.Start(broker.Options{Listen: addr, Dir: b.TempDir(), Partitions: partitions, JanitorEvery: time.Hour,
+	br, err := broker.Start(broker.Options{Listen: addr, Dir: b.TempDir(), Partitions: partitions, TrimEvery: time.Hour,
 		Password: password}, log, prometheus.NewRegistry())
 	if err != nil {
 		b.Fatal(err)
