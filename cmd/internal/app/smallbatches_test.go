@@ -73,7 +73,7 @@ func startSmallBatches(b *testing.B, count *requests, partitions int) *smallBatc
 	}
 	b.Cleanup(s.out.Close)
 	admin := kadm.NewClient(s.out)
-	topics := kafka.TopicOptions{Partitions: int32(partitions), Replication: -1, Janitor: true}
+	topics := kafka.TopicOptions{Partitions: int32(partitions), Replication: -1, BrokerTrims: true}
 	if _, err := kafka.EnsureTopics(b.Context(), admin, topics); err != nil {
 		b.Fatal(err)
 	}
