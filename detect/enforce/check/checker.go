@@ -97,8 +97,8 @@ type Options struct {
 	// ThrottlePerSecond is how many calls a second a throttled scope may make at this
 	// point; 0: one.
 	ThrottlePerSecond float64
-	// KeptPath removes secrets from a path for the record of a checked request; nil: the whole path
-	// is recorded. Decisions use the whole path.
+	// KeptPath removes secrets from a path, as ingest does; nil: nothing is removed. It is for the record of a checked request and
+	// for the name that its route has in the log. Decisions use the whole path.
 	KeptPath func(path string) string
 	// KeptText does the same with a text that a client chose, such as its user agent.
 	KeptText func(text string) string
@@ -143,7 +143,7 @@ func New(o Options) (*Checker, error) {
 	m := newMetrics(o.Registerer)
 	c := &Checker{o: o, m: m, work: newWorkShare(), throttles: newThrottles(o.ThrottlePerSecond), late: newLateUses(),
 		observer: newObserver(o.Name, o.Partitions, m)}
-	c.reader = reader{&c.o, m, c.o.Routes.Spellings}
+	c.reader = reader{&c.o, m, c.o.spellings}
 	c.claims = &claims{&c.o, m, newQuestionLimits()}
 	c.quotas = &quotas{&c.o, m, newLeases(o.Name, o.Log, m)}
 	return c, nil

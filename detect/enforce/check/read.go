@@ -16,7 +16,7 @@ import (
 type reader struct {
 	o *Options
 	m *metrics
-	// spellings is Options.Routes.Spellings: a value of the method for each request would cost memory.
+	// spellings is Options.spellings: a value of the method for each request would cost memory.
 	spellings func(*schema.Call) []string
 }
 
