@@ -4,7 +4,7 @@
 // error. The page around the panels is Grafana's and is not here.
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findChromium, launch, serveDrawing } from './page.mjs';
+import { findChromium, launch, loadAxe, serveDrawing } from './page.mjs';
 import { cutCells, inspect, stillLoading } from './panels.mjs';
 
 const WIDTH = 1280;
@@ -24,12 +24,11 @@ let problems = [];
 page.on('pageerror', (fault) => problems.push(String(fault)));
 await page.goto(`http://127.0.0.1:${server.address().port}/`, { waitUntil: 'load', timeout: 180000 });
 
-await page.evaluate(readFileSync(join(import.meta.dirname, '../node_modules/axe-core/axe.min.js'), 'utf8') + ';0');
+await loadAxe(page);
 
 /** Faults of the page that axe calls serious or critical, but for Grafana's own legends. Runs in the page. */
 async function serious() {
-  const { violations } = await window.axe.run({ include: ['#root'], exclude: ['[class*=LegendLabel]'] });
-  const bad = violations.filter((v) => /serious|critical/.test(v.impact));
+  const bad = await window.serious({ include: ['#root'], exclude: ['[class*=LegendLabel]'] });
   return bad.map((v) => `axe ${v.id}, ${v.nodes.length} times: ${v.nodes[0].html.slice(0, 200)} ${v.nodes[0].any[0]?.message ?? ''}`);
 }
 

@@ -71,7 +71,7 @@ export async function openModule(moduleFile) {
   page.on('console', (m) => m.type() === 'error' && !/404|favicon/.test(m.text()) && problems.push(m.text()));
   await page.goto(`http://127.0.0.1:${server.address().port}/`, { waitUntil: 'load', timeout: 120000 });
   await page.evaluate(importModule);
-  await page.evaluate(readFileSync(join(modules, 'axe-core/axe.min.js'), 'utf8') + ';0');
+  await loadAxe(page);
   const close = async () => {
     await browser.close();
     server.close();
@@ -89,4 +89,20 @@ async function importModule() {
   document.head.append(map);
   System.prepareImport(true);
   window.plugin = (await System.import('/module.js')).plugin;
+}
+
+/**
+ * Gives a page `serious(context)`: what axe calls serious or critical, once no colour changes any more. A button that becomes
+ * usable fades in, and has too little contrast until then.
+ */
+export async function loadAxe(page) {
+  await page.evaluate(readFileSync(join(modules, 'axe-core/axe.min.js'), 'utf8') + ';0');
+  await page.evaluate(() => {
+    window.serious = async (context) => {
+      const fading = document.getAnimations().filter((a) => a.effect?.getComputedTiming().endTime !== Infinity);
+      await Promise.allSettled(fading.map((a) => a.finished));
+      const { violations } = await window.axe.run(context);
+      return violations.filter((v) => /serious|critical/.test(v.impact));
+    };
+  });
 }
