@@ -61,7 +61,8 @@ func TestBadQueryIsAnErrorOfItsOwnPanel(t *testing.T) {
 	}
 	wanted := map[string]string{"no JSON": "query:", "no type": "is none of runs, findings", "level": `minLevel: "worst" is none of`,
 		"limit": "limit: 5001", "negative": "limit: -1", "sort": `sort: "best" is none of worst, latest`,
-		"state": `state: "waiting" is none of open, closed`, "of": `of: "secrets" is none of bypasses, calls`, "by": `by: "level" does not divide trips`,
+		"state": `state: "waiting" is none of open, closed`,
+		"of":    `of: "secrets" is none of bypasses, calls`, "by": `by: "level" does not divide trips`,
 		"key": `the key "password" is none of`, "operator": `agent > "x" cannot be answered: the operator > is none of =, !=, =|, !=|, =~, !~`,
 		"contradicts": `agent = "b" contradicts`}
 	req := &backend.QueryDataRequest{}

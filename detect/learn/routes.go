@@ -18,7 +18,8 @@ import (
 // these calls. Words that no call succeeded with teach nothing: anybody can invent them, and the template would hide the
 // operations that exist.
 const dayOfRoutes = `SELECT method, route, countIf(counted) AS n FROM calls
-WHERE tenant = {tenant:String} AND route_source = 'heuristic' AND route != '' AND outcome IN ('unknown', 'ok') AND start_time > fromUnixTimestamp64Nano({since:Int64}, 'UTC')
+WHERE tenant = {tenant:String} AND route_source = 'heuristic' AND route != '' AND outcome IN ('unknown', 'ok')
+AND start_time > fromUnixTimestamp64Nano({since:Int64}, 'UTC')
 GROUP BY method, route ORDER BY n DESC, method, route LIMIT 200000`
 
 // collapseRoutes looks in the routes of the last day for positions with too many different values, and publishes a new

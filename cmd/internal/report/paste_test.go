@@ -8,7 +8,8 @@ import (
 
 // What is proposed for a configuration holds names that agents choose.
 func TestNameIsMoreThanOneValueOfYAML(t *testing.T) {
-	for _, name := range []string{"billing/bot", "x, owner: me}, {id: y", "yes", "1e3", "# no", "a: b", "*a", "&a", "!a", "a\nb", `"`, "'", "", "-", "~",
+	for _, name := range []string{"billing/bot", "x, owner: me}, {id: y", "yes", "1e3", "# no", "a: b", "*a", "&a",
+		"!a", "a\nb", `"`, "'", "", "-", "~",
 		"null", "\u202e"} {
 		var got []map[string]any
 		err := yaml.Unmarshal([]byte("[{id: "+yamlWord(name)+", owner: o}]"), &got)

@@ -49,7 +49,8 @@ func childrenOf(ctx context.Context, db DB, run *Run) (out []LinkedRun, left []s
 		return out, nil, err
 	}
 	err = each(ctx, db, "children of the run", `SELECT toString(run_id) FROM runs WHERE parent_run_id = {id:UUID}
-AND (tenant, actor_hash, run_id) IN (SELECT tenant, actor_hash, run_id `+children+") ORDER BY run_id LIMIT "+fmt.Sprint(maxChildren+1), params,
+AND (tenant, actor_hash, run_id) IN (SELECT tenant, actor_hash, run_id `+children+
+		") ORDER BY run_id LIMIT "+fmt.Sprint(maxChildren+1), params,
 		func(r driver.Rows) error {
 			l := LinkedRun{How: "child"}
 			err := r.Scan(&l.RunID)

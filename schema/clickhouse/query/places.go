@@ -62,14 +62,16 @@ func (run *Run) times() (t runTimes) {
 // after, also of those that do not count.
 const runMargin = time.Hour
 
-// condition limits the times of calls, which saves to look at other days; empty: no time is known.
+// condition limits the times of calls, which saves to look at other days; empty: no time is known. A closed run can go on, and the state
+// that says so is stored up to seconds after its calls: those of the last hour (runMargin) are read whenever the run ended.
 func (t runTimes) condition() (sql string) {
 	if !t.began.After(time.Unix(0, 0)) {
 		return ""
 	}
 	sql = fmt.Sprintf(" AND start_time >= fromUnixTimestamp64Nano(toInt64(%d), 'UTC')", t.began.Add(-runMargin).UnixNano())
 	if !t.ended.Before(t.began) {
-		sql += fmt.Sprintf(" AND start_time <= fromUnixTimestamp64Nano(toInt64(%d), 'UTC')", t.ended.Add(runMargin).UnixNano())
+		sql += fmt.Sprintf(" AND (start_time <= fromUnixTimestamp64Nano(toInt64(%d), 'UTC') OR start_time >= now() - %d)",
+			t.ended.Add(runMargin).UnixNano(), int(runMargin.Seconds()))
 	}
 	return sql
 }

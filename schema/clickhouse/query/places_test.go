@@ -31,13 +31,14 @@ func TestCallsAreLeftOutByTheTimesOfOtherRuns(t *testing.T) {
 			refs = append(refs, ref(r))
 		}
 		want := ""
-		for _, bound := range []struct {
-			op   string
-			hour int
-		}{{">=", c.began}, {"<=", c.ended}} {
-			if bound.hour > 0 {
-				want += " AND start_time " + bound.op + " fromUnixTimestamp64Nano(toInt64(" + fmt.Sprint(at(bound.hour).UnixNano()) + "), 'UTC')"
-			}
+		at := func(hour int) string {
+			return "fromUnixTimestamp64Nano(toInt64(" + fmt.Sprint(at(hour).UnixNano()) + "), 'UTC')"
+		}
+		if c.began > 0 {
+			want += " AND start_time >= " + at(c.began)
+		}
+		if c.ended > 0 {
+			want += " AND (start_time <= " + at(c.ended) + " OR start_time >= now() - 3600)"
 		}
 		if got := timesOf(refs).condition(); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)

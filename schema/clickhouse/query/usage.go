@@ -93,7 +93,8 @@ FROM (
 	groupUniqArrayIf(10)(attrs['currency'], attrs['currency'] != '') AS currencies
 	FROM calls `+w.String()+` GROUP BY method, route_key, tool_name, effect, reversibility, hour
 ) GROUP BY method, route_key, tool_name, effect, reversibility
-ORDER BY toInt8(reversibility) DESC, sum(n) DESC, method, route_key, tool_name, effect `+fmt.Sprintf("LIMIT %d", MaxUsage+1), w.params, func(r driver.Rows) error {
+ORDER BY toInt8(reversibility) DESC, sum(n) DESC, method, route_key, tool_name, effect `+
+		fmt.Sprintf("LIMIT %d", MaxUsage+1), w.params, func(r driver.Rows) error {
 		var v UsageRow
 		err := r.Scan(&v.Method, &v.Route, &v.RouteKey, &v.Tool, &v.Effect, &v.Reversibility, &v.Calls, &v.Runs, &v.LastAt.Time, &v.PeakHour,
 			&v.ResourceTypes, &v.Hidden, &v.WithAmount, &v.MaxAmount, &v.P95Amount, &v.DayAmount, &v.Currencies)
@@ -157,7 +158,8 @@ FROM (SELECT agent_id, route, gate_id, any(why) AS why, any(mode) AS mode, max(s
 	(maxIf(toUnixTimestamp64Nano(decided_at), state = 'granted') - toUnixTimestamp64Nano(min(asked_at))) / 1e9 AS waited, max(toFloat64OrZero(amount)) AS most, max(currency) AS cur
 	FROM gates `+w.String()+` GROUP BY agent_id, route, gate_id) AS q
 LEFT JOIN (SELECT agent_id, count() AS n FROM findings WHERE level >= 'alert' GROUP BY agent_id) AS f ON f.agent_id = q.agent_id
-GROUP BY q.agent_id, q.route ORDER BY asked + observed DESC, q.agent_id, q.route `+fmt.Sprintf("LIMIT %d", MaxGateRows+1), w.params, func(r driver.Rows) error {
+GROUP BY q.agent_id, q.route ORDER BY asked + observed DESC, q.agent_id, q.route `+
+		fmt.Sprintf("LIMIT %d", MaxGateRows+1), w.params, func(r driver.Rows) error {
 		var v GateRow
 		err := r.Scan(&v.AgentID, &v.Route, &v.Why, &v.Asked, &v.Granted, &v.Refused, &v.TimedOut, &v.Observed,
 			&v.ToYes, &v.MaxAmount, &v.Currency, &v.Findings, &v.LastAt.Time)
