@@ -21,6 +21,8 @@ type Consumer struct {
 	Name   string // name of the client, as given to NewClient
 	// MaxRecords is the maximum number of records of one batch; 0: all that were fetched.
 	MaxRecords int
+	// Gather holds batches back for more records.
+	Gather Gather
 	// Wait returns how long a poll may wait for records. When it is set, Handle is called
 	// after every poll, also without records; when it is nil, Handle is only called with
 	// records.
@@ -38,6 +40,9 @@ type Consumer struct {
 	Permanent func(error) bool
 	// OnError is called with every error of fetching a topic, after it is counted; may be nil.
 	OnError func(topic string, err error)
+
+	began   time.Time // beginning of the last batch, if Gather is set
+	arrived arrivals
 
 	mu      sync.Mutex
 	failure error // error of the last poll; nil: success
@@ -76,7 +81,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 			wait = min(wait, c.Wait())
 		}
 		poll, cancel := context.WithTimeout(ctx, wait)
-		fetches := c.Client.PollRecords(poll, c.MaxRecords)
+		fetches := c.gather(ctx, c.Client.PollRecords(poll, c.MaxRecords))
 		cancel()
 		if ctx.Err() != nil {
 			c.Client.AllowRebalance()
