@@ -1,8 +1,11 @@
 package kafka
 
 import (
+	"context"
 	"errors"
 	"slices"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -83,5 +86,60 @@ func TestJoinedPollsLoseOrReorderRecords(t *testing.T) {
 	}
 	if len(failed) != 1 || !errors.Is(failed[0], refused) {
 		t.Errorf("errors: %v, want the one of the second poll", failed)
+	}
+}
+
+// Records that a gathering consumer reads with several polls are handled once and in their order.
+func TestGatheredRecordsAreLostOrHandledTwice(t *testing.T) {
+	b := newBench(t, 2, "in")
+	var mu sync.Mutex
+	got := map[int32][]string{}
+	handled := 0
+	fromStart := kgo.ConsumeResetOffset(kgo.NewOffset().AtStart())
+	c := &Consumer{Config: b.cfg, Name: "reader", Client: b.client(t, "reader", kgo.ConsumeTopics("in"), fromStart),
+		Gather: Gather{Every: 30 * time.Millisecond, Records: 1000, Rate: 1},
+		Handle: func(_ context.Context, batch Batch) error {
+			mu.Lock()
+			defer mu.Unlock()
+			batch.EachRecord(func(r *kgo.Record) {
+				got[r.Partition] = append(got[r.Partition], string(r.Value))
+				handled++
+			})
+			return nil
+		}}
+	start(t, c)
+	var want []string
+	for i := range 150 {
+		want = append(want, strconv.Itoa(i))
+	}
+	var senders sync.WaitGroup
+	for part := range int32(2) {
+		senders.Go(func() { b.send(t, "in", part, want...) })
+	}
+	senders.Wait()
+	await(t, "all records", func() bool { mu.Lock(); defer mu.Unlock(); return handled >= 2*len(want) })
+	mu.Lock()
+	defer mu.Unlock()
+	for part := range int32(2) {
+		if !slices.Equal(got[part], want) {
+			t.Errorf("partition %d: handled %v", part, got[part])
+		}
+	}
+}
+
+// A consumer that holds a batch back ends when its context does.
+func TestGatheringConsumerDoesNotStop(t *testing.T) {
+	b := newBench(t, 1, "in")
+	handled := make(chan struct{}, 100)
+	fromStart := kgo.ConsumeResetOffset(kgo.NewOffset().AtStart())
+	c := &Consumer{Config: b.cfg, Name: "reader", Client: b.client(t, "reader", kgo.ConsumeTopics("in"), fromStart),
+		Gather: Gather{Every: time.Hour, Records: 1 << 40, Rate: 1e-9},
+		Handle: func(context.Context, Batch) error { handled <- struct{}{}; return nil }}
+	stop := start(t, c)
+	b.send(t, "in", 0, "first")
+	<-handled
+	b.send(t, "in", 0, "held back")
+	if err := stop(); err != nil {
+		t.Fatal(err)
 	}
 }
