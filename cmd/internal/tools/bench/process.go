@@ -48,6 +48,9 @@ learn: {quarantine: 0s, every: 100h}
 	return os.WriteFile(s.config, []byte(text), 0o600)
 }
 
+// readyWithin is how long a start may take: detect reads the state of all open runs before.
+const readyWithin = 5 * time.Minute
+
 // start starts flyball up and waits until it is ready. If it returns an error, the process has ended.
 func (s *setup) start(binary string) (*exec.Cmd, error) {
 	log, err := os.OpenFile(filepath.Join(s.dir, "up.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -60,7 +63,7 @@ func (s *setup) start(binary string) (*exec.Cmd, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(readyWithin); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if r, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/readyz", s.control)); err == nil {
 			r.Body.Close()
 			if r.StatusCode == 200 {
@@ -69,7 +72,7 @@ func (s *setup) start(binary string) (*exec.Cmd, error) {
 		}
 	}
 	stop(cmd)
-	return nil, fmt.Errorf("not ready in 60 s; log in %s", log.Name())
+	return nil, fmt.Errorf("not ready in %s; log in %s", readyWithin, log.Name())
 }
 
 func stop(cmd *exec.Cmd) {
