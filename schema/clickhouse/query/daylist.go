@@ -14,7 +14,7 @@ const maxListedDays = 40
 // to look at the parts of the others.
 type dayList struct {
 	days map[int64]bool // Unix time of their starts
-	many bool           // there are more than maxListedDays, or some that Date does not have
+	many bool           // there are more than maxListedDays, some that Date does not have, or some that are not known
 }
 
 // add adds the days between two times.
@@ -23,7 +23,7 @@ func (l *dayList) add(from, to time.Time) {
 	if l.days == nil {
 		l.days = map[int64]bool{}
 	}
-	if from.Before(time.Unix(0, 0)) || to.Year() > 2148 {
+	if from.Before(time.Unix(0, 0)) || to.Year() > 2148 || to.Before(from) {
 		l.many = true
 	}
 	for d := from.UTC().Truncate(day); !d.After(to) && !l.many; d = d.Add(day) {

@@ -203,7 +203,11 @@ func daysOf(refs []runRef) string {
 	}
 	var days dayList
 	for i := range refs {
-		days.add(refs[i].times.began.Add(-runMargin), refs[i].times.ended.Add(runMargin))
+		t := refs[i].times
+		if t.ended.Before(t.began) {
+			return ""
+		}
+		days.add(t.began.Add(-runMargin), t.ended.Add(runMargin))
 	}
 	if days.condition() == "" {
 		return ""

@@ -70,6 +70,7 @@ func TestCallsAreLeftOutByTheDaysOfOtherRuns(t *testing.T) {
 		"side by side":            {[]Run{short, run(day(4, 9), day(4, 9), closed)}, ""},
 		"one that is open":        {[]Run{short, run(day(9, 9), day(9, 9), open)}, ""},
 		"one without times":       {[]Run{short, run(day(9, 9), day(9, 9), closed), {}}, ""},
+		"one that ends first":     {[]Run{short, run(day(9, 9), day(5, 9), closed), run(day(20, 9), day(20, 9), closed)}, ""},
 		"one with too many days":  {[]Run{short, run(day(9, 9), day(9+maxListedDays, 9), closed)}, ""},
 		"one before Date begins":  {[]Run{short, run(Time{time.Unix(-9e8, 0)}, Time{time.Unix(-9e8, 0)}, closed)}, ""},
 		"one after the last Date": {[]Run{short, run(Time{time.Unix(6e9, 0)}, Time{time.Unix(6e9, 0)}, closed)}, ""},

@@ -68,9 +68,9 @@ func WorstRuns(ctx context.Context, db DB, f RunFilter) (out []RankedRun, more b
 }
 
 // worstOf returns the n worst of many runs that a selection selected, or all of few: to read by what runs are compared, and then the worst
-// in full, costs less than to read all in full only if these are several times as many.
+// in full, costs less than to read all in full only if these are many times as many.
 func worstOf(ctx context.Context, db DB, refs []runRef, s *selection, n int) ([]runRef, error) {
-	if len(refs) <= 3*n {
+	if len(refs) <= 10*n {
 		return refs, nil
 	}
 	condition := ""

@@ -55,15 +55,17 @@ func (t *Touched) callsOfResource(ctx context.Context, db DB, win Window) (*wher
 }
 
 // betweenCallsOf adds the bounds of the days on which some runs have calls, which saves to read the others. states are the
-// conditions on run_states for the n runs, first and last are times between which they have calls, and days those of these calls. The bounds
-// are not those of the calls that touched a resource: what the check denied touched nothing, and may lie before and after. There is no bound
-// that is not known: where the state of a run is not stored, and for the end of an open run, whose state may be older than its last call.
+// conditions on run_states for the n runs, first and last are times between which they have calls, and days those of these calls. The
+// bounds are not those of the calls that touched a resource: what the check denied touched nothing, and may lie before and after. There
+// is no bound that is not known: where the state of a run is not stored, and for the end of an open run, whose state may be older than
+// its last call.
 func (w *where) betweenCallsOf(ctx context.Context, db DB, states *where, n uint64, first, last time.Time, days *dayList) error {
 	var known, open uint64
 	var started, ended time.Time
 	var listed []time.Time
 	err := each(ctx, db, "times of the runs", fmt.Sprintf(`SELECT count(), countIf(newest = 'open'), min(started), max(ended),
-groupUniqArrayArray(%[1]d)(arrayMap(i -> toDate(started) + i, range(toUInt32(least(dateDiff('day', started, ended), %[1]d) + 1)))) FROM (
+groupUniqArrayArray(%[1]d)(arrayMap(i -> toDate(started) + i, range(toUInt32(if(ended < started, %[1]d,
+least(dateDiff('day', started, ended), %[1]d))) + 1))) FROM (
 SELECT argMax(state, (segment, version)) AS newest, min(started_at) AS started, max(last_at) AS ended FROM run_states %[2]s
 GROUP BY tenant, actor_hash, run_id)`, maxListedDays+1, states.String()), states.params, func(r driver.Rows) error {
 		return r.Scan(&known, &open, &started, &ended, &listed)

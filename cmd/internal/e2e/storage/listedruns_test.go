@@ -63,7 +63,7 @@ func TestListedRunIsDescribedDifferentlyThanByItsID(t *testing.T) {
 	const resource = "order:shared"
 	runs, touches := clickhouse.RunsTable.NewBlock(), clickhouse.TouchesTable.NewBlock()
 	var calls []schema.Call
-	for n := range 24 {
+	for n := range 36 {
 		actor := fmt.Sprint("g:actor-", n%7)
 		at := from.Add(time.Duration(r.IntN(30*24*60)) * time.Minute)
 		id := schema.RunID{byte(r.IntN(256)), byte(n), 8: 0x80 | byte(n)}

@@ -9,9 +9,9 @@ import (
 	"flyball/schema/clickhouse"
 )
 
-// copyHistory stores every row of the history's days so often more, each time days earlier and with other ids of runs, traces and requests: a
-// longer history of the same agents, principals, addresses and resources, in less time than the block writers take. Rows are copied day by day
-// by the engine itself; the last days are those that the block writers stored. A day that has been copied is left out.
+// copyHistory stores every row of the history's days so often more, each time days earlier and with other ids of runs, traces and
+// requests: a longer history of the same agents, principals, addresses and resources, in less time than the block writers take. Rows are
+// copied day by day by the engine itself; the last days are those that the block writers stored. A day that has been copied is left out.
 func copyHistory(ctx context.Context, conn *clickhouse.Conn, days, copies int) error {
 	for n := 1; n <= copies; n++ {
 		if err := copyDays(ctx, conn, days, n); err != nil {
