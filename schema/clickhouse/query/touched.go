@@ -285,10 +285,12 @@ func splitRuns(texts []string) (ids []string, actors []uint32, err error) {
 	sort.Strings(texts)
 	ids = make([]string, 0, len(texts))
 	for _, text := range texts {
-		id, hash, _ := strings.Cut(text, " ")
-		actor, err := strconv.ParseUint(hash, 10, 32)
-		if err != nil {
-			return nil, nil, fmt.Errorf("run and actor %q: %w", text, err)
+		id, hash, placed := strings.Cut(text, " ")
+		var actor uint64
+		if placed {
+			if actor, err = strconv.ParseUint(hash, 10, 32); err != nil {
+				return nil, nil, fmt.Errorf("run and actor %q: %w", text, err)
+			}
 		}
 		if last := len(ids) - 1; last >= 0 && ids[last] == id {
 			actors[last] = max(actors[last], uint32(actor))
