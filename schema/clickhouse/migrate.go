@@ -11,7 +11,7 @@ import (
 
 // Version is the version of the schema. It grows with every released change of sql/ or of a
 // list of columns. A database with a higher version is not changed.
-const Version = 7
+const Version = 8
 
 // ErrNewerSchema means that a newer version of Flyball has migrated the database.
 var ErrNewerSchema = errors.New("the database was migrated by a newer version of Flyball: upgrade this binary before it can go on")
@@ -92,6 +92,9 @@ func plan(ctx context.Context, c *Conn, o MigrateOptions) ([]Migration, error) {
 		return nil, err
 	}
 	todo = live.withSettings(live.withIndexes(todo, all, o.Target), all, o.Target)
+	if todo, err = live.withoutIndexes(ctx, c, todo, all, o); err != nil {
+		return nil, err
+	}
 	return append(live.withRetention(todo, all, o, r.since), drops...), nil
 }
 
@@ -137,6 +140,7 @@ type liveSchema struct {
 	sums     map[string]string            // hash of the last executed step of an object
 	whys     map[string]string            // reason of that step
 	versions map[string]int               // newest version that executed a step of an object
+	applied  map[string]time.Time         // time of the last executed step of an object
 	indexes  map[string]map[string]bool   // table → names of its skip indexes
 	settings map[string]map[string]bool   // table → names of the settings that it was given
 	columns  map[string]map[string]string // table or view → column → type
@@ -147,7 +151,8 @@ type liveSchema struct {
 
 func look(ctx context.Context, c *Conn, t Target) (*liveSchema, error) {
 	l := &liveSchema{sums: map[string]string{}, whys: map[string]string{}, columns: map[string]map[string]string{}, days: map[string]int{},
-		versions: map[string]int{}, indexes: map[string]map[string]bool{}, settings: map[string]map[string]bool{}}
+		versions: map[string]int{}, applied: map[string]time.Time{}, indexes: map[string]map[string]bool{},
+		settings: map[string]map[string]bool{}}
 	now, err := c.QueryText(ctx, "SELECT toUnixTimestamp(now())")
 	if err != nil {
 		return nil, fmt.Errorf("look at database %s: %w", t.Database, err)
@@ -211,7 +216,7 @@ toDate(minIf(applied_at, version >= 5)), countIf(version >= 5) FROM `+rendering{
 		if err != nil || err2 != nil {
 			return fmt.Errorf("read %s.migrations: version %q, time %q", t.Database, r[2], r[4])
 		}
-		l.version, l.versions[name] = max(l.version, v), v
+		l.version, l.versions[name], l.applied[name] = max(l.version, v), v, time.Unix(at, 0)
 		if r[6] != "0" && (l.since == "" || r[5] < l.since) {
 			l.since = r[5]
 		}

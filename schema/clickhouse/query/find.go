@@ -279,15 +279,19 @@ func hitsOf(ctx context.Context, db DB, f termField, term string, refs []runRef)
 	if placed(refs) {
 		of = runsOf(refs)
 	}
-	if err := each(ctx, db, "runs", "SELECT toString(run_id), run_key, agent_id FROM runs WHERE "+of, nil,
-		func(r driver.Rows) error {
-			var id string
-			var c caller
-			err := r.Scan(&id, &c.key, &c.agent)
-			callers[id] = c
-			return err
-		}); err != nil {
+	times := map[string]runTimes{}
+	const callerAndTimes = "SELECT toString(run_id), run_key, agent_id, started_at, last_at, toString(state) FROM runs WHERE "
+	if err := each(ctx, db, "runs", callerAndTimes+of, nil, func(r driver.Rows) error {
+		var v Run
+		err := r.Scan(&v.RunID, &v.RunKey, &v.AgentID, &v.StartedAt.Time, &v.LastAt.Time, &v.State)
+		callers[v.RunID], times[v.RunID] = caller{v.RunKey, v.AgentID}, v.times()
+		return err
+	}); err != nil {
 		return nil, err
+	}
+	refs = slices.Clone(refs)
+	for i := range refs {
+		refs[i].times = times[refs[i].id]
 	}
 	var out []Hit
 	err := each(ctx, db, "calls by "+f.name, `SELECT toString(run_id), anyIf(run_key, run_key != ''), anyIf(agent_id, agent_id != ''),

@@ -27,7 +27,7 @@ type source struct {
 // check has its outcome, bytes and kind of observer. Of most subjects every row counts and none is of the check: look says so.
 func keptRows(subject *where, look *firstLook) source {
 	counted := subject.String() + " AND counted"
-	const columns = "run_id, method, path, route, effect, reversibility, outcome, bytes_out, start_time, " +
+	const columns = "actor_hash, run_id, method, path, route, effect, reversibility, outcome, bytes_out, start_time, " +
 		"observer_kind, sample_weight, late, run_confidence, run_rule, agent_id, record_id"
 	from := "calls " + counted
 	if look.beside > 0 {

@@ -142,8 +142,23 @@ const (
 	maxListBytes = 200 << 10
 )
 
-// runsOf is the condition for rows of run_states and runs about some runs.
-func runsOf(refs []runRef) string { return "(tenant, actor_hash, run_id) IN (" + tuples(refs) + ")" }
+// runsOf is the condition for rows of run_states and runs about some runs. Where a tenant is not known, it is not compared: it is one of
+// the values that a run id is made of.
+func runsOf(refs []runRef) string {
+	if slices.ContainsFunc(refs, func(r runRef) bool { return r.tenant == "" }) {
+		return "(actor_hash, run_id) IN (" + pairs(refs) + ")"
+	}
+	return "(tenant, actor_hash, run_id) IN (" + tuples(refs) + ")"
+}
+
+// pairs returns the list of (actor_hash, run_id) for IN.
+func pairs(refs []runRef) string {
+	list := make([]string, len(refs))
+	for i := range refs {
+		list[i] = fmt.Sprintf("(%d,'%s')", refs[i].actor, refs[i].id)
+	}
+	return strings.Join(list, ",")
+}
 
 // placed reports whether the actors of all runs are known.
 func placed(refs []runRef) bool {
@@ -176,7 +191,28 @@ func tuples(refs []runRef) string {
 
 // callsOf is the condition for the calls of runs.
 func callsOf(refs []runRef) string {
-	return "(" + callsAnyTime(refs) + timesOf(refs).condition() + ")"
+	return "(" + callsAnyTime(refs) + timesOf(refs).condition() + daysOf(refs) + ")"
+}
+
+// daysOf limits calls of closed runs to the days on which these have some; empty: these are not fewer than those between the first and the
+// last of them, or are not known. It leaves the margins that runTimes.condition leaves.
+func daysOf(refs []runRef) string {
+	all := timesOf(refs)
+	if all.condition() == "" || all.ended.Before(all.began) {
+		return ""
+	}
+	var days dayList
+	for i := range refs {
+		t := refs[i].times
+		if t.ended.Before(t.began) {
+			return ""
+		}
+		days.add(t.began.Add(-runMargin), t.ended.Add(runMargin))
+	}
+	if days.condition() == "" {
+		return ""
+	}
+	return fmt.Sprintf(" AND (%s OR start_time >= now() - %d)", days.condition(), int(runMargin.Seconds()))
 }
 
 func callsAnyTime(refs []runRef) string {

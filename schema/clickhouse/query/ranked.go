@@ -44,6 +44,9 @@ func WorstRuns(ctx context.Context, db DB, f RunFilter) (out []RankedRun, more b
 	if err != nil {
 		return nil, false, err
 	}
+	if refs, err = worstOf(ctx, db, refs, s, limit+1); err != nil {
+		return nil, false, err
+	}
 	runs, err := readRuns(ctx, db, refs, s.run, s.states.params)
 	if err != nil {
 		return nil, false, err
@@ -62,6 +65,38 @@ func WorstRuns(ctx context.Context, db DB, f RunFilter) (out []RankedRun, more b
 	}
 	out, err = RunsWithOutcomes(ctx, db, runs)
 	return out, more, err
+}
+
+// worstOf returns the n worst of many runs that a selection selected, or all of few: to read by what runs are compared, and then the worst
+// in full, costs less than to read all in full only if these are many times as many.
+func worstOf(ctx context.Context, db DB, refs []runRef, s *selection, n int) ([]runRef, error) {
+	if len(refs) <= 10*n {
+		return refs, nil
+	}
+	condition := ""
+	if s.run != "" {
+		condition = " AND " + s.run
+	}
+	var runs []Run
+	for list := range listed(refs) {
+		sql := "SELECT tenant, actor_hash, toString(run_id), score, toString(level), last_at FROM (SELECT * FROM runs WHERE " + runsOf(list) +
+			condition + ")"
+		if err := each(ctx, db, "ranks of runs", sql, s.states.params, func(r driver.Rows) error {
+			var v Run
+			err := r.Scan(&v.Tenant, &v.actorHash, &v.RunID, &v.Score, &v.Level, &v.LastAt.Time)
+			runs = append(runs, v)
+			return err
+		}); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(runs, worse)
+	runs = runs[:min(len(runs), n)]
+	worst := make([]runRef, len(runs))
+	for i := range runs {
+		worst[i] = runRef{tenant: runs[i].Tenant, actor: runs[i].actorHash, id: runs[i].RunID}
+	}
+	return worst, nil
 }
 
 // statementBy selects the places of at most n runs of the whole time window in an order.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -88,7 +89,8 @@ type TouchedResource struct {
 	RunCount      uint64   `json:"run_count"` // number of different runs
 	Via           []string `json:"via"`
 
-	behalf bool // made by another service on behalf of the run
+	actors []uint32 // of Runs: where their rows are; 0: not known
+	behalf bool     // made by another service on behalf of the run
 }
 
 // Totals count calls by effect and by reversibility.
@@ -218,7 +220,7 @@ const touchedGroups = `arrayJoin(if(empty(resources), ['?:?'], resources)) AS re
 toString(reversibility) AS undo,
 count() AS n, countIf(outcome IN ('ok', 'unknown')) AS good, countIf(outcome = 'denied') AS refused, sum(bytes_out) AS bytes,
 min(start_time) AS first_at, max(start_time) AS last_at, groupUniqArrayIf(20)(agent_id, agent_id != '') AS agents,
-groupUniqArray(20)(toString(run_id)) AS runs, uniqExact(run_id) AS run_count`
+arrayMap(x -> concat(toString(x.1), ' ', toString(x.2)), groupUniqArray(20)((run_id, actor_hash))) AS runs, uniqExact(run_id) AS run_count`
 
 // loadOwn reads the calls that the subject made itself. For a resource there is a row for each
 // run, so that each row names who touched it.
@@ -277,14 +279,39 @@ func (t *Touched) count(effect, undo string, n uint64) {
 	t.Totals.ByReversibility[undo] += n
 }
 
+// splitRuns returns runs in the order of their ids, with their actors. A run that has rows also in a table of schema version 4 is listed
+// twice, once without its actor.
+func splitRuns(texts []string) (ids []string, actors []uint32, err error) {
+	sort.Strings(texts)
+	ids = make([]string, 0, len(texts))
+	for _, text := range texts {
+		id, hash, placed := strings.Cut(text, " ")
+		var actor uint64
+		if placed {
+			if actor, err = strconv.ParseUint(hash, 10, 32); err != nil {
+				return nil, nil, fmt.Errorf("run and actor %q: %w", text, err)
+			}
+		}
+		if last := len(ids) - 1; last >= 0 && ids[last] == id {
+			actors[last] = max(actors[last], uint32(actor))
+			continue
+		}
+		ids, actors = append(ids, id), append(actors, uint32(actor))
+	}
+	return ids, actors, nil
+}
+
 func scanTouched(r driver.Rows, more ...any) (TouchedResource, error) {
 	var v TouchedResource
+	var runs []string
 	v.Via = []string{}
 	err := r.Scan(append([]any{&v.Resource, &v.Method, &v.Route, &v.Effect, &v.Reversibility, &v.Calls, &v.OK, &v.Denied, &v.BytesOut,
-		&v.FirstAt.Time, &v.LastAt.Time, &v.Agents, &v.Runs, &v.RunCount}, more...)...)
+		&v.FirstAt.Time, &v.LastAt.Time, &v.Agents, &runs, &v.RunCount}, more...)...)
+	if err == nil {
+		v.Runs, v.actors, err = splitRuns(runs)
+	}
 	v.Failed = v.Calls - v.OK - v.Denied
 	v.Type, _, _ = strings.Cut(v.Resource, ":")
-	sort.Strings(v.Runs)
 	sort.Strings(v.Agents)
 	return v, err
 }

@@ -99,11 +99,15 @@ func (t *Touched) checkDownstream(ctx context.Context, db DB, own *where, look *
 	if t.Calls == 0 || look.traces.none() {
 		return nil
 	}
-	others := " AND run_id NOT IN (" + look.runs.in() + ")"
 	if look.traces.known && look.runs.known {
 		own = &where{} // which names nothing of the statement
 	}
-	err := each(ctx, own.bind(db), "runs of the same traces", "SELECT uniqExact(run_id) FROM calls WHERE "+withTraces(look.traces)+others,
+	calls, err := callsWithTraces(ctx, db, look.traces, t.firstAt, t.lastAt)
+	if err != nil {
+		return err
+	}
+	sql := "SELECT uniqExact(run_id) FROM (" + calls + ") WHERE run_id NOT IN (" + look.runs.in() + ")"
+	err = each(ctx, own.bind(db), "runs of the same traces", sql,
 		append(slices.Clone(own.params), hoursAround(t.firstAt, t.lastAt)...), func(r driver.Rows) error { return r.Scan(&n) })
 	if err != nil {
 		return err

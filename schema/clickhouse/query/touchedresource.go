@@ -17,6 +17,7 @@ func (t *Touched) callsOfResource(ctx context.Context, db DB, win Window) (*wher
 	sql, params := newestRunsOf(t.Subject.Value, win)
 	var runs []runRef // each also without its actor: for the table of schema version 4
 	var first, last time.Time
+	var days dayList
 	err := each(ctx, db, "runs that touched the resource", fmt.Sprintf(
 		"SELECT actor, toString(run_id), first, last FROM (%s LIMIT %d) ORDER BY last DESC, run_id", sql, maxResourceRuns+1), params,
 		func(r driver.Rows) error {
@@ -29,6 +30,7 @@ func (t *Touched) callsOfResource(ctx context.Context, db DB, win Window) (*wher
 			if v.at.After(last) {
 				last = v.at
 			}
+			days.add(began, v.at)
 			runs = append(runs, v, runRef{id: v.id})
 			return err
 		})
@@ -49,19 +51,25 @@ func (t *Touched) callsOfResource(ctx context.Context, db DB, win Window) (*wher
 	}
 	states.add("(posted_actor, run_id) IN (SELECT subject_actor, subject_run FROM subject_runs)")
 	states.between("started_at", "last_at", win.Since, win.Until)
-	return &own, own.betweenCallsOf(ctx, own.bind(db), &states, uint64(len(runs)/2), first, last)
+	return &own, own.betweenCallsOf(ctx, own.bind(db), &states, uint64(len(runs)/2), first, last, &days)
 }
 
 // betweenCallsOf adds the bounds of the days on which some runs have calls, which saves to read the others. states are the
-// conditions on run_states for the n runs, first and last are times between which they have calls. The bounds are not those of the
-// calls that touched a resource: what the check denied touched nothing, and may lie before and after. There is no bound that is not
-// known: where the state of a run is not stored, and for the end of an open run, whose state may be older than its last call.
-func (w *where) betweenCallsOf(ctx context.Context, db DB, states *where, n uint64, first, last time.Time) error {
+// conditions on run_states for the n runs, first and last are times between which they have calls, and days those of these calls. The
+// bounds are not those of the calls that touched a resource: what the check denied touched nothing, and may lie before and after. There
+// is no bound that is not known: where the state of a run is not stored, and for the end of an open run, whose state may be older than
+// its last call.
+func (w *where) betweenCallsOf(ctx context.Context, db DB, states *where, n uint64, first, last time.Time, days *dayList) error {
 	var known, open uint64
 	var started, ended time.Time
-	err := each(ctx, db, "times of the runs", `SELECT count(), countIf(newest = 'open'), min(started), max(ended) FROM (SELECT
-argMax(state, (segment, version)) AS newest, min(started_at) AS started, max(last_at) AS ended FROM run_states `+states.String()+
-		" GROUP BY tenant, actor_hash, run_id)", states.params, func(r driver.Rows) error { return r.Scan(&known, &open, &started, &ended) })
+	var listed []time.Time
+	err := each(ctx, db, "times of the runs", fmt.Sprintf(`SELECT count(), countIf(newest = 'open'), min(started), max(ended),
+groupUniqArrayArray(%[1]d)(arrayMap(i -> toDate(started) + i, range(toUInt32(if(ended < started, %[1]d,
+least(dateDiff('day', started, ended), %[1]d))) + 1))) FROM (
+SELECT argMax(state, (segment, version)) AS newest, min(started_at) AS started, max(last_at) AS ended FROM run_states %[2]s
+GROUP BY tenant, actor_hash, run_id)`, maxListedDays+1, states.String()), states.params, func(r driver.Rows) error {
+		return r.Scan(&known, &open, &started, &ended, &listed)
+	})
 	if err != nil || known < n {
 		return err
 	}
@@ -76,6 +84,12 @@ argMax(state, (segment, version)) AS newest, min(started_at) AS started, max(las
 		ended = last
 	}
 	w.add("start_time <= fromUnixTimestamp64Nano({touched_last:Int64}, 'UTC')", named("touched_last", fmt.Sprint(ended.UnixNano())))
+	for _, day := range listed {
+		days.add(day, day)
+	}
+	if condition := days.condition(); condition != "" {
+		w.add(condition)
+	}
 	return nil
 }
 

@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
@@ -28,19 +29,25 @@ const maxDescribedRuns = 200
 // describeRuns reads the runs of the rows, in the order of the rows, with their findings.
 func (t *Touched) describeRuns(ctx context.Context, db DB) error {
 	var ids []string
+	var refs []runRef
 	at := map[string]int{}
 	for i := range t.Resources {
-		for _, id := range t.Resources[i].Runs {
-			if _, seen := at[id]; !seen && len(ids) < maxDescribedRuns {
+		r := &t.Resources[i]
+		for k, id := range r.Runs {
+			n, seen := at[id]
+			switch {
+			case seen:
+				refs[n].actor = max(refs[n].actor, r.actors[k])
+			case len(ids) < maxDescribedRuns:
 				at[id] = len(ids)
-				ids = append(ids, id)
+				ids, refs = append(ids, id), append(refs, runRef{actor: r.actors[k], id: id})
 			}
 		}
 	}
 	if len(ids) == 0 {
 		return nil
 	}
-	runs, err := runsWithID(ctx, db, ids)
+	runs, err := runsAt(ctx, db, refs)
 	if err != nil {
 		return err
 	}
@@ -67,6 +74,24 @@ func (t *Touched) describeRuns(ctx context.Context, db DB) error {
 		}
 	}
 	return err
+}
+
+// runsAt reads runs, in no order. The calls of a run have the actor of the run: where it is known, the run is not looked for by its id
+// alone, for which all days are read whose filter does not rule out one of the ids.
+func runsAt(ctx context.Context, db DB, refs []runRef) ([]Run, error) {
+	known, unknown := slices.Clone(refs), []string(nil)
+	known = slices.DeleteFunc(known, func(r runRef) bool {
+		if r.actor == 0 {
+			unknown = append(unknown, r.id)
+		}
+		return r.actor == 0
+	})
+	out, err := readRuns(ctx, db, known, "", nil)
+	if err != nil || len(unknown) == 0 {
+		return out, err
+	}
+	others, err := runsWithID(ctx, db, unknown)
+	return append(out, others...), err
 }
 
 // GatewayCoverage counts the logged calls of a subject at one gateway.

@@ -1,6 +1,6 @@
 CREATE TABLE IF NOT EXISTS {{.Table "runs_v5"}} (
 {{.Columns "runs_v5"}},
-    INDEX ix_run run_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX ix_run_id run_id TYPE bloom_filter(0.0001) GRANULARITY 1,
     INDEX ix_run_start {{.RunStart}} TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX ix_run_key run_key TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX ix_task task_id TYPE bloom_filter(0.01) GRANULARITY 1,

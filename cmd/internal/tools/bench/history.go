@@ -31,7 +31,8 @@ type historyOptions struct {
 	statements bool           // print each statement of a question
 	prototype  *regexp.Regexp // names of the candidates to measure also; nil: none
 	only       *regexp.Regexp // questions to ask; nil: all
-	copied     int            // days after which every row is stored once more, with other ids; 0: not
+	copied     int            // days by which every row is stored once more earlier, with other ids; 0: not
+	copies     int            // how often
 	learn      bool           // measure learning instead of questions
 	profile    string         // file for a CPU profile of learning; empty: none
 }
@@ -96,10 +97,10 @@ func measureHistory(o historyOptions) error {
 		return err
 	}
 	if o.copied > 0 {
-		if err := copyHistory(ctx, e.conn, o.copied); err != nil {
+		if err := copyHistory(ctx, e.conn, o.copied, o.copies); err != nil {
 			return err
 		}
-		o.calls *= 2
+		o.calls *= 1 + o.copies
 		if some, end, err = storedSample(ctx, e.conn, o.calls); err != nil {
 			return err
 		}

@@ -41,7 +41,9 @@ func main() {
 	})
 	flag.BoolVar(&past.learn, "learn", false, "with -history: learn a baseline instead of asking questions")
 	flag.StringVar(&past.profile, "learn-profile", "", "with -learn: file for a CPU profile")
-	flag.IntVar(&past.copied, "copied", 0, "with -history: days after which every stored call is stored once more, with other ids; 0: not")
+	flag.IntVar(&past.copied, "copied", 0,
+		"with -history: days by which every stored call is stored once more, earlier and with other ids; 0: not")
+	flag.IntVar(&past.copies, "copies", 1, "with -copied: how often")
 	invented := flag.String("flood", "", "measure a flood of invented \"agents\" or \"runs\" beside ordinary traffic, and nothing else")
 	backlogs := flag.Bool("flat", false,
 		"measure backlogs of 0.2, 0.8 and 4 million records, one long run an agent, and nothing else")

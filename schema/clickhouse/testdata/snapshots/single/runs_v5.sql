@@ -46,7 +46,7 @@ CREATE TABLE IF NOT EXISTS `flyball`.`runs_v5` (
     `sampled_calls` UInt64 CODEC(T64, ZSTD(1)),
     `score` Float64 CODEC(ZSTD(1)),
     `level` Enum8('none' = 0, 'annotate' = 1, 'alert' = 2, 'trip' = 3) CODEC(ZSTD(1)),
-    INDEX ix_run run_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX ix_run_id run_id TYPE bloom_filter(0.0001) GRANULARITY 1,
     INDEX ix_run_start bitShiftRight(reinterpretAsUInt64(run_id), 40) TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX ix_run_key run_key TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX ix_task task_id TYPE bloom_filter(0.01) GRANULARITY 1,

@@ -1,0 +1,2 @@
+CREATE OR REPLACE VIEW `flyball`.`audit` ON CLUSTER `prod` AS
+SELECT * FROM `flyball`.`audit_store` FINAL;

@@ -1,0 +1,2 @@
+CREATE OR REPLACE VIEW `flyball`.`breakers` ON CLUSTER `prod` AS
+SELECT * FROM `flyball`.`breakers_store` FINAL;

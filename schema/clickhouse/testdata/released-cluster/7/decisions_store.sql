@@ -1,0 +1,24 @@
+CREATE TABLE IF NOT EXISTS `flyball`.`decisions_store_local` ON CLUSTER `prod` (
+    `tenant` LowCardinality(String) CODEC(ZSTD(1)),
+    `decision_id` String CODEC(ZSTD(1)),
+    `at` DateTime64(9, 'UTC') CODEC(GCD, Delta, ZSTD(1)),
+    `scope_kind` LowCardinality(String) CODEC(ZSTD(1)),
+    `scope_value` String CODEC(ZSTD(1)),
+    `action` LowCardinality(String) CODEC(ZSTD(1)),
+    `mode` LowCardinality(String) CODEC(ZSTD(1)),
+    `origin` LowCardinality(String) CODEC(ZSTD(1)),
+    `finding_id` String CODEC(ZSTD(1)),
+    `run_id` UUID CODEC(ZSTD(1)),
+    `generation` UInt64 CODEC(T64, ZSTD(1)),
+    `ttl_ns` Int64 CODEC(GCD, T64, ZSTD(1)),
+    `reason` String CODEC(ZSTD(1)),
+    `why` LowCardinality(String) CODEC(ZSTD(1)),
+    `rule` LowCardinality(String) CODEC(ZSTD(1)),
+    `agent_id` String CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
+ORDER BY (tenant, decision_id)
+TTL greatest(toDate(at), toDate('2026-12-01')) + toIntervalDay(400)
+SETTINGS materialize_ttl_recalculate_only = 1, merge_with_ttl_timeout = 86400;
+CREATE TABLE IF NOT EXISTS `flyball`.`decisions_store` ON CLUSTER `prod` AS `flyball`.`decisions_store_local`
+ENGINE = Distributed('prod', 'flyball', 'decisions_store_local', sipHash64(decision_id));

@@ -1,0 +1,4 @@
+CREATE OR REPLACE VIEW `flyball`.`verdict_history` ON CLUSTER `prod` AS
+SELECT * FROM `flyball`.`verdict_history_store` FINAL
+UNION DISTINCT
+SELECT * FROM `flyball`.`verdicts_store` FINAL;

@@ -1,0 +1,2 @@
+CREATE OR REPLACE VIEW `flyball`.`breakers` AS
+SELECT * FROM `flyball`.`breakers_store` FINAL;

@@ -1,0 +1,2 @@
+CREATE OR REPLACE VIEW `flyball`.`held_decisions` AS
+SELECT * FROM `flyball`.`held_decisions_store` FINAL;

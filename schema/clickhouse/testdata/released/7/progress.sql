@@ -1,0 +1,9 @@
+CREATE TABLE IF NOT EXISTS `flyball`.`progress` (
+    `calls_topic_id` UUID CODEC(ZSTD(1)),
+    `calls_partition` Int32,
+    `next_offset` UInt64,
+    `max_start` DateTime64(9, 'UTC') CODEC(GCD, Delta, ZSTD(1)),
+    `at` DateTime64(9, 'UTC') CODEC(GCD, Delta, ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(next_offset)
+ORDER BY (calls_topic_id, calls_partition);

@@ -1,0 +1,3 @@
+CREATE OR REPLACE VIEW `flyball`.`scores` AS
+SELECT * FROM `flyball`.`scores_store` FINAL
+SETTINGS do_not_merge_across_partitions_select_final = 1;

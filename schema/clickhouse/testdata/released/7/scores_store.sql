@@ -1,0 +1,21 @@
+CREATE TABLE IF NOT EXISTS `flyball`.`scores_store` (
+    `tenant` LowCardinality(String) CODEC(ZSTD(1)),
+    `run_id` UUID CODEC(ZSTD(1)),
+    `at` DateTime64(9, 'UTC') CODEC(GCD, Delta, ZSTD(1)),
+    `calls_partition` Int32 CODEC(ZSTD(1)),
+    `calls_offset` Int64 CODEC(Delta, ZSTD(1)),
+    `item` UInt32 CODEC(T64, ZSTD(1)),
+    `value` Float64 CODEC(ZSTD(1)),
+    `level` Enum8('none' = 0, 'annotate' = 1, 'alert' = 2, 'trip' = 3),
+    `baseline_version` LowCardinality(String) CODEC(ZSTD(1)),
+    `features` Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    `observed` Array(Float64) CODEC(ZSTD(1)),
+    `usual` Array(Float64) CODEC(ZSTD(1)),
+    `peers` Array(Float64) CODEC(ZSTD(1)),
+    `humans` Array(Float64) CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(at)
+ORDER BY (tenant, run_id, at, calls_partition, calls_offset, item)
+TTL greatest(toDate(at), toDate('2026-12-01')) + toIntervalDay(400)
+SETTINGS materialize_ttl_recalculate_only = 1, ttl_only_drop_parts = 1;
