@@ -26,19 +26,3 @@ func Fit(s string, n int) string {
 	}
 	return s
 }
-
-// FitBytes is Fit with a limit in bytes of UTF-8.
-func FitBytes(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	mark := cut
-	if n < 3*len(mark) {
-		mark = "…"
-	}
-	end := max(n-len(mark), 0)
-	for end > 0 && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end] + mark
-}

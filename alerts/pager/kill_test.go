@@ -20,6 +20,7 @@ import (
 	"flyball/alerts/sequence"
 	"flyball/schema"
 	"flyball/schema/kafka"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/wire"
 )
 
@@ -61,11 +62,7 @@ func both(t *testing.T, partitions int32) *world {
 	t.Helper()
 	w := newWorld(t, 1)
 	w.cluster.Close()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, wire.AlertsTopic), kfake.SeedTopics(partitions, wire.EventsTopic))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
+	c := kafkatest.Start(t, kfake.SeedTopics(1, wire.AlertsTopic), kfake.SeedTopics(partitions, wire.EventsTopic))
 	w.cluster = c
 	w.kafka.Options = []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}
 	return w

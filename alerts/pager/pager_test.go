@@ -19,13 +19,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 
 	"flyball/alerts/incident"
 	"flyball/alerts/notify"
 	"flyball/schema"
 	"flyball/schema/kafka"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/wire"
 )
 
@@ -76,11 +76,7 @@ type world struct {
 
 func newWorld(t *testing.T, partitions int32) *world {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, wire.AlertsTopic))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
+	c := kafkatest.Start(t, kfake.SeedTopics(partitions, wire.AlertsTopic))
 	reg := prometheus.NewRegistry()
 	return &world{t: t, cluster: c, metrics: NewMetrics(reg), reg: reg,
 		kafka: kafka.Config{Options: []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}, Metrics: kafka.NewMetrics(reg)}}
@@ -156,32 +152,6 @@ func (w *world) committed(part int32) int64 {
 	return 0
 }
 
-// refuse responds to every fetch with an error and counts the fetches.
-func (w *world) refuse(code *kerr.Error) (count func() int) {
-	var mu sync.Mutex
-	n := 0
-	w.cluster.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		w.cluster.KeepControl()
-		mu.Lock()
-		n++
-		mu.Unlock()
-		r := req.(*kmsg.FetchRequest)
-		resp := r.ResponseKind().(*kmsg.FetchResponse)
-		for _, t := range r.Topics {
-			rt := kmsg.NewFetchResponseTopic()
-			rt.Topic, rt.TopicID = t.Topic, t.TopicID
-			for _, p := range t.Partitions {
-				rp := kmsg.NewFetchResponseTopicPartition()
-				rp.Partition, rp.ErrorCode = p.Partition, code.Code
-				rt.Partitions = append(rt.Partitions, rp)
-			}
-			resp.Topics = append(resp.Topics, rt)
-		}
-		return resp, nil, true
-	})
-	return func() int { mu.Lock(); defer mu.Unlock(); return n }
-}
-
 func TestPagesComeOnceAndInOrder(t *testing.T) {
 	w := newWorld(t, 1)
 	r := &receiver{}
@@ -214,7 +184,7 @@ func TestPagesComeOnceAndInOrder(t *testing.T) {
 func TestPagerThatMayNotReadIsSilent(t *testing.T) {
 	w := newWorld(t, 1)
 	w.write(0, "a")
-	count := w.refuse(kerr.TopicAuthorizationFailed)
+	count := kafkatest.RefuseFetches(w.cluster, "", kerr.TopicAuthorizationFailed)
 	p := w.pager(&receiver{})
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -233,7 +203,7 @@ func TestPagerThatMayNotReadIsSilent(t *testing.T) {
 func TestPagerSpinsOnRefusedFetches(t *testing.T) {
 	w := newWorld(t, 1)
 	w.write(0, "a")
-	count := w.refuse(kerr.UnknownServerError)
+	count := kafkatest.RefuseFetches(w.cluster, "", kerr.UnknownServerError)
 	p := w.pager(&receiver{})
 	w.run(p)
 	w.await("refusals", func() bool { return count() > 3 && p.Ready() != nil })

@@ -10,16 +10,13 @@ import (
 
 	"flyball/alerts/notify"
 	"flyball/schema/kafka"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/wire"
 )
 
 func connect(t *testing.T) kafka.Config {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, wire.MessagesTopic))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
+	c := kafkatest.Start(t, kfake.SeedTopics(1, wire.MessagesTopic))
 	return kafka.Config{Options: []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}}
 }
 

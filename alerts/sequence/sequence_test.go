@@ -12,17 +12,14 @@ import (
 
 	"flyball/schema"
 	"flyball/schema/kafka"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/wire"
 )
 
 // What was written before the first start opens incidents of which nobody is notified; what pagers do not need is not copied, and the
 // time of an event stays that of its record.
 func TestFirstStartPagesAboutLastWeek(t *testing.T) {
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, wire.EventsTopic), kfake.SeedTopics(1, wire.AlertsTopic))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	c := kafkatest.Start(t, kfake.SeedTopics(2, wire.EventsTopic), kfake.SeedTopics(1, wire.AlertsTopic))
 	k := kafka.Config{Options: []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}, Metrics: kafka.NewMetrics(nil)}
 	now := time.Now().Truncate(time.Millisecond)
 	finding := func(id string, level schema.Level) schema.Event {

@@ -16,6 +16,7 @@ import (
 
 	"flyball/schema"
 	"flyball/schema/kafka"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/ocsf"
 	"flyball/schema/wire"
 )
@@ -33,11 +34,7 @@ func (s *stopped) forward(d time.Duration) { s.mu.Lock(); s.at = s.at.Add(d); s.
 // callsOf starts a reader of calls with a bound, at a topic that is empty.
 func callsOf(t *testing.T, out Output, perSecond int) (c *Calls, clock *stopped, send func(...schema.Call)) {
 	t.Helper()
-	k, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, wire.CallsTopic))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(k.Close)
+	k := kafkatest.Start(t, kfake.SeedTopics(1, wire.CallsTopic))
 	cfg := kafka.Config{Options: []kgo.Opt{kgo.SeedBrokers(k.ListenAddrs()...)}}
 	clock = &stopped{at: time.Unix(1_764_460_800, 0)}
 	c = NewCalls(CallsOptions{Kafka: cfg, Output: out, Producer: ocsf.Producer{Version: "1"}, PerSecond: perSecond, Now: clock.now,

@@ -21,6 +21,7 @@ import (
 
 	"flyball/schema"
 	"flyball/schema/kafka"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/ocsf"
 	"flyball/schema/wire"
 )
@@ -52,11 +53,7 @@ func (f *flaky) got() []string { f.mu.Lock(); defer f.mu.Unlock(); return append
 
 func cluster(t *testing.T) kafka.Config {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, wire.EventsTopic), kfake.SeedTopics(1, "ocsf"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
+	c := kafkatest.Start(t, kfake.SeedTopics(2, wire.EventsTopic), kfake.SeedTopics(1, "ocsf"))
 	return kafka.Config{Options: []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}}
 }
 

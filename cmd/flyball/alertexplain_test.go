@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/schema"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/wire"
 )
 
@@ -52,11 +53,7 @@ func produce(t *testing.T, k *kfake.Cluster, at time.Time, events ...schema.Even
 
 // Whoever asks why nobody was called about a finding is told for each receiver, also that another finding's incident counts it.
 func TestNobodyKnowsWhyNobodyWasCalled(t *testing.T) {
-	k, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, wire.AlertsTopic))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer k.Close()
+	k := kafkatest.Start(t, kfake.SeedTopics(1, wire.AlertsTopic))
 	eventsOf(t, k, "f_first", "f_second")
 	f := newFixture(t, fmt.Sprintf("kafka: {brokers: [%q]}\nalerts: {receivers: [{name: soc, alertmanager: {url: \"http://x\"}}, "+
 		"{name: night, alertmanager: {url: \"http://y\"}}], "+
@@ -98,11 +95,7 @@ func TestNobodyKnowsWhyNobodyWasCalled(t *testing.T) {
 
 // A finding has a version for each call that changes it, and every event may be in the log twice: who asks wants the decisions.
 func TestExplanationRepeatsARowForEachVersion(t *testing.T) {
-	k, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, wire.AlertsTopic))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer k.Close()
+	k := kafkatest.Start(t, kfake.SeedTopics(1, wire.AlertsTopic))
 	now := time.Now()
 	finding := func(version uint64, level schema.Level) schema.Event {
 		return schema.FindingEvent(&schema.Finding{ID: "f_many", Version: version, Tenant: "default", RunID: schema.RunID{1},

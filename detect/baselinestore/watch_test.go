@@ -19,6 +19,7 @@ import (
 
 	"flyball/detect/model/baseline"
 	"flyball/schema/kafka"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/route"
 	"flyball/schema/wire"
 )
@@ -36,11 +37,7 @@ type topic struct {
 
 func newTopic(t *testing.T, seeded ...string) *topic {
 	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, seeded...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cluster.Close)
+	cluster := kafkatest.Start(t, kfake.SeedTopics(1, seeded...))
 	reg := prometheus.NewRegistry()
 	cfg := kafka.Config{Options: []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}, Metrics: kafka.NewMetrics(reg)}
 	client, err := kgo.NewClient(cfg.Options...)

@@ -150,6 +150,19 @@ func (f *fold) under(r *Labelled, bad []LabelledCall) detections {
 	return e.seen
 }
 
+// delayOf returns the delays of evading runs at a level, by its index in detections.
+func delayOf(runs []detections, level int) Delay {
+	var delays []float64
+	seen := 0
+	for _, d := range runs {
+		delays = append(delays, d[level])
+		if !math.IsInf(d[level], 1) {
+			seen++
+		}
+	}
+	return Delay{Median: median(delays), P90: percentile90(delays), Detected: math.Round(1000*float64(seen)/float64(len(runs))) / 1000}
+}
+
 func evasions(folds []*fold) (list []Evasion) {
 	all := map[[2]string][]detections{}
 	for _, f := range folds {
@@ -162,21 +175,10 @@ func evasions(folds []*fold) (list []Evasion) {
 				continue
 			}
 			e := Evasion{Kind: kind, Way: way, Runs: len(runs), Levels: map[string]Delay{}}
-			at := func(i int) Delay {
-				var delays []float64
-				seen := 0
-				for _, d := range runs {
-					delays = append(delays, d[i])
-					if !math.IsInf(d[i], 1) {
-						seen++
-					}
-				}
-				return Delay{Median: median(delays), P90: percentile90(delays), Detected: math.Round(1000*float64(seen)/float64(len(runs))) / 1000}
-			}
 			for i, level := range Levels {
-				e.Levels[levelName(level)] = at(i)
+				e.Levels[levelName(level)] = delayOf(runs, i)
 			}
-			e.Actor = at(len(Levels))
+			e.Actor = delayOf(runs, len(Levels))
 			list = append(list, e)
 		}
 	}

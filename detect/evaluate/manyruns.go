@@ -51,33 +51,12 @@ func decideOverManyRuns(folds []*fold) (out []ManyRuns) {
 		return nil
 	}
 	for _, share := range []float64{0, .001, .01, .1} {
-		sums := make([][3]float64, len(manyWays))
+		sums := make([]batchSums, len(manyWays))
 		random := rand.New(rand.NewPCG(11, 11))
-		bad := int(share * manyRuns)
 		for range manyBatches {
-			p, truth := make([]float64, manyRuns), make([]bool, manyRuns)
-			for i := range p {
-				if truth[i] = i < bad; truth[i] {
-					p[i] = runaways[random.IntN(len(runaways))]
-				} else {
-					p[i] = clean[random.IntN(len(clean))]
-				}
-			}
-			random.Shuffle(manyRuns, func(i, j int) { p[i], p[j], truth[i], truth[j] = p[j], p[i], truth[j], truth[i] })
+			b := drawBatch(random, clean, runaways, share)
 			for w, way := range manyWays {
-				falseAlarms, found := 0.0, 0.0
-				for i, alarm := range way.decide(p) {
-					switch {
-					case alarm && truth[i]:
-						found++
-					case alarm:
-						falseAlarms++
-					}
-				}
-				s := &sums[w]
-				s[0] += 1000 * falseAlarms / float64(manyRuns-bad)
-				s[1] += falseAlarms / max(1, falseAlarms+found)
-				s[2] += found / float64(max(1, bad))
+				sums[w].add(b, way.decide(b.p))
 			}
 		}
 		for w, way := range manyWays {
@@ -86,6 +65,48 @@ func decideOverManyRuns(folds []*fold) (out []ManyRuns) {
 		}
 	}
 	return out
+}
+
+// batch is a batch of runs in the order in which they end.
+type batch struct {
+	p        []float64 // of their final scores
+	runaway  []bool
+	runaways int
+}
+
+// drawBatch draws a batch with a share of runaways.
+func drawBatch(random *rand.Rand, clean, runaways []float64, share float64) *batch {
+	b := &batch{p: make([]float64, manyRuns), runaway: make([]bool, manyRuns), runaways: int(share * manyRuns)}
+	for i := range b.p {
+		if b.runaway[i] = i < b.runaways; b.runaway[i] {
+			b.p[i] = runaways[random.IntN(len(runaways))]
+		} else {
+			b.p[i] = clean[random.IntN(len(clean))]
+		}
+	}
+	random.Shuffle(manyRuns, func(i, j int) {
+		b.p[i], b.p[j], b.runaway[i], b.runaway[j] = b.p[j], b.p[i], b.runaway[j], b.runaway[i]
+	})
+	return b
+}
+
+// batchSums are the sums of three figures over batches: false alarms in 1,000 clean runs, their share in all alarms, and the share of
+// runaways that are detected.
+type batchSums [3]float64
+
+func (s *batchSums) add(b *batch, alarms []bool) {
+	falseAlarms, found := 0.0, 0.0
+	for i, alarm := range alarms {
+		switch {
+		case alarm && b.runaway[i]:
+			found++
+		case alarm:
+			falseAlarms++
+		}
+	}
+	s[0] += 1000 * falseAlarms / float64(manyRuns-b.runaways)
+	s[1] += falseAlarms / max(1, falseAlarms+found)
+	s[2] += found / float64(max(1, b.runaways))
 }
 
 // p returns the p-value of a run's final score.

@@ -60,85 +60,114 @@ const suspicionShare = .01
 // judge, else by a model of teach. missing lists what could not be measured.
 func EvaluateSharedCredential(teach, judge []*sharedcredential.LabelledSession, crossed bool) (out *SharedCredential, missing []string) {
 	teach, judge = sharedcredential.CapPerIdentity(teach), sharedcredential.CapPerIdentity(judge)
-	people := []string{}
-	sets := map[string]bool{}
-	for _, r := range judge {
-		sets[r.Set] = true
+	e := sharedCredentialEvaluation{sets: map[string]bool{}, results: map[[2]string]*SharedCredentialSet{}}
+	missing = e.findPeople(judge)
+	if len(e.people) == 0 || len(sharedcredential.Learn(teach).Tails) == 0 {
+		return nil, append(missing, "borrowed: no set of people's sessions in the folder (web, wikiedits)")
 	}
-	for set := range sets {
+	if crossed {
+		for fold := range sharedcredential.Folds {
+			e.judge(sharedcredential.SplitFold(judge, fold))
+		}
+	} else {
+		e.judge(teach, judge)
+	}
+	e.judgeLeftOut(teach, judge)
+	slices.Sort(missing)
+	return &SharedCredential{Share: suspicionShare, Sets: e.figures()}, missing
+}
+
+// sharedCredentialEvaluation collects the results of sets of sessions.
+type sharedCredentialEvaluation struct {
+	sets    map[string]bool // all that are judged
+	people  []string        // those with enough sessions of people, in order
+	results map[[2]string]*SharedCredentialSet
+}
+
+// findPeople finds the sets with enough sessions of people, and returns those with too few as missing.
+func (e *sharedCredentialEvaluation) findPeople(judge []*sharedcredential.LabelledSession) (missing []string) {
+	for _, r := range judge {
+		e.sets[r.Set] = true
+	}
+	for set := range e.sets {
 		if n := len(sharedcredential.HumanSessions(judge, set)); n >= minPeople {
-			people = append(people, set)
+			e.people = append(e.people, set)
 		} else if n > 0 {
 			missing = append(missing, fmt.Sprintf("borrowed: of the people in %s: %d sessions", set, n))
 		}
 	}
-	slices.Sort(people)
-	if len(people) == 0 || len(sharedcredential.Learn(teach).Tails) == 0 {
-		return nil, append(missing, "borrowed: no set of people's sessions in the folder (web, wikiedits)")
-	}
-	lines := map[[2]string]*SharedCredentialSet{}
-	line := func(set, by string) *SharedCredentialSet {
-		k := [2]string{set, by}
-		if lines[k] == nil {
-			lines[k] = &SharedCredentialSet{Set: set, By: by, People: []string{set}, humans: map[string]bool{}, machines: map[string]bool{}}
-			if !slices.Contains(people, set) {
-				lines[k].People = people
-			}
-		}
-		return lines[k]
-	}
-	part := func(kept, held []*sharedcredential.LabelledSession) {
-		model := sharedcredential.Learn(kept)
-		by := model.ScaleFor(nil)
-		own := map[string]*sharedcredential.Scale{}
-		for _, set := range people {
-			if o := sharedcredential.LearnTenantPeople(model, sharedcredential.HumanSessions(kept, set)); o != nil {
-				own[set] = model.ScaleFor(o)
-			}
-		}
-		for _, r := range held {
-			if r.Human && !slices.Contains(people, r.Set) {
-				continue
-			}
-			line(r.Set, "model").take(r, by)
-			if own[r.Set] != nil {
-				line(r.Set, "own_people").take(r, own[r.Set])
-			}
-			if !r.Human {
-				continue
-			}
-			for set := range sets {
-				if !slices.Contains(people, set) {
-					line(set, "model").take(withoutAssets(r), by)
-				}
-			}
+	slices.Sort(e.people)
+	return missing
+}
+
+func (e *sharedCredentialEvaluation) hasPeople(set string) bool {
+	return slices.Contains(e.people, set)
+}
+
+// result returns the results of a set by a kind of model; see SharedCredentialSet.By.
+func (e *sharedCredentialEvaluation) result(set, by string) *SharedCredentialSet {
+	k := [2]string{set, by}
+	if e.results[k] == nil {
+		e.results[k] = &SharedCredentialSet{Set: set, By: by, People: []string{set}, humans: map[string]bool{}, machines: map[string]bool{}}
+		if !e.hasPeople(set) {
+			e.results[k].People = e.people
 		}
 	}
-	if crossed {
-		for fold := range sharedcredential.Folds {
-			part(sharedcredential.SplitFold(judge, fold))
+	return e.results[k]
+}
+
+// judge scores sessions by a model of others, and by the same model with other people of their set. People are the negatives also of sets
+// that have none.
+func (e *sharedCredentialEvaluation) judge(teach, sessions []*sharedcredential.LabelledSession) {
+	model := sharedcredential.Learn(teach)
+	by := model.ScaleFor(nil)
+	own := map[string]*sharedcredential.Scale{}
+	for _, set := range e.people {
+		if o := sharedcredential.LearnTenantPeople(model, sharedcredential.HumanSessions(teach, set)); o != nil {
+			own[set] = model.ScaleFor(o)
 		}
-	} else {
-		part(teach, judge)
 	}
-	for _, set := range people {
-		kept := slices.DeleteFunc(slices.Clone(teach), func(r *sharedcredential.LabelledSession) bool { return r.Set == set })
-		by := sharedcredential.Learn(kept).ScaleFor(nil)
+	for _, r := range sessions {
+		if r.Human && !e.hasPeople(r.Set) {
+			continue
+		}
+		e.result(r.Set, "model").add(r, by)
+		if own[r.Set] != nil {
+			e.result(r.Set, "own_people").add(r, own[r.Set])
+		}
+		if !r.Human {
+			continue
+		}
+		for set := range e.sets {
+			if !e.hasPeople(set) {
+				e.result(set, "model").add(withoutAssets(r), by)
+			}
+		}
+	}
+}
+
+// judgeLeftOut scores the sessions of each set with people by a model of the other sets.
+func (e *sharedCredentialEvaluation) judgeLeftOut(teach, judge []*sharedcredential.LabelledSession) {
+	for _, set := range e.people {
+		others := slices.DeleteFunc(slices.Clone(teach), func(r *sharedcredential.LabelledSession) bool { return r.Set == set })
+		by := sharedcredential.Learn(others).ScaleFor(nil)
 		for _, r := range judge {
 			if r.Set == set {
-				line(set, "left_out").take(r, by)
+				e.result(set, "left_out").add(r, by)
 			}
 		}
 	}
-	out = &SharedCredential{Share: suspicionShare}
-	for _, l := range lines {
-		if len(l.scores[1]) > 0 && len(l.scores[0]) > 0 {
-			out.Sets = append(out.Sets, l.figures())
+}
+
+// figures returns the figures of the sets with scores of people and of machines.
+func (e *sharedCredentialEvaluation) figures() (out []SharedCredentialSet) {
+	for _, r := range e.results {
+		if len(r.scores[1]) > 0 && len(r.scores[0]) > 0 {
+			out = append(out, r.figures())
 		}
 	}
-	slices.SortFunc(out.Sets, func(a, b SharedCredentialSet) int { return cmp.Or(cmp.Compare(a.Set, b.Set), cmp.Compare(a.By, b.By)) })
-	slices.Sort(missing)
-	return out, missing
+	slices.SortFunc(out, func(a, b SharedCredentialSet) int { return cmp.Or(cmp.Compare(a.Set, b.Set), cmp.Compare(a.By, b.By)) })
+	return out
 }
 
 // minPeople is the minimum number of people's sessions in a set.
@@ -155,7 +184,8 @@ func withoutAssets(r *sharedcredential.LabelledSession) *sharedcredential.Labell
 	return &out
 }
 
-func (b *SharedCredentialSet) take(r *sharedcredential.LabelledSession, by *sharedcredential.Scale) {
+// add scores a session.
+func (b *SharedCredentialSet) add(r *sharedcredential.LabelledSession, by *sharedcredential.Scale) {
 	kind, of := 1, b.machines
 	if r.Human {
 		kind, of = 0, b.humans

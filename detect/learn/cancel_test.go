@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/schema/kafka"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/wire"
 )
 
@@ -34,11 +35,7 @@ func (c *cancellingDB) Query(ctx context.Context, query string, args ...any) (dr
 
 // Whichever statement is under way when learning is cancelled: nothing may be published.
 func TestCancelledLearningPublishes(t *testing.T) {
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, wire.BaselinesTopic, wire.CallsTopic))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cluster.Close()
+	cluster := kafkatest.Start(t, kfake.SeedTopics(2, wire.BaselinesTopic, wire.CallsTopic))
 	config := kafka.Config{Options: []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}}
 	client, err := kgo.NewClient(config.Options...)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"flyball/detect/baselinestore"
 	"flyball/detect/model/baseline"
 	"flyball/schema/kafka"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/wire"
 )
 
@@ -41,11 +42,7 @@ func (w lineWriter) Write(line []byte) (int, error) {
 
 // Another process publishes a baseline while the learner pauses after a failed attempt.
 func TestSecondBaselineIsPublishedAfterTheRetryPause(t *testing.T) {
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, wire.BaselinesTopic, wire.CallsTopic))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cluster.Close()
+	cluster := kafkatest.Start(t, kfake.SeedTopics(1, wire.BaselinesTopic, wire.CallsTopic))
 	now := time.Unix(1_780_000_000, 0)
 	db := &failingDB{scriptedDB: scriptedDB{answer: func(string) []*fakeRows { return nil }}}
 	o := DefaultOptions()

@@ -10,13 +10,13 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/detect/baselinestore"
 	"flyball/detect/feature"
 	"flyball/detect/model/baseline"
 	"flyball/schema/kafka"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/wire"
 )
 
@@ -45,11 +45,7 @@ func TestBaselineOfTenThousandAgentsIsPublishedAndRead(t *testing.T) {
 		t.Fatalf("%d bytes of text would have gone through as they are", len(text))
 	}
 	limit := "16777216"
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cluster.Close()
+	cluster := kafkatest.Start(t)
 	opts := []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}
 	admin, err := kgo.NewClient(opts...)
 	if err != nil {

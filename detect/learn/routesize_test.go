@@ -10,22 +10,18 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/detect/baselinestore"
 	"flyball/schema/kafka"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/route"
 	"flyball/schema/wire"
 )
 
 // Callers choose the words of templates. A table that was too large for a record was published never again.
 func TestFullTableOfLongTemplatesIsNotPublished(t *testing.T) {
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cluster.Close()
+	cluster := kafkatest.Start(t)
 	cfg := kafka.Config{Options: []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}}
 	admin, err := cfg.NewClient("test")
 	if err != nil {

@@ -15,8 +15,8 @@ func (r *RunScore) raiseTail(st statistic, x float64) {
 }
 
 // addCounts raises the statistics that are counts of the run.
-func (r *RunScore) addCounts(m *Model, s *feature.CallFeatures, at int64, irreversible uint64) {
-	a := r.agent
+func (r *RunScore) addCounts(s *countedCall) {
+	m, a := r.model, r.agent
 	if a.stranger() {
 		r.raise(statIdentical, r.dominant())
 		r.raise(statNewOnRoute, float64(r.maxNewOnRoute))
@@ -27,7 +27,7 @@ func (r *RunScore) addCounts(m *Model, s *feature.CallFeatures, at int64, irreve
 	r.raiseTail(statDistinct, a.distinct.at(s.Distinct))
 	r.raiseTail(statSwitches, a.switches.at(s.Switches))
 	if s.Write && s.CallsOnRoute == 1 {
-		r.rareWrites.add(m.rareness(a, s.Route, s.NewTarget), 1, s, at, irreversible)
+		r.rareWrites.add(m.rareness(a, s.Route, s.NewTarget), 1, s)
 		r.rareWrites.limit(&a.specs[statRareWrites])
 		r.raise(statRareWrites, r.rareWrites.max)
 	}
@@ -36,7 +36,7 @@ func (r *RunScore) addCounts(m *Model, s *feature.CallFeatures, at int64, irreve
 // addAtNewAPI raises the statistics that are counts at a call to an API that the peers do not use: identical calls as on
 // any API, and the new calls on the route by the fixed numbers of strangers. Those that need acquaintance with the API
 // stay as they are.
-func (r *RunScore) addAtNewAPI(s *feature.CallFeatures) {
+func (r *RunScore) addAtNewAPI(s *countedCall) {
 	r.raiseTail(statIdentical, r.agent.identical.at(uint64(s.Identical)))
 	// A smaller number is usual at an API of which nothing is known. It would be rare by the calibration, which is of calls to
 	// known APIs, and many runs of it would be evidence against their actor.
@@ -73,7 +73,8 @@ func logNormalTail(x float64, of baseline.LogNormal) float64 {
 
 // addAmounts raises the statistics of sums over the run, and of the order of routes. It does nothing when the baseline
 // has no amounts.
-func (r *RunScore) addAmounts(m *Model, route *routeView, s *feature.CallFeatures, at int64, irreversible uint64) {
+func (r *RunScore) addAmounts(route *routeView, s *countedCall) {
+	m := r.model
 	if m.Baseline.Bytes.All.N == 0 {
 		return
 	}
@@ -83,7 +84,7 @@ func (r *RunScore) addAmounts(m *Model, route *routeView, s *feature.CallFeature
 		// Continuity correction for a count: its tail begins half a call below it.
 		r.raiseTail(statOnRoute, logNormalTail(float64(s.CallsOnRoute)-.5, route.calls))
 	}
-	r.scatter.add(m.follows(r.agent, route, s.PreviousRoute, s.Route), 1, s, at, irreversible)
+	r.scatter.add(m.follows(r.agent, route, s.PreviousRoute, s.Route), 1, s)
 	r.scatter.limit(&r.agent.specs[statOrder])
 	r.raise(statOrder, r.scatter.max)
 }

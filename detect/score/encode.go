@@ -61,7 +61,7 @@ func (r *RunScore) Code(c *wire.Coder) {
 		wire.Num(c, &r.maxNewOnRoute)
 		r.rareWrites.code(c)
 		codeNumber(c, &r.actorEvidence)
-		r.codeEvidence(c)
+		r.evidence.code(c)
 	}
 	if c.Version >= scaleVersion {
 		c.Fixed64(&r.scoredAs)

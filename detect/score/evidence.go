@@ -8,6 +8,9 @@ import (
 	"flyball/schema/wire"
 )
 
+// evidenceList holds, for each family, the calls that raised its score most.
+type evidenceList []evidenceCall
+
 // evidenceCall is a call that raised a family's score.
 type evidenceCall struct {
 	family Family
@@ -28,31 +31,34 @@ func (r *RunScore) NoteEvidence(call schema.CallRef) {
 		return
 	}
 	for f := range Family(NumFamilies) {
-		gain := float64(r.model.gained[f])
-		if gain < minGain {
-			continue
-		}
-		n, least := 0, -1
-		for i := range r.evidence {
-			if c := &r.evidence[i]; c.family == f {
-				if n++; least < 0 || c.gain < r.evidence[least].gain {
-					least = i
-				}
-			}
-		}
-		switch {
-		case n < maxEvidenceCalls:
-			r.evidence = append(r.evidence, evidenceCall{f, gain, call})
-		case gain > r.evidence[least].gain:
-			r.evidence[least] = evidenceCall{f, gain, call}
+		if gain := float64(r.model.gained[f]); gain >= minGain {
+			r.evidence.add(evidenceCall{f, gain, call})
 		}
 	}
 }
 
-// evidenceCalls returns the kept calls of a family, in the order of the log.
-func (r *RunScore) evidenceCalls(f Family) []string {
+// add keeps a call if its family has fewer than maxEvidenceCalls, or in the place of the one with the smallest gain if its own is larger.
+func (l *evidenceList) add(c evidenceCall) {
+	n, least := 0, -1
+	for i := range *l {
+		if have := &(*l)[i]; have.family == c.family {
+			if n++; least < 0 || have.gain < (*l)[least].gain {
+				least = i
+			}
+		}
+	}
+	switch {
+	case n < maxEvidenceCalls:
+		*l = append(*l, c)
+	case c.gain > (*l)[least].gain:
+		(*l)[least] = c
+	}
+}
+
+// calls returns the kept calls of a family, in the order of the log.
+func (l evidenceList) calls(f Family) []string {
 	var calls []schema.CallRef
-	for _, c := range r.evidence {
+	for _, c := range l {
 		if c.family == f {
 			calls = append(calls, c.call)
 		}
@@ -67,18 +73,18 @@ func (r *RunScore) evidenceCalls(f Family) []string {
 	return out
 }
 
-func (r *RunScore) codeEvidence(c *wire.Coder) {
-	n := len(r.evidence)
+func (l *evidenceList) code(c *wire.Coder) {
+	n := len(*l)
 	c.Len(&n, 5)
 	if !c.Encoding {
 		if n > maxEvidenceCalls*NumFamilies {
 			c.Refuse("more calls than carry a run's scores")
 			return
 		}
-		r.evidence = make([]evidenceCall, n)
+		*l = make(evidenceList, n)
 	}
-	for i := range r.evidence {
-		k := &r.evidence[i]
+	for i := range *l {
+		k := &(*l)[i]
 		wire.Small(c, &k.family)
 		codeNumber(c, &k.gain)
 		wire.CodeCallRef(c, &k.call)

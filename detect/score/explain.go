@@ -20,10 +20,11 @@ func (r *RunScore) Explain(f Family, route uint64) []schema.Contribution {
 	if r.agent == nil {
 		return nil
 	}
+	x := explanation{r, route}
 	var out []schema.Contribution
 	add := func(st statistic, score float64) {
 		if familyOf[st] == f && score >= decade {
-			out = append(out, r.contribution(st, score, route))
+			out = append(out, x.contribution(st, score))
 		}
 	}
 	first := r.leading[f]
@@ -34,7 +35,7 @@ func (r *RunScore) Explain(f Family, route uint64) []schema.Contribution {
 		}
 	}
 	if len(out) > 0 {
-		out[0].Calls = r.evidenceCalls(f)
+		out[0].Calls = r.evidence.calls(f)
 	}
 	return out
 }
@@ -80,7 +81,14 @@ var addedBeforeLog = [numStatistics]float64{statBytes: 1, statWrites: 1, statMon
 // learned returns the baseline that scored the run last.
 func (r *RunScore) learned() *baseline.Baseline { return r.model.Baseline }
 
-func (r *RunScore) contribution(st statistic, score float64, route uint64) schema.Contribution {
+// explanation makes the contributions of a run's statistics. route is the hash of the route with whose rates they are compared.
+type explanation struct {
+	run   *RunScore
+	route uint64
+}
+
+func (x *explanation) contribution(st statistic, score float64) schema.Contribution {
+	r := x.run
 	c := unknownContribution(st.String(), score)
 	switch {
 	case st == statOrder:
@@ -89,26 +97,28 @@ func (r *RunScore) contribution(st statistic, score float64, route uint64) schem
 		c.Observed = figure(r.rareWrites.max)
 	case st == statOnRoute:
 		c.Observed = schema.OptionalFloat(r.maxOnRoute)
-		c.Usual = medianAmount(r.model.route(r.agent, route).calls)
+		c.Usual = medianAmount(r.model.route(r.agent, x.route).calls)
 		if c.UsualOf = baseline.UsualPeers; r.agent.counts != nil {
 			c.UsualOf = baseline.UsualShrunk
 		}
-		c.Peers = medianAmount(r.learned().PerRoute.ForAgent(unknownKey, r.agent.group, r.agent.peers.routes[route]))
+		c.Peers = medianAmount(r.learned().PerRoute.ForAgent(unknownKey, r.agent.group, r.agent.peers.routes[x.route]))
 	case countSources[st] != nil:
-		r.explainCount(&c, st, route)
+		x.setCount(&c, st)
 	case amountSources[st] != nil:
-		r.explainAmount(&c, st)
+		x.setAmount(&c, st)
 	default:
-		r.explainRate(&c, st, route)
+		x.setRate(&c, st)
 	}
 	return c
 }
 
-func (r *RunScore) explainCount(c *schema.Contribution, st statistic, route uint64) {
+// setCount sets the values of a statistic that is a count of the run.
+func (x *explanation) setCount(c *schema.Contribution, st statistic) {
+	r := x.run
 	distribution, value := countSources[st](r)
 	within := r.agent.key
 	if st == statNewOnRoute { // stored by route
-		within = r.agent.peers.routes[route]
+		within = r.agent.peers.routes[x.route]
 	}
 	c.Observed = schema.OptionalFloat(value)
 	levels := distribution.Levels(r.agent.group, within)
@@ -120,7 +130,9 @@ func (r *RunScore) explainCount(c *schema.Contribution, st statistic, route uint
 	}
 }
 
-func (r *RunScore) explainAmount(c *schema.Contribution, st statistic) {
+// setAmount sets the values of a statistic that is an amount of the run.
+func (x *explanation) setAmount(c *schema.Contribution, st statistic) {
+	r := x.run
 	amount, value := amountSources[st](r)
 	c.Observed = schema.OptionalFloat(value)
 	median := func(l baseline.LogNormal) schema.OptionalFloat {
@@ -133,7 +145,9 @@ func (r *RunScore) explainAmount(c *schema.Contribution, st statistic) {
 	}
 }
 
-func (r *RunScore) explainRate(c *schema.Contribution, st statistic, route uint64) {
+// setRate sets the values of a statistic that is a CUSUM: rates of its event.
+func (x *explanation) setRate(c *schema.Contribution, st statistic) {
+	r := x.run
 	k, event := &r.cusum[st], specs[st].event
 	if k.trials > 0 {
 		c.Observed = figure(float64(k.hits) / float64(k.trials))
@@ -143,21 +157,21 @@ func (r *RunScore) explainRate(c *schema.Contribution, st statistic, route uint6
 		c.UsualOf = baseline.WhyNothingLearned
 		return
 	}
-	c.Usual = figure(r.usualRate(event, r.model.rates(r.agent, route, true)))
+	c.Usual = figure(x.usualRate(event, r.model.rates(r.agent, x.route, true)))
 	c.UsualOf = r.learned().UsualOf(event, r.agent.key, r.agent.group)
-	c.Peers = figure(r.usualRate(event, r.model.rates(r.agent, route, false)))
+	c.Peers = figure(x.usualRate(event, r.model.rates(r.agent, x.route, false)))
 	if h, ok := r.learned().Groups[baseline.Humans]; ok && h.ForEvent(event).Calls >= minHumanSamples {
-		humans := r.model.rates(&agent{group: baseline.Humans, peers: r.model.peers(baseline.Humans)}, route, false)
-		c.Humans = figure(r.usualRate(event, humans))
+		humans := r.model.rates(&agent{group: baseline.Humans, peers: r.model.peers(baseline.Humans)}, x.route, false)
+		c.Humans = figure(x.usualRate(event, humans))
 	}
 }
 
 // usualRate returns the mean rate of an event over its cells, weighted by the number of the run's calls in each cell.
-func (r *RunScore) usualRate(e feature.Event, rate func(feature.Event, feature.Cell) float64) float64 {
+func (x *explanation) usualRate(e feature.Event, rate func(feature.Event, feature.Cell) float64) float64 {
 	from, to := e.CellRange()
 	sum, calls := 0.0, 0.0
 	for c := from; c < to; c++ {
-		n := float64(r.trials[c])
+		n := float64(x.run.trials[c])
 		sum += n * rate(e, c)
 		calls += n
 	}

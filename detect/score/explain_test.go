@@ -76,7 +76,7 @@ func TestUsualOfWhatNeverHappensIsOne(t *testing.T) {
 	r := &RunScore{}
 	c := feature.Input{Route: feature.RouteHash("POST /pay"), Write: true, Money: 5000, Currency: "EUR", Start: 10}
 	r.Add(NewModel(b), Reference{Agent: "g/a1", Group: "g"}, &c, 0, schema.Irreversible)
-	if got := r.contribution(statMoney, decade, 0); float64(got.Usual) != 0 || float64(got.Peers) != 0 {
+	if got := (&explanation{run: r}).contribution(statMoney, decade); float64(got.Usual) != 0 || float64(got.Peers) != 0 {
 		t.Errorf("an agent that never pays usually pays %v, its peers %v", got.Usual, got.Peers)
 	}
 }
@@ -88,7 +88,7 @@ func TestShareDoesNotSayHowManyCallsItIsOf(t *testing.T) {
 		c := feature.Input{Route: feature.RouteHash("DELETE /orders/{}"), Args: uint64(n), Write: true, Delete: true, Start: int64(10 + n)}
 		r.Add(m, Reference{Agent: "g/a1", Group: "g"}, &c, int64(n), schema.Irreversible)
 	}
-	got := r.contribution(statDeletions, decade, 0)
+	got := (&explanation{run: r}).contribution(statDeletions, decade)
 	if got.Hits != 25 || got.OfCalls != 25 || float64(got.Observed) != 1 {
 		t.Errorf("25 deletions are %+v", got)
 	}

@@ -70,12 +70,12 @@ func TestScaleIsContinuousAndGrows(t *testing.T) {
 	for st := range numStatistics {
 		sp := specs[st]
 		for x, want := range map[float64]float64{0: 0, sp.t1: 2 * decade, sp.t01: 3 * decade, 2*sp.t01 - sp.t1: 4 * decade} {
-			if got := st.anchored(x); math.Abs(got-want) > 1e-12 {
+			if got := sp.anchored(x); math.Abs(got-want) > 1e-12 {
 				t.Errorf("%s at %g: %v, want %v", st, x, got, want)
 			}
 		}
-		if sp.t10 > 0 && math.Abs(st.anchored(sp.t10)-decade) > 1e-12 {
-			t.Errorf("%s at %g: %v", st, sp.t10, st.anchored(sp.t10))
+		if sp.t10 > 0 && math.Abs(sp.anchored(sp.t10)-decade) > 1e-12 {
+			t.Errorf("%s at %g: %v", st, sp.t10, sp.anchored(sp.t10))
 		}
 		last := math.Inf(-1)
 		for _, x := range []float64{-1, 0, 1e-300, 1, math.Nextafter(sp.t10, 0), sp.t10, math.Nextafter(sp.t1, 0), sp.t1, sp.t01, 1e6, 1e12,
@@ -83,11 +83,11 @@ func TestScaleIsContinuousAndGrows(t *testing.T) {
 			if x < sp.t10 && x > 1 && sp.t10 == 0 {
 				continue
 			}
-			got := st.anchored(x)
+			got := sp.anchored(x)
 			if math.IsNaN(got) || got > maxScore {
 				t.Errorf("%s at %g: %v", st, x, got)
 			}
-			if x >= last && got < st.anchored(last) && !math.IsInf(last, -1) {
+			if x >= last && got < sp.anchored(last) && !math.IsInf(last, -1) {
 				t.Errorf("%s falls from %g to %g", st, last, x)
 			}
 			last = x

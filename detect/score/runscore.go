@@ -27,7 +27,7 @@ type RunScore struct {
 	Touched  schema.Touched
 	trials   [feature.NumCells]uint32 // calls that counted in each cell
 
-	evidence []evidenceCall
+	evidence evidenceList
 
 	actorEvidence float64 // the run's share of the actor's evidence
 
@@ -61,26 +61,33 @@ func (r *RunScore) Calls() uint64 { return r.feature.Calls() }
 // baseline yet) the call is counted and not scored.
 func (r *RunScore) Add(m *Model, who Reference, c *feature.Input, at int64, reversibility schema.Reversibility) feature.CallFeatures {
 	s := r.feature.Add(c)
-	r.addFeatures(m, who, &s, &r.feature.Usage, at, reversibility)
+	r.addCall(m, who, &countedCall{CallFeatures: &s, usage: &r.feature.Usage, at: at, reversibility: reversibility})
 	return s
 }
 
-func (r *RunScore) addFeatures(m *Model, who Reference, s *feature.CallFeatures, spent *feature.Usage, at int64,
-	reversibility schema.Reversibility) {
+// countedCall is a call as the scores of its run count it.
+type countedCall struct {
+	*feature.CallFeatures
+	usage              *feature.Usage // of the run, with this call
+	at                 int64          // event time, Unix ns
+	reversibility      schema.Reversibility
+	irreversibleBefore uint64 // the run's irreversible calls before this one
+}
+
+func (r *RunScore) addCall(m *Model, who Reference, s *countedCall) {
 	if s.Number == 1 {
-		r.startAt = at
+		r.startAt = s.at
 	}
-	before := r.Touched.Irreversible
-	r.countReversibility(reversibility)
+	s.irreversibleBefore = r.Touched.Irreversible
+	r.countReversibility(s.reversibility)
 	for e := range feature.NumEvents {
 		if t, ok := s.Trial(e); ok {
 			r.trials[t.Cell]++
 		}
 	}
-	r.maxIdentical, r.maxNewOnRoute, r.maxOnRoute = max(r.maxIdentical, s.Identical), max(
-		r.maxNewOnRoute,
-		uint32(s.NewOnRoute),
-	), max(r.maxOnRoute, uint32(s.CallsOnRoute))
+	r.maxIdentical = max(r.maxIdentical, s.Identical)
+	r.maxNewOnRoute = max(r.maxNewOnRoute, uint32(s.NewOnRoute))
+	r.maxOnRoute = max(r.maxOnRoute, uint32(s.CallsOnRoute))
 	r.bytes += float64(s.Bytes)
 	if s.Write {
 		r.writes++
@@ -106,7 +113,7 @@ func (r *RunScore) addFeatures(m *Model, who Reference, s *feature.CallFeatures,
 		if t.Hit {
 			hit = 1
 		}
-		k.add(route.increments.add(st, t), hit, s, at, before)
+		k.add(route.increments.add(st, t), hit, s)
 		k.limit(&r.agent.specs[st])
 		r.raise(st, k.max)
 	}
@@ -114,10 +121,10 @@ func (r *RunScore) addFeatures(m *Model, who Reference, s *feature.CallFeatures,
 		r.addAtNewAPI(s)
 		return
 	}
-	r.addCounts(m, s, at, before)
+	r.addCounts(s)
 	r.raiseTail(statLength, logNormalTail(float64(s.Number), r.agent.length))
-	r.addAmounts(m, route, s, at, before)
-	r.addUsage(spent)
+	r.addAmounts(route, s)
+	r.addUsage(s.usage)
 }
 
 // Bind selects the counts of a baseline with which the run is compared. Add does it with every call. When another baseline
@@ -152,14 +159,14 @@ func (k *cusum) limit(sp *spec) {
 	}
 }
 
-func (k *cusum) add(step float64, hit int, s *feature.CallFeatures, at int64, irreversible uint64) {
+func (k *cusum) add(step float64, hit int, s *countedCall) {
 	w := min(k.w+step, maxScore)
 	if !(w > 0) { // also when w is NaN
 		k.w = 0
 		return
 	}
 	if k.w == 0 {
-		k.onset, k.onsetAt, k.irreversible, k.hits, k.trials = uint32(s.Number), at, uint32(irreversible), 0, 0
+		k.onset, k.onsetAt, k.irreversible, k.hits, k.trials = uint32(s.Number), s.at, uint32(s.irreversibleBefore), 0, 0
 	}
 	k.w = w
 	k.hits += uint32(hit)

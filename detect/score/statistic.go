@@ -92,9 +92,6 @@ const decade = math.Ln10
 // baseline.
 const maxScore = 1e9
 
-// anchored converts a statistic's value to the common scale.
-func (s statistic) anchored(x float64) float64 { return specs[s].anchored(x) }
-
 // anchored converts a value of the statistic to the common scale.
 func (sp *spec) anchored(x float64) float64 {
 	if sp.evidence {

@@ -3,7 +3,6 @@ package score
 import (
 	"flyball/detect/feature"
 	"flyball/detect/model/baseline"
-	"flyball/schema"
 )
 
 // usageAfter returns the usage of a training run after a call. Only the usage at the end of the run is known: for
@@ -25,7 +24,7 @@ func FinalScore(m *Model, b *baseline.TrainingRun) float64 {
 	var r RunScore
 	who := referenceFromRun(b)
 	for i := range b.Features {
-		r.addFeatures(m, who, &b.Features[i], usageAfter(b, i), 0, schema.ReversibilityUnknown)
+		r.addCall(m, who, &countedCall{CallFeatures: &b.Features[i], usage: usageAfter(b, i)})
 	}
 	return r.Score
 }
@@ -48,7 +47,7 @@ func ActorPeaks(m *Model, runs []*baseline.TrainingRun) []float64 {
 		var r RunScore
 		who := referenceFromRun(b)
 		for i := range b.Features {
-			r.addFeatures(m, who, &b.Features[i], usageAfter(b, i), 0, schema.ReversibilityUnknown)
+			r.addCall(m, who, &countedCall{CallFeatures: &b.Features[i], usage: usageAfter(b, i)})
 			actor.Add(&r, &b.Features[i])
 			peaks[n] = max(peaks[n], actor.Score)
 		}

@@ -96,8 +96,8 @@ func (r *Run) isNoticed() bool {
 	return r.slot.noticed
 }
 
-// longestCall bounds how far a logged duration can move the end of a run.
-const longestCall = int64(24 * time.Hour)
+// maxCallDuration bounds how far a logged duration can move the end of a run.
+const maxCallDuration = int64(24 * time.Hour)
 
 func (r *Run) gap(l *Limits) time.Duration { return l.gap(r.Rule) }
 
@@ -126,7 +126,7 @@ func (r *Run) extend(c *schema.Call) {
 	if r.LastAt == 0 || c.Start > r.LastAt {
 		r.LastAt = c.Start
 	}
-	if end := c.Start + min(max(c.DurationNs, 0), longestCall); r.lastEnd == 0 || end > r.lastEnd {
+	if end := c.Start + min(max(c.DurationNs, 0), maxCallDuration); r.lastEnd == 0 || end > r.lastEnd {
 		r.lastEnd = end
 	}
 }

@@ -27,9 +27,9 @@ type draft struct {
 	peer             string // address of the connection, used if no other client address is logged
 	forwarded        string // list of addresses, the nearest proxy last
 	addressBy        addressRule
-	flags            string
-	details          string
-	grpc             string
+	flags            string // Envoy's response flags
+	details          string // Envoy's response code details
+	grpc             string // status of gRPC
 	mcpMethod        string // from the client's headers, which the source may not have checked
 	mcpName          string
 	end              bool // the time that was read is the end of the call
@@ -37,9 +37,9 @@ type draft struct {
 	failed           bool // the source marks the call as failed without a reason
 	elapsed          elapsed
 	claims           identity.Claims
-	claimed          bool
-	token            string // a complete token that was logged
-	secFetch, cookie bool
+	claimed          bool            // claims were read
+	token            string          // a complete token that was logged
+	secFetch, cookie bool            // the request had a Sec-Fetch header, a cookie: only browsers send both
 	origins          *originRecorder // set only by Explain
 
 	// Ranks of the values that were read: of several sources of a field, the one with the highest rank is used, in any order of reading.

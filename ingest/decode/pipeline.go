@@ -66,16 +66,25 @@ func New(opt Options, id Identifier, rt Classifier) (*Pipeline, error) {
 	return p, nil
 }
 
-// decoder is the state of one Decode and reused memory. The readers of the different formats share it.
+// decoder decodes one record at a time. The readers of the different formats share it.
 type decoder struct {
+	work
+	// Reused memory. No value of a record stays in it, because it may be a secret.
+	d     draft
+	keys  fields.Keys
+	mem   mapping.Memory
+	pairs [maxNested + 2][]fields.Pair
+	// explain makes the decoder store the origins of the fields of each call in origins.
+	explain bool
+	origins [][]FieldOrigin
+}
+
+// work is the state of one Decode.
+type work struct {
 	p        *Pipeline
 	rec      *Record
 	in       Input
 	zone     *time.Location
-	d        draft
-	keys     fields.Keys
-	mem      mapping.Memory
-	pairs    [maxNested + 2][]fields.Pair
 	out      []schema.Call
 	rejected []Rejected
 	item     uint32
@@ -83,16 +92,13 @@ type decoder struct {
 	// invalid is set when the record contains text that is not UTF-8. Kept values are then corrected; the bytes of rejected items are not
 	// changed.
 	invalid bool
-	where   []schema.Attr // origin of the line, from its envelopes
+	where   []schema.Attr // origin of the line, from its envelopes; its memory is reused
 	// shipped is the time of an envelope, used for lines without a time.
 	shipped string
 	// unpacked is the size of what was decompressed and decoded of the record, tried the number of members that were read in doubt.
 	unpacked, tried int
 	// around adds what surrounds the line of a log record to its call.
 	around func(*draft)
-	// explain makes the decoder store the origins of the fields of each call in origins.
-	explain bool
-	origins [][]FieldOrigin
 }
 
 // The readers of OTLP exports, JSON documents, lines of text, and the envelopes of shippers.
@@ -128,25 +134,21 @@ func (p *Pipeline) Explain(rec *Record) ([]schema.Call, [][]FieldOrigin, []Rejec
 }
 
 func (dec *decoder) decode(p *Pipeline, rec *Record, calls []schema.Call) ([]schema.Call, []Rejected) {
-	dec.p, dec.rec, dec.out, dec.rejected, dec.item, dec.full, dec.invalid, dec.where, dec.shipped = p, rec, calls, nil, 0, false, false,
-		dec.where[:0], ""
-	dec.unpacked, dec.tried, dec.around = 0, 0, nil
 	in, named := p.opt.Inputs[rec.Topic]
 	key := rec.Topic
 	if !named {
 		in, key = p.opt.Default, ""
 	}
-	dec.in, dec.zone = in, p.zones[key]
+	dec.work = work{p: p, rec: rec, in: in, zone: p.zones[key], out: calls, where: dec.where[:0]}
 	dec.decodeRecovering()
 	out, dead := dec.out, joinRejected(dec.rejected, p.opt.MaxValue)
-	// No value of the record stays in the reused memory, because it may be a secret.
+	clear(dec.where)
+	dec.work = work{where: dec.where[:0]}
 	dec.d.reset(nil)
 	for i := range dec.pairs {
 		clear(dec.pairs[i])
 	}
-	clear(dec.where)
 	dec.mem.Forget()
-	dec.out, dec.rejected, dec.rec = nil, nil, nil
 	return out, dead
 }
 

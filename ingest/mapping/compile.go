@@ -11,70 +11,6 @@ import (
 	"flyball/schema/document"
 )
 
-// Program is a compiled mapping. It is immutable and safe for concurrent use.
-type Program struct {
-	Name     string // the name in a topic's format setting
-	Format   string // the format of its calls: NAME/1
-	Title    string
-	Observer schema.ObserverKind
-
-	root     node
-	slots    []slot
-	lines    []line
-	pattern  *pattern
-	groups   []string
-	logfmt   int
-	prefixes []string
-	unwrap   []int
-	when     []test
-	ignore   []test
-	known    bool
-	rest     bool
-	shapes   [][]sign
-}
-
-// slot is a path from which a rule, a condition or unwrap reads.
-type slot struct {
-	path     string
-	asserted bool
-}
-
-// line is a compiled line of the mapping: the rules for a field, in the order in which they are tried.
-type line struct {
-	field Field
-	ways  []rule
-}
-
-// rule is a compiled source of a field.
-type rule struct {
-	from     []int
-	template []part
-	constant string
-	list     string
-	secret   bool // the value is a secret; the field stores its hash
-	funcs    []textFunc
-	with     With
-	asserted With // the same for values that the caller claims
-}
-
-// part is a part of a template: a text or the value of a slot.
-type part struct {
-	text string
-	slot int // -1: text
-}
-
-type test struct {
-	slot   int
-	in     []string
-	notIn  []string
-	prefix string
-}
-
-// sign is a sign of a format: a member, optionally with a value.
-type sign struct {
-	key, is, prefix string
-}
-
 // fault returns an error that begins with the key at which a mapping is wrong.
 func fault(key string, format string, args ...any) error {
 	return fmt.Errorf("%s: "+format, append([]any{key}, args...)...)
@@ -95,12 +31,20 @@ func (s *Spec) compile() (*Program, error) {
 		}
 		p.Observer = o
 	}
-	for _, step := range []func(*Spec) error{p.text, p.shape, p.headers, p.assign, p.conditions, p.attributes} {
-		if err := step(s); err != nil {
+	c := compiler{spec: s, p: p}
+	for _, step := range []func() error{c.compileLine, c.compileShapes, c.compileHeaders, c.compileSet, c.compileConditions,
+		c.compileAttributes} {
+		if err := step(); err != nil {
 			return nil, err
 		}
 	}
 	return p, nil
+}
+
+// compiler makes a Program of a mapping, one part of it at a time.
+type compiler struct {
+	spec *Spec
+	p    *Program
 }
 
 var observers = map[string]schema.ObserverKind{
@@ -122,8 +66,9 @@ func plainName(s string) bool {
 	return s != "" && len(s) <= 40
 }
 
-// slotOf returns the slot of a path and creates it if necessary.
-func (p *Program) slotOf(path string, headers []string) (int, error) {
+// slotOf returns the slot of a path and creates it if necessary. headers are the paths under which the caller's claims stand.
+func (c *compiler) slotOf(path string, headers []string) (int, error) {
+	p := c.p
 	for i := range p.slots {
 		if p.slots[i].path == path {
 			return i, nil
@@ -157,7 +102,8 @@ func isCallerClaim(path string, headers []string) bool {
 	return strings.HasPrefix(low, "http_x_") || strings.HasPrefix(low, "request_header_")
 }
 
-func (p *Program) assign(s *Spec) error {
+func (c *compiler) compileSet() error {
+	s := c.spec
 	if len(s.Set) == 0 {
 		return fault("set", "says nothing: a mapping needs at least start_time and status or method")
 	}
@@ -174,27 +120,27 @@ func (p *Program) assign(s *Spec) error {
 		if !ok {
 			continue
 		}
-		l := line{field: f}
+		a := assignment{field: f}
 		for i := range s.Set[name] {
-			r, err := p.rule(f, &s.Set[name][i], s.Headers)
+			r, err := c.rule(f, &s.Set[name][i])
 			if err != nil {
 				return fmt.Errorf("set.%s: %w", name, err)
 			}
-			l.ways = append(l.ways, *r)
+			a.rules = append(a.rules, *r)
 		}
-		p.lines = append(p.lines, l)
+		c.p.assignments = append(c.p.assignments, a)
 	}
 	for i, path := range s.Unwrap {
-		at, err := p.slotOf(path, nil)
+		at, err := c.slotOf(path, nil)
 		if err != nil {
 			return fault(fmt.Sprintf("unwrap[%d]", i), "%w", err)
 		}
-		p.unwrap = append(p.unwrap, at)
+		c.p.unwrap = append(c.p.unwrap, at)
 	}
 	return nil
 }
 
-func (p *Program) rule(f Field, e *Expr, headers []string) (*rule, error) {
+func (c *compiler) rule(f Field, e *Expr) (*rule, error) {
 	r := &rule{constant: e.Value}
 	ways := 0
 	for _, set := range []bool{len(e.From) > 0, e.Template != "", e.Value != ""} {
@@ -206,14 +152,14 @@ func (p *Program) rule(f Field, e *Expr, headers []string) (*rule, error) {
 		return nil, errors.New("needs exactly one of from, template and value")
 	}
 	for _, path := range e.From {
-		i, err := p.slotOf(path, headers)
+		i, err := c.slotOf(path, c.spec.Headers)
 		if err != nil {
 			return nil, err
 		}
 		r.from = append(r.from, i)
 	}
 	if e.Template != "" {
-		if err := p.template(r, e.Template, headers); err != nil {
+		if err := c.compileTemplate(r, e.Template); err != nil {
 			return nil, err
 		}
 	}
@@ -292,7 +238,7 @@ func (r *rule) kindOptions(f Field, e *Expr) error {
 	return nil
 }
 
-func (p *Program) template(r *rule, text string, headers []string) error {
+func (c *compiler) compileTemplate(r *rule, text string) error {
 	for text != "" {
 		before, rest, open := strings.Cut(text, "{")
 		if before != "" {
@@ -305,7 +251,7 @@ func (p *Program) template(r *rule, text string, headers []string) error {
 		if !closed {
 			return fault("template", "%q: a brace is not closed", text)
 		}
-		i, err := p.slotOf(path, headers)
+		i, err := c.slotOf(path, c.spec.Headers)
 		if err != nil {
 			return err
 		}

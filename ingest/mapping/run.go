@@ -57,38 +57,6 @@ const (
 	Wrapped       // the second result of Run is the record itself
 )
 
-// Recognises reports whether an object has the shape of this format.
-func (p *Program) Recognises(pairs []fields.Pair) bool {
-next:
-	for _, shape := range p.shapes {
-		for _, g := range shape {
-			v := fields.Get(pairs, g.key)
-			if v.Kind == 0 || g.is != "" && v.Text() != g.is || g.prefix != "" && !strings.HasPrefix(v.Text(), g.prefix) {
-				continue next
-			}
-		}
-		return true
-	}
-	return false
-}
-
-// HasShape reports whether the mapping defines how its records are recognised.
-func (p *Program) HasShape() bool { return len(p.shapes) > 0 }
-
-// Names returns how many members of an object the mapping names.
-func (p *Program) Names(pairs []fields.Pair) int {
-	n := 0
-	for i := range pairs {
-		if _, ok := p.root.kids[pairs[i].Key]; ok {
-			n++
-		}
-	}
-	return n
-}
-
-// IsText reports whether the mapping reads lines of text.
-func (p *Program) IsText() bool { return p.pattern != nil }
-
 // Run reads the members of a record and passes the fields to s. If the result is Wrapped, inner is the record itself.
 func (p *Program) Run(pairs []fields.Pair, m *Memory, s Sink) (v Match, inner fields.Value) {
 	return p.run(pairs, m, s, p.unwrap)
@@ -100,6 +68,13 @@ func (p *Program) RunHere(pairs []fields.Pair, m *Memory, s Sink) Match {
 	return match
 }
 
+// execution is one run of a program over a record.
+type execution struct {
+	p    *Program
+	m    *Memory
+	sink Sink
+}
+
 func (p *Program) run(pairs []fields.Pair, m *Memory, s Sink, unwrap []int) (v Match, inner fields.Value) {
 	n := len(p.slots)
 	if cap(m.vals) < n {
@@ -108,7 +83,8 @@ func (p *Program) run(pairs []fields.Pair, m *Memory, s Sink, unwrap []int) (v M
 	m.vals, m.ranks = m.vals[:n], m.ranks[:n]
 	clear(m.vals)
 	clear(m.ranks)
-	p.walk(&p.root, pairs, m, s, 0)
+	x := execution{p, m, s}
+	x.walk(&p.root, pairs, 0)
 	for _, i := range unwrap {
 		if v := m.vals[i]; v.Kind == '{' || v.Kind == '[' || v.Kind == '"' {
 			return Wrapped, v
@@ -124,10 +100,10 @@ func (p *Program) run(pairs []fields.Pair, m *Memory, s Sink, unwrap []int) (v M
 			return Unlike, inner
 		}
 	}
-	for i := range p.lines {
-		l := &p.lines[i]
-		for j := range l.ways {
-			if p.apply(l.field, &l.ways[j], m, s) {
+	for i := range p.assignments {
+		a := &p.assignments[i]
+		for j := range a.rules {
+			if x.apply(a.field, &a.rules[j]) {
 				break
 			}
 		}
@@ -142,29 +118,29 @@ func (t *test) holds(vals []fields.Value) bool {
 }
 
 // walk reads the members of the object at a node.
-func (p *Program) walk(at *node, pairs []fields.Pair, m *Memory, s Sink, depth int) {
+func (x *execution) walk(at *node, pairs []fields.Pair, depth int) {
 	for i := range pairs {
 		pair := &pairs[i]
 		if k := at.kids[pair.Key]; k != nil {
-			p.store(k, pair.Val, m, s, depth)
+			x.store(k, pair.Val, depth)
 			continue
 		}
 		if depth > 0 {
 			continue
 		}
-		if p.prefixed(pair, s) || p.known && s.Known(*pair) {
+		if x.prefixed(pair) || x.p.known && x.sink.Known(*pair) {
 			continue
 		}
-		if p.rest {
-			s.Keep(pair.Name, pair.Val)
+		if x.p.rest {
+			x.sink.Keep(pair.Name, pair.Val)
 		}
 	}
 }
 
-func (p *Program) prefixed(pair *fields.Pair, s Sink) bool {
-	for _, prefix := range p.prefixes {
+func (x *execution) prefixed(pair *fields.Pair) bool {
+	for _, prefix := range x.p.prefixes {
 		if name, ok := strings.CutPrefix(pair.Key, prefix); ok {
-			s.Header(fields.Pair{Name: pair.Name[min(len(prefix), len(pair.Name)):], Key: name, Val: pair.Val})
+			x.sink.Header(fields.Pair{Name: pair.Name[min(len(prefix), len(pair.Name)):], Key: name, Val: pair.Val})
 			return true
 		}
 	}
@@ -172,28 +148,28 @@ func (p *Program) prefixed(pair *fields.Pair, s Sink) bool {
 }
 
 // store stores the value at a node in its slots and reads its members and elements.
-func (p *Program) store(n *node, v fields.Value, m *Memory, s Sink, depth int) {
+func (x *execution) store(n *node, v fields.Value, depth int) {
 	for _, at := range n.slots {
-		if m.vals[at.slot].Kind == 0 || at.rank >= m.ranks[at.slot] && v.Kind != 'n' {
-			m.vals[at.slot], m.ranks[at.slot] = v, at.rank
+		if x.m.vals[at.slot].Kind == 0 || at.rank >= x.m.ranks[at.slot] && v.Kind != 'n' {
+			x.m.vals[at.slot], x.m.ranks[at.slot] = v, at.rank
 		}
 	}
 	if n.attr != "" {
-		s.Keep(n.attr, v)
+		x.sink.Keep(n.attr, v)
 	}
 	if n.items != nil && v.Kind == '[' {
-		p.storeItems(n, v, m, s, depth)
+		x.storeItems(n, v, depth)
 	}
 	if n.kids != nil || n.headers {
-		p.storeMembers(n, v, m, s, depth)
+		x.storeMembers(n, v, depth)
 	}
 }
 
-func (p *Program) storeItems(n *node, list fields.Value, m *Memory, s Sink, depth int) {
+func (x *execution) storeItems(n *node, list fields.Value, depth int) {
 	i := 0
 	_, _ = fields.Elements(list.Raw, func(e fields.Value) bool {
 		if k := n.items[i]; k != nil {
-			p.store(k, e, m, s, depth)
+			x.store(k, e, depth)
 		}
 		i++
 		return i < maxElements
@@ -201,38 +177,38 @@ func (p *Program) storeItems(n *node, list fields.Value, m *Memory, s Sink, dept
 }
 
 // storeMembers reads the members of an object, or of a text that contains an object.
-func (p *Program) storeMembers(n *node, v fields.Value, m *Memory, s Sink, depth int) {
+func (x *execution) storeMembers(n *node, v fields.Value, depth int) {
 	if v.Kind == '"' {
 		v = objectInText(v)
 	}
 	if n.headers && v.Kind == '[' {
-		headerList(v, m, s)
+		x.headerList(v)
 		return
 	}
-	if v.Kind != '{' || depth+1 >= len(m.pairs) {
+	if v.Kind != '{' || depth+1 >= len(x.m.pairs) {
 		return
 	}
-	inside, _, err := m.keys.Object(v.Raw, 0, m.pairs[depth+1][:0])
-	m.pairs[depth+1] = inside
+	inside, _, err := x.m.keys.Object(v.Raw, 0, x.m.pairs[depth+1][:0])
+	x.m.pairs[depth+1] = inside
 	if err != nil {
 		return
 	}
 	if n.headers {
 		for i := range inside {
-			s.Header(inside[i])
+			x.sink.Header(inside[i])
 		}
 	}
-	p.walk(n, inside, m, s, depth+1)
+	x.walk(n, inside, depth+1)
 }
 
 // headerList reads a list of headers, each an object with the members name and value.
-func headerList(list fields.Value, m *Memory, s Sink) {
+func (x *execution) headerList(list fields.Value) {
 	n := 0
 	_, _ = fields.Elements(list.Raw, func(e fields.Value) bool {
 		if n++; e.Kind == '{' {
-			pair, _, _ := m.keys.Object(e.Raw, 0, nil)
+			pair, _, _ := x.m.keys.Object(e.Raw, 0, nil)
 			name := fields.Get(pair, "name").Text()
-			s.Header(fields.Pair{Name: name, Key: m.keys.Canonical([]byte(name)), Val: fields.Get(pair, "value")})
+			x.sink.Header(fields.Pair{Name: name, Key: x.m.keys.Canonical([]byte(name)), Val: fields.Get(pair, "value")})
 		}
 		return n < maxElements
 	})
@@ -251,15 +227,15 @@ func objectInText(text fields.Value) fields.Value {
 }
 
 // apply tries one rule for a field and reports whether it gave a value.
-func (p *Program) apply(f Field, r *rule, m *Memory, s Sink) bool {
+func (x *execution) apply(f Field, r *rule) bool {
 	switch {
 	case r.constant != "":
-		return s.Set(f, fields.Plain(r.constant), &r.with, "")
+		return x.sink.Set(f, fields.Plain(r.constant), &r.with, "")
 	case r.template != nil:
-		return p.applyTemplate(f, r, m, s)
+		return x.applyTemplate(f, r)
 	}
 	for _, i := range r.from {
-		v := m.vals[i]
+		v := x.m.vals[i]
 		if v.Kind == 0 || v.Kind == 'n' {
 			continue
 		}
@@ -271,28 +247,28 @@ func (p *Program) apply(f Field, r *rule, m *Memory, s Sink) bool {
 			v = fields.Plain(text)
 		}
 		with := &r.with
-		if p.slots[i].asserted {
+		if x.p.slots[i].asserted {
 			with = &r.asserted
 		}
-		if s.Set(f, v, with, p.slots[i].path) {
+		if x.sink.Set(f, v, with, x.p.slots[i].path) {
 			return true
 		}
 	}
 	return false
 }
 
-func (p *Program) applyTemplate(f Field, r *rule, m *Memory, s Sink) bool {
-	text, ok := r.fill(m)
+func (x *execution) applyTemplate(f Field, r *rule) bool {
+	text, ok := r.fill(x.m)
 	if text = r.through(text); !ok || text == "" {
 		return false
 	}
 	with := &r.with
 	for _, t := range r.template {
-		if t.slot >= 0 && p.slots[t.slot].asserted {
+		if t.slot >= 0 && x.p.slots[t.slot].asserted {
 			with = &r.asserted
 		}
 	}
-	return s.Set(f, fields.Plain(text), with, "template")
+	return x.sink.Set(f, fields.Plain(text), with, "template")
 }
 
 // convert applies the functions of the rule to a value. The value is redacted before, because a part of a secret may not be recognised as

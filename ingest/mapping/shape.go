@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-func (p *Program) text(s *Spec) error {
+func (c *compiler) compileLine() error {
+	s, p := c.spec, c.p
 	if s.Line == "" {
 		if s.Logfmt != "" {
 			return fault("logfmt", "%q: names a group of line, which is not set", s.Logfmt)
@@ -33,7 +34,8 @@ func (p *Program) text(s *Spec) error {
 	return nil
 }
 
-func (p *Program) shape(s *Spec) error {
+func (c *compiler) compileShapes() error {
+	s, p := c.spec, c.p
 	for i, set := range s.Recognise {
 		if len(set) == 0 {
 			return fault(fmt.Sprintf("recognise[%d]", i), "an empty set would recognise everything")
@@ -56,7 +58,8 @@ func (p *Program) shape(s *Spec) error {
 	return nil
 }
 
-func (p *Program) headers(s *Spec) error {
+func (c *compiler) compileHeaders() error {
+	s, p := c.spec, c.p
 	for _, h := range s.Headers {
 		if prefix, ok := strings.CutSuffix(h, "*"); ok {
 			p.prefixes = append(p.prefixes, fields.Canonical([]byte(prefix)))
@@ -69,18 +72,19 @@ func (p *Program) headers(s *Spec) error {
 	return nil
 }
 
-func (p *Program) conditions(s *Spec) error {
+func (c *compiler) compileConditions() error {
+	s, p := c.spec, c.p
 	compile := func(key string, list []Condition) (out []test, err error) {
-		for i, c := range list {
+		for i, cond := range list {
 			at := fmt.Sprintf("%s[%d]", key, i)
-			if c.Field == "" || len(c.In) == 0 && len(c.NotIn) == 0 && c.Prefix == "" {
+			if cond.Field == "" || len(cond.In) == 0 && len(cond.NotIn) == 0 && cond.Prefix == "" {
 				return nil, fault(at, "needs field, and in, not_in or prefix")
 			}
-			n, err := p.slotOf(c.Field, nil)
+			n, err := c.slotOf(cond.Field, nil)
 			if err != nil {
 				return nil, fault(at, "%w", err)
 			}
-			out = append(out, test{n, c.In, c.NotIn, c.Prefix})
+			out = append(out, test{n, cond.In, cond.NotIn, cond.Prefix})
 		}
 		return out, nil
 	}
@@ -92,7 +96,8 @@ func (p *Program) conditions(s *Spec) error {
 	return err
 }
 
-func (p *Program) attributes(s *Spec) error {
+func (c *compiler) compileAttributes() error {
+	s, p := c.spec, c.p
 	switch s.Members {
 	case "", "known":
 	default:

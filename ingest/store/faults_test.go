@@ -13,11 +13,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 	"flyball/schema/kafka"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/wire"
 )
 
@@ -27,12 +27,8 @@ func TestStoreThatMayNotReadIsSilent(t *testing.T) {
 		wire.JournalTopic: journalClient, wire.DeadLettersTopic: deadLettersClient, wire.EventsTopic: eventsClient,
 	} {
 		t.Run(topic, func(t *testing.T) {
-			c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, topic))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.Close()
-			refuseFetches(c, kerr.TopicAuthorizationFailed)
+			c := kafkatest.Start(t, kfake.SeedTopics(1, topic))
+			kafkatest.RefuseFetches(c, "", kerr.TopicAuthorizationFailed)
 			cfg := kafka.Config{Options: []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...), kgo.FetchMaxWait(50 * time.Millisecond)}}
 			o := DefaultOptions()
 			o.Drain = 10 * time.Millisecond
@@ -51,26 +47,6 @@ func TestStoreThatMayNotReadIsSilent(t *testing.T) {
 			}
 		})
 	}
-}
-
-// refuseFetches responds to every fetch with an error for each partition.
-func refuseFetches(c *kfake.Cluster, code *kerr.Error) {
-	c.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		c.KeepControl()
-		r := req.(*kmsg.FetchRequest)
-		resp := r.ResponseKind().(*kmsg.FetchResponse)
-		for _, t := range r.Topics {
-			rt := kmsg.NewFetchResponseTopic()
-			rt.Topic, rt.TopicID = t.Topic, t.TopicID
-			for _, p := range t.Partitions {
-				rp := kmsg.NewFetchResponseTopicPartition()
-				rp.Partition, rp.ErrorCode = p.Partition, code.Code
-				rt.Partitions = append(rt.Partitions, rp)
-			}
-			resp.Topics = append(resp.Topics, rt)
-		}
-		return resp, nil, true
-	})
 }
 
 // The records after a malformed journal record are stored, and the record is kept as a dead letter with its reason.

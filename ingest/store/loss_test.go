@@ -14,16 +14,13 @@ import (
 
 	"flyball/schema"
 	"flyball/schema/kafka"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/wire"
 )
 
 // The journal lost its end and was written again beyond the committed offset.
 func TestRowsOfARefilledJournalAreSkipped(t *testing.T) {
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, wire.JournalTopic, wire.DeadLettersTopic, wire.EventsTopic))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	c := kafkatest.Start(t, kfake.SeedTopics(1, wire.JournalTopic, wire.DeadLettersTopic, wire.EventsTopic))
 	opts := []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}
 	client, err := kgo.NewClient(opts...)
 	if err != nil {
@@ -76,11 +73,7 @@ func TestRowsOfARefilledJournalAreSkipped(t *testing.T) {
 func TestCommittedOffsetStaysBeyondTheEnd(t *testing.T) {
 	for name, left := range map[string]int{"empty": 0, "cut": 3} {
 		t.Run(name, func(t *testing.T) {
-			c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, wire.JournalTopic, wire.DeadLettersTopic, wire.EventsTopic))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.Close()
+			c := kafkatest.Start(t, kfake.SeedTopics(1, wire.JournalTopic, wire.DeadLettersTopic, wire.EventsTopic))
 			opts := []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}
 			client, err := kgo.NewClient(opts...)
 			if err != nil {

@@ -17,6 +17,7 @@ import (
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 	"flyball/schema/kafka"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/wire"
 )
 
@@ -69,10 +70,7 @@ type running struct {
 // run starts a store that reads a journal with one record for each value.
 func run(t *testing.T, o Options, db Database, values ...string) *running {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, wire.JournalTopic, wire.DeadLettersTopic, wire.EventsTopic))
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := kafkatest.Start(t, kfake.SeedTopics(1, wire.JournalTopic, wire.DeadLettersTopic, wire.EventsTopic))
 	opts := []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}
 	out, err := kgo.NewClient(opts...)
 	if err != nil {

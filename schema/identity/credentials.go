@@ -201,19 +201,11 @@ func values(v string) iter.Seq[string] {
 // tokenNames returns the names under which logs with the claims of this token record its
 // bearer. Results are cached.
 func (r *Resolver) tokenNames(token string) []schema.Scope {
-	r.mu.RLock()
-	names, ok := r.tokens[token]
-	r.mu.RUnlock()
-	if ok {
-		return names
+	names, ok := r.tokens.get(token)
+	if !ok {
+		names = tokenScopes(token)
+		r.tokens.put(token, names)
 	}
-	names = tokenScopes(token)
-	r.mu.Lock()
-	if len(r.tokens) >= cacheSize {
-		clear(r.tokens)
-	}
-	r.tokens[strings.Clone(token)] = names
-	r.mu.Unlock()
 	return names
 }
 

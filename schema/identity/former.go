@@ -1,31 +1,10 @@
 package identity
 
-import "sync"
-
 // formerKey is a key that was replaced.
 type formerKey struct {
-	key      Key
-	receipts *receiptSigner
-
-	mu     sync.RWMutex
-	hashed map[string]string // bounded cache of credential ids
-}
-
-func (f *formerKey) credentialID(kindAndSecret string) string {
-	f.mu.RLock()
-	id := f.hashed[kindAndSecret]
-	f.mu.RUnlock()
-	if id != "" {
-		return id
-	}
-	id = credentialID(f.key, kindAndSecret)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.hashed) >= cacheSize {
-		clear(f.hashed)
-	}
-	f.hashed[kindAndSecret] = id
-	return id
+	key           Key
+	receipts      *receiptSigner
+	credentialIDs cache[string] // by kind 0 secret
 }
 
 // FormerCredentialIDs returns the ids that a secret had by the former keys, in their order.
@@ -35,7 +14,7 @@ func (r *Resolver) FormerCredentialIDs(kind, secret string) []string {
 	}
 	out := make([]string, len(r.former))
 	for i, f := range r.former {
-		out[i] = f.credentialID(kind + "\x00" + secret)
+		out[i] = cachedCredentialID(&f.credentialIDs, f.key, kind+"\x00"+secret)
 	}
 	return out
 }

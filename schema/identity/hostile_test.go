@@ -192,7 +192,7 @@ func TestNothingIsRememberedBetweenRecords(t *testing.T) {
 	if !reflect.DeepEqual(first, again) {
 		t.Errorf("%+v became %+v", first, again)
 	}
-	if len(r.hashed) > cacheSize || len(r.agents) > cacheSize {
-		t.Errorf("caches of %d and %d", len(r.hashed), len(r.agents))
+	if len(r.credentialIDs.results) > cacheSize || len(r.products.results) > cacheSize {
+		t.Errorf("caches of %d and %d", len(r.credentialIDs.results), len(r.products.results))
 	}
 }

@@ -46,19 +46,11 @@ func (r *Resolver) product(ua string) product {
 	if ua == "" {
 		return product{}
 	}
-	r.mu.RLock()
-	p, ok := r.agents[ua]
-	r.mu.RUnlock()
-	if ok {
-		return p
+	p, ok := r.products.get(ua)
+	if !ok {
+		p = classify(ua)
+		r.products.put(ua, p)
 	}
-	p = classify(ua)
-	r.mu.Lock()
-	if len(r.agents) >= cacheSize {
-		clear(r.agents)
-	}
-	r.agents[strings.Clone(ua)] = p
-	r.mu.Unlock()
 	return p
 }
 

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"flyball/schema"
@@ -49,13 +48,10 @@ type Resolver struct {
 	former   []*formerKey
 	opened   receiptCounts
 
-	mu     sync.RWMutex
-	hashed map[string]string // bounded cache of credential ids
-	agents map[string]product
-	tokens map[string][]schema.Scope // bounded cache of the names in tokens
+	credentialIDs cache[string] // by kind 0 secret
+	products      cache[product]
+	tokens        cache[[]schema.Scope] // the names in tokens
 }
-
-const cacheSize = 4096
 
 // NewResolver makes a resolver. The key must have at least 16 bytes, so that credential ids of
 // two deployments are not comparable; the tenant must not be empty.
@@ -66,13 +62,12 @@ func NewResolver(o Options) (*Resolver, error) {
 	if o.Tenant == "" {
 		return nil, errors.New("tenant: empty")
 	}
-	r := &Resolver{tenant: o.Tenant, key: o.Key, receipts: newReceiptSigner(o.Key), hashed: map[string]string{}, agents: map[string]product{},
-		tokens: map[string][]schema.Scope{}}
+	r := &Resolver{tenant: o.Tenant, key: o.Key, receipts: newReceiptSigner(o.Key)}
 	for _, k := range o.Former {
 		if len(k) < 16 {
 			return nil, errors.New("secret_key_file: a former key must have at least 16 bytes")
 		}
-		r.former = append(r.former, &formerKey{key: k, receipts: newReceiptSigner(k), hashed: map[string]string{}})
+		r.former = append(r.former, &formerKey{key: k, receipts: newReceiptSigner(k)})
 	}
 	r.Register(o.Registry)
 	return r, nil
@@ -94,20 +89,15 @@ func (r *Resolver) Register(entries []Entry) {
 // CredentialID returns the id of a secret: "k_" and the first ten bytes of HMAC-SHA256(key,
 // kind 0 secret) in base 32.
 func (r *Resolver) CredentialID(kind, secret string) string {
-	cacheKey := kind + "\x00" + secret
-	r.mu.RLock()
-	id := r.hashed[cacheKey]
-	r.mu.RUnlock()
-	if id != "" {
-		return id
+	return cachedCredentialID(&r.credentialIDs, r.key, kind+"\x00"+secret)
+}
+
+func cachedCredentialID(ids *cache[string], key Key, kindAndSecret string) string {
+	id, ok := ids.get(kindAndSecret)
+	if !ok {
+		id = credentialID(key, kindAndSecret)
+		ids.put(kindAndSecret, id)
 	}
-	id = credentialID(r.key, cacheKey)
-	r.mu.Lock()
-	if len(r.hashed) >= cacheSize {
-		clear(r.hashed)
-	}
-	r.hashed[cacheKey] = id
-	r.mu.Unlock()
 	return id
 }
 

@@ -20,6 +20,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"flyball/schema/kafka/kafkatest"
 )
 
 // serveConnections accepts connections until the test ends and handles each with h.
@@ -64,11 +66,7 @@ func certificate(t *testing.T, until time.Time) tls.Certificate {
 // A failed connection is an error that names the address, the login, and the key to change.
 func TestConnectionErrorsNameTheBrokerAndWhatToDo(t *testing.T) {
 	b := newBench(t, 1, "t")
-	withLogin, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.Superuser("PLAIN", "ops", "right"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(withLogin.Close)
+	withLogin := kafkatest.Start(t, kfake.EnableSASL(), kfake.Superuser("PLAIN", "ops", "right"))
 	tlsServer := func(certs ...tls.Certificate) string {
 		return serveConnections(t, func(c net.Conn) {
 			_ = tls.Server(c, &tls.Config{Certificates: certs, MinVersion: tls.VersionTLS12}).HandshakeContext(t.Context())

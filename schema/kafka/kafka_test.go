@@ -20,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/wire"
 )
 
@@ -57,11 +58,7 @@ type bench struct {
 
 func newBench(t *testing.T, partitions int32, topics ...string) *bench {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, topics...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
+	c := kafkatest.Start(t, kfake.SeedTopics(partitions, topics...))
 	b := &bench{Cluster: c, log: &buffer{}, reg: prometheus.NewRegistry()}
 	b.cfg = Config{Options: []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}, Metrics: NewMetrics(b.reg),
 		Log: NewLog(slog.New(slog.NewTextHandler(b.log, nil)), time.Now)}
@@ -87,36 +84,6 @@ func (b *bench) send(t *testing.T, topic string, part int32, values ...string) {
 			t.Fatal(err)
 		}
 	}
-}
-
-// refuse answers fetches with an error for each partition: all of them, or only the first
-// ones, whose number is first[0]. count returns the number of fetches.
-func (b *bench) refuse(code *kerr.Error, first ...int) (count func() int) {
-	var mu sync.Mutex
-	n := 0
-	b.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		mu.Lock()
-		n++
-		b.KeepControl()
-		if len(first) > 0 && n == first[0] {
-			b.DropControl()
-		}
-		mu.Unlock()
-		r := req.(*kmsg.FetchRequest)
-		resp := r.ResponseKind().(*kmsg.FetchResponse)
-		for _, t := range r.Topics {
-			rt := kmsg.NewFetchResponseTopic()
-			rt.Topic, rt.TopicID = t.Topic, t.TopicID
-			for _, p := range t.Partitions {
-				rp := kmsg.NewFetchResponseTopicPartition()
-				rp.Partition, rp.ErrorCode = p.Partition, code.Code
-				rt.Partitions = append(rt.Partitions, rp)
-			}
-			resp.Topics = append(resp.Topics, rt)
-		}
-		return resp, nil, true
-	})
-	return func() int { mu.Lock(); defer mu.Unlock(); return n }
 }
 
 func (b *bench) counted(client, operation, class string) float64 {
@@ -145,7 +112,7 @@ func await(t *testing.T, what string, ok func() bool) {
 // A retry does not resolve missing rights.
 func TestConsumerEndsWhenFetchesAreNotAuthorized(t *testing.T) {
 	b := newBench(t, 1, "in")
-	b.refuse(kerr.TopicAuthorizationFailed)
+	kafkatest.RefuseFetches(b.Cluster, "", kerr.TopicAuthorizationFailed)
 	c := &Consumer{Config: b.cfg, Name: "reader", Client: b.client(t, "reader", kgo.ConsumeTopics("in")),
 		Handle: func(context.Context, Batch) error { return nil }}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
@@ -183,7 +150,7 @@ func TestConsumerEndsWhenItsGroupIsNotAuthorized(t *testing.T) {
 // requests.
 func TestConsumerSpinsOnErrorsThatPass(t *testing.T) {
 	b := newBench(t, 1, "in")
-	count := b.refuse(kerr.UnknownServerError)
+	count := kafkatest.RefuseFetches(b.Cluster, "", kerr.UnknownServerError)
 	c := &Consumer{Config: b.cfg, Name: "reader", Client: b.client(t, "reader", kgo.ConsumeTopics("in")),
 		Handle: func(context.Context, Batch) error { return nil }}
 	stop := start(t, c)
@@ -364,7 +331,7 @@ func TestReadToEndNeverEnds(t *testing.T) {
 	t.Run("not authorized", func(t *testing.T) {
 		b := newBench(t, 1, "in")
 		b.send(t, "in", 0, "a")
-		b.refuse(kerr.TopicAuthorizationFailed)
+		kafkatest.RefuseFetches(b.Cluster, "", kerr.TopicAuthorizationFailed)
 		if _, _, err := read(t, b, nil); !errors.Is(err, kerr.TopicAuthorizationFailed) {
 			t.Fatal(err)
 		}
@@ -372,7 +339,7 @@ func TestReadToEndNeverEnds(t *testing.T) {
 	t.Run("refused for ever", func(t *testing.T) {
 		b := newBench(t, 1, "in")
 		b.send(t, "in", 0, "a")
-		b.refuse(kerr.UnknownServerError)
+		kafkatest.RefuseFetches(b.Cluster, "", kerr.UnknownServerError)
 		impatient := reader{cfg: b.cfg, name: "read", topic: "in", stall: 300 * time.Millisecond}
 		_, err := impatient.run(context.Background(), nil, func(*kgo.Record) error { return nil })
 		if !errors.Is(err, errStalled) || !errors.Is(err, kerr.UnknownServerError) {
@@ -382,7 +349,7 @@ func TestReadToEndNeverEnds(t *testing.T) {
 	t.Run("refused for a while", func(t *testing.T) {
 		b := newBench(t, 1, "in")
 		b.send(t, "in", 0, "a")
-		b.refuse(kerr.UnknownServerError, 3)
+		kafkatest.RefuseFirstFetches(b.Cluster, 3, kerr.UnknownServerError)
 		if values, _, err := read(t, b, nil); err != nil || len(values) != 1 {
 			t.Fatal(values, err)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/schema"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/wire"
 )
 
@@ -104,11 +105,7 @@ func TestReaderSkipsRecordsOfARefilledLog(t *testing.T) {
 }
 
 func TestStateOfALogIsLookedUpWrongly(t *testing.T) {
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "in"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cluster.Close()
+	cluster := kafkatest.Start(t, kfake.SeedTopics(2, "in"))
 	m := NewMetrics(prometheus.NewRegistry())
 	cfg := Config{Options: []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}, Metrics: m}
 	client, err := cfg.NewClient("test", kgo.RecordPartitioner(kgo.ManualPartitioner()))

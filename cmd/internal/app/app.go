@@ -132,7 +132,7 @@ func (p *process) start(ctx context.Context) error {
 			}
 		}
 	}
-	p.watchConfig()
+	p.rereading.watch(p.files, p.metrics)
 	p.parts.start(part{name: "secret files", run: p.files.run, warning: p.files.warning})
 	return nil
 }
@@ -159,7 +159,7 @@ func (p *process) startHealth() error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", health(p.parts, p.metrics))
-	mux.HandleFunc("/status", p.serveStatus)
+	mux.HandleFunc("/status", serveStatus(p.status))
 	if p.config.Metrics.Profiles {
 		mux.Handle(profilesPath, profiles())
 	}
@@ -175,14 +175,36 @@ func (p *process) startHealth() error {
 
 // connect starts the embedded broker and engine if they are required, creates the topics, and
 // sets the connections of the roles to Kafka and ClickHouse.
-func (p *process) connect(ctx context.Context) (err error) {
-	c := p.config
-	embeddedBroker := p.up && len(c.Kafka.Brokers) == 0
+func (p *process) connect(ctx context.Context) error {
 	if p.up {
-		if err := protectData(c, p.log); err != nil {
+		if err := protectData(p.config, p.log); err != nil {
 			return err
 		}
 	}
+	if err := p.connectKafka(ctx); err != nil {
+		return err
+	}
+	if err := p.connectDatabase(ctx); err != nil {
+		return err
+	}
+	if p.up {
+		p.parts.start(part{name: "backup", run: p.backupServer().Run})
+	}
+	p.startDiskGuard()
+	p.registry = newRegistry(p.config)
+	p.rereading.add("agents", func(next config.Config) (change, error) {
+		return change{apply: func() { p.registry.put(next.Agents) }}, nil
+	})
+	p.startLag()
+	p.startDatabaseProbe()
+	p.connected.Store(true)
+	return nil
+}
+
+// connectKafka reads the key of the deployment, starts the broker if it is embedded, and creates the topics.
+func (p *process) connectKafka(ctx context.Context) (err error) {
+	c := p.config
+	embeddedBroker := p.up && len(c.Kafka.Brokers) == 0
 	if embeddedBroker {
 		if _, err := makeBrokerPassword(c); err != nil { // the clients' options read it
 			return err
@@ -198,15 +220,18 @@ func (p *process) connect(ctx context.Context) (err error) {
 		return err
 	}
 	p.key = p.keys.Current
-	p.watchKey()
+	p.files.watchKey(c, p.keys)
 	if embeddedBroker {
 		if err := p.startBroker(); err != nil {
 			return err
 		}
 	}
-	if err := p.ensureTopics(ctx); err != nil {
-		return err
-	}
+	return p.ensureTopics(ctx)
+}
+
+// connectDatabase starts the engine if it is embedded, and opens the connection to ClickHouse.
+func (p *process) connectDatabase(ctx context.Context) (err error) {
+	c := p.config
 	if p.up && len(c.ClickHouse.Addr) == 0 {
 		if err := p.startEngine(ctx); err != nil {
 			return err
@@ -216,17 +241,6 @@ func (p *process) connect(ctx context.Context) (err error) {
 		return err
 	}
 	p.closers = append(p.closers, func() { _ = p.database.Close() })
-	if p.up {
-		p.parts.start(part{name: "backup", run: p.backupServer().Run})
-	}
-	p.startDiskGuard()
-	p.registry = newRegistry(c)
-	p.reread("agents", func(next config.Config) (change, error) {
-		return change{apply: func() { p.registry.put(next.Agents) }}, nil
-	})
-	p.startLag()
-	p.startDatabaseProbe()
-	p.connected.Store(true)
 	return nil
 }
 
@@ -240,7 +254,7 @@ func waitForEnd(ctx context.Context) error {
 func (p *process) startLag() {
 	p.lag = newLagReader(p.config, p.kafka, time.Now)
 	p.metrics.MustRegister(p.lag)
-	p.reread("alerts.receivers", func(next config.Config) (change, error) {
+	p.rereading.add("alerts.receivers", func(next config.Config) (change, error) {
 		return change{apply: func() { p.lag.setReaders(readers(next)) }}, nil
 	})
 	connection := part{name: "kafka", run: p.lag.run, ready: p.lag.failure}

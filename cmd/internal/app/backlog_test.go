@@ -18,6 +18,7 @@ import (
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 	"flyball/schema/kafka"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/wire"
 )
 
@@ -52,14 +53,10 @@ type backlogBench struct {
 
 func newBacklogBench(t *testing.T) *backlogBench {
 	t.Helper()
-	k, err := kfake.NewCluster(kfake.NumBrokers(1),
-		kfake.SeedTopics(1, "gateway-logs", wire.CallsTopic, wire.JournalTopic, wire.DeadLettersTopic))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(k.Close)
+	k := kafkatest.Start(t, kfake.SeedTopics(1, "gateway-logs", wire.CallsTopic, wire.JournalTopic, wire.DeadLettersTopic))
 	b := &backlogBench{t: t, cluster: k, config: deploymentOn(t, k), stored: &storedCalls{to: -1}}
 	b.config.Kafka.Inputs = []config.Input{{Topic: "gateway-logs"}}
+	var err error
 	if b.clients, err = KafkaConfig(b.config); err != nil {
 		t.Fatal(err)
 	}

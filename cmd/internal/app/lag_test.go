@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/cmd/internal/config"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/wire"
 )
 
@@ -101,11 +102,7 @@ func produceTo(t *testing.T, k *kfake.Cluster, topic string, n int) {
 
 func newBroker(t *testing.T) *kfake.Cluster {
 	t.Helper()
-	k, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "gateway-logs", "otlp_spans"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(k.Close)
+	k := kafkatest.Start(t, kfake.SeedTopics(1, "gateway-logs", "otlp_spans"))
 	return k
 }
 

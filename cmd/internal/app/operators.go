@@ -12,9 +12,9 @@ import (
 	"flyball/schema"
 )
 
-// operators makes what identifies operators by tokens of an issuer, and starts reading its keys; nil: there is no issuer. Nothing waits for
+// startOIDC makes what identifies operators by tokens of an issuer, and starts reading its keys; nil: there is no issuer. Nothing waits for
 // the issuer.
-func (p *process) operators() (*api.OIDC, error) {
+func (p *process) startOIDC() (*api.OIDC, error) {
 	c := p.config
 	if c.Control.OIDC.Issuer == "" {
 		return nil, nil

@@ -38,7 +38,7 @@ func TestIssuerOfTheConfigurationIsNotUsed(t *testing.T) {
 	files := testFiles()
 	process := &process{config: c, log: files.log, files: files, parts: newGroup(files.log), key: make(identity.Key, 32)}
 	defer process.parts.stop()
-	got, err := process.operators()
+	got, err := process.startOIDC()
 	if err != nil || got.SignIn == nil || got.Roles["soc"] != api.Responder || len(got.Tenants) != 1 || len(got.Delegates) != 1 {
 		t.Fatalf("%+v, %v", got, err)
 	}
@@ -58,7 +58,7 @@ func TestIssuerOfTheConfigurationIsNotUsed(t *testing.T) {
 		t.Errorf("%+v", states)
 	}
 	process.config.Control.OIDC.Issuer = ""
-	if none, err := process.operators(); none != nil || err != nil {
+	if none, err := process.startOIDC(); none != nil || err != nil {
 		t.Errorf("without an issuer: %+v, %v", none, err)
 	}
 }

@@ -67,9 +67,8 @@ func (p *process) watchVersions(ctx context.Context) error {
 			return err
 		}
 		p.learned.routes = p.learned.tables.current
-		p.versions.OnRoutes(func(l route.Learned) error { return p.putRoutes(p.learned.tables.setLearned(l)) })
-		p.versions.OnRouteOrders(func(o route.Orders) error { return p.putRoutes(p.learned.tables.setOrders(o)) })
-		p.reread("routes", func(next config.Config) (change, error) {
+		p.learned.tables.follow(p.versions, log)
+		p.rereading.add("routes", func(next config.Config) (change, error) {
 			rules, err := operatorRoutes(next)
 			if err != nil {
 				return change{}, err
@@ -100,14 +99,5 @@ func (p *process) watchVersions(ctx context.Context) error {
 			"by a learned scope", "error", err)
 	}
 	p.parts.start(part{name: "published versions", run: p.versions.Run})
-	return nil
-}
-
-// putRoutes logs what is published about routes, once it is in use.
-func (p *process) putRoutes(n namedRoutes, err error) error {
-	if err != nil {
-		return err
-	}
-	p.log.Info("routes in place", "version", n.version(), "learned", len(n.learned.Collapsed), "ordered", len(n.orders.Orders))
 	return nil
 }

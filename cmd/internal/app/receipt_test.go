@@ -22,6 +22,7 @@ import (
 	"flyball/schema"
 	"flyball/schema/identity"
 	"flyball/schema/kafka"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/route"
 	"flyball/schema/wire"
 )
@@ -37,14 +38,11 @@ type bothSides struct {
 
 func sides(t *testing.T) *bothSides {
 	t.Helper()
-	k, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, wire.CommandsTopic, wire.BreakersTopic, wire.PointsTopic,
+	k := kafkatest.Start(t, kfake.SeedTopics(1, wire.CommandsTopic, wire.BreakersTopic, wire.PointsTopic,
 		wire.CallsTopic, wire.EventsTopic))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(k.Close)
 	key := identity.Key(strings.Repeat("k", 32))
 	b := &bothSides{}
+	var err error
 	if b.resolver, err = identity.NewResolver(identity.Options{Tenant: "t", Key: key}); err != nil {
 		t.Fatal(err)
 	}

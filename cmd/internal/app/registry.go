@@ -25,6 +25,9 @@ func newRegistry(c config.Config) *registry {
 	return r
 }
 
+// update registers a resolver that gets the entries with every change. It is called while the roles start.
+func (r *registry) update(id *identity.Resolver) { r.resolvers = append(r.resolvers, id) }
+
 // put replaces all entries. An agent can have several entries, one for each credential: their
 // tags are combined, and the last criticality that is set applies.
 func (r *registry) put(entries []config.Agent) {

@@ -38,23 +38,22 @@ type change struct {
 	abandon func() // nil: there is nothing to do
 }
 
-// reread registers a function that prepares what a part uses from a changed configuration. It changes nothing in force itself. Parts are
+// add registers a function that prepares what a part uses from a changed configuration. It changes nothing in force itself. Parts are
 // prepared in the order of their registration.
-func (p *process) reread(key string, prepare func(next config.Config) (change, error)) {
-	p.rereading.parts = append(p.rereading.parts, rereadPart{key, prepare})
+func (r *rereading) add(key string, prepare func(next config.Config) (change, error)) {
+	r.parts = append(r.parts, rereadPart{key, prepare})
 }
 
-// watchConfig makes the process read the configuration file again when it, or a file that it names, changes.
-func (p *process) watchConfig() {
-	p.metrics.MustRegister(
+// watch reads the configuration file again when it, or a file that it names, changes.
+func (r *rereading) watch(files *secretFiles, reg prometheus.Registerer) {
+	reg.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "flyball_config_unusable", Help: "Values of the configuration whose files have " +
-			"changed and cannot be used; the values before stay in force."}, p.files.unusable),
+			"changed and cannot be used; the values before stay in force."}, files.unusable),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "flyball_config_restart_keys", Help: "Keys of the configuration file that have " +
 			"changed and are not in force before a restart."}, func() float64 {
-			changed, _ := p.file.state()
+			changed, _ := r.state.state()
 			return float64(len(changed))
 		}))
-	r := p.rereading
 	if r.running.File == "" {
 		return
 	}
@@ -66,7 +65,7 @@ func (p *process) watchConfig() {
 		}
 		return err
 	}
-	p.files.add(w)
+	files.add(w)
 }
 
 func newRereading(c config.Config, roles []string, state *fileState, log *slog.Logger) *rereading {

@@ -68,12 +68,12 @@ func TestChangedFileThatAStartRefusesIsNotUsed(t *testing.T) {
 	var log bytes.Buffer
 	p := newProcess(c, nil, slog.New(slog.NewTextHandler(&log, nil)))
 	p.registry = newRegistry(c)
-	p.reread("agents", func(next config.Config) (change, error) {
+	p.rereading.add("agents", func(next config.Config) (change, error) {
 		return change{apply: func() { p.registry.put(next.Agents) }}, nil
 	})
-	p.watchConfig()
+	p.rereading.watch(p.files, p.metrics)
 	refused := false
-	p.reread("last", func(config.Config) (change, error) {
+	p.rereading.add("last", func(config.Config) (change, error) {
 		if refused {
 			return change{}, fmt.Errorf("the last part cannot use it")
 		}
@@ -300,7 +300,7 @@ func TestRoutesMappingsAndReceiversNeedARestart(t *testing.T) {
 func TestKeysOfOtherRolesNeedARestart(t *testing.T) {
 	c, f, base := filed(t, deployment(t), "")
 	p := newProcess(c.ForRoles("ingest"), []string{"ingest"}, quiet())
-	p.watchConfig()
+	p.rereading.watch(p.files, p.metrics)
 	f.write("flyball.yaml", base+"agents: [{id: a, consumer: c}]\n")
 	p.files.look(false)
 	if changed, unusable := p.file.state(); len(changed) > 0 || unusable != "" || len(p.rereading.running.Agents) != 1 {

@@ -32,7 +32,7 @@ func (p *process) startAlert() error {
 		return err
 	}
 	first.apply()
-	p.reread("alerts", pages.prepare)
+	p.rereading.add("alerts", pages.prepare)
 	return p.startSIEM()
 }
 

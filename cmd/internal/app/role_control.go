@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"net"
 	"net/http"
 	"runtime"
 	"strings"
@@ -29,51 +30,20 @@ import (
 // and over gRPC, and for operators.
 func (p *process) startControl() error {
 	c := p.config
-	ctl, err := p.enforcement()
+	ctl, err := p.makeEnforcement()
 	if err != nil {
 		return err
 	}
-	gatewayTLS, err := serverTLS(p.files, "check.tls", c.Check.TLS)
-	if err != nil {
+	var l controlListeners
+	if err := l.open(c, p.files, ctl.checker); err != nil {
 		return err
 	}
-	apiTLS, err := serverTLS(p.files, "control.tls", c.Control.TLS)
-	if err != nil {
-		return err
-	}
-	operators, err := listen("control.listen", c.Control.Listen)
-	if err != nil {
-		return err
-	}
-	gateways, err := listen("check.listen", c.Check.Listen)
-	if err != nil {
-		return err
-	}
-	gatewaysGRPC, err := listen("check.grpc", c.Check.GRPC)
-	if err != nil {
-		return err
-	}
-	// Permanent workers avoid a new stack for each call, which costs more than the check itself.
-	options := []grpc.ServerOption{grpc.NumStreamWorkers(uint32(2 * runtime.GOMAXPROCS(0)))}
-	if gatewayTLS != nil {
-		gateways = tls.NewListener(gateways, gatewayTLS) // not checker.Listener: TLS already requires the client's certificate
-		grpcTLS, err := serverTLS(p.files, "check.tls", c.Check.TLS, "h2")
-		if err != nil {
-			return err
-		}
-		options = append(options, grpc.Creds(credentials.NewTLS(grpcTLS)))
-	} else {
-		gateways = ctl.checker.Listener(gateways)
-	}
-	if apiTLS != nil {
-		operators = tls.NewListener(operators, apiTLS)
-	}
-	grpcServer := grpc.NewServer(options...)
+	grpcServer := grpc.NewServer(l.grpcOptions...)
 	ctl.checker.Register(grpcServer)
 	p.parts.start(part{name: "control", run: ctl.run, ready: ctl.point.Ready, warning: ctl.point.Stale})
-	p.parts.start(part{name: "control.listen", run: serve(operators, p.operatorsHandler(ctl.api))})
-	p.parts.start(part{name: "check.listen", run: serve(gateways, ctl.checker.Handler())})
-	p.parts.start(part{name: "check.grpc", run: serveGRPC(gatewaysGRPC, grpcServer)})
+	p.parts.start(part{name: "control.listen", run: serve(l.operators, p.operatorsHandler(ctl.api))})
+	p.parts.start(part{name: "check.listen", run: serve(l.gateways, ctl.checker.Handler())})
+	p.parts.start(part{name: "check.grpc", run: serveGRPC(l.gatewaysGRPC, grpcServer)})
 	orders := ordersPublisher{kafka: p.kafka, tenant: c.Tenant, log: p.log.With("component", "control"),
 		folded: func() route.Orders {
 			v := ctl.point.Acquire()
@@ -86,6 +56,49 @@ func (p *process) startControl() error {
 	return p.startCanary()
 }
 
+// controlListeners are the listeners of an enforcement point.
+type controlListeners struct {
+	operators, gateways, gatewaysGRPC net.Listener
+	grpcOptions                       []grpc.ServerOption
+}
+
+// open opens the listeners, with TLS where it is configured.
+func (l *controlListeners) open(c config.Config, files *secretFiles, checker *check.Checker) error {
+	gatewayTLS, err := serverTLS(files, "check.tls", c.Check.TLS)
+	if err != nil {
+		return err
+	}
+	apiTLS, err := serverTLS(files, "control.tls", c.Control.TLS)
+	if err != nil {
+		return err
+	}
+	if l.operators, err = listen("control.listen", c.Control.Listen); err != nil {
+		return err
+	}
+	if l.gateways, err = listen("check.listen", c.Check.Listen); err != nil {
+		return err
+	}
+	if l.gatewaysGRPC, err = listen("check.grpc", c.Check.GRPC); err != nil {
+		return err
+	}
+	if apiTLS != nil {
+		l.operators = tls.NewListener(l.operators, apiTLS)
+	}
+	// Permanent workers avoid a new stack for each call, which costs more than the check itself.
+	l.grpcOptions = []grpc.ServerOption{grpc.NumStreamWorkers(uint32(2 * runtime.GOMAXPROCS(0)))}
+	if gatewayTLS == nil {
+		l.gateways = checker.Listener(l.gateways)
+		return nil
+	}
+	l.gateways = tls.NewListener(l.gateways, gatewayTLS) // not checker.Listener: TLS already requires the client's certificate
+	grpcTLS, err := serverTLS(files, "check.tls", c.Check.TLS, "h2")
+	if err != nil {
+		return err
+	}
+	l.grpcOptions = append(l.grpcOptions, grpc.Creds(credentials.NewTLS(grpcTLS)))
+	return nil
+}
+
 // operatorsHandler serves the operators' API, health and metrics. Each response names the deployment.
 func (p *process) operatorsHandler(operators http.Handler) http.Handler {
 	mux := http.NewServeMux()
@@ -95,14 +108,14 @@ func (p *process) operatorsHandler(operators http.Handler) http.Handler {
 	return identify(mux, p.keys.Deployment(), p.config.Tenant)
 }
 
-// enforcement makes the enforcement point from the configuration.
-func (p *process) enforcement() (*enforcement, error) {
+// makeEnforcement makes the enforcement point from the configuration.
+func (p *process) makeEnforcement() (*enforcement, error) {
 	c := p.config
 	resolver, err := newResolver(c, p.key, p.keys.former()...)
 	if err != nil {
 		return nil, err
 	}
-	p.registry.resolvers = append(p.registry.resolvers, resolver)
+	p.registry.update(resolver)
 	po := point.Options{Kafka: p.kafka, Name: c.Control.Point, Tenant: c.Tenant, Partitions: int32(c.Kafka.Partitions),
 		Budget: breaker.Budget{PerHour: c.Control.TripBudget.PerHour, Percent: c.Control.TripBudget.AgentsPercent},
 		Mode:   c.Detect.Mode, ArmedPatterns: c.Detect.Armed,
@@ -138,7 +151,7 @@ func (p *process) enforcement() (*enforcement, error) {
 		return nil, err
 	}
 	ao.Tokens, ao.TokensNow = *tokens.Load(), func() *[]api.Token { return tokens.Load() }
-	if ao.OIDC, err = p.operators(); err != nil {
+	if ao.OIDC, err = p.startOIDC(); err != nil {
 		return nil, err
 	}
 	p.parts.start(part{name: "incidents", run: open.Run, warning: open.Ready})

@@ -67,7 +67,7 @@ func stitchLimits(c config.Config) stitch.Limits {
 	l.ClosedRuns = max(l.OpenRuns*closedShare/openShare, 1)
 	l.OpenRunsPerActor, l.ClaimedRunsPerActor = c.Detect.MaxOpenRunsPerActor, c.Detect.MaxOpenRunsPerActor
 	if c.Detect.MaxOpenRunsPerActor == 0 {
-		l.OpenRunsPerActor = min(max(l.OpenRuns/8, leastPerActor), l.OpenRuns)
+		l.OpenRunsPerActor = min(max(l.OpenRuns/8, minRunsPerActor), l.OpenRuns)
 		l.ClaimedRunsPerActor = max(l.OpenRuns/4/8, 1) // of the quarter that claimed callers have
 	}
 	l.Actors = max(c.Detect.MaxActors/c.Kafka.Partitions, 1)
@@ -79,20 +79,20 @@ func stitchLimits(c config.Config) stitch.Limits {
 // The runs in memory follow the memory of the machine: one for each bytesOfRun of the collector's limit, of ten such runs seven open
 // and three closed, which wait for late calls. A packed run takes 1.5 to 1.9 KB, one that had a call a few seconds ago 3.4 to 3.9 KB.
 const (
-	bytesOfRun    = 4 << 10
-	leastRuns     = 10_000
-	mostRuns      = 28_000_000
-	runsNoMemory  = 400_000 // without a known memory
-	openShare     = 7
-	closedShare   = 3
-	leastPerActor = 200 // of one actor, in a partition with fewer than 1,600 open runs
+	bytesOfRun      = 4 << 10
+	minRuns         = 10_000
+	maxRuns         = 28_000_000
+	runsNoMemory    = 400_000 // without a known memory
+	openShare       = 7
+	closedShare     = 3
+	minRunsPerActor = 200 // of one actor, in a partition with fewer than 1,600 open runs
 )
 
 // openRunsOf returns how many open runs a process may have whose collector has a limit, in bytes.
 func openRunsOf(memoryLimit int64) int {
 	runs := int64(runsNoMemory)
 	if memoryLimit < math.MaxInt64 {
-		runs = min(max(memoryLimit/bytesOfRun, leastRuns), mostRuns)
+		runs = min(max(memoryLimit/bytesOfRun, minRuns), maxRuns)
 	}
 	return int(runs * openShare / (openShare + closedShare))
 }

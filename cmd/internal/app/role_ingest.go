@@ -23,7 +23,7 @@ func (p *process) startIngest() error {
 	if err != nil {
 		return err
 	}
-	p.registry.resolvers = append(p.registry.resolvers, resolver)
+	p.registry.update(resolver)
 	countReceipts(resolver, p.metrics)
 	first, err := NewPipeline(c, resolver, p.learned.routes)
 	if err != nil {
@@ -31,7 +31,7 @@ func (p *process) startIngest() error {
 	}
 	p.pipeline = newCurrentPipeline(first)
 	countLeft(p.pipeline, p.metrics)
-	p.reread("mappings", func(next config.Config) (change, error) {
+	p.rereading.add("mappings", func(next config.Config) (change, error) {
 		following, err := NewPipeline(next, resolver, p.learned.routes)
 		return change{apply: func() { p.pipeline.replace(following) }}, err
 	})

@@ -41,7 +41,8 @@ func (p *process) startStore() error {
 		if err := m.migrate(ctx); err != nil {
 			return err
 		}
-		return p.storeAndKeep(ctx, s)
+		keeper := hold.NewKeeper(hold.Stored{Conn: p.database, Target: m.options.Target}, time.Now, p.log.With("component", "hold"), p.metrics)
+		return storeAndKeep(ctx, s, keeper)
 	}})
 	if c := p.config.ClickHouse; c.Retention.CallsBytes.Bytes > 0 {
 		b := newTableBytes(p.database, c, time.Now, p.log.With("component", "retention"), p.metrics)
@@ -51,10 +52,8 @@ func (p *process) startStore() error {
 }
 
 // storeAndKeep runs the store, and beside it the keeper of held runs.
-func (p *process) storeAndKeep(ctx context.Context, s *store.Store) error {
+func storeAndKeep(ctx context.Context, s *store.Store, keeper *hold.Keeper) error {
 	keeping, stop := context.WithCancel(ctx)
-	keeper := hold.NewKeeper(hold.Stored{Conn: p.database, Target: MigrationOf(p.config.ClickHouse).Target}, time.Now,
-		p.log.With("component", "hold"), p.metrics)
 	done := make(chan error, 1)
 	go func() { done <- keeper.Run(keeping) }()
 	err := s.Run(ctx)

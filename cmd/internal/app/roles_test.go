@@ -19,16 +19,13 @@ import (
 
 	"flyball/cmd/internal/config"
 	"flyball/schema"
+	"flyball/schema/kafka/kafkatest"
 )
 
 // deployment returns a configuration with a broker for the test; ClickHouse is not reachable.
 func deployment(t *testing.T) config.Config {
 	t.Helper()
-	k, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "gateway-logs", "otlp_spans", "otlp_logs"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(k.Close)
+	k := kafkatest.Start(t, kfake.SeedTopics(1, "gateway-logs", "otlp_spans", "otlp_logs"))
 	return deploymentOn(t, k)
 }
 

@@ -12,17 +12,14 @@ import (
 
 	"flyball/detect/baselinestore"
 	"flyball/schema/kafka"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/route"
 	"flyball/schema/wire"
 )
 
 // An order that only the fold of a point knows would change the route at the check, and not in the logs.
 func TestOrderAboutARouteStaysAtThePoint(t *testing.T) {
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, wire.BaselinesTopic))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cluster.Close()
+	cluster := kafkatest.Start(t, kfake.SeedTopics(1, wire.BaselinesTopic))
 	cfg := kafka.Config{Options: []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}, Metrics: kafka.NewMetrics(prometheus.NewRegistry())}
 	log := slog.New(slog.DiscardHandler)
 

@@ -2,12 +2,14 @@ package app
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
 	"sync"
 
 	"flyball/cmd/internal/config"
+	"flyball/detect/baselinestore"
 	"flyball/schema/identity"
 	"flyball/schema/route"
 	"flyball/schema/route/openapi"
@@ -107,6 +109,18 @@ func (t *routeTables) set(change func(*namedRoutes)) (namedRoutes, error) {
 	t.named = next
 	t.current.Put(table)
 	return next, nil
+}
+
+// follow uses learned routes, and the orders about them, as they are published.
+func (t *routeTables) follow(versions *baselinestore.Watcher, log *slog.Logger) {
+	report := func(n namedRoutes, err error) error {
+		if err == nil {
+			log.Info("routes in place", "version", n.version(), "learned", len(n.learned.Collapsed), "ordered", len(n.orders.Orders))
+		}
+		return err
+	}
+	versions.OnRoutes(func(l route.Learned) error { return report(t.setLearned(l)) })
+	versions.OnRouteOrders(func(o route.Orders) error { return report(t.setOrders(o)) })
 }
 
 // prepare makes the table of other routes of the operator; the function that it returns puts it in use. No learned routes may be set in

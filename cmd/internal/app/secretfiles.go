@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"flyball/cmd/internal/config"
 )
 
 // secretFiles reads files with tokens, passwords, keys and certificates again when they change, and on SIGHUP; and the configuration
@@ -79,13 +81,13 @@ func (w *secretFiles) add(one *watch) {
 	w.watches = append(w.watches, one)
 }
 
-// watchKey warns while the file of the deployment's key holds other keys than those with which the process started.
-func (p *process) watchKey() {
-	if p.key == nil {
+// watchKey warns while the file of the deployment's key holds other keys than those with which the process started, if it has one.
+func (w *secretFiles) watchKey(c config.Config, started Keys) {
+	if started.Current == nil {
 		return
 	}
-	c, paths, started := p.config, []string{KeyFile(p.config)}, p.keys
-	p.files.add(&watch{key: "secret_key_file", paths: paths, stamps: readStamps(paths), apply: func() error {
+	paths := []string{KeyFile(c)}
+	w.add(&watch{key: "secret_key_file", paths: paths, stamps: readStamps(paths), apply: func() error {
 		now, err := ReadKeys(c, false)
 		if err == nil && !slices.EqualFunc(append(now.FormerBytes(), now.Current), append(started.FormerBytes(), started.Current), bytes.Equal) {
 			err = errors.New("it holds other keys than at the start: restart this process")

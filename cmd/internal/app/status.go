@@ -12,8 +12,7 @@ import (
 	"flyball/cmd/internal/diskguard"
 )
 
-// ProcessStatus is what a process runs: the configuration with which it started, not that of the
-// file. It is the response of /status on
+// ProcessStatus is what a process runs: the configuration with which it started, not that of the file. It is the response of /status on
 // metrics.listen and of /v1/process of the control API.
 type ProcessStatus struct {
 	Roles   []string  `json:"roles"`
@@ -82,7 +81,9 @@ func (p *process) status(ctx context.Context) ProcessStatus {
 }
 
 // serveStatus serves /status.
-func (p *process) serveStatus(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(p.status(r.Context()))
+func serveStatus(state func(context.Context) ProcessStatus) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(state(r.Context()))
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -49,7 +50,7 @@ func (p *process) ensureTopics(ctx context.Context) error {
 	admin := kadm.NewClient(client)
 	ctx, cancel := context.WithTimeout(ctx, kafkaStartTimeout)
 	defer cancel()
-	if err := p.waitForKafka(ctx); err != nil {
+	if err := waitForKafka(ctx, p.kafka, p.log); err != nil {
 		return err
 	}
 	partitions, embedded := int32(c.Kafka.Partitions), len(c.Kafka.Brokers) == 0
@@ -97,10 +98,10 @@ func TopicLimits(c config.Config) map[string]kafka.Limit {
 const kafkaStartTimeout = 30 * time.Second
 
 // waitForKafka waits until a broker answers. It fails at once if only another configuration helps.
-func (p *process) waitForKafka(ctx context.Context) error {
-	err := kafka.Retry(ctx, kafka.Backoff{First: 200 * time.Millisecond, Max: 5 * time.Second}, p.kafka.CheckConnection,
+func waitForKafka(ctx context.Context, k kafka.Config, log *slog.Logger) error {
+	err := kafka.Retry(ctx, kafka.Backoff{First: 200 * time.Millisecond, Max: 5 * time.Second}, k.CheckConnection,
 		func(err error, wait time.Duration) {
-			p.log.Warn("waiting for Kafka", "error", err, "again_in", wait.Round(time.Millisecond))
+			log.Warn("waiting for Kafka", "error", err, "again_in", wait.Round(time.Millisecond))
 		})
 	var why *kafka.ConnectError
 	if errors.As(err, &why) {

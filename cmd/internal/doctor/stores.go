@@ -177,8 +177,8 @@ func clocks(f *Facts) []Finding {
 
 // Bounds of free room.
 const (
-	leastDays  = 7
-	leastShare = .05
+	minDays  = 7
+	minShare = .05
 )
 
 func disk(f *Facts) []Finding {
@@ -192,10 +192,10 @@ func disk(f *Facts) []Finding {
 	case room < 0:
 		return []Finding{{checkDisk, Wrong, "disk_full", free + ", and the broker keeps " + size(d.Kept) + " free: it refuses records",
 			"free space on the disk of " + d.Dir}}
-	case d.GrowthPerDay > 0 && room/d.GrowthPerDay < leastDays:
+	case d.GrowthPerDay > 0 && room/d.GrowthPerDay < minDays:
 		return []Finding{{checkDisk, Wrong, "disk_grows", fmt.Sprintf("%s, and about %s come in a day: enough for %.1f days", free,
 			size(uint64(d.GrowthPerDay)), room/d.GrowthPerDay), "shorten clickhouse.retention, or enlarge the disk of " + d.Dir}}
-	case float64(d.Free) < leastShare*float64(d.Total):
+	case float64(d.Free) < minShare*float64(d.Total):
 		return []Finding{{checkDisk, Wrong, "disk_low", free, "free space on the disk of " + d.Dir}}
 	}
 	return good(checkDisk, free)

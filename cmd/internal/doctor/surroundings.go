@@ -29,8 +29,8 @@ func process(f *Facts) []Finding {
 	return orGood(checkProcess, out, "the process on "+p.Address+" is ready")
 }
 
-// leastCalls is the number of calls of a gateway below which nothing is concluded.
-const leastCalls = 20
+// minCalls is the number of calls of a gateway below which nothing is concluded.
+const minCalls = 20
 
 // left says what a check of gateways did not look at.
 func (g *Gateways) left(check string) []Finding {
@@ -49,7 +49,7 @@ func ids(f *Facts) []Finding {
 	var out []Finding
 	seen := 0
 	for _, x := range g.Seen {
-		if x.Calls < leastCalls || x.Asked == 0 {
+		if x.Calls < minCalls || x.Asked == 0 {
 			continue
 		}
 		seen++
@@ -82,7 +82,7 @@ func identities(f *Facts) []Finding {
 	var out []Finding
 	seen := 0
 	for _, x := range g.Seen {
-		if x.Calls < leastCalls {
+		if x.Calls < minCalls {
 			continue
 		}
 		seen++

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html/template"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -42,10 +41,7 @@ func aboutAck(fields ...any) string {
 }
 
 // ackPage shows one incident to a person, and receives the acknowledgement.
-type ackPage struct {
-	*server
-	bodies *validator
-}
+type ackPage struct{ *pages }
 
 // ackLink is a link that is signed by this deployment and has not expired.
 type ackLink struct {
@@ -54,7 +50,7 @@ type ackLink struct {
 	incident *IncidentLine // nil: it is not open, or not known here
 }
 
-// linked returns the incident of a link.
+// linked returns the incident of a link. An error comes with the status of the response.
 func (p *ackPage) linked(r *http.Request) (*ackLink, int, error) {
 	id, query := r.PathValue("id"), r.URL.Query()
 	l := &ackLink{tenant: query.Get("tenant"), order: schema.AckOrder{Incident: id, Link: query.Get("for")}}
@@ -166,8 +162,6 @@ func (p *ackPage) decide(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *ackPage) render(w http.ResponseWriter, status int, l *ackLink, err error, done bool, who *caller) {
-	setPageHeaders(w.Header())
-	w.WriteHeader(status)
 	in := struct {
 		Error    error
 		Done     bool
@@ -186,27 +180,10 @@ func (p *ackPage) render(w http.ResponseWriter, status int, l *ackLink, err erro
 		in.Summary, in.Agent = schema.Visible(in.Incident.Summary), schema.Visible(in.Incident.Agent)
 		in.Family = schema.Visible(in.Incident.Family)
 	}
-	if err := incidentPage.Execute(w, in); err != nil {
-		p.o.Logger.Warn("the page of an incident could not be written", "error", err)
-	}
+	p.write(w, status, incidentTemplate, in)
 }
 
-// setPageHeaders sets the headers of pages for people.
-func setPageHeaders(h http.Header) {
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer") // everybody who has the address can decide
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("Content-Security-Policy",
-		"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
-}
-
-var incidentPage = template.Must(template.New("incident").Parse(`<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>Flyball: acknowledge an incident</title>
-` + pageStyle + `
-{{with .Error}}<p class="error" role="alert">{{.}}</p>{{end}}
+var incidentTemplate = pageTemplate("an incident", "acknowledge an incident", `{{with .Error}}<p class="error" role="alert">{{.}}</p>{{end}}
 {{if .Done}}<p class="done" role="status">Acknowledged. You are not notified of it again unless it becomes worse.</p>{{end}}
 {{with .ID}}<h1>{{if $.Incident}}{{$.Summary}}{{else}}Incident {{.}}{{end}}</h1>{{end}}
 {{with .Incident}}
@@ -222,11 +199,8 @@ var incidentPage = template.Must(template.New("incident").Parse(`<!doctype html>
 {{end}}
 {{if .Open}}
 <form method="post">
-{{if .Person}}<p>Signed in as {{.Person}}</p>
-{{else}}<p><label>Your name<br><input name="by" required maxlength="100" autocomplete="name"></label></p>{{end}}
-<p><label>Why<br><textarea name="why" required maxlength="1000" rows="2">I take it on</textarea></label></p>
+`+personField+`<p><label>Why<br><textarea name="why" required maxlength="1000" rows="2">I take it on</textarea></label></p>
 <button>Acknowledge</button>
 </form>
 {{end}}
-</html>
-`))
+`)

@@ -174,16 +174,17 @@ func (s *server) handler() (http.Handler, error) {
 			s.refuse(w, http.StatusMethodNotAllowed, "method", fmt.Errorf("%s: one of %s", r.Method, strings.Join(list, ", ")))
 		})
 	}
+	p := &pages{s, bodies}
 	if s.o.LinkKey != "" {
-		p := &page{s, bodies}
-		mux.HandleFunc("GET /v1/grants/{id}/page", p.show)
-		mux.HandleFunc("POST /v1/grants/{id}/page", p.decide)
-		a := &ackPage{s, bodies}
-		mux.HandleFunc("GET /v1/incidents/{id}/page", a.show)
-		mux.HandleFunc("POST /v1/incidents/{id}/page", a.decide)
+		approval := &approvalPage{p}
+		mux.HandleFunc("GET /v1/grants/{id}/page", approval.show)
+		mux.HandleFunc("POST /v1/grants/{id}/page", approval.decide)
+		ack := &ackPage{p}
+		mux.HandleFunc("GET /v1/incidents/{id}/page", ack.show)
+		mux.HandleFunc("POST /v1/incidents/{id}/page", ack.decide)
 	}
-	if s.wantsSignIn() {
-		mux.HandleFunc("GET "+operator.Path, (&signIn{s}).finish)
+	if s.o.wantsSignIn() {
+		mux.HandleFunc("GET "+operator.Path, (&signIn{p}).finish)
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, http.StatusNotFound, "path", fmt.Errorf("%s: no such path; see /openapi.json", r.URL.Path))

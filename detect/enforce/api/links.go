@@ -38,14 +38,14 @@ var (
 )
 
 // signer returns when the key that signed a link was replaced; the zero time: it is the present one.
-func (s *server) signer(signature string, purpose linkPurpose, about string) (replaced time.Time, err error) {
+func (p *pages) signer(signature string, purpose linkPurpose, about string) (replaced time.Time, err error) {
 	is := func(key schema.Secret) bool {
 		return key != "" && hmac.Equal([]byte(signature), []byte(signLink(key, purpose, about)))
 	}
-	if is(s.o.LinkKey) {
+	if is(p.o.LinkKey) {
 		return time.Time{}, nil
 	}
-	for _, f := range s.o.FormerLinkKeys {
+	for _, f := range p.o.FormerLinkKeys {
 		if is(f.Key) {
 			return f.Until, nil
 		}

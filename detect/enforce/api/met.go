@@ -16,12 +16,12 @@ import (
 // before it is applied.
 
 // metBreaker describes the breaker of a scope.
-func (s *server) metBreaker(tenant string, sc schema.Scope) []string {
-	v := s.o.State.Acquire()
+func (b *breakers) metBreaker(tenant string, sc schema.Scope) []string {
+	v := b.o.State.Acquire()
 	defer v.Release()
-	for _, b := range v.Breakers.Breakers() {
-		if b.Tenant == tenant && b.Scope == sc {
-			return []string{describeBreaker(b)}
+	for _, have := range v.Breakers.Breakers() {
+		if have.Tenant == tenant && have.Scope == sc {
+			return []string{describeBreaker(have)}
 		}
 	}
 	return []string{"no breaker was open on it"}
@@ -32,14 +32,14 @@ const maxMetRuns = 3
 
 // metRuns describes the runs of a target of a trip that this point has met. It returns none of a
 // scope that does not name a caller.
-func (s *server) metRuns(sc schema.Scope) []string {
+func (b *breakers) metRuns(sc schema.Scope) []string {
 	var runs []sightings.Sighting
 	switch sc.Kind {
 	case schema.ScopeRun, schema.ScopeRunRoute:
 		id, _, _ := strings.Cut(sc.Value, " ")
-		runs = s.o.Runs.Find(id)
+		runs = b.o.Runs.Find(id)
 	case schema.ScopeAgent, schema.ScopeCredential:
-		runs = s.o.Runs.OfCaller(sc)
+		runs = b.o.Runs.OfCaller(sc)
 	default:
 		return nil
 	}
@@ -90,20 +90,20 @@ func openedBy(b *schema.Breaker) string {
 }
 
 // metBypass describes the bypass of the tenant (agent "") or of an agent.
-func (s *server) metBypass(tenant, agent string) []string {
-	v := s.o.State.Acquire()
+func (b *breakers) metBypass(tenant, agent string) []string {
+	v := b.o.State.Acquire()
 	defer v.Release()
-	for _, b := range v.Breakers.Bypasses(tenant, v.Position.Time) {
-		if b.Agent == agent {
-			return []string{fmt.Sprintf("there was a bypass by %s until %s: %s", b.By, timestamp(b.Until), b.Reason)}
+	for _, have := range v.Breakers.Bypasses(tenant, v.Position.Time) {
+		if have.Agent == agent {
+			return []string{fmt.Sprintf("there was a bypass by %s until %s: %s", have.By, timestamp(have.Until), have.Reason)}
 		}
 	}
 	return []string{"no bypass was in force"}
 }
 
 // metOrders describes the command about a pattern that is in force.
-func (s *server) metOrders(tenant, pattern string) []string {
-	v := s.o.State.Acquire()
+func (a *armings) metOrders(tenant, pattern string) []string {
+	v := a.o.State.Acquire()
 	orders := v.Arming.Orders(tenant)
 	v.Release()
 	i := slices.IndexFunc(orders, func(o arming.Order) bool { return o.Pattern == pattern })
@@ -148,12 +148,12 @@ func describeTask(t *schema.Task) string {
 }
 
 // metManifest describes the manifest of exactly this agent or pattern.
-func (s *server) metManifest(agent string) []string {
-	v := s.o.State.Acquire()
+func (m *manifests) metManifest(agent string) []string {
+	v := m.o.State.Acquire()
 	defer v.Release()
-	for _, m := range v.Manifests.List(s.o.Tenant) {
-		if m.Agent == agent {
-			return []string{fmt.Sprintf("version %d by %s was in force since %s", m.Version, m.By, timestamp(m.At))}
+	for _, have := range v.Manifests.List(m.o.Tenant) {
+		if have.Agent == agent {
+			return []string{fmt.Sprintf("version %d by %s was in force since %s", have.Version, have.By, timestamp(have.At))}
 		}
 	}
 	return []string{"no manifest was in force for it"}

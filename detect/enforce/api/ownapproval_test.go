@@ -80,7 +80,7 @@ func TestPrincipalLeavesItsNameOutOfItsToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := (&page{c.server, bodies}).readForm(httptest.NewRecorder(), form, &asked[0].Gate, &caller{name: id.String(),
+	if _, _, err := (&approvalPage{&pages{c.server, bodies}}).readForm(httptest.NewRecorder(), form, &asked[0].Gate, &caller{name: id.String(),
 		identity: id}); err == nil || !strings.Contains(err.Error(), "email") {
 		t.Errorf("the page: %v", err)
 	}

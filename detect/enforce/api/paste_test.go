@@ -14,7 +14,7 @@ import (
 // The page of a question shows a command with the key of a run, which an agent chooses.
 func TestCommandOfAPageRunsWhatAnAgentChose(t *testing.T) {
 	code := regexp.MustCompile(`<code>(.*?)</code>`)
-	p := &page{server: &server{o: Options{Logger: slog.New(slog.DiscardHandler)}}}
+	p := &approvalPage{&pages{server: &server{o: Options{Logger: slog.New(slog.DiscardHandler)}}}}
 	for _, key := range []string{"task-7", "x; echo run", "$(echo run)", "`echo run`", "it's", "x\necho run", "</code><code>"} {
 		w := httptest.NewRecorder()
 		p.render(w, 200, &schema.Gate{ID: "g", RunKey: key, State: schema.GatePending}, nil, "", nil)

@@ -8,24 +8,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"flyball/schema/kafka"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/wire"
 )
 
 // Broker starts a Kafka in memory with the topics that points use.
 func Broker(t *testing.T) *kfake.Cluster {
 	t.Helper()
-	k, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, wire.CommandsTopic, wire.BreakersTopic, wire.PointsTopic),
+	k := kafkatest.Start(t, kfake.SeedTopics(1, wire.CommandsTopic, wire.BreakersTopic, wire.PointsTopic),
 		kfake.SeedTopics(4, wire.CallsTopic, wire.EventsTopic))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(k.Close)
 	return k
 }
 
@@ -87,60 +82,6 @@ func Events(t *testing.T, k *kfake.Cluster, what string, enough func(*kgo.Record
 			found = enough(r) || found
 		}
 		return found
-	})
-}
-
-// RefuseFetches answers every fetch of a topic ("": of any) with an error.
-func RefuseFetches(k *kfake.Cluster, topic string, code *kerr.Error) {
-	ids := map[[16]byte]bool{}
-	if topic != "" {
-		ids[k.TopicInfo(topic).TopicID] = true
-	}
-	k.ControlKey(int16(kmsg.Fetch), func(q kmsg.Request) (kmsg.Response, error, bool) {
-		k.KeepControl()
-		req := q.(*kmsg.FetchRequest)
-		resp := req.ResponseKind().(*kmsg.FetchResponse)
-		for _, rt := range req.Topics {
-			if topic != "" && !ids[rt.TopicID] {
-				return nil, nil, false
-			}
-			st := kmsg.NewFetchResponseTopic()
-			st.Topic, st.TopicID = rt.Topic, rt.TopicID
-			for _, rp := range rt.Partitions {
-				sp := kmsg.NewFetchResponseTopicPartition()
-				sp.Partition, sp.ErrorCode = rp.Partition, code.Code
-				st.Partitions = append(st.Partitions, sp)
-			}
-			resp.Topics = append(resp.Topics, st)
-		}
-		return resp, nil, true
-	})
-}
-
-// RefuseProduce answers every write to a topic ("": to any) with an error.
-func RefuseProduce(k *kfake.Cluster, topic string, code *kerr.Error) {
-	id := [16]byte{}
-	if topic != "" {
-		id = k.TopicInfo(topic).TopicID
-	}
-	k.ControlKey(int16(kmsg.Produce), func(q kmsg.Request) (kmsg.Response, error, bool) {
-		k.KeepControl()
-		req := q.(*kmsg.ProduceRequest)
-		resp := req.ResponseKind().(*kmsg.ProduceResponse)
-		for _, rt := range req.Topics {
-			if topic != "" && rt.Topic != topic && rt.TopicID != id {
-				return nil, nil, false
-			}
-			st := kmsg.NewProduceResponseTopic()
-			st.Topic, st.TopicID = rt.Topic, rt.TopicID
-			for _, rp := range rt.Partitions {
-				sp := kmsg.NewProduceResponseTopicPartition()
-				sp.Partition, sp.ErrorCode = rp.Partition, code.Code
-				st.Partitions = append(st.Partitions, sp)
-			}
-			resp.Topics = append(resp.Topics, st)
-		}
-		return resp, nil, true
 	})
 }
 

@@ -226,6 +226,3 @@ func ReasonFamily(why string) string {
 	family, _, _ := strings.Cut(why, ":")
 	return family
 }
-
-// RouteOf returns the name of a call's route.
-func RouteOf(c *schema.Call) string { return c.RouteName() }

@@ -16,6 +16,7 @@ import (
 	"flyball/detect/enforce/breaker"
 	"flyball/detect/enforce/enforcetest"
 	"flyball/schema"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/wire"
 )
 
@@ -245,8 +246,8 @@ func history(s *site) []*schema.Breaker {
 
 func TestMissingRightsEndThePointByName(t *testing.T) {
 	for name, refuse := range map[string]func(*kfake.Cluster){
-		"to read":  func(k *kfake.Cluster) { enforcetest.RefuseFetches(k, "", kerr.TopicAuthorizationFailed) },
-		"to write": func(k *kfake.Cluster) { enforcetest.RefuseProduce(k, "", kerr.TopicAuthorizationFailed) },
+		"to read":  func(k *kfake.Cluster) { kafkatest.RefuseFetches(k, "", kerr.TopicAuthorizationFailed) },
+		"to write": func(k *kfake.Cluster) { kafkatest.RefuseProduce(k, "", kerr.TopicAuthorizationFailed) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := enforcetest.Broker(t)
@@ -262,7 +263,7 @@ func TestMissingRightsEndThePointByName(t *testing.T) {
 func TestRefusedSnapshotsEndTheRestoreByName(t *testing.T) {
 	k := enforcetest.Broker(t)
 	enforcetest.Produce(t, k, wire.BreakersTopic, "snapshot", []byte("x"))
-	enforcetest.RefuseFetches(k, wire.BreakersTopic, kerr.TopicAuthorizationFailed)
+	kafkatest.RefuseFetches(k, wire.BreakersTopic, kerr.TopicAuthorizationFailed)
 	r := launch(t, k, "a", nil)
 	r.AwaitEnd(t, "control-restore", wire.BreakersTopic, "AUTHORIZATION")
 }
@@ -270,7 +271,7 @@ func TestRefusedSnapshotsEndTheRestoreByName(t *testing.T) {
 // A heartbeat that is not written is counted. If it can never be written, the point ends.
 func TestRefusedHeartbeatIsCountedAndEndsThePoint(t *testing.T) {
 	k := enforcetest.Broker(t)
-	enforcetest.RefuseProduce(k, wire.PointsTopic, kerr.TopicAuthorizationFailed)
+	kafkatest.RefuseProduce(k, wire.PointsTopic, kerr.TopicAuthorizationFailed)
 	r := launch(t, k, "a", nil)
 	r.AwaitEnd(t, "heartbeat", wire.PointsTopic, "AUTHORIZATION")
 	if n := r.options.Metric(t, "flyball_control_log_errors_total", "write", "heartbeat"); n == 0 {

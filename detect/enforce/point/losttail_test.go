@@ -16,17 +16,14 @@ import (
 	"flyball/detect/enforce/enforcetest"
 	"flyball/schema"
 	"flyball/schema/kafka"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/wire"
 )
 
 // onDisk starts a broker that keeps its log in a folder.
 func onDisk(t *testing.T, dir string) *kfake.Cluster {
 	t.Helper()
-	k, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(dir))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(k.Close)
+	k := kafkatest.Start(t, kfake.DataDir(dir))
 	client, err := enforcetest.Config(k).NewClient("test")
 	if err != nil {
 		t.Fatal(err)

@@ -8,24 +8,20 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"golang.org/x/sync/errgroup"
 
 	"flyball/detect/enforce/breaker"
 	"flyball/detect/enforce/enforcetest"
 	"flyball/schema"
 	"flyball/schema/kafka"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/wire"
 )
 
 // A thousand open breakers are more than a megabyte. Without a snapshot of them a point has nothing but the command log, which
 // Kafka deletes after its retention.
 func TestStateOfManyBreakersIsNotStored(t *testing.T) {
-	k, err := kfake.NewCluster(kfake.NumBrokers(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(k.Close)
+	k := kafkatest.Start(t)
 	client, err := enforcetest.Config(k).NewClient("topics")
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,6 @@ import "flyball/detect/model/calibrate"
 type agentTable interface {
 	// name identifies the table, to find the same table of another baseline.
 	name() string
-	has(agent string) bool
 	remove(agent string)
 	// copyFrom copies an agent's entry from the same table of another baseline.
 	// Both then share the entry: entries of published baselines are not changed.
@@ -31,11 +30,6 @@ type table[T any] struct {
 
 func (t table[T]) name() string  { return t.id }
 func (t table[T]) ofParts() bool { return !t.agentOnly }
-
-func (t table[T]) has(agent string) bool {
-	_, ok := (*t.at)[agent]
-	return ok
-}
 
 func (t table[T]) remove(agent string) { delete(*t.at, agent) }
 

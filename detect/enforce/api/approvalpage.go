@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html/template"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -34,15 +33,12 @@ func linkSignature(key schema.Secret, id string, until int64) string {
 // aboutApproval is what the signature of a link to a question covers.
 func aboutApproval(id string, until int64) string { return id + "\x00" + strconv.FormatInt(until, 10) }
 
-// page shows one question to a person, and receives the decision.
-type page struct {
-	*server
-	bodies *validator
-}
+// approvalPage shows one question to a person, and receives the decision.
+type approvalPage struct{ *pages }
 
-// linked returns the question of a link. The link must be signed by this deployment and not
-// expired.
-func (p *page) linked(r *http.Request) (*schema.Gate, int, error) {
+// linked returns the question of a link, which must be signed by this deployment and not expired. An error comes with the status of the
+// response.
+func (p *approvalPage) linked(r *http.Request) (*schema.Gate, int, error) {
 	id, query := r.PathValue("id"), r.URL.Query()
 	until, err := strconv.ParseInt(query.Get("until"), 10, 64)
 	if err != nil {
@@ -60,7 +56,7 @@ func (p *page) linked(r *http.Request) (*schema.Gate, int, error) {
 	}
 	switch {
 	case p.o.Now().UnixNano() >= until:
-		if p.wantsSignIn() {
+		if p.o.wantsSignIn() {
 			g = nil // it is shown to whom the sign-in admits
 		}
 		return g, http.StatusGone, errors.New("this link has expired; use flyball breakers grant, or the link of a later page")
@@ -71,7 +67,7 @@ func (p *page) linked(r *http.Request) (*schema.Gate, int, error) {
 }
 
 // show shows the question and changes nothing, because programs also follow links.
-func (p *page) show(w http.ResponseWriter, r *http.Request) {
+func (p *approvalPage) show(w http.ResponseWriter, r *http.Request) {
 	g, status, err := p.linked(r)
 	var who *caller
 	if err == nil {
@@ -84,7 +80,7 @@ func (p *page) show(w http.ResponseWriter, r *http.Request) {
 }
 
 // decide applies the decision in the form.
-func (p *page) decide(w http.ResponseWriter, r *http.Request) {
+func (p *approvalPage) decide(w http.ResponseWriter, r *http.Request) {
 	g, status, err := p.linked(r)
 	if err != nil {
 		p.render(w, status, g, err, "", nil)
@@ -111,12 +107,10 @@ func (p *page) decide(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// maxForm is the maximum size of the form in bytes.
-const maxForm = 16 << 10
-
 // readForm returns the command of the form, and the result that means success. who has signed in; nil: pages want no sign-in, and the
 // form names the person.
-func (p *page) readForm(w http.ResponseWriter, r *http.Request, g *schema.Gate, who *caller) (schema.Command, enforce.ResultCode, error) {
+func (p *approvalPage) readForm(w http.ResponseWriter, r *http.Request, g *schema.Gate, who *caller) (schema.Command, enforce.ResultCode,
+	error) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
 		return schema.Command{}, "", errors.New("the form cannot be read")
@@ -155,25 +149,7 @@ func (p *page) readForm(w http.ResponseWriter, r *http.Request, g *schema.Gate, 
 		Reason: form.Reason, Gate: &schema.Gate{ID: g.ID}}, want, nil
 }
 
-// linkedCaller is who decides on a page: who has signed in, or whoever has the link.
-func linkedCaller(who *caller) caller {
-	if who == nil {
-		return caller{name: "link", role: "link"}
-	}
-	return *who
-}
-
-// personName names who has signed in; empty: pages want no sign-in.
-func personName(who *caller) string {
-	if who == nil {
-		return ""
-	}
-	return schema.Visible(who.name)
-}
-
-func (p *page) render(w http.ResponseWriter, status int, g *schema.Gate, err error, outcome string, who *caller) {
-	setPageHeaders(w.Header())
-	w.WriteHeader(status)
+func (p *approvalPage) render(w http.ResponseWriter, status int, g *schema.Gate, err error, outcome string, who *caller) {
 	in := struct {
 		Gate    *schema.Gate
 		Error   error
@@ -199,9 +175,7 @@ func (p *page) render(w http.ResponseWriter, status int, g *schema.Gate, err err
 		in.Asked, in.Until = time.Unix(0, g.AskedAt).UTC().Format(time.RFC1123), time.Unix(0, g.Expires).UTC().Format(time.RFC1123)
 		in.Open = g.State == schema.GatePending && err == nil
 	}
-	if err := gatePage.Execute(w, in); err != nil {
-		p.o.Logger.Warn("the page of a question could not be written", "error", err)
-	}
+	p.write(w, status, gateTemplate, in)
 }
 
 // visibleGate returns a gate for the page, with the characters escaped that HTML does not
@@ -215,22 +189,7 @@ func visibleGate(g *schema.Gate) *schema.Gate {
 	return &v
 }
 
-// pageStyle is the style of pages for people.
-const pageStyle = `<style>
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
-body { max-width: 40rem; margin: 2rem auto; padding: 0 1rem }
-dt { font-weight: 600; margin-top: .6rem } dd { margin: 0; overflow-wrap: anywhere }
-input, textarea { font: inherit; width: 100%; box-sizing: border-box; padding: .5rem }
-button { font: inherit; padding: .6rem 1.2rem; margin: 1rem .6rem 0 0 }
-.error { border-left: .3rem solid #c22; padding-left: .8rem } .done { border-left: .3rem solid #282; padding-left: .8rem }
-</style>`
-
-var gatePage = template.Must(template.New("gate").Parse(`<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>Flyball: a call waits for a yes</title>
-` + pageStyle + `
-{{with .Error}}<p class="error" role="alert">{{.}}</p>{{end}}
+var gateTemplate = pageTemplate("a question", "a call waits for a yes", `{{with .Error}}<p class="error" role="alert">{{.}}</p>{{end}}
 {{with .Outcome}}<p class="done" role="status">Done: {{.}}.</p>{{end}}
 {{with .Gate}}
 <h1>{{if .AgentID}}{{.AgentID}}{{else}}A caller without a name{{end}} wants to call {{$.Call}}</h1>
@@ -249,11 +208,8 @@ Everything it touched: <code>{{$.Command}}</code></dd>
 {{end}}
 {{if .Open}}
 <form method="post">
-{{if .Person}}<p>Signed in as {{.Person}}</p>
-{{else}}<p><label>Your name<br><input name="by" required maxlength="100" autocomplete="name"></label></p>{{end}}
-<p><label>Why<br><textarea name="reason" required maxlength="1000" rows="2"></textarea></label></p>
+`+personField+`<p><label>Why<br><textarea name="reason" required maxlength="1000" rows="2"></textarea></label></p>
 <button name="answer" value="grant">Yes, this once</button><button name="answer" value="refuse">No</button>
 </form>
 {{end}}
-</html>
-`))
+`)

@@ -1,0 +1,95 @@
+// Package kafkatest starts a Kafka in memory for tests, and makes it refuse requests.
+//
+// It makes no clients: schema/kafka does, and its own tests use this package.
+package kafkatest
+
+import (
+	"sync/atomic"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Start starts a Kafka of one broker, which ends with the test.
+func Start(t testing.TB, options ...kfake.Opt) *kfake.Cluster {
+	t.Helper()
+	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1)}, options...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// RefuseFetches answers every fetch of a topic ("": of any) with an error for each partition. count returns how many were refused.
+func RefuseFetches(c *kfake.Cluster, topic string, code *kerr.Error) (count func() int) {
+	return refuseFetches(c, topic, code, -1)
+}
+
+// RefuseFirstFetches refuses only the first n fetches of any topic.
+func RefuseFirstFetches(c *kfake.Cluster, n int, code *kerr.Error) (count func() int) {
+	return refuseFetches(c, "", code, n)
+}
+
+// refuseFetches refuses n fetches; n < 0: all.
+func refuseFetches(c *kfake.Cluster, topic string, code *kerr.Error, n int) (count func() int) {
+	id := topicID(c, topic)
+	var refused atomic.Int64
+	c.ControlKey(int16(kmsg.Fetch), func(q kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		req := q.(*kmsg.FetchRequest)
+		resp := req.ResponseKind().(*kmsg.FetchResponse)
+		for _, t := range req.Topics {
+			if topic != "" && t.TopicID != id {
+				return nil, nil, false
+			}
+			rt := kmsg.NewFetchResponseTopic()
+			rt.Topic, rt.TopicID = t.Topic, t.TopicID
+			for _, p := range t.Partitions {
+				rp := kmsg.NewFetchResponseTopicPartition()
+				rp.Partition, rp.ErrorCode = p.Partition, code.Code
+				rt.Partitions = append(rt.Partitions, rp)
+			}
+			resp.Topics = append(resp.Topics, rt)
+		}
+		if refused.Add(1) == int64(n) {
+			c.DropControl()
+		}
+		return resp, nil, true
+	})
+	return func() int { return int(refused.Load()) }
+}
+
+// RefuseProduce answers every write to a topic ("": to any) with an error for each partition.
+func RefuseProduce(c *kfake.Cluster, topic string, code *kerr.Error) {
+	id := topicID(c, topic)
+	c.ControlKey(int16(kmsg.Produce), func(q kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		req := q.(*kmsg.ProduceRequest)
+		resp := req.ResponseKind().(*kmsg.ProduceResponse)
+		for _, t := range req.Topics {
+			if topic != "" && t.Topic != topic && t.TopicID != id {
+				return nil, nil, false
+			}
+			rt := kmsg.NewProduceResponseTopic()
+			rt.Topic, rt.TopicID = t.Topic, t.TopicID
+			for _, p := range t.Partitions {
+				rp := kmsg.NewProduceResponseTopicPartition()
+				rp.Partition, rp.ErrorCode = p.Partition, code.Code
+				rt.Partitions = append(rt.Partitions, rp)
+			}
+			resp.Topics = append(resp.Topics, rt)
+		}
+		return resp, nil, true
+	})
+}
+
+// topicID returns the id of a topic; zero: of none.
+func topicID(c *kfake.Cluster, topic string) [16]byte {
+	if topic == "" {
+		return [16]byte{}
+	}
+	return c.TopicInfo(topic).TopicID
+}
