@@ -240,7 +240,8 @@ func findings(g *incident.Group) string {
 	if g == nil {
 		return ""
 	}
-	return fmt.Sprintf("%d, %d of them open, in %d runs of %d agents", g.Findings, g.Open, g.Runs, g.Agents)
+	return fmt.Sprintf("%d, %d of them open, in %s of %s", g.Findings, g.Open, wording.Count(g.Runs, "run"),
+		wording.Count(g.Agents, "agent"))
 }
 
 // worst lists the worst findings of an incident that counts many callers.

@@ -13,6 +13,7 @@ import (
 
 	"flyball/cmd/internal/report"
 	"flyball/detect/enforce/api"
+	"flyball/schema/wording"
 )
 
 var incidentColumns = []report.Column[api.IncidentLine]{
@@ -56,8 +57,8 @@ func printIncident(w io.Writer, o *options, l *api.IncidentLine) error {
 	if l.Denied {
 		denied = "calls are denied"
 	}
-	report.Printf(w, "%s  %s\n%s of %s, level %s, %s; open since %s, %d findings in %d runs\n", l.ID, l.Summary, l.Family,
-		incidentOf(l), l.Level, denied, l.Opened, l.Findings, l.Runs)
+	report.Printf(w, "%s  %s\n%s of %s, level %s, %s; open since %s, %s in %s\n", l.ID, l.Summary, l.Family,
+		incidentOf(l), l.Level, denied, l.Opened, wording.Count(l.Findings, "finding"), wording.Count(l.Runs, "run"))
 	if l.AcknowledgedBy != "" {
 		report.Printf(w, "acknowledged by %s at %s: %s\n", l.AcknowledgedBy, l.AcknowledgedAt, l.Why)
 	}

@@ -14,6 +14,7 @@ import (
 	"flyball/detect/enforce"
 	"flyball/detect/enforce/point"
 	"flyball/schema"
+	"flyball/schema/wording"
 )
 
 // AckLink returns a signed link through which a person acknowledges one incident without a token, until a time in Unix ns. It is that of
@@ -177,6 +178,8 @@ func (p *ackPage) render(w http.ResponseWriter, status int, l *ackLink, err erro
 		Summary  string
 		Agent    string
 		Family   string
+		Findings string
+		Runs     string
 		Person   string // who has signed in
 	}{Error: err, Done: done, Person: personName(who)}
 	if l != nil {
@@ -185,6 +188,7 @@ func (p *ackPage) render(w http.ResponseWriter, status int, l *ackLink, err erro
 	if in.Incident != nil {
 		in.Summary, in.Agent = schema.Visible(in.Incident.Summary), schema.Visible(in.Incident.Agent)
 		in.Family = schema.Visible(in.Incident.Family)
+		in.Findings, in.Runs = wording.Count(in.Incident.Findings, "finding"), wording.Count(in.Incident.Runs, "run")
 	}
 	if err := incidentPage.Execute(w, in); err != nil {
 		p.o.Logger.Warn("the page of an incident could not be written", "error", err)
@@ -215,7 +219,7 @@ var incidentPage = template.Must(template.New("incident").Parse(`<!doctype html>
 <dt>Level</dt><dd>{{.Level}}{{if .Denied}}, calls are denied{{else}}, calls are not denied{{end}}</dd>
 <dt>Family</dt><dd>{{$.Family}}</dd>
 {{with $.Agent}}<dt>Agent</dt><dd>{{.}}</dd>{{end}}
-<dt>Open since</dt><dd>{{.Opened}}, {{.Findings}} findings in {{.Runs}} runs</dd>
+<dt>Open since</dt><dd>{{.Opened}}, {{$.Findings}} in {{$.Runs}}</dd>
 {{with .AcknowledgedBy}}<dt>Acknowledged</dt><dd>by {{.}} at {{$.Incident.AcknowledgedAt}}</dd>{{end}}
 <dt>More</dt><dd><code>flyball alert show {{.ID}}</code></dd>
 </dl>
