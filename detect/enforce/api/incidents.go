@@ -18,6 +18,8 @@ type Incidents interface {
 	Find(tenant, term string) ([]IncidentLine, error)
 	// Silences returns the ids of the silences of a tenant by which nobody is notified.
 	Silences(tenant string) ([]string, error)
+	// Matched returns how many incidents of a tenant are open, and how many of them have a finding that matches.
+	Matched(tenant string, m *schema.Matchers) (matched, open int, err error)
 }
 
 // IncidentLine is a line of /v1/incidents.

@@ -1,9 +1,11 @@
 package api
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	"flyball/detect/enforce/enforcetest"
 	"flyball/schema"
 )
 
@@ -28,6 +30,18 @@ func TestSilenceOfALostTopicIsListedAsApplied(t *testing.T) {
 		}
 		if got != tc.want {
 			t.Errorf("%s: applied is %s, want %s", name, got, tc.want)
+		}
+	}
+}
+
+// A silence of a misspelt name was accepted without a word, and people were notified as before.
+func TestSilenceThatMatchesNothingIsNotNamed(t *testing.T) {
+	h := newAPI(t, func(*enforcetest.Options) {})
+	h.server.o.Incidents = opened{time.Now()}
+	for agent, want := range map[string]string{"": "it matches 1 of the 1 open incidents", "billing/bto": "it matches none of the 1 open incidents"} {
+		got := (&silences{h.server}).metIncidents("t", &schema.Matchers{Agent: agent})
+		if len(got) != 1 || !strings.HasPrefix(got[0], want) {
+			t.Errorf("%q: %q, want %q", agent, got, want)
 		}
 	}
 }
