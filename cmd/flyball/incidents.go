@@ -38,11 +38,26 @@ func incidentOf(l *api.IncidentLine) string {
 }
 
 func incidentsCommand(o *options) *cobra.Command {
-	l := listing[api.IncidentLine]{columns: incidentColumns, query: fromControl[[]api.IncidentLine]("/v1/incidents"),
-		empty: "No incident is open."}
-	return &cobra.Command{Use: "list", Short: "List the open incidents, the worst first: acknowledged, silenced or open", Args: cobra.NoArgs,
+	limit := 0
+	read := func(r *request) ([]api.IncidentLine, error) {
+		if limit < 1 || limit > maxListedIncidents {
+			return nil, usage(fmt.Errorf("--limit: %d; 1 to %d", limit, maxListedIncidents))
+		}
+		lines, err := fromControl[[]api.IncidentLine](fmt.Sprintf("/v1/incidents?limit=%d", limit+1))(r)
+		if len(lines) > limit {
+			report.Printf(r.stderr, "more than %d incidents are open, these are the worst: --limit lists more\n", limit)
+		}
+		return limited(lines, limit), err
+	}
+	l := listing[api.IncidentLine]{columns: incidentColumns, empty: "No incident is open.", query: read}
+	cmd := &cobra.Command{Use: "list", Short: "List the open incidents, the worst first: acknowledged, silenced or open", Args: cobra.NoArgs,
 		RunE: l.run(o)}
+	cmd.Flags().IntVar(&limit, "limit", 200, limitHelp)
+	return cmd
 }
+
+// maxListedIncidents is the largest --limit: the control API answers with one more.
+const maxListedIncidents = 9999
 
 func showIncidentCommand(o *options) *cobra.Command {
 	a := answer[api.IncidentLine]{query: func(r *request) (api.IncidentLine, error) {

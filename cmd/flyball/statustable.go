@@ -85,7 +85,8 @@ func problemRows(row func(...any), s *status) {
 		controlProblems(row, s.Control)
 	}
 	for _, l := range s.Losses {
-		row("RECORDS LOST", l.Topic, fmt.Sprintf("%s: %s, %s, the last noticed %s", l.Kind, wording.Count(l.Losses, "time"), lostRecords(l.Records),
+		row("RECORDS LOST", l.Topic, fmt.Sprintf("%s: %s, %s, the last noticed %s", l.Kind, wording.Count(l.Losses, "time"),
+			lostRecords(l.Records),
 			l.LastAt.UTC().Format(time.RFC3339)))
 	}
 	if s.Process != nil {

@@ -55,8 +55,8 @@ func (e *Engine) Warning() error {
 	case u == nil:
 		return nil
 	case errors.Is(u.err, wire.ErrNewerVersion):
-		return fmt.Errorf("baseline %s was made by a newer version of Flyball and is not used, scoring goes on by the one before it: upgrade this "+
-			"binary, or run flyball learn --once", u.version)
+		return fmt.Errorf("baseline %s was made by a newer version of Flyball and is not used, scoring goes on by the one before it: upgrade "+
+			"this binary, or run flyball learn --once", u.version)
 	}
 	return fmt.Errorf("baseline %s is not used, scoring goes on by the one before it: run flyball learn --once (%w)", u.version, u.err)
 }

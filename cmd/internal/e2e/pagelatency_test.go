@@ -22,8 +22,8 @@ func (p *phone) paged(run string) (came, opened time.Time, ok bool) {
 	return
 }
 
-// tripToPage makes n runaways one after another. It returns for each the time from its trip in the log of commands to the page about it at the
-// receiver, and from the acknowledgement of its last call to that page, sorted.
+// tripToPage makes n runaways one after another. It returns for each the time from its trip in the log of commands to the page about it at
+// the receiver, and from the acknowledgement of its last call to that page, sorted.
 func (f *flyball) tripToPage(p *phone, prefix string, n int) (trip, call []time.Duration) {
 	f.t.Helper()
 	var before []string // the trip budget is a share of the active agents

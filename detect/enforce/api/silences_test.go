@@ -1,6 +1,9 @@
 package api
 
 import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -38,10 +41,35 @@ func TestSilenceOfALostTopicIsListedAsApplied(t *testing.T) {
 func TestSilenceThatMatchesNothingIsNotNamed(t *testing.T) {
 	h := newAPI(t, func(*enforcetest.Options) {})
 	h.server.o.Incidents = opened{time.Now()}
-	for agent, want := range map[string]string{"": "it matches 1 of the 1 open incidents", "billing/bto": "it matches none of the 1 open incidents"} {
+	for agent, want := range map[string]string{"": "it matches 1 of the 1 open incidents",
+		"billing/bto": "it matches none of the 1 open incidents"} {
 		got := (&silences{h.server}).metIncidents("t", &schema.Matchers{Agent: agent})
 		if len(got) != 1 || !strings.HasPrefix(got[0], want) {
 			t.Errorf("%q: %q, want %q", agent, got, want)
+		}
+	}
+}
+
+// many is a number of open incidents.
+type many struct {
+	opened
+	n int
+}
+
+func (m many) List(string) ([]IncidentLine, error) { return make([]IncidentLine, m.n), nil }
+
+// A hundred thousand open incidents made an answer of a hundred megabytes, of which commands read 32: alert list said "unexpected end of
+// JSON input".
+func TestHundredThousandIncidentsAreOneAnswer(t *testing.T) {
+	h := newAPI(t, func(*enforcetest.Options) {})
+	h.server.o.Incidents = many{n: 100_000}
+	for query, want := range map[string]int{"": maxListedIncidents, "?limit=7": 7, "?limit=0": -1, "?limit=10001": -1, "?limit=x": -1} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", "/v1/incidents"+query, nil))
+		var lines []IncidentLine
+		err := json.Unmarshal(w.Body.Bytes(), &lines)
+		if want < 0 && w.Code != http.StatusBadRequest || want >= 0 && (err != nil || len(lines) != want) {
+			t.Errorf("%q: HTTP %d, %d lines, want %d (%v)", query, w.Code, len(lines), want, err)
 		}
 	}
 }

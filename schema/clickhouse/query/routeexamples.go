@@ -23,8 +23,9 @@ func RouteExamples(ctx context.Context, db DB, since time.Time) (out map[string]
 	w.add("route_source = 'overflow'")
 	w.add("counted")
 	out = map[string][]string{}
+	limit := fmt.Sprintf(" GROUP BY method, route ORDER BY method, route LIMIT %d", MaxExampleRoutes+1)
 	err = each(ctx, db, "paths of learned routes", "SELECT concat(method, ' ', route), arraySort(groupUniqArray(3)(path)) FROM calls "+
-		w.String()+fmt.Sprintf(" GROUP BY method, route ORDER BY method, route LIMIT %d", MaxExampleRoutes+1), w.params, func(r driver.Rows) error {
+		w.String()+limit, w.params, func(r driver.Rows) error {
 		var name string
 		var paths []string
 		err := r.Scan(&name, &paths)

@@ -148,8 +148,8 @@ func residentPeak(status string) (mib int64) {
 }
 
 // The memory of `flyball evidence` and `flyball evidence verify` does not grow with the calls of the run. FLYBALL_TEST_CALLS=100000,1000000
-// FLYBALL_TEST_BINARY=… measures these numbers one after the other; without a binary it is not run. FLYBALL_TEST_FORMS=.tar.gz chooses the
-// archives; with FLYBALL_TEST_HELD=1 everything but the copies of a hold has expired.
+// FLYBALL_TEST_BINARY=… measures these numbers one after the other; without a binary it is not run. FLYBALL_TEST_FORMS=.tar.gz chooses
+// the archives; with FLYBALL_TEST_HELD=1 everything but the copies of a hold has expired.
 func TestEvidenceCommandHoldsALongRunInMemory(t *testing.T) {
 	binary := os.Getenv("FLYBALL_TEST_BINARY")
 	if binary == "" {
