@@ -20,7 +20,8 @@ func links(f *Facts) []Finding {
 		return []Finding{{checkLinks, Unknown, "links_not_reached", fmt.Sprintf("control.public_url %s cannot be reached from this machine: %s",
 			l.URL, l.Error), "open it in the browser of somebody who is on call; if nothing answers there either, " + do}}
 	case l.Deployment == "":
-		return []Finding{{checkLinks, Wrong, "links_elsewhere", "what answers at control.public_url " + l.URL + " is not Flyball's control API", do}}
+		return []Finding{{checkLinks, Wrong, "links_elsewhere", "what answers at control.public_url " + l.URL + " is not Flyball's control API",
+			do}}
 	case l.Want != "" && l.Deployment != l.Want:
 		return []Finding{{checkLinks, Wrong, "links_elsewhere", fmt.Sprintf("at control.public_url %s the deployment %s answers, this one is %s",
 			l.URL, l.Deployment, l.Want), do}}
