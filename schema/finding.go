@@ -213,6 +213,12 @@ func FindingID(run RunID, family string) string {
 	return shortID("f", string(run[:]), family)
 }
 
+// IsFindingID reports whether a text has the form of a finding's whole id.
+func IsFindingID(text string) bool {
+	code, ok := strings.CutPrefix(text, "f_")
+	return ok && len(code) == 16 && strings.Trim(code, "abcdefghijklmnopqrstuvwxyz234567") == ""
+}
+
 // IncidentID returns the id of an incident that a finding opened and that does not have the finding's id.
 func IncidentID(finding, of string) string { return shortID("i", finding, of) }
 

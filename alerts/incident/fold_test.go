@@ -254,3 +254,34 @@ func TestPageClaimsARateOfAStrangersOwnRuns(t *testing.T) {
 		}
 	}
 }
+
+// Whoever was told of a runaway that nothing denies had to know the command that denies it.
+func TestPageOfWhatIsNotDeniedDoesNotSayHowToDenyIt(t *testing.T) {
+	deny := "flyball breakers trip run " + schema.RunID{1}.String() + " --for 1h --reason '…'"
+	for name, c := range map[string]struct {
+		events []*schema.Event
+		want   []bool // for each page, whether it has the command
+	}{
+		"observed": {[]*schema.Event{found(1, schema.LevelTrip, schema.FindingOpen, schema.ModeObserve),
+			found(9, schema.LevelTrip, schema.FindingClosed)}, []bool{true, false}},
+		"reaches the level later": {[]*schema.Event{found(1, schema.LevelAlert, schema.FindingOpen),
+			found(2, schema.LevelTrip, schema.FindingOpen, schema.ModeObserve)}, []bool{false, true}},
+		"armed":         {life, []bool{false, false, false, false}},
+		"only an alert": {life[:1], []bool{false}},
+	} {
+		f, n := NewFold(), 0
+		for _, e := range c.events {
+			p, ok := f.Apply(e, 10*second)
+			if !ok {
+				continue
+			}
+			if n < len(c.want) && slices.Contains(p.Commands, deny) != c.want[n] {
+				t.Errorf("%s, page %d (%s): %q", name, n+1, p.Because, p.Commands)
+			}
+			n++
+		}
+		if n != len(c.want) {
+			t.Errorf("%s: %d pages, want %d", name, n, len(c.want))
+		}
+	}
+}

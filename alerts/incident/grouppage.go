@@ -91,7 +91,7 @@ func (g *group) widen(p *Page) {
 	p.Summary, p.Contributions, p.Breaker, p.ResolveRule = summary, []schema.Contribution{}, nil, wideRule
 	p.RunID, p.RunKey, p.AgentID, p.CredentialID, p.Acquaintance, p.Caller = schema.RunID{}, "", "", "", schema.AcquaintanceUnrecorded, ""
 	p.ExpectedRate, p.ExpectedOf, p.ExpectedRuns, p.Rarity = 0, "", 0, ""
-	p.Commands = []string{"flyball findings", "flyball breakers"}
+	p.Commands = []string{"flyball findings", "flyball breakers list"}
 	if g.scope.class.isQuestions() {
 		p.Commands = []string{"flyball breakers gates"}
 	} else if len(p.Group.Worst) > 0 {

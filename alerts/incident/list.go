@@ -47,6 +47,23 @@ func (f *Fold) List(tenant string) []Line {
 // Silences returns the ids of the silences in force in a tenant: those that the log has told of.
 func (f *Fold) Silences(tenant string) []string { return f.silences.in(tenant) }
 
+// Matched returns how many incidents of a tenant are open, and how many of them have a finding that matches.
+func (f *Fold) Matched(tenant string, m *schema.Matchers) (matched, open int) {
+	for _, g := range f.incidents.groups {
+		if g.scope.tenant != tenant {
+			continue
+		}
+		open++
+		for i := range g.members {
+			if Matches(m, i.finding, f.Registry) {
+				matched++
+				break
+			}
+		}
+	}
+	return matched, open
+}
+
 // order is the order of levels.
 var order = map[string]int{schema.LevelAlert.String(): 1, schema.LevelTrip.String(): 2}
 

@@ -167,6 +167,14 @@ func (p *Page) wide() bool { return p.Group != nil && p.Group.OpenedBy == nil }
 // utc converts Unix ns to a time in UTC.
 func utc(ns int64) time.Time { return time.Unix(0, ns).UTC() }
 
+// notDenied reports whether the finding is at level trip and its calls pass: a person decides whether to deny them.
+func (i *open) notDenied(because Reason) bool {
+	if i.gate != nil || i.denies() || i.finding.RunID.IsZero() || i.finding.Level != schema.LevelTrip {
+		return false
+	}
+	return because == TripWithheld || because == StillNotDenied || i.mode != schema.ModeArmed
+}
+
 // page returns a page with the current state of a finding. The fields of its incident are set by group.page.
 func (i *open) page(kind Kind, because Reason, cause string, at int64) Page {
 	f := i.finding
@@ -197,9 +205,13 @@ func (i *open) page(kind Kind, because Reason, cause string, at int64) Page {
 				b.Scope.Kind, wording.ShellWord(b.Scope.Value), b.Generation))
 		}
 	}
-	if p.Because == "trip_withheld" && i.withheld != nil {
-		p.Commands = append(p.Commands, fmt.Sprintf("flyball breakers trip %s %s --for 1h --reason '…'",
-			i.withheld.Scope.Kind, wording.ShellWord(i.withheld.Scope.Value)))
+	if kind != Resolved && i.notDenied(because) {
+		target := schema.Scope{Kind: schema.ScopeRun, Value: f.RunID.String()}
+		if i.withheld != nil {
+			target = i.withheld.Scope
+		}
+		p.Commands = append(p.Commands, fmt.Sprintf("flyball breakers trip %s %s --for 1h --reason '…'", target.Kind,
+			wording.ShellWord(target.Value)))
 	}
 	return p
 }

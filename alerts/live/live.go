@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/alerts/incident"
+	"flyball/schema"
 	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
@@ -129,6 +130,17 @@ func (v *View) Silences(tenant string) ([]string, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.fold.Silences(tenant), nil
+}
+
+// Matched returns how many incidents of a tenant are open, and how many of them have a finding that matches.
+func (v *View) Matched(tenant string, m *schema.Matchers) (matched, open int, err error) {
+	if err := v.Ready(); err != nil {
+		return 0, 0, err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	matched, open = v.fold.Matched(tenant, m)
+	return matched, open, nil
 }
 
 // Find returns the open incidents of a tenant that a term names: the id of an incident, of one of its findings, or the beginning of one.

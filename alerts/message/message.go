@@ -167,12 +167,25 @@ func done(p *incident.Page) string {
 		return denied(b)
 	case p.Family == incident.FamilyGate && p.Kind != incident.Resolved:
 		return "the call is held at the enforcement point that asked"
-	case p.Level == schema.LevelTrip && p.Mode != schema.ModeArmed && p.Group == nil:
-		return "nothing: the caller is not armed"
+	case p.Level == schema.LevelTrip && p.Group == nil && !p.RunID.IsZero() && p.Kind != incident.Resolved:
+		return undenied(p)
 	case p.Level == schema.LevelAlert && p.Mode == schema.ModeObserve && p.Because == string(incident.FindingOpened):
 		return "nothing: the score has not reached the level that trips"
 	}
 	return ""
+}
+
+// undenied says why no breaker of a finding at level trip is open.
+func undenied(p *incident.Page) string {
+	switch {
+	case p.Mode == schema.ModeWithheld:
+		return "nothing: the trip was withheld, and calls are not denied"
+	case p.Mode != schema.ModeArmed:
+		return "nothing: the caller is not armed"
+	case p.Because == string(incident.FindingOpened) || p.Because == string(incident.LevelRaised):
+		return "a trip is ordered; no enforcement point has reported yet that it is in force"
+	}
+	return "nothing: no breaker of it is open, and calls are not denied"
 }
 
 func denied(b *incident.Breaker) string {
@@ -227,7 +240,8 @@ func findings(g *incident.Group) string {
 	if g == nil {
 		return ""
 	}
-	return fmt.Sprintf("%d, %d of them open, in %d runs of %d agents", g.Findings, g.Open, g.Runs, g.Agents)
+	return fmt.Sprintf("%d, %d of them open, in %s of %s", g.Findings, g.Open, wording.Count(g.Runs, "run"),
+		wording.Count(g.Agents, "agent"))
 }
 
 // worst lists the worst findings of an incident that counts many callers.

@@ -105,7 +105,7 @@ func makeAlert(p *incident.Page, level schema.Level, until time.Time) alert {
 		}
 	}
 	if g := p.Group; g != nil {
-		out.Annotations["findings"] = fmt.Sprintf("%d, %d of them open, in %d runs of %d agents", g.Findings, g.Open, g.Runs, g.Agents)
+		out.Annotations["findings"] = m.Fact("Findings")
 	}
 	for _, l := range m.Links {
 		out.Annotations[map[string]string{p.Link: "decide_at", p.AckLink: "acknowledge_at"}[l.URL]] = l.URL

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -106,7 +108,7 @@ func (c *client) judge(a *answer) error {
 	case a.status >= 200 && a.status < 300:
 		return nil
 	case a.status == 408, a.status == 425, a.status == 429, a.status >= 500:
-		return c.retry(a, fmt.Errorf("receiver %s: HTTP %d %s", c.name, a.status, a.text))
+		return c.retry(a, errors.New(strings.TrimSpace(fmt.Sprintf("receiver %s: HTTP %d %s", c.name, a.status, a.text))))
 	}
 	return &Refused{Receiver: c.name, Status: a.status, Answer: a.text}
 }
@@ -120,12 +122,15 @@ func (c *client) judgeVendor(a *answer, form answerForm) error {
 	body := bytes.TrimSpace(a.body)
 	switch {
 	case form == jsonObject && !(json.Valid(body) && body[0] == '{'):
-		return c.retry(a, fmt.Errorf("receiver %s: HTTP %d without the JSON that it answers: %s", c.name, a.status, a.text))
+		return c.retry(a, fmt.Errorf("receiver %s: HTTP %d without the JSON that it answers: %s: %s", c.name, a.status, elsewhere, a.text))
 	case form == anyText && bytes.HasPrefix(body, []byte("<")):
-		return c.retry(a, fmt.Errorf("receiver %s: HTTP %d with a web page instead of an answer: %s", c.name, a.status, a.text))
+		return c.retry(a, fmt.Errorf("receiver %s: HTTP %d with a web page instead of an answer: %s: %s", c.name, a.status, elsewhere, a.text))
 	}
 	return nil
 }
+
+// elsewhere says what to do about an answer that is not the receiver's.
+const elsewhere = "a proxy, a portal or another service answers; correct the url in alerts.receivers, or the way to it"
 
 type answerForm uint8
 

@@ -34,7 +34,7 @@ func alertCommand(o *options) *cobra.Command {
 		}
 		i := slices.IndexFunc(c.Alerts.Receivers, func(r config.Receiver) bool { return r.Name == args[0] })
 		if i < 0 {
-			return usage(fmt.Errorf("%q is none of alerts.receivers", args[0]))
+			return usage(fmt.Errorf("%q is none of alerts.receivers%s", report.Text(args[0]), receiverNames(c)))
 		}
 		// Where the messages of a test are is not kept: it ends with its resolution.
 		r, err := app.NewReceiver(c, i, sent.Map{})
@@ -81,6 +81,18 @@ type testedPage struct {
 	Kind     string   `json:"kind"`
 	TookMS   int64    `json:"took_ms"`
 	Answers  []string `json:"answers"`
+}
+
+// receiverNames lists the receivers of a configuration, for an error.
+func receiverNames(c config.Config) string {
+	names := make([]string, 0, len(c.Alerts.Receivers))
+	for _, r := range c.Alerts.Receivers {
+		names = append(names, r.Name)
+	}
+	if len(names) == 0 {
+		return ", which is empty: nobody is notified of anything"
+	}
+	return ": one of " + strings.Join(names, ", ")
 }
 
 // testPageTimeout is how long a receiver may take for both test pages.

@@ -209,7 +209,7 @@ func (e *explainer) result() ([]alertDecision, error) {
 	switch len(ids) {
 	case 0:
 		return nil, fmt.Errorf("no event of %s is about %q; events are kept for %s, and `flyball findings` lists the findings",
-			wire.AlertsTopic, report.Text(e.term), retention(wire.AlertsTopic))
+			wire.AlertsTopic, report.Text(e.term), keptFor(wire.AlertsTopic))
 	case 1:
 		slices.SortStableFunc(e.found, func(a, b alertDecision) int { return cmp.Compare(a.Receiver, b.Receiver) })
 		return e.found, nil

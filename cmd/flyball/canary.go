@@ -12,6 +12,7 @@ import (
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/canary"
 	"flyball/cmd/internal/report"
+	"flyball/schema/wording"
 )
 
 // canaryReport is what `flyball canary -o json` prints.
@@ -30,7 +31,7 @@ func canaryCommand(o *options) *cobra.Command {
 		exit: func(r *canaryReport) error {
 			if r.Lost > 0 {
 				return fmt.Errorf("%s of %d did not come back: trips or pages may not work; flyball doctor says what is wrong",
-					plural(r.Lost, "round"), len(r.Rounds))
+					wording.Count(r.Lost, "round"), len(r.Rounds))
 			}
 			return nil
 		}}
@@ -143,7 +144,7 @@ func printCanaryRounds(w io.Writer, r *canaryReport) error {
 	if err != nil {
 		return err
 	}
-	return report.Printf(w, "%d of %s have come back\n", len(r.Rounds)-r.Lost, plural(len(r.Rounds), "round"))
+	return report.Printf(w, "%d of %s have come back\n", len(r.Rounds)-r.Lost, wording.Count(len(r.Rounds), "round"))
 }
 
 // percentile returns the smallest value that a share of a sorted list does not exceed.

@@ -197,7 +197,8 @@ var acceptedConfigs = map[string]string{
 	"TLS":   "control: {tls: {cert: cert.pem, key: key.pem}}\ncheck: {tls: {ca: cert.pem, cert: cert.pem, key: key.pem}}",
 	"a key": "secret_key_file: good.key",
 	"receivers": "alerts: {receivers: [{name: r, webhook: {url: 'http://127.0.0.1:1/', secret_file: hook}}, {name: m, " +
-		"alertmanager: {url: 'http://127.0.0.1:1/'}}]}",
+		"alertmanager: {url: 'http://127.0.0.1:1/'}}, {name: t, teams: {url: 'http://127.0.0.1:1/'}}, " +
+		"{name: e, email: {server: 'localhost:25', tls: none, from: a@b.example, to: [c@d.example]}}]}",
 }
 
 // What check-config called good, the start refused, or it had no effect. Each start here ends at the latest
@@ -286,7 +287,7 @@ func TestCheckConfigSaysWhichFileItReadAndWhatIsInIt(t *testing.T) {
 	t.Chdir(dir)
 	code, out, errs := checkConfigOutput(t, "--config", "other.yaml")
 	for _, want := range []string{filepath.Join(dir, "other.yaml"), "2, with 3 identifiers", "1, and 3 operations of 1 OpenAPI documents",
-		"r (webhook), m (alertmanager)", "1 viewer, 1 admin", "observe; armed: a", "a token (check.token_file)"} {
+		"r (webhook), m (alertmanager), t (teams), e (email)", "1 viewer, 1 admin", "observe; armed: a", "a token (check.token_file)"} {
 		if code != exitDone || !strings.Contains(out, want) {
 			t.Errorf("exit %d, %q: no %q\n%s", code, errs, want, out)
 		}

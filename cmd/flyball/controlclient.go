@@ -101,9 +101,13 @@ func (c *controlClient) send(ctx context.Context, method, path string, body any)
 	}
 	defer resp.Body.Close()
 	c.reached = reached{resp.Header.Get(app.HeaderDeployment), resp.Header.Get(app.HeaderTenant)}
-	out, err := io.ReadAll(io.LimitReader(resp.Body, maxControlAnswer))
+	out, err := io.ReadAll(io.LimitReader(resp.Body, maxControlAnswer+1))
 	if err != nil {
 		return nil, err
+	}
+	if len(out) > maxControlAnswer {
+		return nil, fmt.Errorf("%s %s: the answer has more than %d MiB, and no more are read: ask for less (--limit, --agent, --since)", method,
+			path, maxControlAnswer>>20)
 	}
 	if resp.StatusCode != http.StatusOK {
 		var p struct{ Detail, Reason string }

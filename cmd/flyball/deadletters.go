@@ -24,6 +24,7 @@ import (
 	"flyball/schema/clickhouse/query"
 	"flyball/schema/kafka"
 	"flyball/schema/wire"
+	"flyball/schema/wording"
 )
 
 func deadLettersCommand(o *options) *cobra.Command {
@@ -131,7 +132,7 @@ func readDeadLetter(ctx context.Context, clients kafka.Config, offset int64) (de
 	}
 	if found == nil || found.Offset != offset {
 		return deadLetter{}, fmt.Errorf("no dead letter has the id %d: the listing's first column has the newest of each kind; "+
-			"they are kept for %s", offset, retention(wire.DeadLettersTopic))
+			"they are kept for %s", offset, keptFor(wire.DeadLettersTopic))
 	}
 	return newDeadLetter(found), nil
 }
@@ -149,14 +150,14 @@ func newDeadLetter(r *kgo.Record) deadLetter {
 		Key: string(redact.Record(r.Key)), Value: string(redact.Record(r.Value))}
 }
 
-// retention is how long a topic keeps its records by default.
-func retention(topic string) time.Duration {
+// keptFor is how long a topic keeps its records by default, for people.
+func keptFor(topic string) string {
 	for _, s := range wire.Specs {
 		if s.Name == topic {
-			return s.Retention
+			return wording.Count(int(s.Retention/(24*time.Hour)), "day")
 		}
 	}
-	return 0
+	return "no time"
 }
 
 // printDeadLetter prints a dead letter; each line of its value has a mark before it, so that a value cannot look like another line.

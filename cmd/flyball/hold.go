@@ -189,6 +189,9 @@ func runToHold(r *request, term string) (query.Run, error) {
 			return query.Run{RunID: id.String(), Tenant: h.Tenant}, nil
 		}
 	}
+	if errors.Is(err, query.ErrNotFound) {
+		return run, fmt.Errorf("no run has the id or key %q: flyball runs lists them, flyball hold list those that are held", report.Text(term))
+	}
 	return run, err
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"flyball/cmd/internal/report"
 	"flyball/detect/enforce/api"
+	"flyball/schema/wording"
 )
 
 var incidentColumns = []report.Column[api.IncidentLine]{
@@ -37,11 +38,26 @@ func incidentOf(l *api.IncidentLine) string {
 }
 
 func incidentsCommand(o *options) *cobra.Command {
-	l := listing[api.IncidentLine]{columns: incidentColumns, query: fromControl[[]api.IncidentLine]("/v1/incidents"),
-		empty: "No incident is open."}
-	return &cobra.Command{Use: "list", Short: "List the open incidents, the worst first: acknowledged, silenced or open", Args: cobra.NoArgs,
+	limit := 0
+	read := func(r *request) ([]api.IncidentLine, error) {
+		if limit < 1 || limit > maxListedIncidents {
+			return nil, usage(fmt.Errorf("--limit: %d; 1 to %d", limit, maxListedIncidents))
+		}
+		lines, err := fromControl[[]api.IncidentLine](fmt.Sprintf("/v1/incidents?limit=%d", limit+1))(r)
+		if len(lines) > limit {
+			report.Printf(r.stderr, "more than %d incidents are open, these are the worst: --limit lists more\n", limit)
+		}
+		return limited(lines, limit), err
+	}
+	l := listing[api.IncidentLine]{columns: incidentColumns, empty: "No incident is open.", query: read}
+	cmd := &cobra.Command{Use: "list", Short: "List the open incidents, the worst first: acknowledged, silenced or open", Args: cobra.NoArgs,
 		RunE: l.run(o)}
+	cmd.Flags().IntVar(&limit, "limit", 200, limitHelp)
+	return cmd
 }
+
+// maxListedIncidents is the largest --limit: the control API answers with one more.
+const maxListedIncidents = 9999
 
 func showIncidentCommand(o *options) *cobra.Command {
 	a := answer[api.IncidentLine]{query: func(r *request) (api.IncidentLine, error) {
@@ -56,8 +72,8 @@ func printIncident(w io.Writer, o *options, l *api.IncidentLine) error {
 	if l.Denied {
 		denied = "calls are denied"
 	}
-	report.Printf(w, "%s  %s\n%s of %s, level %s, %s; open since %s, %d findings in %d runs\n", l.ID, l.Summary, l.Family,
-		incidentOf(l), l.Level, denied, l.Opened, l.Findings, l.Runs)
+	report.Printf(w, "%s  %s\n%s of %s, level %s, %s; open since %s, %s in %s\n", l.ID, l.Summary, l.Family,
+		incidentOf(l), l.Level, denied, l.Opened, wording.Count(l.Findings, "finding"), wording.Count(l.Runs, "run"))
 	if l.AcknowledgedBy != "" {
 		report.Printf(w, "acknowledged by %s at %s: %s\n", l.AcknowledgedBy, l.AcknowledgedAt, l.Why)
 	}

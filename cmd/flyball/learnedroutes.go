@@ -69,8 +69,12 @@ func readLearnedRoutes(r *request) ([]learnedRoute, error) {
 	var examples map[string][]string
 	if len(lines) > 0 {
 		db, err := r.database()
+		more := false
 		if err == nil {
-			examples, err = query.RouteExamples(r.ctx, db, r.since)
+			examples, more, err = query.RouteExamples(r.ctx, db, r.since)
+		}
+		if more {
+			err = fmt.Errorf("more than %d routes have calls, and the others have none here: give a later --since", query.MaxExampleRoutes)
 		}
 		if err != nil {
 			r.unknown("examples of paths", err)

@@ -63,7 +63,7 @@ func newRootWith(o *options) *cobra.Command {
 	f.StringVarP(&o.output, "output", "o", "",
 		"table, wide (all columns, whole values) or json; lists: csv; run, touched: html; for a SIEM: ocsf, cef")
 	f.StringVar(&o.timeZone, "tz", "", "time zone of times that you type and read: a name such as Europe/Berlin, or local (default UTC)")
-	f.StringVar(&o.controlURL, "control", "", "URL of the control API of the deployment to talk to (see flyball profile)")
+	f.StringVar(&o.controlURL, "control", "", "URL of the control API of the deployment to talk to (see flyball profile --help)")
 	f.StringVar(&o.tokenFile, "token-file", "", "file with the token for the control API (default: FLYBALL_TOKEN, or the profile's)")
 	f.StringVar(&o.profile, "profile", "", "profile of the deployment to talk to (default: FLYBALL_PROFILE, or the one in use)")
 	f.StringVar(&o.logFormat, "log-format", "text", "text or json")

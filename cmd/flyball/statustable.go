@@ -12,6 +12,7 @@ import (
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/report"
 	"flyball/detect/enforce/api"
+	"flyball/schema/wording"
 )
 
 // printStatus prints what is wrong first, and then, for a deployment in which nothing is, at most a screen of 24 lines and 80 columns.
@@ -84,7 +85,8 @@ func problemRows(row func(...any), s *status) {
 		controlProblems(row, s.Control)
 	}
 	for _, l := range s.Losses {
-		row("RECORDS LOST", l.Topic, fmt.Sprintf("%s: %s, %s, the last noticed %s", l.Kind, plural(l.Losses, "time"), lostRecords(l.Records),
+		row("RECORDS LOST", l.Topic, fmt.Sprintf("%s: %s, %s, the last noticed %s", l.Kind, wording.Count(l.Losses, "time"),
+			lostRecords(l.Records),
 			l.LastAt.UTC().Format(time.RFC3339)))
 	}
 	if s.Process != nil {
@@ -176,15 +178,15 @@ func lagRow(row func(...any), r *app.ReaderLag) {
 		notes = append(notes, fmt.Sprintf("the oldest has waited %.0f s or more", r.Seconds))
 	}
 	if r.NeverRead > 0 {
-		notes = append(notes, plural(r.NeverRead, "partition")+" never read")
+		notes = append(notes, wording.Count(r.NeverRead, "partition")+" never read")
 	}
 	if r.Deleted > 0 {
 		notes = append(notes, fmt.Sprintf("%d deleted before they were read", r.Deleted))
 	}
 	if r.EndsLost > 0 {
-		notes = append(notes, plural(r.EndsLost, "partition")+" lost their ends, which were read")
+		notes = append(notes, wording.Count(r.EndsLost, "partition")+" lost their ends, which were read")
 	}
-	records := plural(r.Records, "record")
+	records := wording.Count(r.Records, "record")
 	if r.Error != "" {
 		records = "unknown"
 	}
@@ -258,15 +260,7 @@ func lostRecords(n int64) string {
 	if n == 0 {
 		return "an unknown number of records"
 	}
-	return "at least " + plural(n, "record")
-}
-
-// plural returns a number with its noun: "1 record", "2 records".
-func plural[N int | int64 | uint64](n N, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return "at least " + wording.Count(n, "record")
 }
 
 func optional(n *float64) string {

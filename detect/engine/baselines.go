@@ -20,6 +20,45 @@ type baselines struct {
 
 	mu    sync.Mutex
 	known map[string]*baseline.Baseline
+	// unused is the last version that was to be activated and cannot be used, and why; nil: none is newer than those in use.
+	unused *unusedBaseline
+}
+
+// unusedBaseline is a version that could not be activated.
+type unusedBaseline struct {
+	version string
+	err     error
+}
+
+// setUnused remembers that a version cannot be used.
+func (b *baselines) setUnused(version string, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.unused = &unusedBaseline{version, err}
+}
+
+// setUsed forgets a version that could not be used, once a later one is active.
+func (b *baselines) setUsed(version string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.unused != nil && version >= b.unused.version {
+		b.unused = nil
+	}
+}
+
+// Warning returns an error while the newest baseline cannot be used and scoring goes on by one before it; nil otherwise.
+func (e *Engine) Warning() error {
+	e.baselines.mu.Lock()
+	defer e.baselines.mu.Unlock()
+	u := e.baselines.unused
+	switch {
+	case u == nil:
+		return nil
+	case errors.Is(u.err, wire.ErrNewerVersion):
+		return fmt.Errorf("baseline %s was made by a newer version of Flyball and is not used, scoring goes on by the one before it: upgrade "+
+			"this binary, or run flyball learn --once", u.version)
+	}
+	return fmt.Errorf("baseline %s is not used, scoring goes on by the one before it: run flyball learn --once (%w)", u.version, u.err)
 }
 
 const keptBaselines = 4
@@ -61,12 +100,15 @@ func (w *worker) activate(ctx context.Context) error {
 	switch {
 	case err == nil:
 		w.detectors.Activate(body)
+		w.baselines.setUsed(version)
 		return nil
 	case errors.Is(err, baselinestore.ErrNotPublished):
+		w.baselines.setUnused(version, err)
 		w.m.missingBaselines.Inc()
 		w.cfg.Logger.Error("scoring goes on by the last baseline; run flyball learn --once",
 			"partition", w.part, "version", version, "error", err)
 	case unusable(err):
+		w.baselines.setUnused(version, err)
 		w.m.refusedBaselines.Inc()
 		w.cfg.Logger.Error("scoring goes on by the last baseline; upgrade this binary, or run flyball learn --once",
 			"partition", w.part, "version", version, "error", err)

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,9 +43,10 @@ func TestBadBaselineStopsAPartition(t *testing.T) {
 	put("default/unsound", document(wire.BaselineVersion, "default/unsound",
 		func(b *baseline.Baseline) { b.All[0] = baseline.Count{Hits: 9, Calls: 1} }))
 	put("default/torn", document(wire.BaselineVersion, "default/torn", nil)[:40])
+	put("default/usable", document(wire.BaselineVersion, "default/usable", nil))
 	put("default/empty", []byte(`{"v":1,"body":{"version":"default/empty"}}`))
 	r := prometheus.NewRegistry()
-	_, stop := l.start(func(c *Config) { c.Registerer = r })
+	e, stop := l.start(func(c *Config) { c.Registerer = r })
 	count := func(name string) float64 {
 		families, err := r.Gather()
 		if err != nil {
@@ -61,9 +63,11 @@ func TestBadBaselineStopsAPartition(t *testing.T) {
 	for i, step := range []struct {
 		version         string
 		refused, absent float64
+		warning         string // of the part detect, which status shows
 	}{
-		{"default/good", 0, 0}, {"default/newer", 1, 0}, {"default/unsound", 2, 0},
-		{"default/torn", 3, 0}, {"default/gone", 3, 1}, {"default/empty", 3, 1},
+		{"default/good", 0, 0, ""}, {"default/newer", 1, 0, "made by a newer version of Flyball and is not used"},
+		{"default/unsound", 2, 0, "default/unsound is not used"}, {"default/torn", 3, 0, "default/torn is not used"},
+		{"default/gone", 3, 1, "run flyball learn --once"}, {"default/empty", 3, 1, "default/gone"}, {"default/usable", 3, 1, ""},
 	} {
 		l.write(wire.EncodeMarks(nil, &wire.Marks{Activate: []wire.Activation{{What: "baseline", Version: step.version}}}))
 		l.block(from, from+10)
@@ -78,6 +82,9 @@ func TestBadBaselineStopsAPartition(t *testing.T) {
 					count("flyball_detect_missing_baselines_total"))
 			}
 			time.Sleep(20 * time.Millisecond)
+		}
+		if err := e.Warning(); (err == nil) != (step.warning == "") || err != nil && !strings.Contains(err.Error(), step.warning) {
+			t.Errorf("after %s: the warning is %v, want %q", step.version, err, step.warning)
 		}
 	}
 	// After a restart the baseline before it is used if the last one cannot be used.

@@ -56,6 +56,14 @@ func Figure(value float64, unit Unit) string {
 	return text + " " + word
 }
 
+// Count returns a number with its noun: "1 run", "2 runs".
+func Count[N int | int64 | uint64](n N, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return strconv.FormatInt(int64(n), 10) + " " + noun
+}
+
 // NothingLearned stands where a usual value or a rate would be, if nothing was learned that the
 // caller may be compared with.
 const NothingLearned = "nothing learned"

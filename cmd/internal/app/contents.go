@@ -73,11 +73,7 @@ func ReadContents(c config.Config) (Contents, error) {
 		out.Inputs = append(out.Inputs, in.Topic+" ("+in.Format+")")
 	}
 	for _, r := range c.Alerts.Receivers {
-		kind := "webhook"
-		if r.Alertmanager != nil {
-			kind = "alertmanager"
-		}
-		out.Receivers = append(out.Receivers, r.Name+" ("+kind+")")
+		out.Receivers = append(out.Receivers, r.Name+" ("+r.Kind()+")")
 	}
 	for _, t := range c.Control.Tokens {
 		out.Tokens[t.Role]++

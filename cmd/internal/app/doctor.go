@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -35,6 +36,7 @@ func CollectFacts(ctx context.Context, c config.Config) *doctor.Facts {
 	parts.Go(func() { f.ClickHouse, f.Gateways, growth = databaseFacts(ctx, c) })
 	parts.Go(func() { f.Process = processFacts(ctx, c) })
 	parts.Go(func() { f.Issuer = issuerFacts(ctx, c) })
+	parts.Go(func() { f.Links = linkFacts(ctx, c) })
 	parts.Go(func() { f.Receivers = receiverFacts(ctx, c) })
 	parts.Wait()
 	f.Disk = diskFacts(c)
@@ -178,6 +180,29 @@ func processFacts(ctx context.Context, c config.Config) (p doctor.Process) {
 		p.Clock.Known, p.Clock.Ahead = true, ahead(at, sent.Add(-time.Second), time.Now())
 	}
 	return p
+}
+
+// linkFacts asks the address of the links in pages who answers there.
+func linkFacts(ctx context.Context, c config.Config) (l doctor.Links) {
+	if l.URL = c.Control.PublicURL; l.URL == "" {
+		return l
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(l.URL, "/")+"/openapi.json", nil)
+	if err != nil {
+		l.Error = err.Error()
+		return l
+	}
+	resp, err := (&http.Client{Timeout: doctorTimeout}).Do(req)
+	if err != nil {
+		l.Error = schema.WithoutURL(err).Error()
+		return l
+	}
+	defer resp.Body.Close()
+	l.Deployment = resp.Header.Get(HeaderDeployment)
+	if keys, err := ReadKeys(c, false); err == nil {
+		l.Want = keys.Deployment()
+	}
+	return l
 }
 
 // getJSON reads a JSON document, and returns the header Date of the response.

@@ -8,7 +8,7 @@ func (Control) about() abouts {
 		"point": {Meaning: "Name of this enforcement point. It must be unique, and stay the same after a restart.",
 			Default: "name of the host", Wrong: "''",
 			Refused: "empty"},
-		"trip_budget": {Meaning: "Limit of automatic trips of a tenant; what is beyond becomes a page. flyball settings overrides it."},
+		"trip_budget": {Meaning: "Limit of automatic trips of a tenant; what is beyond becomes a page. flyball settings set overrides it."},
 		"tls":         {Meaning: "TLS of the control API."},
 		"public_url": {Meaning: "Beginning of links in pages. Empty: pages have no links to decide.", Form: "URL",
 			Wrong: "flyball.example", Refused: "no http or https URL"},

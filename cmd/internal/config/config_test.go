@@ -146,4 +146,8 @@ func TestDumpReadsBackAndShowsNoSecret(t *testing.T) {
 	if err != nil || string(second) != string(b) {
 		t.Fatalf("a dump does not read back as itself: %v\n%s\n%s", err, b, second)
 	}
+	// An empty list, as a dump writes it, was taken for a setting beside control.oidc.issuer.
+	if err := again.Validate("up"); err != nil {
+		t.Errorf("the dump of a good configuration is refused: %v", err)
+	}
 }

@@ -92,6 +92,7 @@ func (o OIDC) keysBesideIssuer() (keys []string) {
 			switch a, b := is.Field(i), unset.Field(i); {
 			case a.Kind() == reflect.Struct:
 				from(key+"."+name, a, b)
+			case (a.Kind() == reflect.Slice || a.Kind() == reflect.Map) && a.Len() == 0 && b.Len() == 0: // [] as dump-config writes it
 			case !reflect.DeepEqual(a.Interface(), b.Interface()):
 				keys = append(keys, key+"."+name)
 			}

@@ -308,7 +308,7 @@ func configure(dir string, pager *pager) (config.Config, string, error) {
 		defer l.Close() // all at once, so that no port is given twice
 	}
 	shown := c
-	shown.Alerts = config.Alerts{} // its URL prints as a secret
+	shown.Alerts.Receivers = nil // its URL prints as a secret
 	text, err := config.Dump(shown)
 	if err != nil {
 		return c, "", err

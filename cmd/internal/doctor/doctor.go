@@ -42,6 +42,7 @@ const (
 	checkIdentity    = "gateways.identity"
 	checkDisk        = "disk"
 	checkReceivers   = "receivers"
+	checkLinks       = "links"
 	checkTokens      = "tokens"
 	checkCertificate = "certificates"
 	checkFiles       = "files"
@@ -54,7 +55,7 @@ func Examine(f *Facts) []Finding {
 	var out []Finding
 	for _, check := range []func(*Facts) []Finding{kafka, topics, acls, clickHouse, rights, retention, merges, clocks, process, ids,
 		identities, disk,
-		receivers, tokens, issuer, certificates, files, listeners} {
+		receivers, links, tokens, issuer, certificates, files, listeners} {
 		out = append(out, check(f)...)
 	}
 	order := map[Result]int{Wrong: 0, Unknown: 1, Good: 2}

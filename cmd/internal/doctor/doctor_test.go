@@ -23,6 +23,7 @@ func healthy() *Facts {
 		Gateways:  Gateways{Seen: []Gateway{{Name: "envoy", Calls: 1000, Asked: 900, Decisions: 900, Receipts: 890, Established: 1000}}},
 		Disk:      Disk{Dir: "/data", Free: 100 << 30, Total: 200 << 30, Kept: 1 << 30, GrowthPerDay: 1 << 30},
 		Receivers: []Endpoint{{Name: "soc", Address: "soc:443"}},
+		Links:     Links{URL: "https://flyball.example", Deployment: "d_1", Want: "d_1"},
 		Tokens:    []Expiry{{Key: "control.tokens[0]", Name: "ops", At: now.AddDate(1, 0, 0)}, {Key: "control.tokens[1]", Name: "ci"}},
 		Certs:     []Expiry{{Key: "check.tls.cert", At: now.AddDate(0, 3, 0)}},
 		Files:     []File{{Key: "secret_key_file", Path: "/data/secret.key", Mode: 0o600}},
@@ -56,6 +57,7 @@ func TestFaultIsNotFoundOrHasAnotherName(t *testing.T) {
 			f.ClickHouse.Unmerged = clickhouse.Unmerged{Days: 3, Bytes: 9 << 30, Largest: 4 << 30, Free: 4 << 30}
 		},
 		"clocks clock_differs":                       func(f *Facts) { f.ClickHouse.Clock.Ahead = -time.Minute },
+		"links links_elsewhere":                      func(f *Facts) { f.Links.Deployment = "" },
 		"process process_away":                       func(f *Facts) { f.Process.Error = "refused" },
 		"process part_not_ready":                     func(f *Facts) { f.Process.NotReady = []string{"store: away"} },
 		"process part_warns":                         func(f *Facts) { f.Process.Warnings = []string{"control: stale"} },
@@ -141,7 +143,7 @@ func TestDaysThatWaitToBeMergedAreCalledAFault(t *testing.T) {
 // What cannot be reached is not called good.
 func TestPartThatIsAwayIsCalledGood(t *testing.T) {
 	f := &Facts{Now: now, Kafka: Kafka{Error: "away"}, ClickHouse: ClickHouse{Error: "away"}, Process: Process{Error: "away"},
-		Gateways: Gateways{Error: "away"}, Disk: Disk{Error: "away"}}
+		Gateways: Gateways{Error: "away"}, Disk: Disk{Error: "away"}, Links: Links{URL: "https://a.example", Error: "away"}}
 	var goods []string
 	for _, x := range Examine(f) {
 		if x.Result == Good {
@@ -150,7 +152,7 @@ func TestPartThatIsAwayIsCalledGood(t *testing.T) {
 	}
 	for _, check := range []string{checkKafka, checkTopics, checkACLs, checkClickHouse, checkRights, checkRetention, checkMerges,
 		checkClocks, checkProcess, checkIDs,
-		checkIdentity, checkDisk} {
+		checkIdentity, checkDisk, checkLinks} {
 		if slices.Contains(goods, check) {
 			t.Errorf("%s is good although nothing is known of it", check)
 		}

@@ -15,6 +15,7 @@ type Facts struct {
 	Gateways   Gateways
 	Disk       Disk
 	Receivers  []Endpoint
+	Links      Links
 	Tokens     []Expiry
 	Issuer     Issuer
 	Certs      []Expiry

@@ -27,6 +27,7 @@ type phone struct {
 	*httptest.Server
 	mu    sync.Mutex
 	pages []incident.Page // in order of arrival, with repeats
+	came  []time.Time     // of each of pages
 	away  bool
 }
 
@@ -48,7 +49,7 @@ func ring(t *testing.T) *phone {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
-		p.pages = append(p.pages, *m.Data)
+		p.pages, p.came = append(p.pages, *m.Data), append(p.came, time.Now())
 	}))
 	t.Cleanup(p.Close)
 	return p

@@ -13,6 +13,7 @@ import (
 	"flyball/detect/enforce"
 	"flyball/detect/enforce/point"
 	"flyball/schema"
+	"flyball/schema/wording"
 )
 
 // AckLink returns a signed link through which a person acknowledges one incident without a token, until a time in Unix ns. It is that of
@@ -171,6 +172,8 @@ func (p *ackPage) render(w http.ResponseWriter, status int, l *ackLink, err erro
 		Summary  string
 		Agent    string
 		Family   string
+		Findings string
+		Runs     string
 		Person   string // who has signed in
 	}{Error: err, Done: done, Person: personName(who)}
 	if l != nil {
@@ -179,6 +182,7 @@ func (p *ackPage) render(w http.ResponseWriter, status int, l *ackLink, err erro
 	if in.Incident != nil {
 		in.Summary, in.Agent = schema.Visible(in.Incident.Summary), schema.Visible(in.Incident.Agent)
 		in.Family = schema.Visible(in.Incident.Family)
+		in.Findings, in.Runs = wording.Count(in.Incident.Findings, "finding"), wording.Count(in.Incident.Runs, "run")
 	}
 	p.write(w, status, incidentTemplate, in)
 }
@@ -192,7 +196,7 @@ var incidentTemplate = pageTemplate("an incident", "acknowledge an incident", `{
 <dt>Level</dt><dd>{{.Level}}{{if .Denied}}, calls are denied{{else}}, calls are not denied{{end}}</dd>
 <dt>Family</dt><dd>{{$.Family}}</dd>
 {{with $.Agent}}<dt>Agent</dt><dd>{{.}}</dd>{{end}}
-<dt>Open since</dt><dd>{{.Opened}}, {{.Findings}} findings in {{.Runs}} runs</dd>
+<dt>Open since</dt><dd>{{.Opened}}, {{$.Findings}} in {{$.Runs}}</dd>
 {{with .AcknowledgedBy}}<dt>Acknowledged</dt><dd>by {{.}} at {{$.Incident.AcknowledgedAt}}</dd>{{end}}
 <dt>More</dt><dd><code>flyball alert show {{.ID}}</code></dd>
 </dl>

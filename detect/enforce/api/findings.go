@@ -74,12 +74,13 @@ func (f *findings) resolve(x *exchange, term string) (id string, last *schema.Ve
 	}
 	ids, last, err := f.o.FindFinding(x.r.Context(), x.caller.tenant, term)
 	switch {
-	case err != nil && len(x.caller.tenants) == 0:
+	case err != nil && len(x.caller.tenants) == 0 && schema.IsFindingID(term):
 		f.o.Logger.Warn("the finding of a verdict could not be looked up; the verdict is taken", "finding", term, "error", err)
 		return term, nil, false, nil
 	case err != nil:
 		f.o.Logger.Warn("a finding could not be looked up", "finding", term, "error", err)
-		return "", nil, false, databaseAway()
+		return "", nil, false, refused(http.StatusServiceUnavailable, "database", "the database does not answer, and without it only a token of "+
+			"all tenants can judge a finding, by its whole id (f_ and 16 characters, as in the page): flyball doctor says what is wrong")
 	case len(ids) == 0:
 		return "", nil, false, refused(http.StatusNotFound, whyNoFinding, "%q: no such finding, or it is not stored yet", term)
 	case len(ids) > 1:
@@ -90,18 +91,27 @@ func (f *findings) resolve(x *exchange, term string) (id string, last *schema.Ve
 }
 
 func databaseAway() *refusal {
-	return refused(http.StatusServiceUnavailable, "database", "the database does not answer")
+	return refused(http.StatusServiceUnavailable, "database", "the database does not answer: flyball doctor says what is wrong")
+}
+
+// limitOf returns how many rows a request wants.
+func limitOf(r *http.Request, otherwise, most int) (int, *refusal) {
+	query := r.URL.Query()
+	if !query.Has("limit") {
+		return otherwise, nil
+	}
+	n, err := strconv.Atoi(query.Get("limit"))
+	if err != nil || n < 1 || n > most {
+		return 0, refused(http.StatusBadRequest, "query", "limit: %q; 1 to %d", query.Get("limit"), most)
+	}
+	return n, nil
 }
 
 func (f *findings) list(x *exchange) {
-	limit := defaultFindings
-	if query := x.r.URL.Query(); query.Has("limit") {
-		n, err := strconv.Atoi(query.Get("limit"))
-		if err != nil || n < 1 || n > maxFindings {
-			x.refuse(refused(http.StatusBadRequest, "query", "limit: %q; 1 to %d", query.Get("limit"), maxFindings))
-			return
-		}
-		limit = n
+	limit, rejected := limitOf(x.r, defaultFindings, maxFindings)
+	if rejected != nil {
+		x.refuse(rejected)
+		return
 	}
 	found, err := f.o.Findings(x.r.Context(), x.caller.tenants, limit)
 	if err != nil {

@@ -18,6 +18,8 @@ type Incidents interface {
 	Find(tenant, term string) ([]IncidentLine, error)
 	// Silences returns the ids of the silences of a tenant by which nobody is notified.
 	Silences(tenant string) ([]string, error)
+	// Matched returns how many incidents of a tenant are open, and how many of them have a finding that matches.
+	Matched(tenant string, m *schema.Matchers) (matched, open int, err error)
 }
 
 // IncidentLine is a line of /v1/incidents.
@@ -57,8 +59,9 @@ type incidents struct{ *server }
 
 func (n *incidents) operations() []operation {
 	return []operation{
-		{method: http.MethodGet, path: "/v1/incidents", id: "incidents", role: Viewer, answer: []IncidentLine{}, problems: []int{503},
-			summary: "Open incidents, the worst first", serve: n.list},
+		{method: http.MethodGet, path: "/v1/incidents", id: "incidents", role: Viewer, answer: []IncidentLine{}, problems: []int{400, 503},
+			summary: "Open incidents, the worst first", query: []queryParameter{{"limit", "integer", "at most this many, 1 to 10000 (the default)"}},
+			serve: n.list},
 		{method: http.MethodGet, path: "/v1/incidents/{id}", id: "incident", role: Viewer, answer: IncidentLine{}, problems: []int{404, 409, 503},
 			summary: "One open incident, by its id or that of one of its findings", serve: n.show},
 		withBody(operation{path: "/v1/incidents/{id}/ack", id: "acknowledgeIncident", role: Responder, answer: ChangeResult{},
@@ -85,7 +88,15 @@ const (
 	whyIncidentsAway     = "incidents_away"
 )
 
+// maxListedIncidents bounds an answer: a line has about a kilobyte, and a hundred thousand incidents can be open.
+const maxListedIncidents = 10_000
+
 func (n *incidents) list(x *exchange) {
+	limit, rejected := limitOf(x.r, maxListedIncidents, maxListedIncidents)
+	if rejected != nil {
+		x.refuse(rejected)
+		return
+	}
 	tenant := ""
 	if len(x.caller.tenants) == 1 {
 		tenant = x.caller.tenants[0]
@@ -95,7 +106,8 @@ func (n *incidents) list(x *exchange) {
 		x.refuse(rejected)
 		return
 	}
-	x.respond(x.caller.visible(lines))
+	visible := x.caller.visible(lines).([]IncidentLine)
+	x.respond(visible[:min(len(visible), limit)])
 }
 
 // read reads incidents, or refuses: this process may not know them yet.

@@ -68,6 +68,9 @@ func violation(s *openapi3.SchemaError) string {
 		elements, _ := s.Value.([]any)
 		return fmt.Sprintf("%d elements; %d to %d", len(elements), rule.MinItems, *rule.MaxItems)
 	case "minimum", "maximum":
+		if strings.HasSuffix(memberPath(s), "_seconds") {
+			return fmt.Sprintf("%s; %s to %s", showSeconds(s.Value), showSeconds(*rule.Min), showSeconds(*rule.Max))
+		}
 		return fmt.Sprintf("%s; %s to %s", showNumber(s.Value), showNumber(*rule.Min), showNumber(*rule.Max))
 	case "pattern":
 		if rule.Pattern == wordsPattern {
@@ -84,6 +87,21 @@ func violation(s *openapi3.SchemaError) string {
 		return jsonKind(s.Value) + "; " + strings.Join(rule.Type.Slice(), " or ") + " is needed"
 	}
 	return s.Reason
+}
+
+// showSeconds returns a number of seconds, and whole days or hours of it: "7776000 (90d)".
+func showSeconds(value any) string {
+	text := showNumber(value)
+	n, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case err != nil || n < 3600:
+		return text
+	case n%86_400 == 0:
+		return fmt.Sprintf("%s (%dd)", text, n/86_400)
+	case n%3600 == 0:
+		return fmt.Sprintf("%s (%dh)", text, n/3600)
+	}
+	return text
 }
 
 func memberNames(object *openapi3.Schema) []string {

@@ -28,6 +28,17 @@ func (o opened) Find(string, string) ([]IncidentLine, error) {
 
 func (opened) Silences(string) ([]string, error) { return nil, nil }
 
+func (o opened) Matched(_ string, m *schema.Matchers) (int, int, error) {
+	lines, err := o.List("")
+	matched := 0
+	for _, l := range lines {
+		if m.Agent == l.Agent {
+			matched++
+		}
+	}
+	return matched, len(lines), err
+}
+
 func statusOf(t *testing.T, h *inMemory, link string) int {
 	t.Helper()
 	w := httptest.NewRecorder()

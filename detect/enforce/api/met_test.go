@@ -126,7 +126,7 @@ func TestSecondVerdictReplacesTheFirstInSilence(t *testing.T) {
 				return []string{"f_several1", "f_several2"}, nil, nil
 			case "f_new":
 				return []string{"f_new1"}, nil, nil
-			case "f_away":
+			case "f_aaaabbbbccccdddd", "f_aaaa":
 				return nil, nil, errors.New("the database is away")
 			}
 			return nil, nil, nil
@@ -148,7 +148,8 @@ func TestSecondVerdictReplacesTheFirstInSilence(t *testing.T) {
 		{"f_judged", schema.VerdictBenign, true, 200, "the verdict was true by ops"},
 		{"f_several", schema.VerdictBenign, false, 409, "f_several1, f_several2"},
 		{"f_none", schema.VerdictBenign, false, 404, "no such finding"},
-		{"f_away", schema.VerdictBenign, false, 200, "whether another verdict stands is not known"},
+		{"f_aaaabbbbccccdddd", schema.VerdictBenign, false, 200, "whether another verdict stands is not known"},
+		{"f_aaaa", schema.VerdictBenign, false, 503, "by its whole id"}, // without the database any text was taken for an id
 	} {
 		if code, text := label(tc.term, tc.is, tc.replace); code != tc.want || !strings.Contains(text, tc.text) {
 			t.Errorf("%+v: %d %s", tc, code, text)

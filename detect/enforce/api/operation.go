@@ -99,11 +99,7 @@ func (x *exchange) submit(c change) {
 		if s, ok := c.statuses[r.Code]; ok {
 			status = s
 		}
-		detail := string(r.Code)
-		if r.Detail != "" {
-			detail += ": " + r.Detail
-		}
-		x.refuse(&refusal{status, string(r.Code), errors.New(detail)})
+		x.refuse(&refusal{status, string(r.Code), errors.New(refusedText(r))})
 	}
 }
 

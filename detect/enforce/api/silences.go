@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -127,13 +128,30 @@ func (n *silences) add(x *exchange, in *AddSilenceRequest) {
 		return
 	}
 	x.submit(change{command: schema.Command{Kind: schema.CommandSilence, TTL: in.Seconds * 1e9, By: x.by(in.By), Reason: in.Reason,
-		Silence: &schema.SilenceOrder{Matchers: m}}, success: enforce.Silenced,
+		Silence: &schema.SilenceOrder{Matchers: m}}, success: enforce.Silenced, met: n.metIncidents(x.caller.tenant, &m),
 		statuses: map[enforce.ResultCode]int{enforce.Rejected: http.StatusUnprocessableEntity}, until: func(id string) string {
 			if l := n.find(x.caller.tenant, id); l != nil {
 				return l.Until
 			}
 			return ""
 		}})
+}
+
+// metIncidents says how many of the open incidents a silence matches: a misspelt name matches none, and people are notified as before.
+func (n *silences) metIncidents(tenant string, m *schema.Matchers) []string {
+	if n.o.Incidents == nil {
+		return nil
+	}
+	matched, open, err := n.o.Incidents.Matched(tenant, m)
+	switch {
+	case err != nil:
+		return []string{"how many open incidents it matches is not known: " + err.Error()}
+	case open == 0:
+		return []string{"no incident is open"}
+	case matched == 0:
+		return []string{fmt.Sprintf("it matches none of the %d open incidents; flyball alert list shows their agents and families", open)}
+	}
+	return []string{fmt.Sprintf("it matches %d of the %d open incidents", matched, open)}
 }
 
 func (n *silences) end(x *exchange, in *EndSilenceRequest) {

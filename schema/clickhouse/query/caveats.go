@@ -111,6 +111,9 @@ func shifted(at time.Time, by time.Duration) time.Time {
 	return at.Add(by)
 }
 
+// maxListedLosses is the number of partitions with losses that a report lists.
+const maxListedLosses = 20
+
 // checkLosses adds a caveat for each partition that lost records, or may have. What a log held after
 // the last note of its reader is not known, so that only for records that expired the number of
 // those that were not read is exact.
@@ -123,10 +126,17 @@ func (t *Touched) checkLosses(ctx context.Context, db DB, win Window) error {
 	if t.Run != nil {
 		w.add("tenant IN ('', {tenant:String})", named("tenant", t.Run.Tenant))
 	}
+	listed := 0
 	err := each(ctx, db, "losses of records", `SELECT topic, partition, toString(kind), component,
 toInt64(sum(records)), toInt64(sum(read)), max(records = 0 OR toString(kind) != 'expired'), max(noticed_at)
-FROM log_losses `+w.String()+` GROUP BY topic, partition, kind, component ORDER BY topic, partition, kind, component LIMIT 20`, w.params,
+FROM log_losses `+w.String()+fmt.Sprintf(` GROUP BY topic, partition, kind, component ORDER BY topic, partition, kind, component LIMIT %d`,
+		maxListedLosses+1), w.params,
 		func(r driver.Rows) error {
+			if listed++; listed > maxListedLosses {
+				t.caveat("log_lost: more partitions lost records than the %d that are listed; flyball status counts the losses by topic and kind",
+					maxListedLosses)
+				return nil
+			}
 			var topic, kind, component string
 			var partition int32
 			var records, read int64

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -124,7 +125,7 @@ func agentAndPeers(ctx context.Context, db DB, agent string, win Window) (out []
 	if err != nil {
 		return nil, nil, err
 	}
-	group, names, tenants, err := peersOf(ctx, db, agent)
+	group, names, tenants, more, err := peersOf(ctx, db, agent)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -138,7 +139,9 @@ func agentAndPeers(ctx context.Context, db DB, agent string, win Window) (out []
 		w = statesOf(inList("agent_id", "peers")+" AND "+inList("tenant", "tenants")+" AND posted_actor IN (SELECT toUInt32(0) UNION ALL "+
 			"SELECT actor_hash FROM postings WHERE kind = 'agent_id' AND "+inList("value", "peers")+")", win)
 		w.params = append(w.params, list("peers", names), list("tenants", tenants))
-		peers, err = sample(ctx, db, peers.of, "run_states", w)
+		if peers, err = sample(ctx, db, peers.of, "run_states", w); err == nil {
+			peers.of.Sampled = peers.of.Sampled || more
+		}
 	}
 	return []*sampled{own, peers}, append([]string{}, tenants...), err
 }
@@ -207,18 +210,26 @@ func (s *sampled) readValues(ctx context.Context, db DB, f *RunFeature) error {
 	return nil
 }
 
+// maxPeers is the maximum number of baselines of a peer group that are read, over all tenants.
+const maxPeers = 1000
+
 // newestVersions selects the newest version of the baseline of each tenant.
 const newestVersions = "(tenant, version) IN (SELECT tenant, max(version) FROM baselines GROUP BY tenant)"
 
 // peersOf returns the peer group of an agent in the newest baseline, the other agents in it, and the tenants whose baselines know it.
-// An agent whose name is only claimed is nobody's peer.
-func peersOf(ctx context.Context, db DB, agent string) (group string, names, tenants []string, err error) {
-	const sql = `SELECT tenant, name, JSONExtractString(body, 'group') AS peers FROM baselines WHERE ` + newestVersions + ` AND (tenant, peers) IN (
+// An agent whose name is only claimed is nobody's peer. more reports that there are more than maxPeers.
+func peersOf(ctx context.Context, db DB, agent string) (group string, names, tenants []string, more bool, err error) {
+	sql := `SELECT tenant, name, JSONExtractString(body, 'group') AS peers FROM baselines WHERE ` + newestVersions + ` AND (tenant, peers) IN (
 SELECT tenant, JSONExtractString(body, 'group') FROM baselines WHERE name = {agent:String} AND ` + newestVersions + `)
-AND NOT startsWith(name, '~') ORDER BY name, tenant LIMIT 1000`
+AND NOT startsWith(name, '~') ORDER BY name, tenant LIMIT ` + strconv.Itoa(maxPeers+1)
+	read := 0
 	err = each(ctx, db, "peers", sql, []any{named("agent", agent)}, func(r driver.Rows) error {
 		var tenant, name, of string
 		err := r.Scan(&tenant, &name, &of)
+		if read++; read > maxPeers {
+			more = true
+			return err
+		}
 		if group = cmp.Or(of, group); name == agent {
 			tenants = append(tenants, tenant)
 		} else if of != "" && !slices.Contains(names, name) {
@@ -226,7 +237,7 @@ AND NOT startsWith(name, '~') ORDER BY name, tenant LIMIT 1000`
 		}
 		return err
 	})
-	return group, names, tenants, err
+	return group, names, tenants, more, err
 }
 
 // inList is the condition that a column has a value of a list, which is a parameter.

@@ -15,6 +15,7 @@ import (
 	"flyball/detect/stitch"
 	"flyball/schema"
 	"flyball/schema/clickhouse"
+	"flyball/schema/clickhouse/query"
 )
 
 // insertLongRun stores a run of so many calls within a day, as detect writes it: three of four calls have a row of the check beside that of
@@ -83,6 +84,20 @@ func insertLongRun(t *testing.T, c *clickhouse.Conn, key string, calls int) {
 	insert(t, c) // what finds and counts them
 }
 
+// onlyHeld holds a run, waits until its rows are copied, and removes all others.
+func onlyHeld(t *testing.T, c *clickhouse.Conn, key string) {
+	t.Helper()
+	run, err := query.ResolveRun(t.Context(), c, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	insertHold(t, c, run.RunID, 5, false)
+	began, now := time.Now(), time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)
+	look(t, keeper(t, c, &now))
+	t.Logf("rows copied in %s: %s of calls", time.Since(began).Round(time.Second), sql(t, c, "SELECT count() FROM {db}.held_calls_store"))
+	expire(t, c)
+}
+
 // figures are what a command used.
 type figures struct {
 	resident  int64 // MiB, at most
@@ -133,7 +148,8 @@ func residentPeak(status string) (mib int64) {
 }
 
 // The memory of `flyball evidence` and `flyball evidence verify` does not grow with the calls of the run. FLYBALL_TEST_CALLS=100000,1000000
-// FLYBALL_TEST_BINARY=… measures these numbers one after the other; without a binary it is not run.
+// FLYBALL_TEST_BINARY=… measures these numbers one after the other; without a binary it is not run. FLYBALL_TEST_FORMS=.tar.gz chooses
+// the archives; with FLYBALL_TEST_HELD=1 everything but the copies of a hold has expired.
 func TestEvidenceCommandHoldsALongRunInMemory(t *testing.T) {
 	binary := os.Getenv("FLYBALL_TEST_BINARY")
 	if binary == "" {
@@ -158,6 +174,12 @@ func TestEvidenceCommandHoldsALongRunInMemory(t *testing.T) {
 		forms := []string{".zip", ".tar.gz"}
 		if calls > 200_000 {
 			forms = forms[:1]
+		}
+		if given := os.Getenv("FLYBALL_TEST_FORMS"); given != "" {
+			forms = strings.Split(given, ",")
+		}
+		if os.Getenv("FLYBALL_TEST_HELD") != "" {
+			onlyHeld(t, c, key)
 		}
 		for _, form := range forms {
 			path := filepath.Join(t.TempDir(), "evidence"+form)
