@@ -11,7 +11,6 @@ type field struct {
 const (
 	gap      = 2 // between columns
 	minText  = 14
-	minHead  = 6
 	minFinal = 18 // of the last column, if it is text: a reason or a summary
 	good     = 40 // of such a last column
 )

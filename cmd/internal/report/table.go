@@ -180,10 +180,7 @@ func (c *gridColumn) width() int {
 
 // field returns what the layout knows of the column; last: it is the last one of the table.
 func (c *gridColumn) field(last bool) field {
-	f := field{want: c.width(), leave: c.leave, least: runewidth.StringWidth(c.head)}
-	if c.leave == 0 { // a column that may be left out is shown with its whole head
-		f.least = min(f.least, minHead)
-	}
+	f := field{want: c.width(), leave: c.leave, least: runewidth.StringWidth(c.head)} // no head is cut
 	floor := minText
 	if last {
 		floor = minFinal
@@ -263,20 +260,21 @@ func (g *grid) leftOut(widths []int) error {
 		return nil
 	}
 	const lead = "-o wide has also "
-	text := cut(lead+strings.Join(heads, ", "), g.screen.Width)
-	_, err := io.WriteString(g.screen, g.screen.styled(text, weak)+"\n")
-	return err
+	for _, line := range wrap(lead+strings.Join(heads, ", "), g.screen.Width) {
+		if _, err := io.WriteString(g.screen, g.screen.styled(line, weak)+"\n"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// maxRecordHead is the widest head of a record; a longer one has its value on the next line.
-const maxRecordHead = 16
-
-// records prints each row as a block of lines, for screens that are too narrow for columns.
+// records prints each row as a block of lines, for screens that are too narrow for columns. A head that is wider than half of the screen
+// takes several lines.
 func (g *grid) records() error {
 	var b strings.Builder
 	heads := 0
 	for i := range g.columns {
-		heads = max(heads, min(runewidth.StringWidth(g.columns[i].head), maxRecordHead, g.screen.Width/2))
+		heads = max(heads, min(runewidth.StringWidth(g.columns[i].head), g.screen.Width/2))
 	}
 	for i := range g.rows {
 		if i > 0 {
@@ -287,7 +285,11 @@ func (g *grid) records() error {
 			if k >= len(g.rows[i]) || c.texts[i].text == "-" || strings.TrimSpace(c.texts[i].text) == "" {
 				continue
 			}
-			head := cut(c.head, heads)
+			lines := wrap(c.head, heads)
+			head := lines[len(lines)-1]
+			for _, above := range lines[:len(lines)-1] {
+				b.WriteString(g.screen.styled(above, strong) + "\n")
+			}
 			b.WriteString(g.screen.styled(head, strong) + strings.Repeat(" ", heads-runewidth.StringWidth(head)+gap))
 			for n, part := range wrap(c.texts[i].text, max(g.screen.Width-heads-gap, 1)) {
 				if n > 0 {

@@ -118,7 +118,7 @@ func TestZoneOfATimeIsNotSaid(t *testing.T) {
 	if err := Rows(&Screen{Writer: &b, Zone: berlin}, someRuns()[:1], RunColumns); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"LAST CALL (Europe/Berlin)", "2026-11-20 13:00:00.000"} {
+	for _, want := range []string{"LAST (Europe/Berlin)", "2026-11-20 13:00:00.000"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in %s", want, b.String())
 		}
