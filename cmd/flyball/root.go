@@ -86,6 +86,7 @@ func newRootWith(o *options) *cobra.Command {
 	argumentErrorsAreUsage(root)
 	o.addCompletions(root)
 	addExamples(root)
+	o.useGroups(root)
 	return root
 }
 
