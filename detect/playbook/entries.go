@@ -273,8 +273,8 @@ var entries = map[string]Entry{
 			"flyball breakers trip run RUN --for 15m --reason '…'",
 			"a manifest: what it declares stands above what was learned",
 		},
-		Close: "It closes when the run has made no call for its gap. flyball findings verdict ID benign --reason '…' lets the run teach what it " +
-			"did; two runs that agree do so by themselves."},
+		Close: "It closes when the run has made no call for its gap. flyball findings verdict ID benign --reason '…' lets the run teach what " +
+			"it did; two runs that agree do so by themselves."},
 	schema.FamilyIdentity: {
 		Means: "An established identity and another word about the run disagree: the caller calls itself something else than its credential " +
 			"says, or two verified principals use one run key.",

@@ -90,6 +90,9 @@ func (g *grid) print() error {
 	for i := range g.columns {
 		fields[i] = g.columns[i].field(i == len(g.columns)-1)
 	}
+	if id := g.idColumn(); id < len(fields) {
+		fields[id].id, fields[id].good = true, min(fields[id].want, good)
+	}
 	layout := fit(fields, g.screen.Width)
 	if layout.records {
 		return g.records()
@@ -128,6 +131,8 @@ func (g *grid) render(column int) {
 				text = s
 			}
 			c.texts[i] = gridCell{text: Dash(Text(text)), whole: true}
+		case Word:
+			c.texts[i] = gridCell{text: Dash(Text(string(v))), whole: true}
 		case Alarm:
 			c.texts[i] = gridCell{text: Text(string(v)) + "!", style: alarm, whole: true}
 		case Moment:
@@ -176,6 +181,14 @@ func (c *gridColumn) width() int {
 		}
 	}
 	return n
+}
+
+// idColumn returns the column that the next command takes: the first one, or the second after a column of marks.
+func (g *grid) idColumn() int {
+	if len(g.columns) > 0 && strings.TrimSpace(g.columns[0].head) == "" {
+		return 1
+	}
+	return 0
 }
 
 // field returns what the layout knows of the column; last: it is the last one of the table.

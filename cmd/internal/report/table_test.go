@@ -152,3 +152,19 @@ func TestCSVOfAListDiffersFromItsJSON(t *testing.T) {
 		t.Error("an object was printed as a list")
 	}
 }
+
+// The first column is what the next command takes: it was cut, while columns that may be left out were there.
+func TestFirstColumnIsCutBesideLessImportantOnes(t *testing.T) {
+	for width := 76; width <= 200; width += 4 {
+		var b bytes.Buffer
+		const heads = "  | ROUTE | EFFECT?? | REVERSIBILITY | AGENTS?? | CALLS | ERRORS? | DENIED | LAST"
+		err := Table(&Screen{Writer: &b, Width: width, Now: tableTime}, heads,
+			func(row func(...any)) {
+				row("!", "DELETE /orders/{id}/lines/{id}", "delete", Undo("irreversible"), 2, 8, 1, 0, "5m ago")
+				row(" ", "GET /orders", "read", Undo("read_only"), 2, 8, 1, 0, "5m ago")
+			})
+		if err != nil || !strings.Contains(b.String(), "DELETE /orders/{id}/lines/{id}") || strings.Contains(b.String(), "…") {
+			t.Errorf("%d columns: %v\n%s", width, err, b.String())
+		}
+	}
+}

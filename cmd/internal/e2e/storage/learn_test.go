@@ -218,7 +218,8 @@ func TestRunIsLeftOutWithoutAReason(t *testing.T) {
 			t.Fatal(err)
 		}
 		if o.Ready != 6 || o.Quarantine != 1 || o.Open != 1 || o.Excluded["alarmed"] != 2 || o.Excluded["held"] != 1 ||
-			o.EnoughAt.IsZero() != (after < 0) || o.EnoughAt.After(now.Add(max(after, 0))) || needed == 7 && !o.EnoughAt.After(now.Add(22*time.Hour)) {
+			o.EnoughAt.IsZero() != (after < 0) || o.EnoughAt.After(now.Add(max(after, 0))) ||
+			needed == 7 && !o.EnoughAt.After(now.Add(22*time.Hour)) {
 			t.Errorf("outlook for %d runs: %+v", needed, o)
 		}
 	}
