@@ -36,7 +36,7 @@ func TestListingsOnScreens(t *testing.T) {
 func TestHeadIsCutInTheMiddle(t *testing.T) {
 	cut := regexp.MustCompile(`(^|  )[A-Z][A-Z0-9 ,()]*…`)
 	all := listings()
-	for width := 24; width <= 200; width += 4 {
+	for width := 24; width <= 200; width += 8 {
 		for name, l := range all {
 			f := newFixture(t, l.yaml)
 			f.db, f.api, f.width, f.now = l.db, l.api, width, at("2026-11-20 10:10:00")
