@@ -18,7 +18,7 @@ type Decision struct {
 	// "tool:NAME". Empty in records of older versions.
 	Family string `json:"family,omitempty"`
 	Route  string `json:"route,omitempty"`
-	// RouteByWords is the route that the words of the path give, if what was learned or ordered about routes gave
+	// RouteByWords is the route that the words of the path give, if what was learned, ordered or declared about routes gave
 	// Route; else it is empty. Empty in records of older versions.
 	RouteByWords string `json:"route_by_words,omitempty"`
 	RunID        RunID  `json:"run_id"`

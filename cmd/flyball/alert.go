@@ -20,7 +20,7 @@ import (
 
 // alertCommand runs the role; its subcommands list, acknowledge and silence, and show who is notified.
 func alertCommand(o *options) *cobra.Command {
-	cmd := roleCommand(o, "alert", "Run the role that notifies receivers of findings and trips")
+	cmd := roleCommand(o, "alert", "Show and acknowledge incidents, silence, test receivers; without a subcommand: run the role that notifies")
 	test := &cobra.Command{Use: "test RECEIVER", Args: cobra.ExactArgs(1),
 		Short: "Send a test page to a receiver and then its resolution, and show what it answers"}
 	test.RunE = func(cmd *cobra.Command, args []string) error {

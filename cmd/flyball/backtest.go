@@ -83,7 +83,7 @@ func runBacktest(r *request, candidate string) (result backtest.Report, learnedO
 	}
 	body, err := baselinestore.LatestBaseline(r.ctx, kafka, func(string) bool { return true })
 	if errors.Is(err, baselinestore.ErrNotPublished) {
-		return result, 0, fmt.Errorf("%w: run flyball learn --once first", err)
+		return result, 0, fmt.Errorf("%w: flyball baselines show says what the first one waits for", err)
 	} else if err != nil {
 		return result, 0, err
 	}

@@ -108,8 +108,8 @@ func baselineNames(tenant string) names[report.Version] {
 }
 
 // read reads one version: the latest where none is named.
-func (t baselineTopic) read(ctx context.Context, name string) (*baseline.Baseline, error) {
-	tenant := t.config.Tenant
+func (t baselineTopic) read(r *request, name string) (*baseline.Baseline, error) {
+	ctx, tenant := r.ctx, t.config.Tenant
 	name, err := t.complete(ctx, name)
 	if err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func (t baselineTopic) read(ctx context.Context, name string) (*baseline.Baselin
 	})
 	switch {
 	case errors.Is(err, baselinestore.ErrNotPublished) && name == "":
-		return nil, fmt.Errorf("%w: run flyball learn --once first", err)
+		return nil, errors.New(noBaseline(r, t.config))
 	case errors.Is(err, baselinestore.ErrNotPublished):
 		return nil, fmt.Errorf("%w: %q; flyball baselines list lists those that are kept", err, name)
 	}
@@ -133,7 +133,7 @@ func baselinesShowCommand(o *options) *cobra.Command {
 		if err != nil {
 			return nil, 0, err
 		}
-		body, err = t.read(r.ctx, strings.Join(r.args, ""))
+		body, err = t.read(r, strings.Join(r.args, ""))
 		return body, t.config.Detect.FalseTripsPer1000 / 1000, err
 	}
 	whole := answer[*report.BaselineSummary]{table: report.Baseline, query: func(r *request) (*report.BaselineSummary, error) {
@@ -176,11 +176,11 @@ func baselinesDiffCommand(o *options) *cobra.Command {
 		if err != nil {
 			return nil, err
 		}
-		was, err := t.read(r.ctx, r.args[0])
+		was, err := t.read(r, r.args[0])
 		if err != nil {
 			return nil, err
 		}
-		is, err := t.read(r.ctx, r.args[1])
+		is, err := t.read(r, r.args[1])
 		if err != nil {
 			return nil, err
 		}
@@ -229,7 +229,7 @@ func rescore(r *request, version string) (*evaluate.Rescored, error) {
 	if version == "" {
 		version = stored.Baseline
 	}
-	body, err := t.read(r.ctx, version)
+	body, err := t.read(r, version)
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func breakersCommand(o *options) *cobra.Command {
 }
 
 var breakerColumns = []report.Column[api.BreakerLine]{
-	{Head: "SCOPE", Cell: func(l *api.BreakerLine) any { return breakerScope(l) }},
+	{Head: "SCOPE", Cell: func(l *api.BreakerLine) any { return scopeCell(l.Scope) }},
 	{Head: "STATE", Cell: func(l *api.BreakerLine) any { return breakerState(l) }},
 	{Head: "MODE", Cell: func(l *api.BreakerLine) any { return l.Mode }},
 	{Head: "ORIGIN??", Cell: func(l *api.BreakerLine) any { return l.Origin }},
@@ -62,10 +62,10 @@ func breakerState(l *api.BreakerLine) any {
 	return report.Alarm(l.State.String())
 }
 
-// breakerScope is the cell of a breaker's scope: the kind and the target that reset takes.
-func breakerScope(l *api.BreakerLine) any {
-	text := l.Scope.Kind.String() + " " + l.Scope.Value
-	if l.Scope.Kind == schema.ScopeRun || l.Scope.Kind == schema.ScopeCredential {
+// scopeCell is the cell of a breaker's scope: the kind and the target that reset takes.
+func scopeCell(s schema.Scope) any {
+	text := s.Kind.String() + " " + s.Value
+	if s.Kind == schema.ScopeRun || s.Kind == schema.ScopeCredential {
 		return report.ID(text)
 	}
 	return text

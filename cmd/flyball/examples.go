@@ -18,7 +18,7 @@ var examples = map[string][]string{
 	"findings": {"flyball findings --min-level alert --since 7d", "flyball findings --family 'runaway.*' --state open --watch",
 		"flyball findings -o csv"},
 	"findings show":    {"flyball findings show f_1"},
-	"findings verdict": {"flyball findings verdict f_1 benign --why 'the nightly import'"},
+	"findings verdict": {"flyball findings verdict f_1 benign --reason 'the nightly import'"},
 	"breakers list":    {"flyball breakers list --agent billing/bot", "flyball breakers list --watch"},
 	"breakers history": {"flyball breakers history --since 2026-11-28 --until 2026-11-29"},
 	"breakers gates":   {"flyball breakers gates --state pending --watch"},

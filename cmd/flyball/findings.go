@@ -200,16 +200,16 @@ func verdictCommand(o *options) *cobra.Command {
 		if err := body.Is.UnmarshalText([]byte(args[1])); err != nil || body.Is == schema.VerdictUnknown {
 			return changed{}, usage(fmt.Errorf("%q is none of %s", args[1], strings.Join(schema.VerdictWords[1:], ", ")))
 		}
-		if strings.TrimSpace(body.Why) == "" {
-			return changed{}, usage(errors.New("--why: empty; give the reason for the verdict"))
+		if err := checkReason(body.Why); err != nil {
+			return changed{}, err
 		}
 		done, err := post[api.ChangeResult](ctx, c, "/v1/findings/"+url.PathEscape(args[0])+"/verdict", body)
 		id := cmp.Or(done.Ref, args[0])
 		return changed{result: done, what: fmt.Sprintf("%s: %s", id, body.Is), forever: "until another verdict replaces it",
 			final: "another verdict replaces it, and the history keeps both: " + o.programName() + " findings verdict " + shellWord(id) +
-				" " + strings.Join(otherVerdicts(body.Is), "|") + " --replace --why '…'"}, err
+				" " + strings.Join(otherVerdicts(body.Is), "|") + " --replace --reason '…'"}, err
 	})
-	cmd.Flags().StringVar(&body.Why, "why", "", reasonHelp)
+	reasonFlag(cmd, &body.Why)
 	cmd.Flags().BoolVar(&body.Replace, "replace", false, "replace another verdict, which stays in the history")
 	return cmd
 }
@@ -251,16 +251,16 @@ func ratesCommand(o *options) *cobra.Command {
 
 var rateColumns = []report.Column[query.Judged]{
 	{Head: "LEVEL", Cell: func(j *query.Judged) any { return j.Level }},
-	{Head: "RULE", Cell: func(j *query.Judged) any { return j.Rule }},
-	{Head: "RUNS THAT CAME TO IT", Cell: func(j *query.Judged) any { return j.Findings }},
+	{Head: "RULE?", Cell: func(j *query.Judged) any { return j.Rule }},
+	{Head: "RUNS", Cell: func(j *query.Judged) any { return j.Findings }},
 	{Head: "TRUE", Cell: func(j *query.Judged) any { return j.True }},
 	{Head: "BENIGN", Cell: func(j *query.Judged) any { return j.Benign }},
-	{Head: "TEST", Cell: func(j *query.Judged) any { return j.Test }},
+	{Head: "TEST??", Cell: func(j *query.Judged) any { return j.Test }},
 	{Head: "UNJUDGED", Cell: func(j *query.Judged) any { return j.Unjudged }},
 	{Head: "OF RUNS", Cell: func(j *query.Judged) any { return j.Runs }},
 	{Head: "FALSE IN 1,000", Cell: func(j *query.Judged) any { return fmt.Sprintf("%.2f", j.FalsePer1000) }},
-	{Head: "IF THE UNJUDGED ARE", Cell: func(j *query.Judged) any { return fmt.Sprintf("%.2f", j.High) }},
-	{Head: "HELD IN 1,000", Cell: func(j *query.Judged) any {
+	{Head: "AT MOST?", Cell: func(j *query.Judged) any { return fmt.Sprintf("%.2f", j.High) }},
+	{Head: "HELD IN 1,000???", Cell: func(j *query.Judged) any {
 		if j.Rule == "" {
 			return "" // only holds have a rule
 		}

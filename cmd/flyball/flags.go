@@ -17,9 +17,25 @@ const (
 // errNoReason refuses an order without a reason.
 var errNoReason = errors.New("--reason: empty; give a reason, it is recorded in the audit trail")
 
-// reasonFlag adds --reason to a command that changes something.
+// reasonFlag adds --reason to a command that changes something, and --why, its name in some commands of versions before.
 func reasonFlag(cmd *cobra.Command, reason *string) {
-	cmd.Flags().StringVar(reason, "reason", "", reasonHelp)
+	f := cmd.Flags()
+	f.StringVar(reason, "reason", "", reasonHelp)
+	f.StringVar(reason, "why", "", reasonHelp)
+	f.Lookup("why").Hidden = true
+}
+
+// checkOldReason says on standard error that --why is the old name of --reason. Both together are an error of usage.
+func checkOldReason(cmd *cobra.Command) error {
+	f := cmd.Flags()
+	if !f.Changed("why") {
+		return nil
+	}
+	if f.Changed("reason") {
+		return usage(errors.New("--reason and --why are the same flag: give --reason alone"))
+	}
+	_, err := fmt.Fprintln(cmd.ErrOrStderr(), "--why is deprecated: use --reason")
+	return err
 }
 
 // checkReason is an error of usage when no reason was given.

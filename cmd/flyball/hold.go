@@ -30,19 +30,6 @@ type holdReport struct {
 	Undo       string         `json:"undo,omitempty"`
 }
 
-// whyFlag adds --why to a command that needs a reason.
-func whyFlag(cmd *cobra.Command, why *string) {
-	cmd.Flags().StringVar(why, "why", "", "reason, for the audit trail")
-}
-
-// checkWhy is an error of usage when --why is missing.
-func checkWhy(why string) error {
-	if checkReason(why) != nil {
-		return usage(errors.New("--why is needed: the audit trail keeps the reason"))
-	}
-	return nil
-}
-
 func holdCommand(o *options) *cobra.Command {
 	var why string
 	wait := holdWait
@@ -59,14 +46,14 @@ run, touched and evidence read the copies when the rows themselves have expired.
 Exit status: 3 if the store has not copied everything before --wait is over. The
 hold is in force all the same.`}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := checkWhy(why); err != nil {
+		if err := checkReason(why); err != nil {
 			return err
 		}
 		return changeHold(cmd, o, args[0], wait, func(ctx context.Context, c *controlClient, run schema.RunID) (api.ChangeResult, error) {
 			return post[api.ChangeResult](ctx, c, "/v1/holds", api.HoldRequest{Run: run, Reason: why, By: currentUser()})
 		}, false)
 	}
-	whyFlag(cmd, &why)
+	reasonFlag(cmd, &why)
 	cmd.Flags().Var((*durationValue)(&wait), "wait", "wait at most this long until the rows are copied")
 	cmd.AddCommand(heldRunsCommand(o), releaseHoldCommand(o))
 	return cmd
@@ -78,7 +65,7 @@ func releaseHoldCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "release RUN", Args: cobra.ExactArgs(1),
 		Short: "Release the hold on a run: the copies of its rows are deleted"}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := checkWhy(why); err != nil {
+		if err := checkReason(why); err != nil {
 			return err
 		}
 		return changeHold(cmd, o, args[0], wait, func(ctx context.Context, c *controlClient, run schema.RunID) (api.ChangeResult, error) {
@@ -86,13 +73,13 @@ func releaseHoldCommand(o *options) *cobra.Command {
 				api.ReleaseHoldRequest{Reason: why, By: currentUser()})
 		}, true)
 	}
-	whyFlag(cmd, &why)
+	reasonFlag(cmd, &why)
 	cmd.Flags().Var((*durationValue)(&wait), "wait", "wait at most this long until the copies are deleted")
 	return cmd
 }
 
 func heldRunsCommand(o *options) *cobra.Command {
-	l := listing[query.HeldRun]{columns: heldColumns, empty: "No run is held: flyball hold RUN --why '…' holds one.",
+	l := listing[query.HeldRun]{columns: heldColumns, empty: "No run is held: flyball hold RUN --reason '…' holds one.",
 		query: fromDatabase(func(ctx context.Context, db database, _ *request) ([]query.HeldRun, error) {
 			return query.HeldRuns(ctx, db)
 		}), below: func(w io.Writer, held []query.HeldRun) error {
@@ -156,7 +143,7 @@ func changeHold(cmd *cobra.Command, o *options, term string, wait time.Duration,
 		return err
 	}
 	if !release {
-		h.Undo = o.programName() + " hold release " + shellWord(run.RunID) + " --why '…'"
+		h.Undo = o.programName() + " hold release " + shellWord(run.RunID) + " --reason '…'"
 		if h.Linked, err = query.RunsOfItsTraces(r.ctx, r.db, &run); err != nil {
 			r.unknown("linked runs", err)
 		}

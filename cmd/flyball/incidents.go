@@ -84,7 +84,7 @@ func printIncident(w io.Writer, o *options, l *api.IncidentLine) error {
 		report.Printf(w, "finding %s  %s  %s  %s  run %s\n", m.Finding, m.Level, m.Family, report.Dash(m.Agent), m.RunID)
 	}
 	if l.AcknowledgedBy == "" {
-		report.Printf(w, "take it on: %s alert ack %s --why '…'\n", o.programName(), shellWord(l.ID))
+		report.Printf(w, "take it on: %s alert ack %s --reason '…'\n", o.programName(), shellWord(l.ID))
 	}
 	return report.Printf(w, "who was notified, and why: %s alert explain %s\n", o.programName(), shellWord(l.ID))
 }
@@ -96,8 +96,8 @@ func ackCommand(o *options) *cobra.Command {
 		Short: "Acknowledge an open incident: receivers show it, and are notified again only if it becomes worse"}
 	cmd.RunE = order(o, nil, func(ctx context.Context, c *controlClient, args []string) (changed, error) {
 		body.By = currentUser()
-		if strings.TrimSpace(body.Why) == "" {
-			return changed{}, usage(errors.New("--why: empty; say what you do about it, receivers show it"))
+		if checkReason(body.Why) != nil {
+			return changed{}, usage(errors.New("--reason: empty; say what you do about it, receivers show it"))
 		}
 		path := "/v1/incidents/" + url.PathEscape(args[0]) + "/ack"
 		if undo {
@@ -109,7 +109,7 @@ func ackCommand(o *options) *cobra.Command {
 		return changed{result: done, what: done.Ref + ": acknowledged", undo: ackLine(o, "--undo", done.Ref),
 			forever: "until it is resolved, its level rises, a trip is withheld, calls pass again, or it has ten times as many runs"}, err
 	})
-	cmd.Flags().StringVar(&body.Why, "why", "", reasonHelp)
+	reasonFlag(cmd, &body.Why)
 	cmd.Flags().BoolVar(&undo, "undo", false, "take the acknowledgement back: receivers are notified that nobody has taken it on")
 	return cmd
 }
@@ -119,7 +119,7 @@ func ackLine(o *options, words ...string) string {
 	for i := range words {
 		words[i] = shellWord(words[i])
 	}
-	return o.programName() + " alert ack " + strings.Join(words, " ") + " --why '…'"
+	return o.programName() + " alert ack " + strings.Join(words, " ") + " --reason '…'"
 }
 
 var silenceColumns = []report.Column[api.SilenceLine]{

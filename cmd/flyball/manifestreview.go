@@ -102,7 +102,7 @@ func manifestNaming(list []api.ManifestLine, agent string) *manifest.Manifest {
 	return nil
 }
 
-const reviewHeads = "  CALL | WHY | ASKED | GRANTED | REFUSED | TIMED OUT? | WOULD HAVE ASKED??? | MEDIAN TO YES?? | FINDINGS SINCE???"
+const reviewHeads = "  CALL | WHY | ASKED | GRANTED | REFUSED | TIMED OUT?? | WOULD HAVE ASKED??? | MEDIAN TO YES? | FINDINGS SINCE???"
 
 func printReviews(w io.Writer, reports []reviewReport) error {
 	for i := range reports {

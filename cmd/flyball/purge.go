@@ -36,7 +36,7 @@ audit entries, …), as it is and percent-encoded, for at most --search; the pro
 says what was not searched. The scores, findings and decisions of a run that had
 several principals are deleted, too: the proof counts such runs.
 The audit trail gets a keyed id of the principal and the digest of the proof, and
-not the name: do not write it into --why. It needs a token with the role admin, and
+not the name: do not write it into --reason. It needs a token with the role admin, and
 a user of ClickHouse who may delete. A purge that was interrupted is run again.
 
 Exit status: 3 if rows are left: they were written meanwhile, or a hold keeps them.`}
@@ -44,13 +44,13 @@ Exit status: 3 if rows are left: they were written meanwhile, or a hold keeps th
 		switch {
 		case strings.TrimSpace(principal) == "":
 			return usage(errors.New("--principal is needed: the name as in flyball touched --principal"))
-		case !plan && checkWhy(why) != nil:
-			return checkWhy(why)
+		case !plan && checkReason(why) != nil:
+			return checkReason(why)
 		case !plan && utf8.RuneCountInString(why) > maxPurgeWhy:
-			return usage(fmt.Errorf("--why: %d characters, at most %d: the end of the purge is recorded with it", utf8.RuneCountInString(why),
+			return usage(fmt.Errorf("--reason: %d characters, at most %d: the end of the purge is recorded with it", utf8.RuneCountInString(why),
 				maxPurgeWhy))
 		case !plan && strings.Contains(strings.ToLower(why), strings.ToLower(principal)):
-			return usage(errors.New("--why contains the principal, and the audit trail would keep it for ever: name a case instead"))
+			return usage(errors.New("--reason contains the principal, and the audit trail would keep it for ever: name a case instead"))
 		}
 		return runPurge(cmd, o, purgeFlags{principal, why, plan, keepHolds, search})
 	}
@@ -59,7 +59,7 @@ Exit status: 3 if rows are left: they were written meanwhile, or a hold keeps th
 	fl.BoolVar(&plan, "plan", false, "only count: change nothing")
 	fl.BoolVar(&keepHolds, "keep-holds", false, "leave the copies of runs that are held")
 	fl.DurationVar(&search, "search", search, "how long the name is searched in texts, at most; 0: not at all")
-	whyFlag(cmd, &why)
+	reasonFlag(cmd, &why)
 	return cmd
 }
 

@@ -43,7 +43,7 @@ func printReceipts(w io.Writer, list []receipt) error {
 		_, err := fmt.Fprintln(w, "No breaker has opened lately.")
 		return err
 	}
-	const heads = "GENERATION | SCOPE | ACTION?? | CALL (UTC) | COMMANDED??? | POINT???? | " +
+	const heads = "GENERATION | SCOPE | ACTION?? | CALL (UTC)?? | COMMANDED??? | POINT???? | " +
 		"APPLIED???? | FIRST DENIED?? | DENIED | PASSED BEFORE? | " +
 		"SLIPPED THROUGH"
 	return report.Table(w, heads, func(row func(...any)) {
@@ -57,7 +57,7 @@ func printReceipts(w io.Writer, list []receipt) error {
 				slipped = exposureText(*r.Slipped)
 			}
 			for _, p := range points {
-				row(r.Generation, r.Scope, r.Action, dated(r.Call), dated(r.Commanded), p.Point,
+				row(r.Generation, scopeCell(r.Scope), r.Action, dated(r.Call), dated(r.Commanded), p.Point,
 					report.Millisecond(p.Applied), report.Millisecond(p.FirstDenied), p.Denied, exposureText(r.Exposure), slipped)
 			}
 		}

@@ -312,10 +312,10 @@ func TestOrders(t *testing.T) {
 		"refuse-by-run-key": {[]string{"breakers", "refuse", "nightly", "--reason", "why"}, map[string]string{"GET /v1/grants": `[{"gate_id":"g_1","state":"pending","agent_id":"bot","route":"POST /customers/{id}/emails",
 "path":"/customers/5/emails","resources":["customer:5"],"run_key":"nightly"}]`,
 			"POST /v1/grants/g_1/refuse": `{"outcome":"refused","generation":12,"ref":"g_1","tenant":"default","points":` + applied + `}`}, true},
-		"verdict": {[]string{"findings", "verdict", "f_1", "benign", "--why", "seen"}, map[string]string{"POST " +
+		"verdict": {[]string{"findings", "verdict", "f_1", "benign", "--reason", "seen"}, map[string]string{"POST " +
 			"/v1/findings/f_1/verdict": `{"outcome":"judged","generation":12,"ref":"f_1","tenant":"default",
 "met":["the verdict was true by ops at 2026-11-20T10:00:00Z: seen"],"points":` + applied + `}`}, true},
-		"verdict-another-stands": {[]string{"findings", "verdict", "f_1", "benign", "--why", "seen"}, map[string]string{"POST " +
+		"verdict-another-stands": {[]string{"findings", "verdict", "f_1", "benign", "--reason", "seen"}, map[string]string{"POST " +
 			"/v1/findings/f_1/verdict": "409 the verdict on f_1 is true by ops"}, false},
 		"task-declare": {[]string{"task", "declare", "bot", "nightly", "--for", "30m", "--target", "order:1"}, map[string]string{"POST " +
 			"/v1/runs": `{"outcome":"declared","generation":12,"ref":"t_1","tenant":"default","until":"2026-11-20T10:30:00Z",

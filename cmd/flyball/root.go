@@ -48,12 +48,14 @@ func newRootWith(o *options) *cobra.Command {
 		SilenceErrors: true, SilenceUsage: true,
 		Version: versionText(),
 		// A value that no command reads is refused all the same.
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if _, err := o.zone(); err != nil {
 				return err
 			}
-			_, err := o.logger()
-			return err
+			if _, err := o.logger(); err != nil {
+				return err
+			}
+			return checkOldReason(cmd)
 		},
 	}
 	root.SetVersionTemplate(readVersion().String() + "\n")
@@ -84,6 +86,7 @@ func newRootWith(o *options) *cobra.Command {
 	argumentErrorsAreUsage(root)
 	o.addCompletions(root)
 	addExamples(root)
+	o.useGroups(root)
 	return root
 }
 
@@ -129,7 +132,11 @@ func unknownFlag(cmd *cobra.Command, err error) error {
 		return err
 	}
 	var names []string
-	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
 	if near := document.Nearest(name, names); name != "" && strings.HasPrefix(near, name[:1]) {
 		return fmt.Errorf("%w; similar: --%s", err, near)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -28,6 +29,24 @@ func TestListingsOnScreens(t *testing.T) {
 			fmt.Fprintf(&out, "=== %s\n%s\n", name, text)
 		}
 		golden(t, fmt.Sprintf("screens/%d.txt", width), out.String())
+	}
+}
+
+// A head that was cut (IRREVER…) could not be read, nor asked for: a column without room is left out and named.
+func TestHeadIsCutInTheMiddle(t *testing.T) {
+	cut := regexp.MustCompile(`(^|  )[A-Z][A-Z0-9 ,()]*…`)
+	all := listings()
+	for width := 24; width <= 200; width += 8 {
+		for name, l := range all {
+			f := newFixture(t, l.yaml)
+			f.db, f.api, f.width, f.now = l.db, l.api, width, at("2026-11-20 10:10:00")
+			_, text, _ := f.run(l.args...)
+			for line := range strings.Lines(text) {
+				if found := cut.FindString(line); found != "" {
+					t.Errorf("%s, %d columns: %q in %q", name, width, found, line)
+				}
+			}
+		}
 	}
 }
 

@@ -107,7 +107,7 @@ func processRows(row func(...any), p *app.ProcessStatus) {
 	}
 	row("roles", strings.Join(p.Roles, ", "), "version "+p.Version)
 	row("started", p.Started.Format(time.RFC3339))
-	row("mode", p.Mode, strings.TrimLeft(armed+"; at the start; commands come before it", "; "))
+	row("mode", p.Mode, strings.TrimLeft(armed+"; at the start; commands can change it", "; "))
 	row("kafka", strings.Join(p.Kafka, ", "))
 	row("clickhouse", strings.Join(p.ClickHouse, ", "))
 }

@@ -103,6 +103,6 @@ func taskDeclare(o *options) *cobra.Command {
 	f.StringSliceVar(&body.Targets, "target", nil, "what it may write: order:123, order:* (repeat, or separate by commas)")
 	f.StringVar(&length, "for", "", "duration")
 	f.BoolVar(&body.Force, "force", false, "accept an agent that is not known, and a type that its manifest does not name")
-	f.StringVar(&body.Reason, "reason", "", reasonHelp)
+	reasonFlag(cmd, &body.Reason)
 	return cmd
 }

@@ -115,7 +115,7 @@ func (l *Learner) Run(ctx context.Context) error {
 		} else if ctx.Err() == nil {
 			wait = min(pause, l.o.Every)
 			pause = wait * 2
-			l.o.Logger.Log(ctx, failureLevel(err), "no new baseline, the last one stays active", "error", err, "again_in", wait)
+			l.o.Logger.Log(ctx, failureLevel(err), "no new baseline: the last one, if there is one, stays active", "error", err, "again_in", wait)
 		}
 		select {
 		case <-ctx.Done():

@@ -38,7 +38,7 @@ func (e Entry) For(s Subject) Entry {
 		return out
 	}
 	e.Check, e.Contain, e.Close = lines(e.Check), lines(e.Contain), fill(e.Close)
-	e.Judge = fill("flyball findings verdict ID true --why '…' (or benign, or test)")
+	e.Judge = fill("flyball findings verdict ID true --reason '…' (or benign, or test)")
 	return e
 }
 
@@ -225,7 +225,7 @@ var entries = map[string]Entry{
 			"detect.policy: {family: borrowed_credential, action: gate} asks before what cannot be undone; nothing harder is taken",
 			"flyball breakers trip credential CREDENTIAL --for 1h --reason '…' once you know",
 		},
-		Close: "It closes when the run has made no call for its gap. flyball findings verdict ID true --why '…' keeps its run out of what " +
+		Close: "It closes when the run has made no call for its gap. flyball findings verdict ID true --reason '…' keeps its run out of what " +
 			"people are compared with."},
 	schema.FamilyPace: {
 		Means: "The caller, over all its runs, makes far more calls in a quarter of an hour than it, or its peers if it is new, do in that " +
@@ -273,8 +273,8 @@ var entries = map[string]Entry{
 			"flyball breakers trip run RUN --for 15m --reason '…'",
 			"a manifest: what it declares stands above what was learned",
 		},
-		Close: "It closes when the run has made no call for its gap. flyball findings verdict ID benign --why '…' lets the run teach what it " +
-			"did; two runs that agree do so by themselves."},
+		Close: "It closes when the run has made no call for its gap. flyball findings verdict ID benign --reason '…' lets the run teach what " +
+			"it did; two runs that agree do so by themselves."},
 	schema.FamilyIdentity: {
 		Means: "An established identity and another word about the run disagree: the caller calls itself something else than its credential " +
 			"says, or two verified principals use one run key.",

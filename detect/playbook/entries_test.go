@@ -38,7 +38,7 @@ func TestCardKeepsPlaceholders(t *testing.T) {
 				t.Errorf("%s: the command is refused without a reason: %s", f, l)
 			}
 		}
-		if c.Judge != "flyball --profile prod findings verdict f_1 true --why '…' (or benign, or test)" {
+		if c.Judge != "flyball --profile prod findings verdict f_1 true --reason '…' (or benign, or test)" {
 			t.Errorf("%s: %s", f, c.Judge)
 		}
 		if before, _ := Find(f); !slices.Equal(before.Check, e.Check) || before.Judge != "" {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -30,10 +31,11 @@ func (e *Exception) ActiveAt(at int64) bool {
 }
 
 // matches reports whether the exception covers a finding at a call. It covers only an agent whose
-// name the infrastructure established: any caller could use a name that the caller itself asserts.
+// name the infrastructure established: any caller could use a name that the caller itself asserts. What is learned, ordered or
+// declared about routes takes no exception away.
 func (e *Exception) matches(f Subject, c *schema.Call) bool {
 	return f.Trust >= schema.TrustInfrastructure && matchesPattern(e.Family, f.Family) && matchesPattern(e.Agent, f.Agent) &&
-		e.ActiveAt(c.Start) && (len(e.Routes) == 0 || route.AnyMatches(e.Routes, c))
+		e.ActiveAt(c.Start) && (len(e.Routes) == 0 || slices.ContainsFunc(e.Routes, func(p route.Pattern) bool { return p.MatchesAnyName(c) }))
 }
 
 // Subject is what exceptions are compared with: an agent and the family of a finding about it.

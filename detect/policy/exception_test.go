@@ -179,3 +179,51 @@ func TestExceptionThatWasTakenOutCoversNothing(t *testing.T) {
 		t.Fatalf("%v %+v %+v", ok, d, c)
 	}
 }
+
+// Exceptions of the file are found by any name that their route has had or would have: an exception that is lost trips what was meant.
+func TestExceptionIsLostWithTheNameOfItsRoute(t *testing.T) {
+	slot := func(template string) route.Slot { return route.Slot{Method: "DELETE", Template: template} }
+	pinned := func(template string) []route.Rule {
+		return route.Orders{Orders: []route.Order{{Slot: slot(template), Pinned: true}}}.Rules()
+	}
+	rules := map[string][]route.Rule{
+		"words":                       nil,
+		"learned":                     route.Learned{Collapsed: []route.Slot{slot("/shop/items/{slug}")}}.Rules(),
+		"pinned":                      pinned("/shop/{kind}/{name}"),
+		"pinned, a word like an id":   pinned("/shop/items/iphone15"),
+		"cleared":                     route.Orders{Former: []route.Slot{slot("/shop/{a}/{b}")}}.Rules(),
+		"declared":                    {{Method: "DELETE", Template: "/shop/{x}/{y}"}},
+		"declared, with another name": {{Method: "DELETE", Template: "/shop/items/{sku}"}},
+	}
+	for name, list := range rules {
+		table, err := route.NewTable(route.Options{DigestKey: []byte("0123456789abcdef"), Operator: list})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range []struct {
+			pattern, method, path string
+			want                  bool
+		}{
+			{"DELETE /shop/items/sale", "DELETE", "/shop/items/sale", true},
+			{"DELETE /shop/items/iphone15", "DELETE", "/shop/items/iphone15", true},
+			{"DELETE /shop/items/{slug}", "DELETE", "/shop/items/sale", true},
+			{"DELETE /shop/items/*", "DELETE", "/shop/./items/s%61le/", true},
+			{"DELETE /shop/items/**", "DELETE", "/shop/items/sale", true},
+			{"DELETE /shop/items/sale", "DELETE", "/shop/items/blue", false},
+			{"DELETE /shop/items/sale", "DELETE", "/shop/carts/sale", false},
+			{"DELETE /shop/items/sale", "GET", "/shop/items/sale", false},
+			{"DELETE /shop/items/sale", "DELETE", "/shop/items/sale/lines", false},
+			{"tool:sale", "DELETE", "/shop/items/sale", false},
+		} {
+			e := purge(t)
+			e.Routes = []route.Pattern{pattern(t, x.pattern)}
+			in := purging(func(in *Input) {
+				in.Call = &schema.Call{RunKey: "r-1", Tenant: "t", Method: x.method, Path: x.path, Start: in.Call.Start}
+				table.Classify(in.Call, &route.Input{})
+			})
+			if d, _ := Decide(armedRules(e), in); (d.Why == WhyException) != x.want {
+				t.Errorf("%s: %s of %s %s (%s): covered %v", name, x.pattern, x.method, x.path, in.Call.Route, !x.want)
+			}
+		}
+	}
+}

@@ -106,7 +106,8 @@ var attributeTable = newTable(
 	names(text(func(d *draft) *string { return &d.call.ToolName }), "ai.toolCall.name"),
 	names(firstText(func(d *draft) *string { return &d.call.ToolName }), "spring.ai.tool.definition.name", "haystack.tool.name"),
 	names(text(func(d *draft) *string { return &d.call.ToolCallID }), "ai.toolCall.id", "tool_use_id", "call_id", "mcp.tool.call.id"),
-	names((*draft).arguments, "ai.toolCall.args", "ai.toolCall.input", "spring.ai.tool.call.arguments", "traceloop.entity.input"),
+	names((*draft).arguments, "ai.toolCall.args", "ai.toolCall.input", "spring.ai.tool.call.arguments", "traceloop.entity.input",
+		"gcp.vertex.agent.tool_call_args"),
 	names(firstText(func(d *draft) *string { return &d.call.ModelRequested }), "ai.model.id"),
 	names(firstText(func(d *draft) *string { return &d.call.ModelUsed }), "ai.response.model"),
 	names(firstText(func(d *draft) *string { return &d.call.GenAIProvider }), "ai.model.provider"),
@@ -116,6 +117,8 @@ var attributeTable = newTable(
 		"llm.usage.completion_tokens"),
 	names(func(d *draft, v fields.Value) { d.failed = d.failed || v.Text() == "true" }, "mcp.result.is_error", "mcp.tool.result.is_error",
 		"mcp.tool.is_error", "tool.is_error", "gen_ai.tool.is_error"),
+	names(func(d *draft, v fields.Value) { d.failed = d.failed || v.Text() == "error" }, "tool.status", "gen_ai.tool.status"), // of Strands
+	names(toolResult, "gen_ai.tool.call.result", "gcp.vertex.agent.tool_response", "mcp.tool.result"),
 	names(conversation(rankConversationFramework), "traceloop.association.properties.session_id", "ai.telemetry.metadata.sessionId",
 		"ai.telemetry.metadata.chatId", "ai.telemetry.metadata.threadId", "langfuse.trace.session_id"),
 	names(firstText(func(d *draft) *string { return &d.ev.UserID }), "traceloop.association.properties.user_id",
@@ -127,11 +130,26 @@ var attributeTable = newTable(
 		"ai.toolCall.result", "ai.toolCall.output", "traceloop.entity.output", "traceloop.entity.name", "agent_name", "genkit:name",
 		"ai.response.text", "ai.response.object", "ai.response.toolCalls", "ai.response.reasoning", "logfire.msg", "logfire.json_schema",
 		"all_messages", "pydantic_ai.all_messages", "final_result", "genkit:input", "genkit:output", "langfuse.observation.input",
-		"langfuse.observation.output", "mlflow.spanInputs", "mlflow.spanOutputs", "tool_response", "mcp.tool.result"),
+		"langfuse.observation.output", "mlflow.spanInputs", "mlflow.spanOutputs", "tool_response", "gcp.vertex.agent.llm_request",
+		"gcp.vertex.agent.llm_response", "gcp.vertex.agent.data"),
 	names(ignore, "gen_ai.operation.name", "openinference.span.kind", "langsmith.span.kind", "server.port", "network.protocol.name",
 		"network.protocol.version", "network.transport", "net.host.port", "http.flavor", "http.version", "network.peer.port",
 		"client.port", "net.peer.port", "net.sock.peer.port", "url.original"),
 )
+
+// toolResult reads whether the result of a tool is an error, in the form of MCP, and keeps nothing of it.
+func toolResult(d *draft, v fields.Value) {
+	b := v.Raw
+	if v.Kind == '"' {
+		b = fields.Unquote(v.Raw)
+	}
+	if len(b) == 0 || b[0] != '{' {
+		return
+	}
+	var k fields.Keys
+	members, _, _ := k.Object(b, 0, nil)
+	d.failed = d.failed || fields.Get(members, "iserror").Text() == "true"
+}
 
 // count returns a setter of a number of bytes. With unlessSet it does not change a number that is not 0.
 func count(field func(*draft) *uint64, unlessSet bool) setter {

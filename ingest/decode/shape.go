@@ -61,7 +61,7 @@ func shapeMember(name string) shape {
 		return hasElapsed | hasNginx
 	case "request", "request_uri", "request_method":
 		return hasRequest
-	case "status", "response", "code":
+	case "status", "response", "code", "http_status", "http_code":
 		return hasStatus
 	case "rt", "urt":
 		return hasElapsed | hasNginx

@@ -230,13 +230,16 @@ func (t *Table) isDeclared(method, name string) bool {
 	return slices.ContainsFunc(n.rules, func(r *Rule) bool { return r.Method == method || r.Method == "" })
 }
 
-// ByWords returns the name of a call's route by the words of its path alone, if what was learned or ordered
+// ByWords returns the name of a call's route by the words of its path alone, if what was learned, ordered or declared
 // gave it another name; else it is empty.
 func ByWords(c *schema.Call) string {
-	if c.ToolName != "" || c.RouteSource != schema.RouteOverflow || c.Path == "" {
+	if c.ToolName != "" || c.RouteSource != schema.RouteOverflow && c.RouteSource != schema.RouteFromConfig || c.Path == "" {
 		return ""
 	}
-	return c.Method + " " + templateOf(wordsOfPath(c.Path))
+	if t := templateOf(wordsOfPath(c.Path)); t != c.Route {
+		return c.Method + " " + t
+	}
+	return ""
 }
 
 // all calls each with every rule that matches, the most specific first, also with those that a more specific

@@ -158,6 +158,28 @@ func (p *Pattern) fits(segs []string) bool {
 	return len(segs) == len(p.segs)
 }
 
+// MatchesAnyName reports whether the pattern matches the call's route by the name that it has, or that another order, other learned
+// routes or no declaration would give it: the words of the pattern are then those of the path, and its placeholders match any word.
+func (p *Pattern) MatchesAnyName(c *schema.Call) bool {
+	if p.Matches(c) {
+		return true
+	}
+	byPath := c.RouteSource == schema.RouteFromConfig || c.RouteSource == schema.RouteHeuristic || c.RouteSource == schema.RouteOverflow
+	if p.tool != "" || c.ToolName != "" || !byPath || c.Path == "" || p.method != "" && p.method != c.Method {
+		return false
+	}
+	words := wordsOfPath(c.Path)
+	for i, want := range p.segs {
+		switch {
+		case want == "**":
+			return i < len(words)
+		case i >= len(words) || want != "*" && !fitsSegment(want, words[i]):
+			return false
+		}
+	}
+	return len(words) == len(p.segs)
+}
+
 // AnyMatches reports whether at least one of the patterns matches a call.
 func AnyMatches(list []Pattern, c *schema.Call) bool {
 	return slices.ContainsFunc(list, func(p Pattern) bool { return p.Matches(c) })

@@ -88,7 +88,7 @@ func Run(ctx context.Context, c config.Config, roleNames []string, log *slog.Log
 	p.started.Store(true)
 	if onReady != nil {
 		go func() {
-			if p.parts.waitReady(ctx, p.parts.ready, time.Minute) == nil {
+			if p.parts.waitLong(ctx, p.parts.ready, time.Minute) == nil {
 				onReady()
 			}
 		}()

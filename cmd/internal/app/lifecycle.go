@@ -104,11 +104,26 @@ func (g *group) waitReady(ctx context.Context, ready func() error, timeout time.
 		case <-g.ended:
 			return g.endError
 		case <-end.C:
-			return fmt.Errorf("not ready in %s: %w", timeout, err)
+			return fmt.Errorf("%w in %s: %w", errNotReadyInTime, timeout, err)
 		case <-tick.C:
 		}
 	}
 }
+
+// waitLong waits as waitReady does, without an end, and logs after each period what is not ready.
+func (g *group) waitLong(ctx context.Context, ready func() error, period time.Duration) error {
+	began := time.Now()
+	for {
+		err := g.waitReady(ctx, ready, period)
+		if !errors.Is(err, errNotReadyInTime) {
+			return err
+		}
+		g.log.Warn("not ready yet: still waiting, flyball status shows the parts", "after", time.Since(began).Round(time.Second), "error", err)
+	}
+}
+
+// errNotReadyInTime is the error of waitReady after its timeout.
+var errNotReadyInTime = errors.New("not ready")
 
 // stop stops the parts in reverse order. If a part does not stop in time, stop logs it and
 // continues with the next one.

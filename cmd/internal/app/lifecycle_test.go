@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -154,6 +155,37 @@ func TestPartsThatAreNotReadyInTimeAreAnError(t *testing.T) {
 	err := g.waitReady(context.Background(), func() error { return errors.New("no answer") }, time.Millisecond)
 	if err == nil || err.Error() != "not ready in 1ms: no answer" {
 		t.Error(err)
+	}
+}
+
+// writerFunc is a writer that calls a function.
+type writerFunc func(string)
+
+func (f writerFunc) Write(b []byte) (int, error) { f(string(b)); return len(b), nil }
+
+// A process that needs more than a minute until it is ready never said so, nor what it waits for.
+func TestSlowStartSaysNothing(t *testing.T) {
+	var said atomic.Pointer[string]
+	g := newGroup(slog.New(slog.NewTextHandler(writerFunc(func(line string) { said.Store(&line) }), nil)))
+	defer g.stop()
+	ready := func() error {
+		if said.Load() == nil {
+			return errors.New("store: the tables are not there yet")
+		}
+		return nil
+	}
+	if err := g.waitLong(t.Context(), ready, time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"level=WARN", "not ready yet", "store: the tables are not there yet"} {
+		if !strings.Contains(*said.Load(), want) {
+			t.Errorf("no %q in %s", want, *said.Load())
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := g.waitLong(ctx, func() error { return errors.New("never") }, time.Millisecond); err == nil {
+		t.Error("it is ready although it was stopped")
 	}
 }
 

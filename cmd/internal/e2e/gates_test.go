@@ -169,7 +169,7 @@ func TestReceiptNamesEveryHopOfATrip(t *testing.T) {
 		if f.json(&one, "findings", "show", list[0].FindingID, "-o", "json"); one.Family != "runaway.loop" || one.Card.Means == "" {
 			return fmt.Sprintf("%+v", one), nil
 		}
-		f.run([]int{0}, "findings", "verdict", list[0].FindingID, "true", "--why", "it was a loop")
+		f.run([]int{0}, "findings", "verdict", list[0].FindingID, "true", "--reason", "it was a loop")
 		r, p := list[0], list[0].Points[0]
 		return fmt.Sprint(len(list), " ", !r.Commanded.Before(r.Call) && !p.FirstDenied.Before(p.Applied) && p.Denied > 0 &&
 			r.Exposure.Calls > 0), nil
@@ -272,16 +272,16 @@ func TestBenignRunTeachesAgainAndATrueOneNever(t *testing.T) {
 	}
 	f.json(&all, "findings", "--since", "")
 	for _, x := range all { // one run can have several findings
-		f.run([]int{0}, "findings", "verdict", x.ID, "benign", "--why", "the nightly check")
+		f.run([]int{0}, "findings", "verdict", x.ID, "benign", "--reason", "the nightly check")
 	}
 	learned("201")
 	f.until("the verdict stands", 20*time.Second, "benign", func() (string, error) {
 		return f.sql("SELECT toString(verdict) FROM flyball.verdicts WHERE finding_id = '" + id + "'")
 	})
-	if out := f.run([]int{1}, "findings", "verdict", id[:8], "true", "--why", "it was not"); !strings.Contains(out, "--replace") {
+	if out := f.run([]int{1}, "findings", "verdict", id[:8], "true", "--reason", "it was not"); !strings.Contains(out, "--replace") {
 		t.Errorf("another verdict stands, and the command says %s", out)
 	}
-	f.run([]int{0}, "findings", "verdict", id[:8], "true", "--replace", "--why", "it was not the nightly check")
+	f.run([]int{0}, "findings", "verdict", id[:8], "true", "--replace", "--reason", "it was not the nightly check")
 	learned("200")
 	f.until("both verdicts are shown", 20*time.Second, "[true benign]", func() (string, error) {
 		var shown struct {

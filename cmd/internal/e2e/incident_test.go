@@ -64,7 +64,7 @@ func TestNobodyCanTakeAnIncidentOn(t *testing.T) {
 		}
 		return "", nil
 	})
-	if out := f.run([]int{0}, "alert", "ack", opened.Incident, "--why", "looking at it"); !strings.Contains(out, ": acknowledged") {
+	if out := f.run([]int{0}, "alert", "ack", opened.Incident, "--reason", "looking at it"); !strings.Contains(out, ": acknowledged") {
 		t.Errorf("%s", out)
 	}
 	told := f.awaitPage(p, "fleet/a3", "acknowledged")
@@ -72,7 +72,7 @@ func TestNobodyCanTakeAnIncidentOn(t *testing.T) {
 		t.Errorf("%+v", told)
 	}
 	f.until("the list says so", 20*time.Second, "acknowledged", func() (string, error) { return open()[0].State, nil })
-	f.run([]int{1}, "alert", "ack", "f_nothing", "--why", "x")
+	f.run([]int{1}, "alert", "ack", "f_nothing", "--reason", "x")
 	f.run([]int{2}, "alert", "ack", opened.Incident)
 
 	// By the link of a page, once.

@@ -317,7 +317,7 @@ func TestBacktestSaysWhatWouldHaveTripped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.run([]int{0}, "findings", "verdict", finding, "true", "--why", "it was a loop")
+	f.run([]int{0}, "findings", "verdict", finding, "true", "--reason", "it was a loop")
 	f.until("the verdict is heard", 20*time.Second, "0", func() (string, error) {
 		f.json(&got, "backtest", "--since", "48h")
 		return fmt.Sprint(got.Present.Healthy_blocked.Runs), nil

@@ -58,8 +58,7 @@ func at(ns int64) string {
 // Versions prints one line for each version.
 func Versions(w io.Writer, list []Version) error {
 	if len(list) == 0 {
-		_, err := fmt.Fprintln(w, "No baseline yet: runs are scored once learn.min_runs of them have been closed for learn.quarantine, "+
-			"or at once with flyball learn --once.")
+		_, err := fmt.Fprintln(w, "No baseline yet: flyball baselines show says what it waits for, and how long.")
 		return err
 	}
 	return Table(

@@ -13,6 +13,9 @@ import (
 // column has, which commands take in place of the id.
 type ID string
 
+// Word is a cell with a word that is explained elsewhere: it is never cut.
+type Word string
+
 // Alarm is a cell that stands out: in colour, and by a mark.
 type Alarm string
 

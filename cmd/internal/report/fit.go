@@ -2,18 +2,18 @@ package report
 
 // field is what the layout knows of one column of a table, in columns of the screen.
 type field struct {
-	want  int // width of its longest cell, or of its head
-	least int // width below which its cells are of no use; at most want
-	good  int // width that is wanted before columns of leave 2 and more are shown; at least least
-	leave int // 0: it stays; a column with a higher number is left out first
+	want  int  // width of its longest cell, or of its head
+	least int  // width below which its cells are of no use; at most want
+	good  int  // width that is wanted before columns of leave 2 and more are shown; at least least
+	id    bool // it is what the next command takes: its good width comes before all columns that may be left out
+	leave int  // 0: it stays; a column with a higher number is left out first
 }
 
 const (
 	gap      = 2 // between columns
 	minText  = 14
-	minHead  = 6
 	minFinal = 18 // of the last column, if it is text: a reason or a summary
-	good     = 40 // of such a last column
+	good     = 40 // of such a last column, and of the first one
 )
 
 // fitted is the layout of a table.
@@ -31,6 +31,16 @@ func fit(fields []field, screen int) fitted {
 	for i := range kept {
 		kept[i] = true
 	}
+	stay := make([]bool, len(fields))
+	for i, f := range fields {
+		stay[i] = f.leave == 0 || f.id
+	}
+	whole := need(fields, stay, func(f field) int { // the id has room for its good width, if all that may be is left out
+		if f.id {
+			return max(f.good, f.least)
+		}
+		return f.least
+	}) <= screen
 	for {
 		drop := -1
 		for i, f := range fields {
@@ -39,7 +49,7 @@ func fit(fields []field, screen int) fitted {
 			}
 		}
 		if drop < 0 || need(fields, kept, func(f field) int {
-			if fields[drop].leave > 1 {
+			if fields[drop].leave > 1 || f.id && whole {
 				return max(f.good, f.least)
 			}
 			return f.least
@@ -55,6 +65,12 @@ func fit(fields []field, screen int) fitted {
 	for i, f := range fields {
 		if kept[i] {
 			widths[i] = f.least
+		}
+	}
+	for i, f := range fields {
+		if more := min(f.good-f.least, spare); f.id && kept[i] && whole && more > 0 {
+			widths[i] += more
+			spare -= more
 		}
 	}
 	for grown := true; grown && spare > 0; {

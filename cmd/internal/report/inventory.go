@@ -112,7 +112,7 @@ func Hygiene(w io.Writer, v []query.Hygiene) error {
 	err := Table(w, "WHAT | OF | CALLS? | LAST? | EVIDENCE", func(row func(...any)) {
 		for _, h := range v {
 			said[h.Kind] = h.Advice
-			row(h.Kind, h.Subject, h.Calls, Minute(h.LastAt), Dash(short(h.Evidence)))
+			row(Word(h.Kind), h.Subject, h.Calls, Minute(h.LastAt), Dash(short(h.Evidence)))
 		}
 	})
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 // RunColumns are the columns of a listing of runs.
 var RunColumns = []Column[query.Run]{
 	{"RUN", func(r *query.Run) any { return ID(r.RunID) }},
-	{"LAST CALL (UTC)", func(r *query.Run) any { return Clock(r.LastAt) }},
+	{"LAST (UTC)", func(r *query.Run) any { return Clock(r.LastAt) }},
 	{"KEY?", func(r *query.Run) any { return Dash(r.RunKey) }},
 	{"AGENT", func(r *query.Run) any { return Dash(r.AgentID) }},
 	{"TRUST????", func(r *query.Run) any { return Dash(r.AgentTrust) }},

@@ -90,6 +90,9 @@ func (g *grid) print() error {
 	for i := range g.columns {
 		fields[i] = g.columns[i].field(i == len(g.columns)-1)
 	}
+	if id := g.idColumn(); id < len(fields) {
+		fields[id].id, fields[id].good = true, min(fields[id].want, good)
+	}
 	layout := fit(fields, g.screen.Width)
 	if layout.records {
 		return g.records()
@@ -128,6 +131,8 @@ func (g *grid) render(column int) {
 				text = s
 			}
 			c.texts[i] = gridCell{text: Dash(Text(text)), whole: true}
+		case Word:
+			c.texts[i] = gridCell{text: Dash(Text(string(v))), whole: true}
 		case Alarm:
 			c.texts[i] = gridCell{text: Text(string(v)) + "!", style: alarm, whole: true}
 		case Moment:
@@ -178,12 +183,17 @@ func (c *gridColumn) width() int {
 	return n
 }
 
+// idColumn returns the column that the next command takes: the first one, or the second after a column of marks.
+func (g *grid) idColumn() int {
+	if len(g.columns) > 0 && strings.TrimSpace(g.columns[0].head) == "" {
+		return 1
+	}
+	return 0
+}
+
 // field returns what the layout knows of the column; last: it is the last one of the table.
 func (c *gridColumn) field(last bool) field {
-	f := field{want: c.width(), leave: c.leave, least: runewidth.StringWidth(c.head)}
-	if c.leave == 0 { // a column that may be left out is shown with its whole head
-		f.least = min(f.least, minHead)
-	}
+	f := field{want: c.width(), leave: c.leave, least: runewidth.StringWidth(c.head)} // no head is cut
 	floor := minText
 	if last {
 		floor = minFinal
@@ -263,20 +273,21 @@ func (g *grid) leftOut(widths []int) error {
 		return nil
 	}
 	const lead = "-o wide has also "
-	text := cut(lead+strings.Join(heads, ", "), g.screen.Width)
-	_, err := io.WriteString(g.screen, g.screen.styled(text, weak)+"\n")
-	return err
+	for _, line := range wrap(lead+strings.Join(heads, ", "), g.screen.Width) {
+		if _, err := io.WriteString(g.screen, g.screen.styled(line, weak)+"\n"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// maxRecordHead is the widest head of a record; a longer one has its value on the next line.
-const maxRecordHead = 16
-
-// records prints each row as a block of lines, for screens that are too narrow for columns.
+// records prints each row as a block of lines, for screens that are too narrow for columns. A head that is wider than half of the screen
+// takes several lines.
 func (g *grid) records() error {
 	var b strings.Builder
 	heads := 0
 	for i := range g.columns {
-		heads = max(heads, min(runewidth.StringWidth(g.columns[i].head), maxRecordHead, g.screen.Width/2))
+		heads = max(heads, min(runewidth.StringWidth(g.columns[i].head), g.screen.Width/2))
 	}
 	for i := range g.rows {
 		if i > 0 {
@@ -287,7 +298,11 @@ func (g *grid) records() error {
 			if k >= len(g.rows[i]) || c.texts[i].text == "-" || strings.TrimSpace(c.texts[i].text) == "" {
 				continue
 			}
-			head := cut(c.head, heads)
+			lines := wrap(c.head, heads)
+			head := lines[len(lines)-1]
+			for _, above := range lines[:len(lines)-1] {
+				b.WriteString(g.screen.styled(above, strong) + "\n")
+			}
 			b.WriteString(g.screen.styled(head, strong) + strings.Repeat(" ", heads-runewidth.StringWidth(head)+gap))
 			for n, part := range wrap(c.texts[i].text, max(g.screen.Width-heads-gap, 1)) {
 				if n > 0 {

@@ -118,7 +118,7 @@ func TestZoneOfATimeIsNotSaid(t *testing.T) {
 	if err := Rows(&Screen{Writer: &b, Zone: berlin}, someRuns()[:1], RunColumns); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"LAST CALL (Europe/Berlin)", "2026-11-20 13:00:00.000"} {
+	for _, want := range []string{"LAST (Europe/Berlin)", "2026-11-20 13:00:00.000"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in %s", want, b.String())
 		}
@@ -150,5 +150,21 @@ func TestCSVOfAListDiffersFromItsJSON(t *testing.T) {
 	}
 	if err := RowsCSV(&bytes.Buffer{}, map[string]int{}); err == nil {
 		t.Error("an object was printed as a list")
+	}
+}
+
+// The first column is what the next command takes: it was cut, while columns that may be left out were there.
+func TestFirstColumnIsCutBesideLessImportantOnes(t *testing.T) {
+	for width := 76; width <= 200; width += 4 {
+		var b bytes.Buffer
+		const heads = "  | ROUTE | EFFECT?? | REVERSIBILITY | AGENTS?? | CALLS | ERRORS? | DENIED | LAST"
+		err := Table(&Screen{Writer: &b, Width: width, Now: tableTime}, heads,
+			func(row func(...any)) {
+				row("!", "DELETE /orders/{id}/lines/{id}", "delete", Undo("irreversible"), 2, 8, 1, 0, "5m ago")
+				row(" ", "GET /orders", "read", Undo("read_only"), 2, 8, 1, 0, "5m ago")
+			})
+		if err != nil || !strings.Contains(b.String(), "DELETE /orders/{id}/lines/{id}") || strings.Contains(b.String(), "…") {
+			t.Errorf("%d columns: %v\n%s", width, err, b.String())
+		}
 	}
 }

@@ -205,7 +205,7 @@ var touchedColumns = []Column[query.TouchedResource]{
 	{"REVERSIBILITY", func(r *query.TouchedResource) any { return Undo(r.Reversibility) }},
 	{"EFFECT?", func(r *query.TouchedResource) any { return r.Effect }},
 	{"RESOURCE", func(r *query.TouchedResource) any { return r.Resource }},
-	{"ROUTE", func(r *query.TouchedResource) any { return strings.TrimSpace(r.Method + " " + r.Route) }},
+	{"ROUTE?", func(r *query.TouchedResource) any { return strings.TrimSpace(r.Method + " " + r.Route) }},
 	{"AGENT", func(r *query.TouchedResource) any { return Dash(several(r.Agents, uint64(len(r.Agents)))) }},
 	{"RUN", func(r *query.TouchedResource) any { return severalRuns(r.Runs, r.RunCount) }},
 	{"CALLS", func(r *query.TouchedResource) any { return r.Calls }},
@@ -213,7 +213,7 @@ var touchedColumns = []Column[query.TouchedResource]{
 	{"FAILED", func(r *query.TouchedResource) any { return Count(r.Failed) }},
 	{"DENIED", func(r *query.TouchedResource) any { return Count(r.Denied) }},
 	{"FIRST (UTC)???", func(r *query.TouchedResource) any { return Clock(r.FirstAt) }},
-	{"LAST (UTC)", func(r *query.TouchedResource) any { return Clock(r.LastAt) }},
+	{"LAST (UTC)??", func(r *query.TouchedResource) any { return Clock(r.LastAt) }},
 	{"VIA??", func(r *query.TouchedResource) any { return Dash(strings.Join(r.Via, " ")) }},
 }
 

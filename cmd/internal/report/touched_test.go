@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"io"
 	"strings"
 	"testing"
@@ -66,6 +67,27 @@ func TestReportDoesNotNameWhoTouched(t *testing.T) {
 			if !strings.Contains(text, want) {
 				t.Errorf("%s does not have %q: %s", form, want, text)
 			}
+		}
+	}
+}
+
+// At 80 columns each resource was a block of twelve lines: nobody sees what was deleted among what was read.
+func TestTouchedIsABlockOfLinesForEachResource(t *testing.T) {
+	row := query.TouchedResource{Reversibility: "irreversible", Effect: "delete", Resource: "order:100", Method: "DELETE",
+		Route: "/orders/{id}", Agents: []string{"billing/consolidation-and-reporting-bot"},
+		Runs: []string{"0190aaaa-0003-5000-8000-000000000003"}, RunCount: 1, Calls: 1}
+	var b bytes.Buffer
+	if err := Rows(&Screen{Writer: &b, Width: 80, Now: tableTime}, []query.TouchedResource{row, row}, touchedColumns); err != nil {
+		t.Fatal(err)
+	}
+	head, rest, _ := strings.Cut(b.String(), "\n")
+	if want := "REVERSIBILITY RESOURCE AGENT RUN CALLS FAILED DENIED"; strings.Join(strings.Fields(head), " ") != want {
+		t.Errorf("heads %q", head)
+	}
+	for _, want := range []string{"irreversible!", "order:100", "billing/cons", "0190aaaa",
+		"-o wide has also EFFECT, ROUTE, OK, FIRST, LAST, VIA"} {
+		if !strings.Contains(rest, want) {
+			t.Errorf("no %q in\n%s", want, rest)
 		}
 	}
 }

@@ -150,7 +150,7 @@ func coverable(d *schema.Decision, holder *schema.Holder) bool {
 		holder != nil && holder.AgentTrust >= schema.TrustInfrastructure && holder.AgentID != "" && holder.AgentID == d.AgentID
 }
 
-// matches reports whether the exception covers a trip. A route has the name that learning or an order gave it, or
+// matches reports whether the exception covers a trip. A route has the name that learning, an order or a declaration gave it, or
 // that of the words of its path: a change of names takes no exception away.
 func (e *Exception) matches(d *schema.Decision) bool {
 	return matches(e.Agent, d.AgentID) && matches(e.Family, d.Family) &&

@@ -142,11 +142,12 @@ func decisionOn(t *testing.T, path string, rules []route.Rule) (*schema.Decision
 	return &d, &schema.Holder{AgentID: "ops/purge", AgentTrust: schema.TrustInfrastructure}
 }
 
-func TestLearnedRouteVoidsAnException(t *testing.T) {
+func TestLearnedOrDeclaredRouteVoidsAnException(t *testing.T) {
 	slot := route.Slot{Method: "POST", Template: "/shop/items/{slug}"}
 	learned := route.Learned{Collapsed: []route.Slot{slot}}.Rules()
 	pinned := route.Orders{Orders: []route.Order{{Slot: slot, Pinned: true}}}.Rules()
 	declared := []route.Rule{{Method: "POST", Template: "/shop/items/{item}"}}
+	wide := []route.Rule{{Method: "POST", Template: "/shop/{x}/{y}"}}
 	for name, tc := range map[string]struct {
 		route, path string
 		rules       []route.Rule
@@ -160,7 +161,11 @@ func TestLearnedRouteVoidsAnException(t *testing.T) {
 		"learned, another word":        {"POST /shop/items/sale", "/shop/items/blue", learned, false},
 		"learned, another method":      {"PUT /shop/items/sale", "/shop/items/sale", learned, false},
 		"a part of a segment, learned": {"POST /shop/items/sku_{id}", "/shop/items/sku_77", learned, true},
-		"declared":                     {"POST /shop/items/sale", "/shop/items/sale", declared, false},
+		"declared":                     {"POST /shop/items/sale", "/shop/items/sale", declared, true},
+		"declared, by a learned name":  {"POST /shop/items/{slug}", "/shop/items/sale", wide, true},
+		"declared, another word":       {"POST /shop/items/sale", "/shop/items/blue", declared, false},
+		"declared, another collection": {"POST /shop/items/sale", "/shop/carts/sale", wide, false},
+		"declared, another method":     {"PUT /shop/items/sale", "/shop/items/sale", declared, false},
 	} {
 		s := New()
 		apply(s, add("1", func(c *schema.Command) { c.Exception.Routes = []string{tc.route} }))

@@ -212,6 +212,17 @@ func TestRunIsLeftOutWithoutAReason(t *testing.T) {
 	if got.Clean != 6 || got.Status["~billing/a"] == nil || got.Status["billing/a"].SeenAt <= now.Add(-2*time.Minute).UnixNano() {
 		t.Errorf("%d clean, %+v", got.Clean, got.Status)
 	}
+	for needed, after := range map[int]time.Duration{6: time.Minute, 7: 24 * time.Hour, 8: -1} {
+		o, err := learn.ReadOutlook(t.Context(), c, "default", needed, 720*time.Hour, 24*time.Hour, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o.Ready != 6 || o.Quarantine != 1 || o.Open != 1 || o.Excluded["alarmed"] != 2 || o.Excluded["held"] != 1 ||
+			o.EnoughAt.IsZero() != (after < 0) || o.EnoughAt.After(now.Add(max(after, 0))) ||
+			needed == 7 && !o.EnoughAt.After(now.Add(22*time.Hour)) {
+			t.Errorf("outlook for %d runs: %+v", needed, o)
+		}
+	}
 	if _, err := c.QueryText(t.Context(), strings.ReplaceAll("SELECT state, why, baseline_version FROM {db}.baselines", "{db}",
 		c.Database())); err != nil {
 		t.Error(err)
