@@ -71,7 +71,7 @@ func TestMethodOverrideOfALoggedHeaderCounts(t *testing.T) {
 // The record of a read named / as what was read.
 func TestPaddingHidesWhatWasRead(t *testing.T) {
 	for _, padding := range []string{"/", "/.", "/%2e"} {
-		long := strings.Repeat(padding, schema.MaxPath) + "/accounts/7/secrets"
+		long := strings.Repeat(padding, route.MaxReadable) + "/accounts/7/secrets"
 		c := classifiedBy(t, patch(t, envoyLine, `"method":"GET","x-envoy-origin-path":"`+long+`","path":"`+long+`"`))
 		if c.Route != "/accounts/{id}/secrets" || c.Path != "/accounts/7/secrets" || c.Attr(route.AttrReadings) != "unreadable" {
 			t.Errorf("%s: %.60q %.60q", padding, c.Route, c.Path)
@@ -96,9 +96,34 @@ func TestSecretOfAPathTakesTheOperationWithIt(t *testing.T) {
 	}
 }
 
+// A path that is longer than what is kept is read as at the check: its end says what the call does.
+func TestEndOfALongPathIsNotRead(t *testing.T) {
+	classified := func(path string) *schema.Call {
+		line := patch(t, envoyLine, `"method":"POST","x-envoy-origin-path":"`+path+`","path":"`+path+`"`)
+		calls, _ := pipelineWithRules(t).Decode(&Record{Topic: "in", Timestamp: kafkaTime, Value: line}, nil)
+		if len(calls) != 1 {
+			t.Fatalf("%d calls", len(calls))
+		}
+		return &calls[0]
+	}
+	long := "/v1/docs/" + strings.Repeat("é", schema.MaxPath/2) + "/accounts/7"
+	one, other := classified(long+"/close"), classified(long+"/delete")
+	if other.Reversibility != schema.Irreversible || other.Attr(route.AttrReadings) != "" || other.Route != "/v1/docs/{long}/accounts/{id}/delete" ||
+		other.Resources[len(other.Resources)-1].String() != "account:7" {
+		t.Errorf("%s %q %.60q %v", other.Reversibility, other.Attr(route.AttrReadings), other.Route, other.Resources)
+	}
+	if one.Path != other.Path || len(one.Path) > schema.MaxPath {
+		t.Errorf("%d bytes of the path are kept", len(one.Path))
+	}
+	// Different calls with the same beginning looked like one call that is repeated.
+	if one.ArgsDigest == other.ArgsDigest {
+		t.Error("two calls have one digest")
+	}
+}
+
 // The part of a path behind the length limit may contain anything.
 func TestPathThatIsCutIsNotCalledHarmless(t *testing.T) {
-	long := "/v1" + strings.Repeat("/.", schema.MaxPath) + "/accounts/7/close"
+	long := "/v1" + strings.Repeat("/.", route.MaxReadable) + "/accounts/7/close"
 	c := classifiedBy(t, patch(t, envoyLine, `"method":"POST","x-envoy-origin-path":"`+long+`","path":"`+long+`"`))
 	if c.Reversibility != schema.ReversibilityUnknown || c.Attr(route.AttrReadings) != "unreadable" {
 		t.Errorf("%s %q", c.Reversibility, c.Attr(route.AttrReadings))

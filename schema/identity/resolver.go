@@ -27,6 +27,9 @@ type Options struct {
 	// registry, and in receipts.
 	Former   []Key
 	Registry []Entry
+	// Redact returns a text without the secrets that ingest removes from logs; nil: nothing is removed. A name in a live
+	// request that contains one is no name, as in a log.
+	Redact func(text string) string
 }
 
 // Entry is one entry of the operator's registry: the agent that it names is verified. A caller
@@ -46,6 +49,7 @@ type Resolver struct {
 	key      Key
 	registry atomic.Pointer[map[string]string] // "kind:value" to agent
 	receipts *receiptSigner
+	redact   func(string) string
 	former   []*formerKey
 	opened   receiptCounts
 
@@ -67,7 +71,7 @@ func NewResolver(o Options) (*Resolver, error) {
 		return nil, errors.New("tenant: empty")
 	}
 	r := &Resolver{tenant: o.Tenant, key: o.Key, receipts: newReceiptSigner(o.Key), hashed: map[string]string{}, agents: map[string]product{},
-		tokens: map[string][]schema.Scope{}}
+		tokens: map[string][]schema.Scope{}, redact: o.Redact}
 	for _, k := range o.Former {
 		if len(k) < 16 {
 			return nil, errors.New("secret_key_file: a former key must have at least 16 bytes")

@@ -37,7 +37,7 @@ type Orders struct {
 	Former []Slot `json:"former,omitempty"`
 }
 
-// MaxOrders is the maximum number of orders in force, and of a tenant's former templates.
+// MaxOrders is the maximum number of a tenant's orders in force, and of its former templates.
 const MaxOrders = 500
 
 // Limits of the template of an order.

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"flyball/cmd/internal/config"
+	"flyball/ingest/redact"
 	"flyball/schema/identity"
 	"flyball/schema/route"
 	"flyball/schema/route/openapi"
@@ -29,7 +30,8 @@ func NewClassifiers(c config.Config, key identity.Key, former ...identity.Key) (
 }
 
 func newResolver(c config.Config, key identity.Key, former ...identity.Key) (*identity.Resolver, error) {
-	return identity.NewResolver(identity.Options{Tenant: c.Tenant, Key: key, Former: former, Registry: identityEntries(c.Agents)})
+	return identity.NewResolver(identity.Options{Tenant: c.Tenant, Key: key, Former: former, Registry: identityEntries(c.Agents),
+		Redact: redact.Text})
 }
 
 // newRoutes returns a table with the operator's routes and without learned routes.

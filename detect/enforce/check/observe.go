@@ -9,6 +9,7 @@ import (
 
 	"flyball/schema"
 	"flyball/schema/kafka"
+	"flyball/schema/route"
 	"flyball/schema/wire"
 )
 
@@ -137,14 +138,23 @@ func (c *Checker) observe(e *evaluation) {
 			call.SetAttr("flyball.gate", a.gate)
 		}
 	}
+	// Decisions use the whole path. It is cut after secrets were removed, because a part of a secret is not recognised.
+	call.Path = cutText(route.Shortened(call.Path, route.MaxReadable), route.MaxReadable)
 	if c.o.KeptPath != nil {
 		call.Path = c.o.KeptPath(call.Path)
 		for i := range call.Resources {
 			call.Resources[i].ID = c.o.KeptPath(call.Resources[i].ID)
 		}
 	}
-	if c.o.KeptText != nil {
-		call.UserAgent = c.o.KeptText(call.UserAgent)
+	call.Path = cutText(route.Shortened(call.Path, schema.MaxPath), schema.MaxPath)
+	if kept := c.o.KeptText; kept != nil {
+		call.UserAgent = kept(call.UserAgent)
+		if kept(e.q.host) != e.q.host { // as it was sent: capital letters help to recognise some secrets
+			call.Host = ""
+		}
+		for i := range call.Attrs {
+			call.Attrs[i].Value = kept(call.Attrs[i].Value)
+		}
 	}
 	c.observer.add(call, a.standing)
 }
