@@ -16,7 +16,7 @@ func TestSecretGivesARouteTwoNames(t *testing.T) {
 			t.Errorf("%s: %s at the check, %s in the log", name, asked, logged)
 		}
 	}
-	for word, want := range map[string]string{"a=b": "a=b", "path=x": "path=x", "token": "token", "a=7": "a=7","sk_7": "sk_{id}", "pk_users": "pk_users", "a[b]": "a[b]"} {
+	for word, want := range map[string]string{"a=b": "a=b", "path=x": "path=x", "token": "token", "a=7": "a=7", "sk_7": "sk_{id}", "pk_users": "pk_users", "a[b]": "a[b]"} {
 		if got := Template("/x/" + word); got != "/x/"+want {
 			t.Errorf("%s: %s", word, got)
 		}
