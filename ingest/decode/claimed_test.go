@@ -129,3 +129,32 @@ func TestPathThatIsCutIsNotCalledHarmless(t *testing.T) {
 		t.Errorf("%s %q", c.Reversibility, c.Attr(route.AttrReadings))
 	}
 }
+
+// nginx logs the user of Authorization: Basic without any authentication, and the subject of a certificate that it could not
+// verify: with them a client was an established caller of any name, joined its runs and used up what others are bounded by.
+func TestClientChoosesAnEstablishedNameInNginx(t *testing.T) {
+	read := func(fields string) schema.Call {
+		calls, dead := pipelineWithRules(t).Decode(&Record{Topic: "in", Timestamp: kafkaTime, Value: patch(t, nginxLine, fields)}, nil)
+		if len(calls) != 1 {
+			t.Fatalf("%s: %v", fields, dead)
+		}
+		return calls[0]
+	}
+	for _, status := range []string{"200", "401"} {
+		c := read(`"remote_user":"victim","status":"` + status + `"`)
+		if c.Standing() != schema.StandingClaimed || c.PrincipalTrust >= schema.TrustInfrastructure || c.CredentialID != "victim" {
+			t.Errorf("%s: %s %s by %s %s", status, c.Standing(), c.CredentialID, c.CredentialTrust, c.PrincipalTrust)
+		}
+	}
+	for verified, established := range map[string]bool{"SUCCESS": true, "FAILED:unable to verify the first certificate": false, "NONE": false} {
+		for _, field := range []string{"ssl_client_s_dn", "ssl_client_fingerprint"} {
+			c := read(`"` + field + `":"CN=victim","ssl_client_verify":"` + verified + `"`)
+			if c.Standing() == schema.StandingEstablished != established {
+				t.Errorf("%s, %s: %s %q", field, verified, c.Standing(), c.CredentialID)
+			}
+		}
+	}
+	if c := read(`"ssl_client_s_dn":"CN=victim"`); c.Standing() != schema.StandingEstablished {
+		t.Error("a log without ssl_client_verify: nginx refuses what it cannot verify, unless it is configured otherwise")
+	}
+}

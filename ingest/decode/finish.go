@@ -43,6 +43,9 @@ func (d completion) run(rec *Record, in *Input, opt *Options, allowed map[string
 		c.Outcome = outcome(d.draft)
 	}
 	d.readToken(opt)
+	if d.unverified {
+		d.ev.CertSubject, d.ev.CertFingerprint, d.ev.SPIFFE = "", "", ""
+	}
 	if d.claimed {
 		d.ev.Claims = &d.claims
 		if life := d.claims.Expiry - d.claims.IssuedAt; d.claims.IssuedAt > 0 && life > 0 && life < 100*365*24*3600 {

@@ -176,7 +176,9 @@ func (r *Resolver) credential(ev *Evidence, c *schema.Call) {
 	case ev.APIKey != "":
 		// A client can invent keys: a key in a log is not always valid.
 		set(r.CredentialID("api_key", ev.APIKey), schema.CredentialAPIKey, "api_key", schema.TrustAsserted)
-	case set(ev.RemoteUser, schema.CredentialUser, "remote_user", schema.TrustInfrastructure):
+	// nginx logs the user of Authorization: Basic whatever the password is, and without any authentication; Apache logs it for
+	// refused requests.
+	case set(ev.RemoteUser, schema.CredentialUser, "remote_user", schema.TrustAsserted):
 	}
 }
 
