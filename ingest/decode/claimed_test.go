@@ -108,8 +108,8 @@ func TestEndOfALongPathIsNotRead(t *testing.T) {
 	}
 	long := "/v1/docs/" + strings.Repeat("é", schema.MaxPath/2) + "/accounts/7"
 	one, other := classified(long+"/close"), classified(long+"/delete")
-	if other.Reversibility != schema.Irreversible || other.Attr(route.AttrReadings) != "" || other.Route != "/v1/docs/{long}/accounts/{id}/delete" ||
-		other.Resources[len(other.Resources)-1].String() != "account:7" {
+	if other.Reversibility != schema.Irreversible || other.Attr(route.AttrReadings) != "" ||
+		other.Route != "/v1/docs/{long}/accounts/{id}/delete" || other.Resources[len(other.Resources)-1].String() != "account:7" {
 		t.Errorf("%s %q %.60q %v", other.Reversibility, other.Attr(route.AttrReadings), other.Route, other.Resources)
 	}
 	if one.Path != other.Path || len(one.Path) > schema.MaxPath {
@@ -146,7 +146,7 @@ func TestClientChoosesAnEstablishedNameInNginx(t *testing.T) {
 			t.Errorf("%s: %s %s by %s %s", status, c.Standing(), c.CredentialID, c.CredentialTrust, c.PrincipalTrust)
 		}
 	}
-	for verified, established := range map[string]bool{"SUCCESS": true, "FAILED:unable to verify the first certificate": false, "NONE": false} {
+	for verified, established := range map[string]bool{"SUCCESS": true, "FAILED:self-signed certificate": false, "NONE": false} {
 		for _, field := range []string{"ssl_client_s_dn", "ssl_client_fingerprint"} {
 			c := read(`"` + field + `":"CN=victim","ssl_client_verify":"` + verified + `"`)
 			if c.Standing() == schema.StandingEstablished != established {

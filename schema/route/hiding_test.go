@@ -52,7 +52,8 @@ func TestInventedWordsHideAnOperation(t *testing.T) {
 		t.Errorf("a breaker on the learned template does not apply: %q", got)
 	}
 	joined := asClassified(table, "POST /orders/7/refund-all")
-	if got := table.Spellings(joined); !slices.Contains(got, "POST /orders/{id}/{slug}") || !slices.Contains(got, "POST /orders/{id}/refund-all") {
+	if got := table.Spellings(joined); !slices.Contains(got, "POST /orders/{id}/{slug}") ||
+		!slices.Contains(got, "POST /orders/{id}/refund-all") {
 		t.Errorf("a breaker on a former name does not apply: %q", got)
 	}
 	for pattern, want := range map[string]bool{"POST /orders/{id}/refund-all": true, "POST /orders/{id}/{slug}": true, "POST /orders/**": true,

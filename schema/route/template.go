@@ -136,8 +136,8 @@ func classify(s string) (string, bool) {
 const redacted = "[redacted]"
 
 // secretParameter matches a segment that the log side keeps without its value: password=….
-var secretParameter = regexp.MustCompile(`(?i)(?:token|secret|passw(?:or)?d|passphrase|pwd|api[-_]?key|access[-_]?key|private[-_]?key|signature|` +
-	`\bsig|session[-_]?id|credential)=.`)
+var secretParameter = regexp.MustCompile(`(?i)(?:token|secret|passw(?:or)?d|passphrase|pwd|api[-_]?key|access[-_]?key|private[-_]?key|` +
+	`signature|\bsig|session[-_]?id|credential)=.`)
 
 // isVendorKey reports whether a segment has the form of a key of a known vendor, or stood for a secret. The log side removes secrets before
 // it classifies a path, the gate side does not: both must give the path the same route.

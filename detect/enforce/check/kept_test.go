@@ -19,8 +19,8 @@ func TestSecretInAHeaderThatNamesACallerIsKept(t *testing.T) {
 	jwt := "eyJhbGciOiJIUzI1NiJ9." + strings.Repeat("eyJzdWIiOiIxIn0", 5) + ".abcdefgh"
 	redact := func(s string) string { return strings.NewReplacer(secret, "[redacted]", jwt, "[redacted]").Replace(s) }
 	for _, s := range []string{secret, jwt} {
-		for _, name := range []string{"x-agent-id", "x-agent-run-id", "x-task-id", "x-session-id", "x-user-id", "x-request-id", "x-parent-agent-id",
-			"signature-agent", "user-agent", "x-consumer", "host", "x-amount"} {
+		for _, name := range []string{"x-agent-id", "x-agent-run-id", "x-task-id", "x-session-id", "x-user-id", "x-request-id",
+			"x-parent-agent-id", "signature-agent", "user-agent", "x-consumer", "host", "x-amount"} {
 			c := newChecker(t, func(o *enforcetest.Options) {
 				var err error
 				if o.Resolver, err = identity.NewResolver(identity.Options{Tenant: "t", Key: enforcetest.Key(), Redact: redact}); err != nil {

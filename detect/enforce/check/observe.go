@@ -44,9 +44,9 @@ func newObserver(point string, parts int32, m *metrics) *observer {
 	return o
 }
 
-// add queues a call for writing. It never waits: if the queue is full, the record is dropped,
-// because the answer has priority.
-func (o *observer) add(c *schema.Call, standing schema.Standing) {
+// add queues a call for writing. It never waits: if the queue is full, the record is dropped, because the answer has priority;
+// queued is then false.
+func (o *observer) add(c *schema.Call, standing schema.Standing) (queued bool) {
 	queue := o.in
 	if standing == schema.StandingClaimed {
 		queue = o.claimed
@@ -56,12 +56,13 @@ func (o *observer) add(c *schema.Call, standing schema.Standing) {
 	default:
 		o.m.dropped.Inc()
 		o.m.full.WithLabelValues(standing.String(), "observations").Inc()
-		return
+		return false
 	}
 	select {
 	case o.queued <- struct{}{}:
 	default:
 	}
+	return true
 }
 
 // Run writes the records of checked requests until ctx ends.
@@ -156,5 +157,8 @@ func (c *Checker) observe(e *evaluation) {
 			call.Attrs[i].Value = kept(call.Attrs[i].Value)
 		}
 	}
-	c.observer.add(call, a.standing)
+	if !c.observer.add(call, a.standing) && c.droppedNotice.due(c.o.Now()) {
+		c.o.Logger.Warn("records of checked requests are dropped, because more come than are written: what the gateways log of these "+
+			"requests is stored, but not what was decided (flyball_observations_dropped_total counts them)", "standing", a.standing.String())
+	}
 }

@@ -66,7 +66,8 @@ func (n *caveatCounts) caveats() (out []string) {
 			out = append(out, fmt.Sprintf(sentence, count))
 		}
 	}
-	add(n.unlogged, "resource_not_logged: %d calls that change something, or may, do not name all of it (the body was not logged, or not read)")
+	add(n.unlogged, "resource_not_logged: %d calls that change something, or may, do not name all of it (the body was not logged, or "+
+		"not read)")
 	add(n.askedOnly, "asked_only: %d calls were let through by the check and no gateway has logged them yet")
 	add(n.sampled, "sampled_source: %d calls came from a source that logs a sample; more happened than is listed")
 	add(n.overflow, "overflow: %d calls were bound to a shared run because their actor opened too many runs")
