@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
@@ -127,7 +128,10 @@ func TestAttacksOverHTTP2(t *testing.T) {
 	var all []*attempt
 	for i, attack := range concat(http2Attacks, attacks()) {
 		if w := g.way; attack.on(w) {
-			all = append(all, g.point.run(&attack, w, strconv.Itoa(i)+"h2"))
+			a := g.point.run(&attack, w, strconv.Itoa(i)+"h2")
+			// The check and the log have other characters in place of the bytes of a path that was refused.
+			a.undecided = slices.ContainsFunc(a.sent, func(r *result) bool { return !utf8.ValidString(r.request.Path) && len(r.served) == 0 })
+			all = append(all, a)
 		}
 	}
 	g.point.compareLog(g.way, all)
