@@ -16,6 +16,9 @@ const (
 	MaxID        = 256
 )
 
+// OtherMethod stands for a method that is no word of at most 20 letters.
+const OtherMethod = "_OTHER"
+
 // Call is one observation of one request or tool call by one observer.
 //
 // The zero value of a field means that the record does not have it, unless the field documents

@@ -46,14 +46,15 @@ type Gate struct {
 	Standing *Standing `json:"standing,omitempty"`
 	Route    string    `json:"route"`              // "METHOD /template"
 	Resource string    `json:"resource,omitempty"` // "order:123"; empty if the call names none
-	// Path is the path of the call without secrets, and Resources are all that it names. They are for
+	// Host is the host of the call, Path its path without secrets, and Resources are all that it names. They are for
 	// people: no decision and no digest depends on them, and a version without them drops them.
+	Host      string   `json:"host,omitempty"`
 	Path      string   `json:"path,omitempty"`
 	Resources []string `json:"resources,omitempty"`
 	// Binding is the version of the values that a grant is bound to. 0: the resource, and
 	// ArgsDigest if the body was seen. BindingAll: all known values of the call.
 	Binding uint8 `json:"binding,omitempty"`
-	// ArgsDigest covers the whole request: method, path, query, and the part of the body that
+	// ArgsDigest covers the whole request: method, host, path, query, and the part of the body that
 	// the gateway sent. It is empty if a grant is for several resources.
 	ArgsDigest string `json:"args_digest,omitempty"`
 	// QueryDigest covers the query without the parameters that name resources, hexadecimal.
@@ -76,17 +77,17 @@ type Gate struct {
 	Uses       int    `json:"uses,omitempty"` // uses left
 }
 
-// Call returns the call of a question as it was sent: method and path. A record of a version
-// without the path has the route.
+// Call returns the call of a question as it was sent: method, host if the gateway names it, and path. A record of a
+// version without the path has the route.
 func (g *Gate) Call() string {
 	method, _, isHTTP := strings.Cut(g.Route, " ")
 	switch {
 	case g.Path == "":
 		return g.Route
 	case isHTTP:
-		return method + " " + g.Path
+		return method + " " + g.Host + g.Path
 	}
-	return g.Route + " on " + g.Path
+	return g.Route + " on " + g.Host + g.Path
 }
 
 // About returns the resources of a call, separated by commas. If a person has

@@ -71,7 +71,7 @@ func TestMethodOverrideOfALoggedHeaderCounts(t *testing.T) {
 // The record of a read named / as what was read.
 func TestPaddingHidesWhatWasRead(t *testing.T) {
 	for _, padding := range []string{"/", "/.", "/%2e"} {
-		long := strings.Repeat(padding, schema.MaxPath) + "/accounts/7/secrets"
+		long := strings.Repeat(padding, route.MaxReadable) + "/accounts/7/secrets"
 		c := classifiedBy(t, patch(t, envoyLine, `"method":"GET","x-envoy-origin-path":"`+long+`","path":"`+long+`"`))
 		if c.Route != "/accounts/{id}/secrets" || c.Path != "/accounts/7/secrets" || c.Attr(route.AttrReadings) != "unreadable" {
 			t.Errorf("%s: %.60q %.60q", padding, c.Route, c.Path)
@@ -96,11 +96,65 @@ func TestSecretOfAPathTakesTheOperationWithIt(t *testing.T) {
 	}
 }
 
+// A path that is longer than what is kept is read as at the check: its end says what the call does.
+func TestEndOfALongPathIsNotRead(t *testing.T) {
+	classified := func(path string) *schema.Call {
+		line := patch(t, envoyLine, `"method":"POST","x-envoy-origin-path":"`+path+`","path":"`+path+`"`)
+		calls, _ := pipelineWithRules(t).Decode(&Record{Topic: "in", Timestamp: kafkaTime, Value: line}, nil)
+		if len(calls) != 1 {
+			t.Fatalf("%d calls", len(calls))
+		}
+		return &calls[0]
+	}
+	long := "/v1/docs/" + strings.Repeat("é", schema.MaxPath/2) + "/accounts/7"
+	one, other := classified(long+"/close"), classified(long+"/delete")
+	if other.Reversibility != schema.Irreversible || other.Attr(route.AttrReadings) != "" ||
+		other.Route != "/v1/docs/{long}/accounts/{id}/delete" || other.Resources[len(other.Resources)-1].String() != "account:7" {
+		t.Errorf("%s %q %.60q %v", other.Reversibility, other.Attr(route.AttrReadings), other.Route, other.Resources)
+	}
+	if one.Path != other.Path || len(one.Path) > schema.MaxPath {
+		t.Errorf("%d bytes of the path are kept", len(one.Path))
+	}
+	// Different calls with the same beginning looked like one call that is repeated.
+	if one.ArgsDigest == other.ArgsDigest {
+		t.Error("two calls have one digest")
+	}
+}
+
 // The part of a path behind the length limit may contain anything.
 func TestPathThatIsCutIsNotCalledHarmless(t *testing.T) {
-	long := "/v1" + strings.Repeat("/.", schema.MaxPath) + "/accounts/7/close"
+	long := "/v1" + strings.Repeat("/.", route.MaxReadable) + "/accounts/7/close"
 	c := classifiedBy(t, patch(t, envoyLine, `"method":"POST","x-envoy-origin-path":"`+long+`","path":"`+long+`"`))
 	if c.Reversibility != schema.ReversibilityUnknown || c.Attr(route.AttrReadings) != "unreadable" {
 		t.Errorf("%s %q", c.Reversibility, c.Attr(route.AttrReadings))
+	}
+}
+
+// nginx logs the user of Authorization: Basic without any authentication, and the subject of a certificate that it could not
+// verify: with them a client was an established caller of any name, joined its runs and used up what others are bounded by.
+func TestClientChoosesAnEstablishedNameInNginx(t *testing.T) {
+	read := func(fields string) schema.Call {
+		calls, dead := pipelineWithRules(t).Decode(&Record{Topic: "in", Timestamp: kafkaTime, Value: patch(t, nginxLine, fields)}, nil)
+		if len(calls) != 1 {
+			t.Fatalf("%s: %v", fields, dead)
+		}
+		return calls[0]
+	}
+	for _, status := range []string{"200", "401"} {
+		c := read(`"remote_user":"victim","status":"` + status + `"`)
+		if c.Standing() != schema.StandingClaimed || c.PrincipalTrust >= schema.TrustInfrastructure || c.CredentialID != "victim" {
+			t.Errorf("%s: %s %s by %s %s", status, c.Standing(), c.CredentialID, c.CredentialTrust, c.PrincipalTrust)
+		}
+	}
+	for verified, established := range map[string]bool{"SUCCESS": true, "FAILED:self-signed certificate": false, "NONE": false} {
+		for _, field := range []string{"ssl_client_s_dn", "ssl_client_fingerprint"} {
+			c := read(`"` + field + `":"CN=victim","ssl_client_verify":"` + verified + `"`)
+			if c.Standing() == schema.StandingEstablished != established {
+				t.Errorf("%s, %s: %s %q", field, verified, c.Standing(), c.CredentialID)
+			}
+		}
+	}
+	if c := read(`"ssl_client_s_dn":"CN=victim"`); c.Standing() != schema.StandingEstablished {
+		t.Error("a log without ssl_client_verify: nginx refuses what it cannot verify, unless it is configured otherwise")
 	}
 }

@@ -35,6 +35,7 @@ type draft struct {
 	end              bool // the time that was read is the end of the call
 	timed            bool
 	failed           bool // the source marks the call as failed without a reason
+	unverified       bool // the gateway could not verify the client's certificate: anybody can make one of any name
 	elapsed          elapsed
 	claims           identity.Claims
 	claimed          bool            // claims were read

@@ -73,6 +73,9 @@ var identityFields = []row{
 	names(func(d *draft, v fields.Value) { setSPIFFE(d, v.Text()) }, "peer", "downstream_peer_uri_san", "spiffe", "spiffe_id", "src.identity"),
 	names(func(d *draft, v fields.Value) { setSPIFFE(d, identity.ParseXFCC(v.Text())) }, "x_forwarded_client_cert"),
 	names(textOrNothing(func(d *draft) *string { return &d.ev.CertSubject }), "ssl_client_s_dn", "downstream_peer_subject"),
+	names(func(d *draft, v fields.Value) {
+		d.unverified = v.Text() != "" && !strings.EqualFold(v.Text(), "SUCCESS")
+	}, "ssl_client_verify"),
 	names(textOrNothing(func(d *draft) *string { return &d.ev.CertFingerprint }), "ssl_client_fingerprint", "downstream_peer_fingerprint_256"),
 	names(textOrNothing(func(d *draft) *string { return &d.ev.RemoteUser }), "remote_user"),
 	// The check sends these to the gateway. x_flyball_run would be a header of the client.

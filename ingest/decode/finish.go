@@ -22,13 +22,13 @@ func (d completion) run(rec *Record, in *Input, opt *Options, allowed map[string
 	splitTarget(d.draft)
 	if isTruth(c.Method) { // another type than a text
 		d.keep("method", c.Method)
-		c.Method = "_OTHER"
+		c.Method = schema.OtherMethod
 	} else if !isUpper(c.Method) {
 		if isMethod(c.Method) {
 			c.Method = strings.ToUpper(c.Method)
 		} else {
 			d.keep("method", c.Method)
-			c.Method = "_OTHER"
+			c.Method = schema.OtherMethod
 		}
 	}
 	d.clientAddress(in.TrustedHops)
@@ -43,6 +43,9 @@ func (d completion) run(rec *Record, in *Input, opt *Options, allowed map[string
 		c.Outcome = outcome(d.draft)
 	}
 	d.readToken(opt)
+	if d.unverified {
+		d.ev.CertSubject, d.ev.CertFingerprint, d.ev.SPIFFE = "", "", ""
+	}
 	if d.claimed {
 		d.ev.Claims = &d.claims
 		if life := d.claims.Expiry - d.claims.IssuedAt; d.claims.IssuedAt > 0 && life > 0 && life < 100*365*24*3600 {
@@ -128,12 +131,13 @@ func (d completion) readToken(opt *Options) {
 // removed completely, because a part of an id does not identify anything.
 func (d completion) redact() {
 	c, ev := &d.call, &d.ev
-	d.in.PathCut = len(c.Path) > schema.MaxPath
-	whole := route.Shortened(c.Path, schema.MaxPath)
+	// The call is classified by the path up to the length that is read, as at the check, and keeps less of it: see keepPath.
+	d.in.PathCut = len(c.Path) > route.MaxReadable
+	whole := route.Shortened(c.Path, route.MaxReadable)
 	c.Path = redact.Path(whole)
 	// A secret can have slashes. What was taken for a part of it may be the operation: the path is then not a whole one.
 	d.in.PathCut = d.in.PathCut || strings.Count(c.Path, "/") < strings.Count(whole, "/")
-	c.Path = cut(c.Path, schema.MaxPath)
+	c.Path = cut(c.Path, route.MaxReadable)
 	c.UserAgent = cut(redact.Text(c.UserAgent), schema.MaxUserAgent)
 	c.ErrorMessage = cut(redact.Text(c.ErrorMessage), schema.MaxError)
 	d.in.SourceRoute = cut(redact.Path(redact.Text(d.in.SourceRoute)), schema.MaxPath)
@@ -172,6 +176,9 @@ func (d completion) redact() {
 		}
 	}
 }
+
+// keepPath shortens the path of a classified call to the length that is kept.
+func keepPath(c *schema.Call) { c.Path = cut(route.Shortened(c.Path, schema.MaxPath), schema.MaxPath) }
 
 // shortStrings returns the strings that are ids, names or other short values.
 func (d completion) shortStrings() [38]*string {

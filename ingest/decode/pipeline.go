@@ -311,6 +311,7 @@ func (dec *decoder) endCall(bytesOf func() []byte) {
 	dec.p.id.Resolve(&d.ev, c)
 	dec.p.rt.Classify(c, &d.in)
 	redactDecoded(c)
+	keepPath(c)
 	if d.origins != nil {
 		d.origins.out = append(d.origins.out, FieldOrigin{Field: addressRuleField, From: d.addressBy.why(dec.in.TrustedHops)})
 		dec.origins = append(dec.origins, d.origins.out)

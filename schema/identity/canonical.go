@@ -4,13 +4,15 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"flyball/schema"
 )
 
-// canonicalMethod returns the method as ingest stores it: in upper case, or _OTHER when
+// CanonicalMethod returns the method as ingest stores it: in upper case, or OtherMethod when
 // it is not a word of letters.
-func canonicalMethod(s string) string {
+func CanonicalMethod(s string) string {
 	if s == "" || len(s) > 20 {
-		return otherMethod
+		return schema.OtherMethod
 	}
 	lower := false
 	for i := 0; i < len(s); i++ {
@@ -18,7 +20,7 @@ func canonicalMethod(s string) string {
 		case c >= 'a' && c <= 'z':
 			lower = true
 		case c < 'A' || c > 'Z':
-			return otherMethod
+			return schema.OtherMethod
 		}
 	}
 	if lower {
@@ -26,8 +28,6 @@ func canonicalMethod(s string) string {
 	}
 	return s
 }
-
-const otherMethod = "_OTHER"
 
 // canonicalPath returns one form for all spellings of a request target: without scheme,
 // authority, query and fragment, with escapes decoded once, repeated slashes merged, and valid

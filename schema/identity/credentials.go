@@ -150,7 +150,13 @@ func queryCredentials(secrets []string, query string) ([]string, error) {
 // query. The error is ErrTooManyCredentials; the identity is also set in that case.
 func (r *Resolver) ResolveRequest(h Headers, query string, client netip.Addr, c *schema.Call) (Shown, error) {
 	secrets, err := findCredentials(h)
-	ev := fromRequest(h, secrets, client, c)
+	ev := fromRequest(r.withoutSecrets(h), secrets, client, c)
+	if consumer, _ := firstOf(h, consumerHeaders); ev.GatewayCredential == "" && consumer != "" {
+		ev.APIKey = consumer // a gateway that names its consumers by their keys: only the hash is kept
+	}
+	if r.redact != nil && r.redact(ev.SPIFFE) != ev.SPIFFE {
+		ev.SPIFFE = ""
+	}
 	secrets, more := queryCredentials(secrets, query)
 	err = cmp.Or(err, more)
 	r.Resolve(&ev, c)

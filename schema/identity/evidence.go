@@ -17,7 +17,7 @@ type Evidence struct {
 	GatewayCredentialKind schema.CredentialKind
 	GatewayAgent          string // field by which the gateway names the agent (x_consumer, Kong custom_id, key alias)
 	GatewayUser           string // principalId, APIM userId …
-	RemoteUser            string // HTTP basic user
+	RemoteUser            string // HTTP basic user, as the client sent it
 
 	// Transport.
 	SPIFFE          string // URI SAN of the peer certificate

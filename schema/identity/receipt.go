@@ -124,7 +124,7 @@ func (s *receiptSigner) end(m *memory) {
 // mac computes the MAC of the payload in m for a request.
 func (s *receiptSigner) mac(m *memory, tenant, method, path string) (out [receiptMAC]byte) {
 	b := append(append(append(m.inner, 0), tenant...), 0)
-	b = append(append(b, canonicalMethod(method)...), 0)
+	b = append(append(b, CanonicalMethod(method)...), 0)
 	m.inner = append(b, canonicalPath(path)...)
 	sum := sha256.Sum256(m.inner)
 	copy(m.outer[:], s.outer[:])

@@ -49,7 +49,7 @@ func fromRequest(h Headers, secrets []string, client netip.Addr, c *schema.Call)
 	ev.GatewayAgent, _ = firstOf(h, consumerHeaders)
 	ev.GatewayCredential = ev.GatewayAgent
 	ev.GatewayUser, _ = firstOf(h, principalHeaders)
-	if uri := ParseXFCC(h("x-forwarded-client-cert")); strings.HasPrefix(uri, "spiffe://") {
+	if uri := ParseXFCC(h(certificateHeader)); strings.HasPrefix(uri, "spiffe://") {
 		ev.SPIFFE = uri
 	}
 	if len(secrets) > 0 {
@@ -61,6 +61,28 @@ func fromRequest(h Headers, secrets []string, client netip.Addr, c *schema.Call)
 	c.RequestID = id(h("x-request-id"))
 	return ev
 }
+
+// withoutSecrets returns the headers that name a caller, without values that contain a secret. Ingest removes them from logs
+// before it reads names: the same caller must have the same names here, and no secret may be kept as a name.
+func (r *Resolver) withoutSecrets(h Headers) Headers {
+	if r.redact == nil {
+		return h
+	}
+	return func(name string) string {
+		v := h(name)
+		switch {
+		case v == "" || name == certificateHeader: // its URI is checked alone
+			return v
+		case name == "user-agent":
+			return r.redact(v)
+		case r.redact(v) != v:
+			return ""
+		}
+		return v
+	}
+}
+
+const certificateHeader = "x-forwarded-client-cert"
 
 // Maximum lengths, in bytes, of ids that the caller chooses. All of them together fit into a
 // receipt.

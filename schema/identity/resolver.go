@@ -26,6 +26,9 @@ type Options struct {
 	// registry, and in receipts.
 	Former   []Key
 	Registry []Entry
+	// Redact returns a text without the secrets that ingest removes from logs; nil: nothing is removed. A name in a live
+	// request that contains one is no name, as in a log.
+	Redact func(text string) string
 }
 
 // Entry is one entry of the operator's registry: the agent that it names is verified. A caller
@@ -45,6 +48,7 @@ type Resolver struct {
 	key      Key
 	registry atomic.Pointer[map[string]string] // "kind:value" to agent
 	receipts *receiptSigner
+	redact   func(string) string
 	former   []*formerKey
 	opened   receiptCounts
 
@@ -62,7 +66,7 @@ func NewResolver(o Options) (*Resolver, error) {
 	if o.Tenant == "" {
 		return nil, errors.New("tenant: empty")
 	}
-	r := &Resolver{tenant: o.Tenant, key: o.Key, receipts: newReceiptSigner(o.Key)}
+	r := &Resolver{tenant: o.Tenant, key: o.Key, receipts: newReceiptSigner(o.Key), redact: o.Redact}
 	for _, k := range o.Former {
 		if len(k) < 16 {
 			return nil, errors.New("secret_key_file: a former key must have at least 16 bytes")
@@ -162,7 +166,9 @@ func (r *Resolver) credential(ev *Evidence, c *schema.Call) {
 	case ev.APIKey != "":
 		// A client can invent keys: a key in a log is not always valid.
 		set(r.CredentialID("api_key", ev.APIKey), schema.CredentialAPIKey, "api_key", schema.TrustAsserted)
-	case set(ev.RemoteUser, schema.CredentialUser, "remote_user", schema.TrustInfrastructure):
+	// nginx logs the user of Authorization: Basic whatever the password is, and without any authentication; Apache logs it for
+	// refused requests.
+	case set(ev.RemoteUser, schema.CredentialUser, "remote_user", schema.TrustAsserted):
 	}
 }
 

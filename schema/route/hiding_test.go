@@ -28,10 +28,20 @@ func TestInventedWordsHideAnOperation(t *testing.T) {
 		"GET /orders/7/refunds":       "/orders/{id}/{slug}", // reads, as its method says
 		"DELETE /files/refund/blue":   "/files/{slug}/{slug}",
 		"DELETE /files/blue/transfer": "/files/blue/transfer",
-		// Without a bound on spellings of a word, they would be as many routes as an agent likes.
-		"POST /orders/7/-refund":   "/orders/{id}/{slug}",
-		"POST /orders/7/refund--":  "/orders/{id}/{slug}",
-		"POST /orders/7/reFUnDing": "/orders/{id}/{slug}",
+		// Joined words have one name for each word that says what they do: all of them would be as many routes as an agent likes.
+		"POST /orders/7/refund-all":        "/orders/{id}/refund-{slug}",
+		"POST /orders/7/bulk_refund":       "/orders/{id}/refund-{slug}",
+		"POST /orders/7/refundAll":         "/orders/{id}/refund-{slug}",
+		"POST /orders/7/-refund":           "/orders/{id}/refund-{slug}",
+		"POST /orders/7/refund--":          "/orders/{id}/refund-{slug}",
+		"POST /orders/7/v1:purge":          "/orders/{id}/purge-{slug}",
+		"POST /orders/7/deleteAccount":     "/orders/{id}/delete-{slug}",
+		"POST /orders/7/delete_all_refund": "/orders/{id}/delete-{slug}",
+		"DELETE /files/blue/all-transfers": "/files/{slug}/transfer-{slug}",
+		"POST /orders/7/get-refunds":       "/orders/{id}/{slug}", // reads
+		"POST /orders/7/update-all":        "/orders/{id}/{slug}", // can be undone
+		"GET /orders/7/refund-all":         "/orders/{id}/{slug}", // reads, as its method says
+		"POST /orders/7/reFUnDing":         "/orders/{id}/{slug}",
 	} {
 		if c := asClassified(table, what); c.Route != want {
 			t.Errorf("%s: %s, want %s", what, c.Route, want)
@@ -41,7 +51,24 @@ func TestInventedWordsHideAnOperation(t *testing.T) {
 	if got := table.Spellings(refund); !slices.Contains(got, "POST /orders/{id}/{slug}") {
 		t.Errorf("a breaker on the learned template does not apply: %q", got)
 	}
+	joined := asClassified(table, "POST /orders/7/refund-all")
+	if got := table.Spellings(joined); !slices.Contains(got, "POST /orders/{id}/{slug}") ||
+		!slices.Contains(got, "POST /orders/{id}/refund-all") {
+		t.Errorf("a breaker on a former name does not apply: %q", got)
+	}
+	for pattern, want := range map[string]bool{"POST /orders/{id}/refund-all": true, "POST /orders/{id}/{slug}": true, "POST /orders/**": true,
+		"POST /orders/{id}/refund-{slug}": true, "POST /orders/{id}/refund-some": false, "POST /orders/{id}/bulk-{x}": false} {
+		if p, err := ParsePattern(pattern); err != nil || p.Matches(joined) != want {
+			t.Errorf("%s matches refund-all: %t, %v", pattern, !want, err)
+		}
+	}
+	if joined.Resources[0].String() != "order:7" || len(joined.Resources) != 1 {
+		t.Errorf("resources %v", joined.Resources)
+	}
 	l, o := namedBy(t, nil, []string{"POST /orders/{id}/{slug}"})
+	if got := NewRenaming(l, o).Route("POST", "/orders/{id}/bulk_refund", ""); got != "/orders/{id}/refund-{slug}" {
+		t.Errorf("a baseline knows it as %s", got)
+	}
 	if got := NewRenaming(l, o).Route("POST", "/orders/{id}/refund", ""); got != "/orders/{id}/refund" {
 		t.Errorf("a baseline knows it as %s", got)
 	}

@@ -64,13 +64,10 @@ func (n *node) addLearned(segs []string, r *Rule) {
 
 // hidesOperation reports whether the effect of a path is that of its last word, and the template has a parameter in place
 // of that word. Under the name of the template the call would be one of those that do something else.
-// Words that are joined to others (refund-all) are not looked at: there are as many as a client likes.
+// Words that are joined to others (refund-all) are left to joinedOperation: there are as many as a client likes.
 func hidesOperation(r *Rule, shapes []string, method string) bool {
-	last := len(shapes) - 1
-	for last >= 0 && (strings.HasSuffix(shapes[last], "}") || isVersion(shapes[last])) {
-		last--
-	}
-	if last < 0 || last >= maxSegments {
+	last := lastWord(shapes)
+	if last < 0 {
 		return false
 	}
 	word := strings.ToLower(shapes[last])
@@ -85,6 +82,45 @@ func hidesOperation(r *Rule, shapes []string, method string) bool {
 		return false
 	}
 	return segmentAt(r.Template, last) == slug
+}
+
+// lastWord returns the position of the last word of a path; -1: there is none, or {*} takes it.
+func lastWord(shapes []string) int {
+	last := len(shapes) - 1
+	for last >= 0 && (strings.HasSuffix(shapes[last], "}") || isVersion(shapes[last])) {
+		last--
+	}
+	if last >= maxSegments {
+		return -1
+	}
+	return last
+}
+
+// joinedOperation returns the rule under which a path is counted that fits a learned template, and whose last word has a
+// part that says that the call pays, sends, grants or deletes: refund-{slug} in place of {slug} for refund-all, bulk_refund
+// and refundAll. There are as many such names of a template as byWord has words, whatever clients join to them. For
+// other paths it returns the rule itself.
+func joinedOperation(r *Rule, shapes []string, method string) *Rule {
+	last := lastWord(shapes)
+	if last < 0 || segmentAt(r.Template, last) != slug {
+		return r
+	}
+	m, source := byMethod(method, shapes)
+	if source != schema.ProvenanceFromWords || m.reversibility != schema.Irreversible && m.effect != schema.EffectGrant {
+		return r
+	}
+	var arena [8]string
+	for _, w := range wordsOf(shapes[last], arena[:0]) {
+		if byWord[w] != m {
+			continue
+		}
+		segs := strings.Split(strings.Trim(r.Template, "/"), "/")
+		segs[last] = w + "-" + slug
+		out := &Rule{Method: r.Method, Template: "/" + strings.Join(segs, "/"), Source: r.Source, from: r.from}
+		out.setNames()
+		return out
+	}
+	return r
 }
 
 // segmentAt returns the segment of a template at a position; empty: it is shorter.

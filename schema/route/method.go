@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"flyball/schema"
 )
 
 // MethodHeaders are the request headers, in lower case, by which many servers let a client
@@ -63,7 +65,7 @@ func (l *methodList) add(text string) {
 			return
 		}
 		if len(m) > 20 || strings.ContainsFunc(m, func(r rune) bool { return r < 'A' || r > 'Z' }) {
-			m = "_OTHER"
+			m = schema.OtherMethod
 		}
 		l.methods = append(l.methods, m)
 	}

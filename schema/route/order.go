@@ -37,7 +37,7 @@ type Orders struct {
 	Former []Slot `json:"former,omitempty"`
 }
 
-// MaxOrders is the maximum number of orders in force, and of a tenant's former templates.
+// MaxOrders is the maximum number of a tenant's orders in force, and of its former templates.
 const MaxOrders = 500
 
 // Limits of the template of an order.
@@ -159,13 +159,14 @@ func (n *naming) find(segs []string, method string) *Rule {
 	return nil
 }
 
-// findLearned returns the learned template of shapes, or nil if there is none, or if it would hide an operation.
+// findLearned returns the learned template of shapes, or nil if there is none, or if it would hide an operation. If it would hide an
+// operation in a word that is joined to others, it returns a template with the operation; see joinedOperation.
 func (n *naming) findLearned(shapes []string, method string) *Rule {
 	r := n.learned.find(shapes, method)
 	if r == nil || hidesOperation(r, shapes, method) {
 		return nil
 	}
-	return r
+	return joinedOperation(r, shapes, method)
 }
 
 func (n *naming) isEmpty() bool { return n.ordered == nil && n.learned == nil && n.former == nil }

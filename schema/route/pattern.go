@@ -77,7 +77,7 @@ func (p *Pattern) Matches(c *schema.Call) bool {
 		}
 		seg, after, more := strings.Cut(rest, "/")
 		if want != seg && want != "*" && want != "{}" {
-			if seg != "{}" || c.RouteSource != schema.RouteOverflow {
+			if !strings.Contains(seg, "{}") || c.RouteSource != schema.RouteOverflow {
 				return false
 			}
 			if words == nil {

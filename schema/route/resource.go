@@ -1,10 +1,8 @@
 package route
 
 import (
-	"bytes"
-	"encoding/json"
 	"net/url"
-	"sort"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -13,6 +11,9 @@ import (
 
 // maxResources is the maximum number of resources of one call.
 const maxResources = 16
+
+// maxNamedSegments is the maximum number of segments of a path in which resources are looked for.
+const maxNamedSegments = 2 * maxSegments
 
 // qualifiers are words that follow a collection and do not name one of its members.
 var qualifiers = wordSet("search query list all count me self current today status new latest direct onestop summary batch " +
@@ -25,23 +26,32 @@ func resources(c *schema.Call, in *Input, rule *Rule, segs []string) []schema.Re
 	out := resourceList{list: c.Resources}
 	names := operatorNames(rule)
 	kind, named := out.addPath(c, names, segs)
+	if len(segs) > maxNamedSegments && c.Effect != schema.EffectRead {
+		out.add(first(kind, "object"), "?", schema.ProvenanceNotLogged) // the segments after them may name others
+	}
 	known := len(out.list)
 	fromQuery(in.RawQuery, names, out.add)
 	fromArgs(in.Args, names, out.add)
-	if named || len(out.list) > known || c.OpKind == schema.OpLLM || c.OpKind == schema.OpAgentInvoke {
+	if named || namesOne(out.list[known:]) || c.OpKind == schema.OpLLM || c.OpKind == schema.OpAgentInvoke {
 		return out.list
 	}
 	kind = unnamedKind(c, kind, segs)
+	nothing := !namesOne(out.list)
 	switch {
-	case c.Effect == schema.EffectRead && len(out.list) == 0, c.Effect == schema.EffectRead && plural(lastOf(segs)):
+	case c.Effect == schema.EffectRead && nothing, c.Effect == schema.EffectRead && plural(lastOf(segs)):
 		out.add(kind, "*", schema.ProvenanceNotLogged)
-	case c.Effect != schema.EffectRead && (len(out.list) == 0 || plural(lastOf(segs))):
+	case c.Effect != schema.EffectRead && (nothing || plural(lastOf(segs))):
 		if leads[kind] != (meaning{}) && len(segs) > 1 {
 			kind = collection(segs)
 		}
 		out.add(kind, "?", schema.ProvenanceNotLogged)
 	}
 	return out.list
+}
+
+// namesOne reports whether a resource of a list is known.
+func namesOne(list []schema.Resource) bool {
+	return slices.ContainsFunc(list, func(r schema.Resource) bool { return r.ID != "?" })
 }
 
 // unnamedKind returns the type of the resource of a call that names no resource.
@@ -67,8 +77,11 @@ func (l *resourceList) add(kind, value string, source schema.Provenance) {
 	if len(value) > schema.MaxID {
 		value, source = "?", schema.ProvenanceNotLogged // named, but too long to be stored
 	}
-	for _, r := range l.list {
-		if r.Type == kind && r.ID == value {
+	for i := range l.list {
+		if r := &l.list[i]; r.Type == kind && r.ID == value {
+			if source == schema.ProvenanceNotLogged {
+				r.Source = source // the stricter one of two holes
+			}
 			return
 		}
 	}
@@ -85,10 +98,10 @@ func (l *resourceList) add(kind, value string, source schema.Provenance) {
 func (l *resourceList) addPath(c *schema.Call, names map[string]string, segs []string) (kind string, named bool) {
 	if c.RouteSource != schema.RouteHeuristic {
 		if template := strings.Split(strings.Trim(c.Route, "/"), "/"); len(template) == len(segs) {
-			return l.addDeclared(template, names, segs[:min(len(segs), 2*maxSegments)])
+			return l.addDeclared(template, names, segs[:min(len(segs), maxNamedSegments)])
 		}
 	}
-	segs = segs[:min(len(segs), 2*maxSegments)]
+	segs = segs[:min(len(segs), maxNamedSegments)]
 	before := "" // the previous segment that is not a version
 	for i, s := range segs {
 		if isVersion(s) {
@@ -206,14 +219,23 @@ func fromQuery(raw string, names map[string]string, add func(kind, value string,
 		raw = rest
 		key, value, ok := strings.Cut(pair, "=")
 		kind := names[key]
+		if value != "" && kind == "" && strings.EqualFold(strings.TrimSuffix(key, "[]"), severalIDs) {
+			add("object", "?", schema.ProvenanceQuery)
+		}
 		if !ok || value == "" || kind == "" && !identifier(key) || sensitive(key) {
 			continue
 		}
-		if v, err := url.QueryUnescape(value); err == nil && len(v) <= 128 && utf8.ValidString(v) {
-			add(first(kind, stem(key)), v, schema.ProvenanceQuery)
+		v, err := url.QueryUnescape(value)
+		if source := schema.ProvenanceQuery; err == nil && len(v) <= 128 && utf8.ValidString(v) {
+			add(first(kind, stem(key)), v, source)
+		} else { // the service may read what is not read here
+			add(first(kind, stem(key)), "?", schema.ProvenanceNotLogged)
 		}
 	}
 }
+
+// severalIDs is a key whose values are ids of a type that it does not name.
+const severalIDs = "ids"
 
 func sensitive(key string) bool {
 	l := strings.ToLower(key)
@@ -223,61 +245,6 @@ func sensitive(key string) bool {
 		}
 	}
 	return strings.Contains(l, "session") || strings.Contains(l, "token")
-}
-
-// fromArgs adds the identifiers in logged arguments, two levels deep.
-func fromArgs(args []byte, names map[string]string, add func(kind, value string, source schema.Provenance)) {
-	if len(args) == 0 || args[0] != '{' {
-		return
-	}
-	var m map[string]any
-	in := json.NewDecoder(bytes.NewReader(args))
-	in.UseNumber() // a float64 would change ids above 2^53
-	if in.Decode(&m) != nil || in.More() {
-		return
-	}
-	readArgs(m, names, add, 0)
-}
-
-func readArgs(m map[string]any, names map[string]string, add func(kind, value string, source schema.Provenance), depth int) {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	for _, k := range keys {
-		if sensitive(k) {
-			continue
-		}
-		kind := names[k]
-		if kind == "" && identifier(k) {
-			kind = stem(k)
-		}
-		switch v := m[k].(type) {
-		case []any:
-			for _, e := range v {
-				add(kind, argumentText(e), schema.ProvenanceToolArguments)
-			}
-		case map[string]any:
-			if depth < 1 {
-				readArgs(v, names, add, depth+1)
-			}
-		default:
-			add(kind, argumentText(v), schema.ProvenanceToolArguments)
-		}
-	}
-}
-
-// argumentText returns the text of an argument that can be an identifier: a string or a
-// number. Otherwise it returns "".
-func argumentText(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case json.Number:
-		return v.String()
-	}
-	return ""
 }
 
 // toolNoun returns the object of a tool: its name without the leading verb.

@@ -2,6 +2,7 @@ package route
 
 import (
 	"net/url"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -98,7 +99,7 @@ func split(path string, into []string) []string {
 // classify returns the template of a segment, and whether it contains a placeholder.
 func classify(s string) (string, bool) {
 	v := look(s)
-	if v.digits == 0 && !v.at && len(s) < 20 && !braces(s) && strings.IndexByte(s, '[') < 0 {
+	if v.digits == 0 && !v.at && len(s) < 20 && !braces(s) && strings.IndexByte(s, '[') < 0 && strings.IndexByte(s, '=') < 0 {
 		return s, false // an ordinary word
 	}
 	if v.dot && isQualified(s) {
@@ -134,10 +135,14 @@ func classify(s string) (string, bool) {
 // redacted stands in a logged path in place of a secret.
 const redacted = "[redacted]"
 
+// secretParameter matches a segment that the log side keeps without its value: password=….
+var secretParameter = regexp.MustCompile(`(?i)(?:token|secret|passw(?:or)?d|passphrase|pwd|api[-_]?key|access[-_]?key|private[-_]?key|` +
+	`signature|\bsig|session[-_]?id|credential)=.`)
+
 // isVendorKey reports whether a segment has the form of a key of a known vendor, or stood for a secret. The log side removes secrets before
 // it classifies a path, the gate side does not: both must give the path the same route.
 func isVendorKey(s string) bool {
-	if len(s) >= len(redacted) && strings.Contains(s, redacted) {
+	if len(s) >= len(redacted) && strings.Contains(s, redacted) || strings.IndexByte(s, '=') > 0 && secretParameter.MatchString(s) {
 		return true
 	}
 	for _, k := range [...]struct {

@@ -288,6 +288,9 @@ func Worsen(c *schema.Call, others []Other, readable bool) {
 	switch {
 	case !readable:
 		c.SetAttr(AttrReadings, "unreadable")
+		if c.Reversibility != schema.ReadOnly {
+			addUnknownResource(c)
+		}
 		if c.Reversibility != schema.ReadOnly && severity[c.Reversibility] < severity[schema.ReversibilityUnknown] {
 			c.Effect, c.EffectSource = schema.EffectUnknown, schema.ProvenanceNone
 			c.Reversibility, c.ReversibilitySource = schema.ReversibilityUnknown, schema.ProvenanceNone
@@ -295,6 +298,17 @@ func Worsen(c *schema.Call, others []Other, readable bool) {
 	case ambiguous:
 		c.SetAttr(AttrReadings, "ambiguous")
 	}
+}
+
+// addUnknownResource adds that a call may be of a resource that is not read, so that reports with it are incomplete.
+func addUnknownResource(c *schema.Call) {
+	kind := "object"
+	if n := len(c.Resources); n > 0 {
+		kind = c.Resources[n-1].Type
+	}
+	out := resourceList{list: slices.Clip(c.Resources)}
+	out.add(kind, "?", schema.ProvenanceNotLogged)
+	c.Resources = out.list
 }
 
 // addResources adds the named resources that the call does not have yet.

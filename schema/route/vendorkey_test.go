@@ -11,7 +11,14 @@ func TestSecretGivesARouteTwoNames(t *testing.T) {
 			t.Errorf("%s: %s at the check, %s in the log", secret, asked, logged)
 		}
 	}
-	for word, want := range map[string]string{"sk_7": "sk_{id}", "pk_users": "pk_users", "a[b]": "a[b]"} {
+	for name, value := range map[string]string{"password": "hunter", "Session-Id": "x1", "access_token": "abcdef", "api-key": "7"} {
+		asked, logged := Template("/x/"+name+"="+value+"/y"), Template("/x/"+name+"=[redacted]/y")
+		if asked != "/x/{token}/y" || logged != asked {
+			t.Errorf("%s: %s at the check, %s in the log", name, asked, logged)
+		}
+	}
+	for word, want := range map[string]string{"a=b": "a=b", "path=x": "path=x", "token": "token", "a=7": "a=7",
+		"sk_7": "sk_{id}", "pk_users": "pk_users", "a[b]": "a[b]"} {
 		if got := Template("/x/" + word); got != "/x/"+want {
 			t.Errorf("%s: %s", word, got)
 		}

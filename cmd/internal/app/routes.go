@@ -10,6 +10,7 @@ import (
 
 	"flyball/cmd/internal/config"
 	"flyball/detect/baselinestore"
+	"flyball/ingest/redact"
 	"flyball/schema/identity"
 	"flyball/schema/route"
 	"flyball/schema/route/openapi"
@@ -31,7 +32,8 @@ func NewClassifiers(c config.Config, key identity.Key, former ...identity.Key) (
 }
 
 func newResolver(c config.Config, key identity.Key, former ...identity.Key) (*identity.Resolver, error) {
-	return identity.NewResolver(identity.Options{Tenant: c.Tenant, Key: key, Former: former, Registry: identityEntries(c.Agents)})
+	return identity.NewResolver(identity.Options{Tenant: c.Tenant, Key: key, Former: former, Registry: identityEntries(c.Agents),
+		Redact: redact.Text})
 }
 
 // newRoutes returns a table with the operator's routes and without learned routes.

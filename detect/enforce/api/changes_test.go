@@ -203,6 +203,15 @@ func TestRawSecretIsNeitherEchoedNorKept(t *testing.T) {
 			bodies["/v1/bypass"] = BypassRequest{Agent: secret, Seconds: 5, Force: true, Reason: "leaked"}
 			bodies["/v1/bypass/end"] = EndBypassRequest{Agent: secret, Reason: "leaked"}
 			bodies["/v1/exceptions"] = AddExceptionRequest{Agent: secret, Family: "runaway.*", Seconds: 5, Reason: "leaked"}
+			bodies["/v1/exceptions route"] = AddExceptionRequest{Agent: "a", Family: "runaway.*", Seconds: 5, Reason: "leaked",
+				Routes: []string{"DELETE /files/" + secret + "/{id}"}}
+			bodies["/v1/routes/pin"] = RouteRequest{Route: "GET /files/" + secret + "/{id}", Reason: "leaked"}
+			bodies["/v1/routes/undo"] = RouteRequest{Route: "GET /files/{id}/" + secret, Reason: "leaked"}
+			bodies["/v1/breakers/trip route"] = TripRequest{Scope: schema.Scope{Kind: schema.ScopeRoute,
+				Value: "DELETE /files/" + secret + "/{id}"}, TTL: 60, Force: true, Reason: "leaked"}
+			bodies["/v1/runs"] = DeclareTaskRequest{RunKey: secret, Agent: "a", Seconds: 60, Force: true, Reason: "leaked"}
+			bodies["/v1/runs target"] = DeclareTaskRequest{RunKey: "r", Agent: "a", Seconds: 60, Force: true, Reason: "leaked",
+				Targets: []string{"file:" + secret}}
 		}
 		for path, body := range bodies {
 			path, _, _ := strings.Cut(path, " ")

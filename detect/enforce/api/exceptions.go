@@ -80,7 +80,7 @@ var exceptionStatuses = map[enforce.ResultCode]int{enforce.NoSuchException: http
 	enforce.Rejected: http.StatusUnprocessableEntity}
 
 func (e *exceptions) add(x *exchange, in *AddExceptionRequest) {
-	if LooksLikeSecret(in.Agent) {
+	if LooksLikeSecret(in.Agent) || hasSecret(in.Routes...) {
 		x.refuse(refuseSecret())
 		return
 	}

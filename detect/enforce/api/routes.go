@@ -98,7 +98,7 @@ func (o *routes) orders(tenant string) []route.Order {
 var routeStatuses = map[enforce.ResultCode]int{enforce.NoSuchRoute: http.StatusNotFound, enforce.Rejected: http.StatusUnprocessableEntity}
 
 func (o *routes) set(x *exchange, in *RouteRequest, kind schema.CommandKind, success enforce.ResultCode) {
-	if LooksLikeSecret(in.Route) {
+	if hasSecret(in.Route) {
 		x.refuse(refuseSecret())
 		return
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -15,6 +16,17 @@ var secrets = regexp.MustCompile(`(?i)^(bearer|basic|token|apikey)\s|^-----begin
 // LooksLikeSecret reports whether a text has the form of a token or key that a provider issues.
 // Such a text cannot be a name.
 func LooksLikeSecret(text string) bool { return secrets.MatchString(strings.TrimSpace(text)) }
+
+// hasSecret reports whether a part of a route, of a pattern or of a list of resources looks like a secret: DELETE /files/ghp_….
+func hasSecret(texts ...string) bool {
+	for _, text := range texts {
+		parts := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune("/:=,;&?", r) }) // Bearer abc is one
+		if slices.ContainsFunc(append(parts, strings.Fields(text)...), LooksLikeSecret) {
+			return true
+		}
+	}
+	return false
+}
 
 var (
 	keyedID = regexp.MustCompile(`^k_[a-z2-7]{16}$`)

@@ -156,6 +156,9 @@ func ambiguousRun(found []sightings.Sighting) *refusal {
 // checkRoute returns a refusal unless the name is a route in the form that breakers use: one method
 // and template, or a tool.
 func checkRoute(name string) *refusal {
+	if hasSecret(name) {
+		return refuseSecret()
+	}
 	if p, err := route.ParsePattern(name); err != nil || strings.Contains(p.String(), "*") || checkName("", name) != nil {
 		return badTarget("scope.value: a route is one method and a template as routes " +
 			"shows it, DELETE /v1/orders/{id}, or tool:NAME; no pattern")

@@ -54,6 +54,10 @@ const (
 )
 
 func (t *tasks) declare(x *exchange, in *DeclareTaskRequest) {
+	if LooksLikeSecret(in.RunKey) || LooksLikeSecret(in.Agent) || hasSecret(in.Targets...) {
+		x.refuse(refuseSecret())
+		return
+	}
 	if !in.Force {
 		if rejected := t.check(x, in); rejected != nil {
 			x.refuse(rejected)

@@ -126,6 +126,7 @@ type Checker struct {
 	plainNotice         oncePerMinute
 	panicNotice         oncePerMinute
 	misconfiguredNotice oncePerMinute
+	droppedNotice       oncePerMinute
 }
 
 // New returns a checker that can answer at once; Run writes the records of checked requests.

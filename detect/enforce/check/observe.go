@@ -9,6 +9,7 @@ import (
 
 	"flyball/schema"
 	"flyball/schema/kafka"
+	"flyball/schema/route"
 	"flyball/schema/wire"
 )
 
@@ -43,9 +44,9 @@ func newObserver(point string, parts int32, m *metrics) *observer {
 	return o
 }
 
-// add queues a call for writing. It never waits: if the queue is full, the record is dropped,
-// because the answer has priority.
-func (o *observer) add(c *schema.Call, standing schema.Standing) {
+// add queues a call for writing. It never waits: if the queue is full, the record is dropped, because the answer has priority;
+// queued is then false.
+func (o *observer) add(c *schema.Call, standing schema.Standing) (queued bool) {
 	queue := o.in
 	if standing == schema.StandingClaimed {
 		queue = o.claimed
@@ -55,12 +56,13 @@ func (o *observer) add(c *schema.Call, standing schema.Standing) {
 	default:
 		o.m.dropped.Inc()
 		o.m.full.WithLabelValues(standing.String(), "observations").Inc()
-		return
+		return false
 	}
 	select {
 	case o.queued <- struct{}{}:
 	default:
 	}
+	return true
 }
 
 // Run writes the records of checked requests until ctx ends.
@@ -137,14 +139,26 @@ func (c *Checker) observe(e *evaluation) {
 			call.SetAttr("flyball.gate", a.gate)
 		}
 	}
+	// Decisions use the whole path. It is cut after secrets were removed, because a part of a secret is not recognised.
+	call.Path = cutText(route.Shortened(call.Path, route.MaxReadable), route.MaxReadable)
 	if c.o.KeptPath != nil {
 		call.Path = c.o.KeptPath(call.Path)
 		for i := range call.Resources {
 			call.Resources[i].ID = c.o.KeptPath(call.Resources[i].ID)
 		}
 	}
-	if c.o.KeptText != nil {
-		call.UserAgent = c.o.KeptText(call.UserAgent)
+	call.Path = cutText(route.Shortened(call.Path, schema.MaxPath), schema.MaxPath)
+	if kept := c.o.KeptText; kept != nil {
+		call.UserAgent = kept(call.UserAgent)
+		if kept(e.q.host) != e.q.host { // as it was sent: capital letters help to recognise some secrets
+			call.Host = ""
+		}
+		for i := range call.Attrs {
+			call.Attrs[i].Value = kept(call.Attrs[i].Value)
+		}
 	}
-	c.observer.add(call, a.standing)
+	if !c.observer.add(call, a.standing) && c.droppedNotice.due(c.o.Now()) {
+		c.o.Logger.Warn("records of checked requests are dropped, because more come than are written: what the gateways log of these "+
+			"requests is stored, but not what was decided (flyball_observations_dropped_total counts them)", "standing", a.standing.String())
+	}
 }

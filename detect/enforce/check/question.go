@@ -2,6 +2,7 @@ package check
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -38,6 +39,12 @@ func (r reader) gateQuery(e *evaluation) approval.Query {
 	q.ArgsDigest = strconv.FormatUint(call.ArgsDigest, 16) + "-" + strconv.FormatUint(call.BytesIn, 10)
 	if e.q.truncated {
 		q.ArgsDigest += "-cut"
+	}
+	if call.Host != "" {
+		q.ArgsDigest += "-" + strconv.FormatUint(r.o.Routes.Digest("host "+call.Host), 16)
+	}
+	if call.Method == schema.OtherMethod {
+		q.ArgsDigest += "-" + strconv.FormatUint(r.o.Routes.Digest(e.q.method), 16)
 	}
 	if e.q.override != "" {
 		q.ArgsDigest += "-" + strconv.FormatUint(r.o.Routes.Digest(e.q.override), 16)
@@ -162,7 +169,7 @@ func (c *claims) question(e *evaluation, why string, mode schema.Mode) *schema.C
 	return &schema.Command{ID: point.NewCommandID("a_"), Kind: schema.CommandAsk, Tenant: call.Tenant, By: c.o.Name, Reason: why,
 		Gate: &schema.Gate{Holder: q.Holder, RunID: e.req.RunID, RunKey: call.RunKey, AgentID: call.AgentID,
 			CredentialID: call.CredentialID, PrincipalID: call.PrincipalID, Standing: &standing,
-			Route: q.Route, Resource: q.Resource, Path: c.shownPath(call), Resources: c.shownResources(call),
+			Route: q.Route, Resource: q.Resource, Host: c.shownHost(e), Path: c.shownPath(call), Resources: c.shownResources(call),
 			Binding: schema.BindingAll, ArgsDigest: q.ArgsDigest, QueryDigest: q.QueryDigest,
 			Amount: q.Amount, Currency: q.Currency, Why: why, SoFar: e.allowed, Mode: mode}}
 }
@@ -171,6 +178,14 @@ const (
 	maxShownPath      = 512 // bytes
 	maxShownResources = 10
 )
+
+// shownHost returns the host of a call for the person who decides; empty: it is not known, or contains a secret.
+func (c *claims) shownHost(e *evaluation) string {
+	if c.o.KeptText != nil && c.o.KeptText(e.q.host) != e.q.host {
+		return ""
+	}
+	return e.decided.Host
+}
 
 // shownPath returns the path of a call for the person who decides, without secrets.
 func (c *claims) shownPath(call *schema.Call) string {
@@ -181,11 +196,19 @@ func (c *claims) shownPath(call *schema.Call) string {
 	return path
 }
 
-// shownResources returns the resources that a call names, for the person who decides.
+// shownResources returns the resources that a call names, for the person who decides. "order:?" beside them shows that the call
+// names more than is read.
 func (c *claims) shownResources(call *schema.Call) (out []string) {
-	for _, r := range call.Resources {
-		if r.ID == "?" || len(out) == maxShownResources {
+	if !slices.ContainsFunc(call.Resources, func(r schema.Resource) bool { return r.ID != "?" }) {
+		return nil
+	}
+	for i, r := range call.Resources {
+		if r.ID == "?" && r.Source == schema.ProvenanceNotLogged {
 			continue
+		}
+		if len(out) == maxShownResources {
+			out = append(out, fmt.Sprintf("and %d more", len(call.Resources)-i))
+			break
 		}
 		r.ID = c.withoutSecrets(r.ID)
 		out = append(out, r.String())

@@ -4,11 +4,13 @@ import (
 	"encoding/binary"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"flyball/detect/enforce"
 	"flyball/detect/enforce/ledger"
 	"flyball/detect/model/baseline"
 	"flyball/schema"
+	"flyball/schema/identity"
 	"flyball/schema/route"
 )
 
@@ -36,7 +38,7 @@ func (r reader) read(e *evaluation) error {
 	q, now := e.q, r.o.Now().UnixNano()
 	call := &schema.Call{ObserverKind: schema.ObserverGate, Observer: "flyball", Format: "check/1", Start: now, KafkaTime: now,
 		DurationNs: -1, TSPrecision: schema.PrecisionNano, TSBasis: schema.BasisStart, OpKind: schema.OpHTTP,
-		Method: strings.ToUpper(q.method), Host: strings.ToLower(q.host)}
+		Method: identity.CanonicalMethod(q.method), Host: strings.ToLower(cutText(q.host, schema.MaxID))}
 	path, query, _ := strings.Cut(q.path, "?")
 	call.Path, q.query = path, query
 	if n, err := strconv.ParseUint(q.headers("content-length"), 10, 63); err == nil {
@@ -44,7 +46,7 @@ func (r reader) read(e *evaluation) error {
 	}
 	for _, h := range r.o.Routes.MoneyHeaders() {
 		if v := q.all(h); v != "" {
-			call.SetAttr("header."+h, v)
+			call.SetAttr("header."+h, cutText(v, schema.MaxAttrValue))
 		}
 	}
 	shown, problem := r.o.Resolver.ResolveRequest(q.headers, query, q.client, call)
@@ -56,8 +58,6 @@ func (r reader) read(e *evaluation) error {
 		in.ReadBody(call.Method, q.body)
 	}
 	q.others, q.readable = r.o.Routes.Readings(call, &in)
-	path = route.Shortened(path, schema.MaxPath)
-	call.Path = path[:min(len(path), schema.MaxPath)]
 
 	e.call, e.req = call, &ledger.Request{
 		Request: enforce.Request{Call: call, Credentials: shown.Credentials, Claimed: shown.Claimed,
@@ -69,6 +69,17 @@ func (r reader) read(e *evaluation) error {
 	}
 	nameRuns(e.req)
 	return problem
+}
+
+// cutText shortens a text that a client chose to at most maxBytes bytes, at a rune boundary: the record of a request is kept.
+func cutText(s string, maxBytes int) string {
+	if len(s) <= maxBytes {
+		return s
+	}
+	for maxBytes > 0 && !utf8.RuneStart(s[maxBytes]) {
+		maxBytes--
+	}
+	return s[:maxBytes]
 }
 
 // nameRuns sets the ids of the run that a call names, and of those that it is part of.

@@ -190,6 +190,9 @@ func (g *grants) check(c *schema.Call, whyRoute, whyResource string) (why, line 
 	}
 	for _, r := range c.Resources {
 		if r.ID == "?" { // unknown resource of a kind: only a pattern for the whole kind grants it
+			if r.Source == schema.ProvenanceQuery || r.Source == schema.ProvenanceToolArguments {
+				continue // named beside others, in a form that is not read: see route.resources
+			}
 			if !slices.Contains(g.resources, r.Type+":*") {
 				return whyResourceHidden, g.key + ".resources"
 			}

@@ -62,7 +62,7 @@ func (s *State) apply(at enforce.LogPosition, c *schema.Command, slot route.Slot
 		t.former = t.former[max(0, len(t.former)-route.MaxOrders):]
 		t.generation = at.Generation()
 		return enforce.RouteCleared
-	case !known && s.count() >= route.MaxOrders:
+	case !known && len(t.byKey) >= route.MaxOrders:
 		return enforce.TooManyRoutes
 	}
 	o := route.Order{Slot: slot, Pinned: c.Kind == schema.CommandRoutePin, By: c.By, Role: c.Role, Reason: c.Reason, At: at.Time,
@@ -74,14 +74,6 @@ func (s *State) apply(at enforce.LogPosition, c *schema.Command, slot route.Slot
 		return enforce.RoutePinned
 	}
 	return enforce.RouteUndone
-}
-
-// count returns the number of orders of all tenants.
-func (s *State) count() (n int) {
-	for _, t := range s.tenants {
-		n += len(t.byKey)
-	}
-	return n
 }
 
 // Orders returns the orders in force in a tenant by route, with the generation of its last command

@@ -69,12 +69,16 @@ func TestOrderAboutARouteIsForgotten(t *testing.T) {
 func TestOrdersAboutRoutesAreUnbounded(t *testing.T) {
 	s := New()
 	for i := range route.MaxOrders {
-		if r := apply(s, int64(i), schema.CommandRoutePin, fmt.Sprint("t", i%3), fmt.Sprintf("GET /a%d/{b}", i)); r.Code != enforce.RoutePinned {
+		if r := apply(s, int64(i), schema.CommandRoutePin, "t0", fmt.Sprintf("GET /a%d/{b}", i)); r.Code != enforce.RoutePinned {
 			t.Fatalf("%d: %+v", i, r)
 		}
 	}
 	if r := apply(s, 1000, schema.CommandRoutePin, "t0", "GET /more/{b}"); r.Code != enforce.TooManyRoutes {
 		t.Errorf("%+v", r)
+	}
+	// A tenant that uses all of its orders took those of the others.
+	if r := apply(s, 1000, schema.CommandRoutePin, "t1", "GET /more/{b}"); r.Code != enforce.RoutePinned {
+		t.Errorf("another tenant: %+v", r)
 	}
 	if r := apply(s, 1001, schema.CommandRouteUndo, "t0", "GET /a0/{b}"); r.Code != enforce.RouteUndone {
 		t.Errorf("a change of an order that is in force: %+v", r)

@@ -13,7 +13,7 @@ import (
 // caveatCounts are the numbers of calls and dead letters that can make a report on a touched
 // set incomplete or wrong.
 type caveatCounts struct {
-	unlogged    uint64 // calls that change something and name no resource
+	unlogged    uint64 // calls that may change something and do not name all that they change
 	askedOnly   uint64 // allowed by the check, and not logged yet
 	sampled     uint64 // from a source that logs only a sample
 	overflow    uint64 // bound to the shared run of an actor with too many runs
@@ -23,7 +23,7 @@ type caveatCounts struct {
 }
 
 // caveatColumns are the counts of a touched set but the dead letters: unlogged, sampled, late, unsure, overflow, askedOnly.
-const caveatColumns = `countIf(effect NOT IN ('read', 'unknown') AND (empty(resources) OR arrayExists(r -> endsWith(r, ':?'), resources))),
+const caveatColumns = `countIf(effect != 'read' AND (empty(resources) OR arrayExists(r -> endsWith(r, ':?'), resources))),
 countIf(sample_weight > 1), countIf(late), countIf(run_confidence < 60), countIf(run_rule = 'overflow'),
 countIf(observer_kind = 'gate' AND outcome != 'denied')`
 
@@ -66,7 +66,8 @@ func (n *caveatCounts) caveats() (out []string) {
 			out = append(out, fmt.Sprintf(sentence, count))
 		}
 	}
-	add(n.unlogged, "resource_not_logged: %d calls that change something do not say what they changed (the body was not logged)")
+	add(n.unlogged, "resource_not_logged: %d calls that change something, or may, do not name all of it (the body was not logged, or "+
+		"not read)")
 	add(n.askedOnly, "asked_only: %d calls were let through by the check and no gateway has logged them yet")
 	add(n.sampled, "sampled_source: %d calls came from a source that logs a sample; more happened than is listed")
 	add(n.overflow, "overflow: %d calls were bound to a shared run because their actor opened too many runs")
@@ -175,7 +176,7 @@ func (t *Touched) checkUnnamed(ctx context.Context, db DB, win Window) error {
 	}
 	var w where
 	w.add("resource IN (concat({type:String}, ':?'), concat({type:String}, ':*'))", named("type", kind))
-	w.add("effect NOT IN ('read', 'unknown')")
+	w.add("effect != 'read'")
 	w.between("first_at", "last_at", win.Since, win.Until)
 	var runs uint64
 	err := each(ctx, db, "runs that changed resources without naming them", "SELECT uniqExact(run_id) FROM touches "+w.String(), w.params,

@@ -328,3 +328,25 @@ func TestReportOnAScoredRunIsNoJSON(t *testing.T) {
 		t.Errorf("breakers %+v", got.Breakers)
 	}
 }
+
+// A caller sends PURGE, or a path that cannot be read: what such a call does is not known, and it may be the worst of its run.
+func TestReportIsCompleteWithoutCallsOfUnknownEffect(t *testing.T) {
+	c := migrated(t)
+	run := airline(t, c, 1, "airline/booking", schema.Resource{Type: "order", ID: "123"})
+	if report := reportOn(t, c, "agent", "airline/booking", query.Window{}); !report.Complete {
+		t.Fatalf("%q", report.Caveats)
+	}
+	id, err := schema.ParseRunID(run.RunID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	insertCalls(t, c, schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: 900}, Tenant: "default", RunID: id,
+		RunKey: run.RunKey, Start: reportTime.Add(5 * time.Second).UnixNano(), DurationNs: -1, ObserverKind: schema.ObserverGateway,
+		Observer: "edge", Method: "PURGE", Path: "/v1/accounts", Status: 200, Outcome: schema.OutcomeOK, RunRule: schema.RunExplicit,
+		RunConfidence: 95, AgentID: run.AgentID, AgentTrust: schema.TrustInfrastructure,
+		Resources: []schema.Resource{{Type: "account", ID: "?", Source: schema.ProvenanceNotLogged}}})
+	report := reportOn(t, c, "agent", "airline/booking", query.Window{})
+	if report.Complete || report.Calls != 2 || !hasCaveat(report, "resource_not_logged") {
+		t.Errorf("complete %v, %d calls, caveats %q", report.Complete, report.Calls, report.Caveats)
+	}
+}
