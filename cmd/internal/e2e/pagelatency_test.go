@@ -37,9 +37,12 @@ func (f *flyball) tripToPage(p *phone, prefix string, n int) (trip, call []time.
 	})
 	for i := range n {
 		run := fmt.Sprintf("%s-%d", prefix, i)
-		for range 5 { // as many as trip
-			f.send(record(time.Now(), fmt.Sprintf("fleet/%s%d", prefix, i), run, "/v1/orders/7", "GET", 200, 512))
+		var lines []string
+		for call := range 5 { // as many as trip
+			at := time.Now().Add(time.Duration(call-5) * time.Millisecond)
+			lines = append(lines, record(at, fmt.Sprintf("fleet/%s%d", prefix, i), run, "/v1/orders/7", "GET", 200, 512))
 		}
+		f.send(lines...)
 		sent := time.Now()
 		for {
 			if came, opened, ok := p.paged(run); ok {
