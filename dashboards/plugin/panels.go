@@ -256,8 +256,8 @@ func answerGates(ctx context.Context, q *question) (data.Frames, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := query.AskedGates(ctx, q.db, query.GateFilter{Agent: q.Agent, Agents: q.where.agents, RunID: run, Waiting: q.State == "waiting",
-		Since: q.from, Until: q.to, Limit: q.Limit + 1}, q.now)
+	rows, err := query.AskedGates(ctx, q.db, query.GateFilter{Agent: q.Agent, Agents: q.where.agents, RunID: run,
+		Waiting: q.State == "waiting", Since: q.from, Until: q.to, Limit: q.Limit + 1}, q.now)
 	return data.Frames{gatesFrame(rows, q.Limit, q.now)}, err
 }
 
