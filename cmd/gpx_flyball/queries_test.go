@@ -118,7 +118,8 @@ func TestRunIsHiddenByWorseOnes(t *testing.T) {
 		same(t, fmt.Sprintf("%+v", tc.q), column(f, "run"), tc.want)
 	}
 	for _, typ := range []string{"runs", "findings", "held", "gates"} {
-		if f := s.frames(plugin.Query{Type: typ, OneRun: true})[0]; f.Rows() != 0 || !strings.Contains(f.Meta.Notices[0].Text, "No run is chosen") {
+		if f := s.frames(plugin.Query{Type: typ, OneRun: true})[0]; f.Rows() != 0 ||
+			!strings.Contains(f.Meta.Notices[0].Text, "No run is chosen") {
 			t.Errorf("%s of no run: %d rows", typ, f.Rows())
 		}
 		if f := s.frames(plugin.Query{Type: typ, Run: "no such"})[0]; f.Rows() != 0 || !strings.Contains(f.Meta.Notices[0].Text, "Not stored") {

@@ -72,7 +72,8 @@ func agentsTable(p panel) panel {
 		column{name: "level", width: 84, look: worded},
 		column{name: "worst score", width: 98, look: scored}, column{name: "open findings", width: 114, look: caution},
 		column{name: "irreversible", width: 96, look: danger}, column{name: "runs", width: 80, look: count},
-		column{name: "calls", width: 90, look: count}, column{name: "last", width: 126, look: moment}, column{name: "owner", width: 110, wraps: true},
+		column{name: "calls", width: 90, look: count}, column{name: "last", width: 126, look: moment},
+		column{name: "owner", width: 110, wraps: true},
 		column{name: "manifest", width: 120, wraps: true},
 		column{name: "denied", width: 124, look: buttons, title: "act", actions: actions(tripAgent)})
 }
