@@ -81,6 +81,70 @@ func TestAgentNamedAsAVariableIsHidden(t *testing.T) {
 	}
 }
 
+// The worst rows of an agent were read, and the browser chose those of the run: of a run that is not among them, or before the time range,
+// a person read that nothing was found in it.
+func TestRunIsHiddenByWorseOnes(t *testing.T) {
+	s := newStore(t)
+	s.tell()
+	calm := schema.RunID{2}
+	at := s.at
+	s.at = at.Add(-30 * 24 * time.Hour)
+	old := s.deletes("acme", "team/bad", 7, schema.LevelAlert, ok, denied)
+	s.finding("acme", "team/bad", old, schema.LevelAlert, schema.FamilyRetry, "asked long ago")
+	s.at = at
+	for _, tc := range []struct {
+		q    plugin.Query
+		want string
+	}{
+		{plugin.Query{Type: "runs", Run: calm.String(), Limit: 1}, calm.String()},
+		{plugin.Query{Type: "runs", Run: "task-2", Limit: 1}, calm.String()},
+		{plugin.Query{Type: "runs", Run: old.String()}, old.String()},
+		{plugin.Query{Type: "runs", Run: old.String(), Agent: longName}, ""},
+		{plugin.Query{Type: "runs", Run: old.String(), MinLevel: "trip"}, ""},
+		{plugin.Query{Type: "findings", Run: "task-2", Limit: 1}, calm.String()},
+		{plugin.Query{Type: "findings", Run: old.String(), Limit: 1}, old.String()},
+		{plugin.Query{Type: "held", Run: "task-1", Limit: 1}, schema.RunID{1}.String()},
+		{plugin.Query{Type: "held", Run: calm.String()}, ""},
+		{plugin.Query{Type: "gates", Run: calm.String(), Limit: 1}, calm.String()},
+		{plugin.Query{Type: "gates", Run: old.String()}, ""},
+	} {
+		f := s.frames(tc.q)[0]
+		if tc.want == "" {
+			if f.Rows() != 0 {
+				t.Errorf("%+v: %v", tc.q, column(f, "run"))
+			}
+			continue
+		}
+		same(t, fmt.Sprintf("%+v", tc.q), column(f, "run"), tc.want)
+	}
+	for _, typ := range []string{"runs", "findings", "held", "gates"} {
+		if f := s.frames(plugin.Query{Type: typ, OneRun: true})[0]; f.Rows() != 0 ||
+			!strings.Contains(f.Meta.Notices[0].Text, "No run is chosen") {
+			t.Errorf("%s of no run: %d rows", typ, f.Rows())
+		}
+		if f := s.frames(plugin.Query{Type: typ, Run: "no such"})[0]; f.Rows() != 0 || !strings.Contains(f.Meta.Notices[0].Text, "Not stored") {
+			t.Errorf("%s of an unknown run: %d rows, %v", typ, f.Rows(), f.Meta)
+		}
+	}
+	if f := s.frames(plugin.Query{Type: "runs", Run: calm.String(), Live: true})[0]; f.Meta.Channel != "" || len(f.Meta.Notices) == 0 {
+		t.Errorf("one run, live: %+v", f.Meta)
+	}
+}
+
+// Of a name that an agent chose no part becomes a statement, and a statement about one agent finds it among any number.
+func TestNameOfAnAgentChangesAStatement(t *testing.T) {
+	s := newStore(t)
+	names := []string{"team/bad", `') OR 1 = 1 --`, `\') OR (''='`, "$__agent", "${agent}", "ü\x00", "it's", "unhex('')"}
+	for i, name := range names {
+		s.deletes("acme", name, byte(i+1), schema.LevelNone, ok)
+	}
+	for _, name := range names {
+		f := s.frames(plugin.Query{Type: "sql", Agent: name, SQL: "SELECT count() AS n FROM runs WHERE agent_id = $__agent"})[0]
+		same(t, name, column(f, "n"), "1")
+	}
+	same(t, "none", column(s.frames(plugin.Query{Type: "sql", SQL: "SELECT count() AS n FROM runs WHERE agent_id = $__agent"})[0], "n"), "0")
+}
+
 // A table shows characters without width as escapes, and the link of a row has the name as it is shown.
 func TestLinkToAnAgentWithAHiddenCharacterShowsNothing(t *testing.T) {
 	s := newStore(t)
@@ -261,6 +325,7 @@ func TestAnsweredQuestionStillWaits(t *testing.T) {
 	gate("g-answered", 3, schema.GateGranted, schema.ModeArmed, later)
 	gate("g-late", 4, schema.GatePending, schema.ModeArmed, past)
 	gate("g-observed", 5, schema.GatePending, schema.ModeObserve, later)
+	gate("g-ended", 6, schema.GateEnded, schema.ModeArmed, later)
 	s.insert(b)
 	f := s.frames(plugin.Query{Type: "gates", State: "waiting"})[0]
 	same(t, "waiting", column(f, "gate"), "g-waits")
@@ -268,8 +333,13 @@ func TestAnsweredQuestionStillWaits(t *testing.T) {
 		t.Errorf("waits %v s, want 600", w)
 	}
 	f = s.frames(plugin.Query{Type: "gates"})[0]
-	if f.Rows() != 4 || column(f, "gate")[0] != "g-waits" {
+	if f.Rows() != 5 || column(f, "gate")[0] != "g-waits" {
 		t.Errorf("all: %v", column(f, "gate"))
+	}
+	for i, id := range column(f, "gate") { // nobody waits for one that held no call, or that ended without an answer
+		if w := column(f, "waits")[i]; (w == "-") != (id == "g-observed" || id == "g-ended") {
+			t.Errorf("%s waits %s s", id, w)
+		}
 	}
 	same(t, "count", column(s.frames(plugin.Query{Type: "count", Of: "gates_waiting"})[0], "gates_waiting"), "1")
 }
@@ -429,7 +499,13 @@ func TestHostileTextIsHidden(t *testing.T) {
 			}
 			for _, f := range r.Frames {
 				for _, field := range f.Fields {
-					for _, v := range column(f, field.Name) {
+					of, lines := strings.CutSuffix(field.Name, " in lines")
+					for row, v := range column(f, field.Name) {
+						if lines { // they have line breaks, and no other difference from what they show
+							if v = strings.ReplaceAll(v, "\n", ""); v != column(f, of)[row] {
+								t.Errorf("%s, %s: %q is not %q", typ, field.Name, v, column(f, of)[row])
+							}
+						}
 						if i := strings.IndexFunc(v, func(c rune) bool { return !unicode.IsPrint(c) }); i >= 0 {
 							t.Errorf("%s, %s: %q is not visible", typ, field.Name, v)
 						}

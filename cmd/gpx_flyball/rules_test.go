@@ -148,7 +148,7 @@ func TestAlertRuleNeverFiresOrNeverResolves(t *testing.T) {
 	letters.AppendValue(clickhouse.DeadLetter{At: s.at.UnixNano(), Reason: "no_json", SourceTopic: "edge"})
 	s.insert(gates, letters)
 	lag, stale = 90, true
-	expect("while", now, map[string]string{"flyball-trip": "agent=team/bad|agent=team/calm", "flyball-gate-waits": "agent=team/bad",
+	expect("while", now, map[string]string{"flyball-trip": "agent=" + longName + "|agent=team/bad", "flyball-gate-waits": "agent=team/bad",
 		"flyball-lag": "reader=store", "flyball-stale-point": "point=edge-1"})
 	for _, uid := range []string{"flyball-dead-letters", "flyball-over-budget"} {
 		if len(v.firing(t, rules[uid], now)) != 1 {

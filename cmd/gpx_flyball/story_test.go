@@ -9,16 +9,20 @@ import (
 	"flyball/schema/clickhouse"
 )
 
+// longName is the name of an agent that has no place at which a browser breaks it before its end.
+const longName = "airline/adaptive_agent_c:claude-opus-4-6"
+
 // tell stores a small story with something for every panel: two agents with calls that were carried out, denied and failed, a person
 // who calls and one for whom an agent calls, findings that are open and judged, scopes that are held and reset, questions that wait and
 // are answered, baselines, dead letters and lost records.
 func (s *store) tell() {
 	bad := s.deletes("acme", "team/bad", 1, schema.LevelTrip, ok, ok, denied, failed)
-	calm := s.deletes("acme", "team/calm", 2, schema.LevelAlert, ok)
+	calm := s.deletes("acme", longName, 2, schema.LevelAlert, ok)
 	s.runOf(3, func(r *schema.RunSnapshot) { r.CallerKind = schema.CallerHuman })
 	s.runOf(4, func(r *schema.RunSnapshot) { r.CallerKind, r.AgentID = schema.CallerAgent, "team/bad" })
 	open := s.finding("acme", "team/bad", bad, schema.LevelTrip, schema.FamilyLoop, "deletes order after order")
-	s.finding("acme", "team/calm", calm, schema.LevelAlert, schema.FamilyRetry, "asks again and again")
+	s.finding("acme", longName, calm, schema.LevelAlert, schema.FamilyRetry,
+		longName+" asks again and again on POST /chat/v1/channels/private_archive/members")
 	s.judged(open, s.finding("acme", "team/bad", bad, schema.LevelAlert, schema.FamilyRetry, "asks again"))
 	s.scores(bad)
 	s.breakers(calm)
@@ -57,11 +61,11 @@ func (s *store) scores(run schema.RunID) {
 	s.insert(b)
 }
 
-// breakers stores that the run of team/bad is held, that a person holds the agent, and that the run of team/calm was held and reset.
+// breakers stores that the run of team/bad is held, that a person holds the agent, and that the run of the other was held and reset.
 func (s *store) breakers(calm schema.RunID) {
 	l := &breakerLog{State: breaker.New(breaker.DefaultBudget()), at: s.at}
 	l.apply(time.Second, trip(1, "team/bad", schema.ModeArmed, 24*time.Hour))
-	l.apply(time.Second, trip(2, "team/calm", schema.ModeArmed, time.Hour))
+	l.apply(time.Second, trip(2, longName, schema.ModeArmed, time.Hour))
 	l.apply(time.Second, &schema.Command{Kind: schema.CommandReset, Tenant: "acme", By: "ana", Reason: "a migration",
 		Scope: schema.Scope{Kind: schema.ScopeRun, Value: calm.String()}})
 	l.apply(time.Second, &schema.Command{Kind: schema.CommandForceOpen, Tenant: "acme", Reason: "stop", By: "ana",
@@ -80,7 +84,7 @@ func (s *store) questions(bad, calm schema.RunID) {
 		State: schema.GatePending, Generation: 1, AskedAt: s.at.UnixNano(), Expires: time.Now().Add(time.Hour).UnixNano(),
 		Mode: schema.ModeArmed}
 	b.AppendValue(g)
-	g.ID, g.AgentID, g.RunID, g.State, g.Generation = "g_answered", "team/calm", calm, schema.GateGranted, 2
+	g.ID, g.AgentID, g.RunID, g.State, g.Generation = "g_answered", longName, calm, schema.GateGranted, 2
 	g.DecidedAt, g.By = s.at.Add(time.Minute).UnixNano(), "ana"
 	b.AppendValue(g)
 	s.insert(b)
@@ -90,7 +94,7 @@ func (s *store) learnedAndLost() {
 	at := s.at.UnixNano()
 	baselines, letters := clickhouse.BaselinesTable.NewBlock(), clickhouse.DeadLettersTable.NewBlock()
 	losses, stitching := clickhouse.LogLossesTable.NewBlock(), clickhouse.StitchingTable.NewBlock()
-	for _, agent := range []string{"team/bad", "team/calm"} {
+	for _, agent := range []string{"team/bad", longName} {
 		baselines.AppendValue(schema.BaselineRow{Tenant: "acme", Agent: agent, MadeAt: at, Version: "v7", Runs: 750, Calls: 9000,
 			Body: `{"group":"team"}`})
 	}

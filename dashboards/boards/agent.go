@@ -39,10 +39,10 @@ func agentBoard() Board {
 				asks:  []Query{{Type: "distribution", Of: "${figure}", Agent: "${agent}"}}},
 				column{name: "agent", colour: blue}, column{name: "peers", colour: orange},
 				column{name: "humans", title: "people", colour: green, wide: true}),
-			tableOf(panel{title: "Beside its peers", w: 24, h: 5, only: map[string]string{"agent": "agent"},
+			tableOf(panel{title: "Beside its peers", w: 24, h: 5,
 				about: "The agent, the agents of its peer group together, and the calls of people and services that name no agent. An hour: one " +
 					"with calls. Not for a data source that is bound to a tenant.",
-				empty: "The agent did not call in this time.", asks: []Query{{Type: "sql", Limit: most, SQL: besideSQL}}},
+				empty: "The agent did not call in this time.", asks: []Query{{Type: "sql", Agent: "${agent}", SQL: besideSQL}}},
 				column{name: "beside", width: 240, wide: true}, column{name: "agents", width: 90, look: count},
 				column{name: "calls", width: 110, look: count}, column{name: "calls an hour", width: 120, look: ratio},
 				column{name: "share irreversible", width: 150, look: share}, column{name: "share denied", width: 120, look: share},
@@ -55,11 +55,11 @@ func agentBoard() Board {
 				column{name: "route", width: 300, wide: true}, column{name: "calls", width: 80, look: count},
 				column{name: "runs", width: 80, look: count}, column{name: "busiest hour", width: 110, look: count},
 				column{name: "resources", width: 170}, column{name: "last", width: 126, look: moment}),
-			tableOf(panel{title: "Baselines and drift", w: 24, h: 7, only: map[string]string{"agent": "agent"},
+			tableOf(panel{title: "Baselines and drift", w: 24, h: 7,
 				about: "Every version of what was learned of the agent, the newest first. Change: calls a run against the version before. Taken " +
 					"over: how much of a change the limit on drift let through. Left out: runs that taught nothing. Not for a data source " +
 					"that is bound to a tenant.",
-				empty: "Nothing was learned of this agent.", asks: []Query{{Type: "sql", Limit: most, SQL: baselinesSQL}}},
+				empty: "Nothing was learned of this agent.", asks: []Query{{Type: "sql", Agent: "${agent}", SQL: baselinesSQL}}},
 				column{name: "made", width: 126, look: moment}, column{name: "state", width: 90}, column{name: "runs", width: 80, look: count},
 				column{name: "calls a run", width: 100, look: ratio}, column{name: "change", width: 90, look: share},
 				column{name: "taken over", width: 100, look: share}, column{name: "left out", width: 80, look: count},
@@ -75,16 +75,16 @@ func agentBoard() Board {
 const most = 5000
 
 const (
-	baselinesSQL = `SELECT name AS agent, made_at AS made, state, runs, calls / greatest(runs, 1) AS "calls a run",
+	baselinesSQL = `SELECT made_at AS made, state, runs, calls / greatest(runs, 1) AS "calls a run",
 "calls a run" / nullIf(lagInFrame("calls a run") OVER (PARTITION BY tenant, name ORDER BY version
 ROWS BETWEEN 1 PRECEDING AND CURRENT ROW), 0) - 1 AS change,
 coalesce(nullIf(JSONExtractFloat(body, 'drift_let_through'), 0), 1) AS "taken over",
 arraySum(arrayMap(x -> x.2, JSONExtractKeysAndValues(body, 'left_out', 'UInt64'))) AS "left out",
 replaceAll(toString(acquaintance), '_', ' ') AS caller, replaceAll(toString(why), '_', ' ') AS why, toString(version) AS version
-FROM baselines ORDER BY made DESC LIMIT 5000`
+FROM baselines WHERE name = $__agent ORDER BY made DESC LIMIT 200`
 
 	// In this order: calls, irreversible ones that were carried out, denied and failed ones, hours with calls.
-	besideSQL = `SELECT agent, of.1 AS beside, of.2 AS agents, of.3 AS calls, of.3 / of.7 AS "calls an hour",
+	besideSQL = `SELECT of.1 AS beside, of.2 AS agents, of.3 AS calls, of.3 / of.7 AS "calls an hour",
 of.4 / of.3 AS "share irreversible", of.5 / of.3 AS "share denied", of.6 / of.3 AS "share failed"
 FROM (SELECT agent_id AS agent, arrayJoin([('the agent', 1, n, undone, denied, failed, hours),
 ('its peers: ' || peers, count() OVER g - 1, sum(n) OVER g - n, sum(undone) OVER g - undone, sum(denied) OVER g - denied,
@@ -97,5 +97,5 @@ n - denied - toInt64(sum(s.outcome_ok) + sum(s.outcome_unknown)) AS failed, toIn
 FROM hour_counts AS s LEFT JOIN (SELECT name, argMax(JSONExtractString(body, 'group'), made_at) AS peers FROM baselines GROUP BY name)
 AS groups ON groups.name = s.agent_id WHERE $__timeFilter(hour) GROUP BY agent_id)
 WINDOW g AS (PARTITION BY peers))
-WHERE agent != '' AND calls > 0 AND beside != 'its peers: ' ORDER BY agent, agents != 1, beside LIMIT 5000`
+WHERE agent = $__agent AND agent != '' AND calls > 0 AND beside != 'its peers: ' ORDER BY agents != 1, beside LIMIT 10`
 )

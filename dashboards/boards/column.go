@@ -1,10 +1,13 @@
 package boards
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+
+	"flyball/dashboards/plugin"
 )
 
 // column is a column of a table. The width is in pixels; in the one column of a table that
@@ -19,6 +22,15 @@ type column struct {
 	actions []dashboard.Action
 	title   string // shown instead of the name
 	colour  string // of bars
+	inLines bool   // the field with its text in lines is shown
+}
+
+// field returns the name of the field of the answer that is shown.
+func (c *column) field() string {
+	if c.inLines {
+		return plugin.InLines(c.name)
+	}
+	return c.name
 }
 
 // noValue stands in a cell without a value.
@@ -68,8 +80,8 @@ func (c *column) override() dashboard.DashboardFieldConfigSourceOverrides {
 	if c.colour != "" {
 		out = append(out, property("color", map[string]string{"mode": "fixed", "fixedColor": c.colour}))
 	}
-	if c.title != "" {
-		out = append(out, property("displayName", c.title))
+	if c.title != "" || c.inLines {
+		out = append(out, property("displayName", cmp.Or(c.title, c.name)))
 	}
 	// The panel's sentence without data would stand in every cell without a value.
 	out = append(out, property("noValue", noValue))
@@ -83,7 +95,7 @@ func (c *column) override() dashboard.DashboardFieldConfigSourceOverrides {
 	if len(c.actions) > 0 {
 		out = append(out, property("actions", c.actions))
 	}
-	return byName(c.name, out...)
+	return byName(c.field(), out...)
 }
 
 func (l look) properties() []dashboard.DynamicConfigValue {
@@ -154,17 +166,21 @@ func cell(kind string) dashboard.DynamicConfigValue {
 	return property("custom.cellOptions", options)
 }
 
-// link is a link of a cell or a panel to a dashboard. Every link keeps the data source and the
-// time range.
+// link is a link of a cell or a panel to a dashboard. Every link keeps the data source, and the
+// time range unless it has one of its own.
 type link struct {
 	title string
 	board string            // uid
 	vars  map[string]string // the name of a variable: the field of the row that becomes its value; empty: it keeps its value
+	times bool              // the row has the time range, in its fields from and to
 }
 
 // url returns the address. Values are encoded: agents choose many of them.
 func (l link) url() string {
 	out := "/d/" + l.board + "?${ds:queryparam}&${__url_time_range}"
+	if l.times {
+		out = "/d/" + l.board + "?${ds:queryparam}&from=${__data.fields.from:percentencode}&to=${__data.fields.to:percentencode}"
+	}
 	for _, name := range sorted(l.vars) {
 		if field := l.vars[name]; field != "" {
 			out += "&var-" + name + "=${__data.fields." + field + ":percentencode}"

@@ -32,10 +32,9 @@ func gates() Board {
 				about: "Every change in this time, the latest first. Red: irreversible calls between the onset and the trip.",
 				empty: "No breaker changed in this time.", asks: []Query{{Type: "breakers", Agent: "${agent}"}}},
 				column{name: "since", width: 126, look: moment}, column{name: "state", width: 108, look: worded},
-				column{name: "scope", width: scopeWidth, wraps: true},
-				agentColumn(170), column{name: "reason", width: 190, wide: true},
-				column{name: "irreversible before", width: 150, look: danger}, column{name: "by", width: 90}, column{name: "mode", width: 76},
-				runColumn(80)),
+				column{name: "scope", width: scopeWidth, wraps: true, links: []link{toRun}},
+				agentColumn(170), column{name: "reason", width: 210, wide: true},
+				column{name: "irreversible before", width: 150, look: danger}, column{name: "by", width: 100}, column{name: "mode", width: 76}),
 			askedTable(panel{title: "Questions and answers", w: 24, h: 8, about: "Every question in this time, those that wait first.",
 				empty: "No question in this time.", asks: []Query{{Type: "gates", Agent: "${agent}"}}}),
 		}}

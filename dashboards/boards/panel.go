@@ -12,6 +12,8 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/stat"
 	"github.com/grafana/grafana-foundation-sdk/go/table"
 	"github.com/grafana/grafana-foundation-sdk/go/timeseries"
+
+	"flyball/dashboards/plugin"
 )
 
 // panel is a panel before it has a number and a place.
@@ -50,7 +52,11 @@ func (p *panel) model(id int, x, y uint32) *dashboard.Panel {
 	}
 	overrides := append([]dashboard.DashboardFieldConfigSourceOverrides{}, p.overrides...)
 	for i := range p.columns {
-		overrides = append(overrides, p.columns[i].override())
+		c := &p.columns[i]
+		if c.inLines { // a table keeps values by the names that it shows: with the same one it would draw this field in place of the lines
+			overrides = append(overrides, byName(c.name, property("displayName", c.name+" as it is")))
+		}
+		overrides = append(overrides, c.override())
 	}
 	return &dashboard.Panel{Id: new(uint32(id)), Type: p.kind, Title: &p.title, Description: &p.about, Datasource: source(),
 		GridPos: &dashboard.GridPos{X: x, Y: y, W: p.w, H: p.h}, Targets: targets, Links: links, Transformations: p.transformations(),
@@ -79,7 +85,7 @@ func (p *panel) transformations() []dashboard.DataTransformerConfig {
 	if len(p.columns) > 0 {
 		order := map[string]int{}
 		for i := range p.columns {
-			order[p.columns[i].name] = i
+			order[p.columns[i].field()] = i
 		}
 		out = append(out, dashboard.DataTransformerConfig{Id: "organize", Options: map[string]any{"indexByName": order,
 			"excludeByName": map[string]bool{}, "renameByName": map[string]string{}}})
@@ -101,6 +107,10 @@ type tableOptions struct {
 // tableOf makes a table. Its text is never read as a number; numbers have their unit by column.
 func tableOf(p panel, columns ...column) panel {
 	p.kind, p.unit, p.columns = "table", "string", columns
+	for i := range p.columns {
+		c := &p.columns[i]
+		c.inLines = c.look == plain && (c.wraps || c.wide) && p.asks[0].Type != "sql" && plugin.InLines(c.name) != ""
+	}
 	if p.frame > 0 { // with several frames Grafana puts the name of the frame before that of the column
 		for i := range p.columns {
 			p.columns[i].title = cmp.Or(p.columns[i].title, p.columns[i].name)

@@ -42,7 +42,7 @@ func people() Board {
 			tableOf(panel{title: "Whose rights agents use", w: 24, h: 10,
 				about: "For each person, the callers that act with the person's credentials, the one with the most irreversible calls first.",
 				empty: "No call named a person in this time.", asks: []Query{{Type: "sql", SQL: borrowedSQL}}},
-				column{name: "person", width: 200, wide: true}, agentColumn(190), column{name: "kind", width: 90},
+				column{name: "person", width: 200, wide: true}, agentColumn(250), column{name: "kind", width: 90},
 				column{name: "runs", width: 80, look: count}, column{name: "calls", width: 90, look: count},
 				column{name: "irreversible", width: 110, look: count}, column{name: "calls of the longest run", width: 182, look: count},
 				column{name: "last", width: 126, look: moment}),

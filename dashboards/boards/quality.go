@@ -33,7 +33,7 @@ func quality() Board {
 				about: "Verdicts of this time: trips that were benign (false trips) first. Not for a data source that is bound to a tenant.",
 				empty: "Nobody judged a finding in this time.", asks: []Query{{Type: "sql", SQL: judgedSQL}}},
 				column{name: "verdict", width: 90}, column{name: "level", width: 84, look: worded}, column{name: "family", width: 130},
-				agentColumn(160), column{name: "why", width: 280, wide: true, links: []link{toRun}}, column{name: "person", width: 130},
+				agentColumn(240), column{name: "why", width: 280, wide: true, links: []link{toRun}}, column{name: "person", width: 130},
 				column{name: "judged", width: 126, look: moment}, runColumn(80)),
 			tableOf(panel{title: "How well the callers were known", w: 24, h: 6,
 				about: "Findings by how well the baseline knew the caller; many on strangers mean that little was learned.",

@@ -60,7 +60,7 @@ func TestPanelAsksOfNoRun(t *testing.T) {
 // name to become SQL.
 func TestVariableReachesAStatement(t *testing.T) {
 	variable := regexp.MustCompile(`\$\{|\$[a-zA-Z]|\$__[a-zA-Z]+`)
-	macros := []string{"$__timeFilter"}
+	macros := []string{"$__timeFilter", "$__agent"}
 	for _, b := range All() {
 		for _, q := range b.Queries() {
 			for _, found := range variable.FindAllString(q.SQL, -1) {
@@ -118,6 +118,22 @@ func TestDashboardNamesAFixedDataSource(t *testing.T) {
 		}
 		if len(found) != n || n < len(b.panels) {
 			t.Errorf("%s: %d of %d data sources are read", b.UID, len(found), n)
+		}
+	}
+}
+
+// A browser that chooses rows has only the first ones of the answer: of the others a person reads that there is nothing.
+func TestBrowserChoosesRowsOfALimitedAnswer(t *testing.T) {
+	for _, b := range All() {
+		for i := range b.panels {
+			p := &b.panels[i]
+			for field, variable := range p.only {
+				for _, q := range p.asks {
+					if field != "agent" || q.Agent != "${"+variable+"}" {
+						t.Errorf("%s: %q asks for more than the rows whose %s is chosen: %+v", b.UID, p.title, field, q)
+					}
+				}
+			}
 		}
 	}
 }

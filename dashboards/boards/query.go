@@ -17,6 +17,7 @@ type Query struct {
 	Type       string                `json:"queryType"`
 	Agent      string                `json:"agent,omitempty"`
 	Run        string                `json:"run,omitempty"`
+	OneRun     bool                  `json:"oneRun,omitempty"` // without a run the answer is empty
 	Resource   string                `json:"resource,omitempty"`
 	MinLevel   string                `json:"minLevel,omitempty"`
 	Limit      int                   `json:"limit,omitempty"`
@@ -34,7 +35,8 @@ type Query struct {
 // members are the types of queries that the back end answers, and the members of each beside
 // agent, minLevel and limit, which all have.
 var members = map[string][]string{
-	"runs": {"sort"}, "findings": {"family", "state"}, "held": {}, "breakers": {"state"}, "gates": {"state"}, "agents": {}, "routes": {"run"},
+	"runs": {"sort", "run", "oneRun"}, "findings": {"family", "state", "run", "oneRun"}, "held": {"run", "oneRun"}, "breakers": {"state"},
+	"gates": {"state", "run", "oneRun"}, "agents": {}, "routes": {"run"},
 	"trace": {"run"}, "touched": {"run"}, "touched_graph": {"run"}, "resource": {"resource"}, "score": {"run"}, "distribution": {"of", "by"},
 	"calls": {"by"},
 	"count": {"of", "by"}, "logs": {"run"}, "health": {"part"}, "quality": {}, "sql": {"sql"}, "annotations": {"kinds"},

@@ -3,7 +3,7 @@ package boards
 import "github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
 func resourceBoard() Board {
-	here := link{"What else this run did, below", resourceUID, map[string]string{"run": "run", "resource": ""}}
+	here := link{title: "What else this run did, below", board: resourceUID, vars: map[string]string{"run": "run", "resource": ""}}
 	return Board{UID: resourceUID, Title: "Resource", About: "Who touched one resource, and what else they did.",
 		variables: []dashboard.VariableModel{sourceVariable(),
 			queryVariable("resource", "Resource", "the name as calls have it, such as order:7", Query{Of: "resources"}),

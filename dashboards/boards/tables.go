@@ -4,9 +4,10 @@ package boards
 // what a screen of 1280 pixels shows without scrolling.
 
 var (
-	toAgent    = link{"Open the agent", agentUID, map[string]string{"agent": "agent"}}
-	toRun      = link{"Open the run", runUID, map[string]string{"run": "run", "agent": "agent"}}
-	toResource = link{"Who touched it", resourceUID, map[string]string{"resource": "resource"}}
+	toAgent    = link{title: "Open the agent", board: agentUID, vars: map[string]string{"agent": "agent"}}
+	toRun      = link{title: "Open the run", board: runUID, vars: map[string]string{"run": "run", "agent": "agent"}}
+	toItsTime  = link{title: "Show the run in its own time", board: runUID, vars: toRun.vars, times: true}
+	toResource = link{title: "Who touched it", board: resourceUID, vars: map[string]string{"resource": "resource"}}
 )
 
 func agentColumn(width int) column {
@@ -31,7 +32,7 @@ func runsTable(p panel) panel {
 		column{name: "score", width: 66, look: scored}, column{name: "level", width: 84, look: worded},
 		column{name: "irreversible", width: 96, look: danger}, column{name: "denied", width: 70, look: caution},
 		column{name: "failed", width: 70, look: caution}, column{name: "calls", width: 70, look: count}, column{name: "state", width: 86},
-		column{name: "started", width: 126, look: moment}, column{name: "last", width: 126, look: moment},
+		column{name: "started", width: 126, look: moment, links: []link{toItsTime}}, column{name: "last", width: 126, look: moment},
 		runColumn(150),
 		column{name: "run key", width: 70, look: buttons, title: "act", actions: actions(tripRun)})
 }
@@ -71,8 +72,9 @@ func agentsTable(p panel) panel {
 		column{name: "level", width: 84, look: worded},
 		column{name: "worst score", width: 98, look: scored}, column{name: "open findings", width: 114, look: caution},
 		column{name: "irreversible", width: 96, look: danger}, column{name: "runs", width: 80, look: count},
-		column{name: "calls", width: 90, look: count}, column{name: "last", width: 126, look: moment}, column{name: "owner", width: 110},
-		column{name: "manifest", width: 120},
+		column{name: "calls", width: 90, look: count}, column{name: "last", width: 126, look: moment},
+		column{name: "owner", width: 110, wraps: true},
+		column{name: "manifest", width: 120, wraps: true},
 		column{name: "denied", width: 124, look: buttons, title: "act", actions: actions(tripAgent)})
 }
 

@@ -106,7 +106,7 @@ func answer(ctx context.Context, q *question) (data.Frames, error) {
 	if err := q.validate(); err != nil {
 		return nil, err
 	}
-	if ofOneRun[q.Type] && q.Run == "" {
+	if (ofOneRun[q.Type] || q.OneRun) && q.Run == "" {
 		return emptyFrame(q.Type, "No run is chosen: click one in a table, or enter its id or its key."), nil
 	}
 	if q.where.nothing != "" {

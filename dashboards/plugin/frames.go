@@ -16,6 +16,7 @@ type field[T any] struct {
 	description string
 	unit        string // of Grafana; empty: a plain number, or a text
 	decimals    int    // of a number
+	hidden      bool   // Explore does not show it
 	empty       func() any
 	value       func(*T) any
 }
@@ -54,13 +55,6 @@ func moment[T any](name string, get func(*T) time.Time) field[T] {
 	}}
 }
 
-// seconds returns a field for a duration.
-func seconds[T any](name string, get func(*T) time.Duration) field[T] {
-	f := number(name, func(v *T) float64 { return get(v).Seconds() })
-	f.unit = "s"
-	return f
-}
-
 // describedAs returns the field with a description, which Grafana shows at its header.
 func (f field[T]) describedAs(description string) field[T] {
 	f.description = description
@@ -80,7 +74,21 @@ func (f field[T]) config() *data.FieldConfig {
 		decimals := uint16(f.decimals)
 		c.Decimals = &decimals
 	}
+	if f.hidden {
+		c.Custom = hiddenInTables()
+	}
 	return c
+}
+
+// hiddenInTables are the settings of a field that tables do not show by themselves, for Grafana before and after 12.2.
+func hiddenInTables() map[string]any {
+	return map[string]any{"hidden": true, "hideFrom": map[string]bool{"viz": true, "legend": false, "tooltip": false}}
+}
+
+// forLinks returns the field as one that links read and nobody sees.
+func (f field[T]) forLinks() field[T] {
+	f.hidden = true
+	return f
 }
 
 // frame makes a frame of at most limit rows. If there are more rows, a notice shows that some
@@ -106,6 +114,7 @@ func frame[T any](name string, visual data.VisType, rows []T, limit int, fields 
 // table makes a frame for a table. Without rows, a notice says so.
 func table[T any](name string, rows []T, limit int, nothing string, fields ...field[T]) *data.Frame {
 	out := frame(name, data.VisTypeTable, rows, limit, fields...)
+	appendLines(out)
 	if len(rows) == 0 && nothing != "" {
 		out.AppendNotices(data.Notice{Severity: data.NoticeSeverityInfo, Text: nothing})
 	}

@@ -3,7 +3,6 @@ package plugin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
@@ -80,15 +79,23 @@ func ingestHealth(ctx context.Context, q *question) (out []healthLine, err error
 		out = append(out, healthLine{what: "records that could not be read", value: figure(0), unit: "records", state: "ok"})
 	}
 	for _, l := range letters {
-		out = append(out, healthLine{fmt.Sprintf("records of %s that could not be read: %s", l.Topic, l.Reason), figure(float64(l.Letters)),
-			"records", l.FirstAt.Time, "look", "flyball dead-letters shows one; correct the source's format, then flyball replay"})
+		out = append(out, healthLine{named("records of "+l.Topic+" that could not be read", l.Reason), figure(float64(l.Letters)),
+			"records", l.FirstAt.Time, "look", "flyball dead-letters shows one; correct the source's format, then flyball dead-letters replay"})
 	}
 	losses, err := query.LossSummaries(ctx, q.db)
 	for _, l := range losses {
-		out = append(out, healthLine{fmt.Sprintf("losses of records in %s: %s", l.Topic, l.Kind), figure(float64(l.Losses)), "losses", l.LastAt,
+		out = append(out, healthLine{named("losses of records in "+l.Topic, l.Kind), figure(float64(l.Losses)), "losses", l.LastAt,
 			"look", "raise the retention of the topic, or find what cut it"})
 	}
 	return out, err
+}
+
+// named returns a sentence after a name; without one of them the other.
+func named(name, sentence string) string {
+	if name == "" || sentence == "" {
+		return name + sentence
+	}
+	return name + ": " + sentence
 }
 
 // oldCall is the age from which the newest call is no longer normal for a busy API.
@@ -128,7 +135,7 @@ const lowShare = .2
 func stitchingHealth(ctx context.Context, q *question) (out []healthLine, err error) {
 	rows, err := query.Stitching(ctx, q.db, q.from, q.to, "")
 	for _, r := range rows {
-		l := healthLine{what: r.Producer + ": calls bound by " + r.RunRule, value: figure(100 * r.Share), unit: "%"}
+		l := healthLine{what: named(r.Producer, "calls whose run was found by the rule "+r.RunRule), value: figure(100 * r.Share), unit: "%"}
 		weak := r.RunRule == "session" || r.RunRule == "overflow"
 		l.state, l.todo = judge(!weak || r.Share < lowShare, "log a run id or a trace at this gateway: flyball stitching has the advice")
 		out = append(out, l)

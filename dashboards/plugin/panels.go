@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,6 +23,9 @@ const (
 )
 
 func answerRuns(ctx context.Context, q *question) (data.Frames, error) {
+	if q.Run != "" {
+		return answerRun(ctx, q)
+	}
 	f := query.RunFilter{Agent: q.Agent, Agents: q.where.agents, Since: q.from, Until: q.to, MinLevel: q.MinLevel, Levels: q.where.levels,
 		Limit: q.Limit}
 	if q.Sort != "latest" {
@@ -36,6 +40,36 @@ func answerRuns(ctx context.Context, q *question) (data.Frames, error) {
 	more := len(runs) > q.Limit
 	rows, err := query.RunsWithOutcomes(ctx, q.db, runs[:min(len(runs), q.Limit)])
 	return data.Frames{runsFrame(rows, q.Limit, more)}, err
+}
+
+// around is the time before and after a run that a link to its own time shows: a chart of a run of seconds needs a width.
+const around = 30 * time.Second
+
+// millis returns a time as the address of a dashboard has it.
+func millis(at time.Time) string { return strconv.FormatInt(at.UnixMilli(), 10) }
+
+// answerRun returns the run that the query names, if the other members fit it.
+func answerRun(ctx context.Context, q *question) (data.Frames, error) {
+	run, err := newestRun(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	var runs []query.Run
+	levels := q.levels()
+	if (q.Agent == "" || run.AgentID == q.Agent) && q.where.agents.Fit(run.AgentID) && (levels == nil || slices.Contains(levels, run.Level)) {
+		runs = append(runs, run)
+	}
+	rows, err := query.RunsWithOutcomes(ctx, q.db, runs)
+	return data.Frames{runsFrame(rows, q.Limit, false)}, err
+}
+
+// runID returns the id of the run that the query names; empty: it names none.
+func (q *question) runID(ctx context.Context) (string, error) {
+	if q.Run == "" {
+		return "", nil
+	}
+	run, err := newestRun(ctx, q)
+	return run.RunID, err
 }
 
 func runsFrame(rows []query.RankedRun, limit int, more bool) *data.Frame {
@@ -62,6 +96,8 @@ func runsFrame(rows []query.RankedRun, limit int, more bool) *data.Frame {
 		moment("last", func(r *row) time.Time { return r.LastAt.Time }),
 		text("run", func(r *row) string { return r.RunID }),
 		text("run key", func(r *row) string { return r.RunKey }).describedAs("the name that the agent or the gateway gave to the run"),
+		text("from", func(r *row) string { return millis(r.StartedAt.Add(-around)) }).forLinks(),
+		text("to", func(r *row) string { return millis(r.LastAt.Add(around)) }).forLinks(),
 	)
 	if more {
 		out.AppendNotices(leftOut(limit))
@@ -75,6 +111,13 @@ func answerFindings(ctx context.Context, q *question) (data.Frames, error) {
 	}
 	f := q.findings()
 	f.State, f.Limit = q.State, q.Limit+1
+	var err error
+	if f.RunID, err = q.runID(ctx); err != nil {
+		return nil, err
+	}
+	if f.RunID != "" {
+		f.Since, f.Until = time.Time{}, time.Time{}
+	}
 	rows, err := query.WorstFindings(ctx, q.db, f)
 	if err != nil {
 		return nil, err
@@ -113,7 +156,7 @@ func findingsFrame(rows []query.Finding, outcomes map[string]*query.Outcomes, li
 		text("level", func(f *row) string { return f.Level }),
 		text("agent", func(f *row) string { return f.AgentID }),
 		text("what happened", func(f *row) string { return without(f.AgentID, f.Summary) }),
-		text("clean runs", func(f *row) string { return wording.ShortRate(f.ExpectedRate, cleanOf(f)) }).describedAs(
+		text("clean runs", func(f *row) string { return known(wording.ShortRate(f.ExpectedRate, cleanOf(f))) }).describedAs(
 			"the share of clean runs that come this far, as far as clean runs can show it"),
 		optional("done irreversible", of(func(n *query.Outcomes) uint64 { return n.Irreversible })).describedAs(
 			"of the run: "+aboutIrreversible),
@@ -131,12 +174,24 @@ func findingsFrame(rows []query.Finding, outcomes map[string]*query.Outcomes, li
 // without returns a sentence without the agent that it begins with: the agent stands beside it, and its name can be long.
 func without(agent, sentence string) string { return strings.TrimPrefix(sentence, agent+" ") }
 
+// known returns a figure in words; empty: there is none.
+func known(words string) string {
+	if words == "-" {
+		return ""
+	}
+	return words
+}
+
 func cleanOf(f *query.Finding) wording.Clean {
 	return wording.Clean{Of: f.ExpectedOf, Runs: f.ExpectedRuns}
 }
 
 func answerHeld(ctx context.Context, q *question) (data.Frames, error) {
-	rows, err := query.Held(ctx, q.db, query.HeldFilter{Agent: q.Agent, Agents: q.where.agents, Limit: q.Limit + 1}, q.now)
+	run, err := q.runID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := query.Held(ctx, q.db, query.HeldFilter{Agent: q.Agent, Agents: q.where.agents, RunID: run, Limit: q.Limit + 1}, q.now)
 	return data.Frames{heldFrame(rows, q.Limit)}, err
 }
 
@@ -197,8 +252,12 @@ func answerGates(ctx context.Context, q *question) (data.Frames, error) {
 	if err := oneOf("state", q.State, "waiting"); err != nil {
 		return nil, err
 	}
-	rows, err := query.AskedGates(ctx, q.db, query.GateFilter{Agent: q.Agent, Agents: q.where.agents, Waiting: q.State == "waiting",
-		Since: q.from, Until: q.to, Limit: q.Limit + 1}, q.now)
+	run, err := q.runID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := query.AskedGates(ctx, q.db, query.GateFilter{Agent: q.Agent, Agents: q.where.agents, RunID: run,
+		Waiting: q.State == "waiting", Since: q.from, Until: q.to, Limit: q.Limit + 1}, q.now)
 	return data.Frames{gatesFrame(rows, q.Limit, q.now)}, err
 }
 
@@ -210,7 +269,8 @@ func gatesFrame(rows []query.AskedGate, limit int, now time.Time) *data.Frame {
 		text("call", func(g *row) string { return g.Route }),
 		text("resource", func(g *row) string { return g.Resource }),
 		text("state", func(g *row) string { return g.State }).describedAs("pending: the call waits for a person"),
-		seconds("waits", func(g *row) time.Duration { return waited(g, now) }).describedAs("from the question to the answer, or until now"),
+		optional("waits", func(g *row) *float64 { return waited(g, now) }).inUnit("s", 0).describedAs(
+			"from the question to the answer or to its last time; empty: nobody was waited for, or the end is not known"),
 		text("gate", func(g *row) string { return g.ID }),
 		text("run", func(g *row) string { return g.RunID }),
 		text("amount", func(g *row) string { return joined(g.Amount, g.Currency) }),
@@ -220,16 +280,20 @@ func gatesFrame(rows []query.AskedGate, limit int, now time.Time) *data.Frame {
 	)
 }
 
-// waited returns how long a question waited for its answer, or has waited.
-func waited(g *query.AskedGate, now time.Time) time.Duration {
+// waited returns how many seconds a question waited for its answer, or has waited; nil: it held no call, or its end is not known.
+func waited(g *query.AskedGate, now time.Time) *float64 {
 	end := now
 	switch {
+	case g.Mode != schema.ModeArmed.String():
+		return nil
 	case !g.DecidedAt.IsZero():
 		end = g.DecidedAt
 	case !g.Expires.IsZero() && g.Expires.Before(now):
 		end = g.Expires
+	case g.State != schema.GatePending.String():
+		return nil
 	}
-	return max(end.Sub(g.AskedAt), 0).Round(time.Second)
+	return figure(max(end.Sub(g.AskedAt), 0).Round(time.Second).Seconds())
 }
 
 func joined(a, b string) string {

@@ -321,7 +321,7 @@ func TestFindingWithoutARateIsTheRarest(t *testing.T) {
 	f := findingsFrame([]query.Finding{{ExpectedOf: "nothing_learned"}, {}, {ExpectedOf: "populations", ExpectedRuns: 750,
 		ExpectedRate: 1.42e-232}, {ExpectedOf: "own", ExpectedRuns: 2500, ExpectedRate: .004}}, nil, 5)
 	clean, _ := f.FieldByName("clean runs")
-	for i, want := range []string{"nothing learned", "-", "< 1 in 750", "1 in 250"} {
+	for i, want := range []string{"nothing learned", "", "< 1 in 750", "1 in 250"} {
 		if clean.At(i) != want {
 			t.Errorf("row %d: %q, want %q", i, clean.At(i), want)
 		}

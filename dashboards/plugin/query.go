@@ -12,7 +12,7 @@ import (
 // Query is the query of a panel. All members but Type are optional.
 type Query struct {
 	Type     string   `json:"queryType"` // one of Types
-	Run      string   `json:"run"`       // a run id, or the key of a run
+	Run      string   `json:"run"`       // a run id, or the key of a run; its rows are shown whatever the time range is
 	Agent    string   `json:"agent"`     // exact name; empty: all
 	Tenant   string   `json:"tenant"`    // empty: all that the data source may see
 	Resource string   `json:"resource"`  // type:id
@@ -31,6 +31,8 @@ type Query struct {
 	Filters  []Filter `json:"filters"`
 	// Live asks for a channel with the rows that come: runs with the latest call first, or of breakers the trips.
 	Live bool `json:"live"`
+	// OneRun says that the answer is about one run: without one it has no rows.
+	OneRun bool `json:"oneRun"`
 	// Several is the member for which the dashboard has several values; empty: there is none.
 	Several string `json:"several"`
 

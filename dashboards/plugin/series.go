@@ -180,7 +180,12 @@ func countFrame(q *question, about string, counts map[string]uint64) *data.Frame
 	if len(shown) == 0 {
 		shown[""] = 0
 	}
-	names := slices.SortedFunc(maps.Keys(shown), func(a, b string) int { return cmp.Or(cmp.Compare(shown[b], shown[a]), cmp.Compare(a, b)) })
+	names := slices.SortedFunc(maps.Keys(shown), func(a, b string) int {
+		if q.By == "level" { // the worst first, however few
+			return cmp.Compare(slices.Index(schema.LevelWords, b), slices.Index(schema.LevelWords, a))
+		}
+		return cmp.Or(cmp.Compare(shown[b], shown[a]), cmp.Compare(a, b))
+	})
 	if len(names) > q.Limit {
 		names = names[:q.Limit]
 		out.AppendNotices(leftOut(q.Limit))

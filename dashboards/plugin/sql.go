@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"reflect"
@@ -55,6 +56,7 @@ func answerSQL(ctx context.Context, q *question) (data.Frames, error) {
 var (
 	timeFilter = regexp.MustCompile("\\$__timeFilter\\(\\s*([A-Za-z_`][\\w.`]*)\\s*\\)")
 	timeMacro  = regexp.MustCompile(`\$__(timeFrom|timeTo|interval_s|interval)\b(\(\))?`)
+	agentMacro = regexp.MustCompile(`\$__agent\b`)
 )
 
 // expand returns the statement with its macros replaced.
@@ -63,6 +65,8 @@ func expand(q *question) string {
 		return "fromUnixTimestamp64Milli(" + strconv.FormatInt(t.UnixMilli(), 10) + ", 'UTC')"
 	}
 	sql := timeFilter.ReplaceAllString(q.SQL, "($1 >= "+instant(q.from)+" AND $1 <= "+instant(q.to)+")")
+	// An agent chooses its name: as the digits of its bytes it cannot become a part of the statement.
+	sql = agentMacro.ReplaceAllLiteralString(sql, "unhex('"+hex.EncodeToString([]byte(q.Agent))+"')")
 	return timeMacro.ReplaceAllStringFunc(sql, func(m string) string {
 		switch strings.TrimSuffix(m, "()") {
 		case "$__timeFrom":

@@ -52,6 +52,9 @@ func channelOf(q *Query) (string, error) {
 	if !ok {
 		return "", invalidf("live: %s is not live, only runs and breakers are", q.Type)
 	}
+	if q.Run != "" {
+		return "", invalidf("live: one run is not live: this is the state of now")
+	}
 	if slices.ContainsFunc(q.Filters, func(f Filter) bool { return f.Key == "owner" }) {
 		return "", invalidf("live: a filter on owner is not live: this is the state of now")
 	}

@@ -4,20 +4,12 @@ import {
 } from '@grafana/data';
 import { DataSourceWithBackend, getTemplateSrv } from '@grafana/runtime';
 import { lastValueFrom } from 'rxjs';
+import { type Completes, type Completion, type Offer } from './completion';
 import { interpolate } from './interpolate';
 import { DEFAULT_QUERY, lacksNeeded, VARIABLE_TYPE } from './queryTypes';
 import { FILTER_KEYS, type FlyballOptions, type FlyballQuery, MAX_LIMIT } from './types';
 import { valuesOf } from './values';
 import { FlyballVariables } from './variables';
-
-/** What the backend completes by its first letters. */
-export type Completion = 'agents' | 'runs';
-
-/** One completion: what the field gets, and what a person reads. */
-export interface Offer {
-  value: string;
-  text: string;
-}
 
 /** Values of ad hoc filters: a list that a variable gives, or fixed words. */
 const FILTER_VALUES: Record<string, { of: string } | string[]> = {
@@ -30,9 +22,8 @@ const FILTER_VALUES: Record<string, { of: string } | string[]> = {
 };
 
 /** Flyball as a data source: questions go to the backend; here variables are filled in and empty questions held back. */
-export class FlyballDatasource extends DataSourceWithBackend<FlyballQuery, FlyballOptions> {
+export class FlyballDatasource extends DataSourceWithBackend<FlyballQuery, FlyballOptions> implements Completes {
   annotations: AnnotationSupport<FlyballQuery> = { getDefaultQuery: () => ({ queryType: 'annotations', kinds: 'trips' }) };
-  /** The tenant that the data source is bound to; empty: all. */
   readonly tenant: string;
 
   constructor(settings: DataSourceInstanceSettings<FlyballOptions>) {
@@ -71,7 +62,6 @@ export class FlyballDatasource extends DataSourceWithBackend<FlyballQuery, Flyba
     return Array.isArray(values) ? values.map((text) => ({ text })) : this.list(values.of, options.timeRange);
   }
 
-  /** Names of agents or ids of runs that begin with prefix; what is said beside an id names the run. None if the completion fails. */
   async complete(what: Completion, prefix: string): Promise<Offer[]> {
     try {
       const got: unknown = await this.getResource(what, { prefix }, { showErrorAlert: false });

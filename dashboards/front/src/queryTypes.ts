@@ -34,17 +34,17 @@ export const ANNOTATION_KINDS: Choice[] = [
 export const QUERY_TYPES: QueryType[] = [
   {
     value: 'runs', label: 'Runs', description: 'runs of agents, the worst first',
-    members: ['agent', 'minLevel', 'sort', 'live', 'tenant', 'limit'],
+    members: ['agent', 'run', 'oneRun', 'minLevel', 'sort', 'live', 'tenant', 'limit'],
     choices: { minLevel: LEVELS, sort: [choice('worst', 'worst first'), choice('latest', 'latest first')] },
   },
   {
     value: 'findings', label: 'Findings', description: 'what the detector found, the worst first',
-    members: ['agent', 'minLevel', 'family', 'state', 'tenant', 'limit'],
+    members: ['agent', 'run', 'oneRun', 'minLevel', 'family', 'state', 'tenant', 'limit'],
     choices: { minLevel: LEVELS, state: [choice('', 'any'), choice('open'), choice('closed')] },
   },
   {
     value: 'held', label: 'Held now', description: 'what breakers hold now, one row a scope',
-    members: ['agent', 'tenant', 'limit'],
+    members: ['agent', 'run', 'oneRun', 'tenant', 'limit'],
   },
   {
     value: 'breakers', label: 'Breakers', description: 'the history of breakers, one row a change',
@@ -52,7 +52,7 @@ export const QUERY_TYPES: QueryType[] = [
   },
   {
     value: 'gates', label: 'Gates', description: 'questions for approval',
-    members: ['agent', 'state', 'tenant', 'limit'], choices: { state: [choice('', 'any'), choice('waiting')] },
+    members: ['agent', 'run', 'oneRun', 'state', 'tenant', 'limit'], choices: { state: [choice('', 'any'), choice('waiting')] },
   },
   {
     value: 'agents', label: 'Agents', description: 'one row an agent',
@@ -121,7 +121,7 @@ export const QUERY_TYPES: QueryType[] = [
     value: 'quality', label: 'Detection quality', description: 'achieved and nominal rates by level, trips, verdicts',
     members: ['tenant'],
   },
-  { value: 'sql', label: 'SQL', description: 'a SELECT over the views', members: ['sql', 'limit'], needs: ['sql'] },
+  { value: 'sql', label: 'SQL', description: 'a SELECT over the views', members: ['sql', 'agent', 'limit'], needs: ['sql'] },
   {
     value: 'annotations', label: 'Annotations', description: 'events to draw over other panels',
     members: ['kinds', 'agent', 'tenant', 'limit'],

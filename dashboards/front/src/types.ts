@@ -18,6 +18,8 @@ export interface FlyballQuery extends DataQuery {
   resource?: string;
   family?: string;
   state?: string;
+  /** The answer is about one run: without a run it has no rows. */
+  oneRun?: boolean;
   /** Findings and runs of this level and above: annotate, alert or trip; empty is all. */
   minLevel?: string;
   /** Order of runs: worst (the default) or latest. */

@@ -1,17 +1,17 @@
 import { CustomVariableSupport, type DataQueryRequest, type DataQueryResponse } from '@grafana/data';
 import { type Observable } from 'rxjs';
 import { VariableQueryEditor } from './components/VariableQueryEditor';
-import { type FlyballDatasource } from './datasource';
+import { type Source } from './completion';
 import { VARIABLE_TYPE } from './queryTypes';
 import { type FlyballQuery } from './types';
 
 export const DEFAULT_VARIABLE: Partial<FlyballQuery> = { queryType: VARIABLE_TYPE.value, of: 'agents' };
 
 /** Query variables: the question is of type VARIABLE_TYPE whatever was saved, and its frame has `text` and `value`. */
-export class FlyballVariables extends CustomVariableSupport<FlyballDatasource, FlyballQuery> {
+export class FlyballVariables extends CustomVariableSupport<Source, FlyballQuery> {
   editor = VariableQueryEditor;
 
-  constructor(private readonly datasource: FlyballDatasource) {
+  constructor(private readonly datasource: Source) {
     super();
   }
 

@@ -10,7 +10,8 @@ import { BigValue, GlobalStyles, PanelChrome, PanelContextProvider, TimeSeries, 
 import { TableNG } from '@grafana/ui/unstable';
 import * as React from 'react';
 import { createRoot } from 'react-dom/client';
-import { lastValueFrom } from 'rxjs';
+import { lastValueFrom, Subject } from 'rxjs';
+import { tellAnswers } from '../src/answers.ts';
 import 'uplot/dist/uPlot.min.css';
 
 const e = React.createElement;
@@ -88,24 +89,32 @@ const nothingIn = (frames) => frames.every((f) => f.length === 0);
 /** Grafana hides the buttons from who may not edit the dashboard: a Viewer. */
 const contextOf = (role) => ({ eventsScope: 'global', eventBus: new EventBusSrv(), canExecuteActions: () => role !== 'Viewer' });
 
-/** Shows what became of an action, as Grafana does in a corner of the page. */
-function say(kind, text) {
-  const at = document.getElementById('said') ?? document.body.appendChild(document.createElement('div'));
-  at.id = 'said';
+/** What Grafana's service for requests tells its query inspector, and the module. */
+const inspected = new Subject();
+tellAnswers({ getInspectorStream: () => inspected }, (done, text) => say(done ? 'success' : 'error', text));
+
+/** Shows a message, as Grafana does in a corner of the page. */
+function say(kind, text, id = 'said') {
+  const at = document.getElementById(id) ?? document.body.appendChild(document.createElement('div'));
+  at.id = id;
   at.setAttribute('role', kind === 'error' ? 'alert' : 'status');
   at.textContent = text;
 }
 
-/** Sends an action as Grafana does: the values of the row and what was typed stand in the address, encoded, with its header. */
+/**
+ * Sends an action as Grafana does: the values of the row and what was typed stand in the address, encoded, with its header. Of the answer
+ * Grafana says only whether it was a success.
+ */
 async function send(action, fill) {
   const { url, method, queryParams = [], headers = [], body } = action.fetch;
   const address = new URL(fill(url), window.location.href);
   for (const [name, value] of queryParams) {
     address.searchParams.append(name, fill(value));
   }
-  const answer = await fetch(address, { method, headers: { ...Object.fromEntries(headers), 'X-Grafana-Action': '1' }, body });
-  const { message } = await answer.json();
-  say(answer.ok ? 'success' : 'error', message);
+  const config = { url: String(address), method, headers: { ...Object.fromEntries(headers), 'X-Grafana-Action': '1' } };
+  const answer = await fetch(address, { ...config, body });
+  inspected.next({ response: { config, ok: answer.ok || undefined, status: answer.status, data: await answer.json() } });
+  say(answer.ok ? 'success' : 'error', answer.ok ? 'API call was successful' : 'An error has occurred.', 'grafana-said');
 }
 
 const actionsOf = (page) => (frame, field, rowIndex) => (field.config.actions ?? []).map((a) => {

@@ -2,15 +2,16 @@
 import assert from 'node:assert/strict';
 
 // The fields of every type of query, in the order in which the Tab key reaches them; the first is Show.
-const COMMON = ['Tenant', 'Limit'];
+const COMMON = ['Tenant', 'Limit'], ONE = ['Run', 'One run'];
 export const FIELDS = {
-  runs: ['Agent', 'Least level', 'Order', 'Live', ...COMMON], findings: ['Agent', 'Least level', 'Family', 'State', ...COMMON],
-  held: ['Agent', ...COMMON], breakers: ['Agent', 'State', 'Live', ...COMMON], gates: ['Agent', 'State', ...COMMON],
+  runs: ['Agent', ...ONE, 'Least level', 'Order', 'Live', ...COMMON],
+  findings: ['Agent', ...ONE, 'Least level', 'Family', 'State', ...COMMON],
+  held: ['Agent', ...ONE, ...COMMON], breakers: ['Agent', 'State', 'Live', ...COMMON], gates: ['Agent', ...ONE, 'State', ...COMMON],
   agents: ['Agent', 'Least level', ...COMMON], routes: ['Agent', 'Run', ...COMMON], trace: ['Run', 'Limit'], touched: ['Run', 'Limit'],
   touched_graph: ['Run', 'Limit'], resource: ['Resource', ...COMMON], score: ['Run'],
   distribution: ['Figure', 'Agent', 'Drawn as', 'Tenant'], calls: ['Agent', 'Split by', 'Tenant'],
   count: ['Count', 'Split by', 'Agent', 'Tenant'], logs: ['Run', 'Agent', ...COMMON], health: ['Part'], quality: ['Tenant'],
-  sql: ['SQL', 'Limit'],
+  sql: ['SQL', 'Agent', 'Limit'],
   annotations: ['Trips of breakers', 'Bypasses', 'New baselines', 'New versions of agents', 'Agent', ...COMMON],
 };
 const CHOSEN = ['Least level', 'Order', 'State', 'Figure', 'Drawn as', 'Count', 'Split by', 'Part'];

@@ -18,7 +18,15 @@ const VALUES = frameOf(column('value', 'string', ['team-a', 'team-b']), column('
 const OFFERS = { agents: [{ text: 'billing/bot', value: 'billing/bot' }, { text: 'billing/nightly', value: 'billing/nightly' }],
   runs: [{ text: 'run-7 (billing/bot)', value: 'run-7' }] };
 
+window.inspected = new rxjs.Subject();
+window.alerts = [];
+const events = new data.EventBusSrv();
+for (const { name } of [data.AppEvents.alertSuccess, data.AppEvents.alertError]) {
+  events.getStream({ type: name }).subscribe(({ payload }) => window.alerts.push([name, ...payload]));
+}
+runtime.setAppEvents(events);
 runtime.setBackendSrv({
+  getInspectorStream: () => window.inspected,
   fetch: (request) => {
     const { url, method, params, data: body } = request;
     window.asked.push({ url, method, params, body });

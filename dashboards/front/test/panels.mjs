@@ -63,7 +63,7 @@ export function inspect() {
   };
 }
 
-/** Cells whose text is cut, but for links: the ids of runs lead to the whole text. For stored stories, in which no text is long. */
+/** Cells whose text is cut, but for ids of runs: their links lead to the whole id. */
 export function cutCells() {
   const cut = (cell) => {
     const range = document.createRange();
@@ -71,7 +71,8 @@ export function cutCells() {
     const [text, box] = [range.getBoundingClientRect(), cell.getBoundingClientRect()];
     return text.left < box.left - 1 || text.right > box.right + 1;
   };
-  return [...document.querySelectorAll('[role=gridcell]')].filter((cell) => !cell.querySelector('a') && cut(cell)).map((cell) => {
+  const isRun = (cell) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(cell.innerText.trim());
+  return [...document.querySelectorAll('[role=gridcell]')].filter((cell) => !isRun(cell) && cut(cell)).map((cell) => {
     const panel = cell.closest('[data-testid^="data-testid Panel header"]').getAttribute('data-testid');
     return `${panel.replace('data-testid Panel header ', '')} cuts "${cell.innerText.trim()}"`;
   });

@@ -33,6 +33,17 @@ const tests = {
     assert.deepEqual(options, { maxLength: 5000, action: 'replace' });
   },
 
+  'a person does not read what became of an action': async () => {
+    const got = await page.evaluate(() => {
+      const config = { url: 'http://127.0.0.1/api/datasources/uid/u/resources/gates/grant', headers: { 'X-Grafana-Action': '1' } };
+      window.inspected.next({ config, ok: true, data: { message: 'granted once' } });
+      window.inspected.next({ response: { config, status: 403, data: { message: 'may not' } } });
+      window.inspected.next({ config: { url: '/api/ds/query' }, ok: true, data: { message: 'no action' } });
+      return window.alerts;
+    });
+    assert.deepEqual(got, [['alert-success', 'Flyball', 'granted once'], ['alert-error', 'Flyball', 'may not']]);
+  },
+
   'the module is no data source plugin': async () => {
     const got = await page.evaluate(() => ({
       is: window.plugin instanceof window.shared['@grafana/data'].DataSourcePlugin, editors: Object.keys(window.plugin.components).sort(),
@@ -133,7 +144,8 @@ const tests = {
     assert.deepEqual([refId, queryType, others], ['A', 'held', {}]);
     const gone = () => ![...document.querySelectorAll('label')].some((l) => l.innerText.trim() === 'Family');
     await page.waitForFunction(gone, { timeout: 5000 });
-    assert.deepEqual(await labels(), ['Show', 'Agent', 'Tenant', 'Limit']);
+    const fields = (await labels()).filter((l) => l !== 'no rows without a run'); // which stands beside its box
+    assert.deepEqual(fields, ['Show', 'Agent', 'Run', 'One run', 'Tenant', 'Limit']);
   },
 
   ...fieldTests(page, editorsOf(page)),

@@ -25,8 +25,9 @@ type AskedGate struct {
 // GateFilter limits gates; zero values do not limit.
 type GateFilter struct {
 	Agent        string
-	Agents       Names // beside Agent
-	Waiting      bool  // only those that nobody has answered and whose time is not over
+	Agents       Names  // beside Agent
+	RunID        string // only questions about calls of this run, whenever they were asked
+	Waiting      bool   // only those that nobody has answered and whose time is not over
 	Since, Until time.Time
 	Limit        int
 }
@@ -46,12 +47,15 @@ const stillWaits = `newest = 'pending' AND how = 'armed' AND (toUnixTimestamp(un
 // then the latest.
 func AskedGates(ctx context.Context, db DB, f GateFilter, now time.Time) ([]AskedGate, error) {
 	var rows, w where
-	if !f.Waiting { // a question that waits is shown whenever it was asked
+	if !f.Waiting && f.RunID == "" { // a question that waits is shown whenever it was asked
 		rows.between("asked_at", "asked_at", f.Since, f.Until)
 	}
 	w.params = append(rows.params, named("now", fmt.Sprint(now.UnixNano())))
 	if f.Agent != "" {
 		w.add("agent = {agent:String}", named("agent", f.Agent))
+	}
+	if f.RunID != "" {
+		w.add("run = {run:UUID}", named("run", f.RunID))
 	}
 	f.Agents.into(&w, "agent", "agents")
 	if f.Waiting {

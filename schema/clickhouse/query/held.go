@@ -30,7 +30,8 @@ type HeldScope struct {
 // HeldFilter limits held scopes; zero values do not limit.
 type HeldFilter struct {
 	Agent  string
-	Agents Names // beside Agent
+	Agents Names  // beside Agent
+	RunID  string // only scopes that this run caused to be held
 	Limit  int
 }
 
@@ -59,6 +60,9 @@ func Held(ctx context.Context, db DB, f HeldFilter, now time.Time) ([]HeldScope,
 	w.params = append(w.params, named("now", fmt.Sprint(now.UnixNano())))
 	if f.Agent != "" {
 		w.add("agent = {agent:String}", named("agent", f.Agent))
+	}
+	if f.RunID != "" {
+		w.add("run = {run:UUID}", named("run", f.RunID))
 	}
 	f.Agents.into(&w, "agent", "agents")
 	sql := fmt.Sprintf(`SELECT tenant, scope_kind, scope_value, toString(newest), agent, toString(run), held_since, since, until, how, did, source,

@@ -1,12 +1,12 @@
 import { type QueryEditorProps } from '@grafana/data';
 import { Alert, Checkbox, InlineField } from '@grafana/ui';
 import React, { useId } from 'react';
-import { type FlyballDatasource } from '../datasource';
+import { type Source } from '../completion';
 import { ANNOTATION_KINDS, choicesOf, DEFAULT_QUERY, type Member, typeOf, typesFor, withMember, withType } from '../queryTypes';
 import { type FlyballOptions, type FlyballQuery } from '../types';
 import { ChoiceField, CompletedField, LimitField, SqlField, TextField } from './fields';
 
-type Props = QueryEditorProps<FlyballDatasource, FlyballQuery, FlyballOptions>;
+type Props = QueryEditorProps<Source, FlyballQuery, FlyballOptions>;
 
 const TEXTS: Partial<Record<Member, { label: string; tooltip: string; placeholder: string }>> = {
   agent: { label: 'Agent', tooltip: 'The exact name; empty is all.', placeholder: 'all' },
@@ -28,7 +28,7 @@ const labelOf = (query: FlyballQuery, member: Member): string =>
 interface MemberProps {
   member: Member;
   query: FlyballQuery;
-  datasource: FlyballDatasource;
+  datasource: Source;
   set: (change: Partial<FlyballQuery>) => void;
   run: () => void;
 }
@@ -46,7 +46,19 @@ function MemberField({ member, query, datasource, set, run }: MemberProps) {
     case 'sql':
       return <SqlField value={query.sql ?? ''} onCommit={(sql) => set({ sql })} onEnter={run} />;
     case 'live':
-      return <Live value={query.live ?? false} onChange={(live) => set({ live })} />;
+      return (
+        <Flag
+          label="Live" text="as they come" value={query.live ?? false} onChange={(live) => set({ live })}
+          tooltip="Rows appear as they come: of runs the latest call first, of breakers the trips."
+        />
+      );
+    case 'oneRun':
+      return (
+        <Flag
+          label="One run" text="no rows without a run" value={query.oneRun ?? false} onChange={(oneRun) => set({ oneRun })}
+          tooltip="Without a run the answer is empty, and not of all runs."
+        />
+      );
     case 'kinds':
       return <Kinds value={query.kinds ?? ''} onChange={(kinds) => set({ kinds })} />;
     default: {
@@ -58,11 +70,20 @@ function MemberField({ member, query, datasource, set, run }: MemberProps) {
   }
 }
 
-function Live({ value, onChange }: { value: boolean; onChange: (live: boolean) => void }) {
+interface FlagProps {
+  label: string;
+  tooltip: string;
+  /** Stands beside the box. */
+  text: string;
+  value: boolean;
+  onChange: (value: boolean) => void;
+}
+
+function Flag({ label, tooltip, text, value, onChange }: FlagProps) {
   return (
-    <InlineField label="Live" labelWidth={16} tooltip="Rows appear as they come: of runs the latest call first, of breakers the trips.">
+    <InlineField label={label} labelWidth={16} tooltip={tooltip}>
       <div style={{ display: 'flex', minHeight: 32, alignItems: 'center', paddingLeft: 8 }}>
-        <Checkbox aria-label="Live" label="as they come" value={value} onChange={(e) => onChange(e.currentTarget.checked)} />
+        <Checkbox aria-label={label} label={text} value={value} onChange={(e) => onChange(e.currentTarget.checked)} />
       </div>
     </InlineField>
   );

@@ -1,11 +1,11 @@
 import { type QueryEditorProps } from '@grafana/data';
 import React from 'react';
-import { type FlyballDatasource } from '../datasource';
+import { type Source } from '../completion';
 import { type Choice, VARIABLE_TYPE, VARIABLES } from '../queryTypes';
 import { type FlyballOptions, type FlyballQuery } from '../types';
 import { ChoiceField, CompletedField, LimitField, TextField } from './fields';
 
-type Props = QueryEditorProps<FlyballDatasource, FlyballQuery, FlyballOptions, FlyballQuery>;
+type Props = QueryEditorProps<Source, FlyballQuery, FlyballOptions, FlyballQuery>;
 
 const choicesFor = (tenant?: string): Choice[] => (tenant ? VARIABLES.filter((v) => v.value !== 'tenants') : VARIABLES);
 

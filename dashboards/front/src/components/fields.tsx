@@ -1,6 +1,6 @@
 import { Combobox, InlineField, Input, TextArea } from '@grafana/ui';
 import React, { useEffect, useId, useRef, useState } from 'react';
-import { type Completion, type FlyballDatasource, type Offer } from '../datasource';
+import { type Completes, type Completion, type Offer } from '../completion';
 import { MAX_LIMIT } from '../types';
 import { type Choice, limitProblem } from '../queryTypes';
 
@@ -93,7 +93,7 @@ export function TextField({ label, tooltip, placeholder, value, onCommit, onEnte
 }
 
 interface CompletedProps extends Omit<TextProps, 'complete'> {
-  datasource: FlyballDatasource;
+  datasource: Completes;
   what: Completion;
 }
 
@@ -143,7 +143,8 @@ export function SqlField({ value, onCommit, onEnter }: { value: string; onCommit
   return (
     <InlineField
       label="SQL" labelWidth={LABEL} htmlFor={id} grow
-      tooltip="A SELECT over Flyball's views. Macros: $__timeFilter(column), $__timeFrom, $__timeTo, $__interval. Ctrl+Enter runs it."
+      tooltip={'A SELECT over Flyball\'s views. Macros: $__timeFilter(column), $__timeFrom, $__timeTo, $__interval, $__agent (the name ' +
+        'in the field Agent). Ctrl+Enter runs it.'}
     >
       <TextArea
         id={id} rows={6} value={draft} spellCheck={false} style={{ fontFamily: 'monospace' }}
