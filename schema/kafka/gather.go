@@ -14,6 +14,8 @@ type Gather struct {
 	Every   time.Duration // two batches begin at most this far apart because of gathering
 	Records int           // a batch is not held back for more records than this
 	Rate    float64       // records a second below which nothing is gathered
+	// Now is the clock; it must be set if Every is.
+	Now func() time.Time
 }
 
 // interval returns how long after the beginning of a batch the next one begins at the earliest, when rate records arrive a second.
@@ -49,7 +51,7 @@ func (c *Consumer) gather(ctx context.Context, fetches kgo.Fetches) kgo.Fetches 
 	if n == 0 || c.Gather.Every == 0 {
 		return fetches
 	}
-	if wait := c.Gather.interval(c.arrived.rate) - time.Since(c.began); wait > 0 && n < c.Gather.Records {
+	if wait := c.Gather.interval(c.arrived.rate) - c.Gather.Now().Sub(c.began); wait > 0 && n < c.Gather.Records {
 		Sleep(ctx, wait)
 		for range 2 {
 			poll, cancel := context.WithTimeout(ctx, lastFetch)
@@ -63,7 +65,7 @@ func (c *Consumer) gather(ctx context.Context, fetches kgo.Fetches) kgo.Fetches 
 		}
 		n = fetches.NumRecords()
 	}
-	c.began = time.Now()
+	c.began = c.Gather.Now()
 	c.arrived.add(c.began, n)
 	return fetches
 }

@@ -97,7 +97,7 @@ func TestGatheredRecordsAreLostOrHandledTwice(t *testing.T) {
 	handled := 0
 	fromStart := kgo.ConsumeResetOffset(kgo.NewOffset().AtStart())
 	c := &Consumer{Config: b.cfg, Name: "reader", Client: b.client(t, "reader", kgo.ConsumeTopics("in"), fromStart),
-		Gather: Gather{Every: 30 * time.Millisecond, Records: 1000, Rate: 1},
+		Gather: Gather{Every: 30 * time.Millisecond, Records: 1000, Rate: 1, Now: time.Now},
 		Handle: func(_ context.Context, batch Batch) error {
 			mu.Lock()
 			defer mu.Unlock()
@@ -133,7 +133,7 @@ func TestGatheringConsumerDoesNotStop(t *testing.T) {
 	handled := make(chan struct{}, 100)
 	fromStart := kgo.ConsumeResetOffset(kgo.NewOffset().AtStart())
 	c := &Consumer{Config: b.cfg, Name: "reader", Client: b.client(t, "reader", kgo.ConsumeTopics("in"), fromStart),
-		Gather: Gather{Every: time.Hour, Records: 1 << 40, Rate: 1e-9},
+		Gather: Gather{Every: time.Hour, Records: 1 << 40, Rate: 1e-9, Now: time.Now},
 		Handle: func(context.Context, Batch) error { handled <- struct{}{}; return nil }}
 	stop := start(t, c)
 	b.send(t, "in", 0, "first")
