@@ -20,7 +20,8 @@ func TestRunsOfFurtherTracesAreLeftOutSilently(t *testing.T) {
 		for i := range traces {
 			v := schema.Call{Source: schema.Source{Topic: agent}, Pos: schema.Position{Offset: int64(i)}, Tenant: "default", AgentID: agent,
 				RunID: schema.RunID{0: byte(n + 1)}, Start: at.UnixNano() + int64(i)*int64(time.Millisecond), Path: fmt.Sprint("/orders/", i),
-				ActorHash: schema.HashActor(agent), Outcome: schema.OutcomeOK, RunConfidence: 90}
+				ActorHash: schema.HashActor(agent), Effect: schema.EffectRead, Outcome: schema.OutcomeOK,
+				RunConfidence: 90}
 			binary.BigEndian.PutUint64(v.TraceID[8:], uint64(n*1_000_000+i+1))
 			calls = append(calls, v)
 		}
