@@ -27,7 +27,7 @@ func (f *findings) operations() []operation {
 	}
 	if f.o.Findings != nil {
 		out = append(out, operation{method: http.MethodGet, path: "/v1/findings", id: "findings", role: Viewer,
-			summary: "Findings, the latest first", query: []queryParameter{{"limit", "integer", "at most this many, 1 to 1000"}},
+			summary: "Findings, the latest first", query: []queryParameter{{"limit", "integer", "at most this many, 1 to 1000", maxFindings}},
 			answer: []query.Finding{}, problems: []int{400, 503}, serve: f.list})
 	}
 	return out

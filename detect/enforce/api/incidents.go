@@ -60,8 +60,9 @@ type incidents struct{ *server }
 func (n *incidents) operations() []operation {
 	return []operation{
 		{method: http.MethodGet, path: "/v1/incidents", id: "incidents", role: Viewer, answer: []IncidentLine{}, problems: []int{400, 503},
-			summary: "Open incidents, the worst first", query: []queryParameter{{"limit", "integer", "at most this many, 1 to 10000 (the default)"}},
-			serve: n.list},
+			summary: "Open incidents, the worst first",
+			query:   []queryParameter{{"limit", "integer", "at most this many, 1 to 10000 (the default)", maxListedIncidents}},
+			serve:   n.list},
 		{method: http.MethodGet, path: "/v1/incidents/{id}", id: "incident", role: Viewer, answer: IncidentLine{}, problems: []int{404, 409, 503},
 			summary: "One open incident, by its id or that of one of its findings", serve: n.show},
 		withBody(operation{path: "/v1/incidents/{id}/ack", id: "acknowledgeIncident", role: Responder, answer: ChangeResult{},

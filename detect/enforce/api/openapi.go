@@ -151,7 +151,7 @@ func (d *documentWriter) operation(op *operation) (*openapi3.Operation, error) {
 func (q *queryParameter) schema() *openapi3.Schema {
 	switch q.kind {
 	case "integer":
-		return openapi3.NewIntegerSchema().WithMin(1).WithMax(maxFindings)
+		return openapi3.NewIntegerSchema().WithMin(1).WithMax(q.max)
 	case "sequence":
 		return openapi3.NewInt64Schema().WithMin(0)
 	}

@@ -24,7 +24,10 @@ type operation struct {
 	serve        func(*exchange)
 }
 
-type queryParameter struct{ name, kind, doc string }
+type queryParameter struct {
+	name, kind, doc string
+	max             float64 // of an integer
+}
 
 // list returns an operation that reads a list. Rows of tenants that the caller may not read are
 // left out.

@@ -24,7 +24,7 @@ func (s *status) operations() []operation {
 			func(x *exchange) any { return s.status(x.caller) }),
 		{method: http.MethodGet, path: "/v1/audit", id: "auditEnd", role: Viewer,
 			summary: "The end of the audit trail, which a copy of it must reach, and the entry at one position",
-			query:   []queryParameter{{"at", "sequence", "the sequence number of an entry"}}, answer: AuditEnd{}, problems: []int{400},
+			query:   []queryParameter{{"at", "sequence", "the sequence number of an entry", 0}}, answer: AuditEnd{}, problems: []int{400},
 			serve: s.auditEnd},
 	}
 	if s.o.Process != nil {
