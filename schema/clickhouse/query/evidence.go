@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
@@ -68,13 +69,52 @@ func evidenceParams(run *Run, asserted string) []any {
 		named("asserted", asserted), named("credential", run.CredentialID), named("principal", run.PrincipalID), named("task", run.TaskID)}
 }
 
+// maxRowsOfSlice is about how many rows of calls EachCall lets the engine sort at a time: a row takes some 2 KB of memory there, and what
+// it sorts with files takes more than its bound for a run of a million calls that is read from the copies of a hold.
+const maxRowsOfSlice = 50_000
+
 // EachCall passes all rows of the calls of a run to take, in the order of their time: also those that do not count, because another row
-// is of the same request. It holds some rows at a time; the engine sorts with files what exceeds its bound of memory.
+// is of the same request. It holds some rows at a time, and the engine those of one slice of time.
 func EachCall(ctx context.Context, db DB, run *Run, take func(map[string]any) error) error {
 	var own where
 	own.ofRun(run)
-	return eachRecord(ctx, db, "calls of the run", "SELECT * EXCEPT (denied_by_flyball, actor_hash) FROM calls "+own.String()+
-		" ORDER BY start_time, source_topic, source_topic_id, source_partition, source_offset, item", own.params, take)
+	ends, err := slicesOf(ctx, db, &own)
+	if err != nil {
+		return err
+	}
+	for i := range len(ends) + 1 {
+		slice := ""
+		if i > 0 {
+			slice += fmt.Sprintf(" AND start_time >= toDateTime64(%d, 9, 'UTC')", ends[i-1])
+		}
+		if i < len(ends) {
+			slice += fmt.Sprintf(" AND start_time < toDateTime64(%d, 9, 'UTC')", ends[i])
+		}
+		if err := eachRecord(ctx, db, "calls of the run", "SELECT * EXCEPT (denied_by_flyball, actor_hash) FROM calls "+own.String()+slice+
+			" ORDER BY start_time, source_topic, source_topic_id, source_partition, source_offset, item", own.params, take); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// slicesOf returns the Unix seconds at which slices of time end that have about maxRowsOfSlice rows of calls each. One second is never
+// divided. The last slice has no end.
+func slicesOf(ctx context.Context, db DB, own *where) (ends []int64, err error) {
+	const sql = "SELECT toUnixTimestamp64Nano(start_time) DIV 1000000000 AS second, count() FROM calls "
+	rows := uint64(0)
+	err = each(ctx, db, "rows of calls by second", sql+own.String()+" GROUP BY second ORDER BY second", own.params,
+		func(r driver.Rows) error {
+			var second int64
+			var n uint64
+			err := r.Scan(&second, &n)
+			if rows > 0 && rows+n > maxRowsOfSlice {
+				ends, rows = append(ends, second), 0
+			}
+			rows += n
+			return err
+		})
+	return ends, err
 }
 
 // RunRecord reads what is stored of a run beside its calls, scores, findings and decisions: who acted, its links and breakers. left says
