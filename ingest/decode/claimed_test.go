@@ -158,3 +158,19 @@ func TestClientChoosesAnEstablishedNameInNginx(t *testing.T) {
 		t.Error("a log without ssl_client_verify: nginx refuses what it cannot verify, unless it is configured otherwise")
 	}
 }
+
+// Caddy logs a user only after it has authenticated it; so does a gateway of which an operator's mapping says so.
+func TestUserThatTheGatewayAuthenticatedIsAClaim(t *testing.T) {
+	const line = `{"level":"info","ts":1790933415.4,"logger":"http.log.access.log0","msg":"handled request","request":{` +
+		`"remote_ip":"10.9.1.17","client_ip":"10.9.1.17","proto":"HTTP/1.1","method":"DELETE","host":"shop.example","uri":"/orders/7"},` +
+		`"bytes_read":0,"user_id":"kim","duration":0.038,"size":412,"status":404}`
+	calls, dead := pipelineWithRules(t).Decode(&Record{Topic: "in", Timestamp: kafkaTime, Value: []byte(line)}, nil)
+	if len(calls) != 1 {
+		t.Fatal(dead)
+	}
+	c := &calls[0]
+	if c.Standing() != schema.StandingEstablished || c.CredentialID != "kim" || c.PrincipalID != "kim" ||
+		c.PrincipalTrust != schema.TrustInfrastructure {
+		t.Errorf("%s: credential %s by %s, principal %s by %s", c.Standing(), c.CredentialID, c.CredentialTrust, c.PrincipalID, c.PrincipalTrust)
+	}
+}

@@ -17,7 +17,7 @@ func setCredential(d *draft, t string, with *mapping.With) bool {
 	case with.Kind == "mtls":
 		setPeerCertificate(d, t)
 	case with.Kind == "user":
-		ev.RemoteUser = t
+		ev.RemoteUser, ev.RemoteUserChecked = t, true
 	default:
 		ev.GatewayCredential, ev.GatewayCredentialKind = t, credentialKinds[with.Kind]
 	}

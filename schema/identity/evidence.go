@@ -18,6 +18,7 @@ type Evidence struct {
 	GatewayAgent          string // field by which the gateway names the agent (x_consumer, Kong custom_id, key alias)
 	GatewayUser           string // principalId, APIM userId …
 	RemoteUser            string // HTTP basic user, as the client sent it
+	RemoteUserChecked     bool   // the gateway logs RemoteUser only after it has authenticated it
 
 	// Transport.
 	SPIFFE          string // URI SAN of the peer certificate
@@ -86,4 +87,12 @@ type Claims struct {
 	Scope                                string
 	Expiry                               int64 // Unix seconds, 0 unknown
 	IssuedAt                             int64 // Unix seconds, 0 unknown
+}
+
+// remoteUserTrust returns how far RemoteUser is trusted.
+func (ev *Evidence) remoteUserTrust() schema.Trust {
+	if ev.RemoteUserChecked {
+		return schema.TrustInfrastructure
+	}
+	return schema.TrustAsserted
 }

@@ -35,7 +35,7 @@ func findPrincipal(ev *Evidence) principal {
 	case ev.GatewayUser != "":
 		return principal{ev.GatewayUser, schema.PrincipalUnknown, "gateway_user", schema.TrustInfrastructure}
 	case ev.RemoteUser != "":
-		return principal{ev.RemoteUser, schema.PrincipalUnknown, "remote_user", schema.TrustAsserted}
+		return principal{ev.RemoteUser, schema.PrincipalUnknown, "remote_user", ev.remoteUserTrust()}
 	}
 	return principal{}
 }

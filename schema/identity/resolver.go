@@ -168,7 +168,7 @@ func (r *Resolver) credential(ev *Evidence, c *schema.Call) {
 		set(r.CredentialID("api_key", ev.APIKey), schema.CredentialAPIKey, "api_key", schema.TrustAsserted)
 	// nginx logs the user of Authorization: Basic whatever the password is, and without any authentication; Apache logs it for
 	// refused requests.
-	case set(ev.RemoteUser, schema.CredentialUser, "remote_user", schema.TrustAsserted):
+	case set(ev.RemoteUser, schema.CredentialUser, "remote_user", ev.remoteUserTrust()):
 	}
 }
 

@@ -51,7 +51,7 @@ func (c *Consumer) gather(ctx context.Context, fetches kgo.Fetches) kgo.Fetches 
 	if n == 0 || c.Gather.Every == 0 {
 		return fetches
 	}
-	if wait := c.Gather.interval(c.arrived.rate) - c.Gather.Now().Sub(c.began); wait > 0 && n < c.Gather.Records {
+	if wait := c.Gather.interval(c.arrived.rate) - max(c.Gather.Now().Sub(c.began), 0); wait > 0 && n < c.Gather.Records {
 		Sleep(ctx, wait)
 		for range 2 {
 			poll, cancel := context.WithTimeout(ctx, lastFetch)
