@@ -109,9 +109,14 @@ func deliverFrom(part int32, committed int64, ends, recent kadm.ListedOffsets) i
 	case committed >= 0:
 		return committed
 	}
-	// A receiver without a committed offset starts with recent events.
-	if l, ok := recent.Lookup(wire.AlertsTopic, part); ok && l.Err == nil {
-		return max(l.Offset, 0)
+	// A receiver without a committed offset starts with recent events. If there are none, recent has the end of the partition as it was
+	// after ends was listed: events between the two are recent.
+	l, ok := recent.Lookup(wire.AlertsTopic, part)
+	switch {
+	case !ok || l.Err != nil:
+		return 0
+	case known && end.Err == nil:
+		return max(min(l.Offset, end.Offset), 0)
 	}
-	return 0
+	return max(l.Offset, 0)
 }
