@@ -88,6 +88,7 @@ func (ch *Chain) Actor() (*Actor, error) {
 		ch.a.standing = max(ch.a.standing, r.standing)
 		ch.a.addRun(r)
 	}
+	f.packer.release()
 	ch.a.SavedThrough = ch.a.Included
 	return ch.a, nil
 }
@@ -100,6 +101,7 @@ func (ch *Chain) apply(value []byte, last bool) error {
 	if err := c.StartReadingShared(value, wire.KindState, StateVersion); err != nil {
 		return err
 	}
+	defer c.Release()
 	var h DeltaHeader
 	h.code(c)
 	ch.generation = h.Generation
@@ -123,6 +125,7 @@ func (ch *Chain) apply(value []byte, last bool) error {
 		}
 	}
 	if last && c.Err == nil {
+		c.CopyRest()
 		c.Int(&a.Included)
 		a.observers, a.Attached, a.proofs, a.hours = nil, nil, nil, curve.Hours{}
 		codeOwn(c, a, ch.s.p.newActorAttachment)

@@ -83,3 +83,9 @@ func (k *packer) look(s *slot) *Run {
 	s.nameRun(r)
 	return r
 }
+
+// release drops the references to deltas that were read.
+func (k *packer) release() {
+	k.stored = storedRun{}
+	k.coder.Release()
+}

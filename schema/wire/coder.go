@@ -123,6 +123,18 @@ func (c *Coder) Bytes() []byte { return c.buf }
 // Rest returns the number of bytes that are not yet read.
 func (c *Coder) Rest() int { return len(c.buf) }
 
+// CopyRest lets strings that are read from now on alias a copy of what is not yet read, and not the whole value.
+func (c *Coder) CopyRest() { c.read(string(c.buf), c.Version) }
+
+// Release drops the references to what was read and written. Strings that were read stay valid.
+func (c *Coder) Release() {
+	c.src, c.buf = "", nil
+	clear(c.words)
+	c.words = c.words[:0]
+	clear(c.index)
+	clear(c.last)
+}
+
 // Since returns the encoded fields that were read since Rest returned rest.
 func (c *Coder) Since(rest int) string { return c.src[len(c.src)-rest : len(c.src)-len(c.buf)] }
 
