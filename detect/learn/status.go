@@ -30,12 +30,12 @@ func (l *Learner) learn(ctx context.Context, now time.Time) (*baseline.Baseline,
 // baseline. It returns ErrTooFewRuns when too few clean runs are selected.
 func (l *Learner) Learn(ctx context.Context, now time.Time, parent *baseline.Baseline) (*baseline.Baseline, error) {
 	since, until := now.Add(-l.o.Window), now.Add(-l.o.Quarantine)
-	pin, err := ReadPin(ctx, l.o.DB, l.o.Quarantine)
+	db := Quietly(l.o.DB)
+	pin, err := ReadPin(ctx, db, l.o.Quarantine)
 	if err != nil {
 		return nil, err
 	}
 	window := Window{Tenant: l.o.Tenant, Since: since, Until: until, CallsPerRun: l.o.PerRun, Renaming: l.renaming, only: pin.only("")}
-	db := Quietly(l.o.DB)
 	p := l.startProgress()
 	parts, err := PlanSlices(ctx, db, window, l.o.CallsPerSlice)
 	if err != nil {
