@@ -65,7 +65,8 @@ func nameBound(err error) error {
 	}
 	switch e.Code {
 	case 159:
-		return fmt.Errorf("query_time: a statement met the time limit of %v: shorten learn.window, or the time of a backtest: %w", statementTime, err)
+		return fmt.Errorf("query_time: a statement met the time limit of %v: shorten learn.window, or the time of a backtest: %w",
+			statementTime, err)
 	case 241:
 		return fmt.Errorf("query_memory: a statement met the memory limit of %d MiB: shorten learn.window, or the time of a backtest: %w",
 			statementMemory>>20, err)

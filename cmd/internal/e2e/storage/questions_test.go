@@ -211,12 +211,14 @@ func grafanaAskings(t *testing.T, w *watched, c *clickhouse.Conn, run string) (o
 		{Type: "variable", Of: "resources"}} {
 		add(0, q)
 	}
-	for _, q := range []plugin.Query{{Type: "runs", Agent: agent}, {Type: "calls", By: "reversibility", Agent: agent}, {Type: "logs", Agent: agent}, {Type: "logs", Run: run},
+	for _, q := range []plugin.Query{{Type: "runs", Agent: agent}, {Type: "calls", By: "reversibility", Agent: agent},
+		{Type: "logs", Agent: agent}, {Type: "logs", Run: run},
 		{Type: "routes", Agent: agent}, {Type: "routes", Run: run}, {Type: "trace", Run: run}, {Type: "touched", Run: run},
 		{Type: "touched_graph", Run: run}} {
 		add(agentDay, q)
 	}
-	for _, q := range []plugin.Query{{Type: "runs"}, {Type: "runs", Sort: "latest"}, {Type: "resource", Resource: "order:77"}, {Type: "distribution", Of: "calls", Agent: agent},
+	for _, q := range []plugin.Query{{Type: "runs"}, {Type: "runs", Sort: "latest"}, {Type: "resource", Resource: "order:77"},
+		{Type: "distribution", Of: "calls", Agent: agent},
 		{Type: "distribution", Of: "errors"}, {Type: "sql", SQL: "SELECT count() FROM calls WHERE $__timeFilter(start_time)"}} {
 		add(oneDay, q)
 	}
