@@ -84,7 +84,12 @@ func (l *Learner) Learn(ctx context.Context, now time.Time, parent *baseline.Bas
 	p.log("call rates learned")
 	body.MadeAt, body.Since, body.Until = now.UnixNano(), since.UnixNano(), until.UnixNano()
 	body.Version = baselinestore.VersionName(l.o.Tenant, now)
-	body.Provenance = baseline.Provenance{Quarantine: int64(l.o.Quarantine), Pin: pin, Excluded: chosen.Excluded, Code: l.o.Code}
+	body.Provenance = baseline.Provenance{Quarantine: int64(l.o.Quarantine), Pin: pin, Excluded: chosen.Excluded, Code: l.o.Code,
+		OtherRoutes: body.Provenance.OtherRoutes}
+	if n := body.Provenance.OtherRoutes; n > 0 {
+		l.o.Logger.Warn("there are more routes than a baseline knows by their names: declare routes, so that paths with values are one route",
+			"known", maxTaughtRoutes, "others", n)
+	}
 	if most.vouched < l.o.PerAgent {
 		body.Provenance.RunsOfAgent = most.vouched
 	}

@@ -58,6 +58,8 @@ type Provenance struct {
 	RunsOfAgent int `json:"runs_of_agent,omitempty"`
 	// RunsOfClaimed is the same for agents whose names callers only claim: they get what the others leave, at least a quarter.
 	RunsOfClaimed int `json:"runs_of_claimed_agent,omitempty"`
+	// OtherRoutes is how many rarely used routes are known by common names only, because there were too many; 0: none.
+	OtherRoutes int `json:"other_routes,omitempty"`
 }
 
 // Reasons why a run was not learned from. The scores of some of these runs are used for thresholds.
