@@ -27,7 +27,8 @@ const (
 )
 
 // Fit makes a baseline of runs. If they have more than maxTaughtRoutes routes, it changes the names of the others. It counts the runs that
-// did not alarm, were not marked as outliers and were inside their scope. It calibrates by scoring each run with counts that contain neither its task nor its agent.
+// did not alarm, were not marked as outliers and were inside their scope. It calibrates by scoring each run with counts that contain
+// neither its task nor its agent.
 func Fit(tenant string, runs []*baseline.TrainingRun) *baseline.Baseline {
 	left := limitRoutes(runs)
 	back := outsideScope(runs)

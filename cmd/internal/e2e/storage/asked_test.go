@@ -25,8 +25,7 @@ type statement struct {
 	granules     map[string]int // that it reads, by table
 }
 
-// watched is an engine whose address remembers the statements that are sent to it, and what each reads by its plan, unless it is told not to
-// ask for plans.
+// watched is an engine whose address remembers the statements that are sent to it, and what each reads by its plan, unless it is plain.
 type watched struct {
 	t      *testing.T
 	plain  bool
