@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
@@ -134,6 +135,11 @@ const lowShare = .2
 
 func stitchingHealth(ctx context.Context, q *question) (out []healthLine, err error) {
 	rows, err := query.Stitching(ctx, q.db, q.from, q.to, "")
+	if len(rows) > query.MaxStitching {
+		rows = rows[:query.MaxStitching]
+		q.remarks = append(q.remarks, fmt.Sprintf("There are more than %d producers and rules: those with fewer calls are not shown. Choose a "+
+			"shorter time range.", query.MaxStitching))
+	}
 	for _, r := range rows {
 		l := healthLine{what: named(r.Producer, "calls whose run was found by the rule "+r.RunRule), value: figure(100 * r.Share), unit: "%"}
 		weak := r.RunRule == "session" || r.RunRule == "overflow"
