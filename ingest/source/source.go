@@ -146,7 +146,7 @@ func (s *Source) session(ctx context.Context) error {
 	}
 	s.client = client
 	consumer := &kafka.Consumer{Config: s.cfg.Kafka, Client: client, Name: clientName, MaxRecords: 20_000, Handle: s.handle,
-		Gather: kafka.Gather{Every: 20 * time.Millisecond, Records: 64, Rate: 1000, Now: s.cfg.Now},
+		Gather: kafka.Gather{Every: 35 * time.Millisecond, Records: 100, Rate: 1000, Now: s.cfg.Now},
 		Wait:   func() time.Duration { return pollWait }}
 	s.mu.Lock()
 	s.consumer = consumer
