@@ -7,50 +7,91 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 )
 
-// inLines are the names of fields whose texts agents and APIs choose. Grafana breaks a text at spaces and hyphens only and hides what is
-// left of a longer word, so that two agents can look the same. A table has each of these fields a second time, in lines that fit a narrow
-// column, for dashboards to show; links and actions read the text itself.
-var inLines = []string{"agent", "scope", "resource", "route", "call", "reason", "what happened", "what", "owner", "manifest"}
+// lineRunes are the names of fields whose texts agents and APIs choose, with how many characters of a word fit into a line: Grafana breaks
+// a text at spaces and hyphens only and hides what is left of a longer word, so that two agents can look the same. A table has each of these
+// fields a second time, in lines that fit the narrowest column of the field, for dashboards to show; links and actions read the text itself.
+var lineRunes = map[string]int{"agent": 20, "scope": 26, "resource": 23, "route": 28, "call": 24, "reason": 20, "what happened": 32,
+	"what": 31, "owner": 14, "manifest": 15}
 
-// InLines returns the name of the field that has a field's text in lines; empty: there is none.
-func InLines(name string) string {
-	if slices.Contains(inLines, name) {
+// LineRunes returns how many characters of a word are in one line of a field; 0: the field has no lines.
+func LineRunes(name string) int { return lineRunes[name] }
+
+// ShownField returns the name of the field that a table shows in place of one whose text may not fit into its column; empty: there is none.
+func ShownField(name string) string {
+	switch {
+	case name == "run":
+		return shortRun
+	case lineRunes[name] > 0:
 		return name + " in lines"
 	}
 	return ""
 }
 
-// appendLines appends the fields with texts in lines. Explore does not show them.
-func appendLines(f *data.Frame) {
+// shortRun is the field with the beginnings of the ids of runs.
+const shortRun = "run in short"
+
+// appendShown appends the fields that tables show in place of others. Explore does not show them.
+func appendShown(f *data.Frame) {
 	for _, of := range f.Fields[:len(f.Fields):len(f.Fields)] {
-		name := InLines(of.Name)
+		name := ShownField(of.Name)
 		if name == "" {
 			continue
 		}
-		lines := data.NewField(name, nil, make([]string, of.Len()))
-		lines.Config = &data.FieldConfig{Description: of.Config.Description, Custom: hiddenInTables()}
-		for i := range of.Len() {
-			lines.Set(i, broken(of.At(i).(string)))
+		texts := make([]string, of.Len())
+		for i := range texts {
+			texts[i] = of.At(i).(string)
 		}
-		f.Fields = append(f.Fields, lines)
+		if name == shortRun {
+			texts = shortened(texts)
+		} else {
+			for i, text := range texts {
+				texts[i] = broken(text, lineRunes[of.Name])
+			}
+		}
+		shown := data.NewField(name, nil, texts)
+		shown.Config = &data.FieldConfig{Description: of.Config.Description, Custom: hiddenInTables()}
+		f.Fields = append(f.Fields, shown)
 	}
 }
 
-const (
-	// lineRunes is how many characters of a word fit into the narrowest column.
-	lineRunes = 20
-	// enoughRunes is how many stand in a line that ends at a separator.
-	enoughRunes = 7
-)
+// shortID is how many characters of an id are shown, as the command line shows and takes them.
+const shortID = 8
+
+// shortened returns of each id the beginning that no other one has.
+func shortened(ids []string) []string {
+	out, last := slices.Clone(ids), slices.Compact(slices.Sorted(slices.Values(ids)))
+	for i, id := range ids {
+		at, _ := slices.BinarySearch(last, id)
+		n := shortID
+		for _, near := range []int{at - 1, at + 1} {
+			if near >= 0 && near < len(last) {
+				n = max(n, common(id, last[near])+1)
+			}
+		}
+		out[i] = id[:min(n, len(id))]
+	}
+	return out
+}
+
+// common returns how many bytes two texts have in common from their beginning.
+func common(a, b string) (n int) {
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// enoughRunes is how many characters stand in a line that ends at a separator.
+const enoughRunes = 7
 
 // broken returns a text with a line break in each word that is longer than a line: after a separator if there is one.
-func broken(s string) string {
+func broken(s string, line int) string {
 	var out strings.Builder
 	word := []rune{} // what has been read since the last place where Grafana breaks
 	for _, r := range s {
-		if len(word) == lineRunes {
-			at := lineRunes
-			for i := lineRunes; i > enoughRunes; i-- {
+		if len(word) == line {
+			at := line
+			for i := line; i > enoughRunes; i-- {
 				if strings.ContainsRune("/:_.@,;=?&|", word[i-1]) {
 					at = i
 					break

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -20,7 +21,7 @@ func TestLongNameIsCutInATable(t *testing.T) {
 		"run 2fd19901-1a29-86ad-a5b6-c35e6f9b3a30":         "run 2fd19901-1a29-86ad-a5b6-c35e6f9b3a30",
 		strings.Repeat("ü", 45):                            strings.Repeat(strings.Repeat("ü", 20)+"\n", 2) + strings.Repeat("ü", 5),
 	} {
-		got := broken(text)
+		got := broken(text, 20)
 		if got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
@@ -28,9 +29,19 @@ func TestLongNameIsCutInATable(t *testing.T) {
 			t.Errorf("%q lost a character: %q", text, got)
 		}
 		for _, word := range strings.FieldsFunc(got, func(r rune) bool { return r == ' ' || r == '-' || r == '\n' }) {
-			if utf8.RuneCountInString(word) > lineRunes {
+			if utf8.RuneCountInString(word) > 20 {
 				t.Errorf("%q: the word %q is longer than a line", text, word)
 			}
 		}
+	}
+}
+
+// Ids of runs that begin alike are told apart, and none is longer than it must be.
+func TestShortRunIsThatOfAnother(t *testing.T) {
+	ids := []string{"2fd19901-1a29-86ad-a5b6-c35e6f9b3a30", "2fd19901-1a29-86ad-a5b6-c35e6f9b3a30", "2fd19901-2a29-86ad-a5b6-c35e6f9b3a30",
+		"2fd1", "aa828db0-58bd-82c7-8d92-1741e8dca461", "", "2fd19901-1a29-86ad-a5b6-c35e6f9b3a31"}
+	want := []string{ids[0], ids[0], "2fd19901-2", "2fd1", "aa828db0", "", ids[6]}
+	if got := shortened(ids); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
