@@ -54,6 +54,9 @@ func TestDashboardOfATenantWithAHostileAgentBreaks(t *testing.T) {
 				if strings.Contains(string(text), "rival") || strings.ContainsRune(string(text), '\u202e') {
 					t.Errorf("%s: %q shows another tenant, or a character that is not seen: %.300s", d.UID, d.Panels[i].Title, text)
 				}
+				if d.Panels[i].Type == "stat" && r.Error == nil && len(r.Frames[0].Fields) == 0 {
+					t.Errorf("%s: %q has no number: %s", d.UID, d.Panels[i].Title, text)
+				}
 				if r.Error != nil && !refusal.MatchString(r.Error.Error()) {
 					t.Errorf("%s: %q: %v", d.UID, d.Panels[i].Title, r.Error)
 				}

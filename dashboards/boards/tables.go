@@ -43,7 +43,7 @@ func heldTable(p panel) panel {
 		column{name: "scope", width: scopeWidth, wraps: true, links: []link{toRun}}, agentColumn(170),
 		column{name: "reason", width: 210, wide: true},
 		column{name: "stopped calls", width: 80, look: count, title: "stopped"}, column{name: "until", width: 126, look: moment},
-		column{name: "since", width: 126, look: moment}, column{name: "mode", width: 108, look: worded}, column{name: "by", width: 84},
+		column{name: "since", width: 126, look: moment}, column{name: "mode", width: 108, look: worded}, column{name: "by", width: 96, wraps: true},
 		column{name: "breaker", width: 90, look: buttons, title: "act", actions: actions(resetBreaker)})
 }
 
@@ -58,12 +58,12 @@ func gatesTable(p panel) panel {
 
 // askedTable shows questions that may be answered, and so has no buttons.
 func askedTable(p panel) panel {
-	return tableOf(p, append(gateColumns(), column{name: "by", width: 86}, column{name: "reason", width: 160, wraps: true})...)
+	return tableOf(p, append(gateColumns(), column{name: "by", width: 96, wraps: true}, column{name: "reason", width: 160, wraps: true})...)
 }
 
 func gateColumns() []column {
 	return []column{agentColumn(210), column{name: "call", width: 200, wide: true},
-		column{name: "resource", width: 190, wraps: true, links: []link{toResource}}, column{name: "waits", width: 80, look: seconds},
+		column{name: "resource", width: 190, wraps: true, links: []link{toResource}}, column{name: "waits", width: 70, look: seconds},
 		column{name: "state", width: 84, look: worded}, column{name: "asked", width: 126, look: moment}, runColumn()}
 }
 

@@ -3,17 +3,18 @@ package plugin
 import (
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 )
 
-// lineRunes are the names of fields whose texts agents and APIs choose, with how many characters of a word fit into a line: Grafana breaks
+// lineRunes are the names of fields whose texts agents and APIs choose, with how many small letters fit into a line: Grafana breaks
 // a text at spaces and hyphens only and hides what is left of a longer word, so that two agents can look the same. A table has each of these
 // fields a second time, in lines that fit the narrowest column of the field, for dashboards to show; links and actions read the text itself.
 var lineRunes = map[string]int{"agent": 20, "scope": 26, "resource": 23, "route": 28, "call": 24, "reason": 20, "what happened": 32,
-	"what": 31, "owner": 14, "manifest": 15}
+	"what": 31, "owner": 14, "manifest": 15, "by": 11}
 
-// LineRunes returns how many characters of a word are in one line of a field; 0: the field has no lines.
+// LineRunes returns how many small letters are in one line of a field; 0: the field has no lines.
 func LineRunes(name string) int { return lineRunes[name] }
 
 // ShownField returns the name of the field that a table shows in place of one whose text may not fit into its column; empty: there is none.
@@ -84,26 +85,51 @@ func common(a, b string) (n int) {
 // enoughRunes is how many characters stand in a line that ends at a separator.
 const enoughRunes = 7
 
-// broken returns a text with a line break in each word that is longer than a line: after a separator if there is one.
+// longestShown is how many small letters of a text a table shows: a longer one, which an agent can choose, would push the other rows out of
+// sight. Links, Explore and the heads of dashboards have all of it.
+const longestShown = 240
+
+// weight is the width of a character in tenths of that of a small letter.
+func weight(r rune) int {
+	switch {
+	case strings.ContainsRune("mwMW@%", r), r >= 0x1100:
+		return 20
+	case unicode.IsUpper(r):
+		return 14
+	case unicode.IsDigit(r):
+		return 12
+	}
+	return 10
+}
+
+// broken returns a text with a line break in each word that is longer than a line of so many small letters: after a separator if there is
+// one.
 func broken(s string, line int) string {
 	var out strings.Builder
-	word := []rune{} // what has been read since the last place where Grafana breaks
+	word, width := []rune{}, 0 // what has been read since the last place where Grafana breaks
+	all := 0
 	for _, r := range s {
-		if len(word) == line {
-			at := line
-			for i := line; i > enoughRunes; i-- {
+		if all += weight(r); all > 10*longestShown {
+			return out.String() + string(word) + "…"
+		}
+		if width += weight(r); width > 10*line && len(word) > 0 {
+			at := len(word)
+			for i := at; i > enoughRunes; i-- {
 				if strings.ContainsRune("/:_.@,;=?&|", word[i-1]) {
 					at = i
 					break
 				}
 			}
 			out.WriteString(string(word[:at]) + "\n")
-			word = append([]rune{}, word[at:]...)
+			word, width = append([]rune{}, word[at:]...), weight(r)
+			for _, left := range word {
+				width += weight(left)
+			}
 		}
 		word = append(word, r)
 		if r == ' ' || r == '-' {
 			out.WriteString(string(word))
-			word = word[:0]
+			word, width = word[:0], 0
 		}
 	}
 	return out.String() + string(word)

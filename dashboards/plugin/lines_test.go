@@ -13,8 +13,10 @@ func TestLongNameIsCutInATable(t *testing.T) {
 		"":                       "",
 		"deletes order after it": "deletes order after it",
 		"DELETE /orders/{id}":    "DELETE /orders/{id}",
-		"12345678901234567890":   "12345678901234567890",
-		"123456789012345678901":  "12345678901234567890\n1",
+		"abcdefghijklnopqrstu":   "abcdefghijklnopqrstu",
+		"abcdefghijklnopqrstuv":  "abcdefghijklnopqrstu\nv",
+		"12345678901234567890":   "1234567890123456\n7890",
+		"WWWWWWWWWWWWW":          "WWWWWWWWWW\nWWW",
 		"airline/adaptive_agent_c:claude-opus-4-6":         "airline/adaptive_\nagent_c:claude-opus-4-6",
 		"spiffe://cluster.local/ns/prod/sa/payments-agent": "spiffe://cluster.\nlocal/ns/prod/sa/\npayments-agent",
 		"POST /chat/v1/channels/private/members, 1 call":   "POST /chat/v1/channels/\nprivate/members, 1 call",
@@ -43,5 +45,15 @@ func TestShortRunIsThatOfAnother(t *testing.T) {
 	want := []string{ids[0], ids[0], "2fd19901-2", "2fd1", "aa828db0", "", ids[6]}
 	if got := shortened(ids); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// A name of a thousand characters would be the only row that is seen.
+func TestLongNamePushesOtherRowsOutOfSight(t *testing.T) {
+	for _, text := range []string{strings.Repeat("a", 10_000), strings.Repeat("W", 10_000), strings.Repeat("a b-", 5000)} {
+		got := broken(text, 20)
+		if n := strings.Count(got, "\n"); n > 13 || !strings.HasSuffix(got, "…") || utf8.RuneCountInString(got) > 240+n+1 {
+			t.Errorf("%.10s…: %d lines, %d characters", text, n+1, utf8.RuneCountInString(got))
+		}
 	}
 }
