@@ -2,9 +2,12 @@ package main
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"flyball/detect/enforce/breaker"
 	"flyball/schema"
@@ -56,6 +59,10 @@ func TestDashboardOfATenantWithAHostileAgentBreaks(t *testing.T) {
 				}
 				if d.Panels[i].Type == "stat" && r.Error == nil && len(r.Frames[0].Fields) == 0 {
 					t.Errorf("%s: %q has no number: %s", d.UID, d.Panels[i].Title, text)
+				}
+				if p := &d.Panels[i]; p.Type == "table" && r.Error == nil && p.rows(r.Frames, values) == 0 &&
+					slices.ContainsFunc(r.Frames, func(f *data.Frame) bool { return len(f.Fields) > 0 }) {
+					t.Errorf("%s: %q is an empty table without its sentence", d.UID, p.Title)
 				}
 				if r.Error != nil && !refusal.MatchString(r.Error.Error()) {
 					t.Errorf("%s: %q: %v", d.UID, d.Panels[i].Title, r.Error)

@@ -62,8 +62,8 @@ func askedTable(p panel) panel {
 }
 
 func gateColumns() []column {
-	return []column{agentColumn(210), column{name: "call", width: 200, wide: true},
-		column{name: "resource", width: 190, wraps: true, links: []link{toResource}}, column{name: "waits", width: 70, look: seconds},
+	return []column{agentColumn(200), column{name: "call", width: 200, wide: true},
+		column{name: "resource", width: 190, wraps: true, links: []link{toResource}}, column{name: "waits", width: 80, look: seconds},
 		column{name: "state", width: 84, look: worded}, column{name: "asked", width: 126, look: moment}, runColumn()}
 }
 

@@ -32,21 +32,19 @@ type contribution struct {
 
 // scoreFrames returns the line of the score, and the contributions to its highest value.
 func scoreFrames(run string, points []query.ScorePoint) data.Frames {
+	if len(points) == 0 { // a frame with fields would draw the table of contributions without its sentence
+		return emptyFrame("score", "The run has no score: nothing about it was unusual.")
+	}
 	type row = query.ScorePoint
 	line := frame("score", data.VisTypeGraph, points, len(points),
 		moment("time", func(p *row) time.Time { return p.At }),
 		number("score", func(p *row) float64 { return p.Value }).inUnit("", 1).describedAs(aboutScore))
 	line.Fields[1].Labels = data.Labels{"run": run}
 	line.Meta.Type, line.Meta.TypeVersion = data.FrameTypeTimeSeriesWide, data.FrameTypeVersion{0, 1}
-	var rows []contribution
-	if len(points) == 0 {
-		line.AppendNotices(data.Notice{Severity: data.NoticeSeverityInfo, Text: "The run has no score: nothing about it was unusual."})
-	} else {
-		worst := slices.MaxFunc(points, func(a, b row) int { return cmp.Compare(a.Value, b.Value) })
-		for i, name := range worst.Features {
-			rows = append(rows, contribution{wording.FeatureOf(name).Text, at(worst.Observed, i), at(worst.Usual, i), at(worst.Peers, i),
-				at(worst.Humans, i)})
-		}
+	worst := slices.MaxFunc(points, func(a, b row) int { return cmp.Compare(a.Value, b.Value) })
+	rows := make([]contribution, len(worst.Features))
+	for i, name := range worst.Features {
+		rows[i] = contribution{wording.FeatureOf(name).Text, at(worst.Observed, i), at(worst.Usual, i), at(worst.Peers, i), at(worst.Humans, i)}
 	}
 	return data.Frames{line, table("contributions", rows, len(rows), "",
 		text("feature", func(c *contribution) string { return c.feature }),

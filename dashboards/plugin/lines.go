@@ -12,7 +12,7 @@ import (
 // a text at spaces and hyphens only and hides what is left of a longer word, so that two agents can look the same. A table has each of these
 // fields a second time, in lines that fit the narrowest column of the field, for dashboards to show; links and actions read the text itself.
 var lineRunes = map[string]int{"agent": 20, "scope": 26, "resource": 23, "route": 28, "call": 24, "reason": 20, "what happened": 32,
-	"what": 31, "owner": 14, "manifest": 15, "by": 11}
+	"what": 31, "owner": 14, "manifest": 15, "by": 10}
 
 // LineRunes returns how many small letters are in one line of a field; 0: the field has no lines.
 func LineRunes(name string) int { return lineRunes[name] }
@@ -46,7 +46,7 @@ func appendShown(f *data.Frame) {
 			texts = shortened(texts)
 		} else {
 			for i, text := range texts {
-				texts[i] = broken(text, lineRunes[of.Name])
+				texts[i] = broken(text, lineRunes[of.Name], longestShown(of.Name))
 			}
 		}
 		shown := data.NewField(name, nil, texts)
@@ -85,9 +85,23 @@ func common(a, b string) (n int) {
 // enoughRunes is how many characters stand in a line that ends at a separator.
 const enoughRunes = 7
 
-// longestShown is how many small letters of a text a table shows: a longer one, which an agent can choose, would push the other rows out of
-// sight. Links, Explore and the heads of dashboards have all of it.
-const longestShown = 240
+// A table shows so many lines of a name, and so many small letters of a sentence: a longer text, which an agent can choose, would push the
+// other rows out of sight. Links and Explore have all of it.
+const (
+	mostLines    = 6
+	mostSentence = 240
+)
+
+// sentences are the fields that have sentences, and not names.
+var sentences = []string{"reason", "what happened", "what"}
+
+// longestShown returns how many small letters of a field are shown.
+func longestShown(name string) int {
+	if slices.Contains(sentences, name) {
+		return mostSentence
+	}
+	return mostLines * lineRunes[name]
+}
 
 // weight is the width of a character in tenths of that of a small letter.
 func weight(r rune) int {
@@ -102,14 +116,14 @@ func weight(r rune) int {
 	return 10
 }
 
-// broken returns a text with a line break in each word that is longer than a line of so many small letters: after a separator if there is
+// broken returns the first small letters of a text with a line break in each word that is longer than a line: after a separator if there is
 // one.
-func broken(s string, line int) string {
+func broken(s string, line, longest int) string {
 	var out strings.Builder
 	word, width := []rune{}, 0 // what has been read since the last place where Grafana breaks
 	all := 0
 	for _, r := range s {
-		if all += weight(r); all > 10*longestShown {
+		if all += weight(r); all > 10*longest {
 			return out.String() + string(word) + "…"
 		}
 		if width += weight(r); width > 10*line && len(word) > 0 {

@@ -23,7 +23,7 @@ func TestLongNameIsCutInATable(t *testing.T) {
 		"run 2fd19901-1a29-86ad-a5b6-c35e6f9b3a30":         "run 2fd19901-1a29-86ad-a5b6-c35e6f9b3a30",
 		strings.Repeat("ü", 45):                            strings.Repeat(strings.Repeat("ü", 20)+"\n", 2) + strings.Repeat("ü", 5),
 	} {
-		got := broken(text, 20)
+		got := broken(text, 20, 120)
 		if got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
@@ -51,8 +51,8 @@ func TestShortRunIsThatOfAnother(t *testing.T) {
 // A name of a thousand characters would be the only row that is seen.
 func TestLongNamePushesOtherRowsOutOfSight(t *testing.T) {
 	for _, text := range []string{strings.Repeat("a", 10_000), strings.Repeat("W", 10_000), strings.Repeat("a b-", 5000)} {
-		got := broken(text, 20)
-		if n := strings.Count(got, "\n"); n > 13 || !strings.HasSuffix(got, "…") || utf8.RuneCountInString(got) > 240+n+1 {
+		got := broken(text, 20, 120)
+		if n := strings.Count(got, "\n"); n > 7 || !strings.HasSuffix(got, "…") || utf8.RuneCountInString(got) > 120+n+1 {
 			t.Errorf("%.10s…: %d lines, %d characters", text, n+1, utf8.RuneCountInString(got))
 		}
 	}
