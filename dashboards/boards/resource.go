@@ -13,7 +13,8 @@ func resourceBoard() Board {
 				about: "One row for each run and effect on the resource: how many calls were carried out (ok), failed and were denied. " +
 					"Click the route to see below what else its run did.",
 				empty: "Nobody touched this resource in this time.", asks: []Query{{Type: "resource", Resource: "${resource}"}}},
-				column{name: "reversibility", width: 110, look: worded}, column{name: "effect", width: 80}, column{name: "route", width: 226, wide: true, links: []link{here}}, agentColumn(220),
+				column{name: "reversibility", width: 110, look: worded}, column{name: "effect", width: 80},
+				column{name: "route", width: 226, wide: true, links: []link{here}}, agentColumn(220),
 				column{name: "ok", width: 70, look: count}, column{name: "failed", width: 70, look: caution}, column{name: "denied", width: 70,
 					look: caution}, column{name: "first", width: 126, look: moment}, column{name: "last", width: 126, look: moment},
 				runColumn()),

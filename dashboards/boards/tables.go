@@ -43,7 +43,8 @@ func heldTable(p panel) panel {
 		column{name: "scope", width: scopeWidth, wraps: true, links: []link{toRun}}, agentColumn(170),
 		column{name: "reason", width: 210, wide: true},
 		column{name: "stopped calls", width: 80, look: count, title: "stopped"}, column{name: "until", width: 126, look: moment},
-		column{name: "since", width: 126, look: moment}, column{name: "mode", width: 108, look: worded}, column{name: "by", width: 96, wraps: true},
+		column{name: "since", width: 126, look: moment}, column{name: "mode", width: 108, look: worded},
+		column{name: "by", width: 96, wraps: true},
 		column{name: "breaker", width: 90, look: buttons, title: "act", actions: actions(resetBreaker)})
 }
 

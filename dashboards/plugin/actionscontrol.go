@@ -72,7 +72,7 @@ var controlAdvice = map[clickhouse.Reason]string{
 	clickhouse.TLSRequired:        "the port uses TLS: write https:// in controlUrl",
 	clickhouse.UnknownAuthority:   "its certificate is signed by an unknown authority: put the certificate of that authority into caCert",
 	clickhouse.ExpiredCertificate: "its certificate has expired, or is not valid yet: renew it, or correct the clock of Grafana's machine",
-	clickhouse.WrongCertificate:   "its certificate is for another name: use the name in the certificate in controlUrl, or renew the certificate",
+	clickhouse.WrongCertificate:   "its certificate is for another name: use the one in the certificate in controlUrl, or renew it",
 	clickhouse.NotHTTP:            "the port does not answer in HTTP: name the port of the control API in controlUrl",
 	clickhouse.Closed:             "the connection was closed: the process is stopping, or controlUrl names another service",
 }

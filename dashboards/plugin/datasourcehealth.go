@@ -59,8 +59,8 @@ func compareSchemas(stored uint32) (difference string, works bool) {
 		return fmt.Sprintf(", and its tables are of an older Flyball (schema version %d, this plugin asks for %d): run flyball migrate of the "+
 			"plugin's version, or install the plugin of that Flyball", stored, clickhouse.Version), false
 	case stored > clickhouse.Version:
-		return fmt.Sprintf(", and its tables are of a newer Flyball (schema version %d, this plugin knows %d): install the plugin of that Flyball",
-			stored, clickhouse.Version), true
+		return fmt.Sprintf(", and its tables are of a newer Flyball (schema version %d, this plugin knows %d): install the plugin of that "+
+			"Flyball", stored, clickhouse.Version), true
 	}
 	return "", true
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 )
 
-// lineRunes are the names of fields whose texts agents and APIs choose, with how many small letters fit into a line: Grafana breaks
-// a text at spaces and hyphens only and hides what is left of a longer word, so that two agents can look the same. A table has each of these
-// fields a second time, in lines that fit the narrowest column of the field, for dashboards to show; links and actions read the text itself.
+// lineRunes are the names of fields whose texts agents and APIs choose, with how many small letters fit into a line: Grafana breaks a text
+// at spaces and hyphens only and hides what is left of a longer word, so that two agents can look the same. A table has each of these
+// fields a second time, in lines that fit the narrowest column of the field, for dashboards to show; links and actions read the text.
 var lineRunes = map[string]int{"agent": 20, "scope": 26, "resource": 23, "route": 28, "call": 24, "reason": 20, "what happened": 32,
 	"what": 31, "owner": 14, "manifest": 15, "by": 10}
 

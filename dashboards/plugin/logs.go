@@ -74,9 +74,9 @@ func logsFrame(calls []query.CallLine, events []query.RunEvent, limit int) *data
 }
 
 func entryOfCall(l *query.CallLine) entry {
-	return entry{at: l.At, id: l.ID, body: bodyOf(l), severity: severityOf(l), labels: labelsOf(map[string]string{"run": l.Run, "agent": l.Agent,
-		"credential": l.Credential, "resource": l.Resource, "outcome": l.Outcome, "effect": l.Effect, "reversibility": l.Reversibility,
-		"observer": l.Observer, "denied_by": l.DeniedBy})}
+	labels := labelsOf(map[string]string{"run": l.Run, "agent": l.Agent, "credential": l.Credential, "resource": l.Resource,
+		"outcome": l.Outcome, "effect": l.Effect, "reversibility": l.Reversibility, "observer": l.Observer, "denied_by": l.DeniedBy})
+	return entry{at: l.At, id: l.ID, body: bodyOf(l), severity: severityOf(l), labels: labels}
 }
 
 // severityOfLevel are the severities of findings, by level.

@@ -59,7 +59,8 @@ async function look(kind, asked, mode) {
   if (panels.length !== board.panels.length) {
     faults.push(`${panels.length} of ${board.panels.length} panels are drawn`);
   }
-  faults.push(...(await page.evaluate(cutCells)), ...unheard);
+  // Of several hostile names in a row Grafana measures the one that it takes for the longest.
+  faults.push(...(await page.evaluate(cutCells, kind !== 'hostile')), ...unheard);
   console.log(`${kind}, ${board.title}, ${mode}: ${panels.length} panels, ${faults.length} faults`);
   return [...faults, ...(expected ? [] : said), ...ofPage, ...problems];
 }

@@ -63,13 +63,14 @@ export function inspect() {
   };
 }
 
-/** Cells whose text is cut, or stands in the row above or below. */
-export function cutCells() {
+/** Cells whose text is cut, or, if asked for, stands in the row above or below. */
+export function cutCells(above) {
   const cut = (cell) => {
     const range = document.createRange();
     range.selectNodeContents(cell);
     const [text, box] = [range.getBoundingClientRect(), cell.getBoundingClientRect()];
-    return text.left < box.left - 1 || text.right > box.right + 1 || text.top < box.top - 1 || text.bottom > box.bottom + 1;
+    const beside = text.left < box.left - 1 || text.right > box.right + 1;
+    return beside || above && (text.top < box.top - 1 || text.bottom > box.bottom + 1);
   };
   return [...document.querySelectorAll('[role=gridcell]')].filter(cut).map((cell) => {
     const panel = cell.closest('[data-testid^="data-testid Panel header"]').getAttribute('data-testid');
