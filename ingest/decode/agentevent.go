@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -73,7 +74,7 @@ func setEventParameters(d *draft, v fields.Value) {
 	if err != nil {
 		return
 	}
-	d.call.MCPServer = first(d.call.MCPServer, fields.Get(members, "mcp_server_name").Text())
+	d.call.MCPServer = cmp.Or(d.call.MCPServer, fields.Get(members, "mcp_server_name").Text())
 	if tool := fields.Get(members, "mcp_tool_name").Text(); tool != "" {
 		d.mcpName = tool
 	}
@@ -109,7 +110,7 @@ func (dec otlpReader) agentEvent(kind string, res pcommon.Map, r plog.LogRecord,
 			dec.leave(LeftModel) // its result follows
 			return
 		}
-		c.OpKind, c.Outcome, c.DeniedBy = schema.OpTool, schema.OutcomeDenied, first(attrText(r.Attributes(), "source"), "user")
+		c.OpKind, c.Outcome, c.DeniedBy = schema.OpTool, schema.OutcomeDenied, cmp.Or(attrText(r.Attributes(), "source"), "user")
 	case "api_request", "api_response", "api_error":
 		c.OpKind = schema.OpLLM
 		d.failed = d.failed || kind == "api_error"
@@ -127,7 +128,7 @@ func (dec otlpReader) agentEvent(kind string, res pcommon.Map, r plog.LogRecord,
 		}
 		d.mcpName = ""
 		if server, _, ok := strings.Cut(strings.TrimPrefix(c.ToolName, "mcp__"), "__"); ok && strings.HasPrefix(c.ToolName, "mcp__") {
-			c.MCPServer = first(c.MCPServer, server)
+			c.MCPServer = cmp.Or(c.MCPServer, server)
 		}
 		if c.ToolName == "" {
 			dec.reject(NotAnAccessLog, "an event of a tool that does not name it", bytesOf())

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"cmp"
 	"strings"
 
 	"flyball/ingest/fields"
@@ -169,7 +170,7 @@ func (dec envelopeReader) lokiStream(stream fields.Value, signal string, depth i
 		dec.put("k8s.pod.name", fields.Get(of, "pod").Text())
 		dec.put("k8s.namespace.name", fields.Get(of, "namespace").Text())
 		dec.put("k8s.container.name", fields.Get(of, "container").Text())
-		dec.put("host.name", first(fields.Get(of, "host").Text(), fields.Get(of, "hostname").Text()))
+		dec.put("host.name", cmp.Or(fields.Get(of, "host").Text(), fields.Get(of, "hostname").Text()))
 	}
 	shipped := dec.shipped
 	if entries := fields.Get(members, "entries"); entries.Kind == '[' { // with a name for the time and the line
@@ -178,7 +179,7 @@ func (dec envelopeReader) lokiStream(stream fields.Value, signal string, depth i
 				return false
 			}
 			pair, _, _ := dec.keys.Object(e.Raw, 0, nil)
-			dec.shipped = first(fields.Get(pair, "ts").Text(), fields.Get(pair, "timestamp").Text())
+			dec.shipped = cmp.Or(fields.Get(pair, "ts").Text(), fields.Get(pair, "timestamp").Text())
 			dec.inner(fields.Get(pair, "line"), e.Raw, signal, depth)
 			return true
 		})

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -98,7 +99,7 @@ func (dec otlpReader) bodyAlone(res pcommon.Map, r plog.LogRecord) bool {
 	dec.around = func(d *draft) {
 		observer := d.call.Observer
 		setService(d, res)
-		d.call.Format, d.call.Observer = formatOTLPLogs, first(d.call.Observer, observer)
+		d.call.Format, d.call.Observer = formatOTLPLogs, cmp.Or(d.call.Observer, observer)
 		if t := r.TraceID(); !t.IsEmpty() {
 			d.call.TraceID = t
 		}

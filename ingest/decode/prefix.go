@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"cmp"
 	"strings"
 
 	"flyball/ingest/fields"
@@ -28,7 +29,7 @@ func (dec lineReader) withoutPrefix(text string, line []byte, signal string, dep
 			continue
 		}
 		shipped := dec.shipped
-		dec.shipped = first(p.at, shipped)
+		dec.shipped = cmp.Or(p.at, shipped)
 		ok := dec.attempt(func() {
 			if rest[0] == '{' {
 				dec.json().documents([]byte(rest), signal, depth+1)

@@ -38,23 +38,7 @@ func id(s string) string {
 // clean returns s trimmed, as valid UTF-8, cut to maxBytes at a rune boundary.
 func clean(s string, maxBytes int) string {
 	s = strings.TrimSpace(s)
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	if len(s) > maxBytes {
-		for maxBytes > 0 && !utf8.RuneStart(s[maxBytes]) {
-			maxBytes--
-		}
-		s = s[:maxBytes]
-	}
-	return s
-}
-
-func first(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
+	return schema.Cut(strings.ToValidUTF8(s, "\uFFFD"), maxBytes)
 }
 
 func hasWord(list, word string) bool {

@@ -2,6 +2,7 @@ package route
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -78,7 +79,7 @@ func readDeeper(value any, names map[string]string, add func(kind, value string,
 	case map[string]any:
 		for _, k := range slices.Sorted(maps.Keys(v)) {
 			if kind := names[k]; !sensitive(k) && (kind != "" || identifier(k) || strings.EqualFold(k, severalIDs)) {
-				add(first(kind, stem(k)), "?", schema.ProvenanceToolArguments)
+				add(cmp.Or(kind, stem(k)), "?", schema.ProvenanceToolArguments)
 			}
 			inside = append(inside, v[k])
 		}

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strings"
@@ -27,7 +28,7 @@ func resources(c *schema.Call, in *Input, rule *Rule, segs []string) []schema.Re
 	names := operatorNames(rule)
 	kind, named := out.addPath(c, names, segs)
 	if len(segs) > maxNamedSegments && c.Effect != schema.EffectRead {
-		out.add(first(kind, "object"), "?", schema.ProvenanceNotLogged) // the segments after them may name others
+		out.add(cmp.Or(kind, "object"), "?", schema.ProvenanceNotLogged) // the segments after them may name others
 	}
 	known := len(out.list)
 	fromQuery(in.RawQuery, names, out.add)
@@ -57,9 +58,9 @@ func namesOne(list []schema.Resource) bool {
 // unnamedKind returns the type of the resource of a call that names no resource.
 func unnamedKind(c *schema.Call, kind string, segs []string) string {
 	if kind == "" {
-		kind = first(toolNoun(c.ToolName), "object")
+		kind = cmp.Or(toolNoun(c.ToolName), "object")
 	} else if c.ToolName != "" {
-		kind = first(toolNoun(c.ToolName), kind)
+		kind = cmp.Or(toolNoun(c.ToolName), kind)
 	}
 	if last := strings.ToLower(lastOf(segs)); c.ToolName == "" && (qualifiers[last] || strings.HasPrefix(last, "by-")) {
 		kind = collection(segs)
@@ -111,7 +112,7 @@ func (l *resourceList) addPath(c *schema.Call, names map[string]string, segs []s
 		follows := kind != "" && !named && plural(before)
 		before = s
 		if param || follows && (look(s).digits > 0 || member(s, i, segs)) {
-			l.add(first(kind, "object"), s, schema.ProvenancePath)
+			l.add(cmp.Or(kind, "object"), s, schema.ProvenancePath)
 			named = true
 			continue
 		}
@@ -128,7 +129,7 @@ func (l *resourceList) addDeclared(template []string, names map[string]string, s
 			param := strings.Trim(t, "{}*")
 			k := names[param]
 			if k == "" {
-				k = first(kind, stem(param))
+				k = cmp.Or(kind, stem(param))
 			}
 			l.add(k, s, schema.ProvenancePath)
 			named = true
@@ -184,13 +185,6 @@ func operatorNames(rule *Rule) map[string]string {
 	return out
 }
 
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
-
 // stem returns the type that a key names: order for order_id, orderId and order. A key without
 // the ending of an identifier is returned in lower case.
 func stem(key string) string {
@@ -227,9 +221,9 @@ func fromQuery(raw string, names map[string]string, add func(kind, value string,
 		}
 		v, err := url.QueryUnescape(value)
 		if source := schema.ProvenanceQuery; err == nil && len(v) <= 128 && utf8.ValidString(v) {
-			add(first(kind, stem(key)), v, source)
+			add(cmp.Or(kind, stem(key)), v, source)
 		} else { // the service may read what is not read here
-			add(first(kind, stem(key)), "?", schema.ProvenanceNotLogged)
+			add(cmp.Or(kind, stem(key)), "?", schema.ProvenanceNotLogged)
 		}
 	}
 }

@@ -140,14 +140,14 @@ func (c *Checker) observe(e *evaluation) {
 		}
 	}
 	// Decisions use the whole path. It is cut after secrets were removed, because a part of a secret is not recognised.
-	call.Path = cutText(route.Shortened(call.Path, route.MaxReadable), route.MaxReadable)
+	call.Path = schema.Cut(route.Shortened(call.Path, route.MaxReadable), route.MaxReadable)
 	if c.o.KeptPath != nil {
 		call.Path = c.o.KeptPath(call.Path)
 		for i := range call.Resources {
 			call.Resources[i].ID = c.o.KeptPath(call.Resources[i].ID)
 		}
 	}
-	call.Path = cutText(route.Shortened(call.Path, schema.MaxPath), schema.MaxPath)
+	call.Path = schema.Cut(route.Shortened(call.Path, schema.MaxPath), schema.MaxPath)
 	if kept := c.o.KeptText; kept != nil {
 		call.UserAgent = kept(call.UserAgent)
 		if kept(e.q.host) != e.q.host { // as it was sent: capital letters help to recognise some secrets
