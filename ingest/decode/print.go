@@ -24,32 +24,32 @@ func AppendJSON(dst []byte, c *schema.Call) []byte {
 // printable converts a call to the names and words of its JSON form.
 func printable(c *schema.Call) printed {
 	o := printed{
-		Format: c.Format, ObserverKind: word(c.ObserverKind.String()), Observer: c.Observer, Tenant: c.Tenant,
-		StartTime: time.Unix(0, c.Start).UTC().Format("2006-01-02T15:04:05.000000000Z"), TSPrecision: word(c.TSPrecision.String()),
-		TSBasis: word(c.TSBasis.String()),
+		Format: c.Format, ObserverKind: omitUnknown(c.ObserverKind.String()), Observer: c.Observer, Tenant: c.Tenant,
+		StartTime: time.Unix(0, c.Start).UTC().Format("2006-01-02T15:04:05.000000000Z"), TSPrecision: omitUnknown(c.TSPrecision.String()),
+		TSBasis: omitUnknown(c.TSBasis.String()),
 		OpKind:  c.OpKind.String(), Method: c.Method, Scheme: c.Scheme, Host: c.Host, Path: c.Path, QueryKeys: c.QueryKeys, Route: c.Route,
 		RouteKey:    c.RouteKey,
-		RouteSource: word(c.RouteSource.String()), API: c.API, Operation: c.Operation, MCPMethod: c.MCPMethod, ToolName: c.ToolName,
+		RouteSource: omitUnknown(c.RouteSource.String()), API: c.API, Operation: c.Operation, MCPMethod: c.MCPMethod, ToolName: c.ToolName,
 		ToolCallID: c.ToolCallID, RPCID: c.RPCID,
 		MCPServer: c.MCPServer, GenAIProvider: c.GenAIProvider, ModelRequested: c.ModelRequested, ModelUsed: c.ModelUsed, TokensIn: c.TokensIn,
 		TokensOut: c.TokensOut, CostUSD: c.CostUSD,
-		Status: c.Status, RPCStatus: c.RPCStatus, Outcome: word(c.Outcome.String()), ErrorType: c.ErrorType, ErrorMessage: c.ErrorMessage,
+		Status: c.Status, RPCStatus: c.RPCStatus, Outcome: omitUnknown(c.Outcome.String()), ErrorType: c.ErrorType, ErrorMessage: c.ErrorMessage,
 		DeniedBy:       c.DeniedBy,
 		UpstreamStatus: c.UpstreamStatus, UpstreamNs: c.UpstreamNs, Attempts: c.Attempts, BytesIn: c.BytesIn, BytesOut: c.BytesOut,
 		SampleWeight: c.SampleWeight,
 		UserAgent:    c.UserAgent, UAProduct: c.UAProduct, TraceID: hexID(c.TraceID[:]), SpanID: hexID(c.SpanID[:]),
 		ParentSpanID: hexID(c.ParentSpanID[:]), RequestID: c.RequestID,
 		AgentID: c.AgentID, AgentName: c.AgentName, AgentVersion: c.AgentVersion, ParentAgent: c.ParentAgent, AgentSource: c.AgentSource,
-		AgentTrust: word(c.AgentTrust.String()), AgentAsserted: c.AgentAsserted,
-		CredentialID: c.CredentialID, CredentialKind: word(c.CredentialKind.String()), CredentialSource: c.CredentialSource,
-		CredentialTrust: word(c.CredentialTrust.String()),
-		PrincipalID:     c.PrincipalID, PrincipalKind: word(c.PrincipalKind.String()), PrincipalSource: c.PrincipalSource,
-		PrincipalTrust: word(c.PrincipalTrust.String()),
-		ActorChain:     c.ActorChain, CallerKind: word(c.CallerKind.String()), CallerConfidence: c.CallerConfidence,
-		TaskID: c.TaskID, TaskSource: c.TaskSource, TaskTrust: word(c.TaskTrust.String()), ConversationID: c.ConversationID, RunKey: c.RunKey,
+		AgentTrust: omitUnknown(c.AgentTrust.String()), AgentAsserted: c.AgentAsserted,
+		CredentialID: c.CredentialID, CredentialKind: omitUnknown(c.CredentialKind.String()), CredentialSource: c.CredentialSource,
+		CredentialTrust: omitUnknown(c.CredentialTrust.String()),
+		PrincipalID:     c.PrincipalID, PrincipalKind: omitUnknown(c.PrincipalKind.String()), PrincipalSource: c.PrincipalSource,
+		PrincipalTrust: omitUnknown(c.PrincipalTrust.String()),
+		ActorChain:     c.ActorChain, CallerKind: omitUnknown(c.CallerKind.String()), CallerConfidence: c.CallerConfidence,
+		TaskID: c.TaskID, TaskSource: c.TaskSource, TaskTrust: omitUnknown(c.TaskTrust.String()), ConversationID: c.ConversationID, RunKey: c.RunKey,
 		RunKeySource: c.RunKeySource, AgentSpan: c.AgentSpan,
-		ArgsDigestBasis: word(c.ArgsDigestBasis.String()), Effect: word(c.Effect.String()), EffectSource: word(c.EffectSource.String()),
-		Reversibility: word(c.Reversibility.String()), ReversibilitySource: word(c.ReversibilitySource.String()),
+		ArgsDigestBasis: omitUnknown(c.ArgsDigestBasis.String()), Effect: omitUnknown(c.Effect.String()), EffectSource: omitUnknown(c.EffectSource.String()),
+		Reversibility: omitUnknown(c.Reversibility.String()), ReversibilitySource: omitUnknown(c.ReversibilitySource.String()),
 		Source: c.Source.Topic, Partition: c.Source.Partition, Offset: c.Pos.Offset, Item: c.Pos.Item,
 	}
 	if c.DurationNs >= 0 {
@@ -62,10 +62,10 @@ func printable(c *schema.Call) printed {
 		o.ArgsDigest = fmt.Sprintf("%016x", c.ArgsDigest)
 	}
 	if c.ResultDigest != 0 {
-		o.ResultDigest, o.ResultDigestBasis = fmt.Sprintf("%016x", c.ResultDigest), word(c.ResultDigestBasis.String())
+		o.ResultDigest, o.ResultDigestBasis = fmt.Sprintf("%016x", c.ResultDigest), omitUnknown(c.ResultDigestBasis.String())
 	}
 	if !c.RunID.IsZero() {
-		o.RunID, o.RunRule, o.RunConfidence, o.Late = c.RunID.String(), word(c.RunRule.String()), c.RunConfidence, c.Late
+		o.RunID, o.RunRule, o.RunConfidence, o.Late = c.RunID.String(), omitUnknown(c.RunRule.String()), c.RunConfidence, c.Late
 	}
 	for _, r := range c.Resources {
 		o.Resources = append(o.Resources, r.String())
@@ -80,7 +80,7 @@ func printable(c *schema.Call) printed {
 	return o
 }
 
-func word(s string) string {
+func omitUnknown(s string) string {
 	if s == "unknown" || s == "none" {
 		return ""
 	}
