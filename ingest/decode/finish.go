@@ -2,6 +2,7 @@ package decode
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -90,7 +91,7 @@ func (d completion) useClaimedTool() {
 	if c.MCPMethod != "" || c.ToolName != "" || d.mcpMethod == "" && d.mcpName == "" {
 		return
 	}
-	c.MCPMethod, c.ToolName, d.in.Words = d.mcpMethod, d.mcpName, route.WordsClaimed
+	c.MCPMethod, c.ToolName, d.in.MCPSource = d.mcpMethod, d.mcpName, route.MCPClaimed
 }
 
 // setOpKind sets the kind of operation, unless the source names it.
@@ -219,11 +220,7 @@ func (d completion) setAttributes() {
 	if len(a) == 0 {
 		return
 	}
-	for i := 1; i < len(a); i++ {
-		for j := i; j > 0 && a[j].Key < a[j-1].Key; j-- {
-			a[j], a[j-1] = a[j-1], a[j]
-		}
-	}
+	slices.SortStableFunc(a, func(x, y schema.Attr) int { return strings.Compare(x.Key, y.Key) })
 	n := 0
 	for i := range a {
 		if n > 0 && a[n-1].Key == a[i].Key {
