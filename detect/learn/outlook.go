@@ -34,8 +34,8 @@ const maxNeeded = 100_000
 func ReadOutlook(ctx context.Context, db DB, tenant string, needed int, window, quarantine time.Duration,
 	now time.Time) (*Outlook, error) {
 	w := Window{Tenant: tenant, Since: now.Add(-window), Until: now.Add(-quarantine)}
-	db = Quietly(db)
-	parts, err := PlanSlices(ctx, db, w, callsPerSlice)
+	db = quiet(db)
+	parts, err := planSlices(ctx, db, w, callsPerSlice)
 	if err != nil {
 		return nil, err
 	}

@@ -17,19 +17,19 @@ const (
 // Nice is the priority of learning, as of nice(1): on a busy machine it gets about a tenth of what an ordinary process gets.
 const Nice = 10
 
-// quietly runs statements with the limits above.
-type quietly struct{ db DB }
+// quietDB runs statements with the limits above.
+type quietDB struct{ db DB }
 
-// Quietly returns a connection whose statements have the limits of learning: one thread and bounded memory.
-func Quietly(db DB) DB {
-	if q, ok := db.(quietly); ok {
+// quiet returns a connection whose statements have the limits of learning: one thread and bounded memory.
+func quiet(db DB) DB {
+	if q, ok := db.(quietDB); ok {
 		return q
 	}
-	return quietly{db}
+	return quietDB{db}
 }
 
 // Query runs a statement with the limits.
-func (q quietly) Query(ctx context.Context, query string, args ...any) (driver.Rows, error) {
+func (q quietDB) Query(ctx context.Context, query string, args ...any) (driver.Rows, error) {
 	return q.db.Query(clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
 		"max_threads":                                 1,
 		"os_thread_priority":                          Nice, // nothing where the server may not raise it again afterwards

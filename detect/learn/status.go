@@ -35,9 +35,9 @@ func (l *Learner) Learn(ctx context.Context, now time.Time, parent *baseline.Bas
 		return nil, err
 	}
 	window := Window{Tenant: l.o.Tenant, Since: since, Until: until, CallsPerRun: l.o.PerRun, Renaming: l.renaming, only: pin.only("")}
-	db := Quietly(l.o.DB)
+	db := quiet(l.o.DB)
 	p := l.startProgress()
-	parts, err := PlanSlices(ctx, db, window, l.o.CallsPerSlice)
+	parts, err := planSlices(ctx, db, window, l.o.CallsPerSlice)
 	if err != nil {
 		return nil, err
 	}

@@ -173,7 +173,7 @@ func (c Config) ResumeAfterLosses(ctx context.Context, client, group *kgo.Client
 	var losses []*schema.LogLoss
 	resumed := map[string]map[int32]kgo.EpochOffset{}
 	for i, n := range notes {
-		from, loss := ResumePoint(n, states[i])
+		from, loss := resumePoint(n, states[i])
 		if loss == nil {
 			continue
 		}
@@ -196,8 +196,8 @@ func (c Config) ResumeAfterLosses(ctx context.Context, client, group *kgo.Client
 	return nil
 }
 
-// ResumePoint is Compare for readers to whom a repeated record does no harm.
-func ResumePoint(n Noted, now LogState) (from int64, loss *schema.LogLoss) {
+// resumePoint is Compare for readers to whom a repeated record does no harm.
+func resumePoint(n Noted, now LogState) (from int64, loss *schema.LogLoss) {
 	from, loss = Compare(n, now)
 	if loss != nil && loss.Kind != schema.LossExpired && (n.LeaderEpoch < 0 || now.LeaderEpoch <= n.LeaderEpoch) {
 		from = now.Start
