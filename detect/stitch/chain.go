@@ -24,9 +24,9 @@ type Chain struct {
 	err         error
 }
 
-// Add adds a delta. It returns the errors of readDeltaHeader; others are those of Actor, because the delta may turn out to be void.
+// Add adds a delta. It returns the errors of ReadDeltaHeader; others are those of Actor, because the delta may turn out to be void.
 func (ch *Chain) Add(number uint64, value []byte) error {
-	h, err := readDeltaHeader(value)
+	h, err := ReadDeltaHeader(value)
 	if err != nil || number <= ch.last {
 		return err
 	}

@@ -48,8 +48,8 @@ func (h *DeltaHeader) code(c *wire.Coder) {
 	c.Uint(&h.First)
 }
 
-// readDeltaHeader decodes the beginning of a delta. The errors are those of wire.NewReader.
-func readDeltaHeader(value []byte) (h DeltaHeader, err error) {
+// ReadDeltaHeader decodes the beginning of a delta. The errors are those of wire.NewReader.
+func ReadDeltaHeader(value []byte) (h DeltaHeader, err error) {
 	c, err := wire.NewReader(value[:min(len(value), 64)], wire.KindState, StateVersion)
 	if err != nil {
 		return h, err

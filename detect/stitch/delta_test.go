@@ -48,7 +48,7 @@ func (s *chain) save(t *testing.T, p *Partition, a *Actor, torn bool) {
 // restored returns the actor as a restart reads it.
 func (s *chain) restored(t *testing.T, p *Partition) *Actor {
 	t.Helper()
-	h, err := readDeltaHeader(s.values[s.last])
+	h, err := ReadDeltaHeader(s.values[s.last])
 	if err != nil || !h.Last || h.Generation != 7 || h.Number != s.last {
 		t.Fatalf("header %+v: %v", h, err)
 	}
@@ -265,7 +265,7 @@ func TestDeltaThatWasCutIsMalformed(t *testing.T) {
 		if _, _, err := newBench(t).p.Restore(whole[:n]); err == nil {
 			t.Fatalf("%d of %d bytes are taken for an actor", n, len(whole))
 		}
-		_, _ = readDeltaHeader(whole[:n])
+		_, _ = ReadDeltaHeader(whole[:n])
 	}
 	for n := 2; n < len(whole); n++ {
 		changed := append([]byte(nil), whole...)

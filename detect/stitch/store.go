@@ -140,7 +140,7 @@ func (s *Store) Restore(values ...[]byte) (a *Actor, generation uint64, err erro
 func (s *Store) readDeltas(values [][]byte) (a *Actor, generation uint64, err error) {
 	ch := s.NewChain()
 	for _, value := range values {
-		h, err := readDeltaHeader(value)
+		h, err := ReadDeltaHeader(value)
 		if err == nil {
 			err = ch.Add(h.Number, value)
 		}

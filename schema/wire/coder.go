@@ -40,11 +40,11 @@ type Coder struct {
 
 	// Dictionary of repeated strings: a value contains the text of each once.
 	index map[string]uint32
-	last  []writtenWord
+	last  []slot
 	words []string
 }
 
-type writtenWord struct {
+type slot struct {
 	s string
 	i uint32
 }
@@ -337,7 +337,7 @@ func (c *Coder) writeWord(field int, s string) {
 		return
 	}
 	for field >= len(c.last) {
-		c.last = append(c.last, writtenWord{})
+		c.last = append(c.last, slot{})
 	}
 	l := &c.last[field]
 	if l.i != 0 && l.s == s {
@@ -352,7 +352,7 @@ func (c *Coder) writeWord(field int, s string) {
 		i = uint32(len(c.index) + 1)
 		c.index[s] = i
 	}
-	*l = writtenWord{s, i}
+	*l = slot{s, i}
 	c.buf = binary.AppendUvarint(c.buf, uint64(i))
 	if !known {
 		c.buf = binary.AppendUvarint(c.buf, uint64(len(s)))
