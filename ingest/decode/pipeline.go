@@ -2,6 +2,7 @@ package decode
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -43,9 +44,7 @@ func New(opt Options, id Identifier, rt Classifier) (*Pipeline, error) {
 		p.allowed[name] = true
 	}
 	inputs := map[string]Input{"": opt.Default}
-	for t, in := range opt.Inputs {
-		inputs[t] = in
-	}
+	maps.Copy(inputs, opt.Inputs)
 	for t, in := range inputs {
 		if in.Format != "" && all.all[in.Format] == nil && !slices.Contains(Formats(), in.Format) {
 			return nil, fmt.Errorf("format of input %s: %q is none of %v, and no mapping of your own has that name", t, in.Format, Formats())

@@ -119,7 +119,7 @@ func isHex(s string) bool {
 // ParseBaggage calls member with each member of a W3C baggage header, the value decoded.
 // Members that cannot be read are skipped.
 func ParseBaggage(s string, member func(key, value string)) {
-	for _, m := range strings.Split(s, ",") {
+	for m := range strings.SplitSeq(s, ",") {
 		m, _, _ = strings.Cut(m, ";")
 		k, v, ok := strings.Cut(m, "=")
 		if !ok {

@@ -107,7 +107,7 @@ func argument(args []byte, path string) string {
 	if !json.Valid(args) {
 		return ""
 	}
-	for _, name := range strings.Split(path, ".") {
+	for name := range strings.SplitSeq(path, ".") {
 		value, n := jsonMember(args, name)
 		if n != 1 {
 			return ""

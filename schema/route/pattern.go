@@ -37,7 +37,7 @@ func ParsePattern(text string) (Pattern, error) {
 	if method != "*" {
 		p.method = method
 	}
-	for _, seg := range strings.Split(strings.Trim(template, "/"), "/") {
+	for seg := range strings.SplitSeq(strings.Trim(template, "/"), "/") {
 		if seg != "*" && seg != "**" {
 			seg = strings.Trim(Key(normalise("/"+seg)), "/")
 		}
