@@ -49,8 +49,8 @@ func recordMember(pairs []fields.Pair) fields.Value {
 	return fields.Value{}
 }
 
-// encodedMember returns the member of an envelope that is the record in base64, or an absent value: of a Pub/Sub message, and of a record of
-// Firehose or Kinesis.
+// encodedMember returns the member of an envelope that is the record in base64, or an absent value: of a Pub/Sub message, and of a
+// record of Firehose or Kinesis.
 func encodedMember(pairs []fields.Pair) fields.Value {
 	v := fields.Get(pairs, "data")
 	if v.Kind != '"' {
