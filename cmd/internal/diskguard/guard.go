@@ -162,7 +162,7 @@ func (g *Guard) note(i int, space Space, err error) {
 	g.level.WithLabelValues(name).Set(float64(s.level))
 	switch {
 	case s.level > before:
-		g.log.Warn("disk guard: "+describe(s), "disk", name, "level", s.level.String())
+		g.log.Warn("disk guard: too little space", "disk", name, "level", s.level.String(), "state", describe(s))
 	case s.level < before:
 		g.log.Info("disk guard: there is more space again", "disk", name, "level", s.level.String(), "free_bytes", space.Free,
 			"resumed", before == Stop)
