@@ -96,6 +96,12 @@ func (r *RunState) Code(c *wire.Coder) {
 	r.set.codeSections(c, &r.states, func(d *Description) func() State { return d.NewRunState })
 }
 
+// Reset implements stitch.Reusable.
+func (r *RunState) Reset() {
+	clear(r.states)
+	r.states, r.declared = r.states[:0], nil
+}
+
 // claimVersion is the version of stored state from which the name that the run's caller claimed is stored.
 const claimVersion = 11
 

@@ -145,7 +145,10 @@ func (m *boundedMap) code(c *wire.Coder, most int) {
 			c.Refuse("a run's memory that is larger than its bound")
 			return
 		}
-		m.entries = make([]entry, n)
+		if m.index = nil; n > cap(m.entries) {
+			m.entries = make([]entry, n)
+		}
+		m.entries = m.entries[:n]
 	}
 	for i := range m.entries {
 		c.Fixed64(&m.entries[i].hash)

@@ -56,7 +56,7 @@ GROUP BY who`
 // ReadCallRates learns how many calls actors make from the whole weeks of a window. It returns nil when the window has
 // fewer than two whole weeks.
 func ReadCallRates(ctx context.Context, db DB, w Window) (*callrate.Model, error) {
-	db = quiet(db)
+	db = Quietly(db)
 	parts, err := planSlices(ctx, db, w, callsPerSlice)
 	if err != nil {
 		return nil, err

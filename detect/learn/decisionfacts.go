@@ -64,7 +64,7 @@ type Reading struct {
 
 // PlanReading determines which runs and calls are read: those of a window that are stored now.
 func PlanReading(ctx context.Context, db DB, w Window) (*Reading, error) {
-	r := &Reading{db: quiet(db), window: w}
+	r := &Reading{db: Quietly(db), window: w}
 	var err error
 	// Without a quarantine the pin is that of the stored rows, so that no call of the window is left out.
 	if r.pin, err = ReadPin(ctx, r.db, 0); err != nil {
@@ -173,5 +173,5 @@ func CountDenied(ctx context.Context, db DB, w Window) (n uint64, err error) {
 WHERE tenant = {tenant:String} AND start_time > fromUnixTimestamp64Nano({since:Int64}, 'UTC')
   AND start_time <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')
   AND ` + logged + ` AND denied_by_flyball`
-	return n, each(ctx, quiet(db), "denied calls", denied, w.params(), func(scan func(...any) error) error { return scan(&n) })
+	return n, each(ctx, Quietly(db), "denied calls", denied, w.params(), func(scan func(...any) error) error { return scan(&n) })
 }

@@ -41,7 +41,7 @@ type OutlookOptions struct {
 // quarantine.
 func ReadOutlook(ctx context.Context, db DB, o OutlookOptions) (*Outlook, error) {
 	w := Window{Tenant: o.Tenant, Since: o.Now.Add(-o.Window), Until: o.Now.Add(-o.Quarantine)}
-	db = quiet(db)
+	db = Quietly(db)
 	parts, err := planSlices(ctx, db, w, callsPerSlice)
 	if err != nil {
 		return nil, err

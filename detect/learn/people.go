@@ -106,7 +106,7 @@ func readSessions(ctx context.Context, db DB, w Window, parts []Slice) ([]Select
 // ReadPeople learns how sessions of a tenant's own people look. It returns nil when there are too few sessions to
 // estimate how rare a value is among them.
 func ReadPeople(ctx context.Context, db DB, w Window) (*sharedcredential.TenantPeople, error) {
-	db = quiet(db)
+	db = Quietly(db)
 	parts, err := planSlices(ctx, db, w, callsPerSlice)
 	if err != nil {
 		return nil, err

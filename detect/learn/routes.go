@@ -27,7 +27,7 @@ GROUP BY method, route ORDER BY n DESC, method, route LIMIT 200000`
 // active.
 func (l *Learner) collapseRoutes(ctx context.Context) (route.Learned, error) {
 	before := l.learned
-	rows, err := quiet(l.o.DB).Query(ctx, dayOfRoutes, clickhouse.Named("tenant", l.o.Tenant),
+	rows, err := Quietly(l.o.DB).Query(ctx, dayOfRoutes, clickhouse.Named("tenant", l.o.Tenant),
 		clickhouse.Named("since", fmt.Sprint(l.o.Now().Add(-24*time.Hour).UnixNano())))
 	if err != nil {
 		return before, fmt.Errorf("read the routes of a day: %w", err)

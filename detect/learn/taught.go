@@ -45,7 +45,7 @@ func ReadRuns(ctx context.Context, db DB, w Window, pin Pin, runs []SelectedRun)
 // readRuns is ReadRuns; it calls done, unless it is nil, with the share of the runs that were read.
 func readRuns(ctx context.Context, db DB, w Window, pin Pin, runs []SelectedRun, done func(share float64)) (
 	[]*baseline.TrainingRun, error) {
-	db = quiet(db)
+	db = Quietly(db)
 	confirmed, err := confirmedScopes(ctx, db, w.Tenant)
 	if err != nil {
 		return nil, err

@@ -23,7 +23,7 @@ func (l *Learner) tooFew(ctx context.Context, chosen *Selection, since, until ti
 	}
 	var runs, calls uint64
 	var last int64
-	db, w := quiet(l.o.DB), Window{Tenant: l.o.Tenant, Since: since}
+	db, w := Quietly(l.o.DB), Window{Tenant: l.o.Tenant, Since: since}
 	parts, err := planSlices(ctx, db, Window{Tenant: l.o.Tenant, Since: time.Unix(0, 0)}, callsPerSlice)
 	for i := range parts {
 		sql := fmt.Sprintf(olderRuns, parts[i].runs())

@@ -81,7 +81,10 @@ func (l *evidenceList) code(c *wire.Coder) {
 			c.Refuse("more calls than carry a run's scores")
 			return
 		}
-		*l = make(evidenceList, n)
+		if n > cap(*l) {
+			*l = make(evidenceList, n)
+		}
+		*l = (*l)[:n]
 	}
 	for i := range *l {
 		k := &(*l)[i]

@@ -104,10 +104,12 @@ func (a *Actor) addRun(r *Run) {
 
 // newRun returns an empty run of the actor, which addRun adds.
 func (a *Actor) newRun() *Run {
-	s := &slot{actor: a, inPartition: -1, inActor: -1}
+	s := a.newSlot()
 	s.run = &Run{slot: s}
 	return s.run
 }
+
+func (a *Actor) newSlot() *slot { return &slot{actor: a, inPartition: -1, inActor: -1} }
 
 // removeRun removes a run that is evicted.
 func (a *Actor) removeRun(s *slot) {

@@ -73,13 +73,23 @@ func (ch *Chain) Actor() (*Actor, error) {
 	for _, s := range ch.runs {
 		sorted = append(sorted, s)
 	}
+	ch.runs = nil
 	slices.SortFunc(sorted, func(x, y *slot) int { return bytes.Compare(x.id[:], y.id[:]) })
+	f := &ch.s.p.freezer
 	for _, s := range sorted {
-		r := s.peek()
+		r := f.packer.look(s)
+		if err := f.tail.check(r, f.attach); err != nil {
+			return nil, fmt.Errorf("state of actor %q: run %s: %w", ch.a.Key, r.RunID, err)
+		}
+		if r.isNoticed(); !r.canPack() {
+			f.unpack(s)
+			r = s.run
+		}
 		ch.a.standing = max(ch.a.standing, r.standing)
 		ch.a.addRun(r)
 	}
-	ch.runs, ch.a.SavedThrough = nil, ch.a.Included
+	f.packer.release()
+	ch.a.SavedThrough = ch.a.Included
 	return ch.a, nil
 }
 
@@ -87,10 +97,11 @@ func (ch *Chain) Actor() (*Actor, error) {
 func (ch *Chain) apply(value []byte, last bool) error {
 	a := ch.a
 	a.storedBytes += len(value)
-	c, err := wire.NewReader(value, wire.KindState, StateVersion)
-	if err != nil {
+	c := &ch.s.deltas.coder
+	if err := c.StartReadingShared(value, wire.KindState, StateVersion); err != nil {
 		return err
 	}
+	defer c.Release()
 	var h DeltaHeader
 	h.code(c)
 	ch.generation = h.Generation
@@ -114,6 +125,7 @@ func (ch *Chain) apply(value []byte, last bool) error {
 		}
 	}
 	if last && c.Err == nil {
+		c.CopyRest()
 		c.Int(&a.Included)
 		a.observers, a.Attached, a.proofs, a.hours = nil, nil, nil, curve.Hours{}
 		codeOwn(c, a, ch.s.p.newActorAttachment)
@@ -124,19 +136,19 @@ func (ch *Chain) apply(value []byte, last bool) error {
 	return c.Err
 }
 
-// addRun decodes a run of a delta. What can be frozen of it is decoded, too, to find errors now.
+// addRun reads a run of a delta and keeps it packed.
 func (ch *Chain) addRun(c *wire.Coder) error {
-	r := ch.a.newRun()
-	var tail []byte
-	ch.s.deltas.codeStored(c, r, &tail)
-	if c.Err != nil {
-		return c.Err
+	k := &ch.s.p.freezer.packer
+	id, err := k.read(c)
+	if err != nil {
+		return err
 	}
-	if err := ch.s.p.freezer.tail.check(r, tail, ch.s.p.freezer.attach); err != nil {
-		return fmt.Errorf("run %s: %w", r.RunID, err)
+	s := ch.runs[id]
+	if s == nil {
+		s = ch.a.newSlot()
+		s.id = id
+		ch.runs[id] = s
 	}
-	r.Actor, r.slot.id = ch.a.Key, r.RunID
-	ch.runs[r.RunID] = r.slot
-	ch.s.p.freezer.pack(r)
+	k.put(s)
 	return nil
 }

@@ -119,7 +119,7 @@ func (w *deltaWriter) encode(a *Actor, each func(func(*Run)), generation uint64)
 		}
 		first, more = false, true
 		c.Bool(&more)
-		w.codeStored(c, r, nil)
+		w.encodeRun(c, r)
 	})
 	end(true)
 	return out
@@ -140,7 +140,7 @@ func EncodeActor(dst []byte, a *Actor, generation uint64) []byte {
 	var w deltaWriter
 	for _, r := range slices.SortedFunc(a.runs.all, compareIDs) {
 		c.Bool(&more)
-		w.codeStored(c, r, nil)
+		w.encodeRun(c, r)
 	}
 	more = false
 	c.Bool(&more)
@@ -151,16 +151,13 @@ func EncodeActor(dst []byte, a *Actor, generation uint64) []byte {
 
 func compareIDs(x, y *Run) int { return bytes.Compare(x.RunID[:], y.RunID[:]) }
 
-// codeStored encodes or decodes a run of a delta. A decoded run keeps its tail as it is stored, in tail.
-func (w *deltaWriter) codeStored(c *wire.Coder, r *Run, tail *[]byte) {
+// encodeRun encodes a run of a delta. packer.read reads it.
+func (w *deltaWriter) encodeRun(c *wire.Coder, r *Run) {
 	codeRun(c, r)
 	codeAlarm(c, r)
-	switch {
-	case !c.Encoding:
-		c.Blob(tail)
-	case r.frozen != "":
+	if r.frozen != "" {
 		c.Text(&r.frozen) // as Blob
-	default:
+	} else {
 		value := w.tail.encode(r)
 		c.Blob(&value)
 	}

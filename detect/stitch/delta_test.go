@@ -73,7 +73,7 @@ func content(t *testing.T, a *Actor) map[string]string {
 	for r := range a.runs.all {
 		var w deltaWriter
 		c := wire.NewWriter(nil, wire.KindState, StateVersion)
-		w.codeStored(c, r, nil)
+		w.encodeRun(c, r)
 		out[r.RunID.String()] = string(c.Bytes())
 	}
 	return out

@@ -79,6 +79,7 @@ func (f *freezer) wake(r *Run) {
 type tailCoder struct {
 	coder wire.Coder
 	value []byte
+	blank func() Attachment // makes the state that check reads into
 }
 
 // encode returns the encoded part; it is valid until the next use of the coder.
@@ -101,15 +102,39 @@ func (t *tailCoder) decode(r *Run, tail string, attach func() Attachment) error 
 	return c.Err
 }
 
-// check decodes the part of a restored run to find errors now, and freezes it.
-func (t *tailCoder) check(r *Run, tail []byte, attach func() Attachment) error {
-	if err := t.decode(r, string(tail), attach); err != nil {
+// check reads the encoded part of a restored run to find errors now, and whether the run has a finding. It keeps nothing of it.
+func (t *tailCoder) check(r *Run, attach func() Attachment) error {
+	c := &t.coder
+	if err := c.StartReadingString(r.frozen, wire.KindState, StateVersion); err != nil {
 		return err
 	}
-	if r.Attached != nil || len(r.sightings) > 0 {
-		r.setFrozen(tail)
+	if t.blank == nil && attach != nil {
+		t.blank = reused(attach)
 	}
-	return nil
+	var read Attachment
+	codeAttached(c, &read, t.blank, "a run")
+	checkSightings(c)
+	if c.Err == nil && c.Rest() != 0 {
+		c.Refuse("bytes after the last field")
+	}
+	if n, ok := read.(Noticer); ok && n.HasFinding() {
+		r.slot.noticed = true
+	}
+	return c.Err
+}
+
+// reused returns a function that makes the same state empty again, where that is possible, instead of making a new one.
+func reused(attach func() Attachment) func() Attachment {
+	var kept Reusable
+	return func() Attachment {
+		if kept != nil {
+			kept.Reset()
+			return kept
+		}
+		a := attach()
+		kept, _ = a.(Reusable)
+		return a
+	}
 }
 
 func codeTail(c *wire.Coder, r *Run, attach func() Attachment) {

@@ -25,9 +25,11 @@ const maxNames = 4096
 
 // packer encodes and decodes packed runs. It reuses its memory.
 type packer struct {
-	coder wire.Coder
-	value []byte
-	known map[names]*names
+	coder  wire.Coder
+	value  []byte
+	known  map[names]*names
+	last   *names // that were shared last
+	stored storedRun
 }
 
 func (k *packer) names(n names) *names {
@@ -95,6 +97,14 @@ func (f *freezer) unpack(s *slot) {
 // decode returns a packed run without changing its slot.
 func (k *packer) decode(s *slot) *Run {
 	r := &Run{slot: s}
+	k.decodeInto(s, r)
+	r.ownStrings()
+	s.nameRun(r)
+	return r
+}
+
+// decodeInto decodes a packed run without its names into an empty one. Its strings alias what is packed.
+func (k *packer) decodeInto(s *slot, r *Run) {
 	c := &k.coder
 	err := c.StartReadingString(s.packed, wire.KindState, StateVersion)
 	if err == nil {
@@ -104,29 +114,29 @@ func (k *packer) decode(s *slot) *Run {
 	if err != nil {
 		panic(fmt.Sprintf("run %s: what this process has encoded cannot be read: %v", s.id, err))
 	}
+}
+
+// nameRun gives a decoded run its names.
+func (s *slot) nameRun(r *Run) {
 	r.setNames(s.names)
 	r.Actor, r.CallsPart = s.actor.Key, s.actor.part.part
-	return r
 }
 
 func codePacked(c *wire.Coder, r *Run) {
-	codeRun(c, r)
+	codeIdentity(c, r)
+	codeTotals(c, r)
 	codeAlarm(c, r)
 	codeAsked(c, r)
 	c.Text(&r.frozen)
 }
 
-// peek returns the run. It decodes a packed one for the caller, and keeps it packed.
-func (s *slot) peek() *Run {
-	if s.run == nil {
-		return s.actor.part.freezer.packer.decode(s)
-	}
-	return s.run
-}
-
 // each passes the actor's runs to f, packed ones decoded for the time of the call.
 func (a *Actor) each(f func(*Run)) {
 	for s := range a.runs.slots {
-		f(s.peek())
+		if s.run != nil {
+			f(s.run)
+		} else {
+			f(a.part.freezer.packer.look(s))
+		}
 	}
 }

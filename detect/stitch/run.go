@@ -83,6 +83,13 @@ type Attachment interface {
 	Code(c *wire.Coder)
 }
 
+// Reusable is an Attachment that can be read into again.
+type Reusable interface {
+	Attachment
+	// Reset removes what the next Code does not overwrite.
+	Reset()
+}
+
 // Noticer is an Attachment that may have a finding. A run with a finding is not frozen, and is not closed early.
 type Noticer interface {
 	// HasFinding reports whether the run has a finding, or had one.

@@ -266,6 +266,23 @@ func (s *sighting) hashes() [8]*uint64 {
 // codeAfter encodes or decodes a sighting as its difference from the one before in the list. The sightings of a run have most
 // in common, and are a third of what is stored of a short run.
 func (s *sighting) codeAfter(c *wire.Coder, before *sighting) {
+	s.codeNumbersAfter(c, before)
+	shared := 0
+	for shared < min(len(s.record), len(before.record)) && s.record[shared] == before.record[shared] {
+		shared++
+	}
+	rest := s.record[shared:]
+	codeRecordAfter(c, &shared, &rest, len(before.record))
+	if c.Encoding || c.Err != nil {
+		return
+	}
+	s.record = strings.Clone(rest) // an empty string and another are not copied
+	if shared > 0 {
+		s.record = before.record[:shared] + rest
+	}
+}
+
+func (s *sighting) codeNumbersAfter(c *wire.Coder, before *sighting) {
 	var same uint8 // a bit for each hash that is equal
 	mine, its := s.hashes(), before.hashes()
 	if c.Encoding {
@@ -288,29 +305,24 @@ func (s *sighting) codeAfter(c *wire.Coder, before *sighting) {
 	wire.Small(c, &s.observers)
 	later := s.start - before.start
 	c.Int(&later)
-	shared := 0
-	for shared < min(len(s.record), len(before.record)) && s.record[shared] == before.record[shared] {
-		shared++
-	}
-	rest := s.record[shared:]
-	wire.Num(c, &shared)
-	c.Text(&rest)
-	if c.Encoding {
-		return
-	}
-	if shared > len(before.record) {
+	s.start = before.start + later
+}
+
+// codeRecordAfter encodes or decodes how many bytes a record_id shares with the one before, which has so many bytes, and the rest.
+func codeRecordAfter(c *wire.Coder, shared *int, rest *string, before int) {
+	wire.Num(c, shared)
+	c.Text(rest)
+	if !c.Encoding && *shared > before {
 		c.Refuse("a record_id that shares more than there is")
-		return
-	}
-	s.start, s.record = before.start+later, strings.Clone(rest) // an empty string and another are not copied
-	if shared > 0 {
-		s.record = before.record[:shared] + rest
 	}
 }
 
+// minSighting is how many bytes an encoded sighting has at least.
+const minSighting = 6
+
 func codeSightings(c *wire.Coder, r *Run) {
 	n := len(r.sightings)
-	c.Len(&n, 6)
+	c.Len(&n, minSighting)
 	if !c.Encoding && n > 0 {
 		r.sightings = make([]sighting, n)
 	}
@@ -324,13 +336,33 @@ func codeSightings(c *wire.Coder, r *Run) {
 		s.codeAfter(c, &before)
 		before = *s
 	}
-	wire.Num(c, &r.oldestSighting)
-	if r.oldestSighting > 0 && int(r.oldestSighting) >= n {
-		c.Refuse("an index beyond the remembered sightings")
-	}
+	codeOldest(c, &r.oldestSighting, n)
 	if !c.Encoding && c.Version < 8 {
 		// Before version 8 they do not contain the path. They are dropped: for a minute both rows
 		// of a call are counted.
 		r.sightings, r.oldestSighting = nil, 0
+	}
+}
+
+// checkSightings reads the sightings of a run that is stored in a delta, as codeSightings does, and keeps none.
+func checkSightings(c *wire.Coder) {
+	var n, length, shared int // length of the record_id before
+	var oldest uint16
+	var s sighting
+	c.Len(&n, minSighting)
+	for range n {
+		s.codeNumbersAfter(c, &s)
+		rest := ""
+		codeRecordAfter(c, &shared, &rest, length)
+		length = shared + len(rest)
+	}
+	codeOldest(c, &oldest, n)
+}
+
+// codeOldest encodes or decodes the index of the oldest of n sightings.
+func codeOldest(c *wire.Coder, oldest *uint16, n int) {
+	wire.Num(c, oldest)
+	if *oldest > 0 && int(*oldest) >= n {
+		c.Refuse("an index beyond the remembered sightings")
 	}
 }

@@ -90,6 +90,15 @@ const (
 )
 
 func codeRun(c *wire.Coder, r *Run) {
+	codeIdentity(c, r)
+	codeTotals(c, r)
+	if !c.Encoding {
+		r.ownStrings()
+	}
+}
+
+// codeIdentity encodes or decodes the run's id and its strings. Strings that are read alias the value.
+func codeIdentity(c *wire.Coder, r *Run) {
 	c.Array(r.RunID[:])
 	c.Int(&r.Segment)
 	for i, s := range [...]*string{
@@ -99,6 +108,10 @@ func codeRun(c *wire.Coder, r *Run) {
 	} {
 		c.Word(i, s)
 	}
+}
+
+// codeTotals encodes or decodes the run's fields that are no strings. It reuses the memory of the run's lists.
+func codeTotals(c *wire.Coder, r *Run) {
 	wire.Small(c, &r.bind.Rule)
 	wire.Small(c, &r.Rule)
 	wire.Small(c, &r.Confidence)
@@ -123,21 +136,19 @@ func codeRun(c *wire.Coder, r *Run) {
 	}
 	codeDistinct(c, &r.routes)
 	codeDistinct(c, &r.resources)
-	refused := r.refused
-	if refused == nil {
-		refused = &Distinct{}
+	var refused Distinct
+	if r.refused != nil {
+		refused = *r.refused
 	}
-	codeDistinct(c, refused)
+	codeDistinct(c, &refused)
 	if !c.Encoding && len(refused.min) > 0 {
-		r.refused = refused
-	}
-	if !c.Encoding {
-		r.ownStrings()
+		kept := refused
+		r.refused = &kept
 	}
 	n := len(r.traces)
 	c.Len(&n, 16)
-	if !c.Encoding && n > 0 {
-		r.traces = make([][16]byte, n)
+	if !c.Encoding {
+		r.traces = resized(r.traces, n)
 	}
 	for i := range r.traces {
 		c.Array(r.traces[i][:])
@@ -198,12 +209,20 @@ func codeAttached(c *wire.Coder, a *Attachment, attach func() Attachment, of str
 	(*a).Code(c)
 }
 
+// resized returns a list of n elements, of any values, in the memory of a list if there is room.
+func resized[T any](list []T, n int) []T {
+	if n > cap(list) {
+		return make([]T, n)
+	}
+	return list[:n]
+}
+
 func codeDistinct(c *wire.Coder, d *Distinct) {
 	c.Bool(&d.full)
 	n := len(d.min)
 	c.Len(&n, 8)
-	if !c.Encoding && n > 0 {
-		d.min = make([]uint64, n)
+	if !c.Encoding {
+		d.min = resized(d.min, n)
 	}
 	for i := range d.min {
 		c.Fixed64(&d.min[i])

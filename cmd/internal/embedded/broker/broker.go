@@ -69,7 +69,7 @@ const (
 	compactEveryMs = "3600000"
 )
 
-// Start opens the directory and serves. It compacts the topics before the first client connects, so that less is read after a restart.
+// Start opens the directory and serves.
 func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, error) {
 	if opt.TrimEvery == 0 {
 		opt.TrimEvery = 15 * time.Second
@@ -100,8 +100,7 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 		_ = lock.Close()
 		return nil, fmt.Errorf("embedded broker in %s: %w", opt.Dir, err)
 	}
-	b.cluster.Compact()
-	b.compactedAt, b.compactedBytes = time.Now(), b.bytesToCompact()
+	b.compactAtStart()
 	b.void = b.voidCommits()
 	if err := b.prepare(); err != nil {
 		b.Close()

@@ -123,3 +123,49 @@ func TestKilledAfterTheBeginningWasDeleted(t *testing.T) {
 		}
 	}
 }
+
+// Each start read and wrote all checkpoints before anybody was answered: with 5 GB seven seconds and more. They are compacted at a start
+// when they are three times as long as after the last compaction, also when that was in an earlier life.
+func TestEachStartCompactsALongLog(t *testing.T) {
+	dir := t.TempDir()
+	start := func() *Broker { return open(t, dir, func(o *Options) { o.Compacted = []string{"state"} }) }
+	b := start()
+	if _, err := kadm.NewClient(client(t, b)).CreateTopic(context.Background(), 1, -1,
+		map[string]*string{"cleanup.policy": kadm.StringPtr("compact")}, "state"); err != nil {
+		t.Fatal(err)
+	}
+	value := make([]byte, 1<<20)
+	write := func(keys, times int) {
+		t.Helper()
+		c := client(t, b, kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerBatchMaxBytes(8<<20))
+		for i := range keys * times {
+			r := &kgo.Record{Topic: "state", Key: []byte(strconv.Itoa(i % keys)), Value: value}
+			if err := c.ProduceSync(context.Background(), r).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.Close()
+	}
+	restart := func() int64 {
+		b.Close()
+		b = start()
+		return b.bytesToCompact() >> 20
+	}
+	write(10, 4)
+	if got := restart(); got > 12 {
+		t.Fatalf("%d MiB are left of ten values of 1 MiB", got)
+	}
+	write(100, 2) // more than three times the size after the last compaction
+	if got := restart(); got > 102 {
+		t.Fatalf("%d MiB are left of a hundred values of 1 MiB", got)
+	}
+	write(100, 1)
+	if got := restart(); got < 200 {
+		t.Fatalf("%d MiB: a log of twice its size was compacted at the start", got)
+	}
+	write(100, 2)
+	if got := restart(); got > 102 {
+		t.Fatalf("%d MiB: the size after the compaction two starts ago does not count", got)
+	}
+	b.Close()
+}
