@@ -89,7 +89,7 @@ func TestStateBytesAreNotThoseOfARestart(t *testing.T) {
 				p.Adopt(a)
 			}
 		}
-		f.partMetrics.set(f.state, 0)
+		f.counts.set(f.state, 0)
 		if got, _ := gauge(t, r, "flyball_detect_state_bytes"); got != float64(p.StoredBytes()) {
 			t.Errorf("flyball_detect_state_bytes is %.0f, a restart reads %d", got, p.StoredBytes())
 		}

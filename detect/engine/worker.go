@@ -38,11 +38,11 @@ type worker struct {
 	busy      time.Time // when the last record was applied
 	closed    []*stitch.Run
 
-	out         outbox
-	journal     journalWriter
-	publish     publisher
-	checkpoint  checkpointer
-	partMetrics partitionMetrics
+	out        outbox
+	journal    journalWriter
+	publish    publisher
+	checkpoint checkpointer
+	counts     partitionMetrics
 
 	in        *kafka.Queue
 	done      chan struct{} // closed when run has returned
@@ -62,13 +62,13 @@ func newWorker(cfg *Config, m *metrics, part int32, topic schema.TopicID, p kafk
 	w.log.base = newProgress(cfg.Limits)
 	w.log.now = w.log.base.clone()
 	w.out.producer = p
-	w.partMetrics = partitionMetrics{m: m, part: strconv.Itoa(int(part)), active: active}
+	w.counts = partitionMetrics{m: m, part: strconv.Itoa(int(part)), active: active}
 	w.publish = publisher{cfg: cfg, m: m, part: part, out: &w.out, active: active}
 	w.journal = journalWriter{cfg: cfg, rows: journal.New(part), state: w.state, counts: curve.New(part, -1), out: &w.out, part: part,
 		topic: topic, snapped: cfg.Now()}
 	w.nextEpoch = -1
 	w.checkpoint = checkpointer{cfg: cfg, part: part, noted: w.noted, state: &w.state.Store, log: &w.log, journal: &w.journal, out: &w.out,
-		committed: -1, shown: &w.committed, currentAt: cfg.Now(), age: m.checkpoint.WithLabelValues(w.partMetrics.part), written: m.stateWrites,
+		committed: -1, shown: &w.committed, currentAt: cfg.Now(), age: m.checkpoint.WithLabelValues(w.counts.part), written: m.stateWrites,
 		stale: map[string][]string{}, trim: trimmer{limits: defaultTrimLimits}}
 	return w
 }
@@ -78,7 +78,7 @@ func newWorker(cfg *Config, m *metrics, part int32, topic schema.TopicID, p kafk
 func (w *worker) run(ctx context.Context) error {
 	tick := time.NewTicker(min(w.cfg.JournalEvery, time.Second))
 	defer tick.Stop()
-	defer w.partMetrics.leave()
+	defer w.counts.leave()
 	for {
 		select {
 		case <-ctx.Done():
@@ -113,7 +113,7 @@ func (w *worker) writeDue(ctx context.Context, now time.Time) error {
 	if w.journal.snapshotsDue(now, w.busy) {
 		w.journal.snapped = now
 		w.journal.writeStates(ctx)
-		w.partMetrics.set(w.state, w.log.now.watermark)
+		w.counts.set(w.state, w.log.now.watermark)
 	}
 	return w.checkpoint.saveIfDue(ctx, now, w.next)
 }
@@ -124,7 +124,7 @@ func (w *worker) drain(ctx context.Context) error {
 		return err
 	}
 	w.journal.writeStates(ctx)
-	w.partMetrics.set(w.state, w.log.now.watermark)
+	w.counts.set(w.state, w.log.now.watermark)
 	return w.checkpoint.save(ctx, len(w.state.Dirty()), w.next)
 }
 
@@ -251,7 +251,7 @@ func (w *worker) applyCall(ctx context.Context, c *schema.Call, at schema.CallRe
 	if c.Tenant == schema.CanaryTenant {
 		return nil // it leaves no rows and counts nowhere
 	}
-	w.partMetrics.byRule[c.RunRule]++
+	w.counts.byRule[c.RunRule]++
 	if c.Late {
 		w.m.late.Inc()
 	}
