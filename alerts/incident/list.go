@@ -55,7 +55,7 @@ func (f *Fold) Matched(tenant string, m *schema.Matchers) (matched, open int) {
 		}
 		open++
 		for i := range g.members {
-			if Matches(m, i.finding, f.Registry) {
+			if matches(m, i.finding, f.Registry) {
 				matched++
 				break
 			}

@@ -92,7 +92,7 @@ type StoredRun struct {
 // ReadHistory reads the stored runs of all agents in a window. The keys of the result are the keys of the agents. The
 // samples of days have no runs that SelectRuns with at most perAgent runs of an agent would not select.
 func ReadHistory(ctx context.Context, db DB, w Window, perAgent int) (map[string]*AgentHistory, error) {
-	s, err := PlanSlices(ctx, db, w, callsPerSlice)
+	s, err := planSlices(ctx, db, w, callsPerSlice)
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ func (l *Learner) Learn(ctx context.Context, now time.Time, parent *baseline.Bas
 	}
 	window := Window{Tenant: l.o.Tenant, Since: since, Until: until, CallsPerRun: l.o.PerRun, Renaming: l.renaming, only: pin.only("")}
 	p := l.startProgress()
-	parts, err := PlanSlices(ctx, db, window, l.o.CallsPerSlice)
+	parts, err := planSlices(ctx, db, window, l.o.CallsPerSlice)
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ func paddedTemplates(n int) (seen []Seen) {
 		for k := range maxSegments - 1 {
 			path += "/" + letters(i*maxSegments+k, 18)
 		}
-		seen = append(seen, Seen{"GET", Template(path), 1})
+		seen = append(seen, Seen{"GET", heuristicTemplate(path), 1})
 	}
 	return seen
 }
@@ -45,7 +45,7 @@ func TestInventedTemplatesFillTheMemory(t *testing.T) {
 	}
 	seen := paddedTemplates(n)
 	for i := range 150 {
-		seen = append(seen, Seen{"GET", Template("/shop/items/blue-" + letters(i, 5) + "-shoe"), 3})
+		seen = append(seen, Seen{"GET", heuristicTemplate("/shop/items/blue-" + letters(i, 5) + "-shoe"), 3})
 	}
 	var before, after runtime.MemStats
 	runtime.GC()
