@@ -29,8 +29,11 @@ func resources(c *schema.Call, in *Input, rule *Rule, segs []string) []schema.Re
 	if len(segs) > maxNamedSegments && c.Effect != schema.EffectRead {
 		out.add(first(kind, "object"), "?", schema.ProvenanceNotLogged) // the segments after them may name others
 	}
+	if c.Effect != schema.EffectRead {
+		kind = out.addFurther(kind, in, segs)
+	}
 	known := len(out.list)
-	fromQuery(in.RawQuery, names, out.add)
+	fromQuery(c.Effect, in.RawQuery, names, out.add)
 	fromArgs(in.Args, names, out.add)
 	if named || namesOne(out.list[known:]) || c.OpKind == schema.OpLLM || c.OpKind == schema.OpAgentInvoke {
 		return out.list
@@ -111,7 +114,7 @@ func (l *resourceList) addPath(c *schema.Call, names map[string]string, segs []s
 		follows := kind != "" && !named && plural(before)
 		before = s
 		if param || follows && (look(s).digits > 0 || member(s, i, segs)) {
-			l.add(first(kind, "object"), s, schema.ProvenancePath)
+			l.addNamed(first(kind, "object"), s)
 			named = true
 			continue
 		}
@@ -130,7 +133,7 @@ func (l *resourceList) addDeclared(template []string, names map[string]string, s
 			if k == "" {
 				k = first(kind, stem(param))
 			}
-			l.add(k, s, schema.ProvenancePath)
+			l.addNamed(k, s)
 			named = true
 		case !isVersion(s):
 			kind, named = singular(strings.ToLower(s)), false
@@ -213,7 +216,7 @@ func identifier(key string) bool {
 	return identifying[l] || stem(key) != l
 }
 
-func fromQuery(raw string, names map[string]string, add func(kind, value string, source schema.Provenance)) {
+func fromQuery(effect schema.Effect, raw string, names map[string]string, add func(kind, value string, source schema.Provenance)) {
 	for raw != "" {
 		pair, rest, _ := strings.Cut(raw, "&")
 		raw = rest
@@ -222,7 +225,7 @@ func fromQuery(raw string, names map[string]string, add func(kind, value string,
 		if value != "" && kind == "" && strings.EqualFold(strings.TrimSuffix(key, "[]"), severalIDs) {
 			add("object", "?", schema.ProvenanceQuery)
 		}
-		if !ok || value == "" || kind == "" && !identifier(key) || sensitive(key) {
+		if !ok || value == "" || kind == "" && (!identifier(key) || effect == schema.EffectRead && isPaging(key)) || sensitive(key) {
 			continue
 		}
 		v, err := url.QueryUnescape(value)
