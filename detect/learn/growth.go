@@ -25,7 +25,8 @@ func heldBefore(parent *baseline.Baseline, overrides *Overrides, now int64) {
 
 // measureGrowth compares what the runs of each agent do, by counts that nothing has limited, with what they did before. A reset
 // begins anew. It returns the growth of each agent, and the agents that have grown too far since the previous version.
-func measureGrowth(body, parent *baseline.Baseline, overrides *Overrides, now int64) (all growths, grown []string) {
+func measureGrowth(body, parent *baseline.Baseline, groupOf func(agent string) string, overrides *Overrides, now int64) (all growths,
+	grown []string) {
 	all = growths{}
 	for agent := range body.Agents {
 		var before *baseline.Growth
@@ -33,7 +34,7 @@ func measureGrowth(body, parent *baseline.Baseline, overrides *Overrides, now in
 		if parent != nil && parent.MadeAt > overrides.Reset[agent].At {
 			before, taughtAt = parent.Status[agent].Growth, cmp.Or(parent.Status[agent].TaughtAt, parent.Until)
 		}
-		all.note(agent, before.Next(body.PerRun(agent), taughtAt, now))
+		all.note(agent, before.Next(body.PerRun(agent), body.PerRunBefore(agent, groupOf(agent)), taughtAt, now))
 		if g := all[agent]; g != nil && g.HeldSince > 0 && overrides.Grown[agent] == 0 {
 			grown = append(grown, agent)
 		}
@@ -41,7 +42,7 @@ func measureGrowth(body, parent *baseline.Baseline, overrides *Overrides, now in
 	if parent != nil {
 		for agent, s := range parent.Status { // an agent without runs keeps what it is compared with
 			if all[agent] == nil && s.Growth != nil && parent.MadeAt > overrides.Reset[agent].At {
-				all.note(agent, s.Growth.Next(nil, s.TaughtAt, now))
+				all.note(agent, s.Growth.Next(nil, nil, s.TaughtAt, now))
 			}
 		}
 	}
@@ -80,4 +81,12 @@ func (l *Learner) logGrown(grown []string, all growths) {
 			"was", g.Was, "is", g.Is, "since", time.Unix(0, g.Since).UTC(), "at_most", baseline.GrowthFactor,
 			"next", "look at its runs; if they are meant, flyball baselines reset "+agent)
 	}
+}
+
+// groupOf returns the peer group of an agent; empty: not known.
+func (s *Selection) groupOf(agent string) string {
+	if status := s.Status[agent]; status != nil {
+		return status.Group
+	}
+	return ""
 }

@@ -84,7 +84,7 @@ func (x *teacher) learn(day int) {
 	var all growths
 	if x.bounded {
 		var grown []string
-		if all, grown = measureGrowth(body, x.parent, orders, now); len(grown) > 0 {
+		if all, grown = measureGrowth(body, x.parent, chosen.groupOf, orders, now); len(grown) > 0 {
 			body = Fit("t", withoutGrown(runs, grown, all, chosen, orders))
 		}
 	}
@@ -173,11 +173,11 @@ func TestGrownAgentTeaches(t *testing.T) {
 		return &baseline.Baseline{MadeAt: madeAt, Status: map[string]baseline.AgentStatus{a: {Growth: g, TaughtAt: madeAt - aDay}}}
 	}
 	var none *baseline.Growth
-	g := none.Next(perRun(.2), 0, 10*aDay)
-	if g = g.Next(perRun(1.3), 10*aDay, 11*aDay); g.HeldSince != 0 {
+	g := none.Next(perRun(.2), perRun(.2), 0, 10*aDay)
+	if g = g.Next(perRun(1.3), perRun(1.3), 10*aDay, 11*aDay); g.HeldSince != 0 {
 		t.Fatalf("four times and the slack are too far: %+v", g)
 	}
-	g = g.Next(perRun(1.4), 11*aDay, 12*aDay)
+	g = g.Next(perRun(1.4), perRun(1.4), 11*aDay, 12*aDay)
 	if g.HeldSince != 11*aDay || g.Was != .2 || g.Is != 1.4 || !strings.Contains(g.What, "delete") {
 		t.Fatalf("%+v", g)
 	}
@@ -195,25 +195,48 @@ func TestGrownAgentTeaches(t *testing.T) {
 	if heldBefore(parent(g, 12*aDay), orders, 13*aDay); len(orders.Grown) != 0 {
 		t.Error("a reset agent is held")
 	}
-	if all, _ := measureGrowth(&baseline.Baseline{}, parent(g, 12*aDay), orders, 13*aDay); len(all) != 0 {
+	if all, _ := measureGrowth(&baseline.Baseline{}, parent(g, 12*aDay), (&Selection{}).groupOf, orders, 13*aDay); len(all) != 0 {
 		t.Error("a reset agent is compared with what it did before")
 	}
 	later := 11*aDay + int64(baseline.GrowthPeriod)
 	if heldBefore(parent(g, later-1), orders, later); len(orders.Grown) != 0 {
 		t.Error("an agent is held for ever")
 	}
-	g = g.Next(nil, 11*aDay, later)
+	g = g.Next(nil, nil, 11*aDay, later)
 	if g.HeldSince != 0 || g.Since != later || g.PerRun[feature.Deletions] != .2 {
 		t.Fatalf("after the period: %+v", g)
 	}
-	if again := g.Next(perRun(1.4), later, later+aDay); again.HeldSince != later {
+	if again := g.Next(perRun(1.4), perRun(1.4), later, later+aDay); again.HeldSince != later {
 		t.Error("after the period it is compared with what it did when it was held")
 	}
-	if next := g.Next(perRun(.9), later, later+int64(baseline.GrowthPeriod)); next.PerRun[feature.Deletions] != .9 || next.HeldSince != 0 {
+	next := g.Next(perRun(.9), perRun(.9), later, later+int64(baseline.GrowthPeriod))
+	if next.PerRun[feature.Deletions] != .9 || next.HeldSince != 0 {
 		t.Errorf("figures of more than a period ago are compared with: %+v", next)
 	}
 	before := &baseline.Growth{Since: 1, PerRun: []float64{0, 0, 0}} // of a version with other figures
-	if other := before.Next(perRun(1.4), later, later); other.HeldSince != 0 || len(other.PerRun) != len(perRun(0)) {
+	if other := before.Next(perRun(1.4), perRun(1.4), later, later); other.HeldSince != 0 || len(other.PerRun) != len(perRun(0)) {
 		t.Errorf("%+v", other)
+	}
+}
+
+// An agent whose first runs were trials grows by a large factor when it begins to do what its peers do.
+func TestBeginnerHasGrownTooFar(t *testing.T) {
+	call := func(int) feature.Input { return feature.Input{Args: 1, Result: 1} }
+	x := newTeacher(true, call)
+	x.own = nil
+	for i := range 30 { // one call each
+		r := x.run(-3+i/10, 1)
+		x.own = append(x.own, r)
+	}
+	x.parent = nil
+	x.learn(0)
+	for day := 1; day < 4; day++ {
+		for range 30 {
+			x.own = append(x.own, x.run(day, 0)) // as its peers
+		}
+		x.learn(day)
+	}
+	if s := x.parent.Status[teacherName]; x.helds != 0 || s.Growth == nil || s.Runs < 100 {
+		t.Errorf("held on %d days: %+v", x.helds, s)
 	}
 }

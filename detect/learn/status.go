@@ -64,7 +64,7 @@ func (l *Learner) Learn(ctx context.Context, now time.Time, parent *baseline.Bas
 	}
 	markOutliers(parent, runs)
 	body := Fit(l.o.Tenant, runs)
-	all, grown := measureGrowth(body, parent, overrides, now.UnixNano())
+	all, grown := measureGrowth(body, parent, chosen.groupOf, overrides, now.UnixNano())
 	if len(grown) > 0 {
 		runs = withoutGrown(runs, grown, all, chosen, overrides)
 		body = Fit(l.o.Tenant, runs)

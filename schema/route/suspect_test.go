@@ -9,7 +9,8 @@ import (
 
 // A GET that destroys was a read, and a report of it was complete.
 func TestGetThatDestroysIsARead(t *testing.T) {
-	table, err := NewTable(Options{DigestKey: make([]byte, 16), Operator: []Rule{{Method: "GET", Template: "/shop/deleteAll", Effect: schema.EffectDelete},
+	table, err := NewTable(Options{DigestKey: make([]byte, 16), Operator: []Rule{
+		{Method: "GET", Template: "/shop/deleteAll", Effect: schema.EffectDelete},
 		{Method: "GET", Template: "/shop/removeFilter", Effect: schema.EffectRead}}})
 	if err != nil {
 		t.Fatal(err)

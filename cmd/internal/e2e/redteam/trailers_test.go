@@ -74,8 +74,9 @@ func TestTrailersLeadAroundTheCheck(t *testing.T) {
 		service := newRawService(t)
 		g := realparts.StartGateway(t, name, files, service.Addr().String(), p.config.Check.Listen, p.config.Check.GRPC)
 		for _, announced := range []string{"", "Trailer: X-HTTP-Method-Override, X-Consumer, Authorization\r\n"} {
-			text := "POST /v1/notes/7 HTTP/1.1\r\nHost: shop.example\r\nX-Login: bot\r\nX-Consumer: bot\r\nUser-Agent: trailers\r\nConnection: close\r\n" +
-				announced + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-HTTP-Method-Override: forged-DELETE\r\nX-Consumer: forged-victim\r\n" +
+			text := "POST /v1/notes/7 HTTP/1.1\r\nHost: shop.example\r\nX-Login: bot\r\nX-Consumer: bot\r\nUser-Agent: trailers\r\n" +
+				"Connection: close\r\n" + announced + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n" +
+				"X-HTTP-Method-Override: forged-DELETE\r\nX-Consumer: forged-victim\r\n" +
 				"Authorization: Bearer forged\r\nX-Flyball-Receipt: forged\r\nX-Original-Method: forged\r\nContent-Length: 7\r\n\r\n"
 			status, _, _, failure := exchange(strings.TrimPrefix(g.URL, "http://"), "", text, "POST")
 			if status != 200 || !strings.Contains(service.text(), "hello") {
