@@ -45,7 +45,7 @@ func (c *Command) Digest(feature int) string {
 	known := *c
 	if c.Gate != nil { // not kept by every version of feature number 2
 		g := *c.Gate
-		g.Host, g.Path, g.Resources = "", "", nil
+		g.Host, g.Path, g.Resources, g.BodyUnseen = "", "", nil, ""
 		known.Gate = &g
 	}
 	if c.Decision != nil { // neither is this
@@ -75,7 +75,7 @@ func (c *Command) forgetSince2() {
 	c.Holder = nil
 	if c.Gate != nil {
 		g := *c.Gate
-		g.Standing, g.Binding, g.QueryDigest, g.Host, g.Path, g.Resources = nil, 0, "", "", "", nil
+		g.Standing, g.Binding, g.QueryDigest, g.Host, g.Path, g.Resources, g.BodyUnseen = nil, 0, "", "", "", nil, ""
 		c.Gate = &g
 	}
 	if c.Decision != nil {

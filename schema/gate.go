@@ -51,6 +51,9 @@ type Gate struct {
 	Host      string   `json:"host,omitempty"`
 	Path      string   `json:"path,omitempty"`
 	Resources []string `json:"resources,omitempty"`
+	// BodyUnseen says that the check did not see the body of the call, or not all of it: BodyNotShown or BodyCut. A grant then
+	// holds for any body of the same length, or of the same beginning. It is for people, as Path is.
+	BodyUnseen string `json:"body_unseen,omitempty"`
 	// Binding is the version of the values that a grant is bound to. 0: the resource, and
 	// ArgsDigest if the body was seen. BindingAll: all known values of the call.
 	Binding uint8 `json:"binding,omitempty"`
@@ -77,17 +80,30 @@ type Gate struct {
 	Uses       int    `json:"uses,omitempty"` // uses left
 }
 
-// Call returns the call of a question as it was sent: method, host if the gateway names it, and path. A record of a
-// version without the path has the route.
+// Values of Gate.BodyUnseen.
+const (
+	BodyNotShown = "not_shown" // the gateway sends no bodies to the check
+	BodyCut      = "cut"       // the gateway sent the beginning
+)
+
+// Call returns the call of a question as it was sent: method, host if the gateway names it, path, and what is not known of its
+// body. A record of a version without the path has the route.
 func (g *Gate) Call() string {
 	method, _, isHTTP := strings.Cut(g.Route, " ")
+	body := ""
+	switch g.BodyUnseen {
+	case BodyNotShown:
+		body = " with a body that was not shown"
+	case BodyCut:
+		body = " with a body of which the beginning was shown"
+	}
 	switch {
 	case g.Path == "":
-		return g.Route
+		return g.Route + body
 	case isHTTP:
-		return method + " " + g.Host + g.Path
+		return method + " " + g.Host + g.Path + body
 	}
-	return g.Route + " on " + g.Host + g.Path
+	return g.Route + " on " + g.Host + g.Path + body
 }
 
 // About returns the resources of a call, separated by commas. If a person has

@@ -29,6 +29,19 @@ const alarmMemory = 24 * time.Hour
 type crossRunActor struct {
 	score.ActorScore
 	alarmedAt int64 // event time of the last alarm, Unix ns; 0: none
+	lastAt    int64 // event time of the latest call, Unix ns; 0: not known
+}
+
+// actorMemory is how long an actor's latest calls are kept after the last of them, also when all its runs are gone. Whoever
+// makes one call an hour has no run when the next one comes.
+const actorMemory = alarmMemory
+
+// NeededUntil implements stitch.Remembered.
+func (a *crossRunActor) NeededUntil() int64 {
+	if a.lastAt == 0 {
+		return 0
+	}
+	return a.lastAt + int64(actorMemory)
 }
 
 // crossRunState is a run's finding that its actor runs away over several runs.
@@ -41,7 +54,7 @@ type crossRunState struct {
 
 // Describe implements Detector.
 func (*crossRunDetector) Describe() Description {
-	return Description{Name: crossRunName, StateVersion: 9,
+	return Description{Name: crossRunName, StateVersion: 10,
 		NewRunState: func() State { return &crossRunState{} }, NewActorState: func() State { return &crossRunActor{} }}
 }
 
@@ -56,6 +69,7 @@ func (d *crossRunDetector) Activate(m *score.Model) {
 func (d *crossRunDetector) Judge(c *Judgment) {
 	a, run := c.ActorState().(*crossRunActor), c.RunState
 	a.Add(&run.RunScore, &c.Step)
+	a.lastAt = max(a.lastAt, c.Start)
 	if c.Baseline == nil || a.Score <= d.threshold || c.Level(run.Score) >= schema.LevelAlert {
 		return // if the run alone is unusual, the run has a finding of its own family
 	}
@@ -113,6 +127,9 @@ func (d *crossRunDetector) Close(c *Judgment) {
 func (a *crossRunActor) Code(c *wire.Coder) {
 	a.ActorScore.Code(c)
 	c.Int(&a.alarmedAt)
+	if c.Version >= 10 {
+		c.Int(&a.lastAt)
+	}
 }
 
 // Code implements State.

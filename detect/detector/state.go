@@ -150,6 +150,16 @@ type actorState struct {
 	set    *Set
 }
 
+// NeededUntil implements stitch.Remembered.
+func (a *actorState) NeededUntil() (until int64) {
+	for _, k := range a.states {
+		if s, ok := k.state.(stitch.Remembered); ok {
+			until = max(until, s.NeededUntil())
+		}
+	}
+	return until
+}
+
 // Code implements stitch.Attachment.
 func (a *actorState) Code(c *wire.Coder) {
 	if c.Version < FirstStateVersion {

@@ -174,3 +174,37 @@ func TestDeclaredTaskOfTheVersionBeforeIsKept(t *testing.T) {
 		}
 	}
 }
+
+// before10 is the detector of runaways over several runs with the version before its latest.
+type before10 struct{ crossRunDetector }
+
+func (d *before10) Describe() Description {
+	out := d.crossRunDetector.Describe()
+	out.StateVersion = 9
+	return out
+}
+
+// An actor's alarm that was stored before version 10, which added the time of its latest call, is kept.
+func TestAlarmOfAnActorIsLostInAnUpgrade(t *testing.T) {
+	s, older := deployed(), (&before10{})
+	before := NewSet(s.options, s.metrics, []Detector{older}, []Detector{older})
+	was := &actorState{set: before, states: addState(nil, 0, &crossRunActor{alarmedAt: 7, lastAt: 9})}
+	w := wire.NewWriter(nil, wire.KindState, stitch.StateVersion)
+	was.Code(w)
+	r, err := wire.NewReader(w.Bytes(), wire.KindState, stitch.StateVersion)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := &actorState{set: s}
+	if got.Code(r); r.Err != nil || r.Rest() != 0 {
+		t.Fatalf("%v, %d bytes left", r.Err, r.Rest())
+	}
+	a, _ := findState(got.states, s.slotOf(crossRunName)).(*crossRunActor)
+	if a == nil || a.alarmedAt != 7 || got.NeededUntil() != 0 {
+		t.Fatalf("%+v, needed until %d", a, got.NeededUntil())
+	}
+	a.lastAt = 1
+	if got.NeededUntil() != 1+int64(actorMemory) {
+		t.Errorf("needed until %d", got.NeededUntil())
+	}
+}

@@ -37,6 +37,8 @@ type checkpointer struct {
 	currentAt   time.Time           // when the record was last written or found up to date
 	samples     []sample            // offsets of the partition at recent checks, oldest first
 	emptyActors []emptyActor        // actors that are kept until no replay can need them
+	keptActors  []emptyActor        // actors that are kept for longer, for what is known of them
+	keptLook    time.Time           // when keptActors were looked at last
 	passed      int64               // committed, one record ago
 	stale       map[string][]string // by actor: keys of earlier owners
 	oldRecords  []string            // generations of earlier owners' partition records
@@ -286,22 +288,31 @@ func (c *checkpointer) clearStale(tombstones []*kgo.Record, actor string) []*kgo
 	return tombstones
 }
 
+// keptEvery is how often the actors are looked at that are kept without runs: there can be as many as there are actors.
+const keptEvery = time.Minute
+
 // writeTombstones deletes the deltas of actors that have no runs, and the partition records of
 // earlier owners. The deltas are kept until the committed offset has passed them, otherwise a
 // replay would apply their calls again; and until the next record after that, so that a replaced owner
 // that does not know it yet deletes nothing in its first round.
 func (c *checkpointer) writeTombstones(ctx context.Context) error {
 	var tombstones []*kgo.Record
+	if c.lookedAt.Sub(c.keptLook) >= keptEvery {
+		c.emptyActors, c.keptActors, c.keptLook = append(c.emptyActors, c.keptActors...), c.keptActors[:0], c.lookedAt
+	}
 	rest := c.emptyActors[:0]
 	for _, e := range c.emptyActors {
 		if e.included >= c.passed {
 			rest = append(rest, e)
 			continue
 		}
+		if a := c.state.Actor(e.actor); a == nil || a.Included != e.included {
+			continue // forgotten, or it had calls since: a later entry stands for it
+		}
 		first, next := c.state.StoredDeltas(e.actor)
 		done, later := c.state.Forget(e.actor)
 		if later {
-			rest = append(rest, e)
+			c.keptActors = append(c.keptActors, e)
 		}
 		if done {
 			tombstones = c.clearStale(c.clearDeltas(tombstones, e.actor, first, next), e.actor)

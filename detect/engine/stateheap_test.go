@@ -204,3 +204,41 @@ func BenchmarkFrozenCall(b *testing.B) {
 		})
 	}
 }
+
+// An actor without runs, which is remembered for a day, keeps its latest 48 calls and little else.
+func TestRememberedActorIsLarge(t *testing.T) {
+	const actors, most, mostStored = 2000, 3600, 1800
+	body, stored := readers(), 0
+	var m *many
+	bytes, _ := heapOf(func() any {
+		m = newMany(actors, body)
+		for run := range actors {
+			m.calls(run, 0, 60)
+		}
+		for _, hours := range []int{2, 4} { // closes the runs, then evicts them
+			m.Advance(night.Add(time.Duration(hours)*time.Hour).UnixNano(), m.offset)
+		}
+		m.TakeClosed(nil)
+		m.TakeChanged(nil)
+		m.Hours().Write(func(*schema.HourCount) {})
+		for _, a := range m.Dirty() {
+			for _, d := range must(m.EncodeChanges(a, 1)) {
+				stored += len(d.Value)
+			}
+		}
+		m.Saved(len(m.Dirty()))
+		for run := range actors {
+			m.Forget(fmt.Sprint("g/", run))
+		}
+		return m
+	})
+	t.Logf("%d bytes, stored in %d", bytes/actors, stored/actors)
+	if m.Actors() != actors || m.OpenRuns() != 0 {
+		t.Fatalf("%d actors, %d open runs", m.Actors(), m.OpenRuns())
+	}
+	if bytes/actors > most || stored/actors > mostStored {
+		t.Errorf("%d bytes, stored in %d; at most %d and %d", bytes/actors, stored/actors, most, mostStored)
+	}
+}
+
+func must(deltas []stitch.Delta, _, _ uint64) []stitch.Delta { return deltas }

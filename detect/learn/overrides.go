@@ -34,22 +34,28 @@ type Overrides struct {
 	Freeze    map[string]schema.BaselineOrder // orders in force; the key EveryAgent means all agents
 	Reset     map[string]schema.BaselineOrder
 	Incidents map[string]int64 // when the first unresolved incident began, Unix ns
+	Grown     map[string]int64 // agents whose runs have grown too far: the last call of the latest run that teaches, Unix ns
 }
 
 // frozenAt returns since when an agent is frozen, Unix ns, or 0 when it is not, and the order that froze it. order is nil
-// when an incident froze it.
+// when an incident or its growth froze it.
 func (w *Overrides) frozenAt(agent string) (at int64, order *schema.BaselineOrder) {
 	for _, name := range [...]string{agent, schema.EveryAgent} {
 		if o, ok := w.Freeze[name]; ok {
 			return o.At, &o
 		}
 	}
-	return w.Incidents[agent], nil
+	at, grown := w.Incidents[agent], w.Grown[agent]
+	if at == 0 || grown > 0 && grown < at {
+		at = grown
+	}
+	return at, nil
 }
 
 // ReadOverrides reads the orders that are in force at now, and the incidents whose finding changed after since.
 func ReadOverrides(ctx context.Context, db DB, tenant string, since, now time.Time) (*Overrides, error) {
-	out := &Overrides{Freeze: map[string]schema.BaselineOrder{}, Reset: map[string]schema.BaselineOrder{}, Incidents: map[string]int64{}}
+	out := &Overrides{Freeze: map[string]schema.BaselineOrder{}, Reset: map[string]schema.BaselineOrder{}, Incidents: map[string]int64{},
+		Grown: map[string]int64{}}
 	rows, err := db.Query(ctx, ordersNow, clickhouse.Named("tenant", tenant))
 	if err != nil {
 		return nil, fmt.Errorf("read orders about baselines: %w", err)

@@ -51,6 +51,7 @@ func (l *Learner) Learn(ctx context.Context, now time.Time, parent *baseline.Bas
 	if err != nil {
 		return nil, err
 	}
+	heldBefore(parent, overrides, now.UnixNano())
 	chosen := SelectRuns(h.agents, overrides, l.o.PerAgent)
 	exclude(chosen.Excluded, baseline.ExcludedCrowded, h.dropped)
 	if chosen.Clean < l.o.MinRuns {
@@ -69,6 +70,12 @@ func (l *Learner) Learn(ctx context.Context, now time.Time, parent *baseline.Bas
 	}
 	markOutliers(parent, runs)
 	body := Fit(l.o.Tenant, runs)
+	all, grown := measureGrowth(body, parent, chosen.groupOf, overrides, now.UnixNano())
+	if len(grown) > 0 {
+		runs = withoutGrown(runs, grown, all, chosen, overrides)
+		body = Fit(l.o.Tenant, runs)
+		l.logGrown(grown, all)
+	}
 	p.log("counts and thresholds learned", "runs", body.Runs, "calls", body.Calls)
 	if body.People, err = readPeople(ctx, db, window, parts); err != nil {
 		return nil, err
@@ -99,7 +106,7 @@ func (l *Learner) Learn(ctx context.Context, now time.Time, parent *baseline.Bas
 	if parent != nil {
 		body.Provenance.Parent = parent.Version
 	}
-	assignStatus(body, parent, chosen, overrides, runs)
+	assignStatus(body, parent, chosen, overrides, runs, all)
 	return body, nil
 }
 
@@ -120,7 +127,7 @@ func (l *Learner) parent(ctx context.Context) (*baseline.Baseline, error) {
 
 // assignStatus sets the status of every agent of a new version. Agents that are frozen or stale get the counts of the
 // previous version.
-func assignStatus(body, parent *baseline.Baseline, chosen *Selection, orders *Overrides, runs []*baseline.TrainingRun) {
+func assignStatus(body, parent *baseline.Baseline, chosen *Selection, orders *Overrides, runs []*baseline.TrainingRun, all growths) {
 	for _, r := range runs {
 		countRun(chosen, r)
 	}
@@ -135,9 +142,10 @@ func assignStatus(body, parent *baseline.Baseline, chosen *Selection, orders *Ov
 		copyOrLimit(body, parent, agent, status, frozenAt > 0, resetAt)
 		facts := baseline.StateFacts{
 			Runs: status.Runs, TaughtAt: status.TaughtAt, SeenAt: status.SeenAt, Version: status.Version,
-			Frozen: order != nil, Incident: frozenAt > 0 && order == nil, Reset: resetAt > body.Since,
+			Frozen: order != nil, Incident: orders.Incidents[agent] > 0 && order == nil, Grown: orders.Grown[agent] > 0, Reset: resetAt > body.Since,
 		}
 		facts.Versions, facts.VersionRuns = countVersions(body, agent, status.Version)
+		status.Growth = all[agent]
 		status.State, status.Why = baseline.DeriveState(facts)
 		if len(status.Excluded) == 0 {
 			status.Excluded = nil

@@ -44,7 +44,7 @@ func version(name string, madeAt int64, parent *baseline.Baseline, orders *Overr
 	for agent, at := range seen {
 		chosen.Status[agent] = &baseline.AgentStatus{SeenAt: at, Group: "g", Excluded: map[string]uint64{}}
 	}
-	assignStatus(b, parent, chosen, orders, runs)
+	assignStatus(b, parent, chosen, orders, runs, nil)
 	return b
 }
 

@@ -122,7 +122,7 @@ func TestTaskTypeJumpsWhereItsAgentMayNot(t *testing.T) {
 		}
 		b := Fit("t", runs)
 		b.Version, b.MadeAt = fmt.Sprint("t/", at), at
-		assignStatus(b, parent, life(), words, runs)
+		assignStatus(b, parent, life(), words, runs, nil)
 		return b
 	}
 	const hour = int64(3600e9)

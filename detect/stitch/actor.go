@@ -29,8 +29,11 @@ type Actor struct {
 	proofs       []proof         // how often the API accepted credentials that are not established otherwise
 	standing     schema.Standing // the pool in which it is counted
 	hours        curve.Hours
-	hoursChanged bool // it is in Partition.hours.changed
-	hoursFull    bool // it is in Partition.hours.full
+	hoursChanged bool   // it is in Partition.hours.changed
+	hoursFull    bool   // it is in Partition.hours.full
+	released     bool   // it has no runs, and its place in its pool was given to another actor
+	forgotten    bool   // it was removed from the partition
+	woken        uint64 // how often it got a run when it had none, in this process
 
 	unstored    []*Run         // runs that have changed since the last checkpoint of the actor
 	evictedRuns []schema.RunID // that are stored and were evicted since then

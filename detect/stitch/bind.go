@@ -19,16 +19,18 @@ type binder struct {
 	actors   map[string]*Actor
 	counters *counters
 	room     *room
+	idle     *idleActors
 }
 
-// actor finds or makes the actor of a call. If a limit is reached, the call gets a shared actor:
-// see sharedKey.
-func (b *binder) actor(c *schema.Call) *Actor {
-	if a := b.actors[c.RoutingKey]; a != nil {
+// actor finds or makes the actor of a call, at an offset of flyball.calls. If a limit is reached, it takes the place of one
+// without runs. If there is none, the call gets a shared actor: see sharedKey.
+func (b *binder) actor(c *schema.Call, offset int64) *Actor {
+	if a := b.actors[c.RoutingKey]; a != nil && !a.released {
 		return a
 	}
 	s := c.Standing()
-	if b.counters.actorPools.room(s, b.limits.Actors, b.limits.claimedActors()) {
+	room := func() bool { return b.counters.actorPools.room(s, b.limits.Actors, b.limits.claimedActors()) }
+	if room() || b.idle.release(s, offset) && room() {
 		return b.newActor(c.RoutingKey, s)
 	}
 	key := b.counters.sharedKey(c, s, func(key string) bool { return b.actors[key] != nil })
@@ -46,12 +48,16 @@ func (b *binder) actor(c *schema.Call) *Actor {
 	return a
 }
 
-// newActor adds an actor of a standing to the partition.
+// newActor adds an actor of a standing to the partition, or an actor of the key that was released.
 func (b *binder) newActor(key string, s schema.Standing) *Actor {
-	a := emptyActor(b.part)
-	a.Included, a.standing = -1, s
-	a.setKey(strings.Clone(key))
-	b.actors[a.Key] = a
+	a := b.actors[key]
+	if a == nil {
+		a = emptyActor(b.part)
+		a.Included = -1
+		a.setKey(strings.Clone(key))
+		b.actors[a.Key] = a
+	}
+	a.standing, a.released = s, false
 	b.counters.countActor(a, 1)
 	return a
 }
@@ -188,6 +194,7 @@ func (b *binder) openRun(a *Actor, c *schema.Call, k bindKey, id schema.RunIdent
 	a.addRun(r)
 	if a.total == 1 {
 		b.counters.countActive(a, 1)
+		a.woken++
 	}
 	b.counters.countRun(r, 1)
 	b.room.limitClosedOf(a)

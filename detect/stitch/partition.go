@@ -20,6 +20,7 @@ type Partition struct {
 	room      room
 	freezer   freezer
 	hours     HourCounts
+	idle      idleActors
 	changed   changedRuns
 	checkRows checkRows
 
@@ -30,12 +31,13 @@ type Partition struct {
 func NewPartition(part int32, limits Limits) *Partition {
 	p := &Partition{part: part, limits: limits, actors: make(map[string]*Actor)}
 	p.Store.p = p
-	p.binder = binder{part: p, limits: &p.limits, actors: p.actors, counters: &p.counters, room: &p.room}
+	p.binder = binder{part: p, limits: &p.limits, actors: p.actors, counters: &p.counters, room: &p.room, idle: &p.idle}
 	p.ender = ender{limits: &p.limits, watermark: &p.watermark, queues: &p.queues, counters: &p.counters, room: &p.room, freezer: &p.freezer,
 		checkRows: &p.checkRows, changed: &p.changed, dirty: &p.dirty}
+	p.idle = idleActors{counters: &p.counters, dirty: &p.dirty}
 	p.queues = queues{limits: &p.limits, watermark: &p.watermark}
 	p.counters = counters{limits: &p.limits}
-	p.room = room{limits: &p.limits, queues: &p.queues, counters: &p.counters, dirty: &p.dirty, runs: &p.ender}
+	p.room = room{limits: &p.limits, queues: &p.queues, counters: &p.counters, dirty: &p.dirty, runs: &p.ender, idle: &p.idle}
 	p.freezer = freezer{queues: &p.queues}
 	p.hours = HourCounts{part: part, legacyTo: -1, words: &p.words, watermark: &p.watermark}
 	return p
@@ -80,10 +82,11 @@ func (p *Partition) Actors() int { return len(p.actors) }
 // the call's Run fields. It returns nil when the actor's restored state already
 // includes the call.
 func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
-	a := p.binder.actor(c)
+	a := p.binder.actor(c, offset)
 	if offset <= a.SavedThrough {
 		return nil
 	}
+	a.dropExpired(p.watermark)
 	c.Late = c.Start < p.watermark
 	r, rule := p.binder.run(a, c, offset)
 	p.freezer.wake(r)
@@ -151,6 +154,7 @@ func (p *Partition) Advance(watermark, offset int64) {
 			a := s.actor
 			p.ender.evict(s)
 			p.dirty.markApplied(a, offset)
+			p.idle.add(a)
 		}
 	}
 }

@@ -235,7 +235,7 @@ func checkPools(t *testing.T, b *bench) {
 	var open, actors, active pools
 	all := 0
 	for _, a := range b.p.actors {
-		if !a.shared() {
+		if !a.shared() && !a.released {
 			actors[a.standing]++
 		}
 		if a.total > 0 {

@@ -13,6 +13,7 @@ type room struct {
 	counters    *counters
 	dirty       *dirtyActors
 	runs        runEnder
+	idle        *idleActors
 	closedEarly uint64
 }
 
@@ -112,6 +113,7 @@ func (m *room) limitClosed(s schema.Standing, offset int64) {
 	a := out.actor
 	m.runs.evict(out)
 	m.dirty.markApplied(a, offset)
+	m.idle.add(a)
 }
 
 // limitClosedOf evicts closed runs of an actor while it has more than its share.

@@ -85,20 +85,22 @@ func (s *Store) StoredBytes() int64 { return s.bytes }
 func (s *Store) Freeze(rounds uint32) { s.p.freezer.freezeCooled(rounds) }
 
 // Forget removes an actor that has no runs. done reports that it was removed, later that Forget
-// must be called again later: a proven actor is kept for a day after its last accepted call, so
-// that a flood of other actors does not take its place.
+// must be called again later: an actor is kept while what is attached to it is needed, and a proven actor
+// for a day after its last accepted call, so that a flood of other actors does not take its place.
 func (s *Store) Forget(key string) (done, later bool) {
 	a := s.p.actors[key]
 	if a == nil || !a.Empty() || a.DirtyFrom >= 0 {
 		return false, false
 	}
-	if a.rememberedIdle(s.p.watermark) {
-		a.Attached = nil // only the proofs are kept
+	a.dropExpired(s.p.watermark)
+	if a.Attached != nil || !a.released && a.rememberedIdle(s.p.watermark) {
 		return false, true
 	}
 	delete(s.p.actors, key)
 	a.noteStored(0)
-	s.p.counters.countActor(a, -1)
+	if a.forgotten = true; !a.released {
+		s.p.counters.countActor(a, -1)
+	}
 	return true, false
 }
 
@@ -171,6 +173,7 @@ func (s *Store) Adopt(a *Actor) {
 	if a.total > 0 {
 		s.p.counters.countActive(a, 1)
 	}
+	s.p.idle.add(a)
 	a.each(func(r *Run) {
 		r.CallsPart = s.p.part
 		if r.State == schema.RunOpen {

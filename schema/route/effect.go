@@ -69,7 +69,7 @@ var methodMeanings = map[string]meaning{
 // setEffect sets effect and reversibility, by the first of these: the operator's rule, the words
 // of the call, its method.
 func setEffect(c *schema.Call, in *Input, rule *Rule, segs []string) {
-	m, source := effectByWords(c, segs)
+	m, source := effectByWords(c, in, segs)
 	c.Effect, c.Reversibility, c.EffectSource, c.ReversibilitySource = m.effect, m.reversibility, source, source
 	if rule != nil && rule.Effect != schema.EffectUnknown {
 		c.Effect, c.EffectSource = rule.Effect, rule.Source
@@ -85,7 +85,7 @@ func setEffect(c *schema.Call, in *Input, rule *Rule, segs []string) {
 }
 
 // effectByWords returns the effect of a call without a rule, by its words and its method.
-func effectByWords(c *schema.Call, segs []string) (meaning, schema.Provenance) {
+func effectByWords(c *schema.Call, in *Input, segs []string) (meaning, schema.Provenance) {
 	changes := c.Method == "DELETE" || c.Method == "PUT" || c.Method == "PATCH"
 	switch {
 	case (c.OpKind == schema.OpLLM || c.OpKind == schema.OpAgentInvoke) && !changes:
@@ -98,7 +98,7 @@ func effectByWords(c *schema.Call, segs []string) (meaning, schema.Provenance) {
 		return meaningOf(c.Operation[strings.LastIndexByte(c.Operation, ':')+1:], meaning{}), schema.ProvenanceFromWords
 	case c.OpKind == schema.OpGRPC && (c.Method == "" || c.Method == "POST"):
 		// Every method of a service is a POST: its name says what it does.
-		m, from := byMethod(c.Method, segs)
+		m, from := byMethod(c.Method, in.RawQuery, segs)
 		if w := meaningOf(grpcMethod(c, segs), meaning{}); w != (meaning{}) {
 			return w, schema.ProvenanceFromWords
 		}
@@ -108,12 +108,12 @@ func effectByWords(c *schema.Call, segs []string) (meaning, schema.Provenance) {
 	case c.MCPMethod != "":
 		return meaning{}, schema.ProvenanceNone // a tool call without the name of its tool can have any effect
 	}
-	return byMethod(c.Method, segs)
+	return byMethod(c.Method, in.RawQuery, segs)
 }
 
 // byMethod returns the effect of a method, unless the last word of the path indicates a
-// stronger one.
-func byMethod(method string, segs []string) (meaning, schema.Provenance) {
+// stronger one. It is unknown if a read may change something by its name or its query.
+func byMethod(method, query string, segs []string) (meaning, schema.Provenance) {
 	m, known := methodMeanings[method]
 	last := lastStatic(segs)
 	switch {
@@ -125,6 +125,12 @@ func byMethod(method string, segs []string) (meaning, schema.Provenance) {
 			if w, ok := leadingVerbs[strings.ToLower(last)]; ok && w.effect > schema.EffectRead {
 				return w, schema.ProvenanceFromWords
 			}
+			if suspectName(last) {
+				return meaning{}, schema.ProvenanceNone
+			}
+		}
+		if suspectQuery(query) {
+			return meaning{}, schema.ProvenanceNone
 		}
 	default:
 		w := meaningOf(last, m)

@@ -60,6 +60,20 @@ var identifierForms = []struct {
 	{"{date}", func(s string, v byteCounts) bool { return len(s) == 10 && v.digits == 8 && s[4] == '-' && s[7] == '-' }},
 	{"{email}", func(_ string, v byteCounts) bool { return v.at && v.dot }},
 	{"{ip}", func(s string, _ byteCounts) bool { return isIPv4(s) }},
+	{"{id}", isListOfNumbers},
+}
+
+// isListOfNumbers matches several ids in one segment: 7,8,9. Otherwise each list would be a route of its own.
+func isListOfNumbers(s string, v byteCounts) bool {
+	if v.other == 0 || v.digits == 0 || strings.IndexByte(s, ',') < 0 {
+		return false
+	}
+	for part := range strings.SplitSeq(s, ",") {
+		if p := countBytes(part); !isNumber(part, p) && !isUUID(part, p) {
+			return false
+		}
+	}
+	return true
 }
 
 func isNumber(s string, v byteCounts) bool {

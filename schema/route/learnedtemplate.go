@@ -78,7 +78,7 @@ func hidesOperation(r *Rule, shapes []string, method string) bool {
 	if words := wordsOf(shapes[last], arena[:0]); len(words) != 1 || len(words[0]) < len(singular(word)) {
 		return false
 	}
-	if _, source := byMethod(method, shapes); source != schema.ProvenanceFromWords {
+	if _, source := byMethod(method, "", shapes); source != schema.ProvenanceFromWords {
 		return false
 	}
 	return segmentAt(r.Template, last) == slug
@@ -105,7 +105,7 @@ func joinedOperation(r *Rule, shapes []string, method string) *Rule {
 	if last < 0 || segmentAt(r.Template, last) != slug {
 		return r
 	}
-	m, source := byMethod(method, shapes)
+	m, source := byMethod(method, "", shapes)
 	if source != schema.ProvenanceFromWords || m.reversibility != schema.Irreversible && m.effect != schema.EffectGrant {
 		return r
 	}

@@ -29,8 +29,11 @@ func resourcesOf(c *schema.Call, in *Input, rule *Rule, segs []string) []schema.
 	if len(segs) > maxNamedSegments && c.Effect != schema.EffectRead {
 		out.add(cmp.Or(kind, "object"), "?", schema.ProvenanceNotLogged) // the segments after them may name others
 	}
+	if c.Effect != schema.EffectRead {
+		kind = out.addFurther(kind, in, segs)
+	}
 	known := len(out.list)
-	out.addQuery(in.RawQuery)
+	out.addQuery(c.Effect, in.RawQuery)
 	out.addArguments(in.Args)
 	if named || namesOne(out.list[known:]) || c.OpKind == schema.OpLLM || c.OpKind == schema.OpAgentInvoke {
 		return out.list
@@ -114,7 +117,7 @@ func (l *resourceList) addPath(c *schema.Call, segs []string) (kind string, name
 		follows := kind != "" && !named && isPlural(before)
 		before = s
 		if param || follows && (countBytes(s).digits > 0 || isMember(s, i, segs)) {
-			l.add(cmp.Or(kind, "object"), s, schema.ProvenancePath)
+			l.addNamed(cmp.Or(kind, "object"), s)
 			named = true
 			continue
 		}
@@ -133,7 +136,7 @@ func (l *resourceList) addDeclared(template, segs []string) (kind string, named 
 			if k == "" {
 				k = cmp.Or(kind, typeOfKey(param))
 			}
-			l.add(k, s, schema.ProvenancePath)
+			l.addNamed(k, s)
 			named = true
 		case !isVersion(s):
 			kind, named = singular(strings.ToLower(s)), false
@@ -210,8 +213,8 @@ func isIdentifierKey(key string) bool {
 	return identifying[l] || typeOfKey(key) != l
 }
 
-// addQuery adds the identifiers in a query.
-func (l *resourceList) addQuery(raw string) {
+// addQuery adds the identifiers in the query of a call of an effect.
+func (l *resourceList) addQuery(effect schema.Effect, raw string) {
 	for raw != "" {
 		pair, rest, _ := strings.Cut(raw, "&")
 		raw = rest
@@ -220,7 +223,7 @@ func (l *resourceList) addQuery(raw string) {
 		if value != "" && kind == "" && strings.EqualFold(strings.TrimSuffix(key, "[]"), severalIDs) {
 			l.add("object", "?", schema.ProvenanceQuery)
 		}
-		if !ok || value == "" || kind == "" && !isIdentifierKey(key) || isSensitive(key) {
+		if !ok || value == "" || kind == "" && (!isIdentifierKey(key) || effect == schema.EffectRead && isPaging(key)) || isSensitive(key) {
 			continue
 		}
 		v, err := url.QueryUnescape(value)

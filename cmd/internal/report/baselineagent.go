@@ -56,6 +56,10 @@ var whyWords = map[string]string{
 	baseline.WhyUntaught: fmt.Sprintf("it calls, and nothing has taught it for more than %d days", int(baseline.StaleAfter.Hours()/24)),
 	baseline.WhyIncident: "an incident is open on it: nothing teaches it until somebody judges the finding, or a day after it ended",
 	baseline.WhyOperator: "an operator froze it",
+	baseline.WhyGrown: fmt.Sprintf(
+		"its runs do more than %d times what they did: its later runs teach nothing until somebody has looked and resets it, or for %d days",
+		baseline.GrowthFactor, int(baseline.GrowthPeriod.Hours()/24),
+	),
 }
 
 // AgentBaseline prints one agent's part of a version.
@@ -90,6 +94,11 @@ func AgentBaseline(w io.Writer, a *Agent) error {
 			baseline.DriftPerDay,
 			100*a.Bounded,
 		)
+	}
+	if g := a.Growth; g != nil && g.HeldSince > 0 {
+		Printf(w, "grown       %s: %.4g on average, %.4g before %s UTC; runs after %s UTC teach nothing\n", g.What, g.Is, g.Was,
+			Second(at(g.Since)), Second(at(g.HeldSince)))
+		Printf(w, "            look at its runs (flyball runs --agent %s); if they are meant: flyball baselines reset %s\n", a.Agent, a.Agent)
 	}
 	if len(a.Left) > 0 {
 		Printf(w, "left out    %s\n", reasons(a.Left))

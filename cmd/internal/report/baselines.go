@@ -134,6 +134,7 @@ type AgentLine struct {
 	Left     map[string]uint64        `json:"left_out,omitempty"`
 	Carried  string                   `json:"carried_from,omitempty"`
 	Bounded  float64                  `json:"drift_let_through,omitempty"`
+	Growth   *baseline.Growth         `json:"growth,omitempty"`
 	Version  string                   `json:"agent_version,omitempty"`
 	Versions []baseline.VersionStatus `json:"agent_versions,omitempty"`
 	Tasks    []baseline.TaskStatus    `json:"task_types,omitempty"`
@@ -187,6 +188,7 @@ func lineOf(b *baseline.Baseline, agent string, learned schema.Learned) AgentLin
 		Left:     l.Excluded,
 		Carried:  l.CarriedFrom,
 		Bounded:  l.DriftAllowed,
+		Growth:   l.Growth,
 		Version:  l.Version,
 		Versions: b.Versions[agent],
 		Tasks:    b.Tasks[agent],

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -139,6 +140,37 @@ func TestEndOfALongPathLeadsAroundABreaker(t *testing.T) {
 		}
 		if call := queued(c); len(call.Path) > schema.MaxPath || len(call.Path) < schema.MaxPath-8 {
 			t.Errorf("%d bytes of the path are kept", len(call.Path))
+		}
+	}
+}
+
+// A person said yes to a call whose body nobody had shown, and the question looked as if there were none.
+func TestQuestionHidesThatTheBodyWasNotShown(t *testing.T) {
+	r := walked(t, enforcetest.Broker(t))
+	r.PutManifest(t, payer)
+	tail := func(amount int) string {
+		return fmt.Sprintf(`{"note":"%s","currency":"EUR","amount":%d}`, strings.Repeat("x", MaxBody), amount)
+	}
+	for what, x := range map[string]struct {
+		method, path, body string
+		headers            []string
+		want               string
+	}{
+		"no body shown":              {"POST", "/v1/refunds", "", nil, "with a body that was not shown"},
+		"no body shown, its length":  {"POST", "/v1/refunds", "", []string{"Content-Length", "30"}, "with a body that was not shown"},
+		"a deletion with a body":     {"DELETE", "/v1/refunds/7", "", []string{"Content-Length", "30"}, "with a body that was not shown"},
+		"a deletion":                 {"DELETE", "/v1/refunds/7", "", nil, ""},
+		"a whole body":               {"POST", "/v1/refunds", `{"amount":60,"currency":"EUR"}`, nil, ""},
+		"an amount behind the limit": {"POST", "/v1/refunds", tail(60), nil, "with a body of which the beginning was shown"},
+	} {
+		held := r.ask("billing", "r "+what, x.method, x.path, x.body, x.headers...)
+		if held.status != 403 || held.gate == "" {
+			t.Errorf("%s: %d %s", what, held.status, held.why)
+			continue
+		}
+		g := r.Gate(held.gate)
+		if call := g.Call(); x.want == "" && strings.Contains(call, " with ") || !strings.HasSuffix(call, x.want) {
+			t.Errorf("%s: the question is about %q, want %q", what, call, x.want)
 		}
 	}
 }

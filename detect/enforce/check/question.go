@@ -17,7 +17,8 @@ func (c *claims) question(e *evaluation, why string, mode schema.Mode) *schema.C
 		Gate: &schema.Gate{Holder: q.Holder, RunID: e.req.RunID, RunKey: call.RunKey, AgentID: call.AgentID,
 			CredentialID: call.CredentialID, PrincipalID: call.PrincipalID, Standing: &standing,
 			Route: q.Route, Resource: q.Resource, Host: c.shownHost(e), Path: c.shownPath(call), Resources: c.shownResources(call),
-			Binding: schema.BindingAll, ArgsDigest: q.ArgsDigest, QueryDigest: q.QueryDigest,
+			BodyUnseen: e.q.bodyUnseen(),
+			Binding:    schema.BindingAll, ArgsDigest: q.ArgsDigest, QueryDigest: q.QueryDigest,
 			Amount: q.Amount, Currency: q.Currency, Why: why, SoFar: e.allowed, Mode: mode}}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"flyball/schema"
 	"flyball/schema/identity"
 	"flyball/schema/route"
 )
@@ -47,6 +48,25 @@ func (q *request) all(name string) string {
 		return q.joined(name)
 	}
 	return q.headers(name)
+}
+
+// bodyUnseen returns what the question about the request says of its body: schema.BodyNotShown if it can have one of which nothing
+// was sent to the check, schema.BodyCut if a part was. Some gateways leave out its length, too.
+func (q *request) bodyUnseen() string {
+	length := strings.TrimSpace(q.headers("content-length"))
+	switch {
+	case q.truncated:
+		return schema.BodyCut
+	case len(q.body) > 0 || length == "0":
+		return ""
+	case length != "" || q.headers("transfer-encoding") != "":
+		return schema.BodyNotShown
+	}
+	switch q.method {
+	case "GET", "HEAD", "OPTIONS", "TRACE", "DELETE": // ordinarily they have none
+		return ""
+	}
+	return schema.BodyNotShown
 }
 
 // isTruncated reports whether the gateway sent only a part of the body.

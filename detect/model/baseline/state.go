@@ -28,6 +28,7 @@ const (
 	WhyUntaught   = "nothing_taught" // stale
 	WhyIncident   = "incident"       // frozen
 	WhyOperator   = "operator"       // frozen
+	WhyGrown      = "grown"          // frozen: its runs do several times what they did before
 )
 
 // StateFacts holds the facts from which the state of an agent's baseline is derived.
@@ -37,6 +38,7 @@ type StateFacts struct {
 	SeenAt   int64  // last known call of the agent, in any run, Unix ns
 	Frozen   bool   // by an operator
 	Incident bool   // the agent has an unresolved finding of level trip
+	Grown    bool   // its runs have grown too far
 	Reset    bool   // by an operator, within the window
 	// Version is the agent's present version; VersionRuns is the number of its runs that were learned from.
 	Version     string
@@ -51,6 +53,8 @@ func DeriveState(f StateFacts) (schema.BaselineState, string) {
 		return schema.BaselineFrozen, WhyOperator
 	case f.Incident:
 		return schema.BaselineFrozen, WhyIncident
+	case f.Grown:
+		return schema.BaselineFrozen, WhyGrown
 	case f.Runs < MinAgentRuns && f.Reset:
 		return schema.BaselineLearning, WhyReset
 	case f.Runs < MinAgentRuns:

@@ -27,6 +27,8 @@ type AgentStatus struct {
 	// 0: the change was not limited.
 	DriftAllowed float64 `json:"drift_let_through,omitempty"`
 	Version      string  `json:"version,omitempty"` // latest version of the agent
+	// Growth is what its runs did at most baseline.GrowthPeriod ago, and whether they have grown too far since; nil: not measured yet.
+	Growth *Growth `json:"growth,omitempty"`
 	// Order is the operator's order that froze or reset the baseline; nil: none.
 	Order *schema.BaselineOrder `json:"order,omitempty"`
 }
