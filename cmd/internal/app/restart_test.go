@@ -66,7 +66,7 @@ func TestCheckDoesNotAnswerWhileDetectRestores(t *testing.T) {
 	if got := checked(t, c.Check.Listen); got != http.StatusOK {
 		t.Fatalf("without a breaker the answer is %d", got)
 	}
-	value, err := wire.EncodeCommand(&schema.Command{ID: "kill", Kind: schema.CommandTrip, Tenant: c.Tenant, By: "ana", Role: "admin",
+	value, err := wire.EncodeCommand(&schema.Command{ID: "kill", Kind: schema.CommandForceOpen, Tenant: c.Tenant, By: "ana", Role: "admin",
 		Scope: schema.Scope{Kind: schema.ScopeTenant, Value: c.Tenant}, Reason: "a test", TTL: int64(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
