@@ -35,8 +35,7 @@ func (s *Secret) UnmarshalText(text []byte) error {
 // WithoutURL returns the cause of a failed HTTP request without the request's URL, which can hold a secret. Other errors are
 // returned unchanged.
 func WithoutURL(err error) error {
-	var failed *url.Error
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
 		return failed.Err
 	}
 	return err

@@ -82,7 +82,7 @@ func (f *Fold) Pages(now int64, e *schema.Event, written int64) (out []Page) {
 
 // decide finds the incident that a change belongs to, and whether the receiver has to know.
 func (f *Fold) decide(i *open, c *change) Decision {
-	s := situation{change: c, why: JoinedAgent}
+	newFamily, why := false, JoinedAgent
 	switch {
 	case c.kind == Resolved:
 		if g := i.group; len(g.members) > 1 {
@@ -91,11 +91,11 @@ func (f *Fold) decide(i *open, c *change) Decision {
 			return Decision{Reason: OthersStillOpen, Subject: i.finding.ID, Incident: g.id}
 		}
 	case i.group == nil:
-		s.newFamily, s.why = f.join(i, c)
+		newFamily, why = f.join(i, c)
 	case c.kind == Updated && f.nowEstablished(i):
 		f.leave(i) // an established agent is not left among claimed names
 		c.kind = Opened
-		s.newFamily, s.why = f.join(i, c)
+		newFamily, why = f.join(i, c)
 	}
 	g := i.group
 	switch c.because {
@@ -106,15 +106,18 @@ func (f *Fold) decide(i *open, c *change) Decision {
 	}
 	routes, routed := f.routed(i.finding)
 	silence := f.silences.of(i.finding, f.Registry)
-	s.first, s.level, s.wide, s.denying, s.size, s.told = g.because, i.finding.Level, g.wide(), g.denying, g.size(), g.told
-	s.quiet, s.routed, s.silenced, s.acked = !near(f.written, g.told.pagedAt, f.bounds().Window), routed, silence != nil, g.ack != nil
-	v := judge(&s)
-	if v.Held && (s.silenced && routed || len(routes.Receivers) == 0 && routes.Timed) {
-		g.silenced = g.silenced || s.silenced && routed
+	v := judge(&situation{
+		change: c, why: why, newFamily: newFamily,
+		first: g.because, level: i.finding.Level, wide: g.wide(), denying: g.denying, size: g.size(), pages: g.pages,
+		quiet:  !near(f.written, g.pages.lastAt, f.bounds().Window),
+		routed: routed, silenced: silence != nil, acked: g.ack != nil,
+	})
+	if v.Held && (silence != nil && routed || len(routes.Receivers) == 0 && routes.Timed) {
+		g.silenced = g.silenced || silence != nil && routed
 		f.holdBack(g)
 	}
-	if !s.silenced && len(routes.Receivers) > 0 {
-		g.toldAnybody = true
+	if silence == nil && len(routes.Receivers) > 0 {
+		g.anyNotified = true
 	}
 	d := f.notify(g, i, c, v, routes)
 	if silence != nil {
@@ -142,14 +145,14 @@ func (f *Fold) notify(g *group, i *open, c *change, v verdict, r Routes) Decisio
 	d := Decision{Reason: v.Reason, Subject: i.finding.ID, Incident: g.id, Routes: r.By}
 	if !v.Page {
 		if c.because == BreakerClosed && g.denying == 0 {
-			g.told.denied = false
+			g.pages.denied = false
 		}
 		f.watch(g)
 		return d
 	}
-	level := max(g.told.level, i.finding.Level)
+	level := max(g.pages.level, i.finding.Level)
 	if v.Kind == Resolved || v.Kind == Acknowledged {
-		level = g.told.level
+		level = g.pages.level
 	}
 	if v.Worse {
 		g.ack = nil
@@ -161,17 +164,17 @@ func (f *Fold) notify(g *group, i *open, c *change, v verdict, r Routes) Decisio
 	if f.AckLink != nil && g.ack == nil && v.Kind != Resolved && i.gate == nil {
 		p.AckLink = f.AckLink(g.scope.tenant, g.id, p.ID, f.now+int64(schema.AckLinkLife))
 	}
-	t := &g.told
-	t.told, t.level, t.pagedAt = true, level, f.written
+	sent := &g.pages
+	sent.any, sent.level, sent.lastAt = true, level, f.written
 	switch {
 	case c.because == BreakerOpened || i.denies():
-		t.denied, t.everDid = true, true
+		sent.denied, sent.saidDenied = true, true
 	case c.because == BreakerClosed:
-		t.denied = false
+		sent.denied = false
 	}
-	t.withheld = t.withheld || c.because == TripWithheld
-	for t.growth <= g.size() {
-		t.growth = max(t.growth, 1) * growthFactor
+	sent.withheld = sent.withheld || c.because == TripWithheld
+	for sent.growth <= g.size() {
+		sent.growth = max(sent.growth, 1) * growthFactor
 	}
 	if v.Kind != Resolved {
 		g.silenced = false
@@ -189,12 +192,12 @@ func (f *Fold) Open() []Page {
 	for _, order := range f.findings.order {
 		for e := order.Front(); e != nil; e = e.Next() {
 			g := e.Value.(*open).group
-			if g == nil || seen[g] || !g.told.told {
+			if g == nil || seen[g] || !g.pages.any {
 				continue
 			}
 			seen[g] = true
 			worst := g.worst(1)[0]
-			out = append(out, g.page(worst, &change{cause: string(StillOpen), at: worst.finding.UpdatedAt}, Updated, StillOpen, g.told.level))
+			out = append(out, g.page(worst, &change{cause: string(StillOpen), at: worst.finding.UpdatedAt}, Updated, StillOpen, g.pages.level))
 		}
 	}
 	return out

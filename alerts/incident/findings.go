@@ -27,19 +27,19 @@ func newFindings() findings {
 
 // open is an open finding or gate, or a resolved one that is kept to recognise repeated events.
 type open struct {
-	finding  *schema.Finding
-	breaker  *schema.Breaker // the last armed state
-	withheld *schema.Breaker
-	gate     *schema.Gate // the gate of the incident; nil if it is about a finding
-	link     string
-	mode     schema.Mode
-	paged    schema.Level // highest level about which a page was possible; LevelNone if there was none
-	closed   bool         // the run has ended
-	resolved bool         // kept to recognise repeated events
-	class    class        // of the list that holds it
-	group    *group       // the incident that it belongs to; nil until a page was possible
-	joined   joinedAs
-	denying  bool // counted by its group as denying calls
+	finding   *schema.Finding
+	breaker   *schema.Breaker // the last armed state
+	withheld  *schema.Breaker
+	gate      *schema.Gate // the gate of the incident; nil if it is about a finding
+	link      string
+	mode      schema.Mode
+	pageLevel schema.Level // highest level about which a page was possible; LevelNone if there was none
+	closed    bool         // the run has ended
+	resolved  bool         // kept to recognise repeated events
+	class     class        // of the list that holds it
+	group     *group       // the incident that it belongs to; nil until a page was possible
+	joined    joinedAs
+	denying   bool // counted by its group as denying calls
 }
 
 // joinedAs is what a finding was when it joined its incident.
@@ -83,16 +83,16 @@ func (s *findings) finding(v *schema.Finding, cause string, written int64) (*ope
 		return i, nil, UnderException
 	case v.Level < schema.LevelAlert:
 		return i, nil, BelowAlert
-	case v.Level <= i.paged:
+	case v.Level <= i.pageLevel:
 		return i, nil, LevelNotRaised
 	case v.Family == schema.FamilyScope && (v.Decision == nil || v.Decision.Mode != schema.ModeArmed):
 		return i, nil, NotEnforced
 	}
 	c := &change{Opened, FindingOpened, cause, v.UpdatedAt}
-	if i.paged > schema.LevelNone {
+	if i.pageLevel > schema.LevelNone {
 		c.kind, c.because = Updated, LevelRaised
 	}
-	i.paged = v.Level
+	i.pageLevel = v.Level
 	return i, c, ""
 }
 
@@ -136,7 +136,7 @@ func (i *open) update(changed bool, because Reason, cause string, at int64) (*op
 	switch {
 	case !changed:
 		return i, nil, NoChange
-	case i.paged == schema.LevelNone:
+	case i.pageLevel == schema.LevelNone:
 		return i, nil, NothingWasSent
 	}
 	return i, &change{Updated, because, cause, at}, ""
@@ -147,7 +147,7 @@ func (s *findings) resolve(i *open, because Reason, cause string, at int64) (*op
 	if i.denies() {
 		return i, nil, StillDenied
 	}
-	i.resolved, i.paged = true, schema.LevelNone
+	i.resolved, i.pageLevel = true, schema.LevelNone
 	if i.group == nil {
 		return i, nil, NothingWasSent
 	}

@@ -27,7 +27,7 @@ func (s *findings) gate(g *schema.Gate, cause string, written int64) (*open, *ch
 	case i == nil:
 		i = s.put(asFinding(g), classOfGate(g))
 		i.gate, i.mode = g, schema.ModeArmed
-		i.paged = schema.LevelTrip
+		i.pageLevel = schema.LevelTrip
 		return i, &change{Opened, GateAsked, cause, g.AskedAt}, ""
 	case i.resolved || g.Generation <= i.gate.Generation && g.State == i.gate.State:
 		return i, nil, AlreadyApplied

@@ -94,9 +94,9 @@ type group struct {
 	ack     *schema.Acknowledgement
 	ackedAt uint64 // generation of the last acknowledgement
 
-	told        told
+	pages       pageHistory
 	silenced    bool // a silence withheld a page since the last one
-	toldAnybody bool // a change of it was routed to a receiver and not silenced
+	anyNotified bool // a change of it was routed to a receiver and not silenced
 }
 
 // growthFactor is the factor between two sizes at which a page says that an incident grew.

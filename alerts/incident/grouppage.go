@@ -36,7 +36,7 @@ func member(v *schema.Finding) Member {
 func (g *group) page(i *open, c *change, kind Kind, because Reason, level schema.Level) Page {
 	p := i.page(kind, because, c.cause, c.at)
 	p.ID, p.Incident, p.OpenedAt = schema.PageID(g.id, c.cause), g.id, utc(g.openedAt)
-	p.Was, p.Level, p.Acknowledged = g.told.level, level, g.acknowledgement()
+	p.Was, p.Level, p.Acknowledged = g.pages.level, level, g.acknowledgement()
 	one := g.findings < 2 && !g.wide() && g.opener.sameAs(member(i.finding))
 	if one || i.gate != nil && g.scope.agent == i.finding.ID {
 		return p

@@ -38,7 +38,7 @@ func (f *Fold) release() []Decision {
 	}
 	var list []due
 	for g := range f.held {
-		if i, r := f.tellable(g); i != nil {
+		if i, r := f.worstToNotify(g); i != nil {
 			list = append(list, due{g, i, r})
 		}
 	}
@@ -47,7 +47,7 @@ func (f *Fold) release() []Decision {
 	for _, d := range list[:min(len(list), f.bounds().Agents)] {
 		delete(f.held, d.g)
 		kind := Updated
-		if !d.g.told.told {
+		if !d.g.pages.any {
 			kind = Opened
 		}
 		c := &change{kind, NoLongerHeld, string(NoLongerHeld) + ":" + strconv.FormatInt(f.now, 10), f.now}
@@ -56,13 +56,13 @@ func (f *Fold) release() []Decision {
 	return out
 }
 
-// tellable returns the worst open finding of an incident of which this receiver may be notified now; nil: there is none.
-func (f *Fold) tellable(g *group) (*open, Routes) {
+// worstToNotify returns the worst open finding of an incident of which this receiver may be notified now; nil: there is none.
+func (f *Fold) worstToNotify(g *group) (*open, Routes) {
 	for _, i := range g.worst(maxTellable) {
 		if f.silences.of(i.finding, f.Registry) != nil {
 			continue
 		}
-		if r, ok := f.routed(i.finding); ok && (g.silenced || !g.toldAnybody) {
+		if r, ok := f.routed(i.finding); ok && (g.silenced || !g.anyNotified) {
 			return i, r
 		}
 	}
@@ -79,11 +79,11 @@ func (f *Fold) remind() []Decision {
 		return nil
 	}
 	due := slices.SortedFunc(maps.Keys(f.unstopped), func(a, b *group) int {
-		return cmp.Or(cmp.Compare(a.told.remindAt, b.told.remindAt), cmp.Compare(a.id, b.id))
+		return cmp.Or(cmp.Compare(a.pages.remindAt, b.pages.remindAt), cmp.Compare(a.id, b.id))
 	})
 	var out []Decision
 	for _, g := range due {
-		if g.told.remindAt > f.now || len(out) >= f.bounds().Agents {
+		if g.pages.remindAt > f.now || len(out) >= f.bounds().Agents {
 			break
 		}
 		i := g.worst(1)[0]
@@ -91,8 +91,8 @@ func (f *Fold) remind() []Decision {
 		if !routed || f.silences.of(i.finding, f.Registry) != nil {
 			continue
 		}
-		g.told.reminded++
-		c := &change{Updated, StillNotDenied, string(StillNotDenied) + ":" + strconv.Itoa(g.told.reminded), f.now}
+		g.pages.reminded++
+		c := &change{Updated, StillNotDenied, string(StillNotDenied) + ":" + strconv.Itoa(g.pages.reminded), f.now}
 		out = append(out, f.notify(g, i, c, verdict{Kind: Updated, Reason: StillNotDenied, Page: true}, r))
 	}
 	return out
@@ -103,13 +103,13 @@ const maxRemind = 24 * time.Hour
 
 // remindLater sets when the next reminder of an incident is due, after a page about it.
 func (f *Fold) remindLater(g *group) {
-	g.told.remindAt = f.now + int64(min(f.Remind<<min(g.told.reminded, 10), maxRemind))
+	g.pages.remindAt = f.now + int64(min(f.Remind<<min(g.pages.reminded, 10), maxRemind))
 	f.watch(g)
 }
 
 // watch keeps the incidents of which reminders are due one day.
 func (f *Fold) watch(g *group) {
-	if f.Remind > 0 && g.told.told && g.told.level >= schema.LevelTrip && g.denying == 0 && g.ack == nil && len(g.members) > 0 &&
+	if f.Remind > 0 && g.pages.any && g.pages.level >= schema.LevelTrip && g.denying == 0 && g.ack == nil && len(g.members) > 0 &&
 		!g.scope.class.isQuestions() {
 		f.unstopped[g] = struct{}{}
 		return

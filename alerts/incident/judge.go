@@ -2,17 +2,17 @@ package incident
 
 import "flyball/schema"
 
-// told is what a receiver knows of an incident.
-type told struct {
-	told     bool         // it was notified of the incident
-	level    schema.Level // highest level of its pages
-	denied   bool         // the last page about it said that calls are denied
-	everDid  bool         // a page has said that calls are denied
-	withheld bool         // a page has said that a trip was withheld
-	growth   int          // number at which the next page says that it grew
-	pagedAt  int64        // when the last page was made, by the log
-	reminded int          // how often it was called to mind
-	remindAt int64        // when that is due again
+// pageHistory is which pages of an incident a receiver got.
+type pageHistory struct {
+	any        bool         // there was one
+	level      schema.Level // highest level of them
+	denied     bool         // the last one about it said that calls are denied
+	saidDenied bool         // one of them said that calls are denied
+	withheld   bool         // one of them said that a trip was withheld
+	growth     int          // size of the incident at which the next one says that it grew
+	lastAt     int64        // when the last one was made, by the log
+	reminded   int          // how many of them were reminders
+	remindAt   int64        // when the next reminder is due
 }
 
 // situation is all that a decision depends on, beside the change.
@@ -26,7 +26,7 @@ type situation struct {
 	size      int
 	newFamily bool // the finding has joined with a family that the incident did not have
 	quiet     bool // there was no page within the window
-	told      told
+	pages     pageHistory
 	routed    bool
 	silenced  bool
 	acked     bool
@@ -48,7 +48,7 @@ func judge(s *situation) verdict {
 	kind, reason, page := news(s)
 	held := !s.acked || worse(reason)
 	switch {
-	case !page || kind == Resolved || kind == Acknowledged: // neither silences nor routes withhold the end of what was told
+	case !page || kind == Resolved || kind == Acknowledged: // neither silences nor routes withhold the end of what a page has said
 		return verdict{Kind: kind, Reason: reason, Page: page}
 	case !s.routed:
 		return verdict{Kind: kind, Reason: NotRouted, Held: held}
@@ -71,40 +71,40 @@ func worse(r Reason) bool {
 
 // news reports whether a change is news to a receiver.
 func news(s *situation) (Kind, Reason, bool) {
-	c, t := s.change, &s.told
+	c, got := s.change, &s.pages
 	switch {
 	case c.kind == Resolved || c.kind == Acknowledged:
-		if !t.told {
+		if !got.any {
 			return c.kind, NothingWasSent, false
 		}
 		return c.kind, c.because, true
-	case !t.told && (c.kind == Opened || c.because == LevelRaised):
+	case !got.any && (c.kind == Opened || c.because == LevelRaised):
 		return Opened, s.first, true
-	case !t.told && c.because == BreakerClosed:
+	case !got.any && c.because == BreakerClosed:
 		return Opened, NothingWasSent, false
-	case !t.told:
+	case !got.any:
 		return Opened, c.because, true
 	case c.kind == Opened:
 		return s.joined()
 	}
 	switch c.because {
 	case LevelRaised:
-		if s.level <= t.level {
+		if s.level <= got.level {
 			return Updated, AlreadyTold, false
 		}
 	case BreakerOpened:
-		if t.denied || s.wide && t.everDid {
+		if got.denied || s.wide && got.saidDenied {
 			return Updated, AlreadyTold, false
 		}
 	case BreakerClosed:
 		switch {
 		case s.denying > 0:
 			return Updated, OthersStillDenied, false
-		case s.wide || !t.denied: // pages of a tenant do not name breakers
+		case s.wide || !got.denied: // pages of a tenant do not name breakers
 			return Updated, NoChange, false
 		}
 	case TripWithheld:
-		if t.withheld {
+		if got.withheld {
 			return Updated, AlreadyTold, false
 		}
 	}
@@ -114,9 +114,9 @@ func news(s *situation) (Kind, Reason, bool) {
 // joined decides about a finding that joins an incident of which the receiver knows.
 func (s *situation) joined() (Kind, Reason, bool) {
 	switch {
-	case s.level > s.told.level:
+	case s.level > s.pages.level:
 		return Updated, LevelRaised, true
-	case s.size >= s.told.growth:
+	case s.size >= s.pages.growth:
 		return Updated, IncidentGrew, true
 	case s.newFamily && s.quiet:
 		return Updated, NewFamily, true

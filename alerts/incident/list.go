@@ -44,7 +44,7 @@ func (f *Fold) List(tenant string) []Line {
 	return out
 }
 
-// Silences returns the ids of the silences in force in a tenant: those that the log has told of.
+// Silences returns the ids of the silences in force in a tenant: those that the log has.
 func (f *Fold) Silences(tenant string) []string { return f.silences.in(tenant) }
 
 // Matched returns how many incidents of a tenant are open, and how many of them have a finding that matches.
@@ -55,7 +55,7 @@ func (f *Fold) Matched(tenant string, m *schema.Matchers) (matched, open int) {
 		}
 		open++
 		for i := range g.members {
-			if Matches(m, i.finding, f.Registry) {
+			if matches(m, i.finding, f.Registry) {
 				matched++
 				break
 			}

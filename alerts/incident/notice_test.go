@@ -240,7 +240,7 @@ func TestClaimedNameIsSilencedLikeTheAgent(t *testing.T) {
 		{schema.Matchers{Family: "*"}, true, true}, {schema.Matchers{Level: "alert"}, false, false}, {schema.Matchers{Level: "trip"}, true, true},
 		{schema.Matchers{Agent: "billing/*", Family: "y"}, false, false},
 	} {
-		if got, other := Matches(&tc.m, is, r), Matches(&tc.m, posing, r); got != tc.is || other != tc.claimed {
+		if got, other := matches(&tc.m, is, r), matches(&tc.m, posing, r); got != tc.is || other != tc.claimed {
 			t.Errorf("%+v: the agent %v, who claims its name %v", tc.m, got, other)
 		}
 	}

@@ -39,9 +39,9 @@ func (r Registry) tags(agent string) []string {
 // Established reports whether the caller of a finding cannot choose its name.
 func Established(f *schema.Finding) bool { return classOf(f) == established }
 
-// Matches reports whether a finding matches all matchers. Agent, Owner and Tag match only agents with an established identity, unless
+// matches reports whether a finding matches all matchers. Agent, Owner and Tag match only agents with an established identity, unless
 // Claimed selects the others: nobody can claim a name to be silenced, and a silence of claimed names matches no established agent.
-func Matches(m *schema.Matchers, f *schema.Finding, r Registry) bool {
+func matches(m *schema.Matchers, f *schema.Finding, r Registry) bool {
 	if m.Level != "" && m.Level != f.Level.String() || m.Family != "" && !Fits(m.Family, f.Family) {
 		return false
 	}

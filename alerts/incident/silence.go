@@ -64,7 +64,7 @@ func (s *silences) expire(now int64) bool {
 // of returns the silence in force that matches a finding, the one that ends last; nil: none does.
 func (s *silences) of(v *schema.Finding, r Registry) (best *schema.Silence) {
 	for _, have := range s.list {
-		if have.Tenant == v.Tenant && Matches(&have.Matchers, v, r) &&
+		if have.Tenant == v.Tenant && matches(&have.Matchers, v, r) &&
 			(best == nil || cmp.Or(cmp.Compare(have.Until, best.Until), cmp.Compare(best.ID, have.ID)) > 0) {
 			best = have
 		}

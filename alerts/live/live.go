@@ -52,7 +52,7 @@ func (v *View) Run(ctx context.Context) error {
 func (v *View) run(ctx context.Context) error {
 	c, err := v.o.Kafka.NewClient(client,
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{wire.AlertsTopic: {0: kgo.NewOffset().AtStart()}}),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(200*time.Millisecond))
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(500*time.Millisecond))
 	if err != nil {
 		return err
 	}

@@ -217,8 +217,7 @@ func subjectOf(p *incident.Page) string {
 //	5yz to DATA                 Refused: this page
 func (e *Email) judge(err error) error {
 	refused := &Refused{Receiver: e.client.name, Protocol: "SMTP", Answer: e.client.shown([]byte(err.Error()))}
-	var reply *textproto.Error
-	if errors.As(err, &reply) {
+	if reply, ok := errors.AsType[*textproto.Error](err); ok {
 		refused.Status = reply.Code
 	}
 	var failed *mail.SendError

@@ -22,8 +22,7 @@ func (p *Pager) deliver(ctx context.Context, part *partition, page *incident.Pag
 	defer waiting.Set(0)
 	err := kafka.Retry(ctx, p.o.Backoff, func(ctx context.Context) error {
 		err := p.o.Receiver.Deliver(ctx, page)
-		var refused *notify.Refused
-		if errors.As(err, &refused) {
+		if _, ok := errors.AsType[*notify.Refused](err); ok {
 			return kafka.Permanent(err)
 		}
 		return err

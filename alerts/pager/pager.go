@@ -110,7 +110,7 @@ func (p *Pager) run(ctx context.Context) error {
 	client, err := p.o.Kafka.NewClient(name,
 		kgo.ConsumerGroup(Group(p.o.Name)), kgo.SessionTimeout(kafka.SessionTimeout),
 		kgo.ConsumeTopics(wire.AlertsTopic), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(200*time.Millisecond),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(500*time.Millisecond),
 		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { p.setJoined() }),
 		kgo.AdjustFetchOffsetsFn(func(ctx context.Context, offsets topicOffsets) (topicOffsets, error) {
 			<-made

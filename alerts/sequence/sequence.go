@@ -98,7 +98,7 @@ func (s *Sequencer) run(ctx context.Context) error {
 	made := make(chan struct{}) // closed when group is set: the group may assign partitions before
 	group, err = s.o.Kafka.NewClient(client, kgo.ConsumerGroup(wire.AlertsGroup), kgo.SessionTimeout(kafka.SessionTimeout),
 		kgo.ConsumeTopics(wire.EventsTopic), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(200*time.Millisecond),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(500*time.Millisecond),
 		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { s.setJoined() }),
 		kgo.OnPartitionsRevoked(s.revoke), kgo.OnPartitionsLost(s.revoke),
 		kgo.AdjustFetchOffsetsFn(func(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {

@@ -99,7 +99,7 @@ func (s source) run(ctx context.Context, cfg kafka.Config, handle func(context.C
 	var group *kgo.Client
 	set := make(chan struct{}) // closed when group is set: the group may assign partitions before
 	client, err := cfg.NewClient(s.client, kgo.ConsumerGroup(s.group), kgo.SessionTimeout(kafka.SessionTimeout), kgo.ConsumeTopics(s.topic),
-		kgo.DisableAutoCommit(), kgo.ConsumeResetOffset(s.begin), kgo.FetchMaxWait(200*time.Millisecond),
+		kgo.DisableAutoCommit(), kgo.ConsumeResetOffset(s.begin), kgo.FetchMaxWait(500*time.Millisecond),
 		kgo.AdjustFetchOffsetsFn(func(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 			<-set
 			return offsets, cfg.ResumeAfterLosses(ctx, admin, group, s.client, time.Now(), offsets)

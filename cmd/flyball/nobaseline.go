@@ -21,7 +21,8 @@ func noBaseline(r *request, c config.Config) string {
 	db, err := r.database()
 	var o *learn.Outlook
 	if err == nil {
-		o, err = learn.ReadOutlook(r.ctx, db, c.Tenant, l.MinRuns, time.Duration(l.Window), time.Duration(l.Quarantine), r.now)
+		o, err = learn.ReadOutlook(r.ctx, db, learn.OutlookOptions{Tenant: c.Tenant, Needed: l.MinRuns, Window: time.Duration(l.Window),
+			Quarantine: time.Duration(l.Quarantine), Now: r.now})
 	}
 	if err != nil {
 		fmt.Fprintf(&b, "  there are  not known: %v\n", err)

@@ -87,67 +87,23 @@ func runPurge(cmd *cobra.Command, o *options, f purgeFlags) error {
 	}
 	r := newRequest(cmd, o, nil)
 	defer r.close()
-	known, err := readCompleteness(r)
+	u, err := newPurge(r, o, f)
 	if err != nil {
 		return err
 	}
-	conn, ok := r.db.(*clickhouse.Conn)
-	if !ok {
-		return errors.New("purge: no connection to ClickHouse")
-	}
-	c, err := r.config()
-	if err != nil {
+	if err := u.record(f.why, ""); err != nil { // who may not, or is not recorded, deletes nothing
 		return err
 	}
-	proof := &purgeProof{Format: "flyball-purge-proof", Version: 1, Plan: f.plan, Tenant: c.Tenant, By: currentUser(), Why: f.why,
-		StartedAt: query.Time{Time: time.Now()}, Earlier: []earlierPurge{}, Holds: []query.HeldRun{}}
-	record := func(string, string) error { return nil }
-	if !f.plan {
-		client, err := o.control()
-		if err != nil {
-			return err
-		}
-		record = func(reason, digest string) error {
-			done, err := post[api.PurgeResult](r.ctx, client, "/v1/purges",
-				api.PurgeRequest{Principal: f.principal, Reason: reason, Proof: digest, By: currentUser()})
-			if err != nil {
-				return err
-			}
-			proof.Principal, proof.Tenant, proof.Deployment = done.Principal, done.Tenant, client.reached.id
-			return nil
-		}
-		if err := record(f.why, ""); err != nil { // who may not, or is not recorded, deletes nothing
-			return err
-		}
+	proof := u.proof
+	if err := u.run(); err != nil {
+		return u.known.explain(err)
 	}
-	if err := proof.look(r, conn, f); err != nil {
-		return known.explain(err)
-	}
-	progress := progressWriter()
-	opts := clickhouse.PurgeOptions{Target: clickhouse.Target{Cluster: c.ClickHouse.Cluster}, Tenant: proof.Tenant, Principal: f.principal,
-		KeepHolds: f.keepHolds, Plan: f.plan, Step: func(table string) { report.Printf(progress, "deleting rows of %s\n", table) }}
-	if proof.SharedRuns, proof.SharedRunsCount, err = clickhouse.SharedRuns(r.ctx, conn, opts, maxSharedRuns); err != nil {
-		return known.explain(err)
-	}
-	if proof.Tables, err = clickhouse.Purge(r.ctx, conn, opts); err != nil {
-		return known.explain(err)
-	}
-	for _, t := range proof.Tables {
-		proof.Removed += t.Removed
-		proof.Left += t.Left
-	}
-	report.Printf(progress, "searching the name in texts, for at most %v\n", f.search)
-	found, err := clickhouse.FindMentions(r.ctx, conn, opts, proof.Tables, f.search)
-	if err != nil {
-		return known.explain(err)
-	}
-	proof.Mentions, proof.NotSearched = found.List, append(found.NotSearched, notSearched...)
-	proof.finish(f, known)
+	proof.finish(f, u.known)
 	digest, err := proof.digest()
 	if err != nil {
 		return err
 	}
-	if err := record(finishedWhy(f.why, proof.Removed, proof.Left), digest); err != nil {
+	if err := u.record(finishedWhy(f.why, proof.Removed, proof.Left), digest); err != nil {
 		return fmt.Errorf("the rows are deleted, and the end is not recorded: run the same command again (%w)", err)
 	}
 	if err := p.print(proof, func(w io.Writer) error { return proof.print(w, digest) }); err != nil {
@@ -156,6 +112,83 @@ func runPurge(cmd *cobra.Command, o *options, f purgeFlags) error {
 	if !f.plan && proof.Left > 0 {
 		return errIncomplete
 	}
+	return nil
+}
+
+// purge is one run of the command.
+type purge struct {
+	r       *request
+	flags   purgeFlags
+	db      *clickhouse.Conn
+	cluster string
+	client  *controlClient // records the purge; nil: it is only planned
+	known   *completeness
+	proof   *purgeProof
+}
+
+// newPurge opens the connections of a purge. It deletes nothing.
+func newPurge(r *request, o *options, f purgeFlags) (*purge, error) {
+	known, err := readCompleteness(r)
+	if err != nil {
+		return nil, err
+	}
+	conn, ok := r.db.(*clickhouse.Conn)
+	if !ok {
+		return nil, errors.New("purge: no connection to ClickHouse")
+	}
+	c, err := r.config()
+	if err != nil {
+		return nil, err
+	}
+	u := &purge{r: r, flags: f, db: conn, cluster: c.ClickHouse.Cluster, known: known,
+		proof: &purgeProof{Format: "flyball-purge-proof", Version: 1, Plan: f.plan, Tenant: c.Tenant, By: currentUser(), Why: f.why,
+			StartedAt: query.Time{Time: time.Now()}, Earlier: []earlierPurge{}, Holds: []query.HeldRun{}}}
+	if !f.plan {
+		u.client, err = o.control()
+	}
+	return u, err
+}
+
+// record writes the beginning or, with the digest of the proof, the end of the purge to the audit trail. A plan is not recorded.
+func (u *purge) record(reason, digest string) error {
+	if u.client == nil {
+		return nil
+	}
+	done, err := post[api.PurgeResult](u.r.ctx, u.client, "/v1/purges",
+		api.PurgeRequest{Principal: u.flags.principal, Reason: reason, Proof: digest, By: currentUser()})
+	if err != nil {
+		return err
+	}
+	u.proof.Principal, u.proof.Tenant, u.proof.Deployment = done.Principal, done.Tenant, u.client.reached.id
+	return nil
+}
+
+// run deletes the rows, or counts them for a plan, and searches what mentions the name.
+func (u *purge) run() error {
+	ctx, proof, f := u.r.ctx, u.proof, u.flags
+	if err := proof.look(u.r, u.db, f); err != nil {
+		return err
+	}
+	progress := progressWriter()
+	opts := clickhouse.PurgeOptions{Target: clickhouse.Target{Cluster: u.cluster}, Tenant: proof.Tenant, Principal: f.principal,
+		KeepHolds: f.keepHolds, Plan: f.plan, Step: func(table string) { report.Printf(progress, "deleting rows of %s\n", table) }}
+	var err error
+	if proof.SharedRuns, proof.SharedRunsCount, err = clickhouse.SharedRuns(ctx, u.db, opts, maxSharedRuns); err != nil {
+		return err
+	}
+	if proof.Tables, err = clickhouse.Purge(ctx, u.db, opts); err != nil {
+		return err
+	}
+	for _, t := range proof.Tables {
+		proof.Removed += t.Removed
+		proof.Left += t.Left
+	}
+	report.Printf(progress, "searching the name in texts, for at most %v\n", f.search)
+	found, err := clickhouse.FindMentions(ctx, u.db, opts, proof.Tables, f.search)
+	if err != nil {
+		return err
+	}
+	proof.Mentions, proof.NotSearched = found.List, append(found.NotSearched, notSearched...)
 	return nil
 }
 

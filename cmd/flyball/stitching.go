@@ -19,6 +19,7 @@ func stitchingCommand(o *options) *cobra.Command {
 				return nil, err
 			}
 			rows, err := query.Stitching(ctx, db, r.since, r.until, by)
+			rows = cut(r, "producers with fewer calls", rows, query.MaxStitching)
 			report.Advise(rows)
 			return rows, err
 		})}

@@ -200,3 +200,26 @@ func TestHealthSaysOnlyThatItFailed(t *testing.T) {
 		}
 	}
 }
+
+// A plugin that is newer or older than the tables says so before a panel fails.
+func TestPluginOfAnotherVersionLooksWell(t *testing.T) {
+	s := newStore(t)
+	d := source(t, "", "", "addr", s.addr, "database", s.conn.Database())
+	for _, tc := range []struct {
+		version int
+		status  backend.HealthStatus
+		want    string
+	}{
+		{clickhouse.Version, backend.HealthStatusOk, ""},
+		{clickhouse.Version - 1, backend.HealthStatusError, "run flyball migrate of the plugin's version, or install the plugin of that Flyball"},
+		{clickhouse.Version + 1, backend.HealthStatusOk, "of a newer Flyball (schema version "},
+	} {
+		s.run("TRUNCATE TABLE {db}.migrations")
+		s.run(fmt.Sprintf("INSERT INTO {db}.migrations (version, number, name) VALUES (3, 1, 'first'), (%d, 2, 'x')", tc.version))
+		got, err := d.CheckHealth(t.Context(), nil)
+		if err != nil || got.Status != tc.status || !strings.Contains(got.Message, tc.want) ||
+			strings.Contains(got.Message, "schema version") != (tc.want != "") {
+			t.Errorf("%d: %+v %v, want %q", tc.version, got, err, tc.want)
+		}
+	}
+}

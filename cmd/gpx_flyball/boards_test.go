@@ -120,13 +120,18 @@ func (s *store) viewerOf(settings map[string]string) *viewer {
 	return &viewer{s, instance.(*plugin.Datasource), s.at.Add(-time.Hour), s.at.Add(2 * time.Hour), map[string]backend.DataResponse{}}
 }
 
-// put puts the values of variables into a text, which is JSON.
+var reference = regexp.MustCompile(`\$\{(\w+)\}`)
+
+// put puts the values of variables into a text, which is JSON. A value with a reference in it is not read again.
 func put(text string, values map[string]string) string {
-	for name, v := range values {
+	return reference.ReplaceAllStringFunc(text, func(whole string) string {
+		v, known := values[whole[2:len(whole)-1]]
+		if !known {
+			return whole
+		}
 		quoted, _ := json.Marshal(v)
-		text = strings.ReplaceAll(text, "${"+name+"}", strings.Trim(string(quoted), `"`))
-	}
-	return text
+		return string(quoted[1 : len(quoted)-1])
+	})
 }
 
 func (v *viewer) see(target json.RawMessage, values map[string]string) backend.DataResponse {
@@ -313,7 +318,11 @@ func (p *panel) rows(frames data.Frames, values map[string]string) (n int) {
 func (p *panel) shows(f *data.Frame, row int, values map[string]string) bool {
 	for _, x := range p.Transformations {
 		for _, filter := range x.Options.Filters {
-			if got := column(f, filter.FieldName); row >= len(got) || got[row] != put(filter.Config.Options.Value, values) {
+			var want string
+			if json.Unmarshal([]byte(`"`+put(filter.Config.Options.Value, values)+`"`), &want) != nil {
+				return false
+			}
+			if got := column(f, filter.FieldName); row >= len(got) || got[row] != want {
 				return false
 			}
 		}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +14,9 @@ import (
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 )
+
+// worstFirst are the states of health in the order of a table.
+var worstFirst = []string{"look", "unknown", "ok"}
 
 // What a person looks at after a finding: the line of the score, the log, the marks of trips and baselines, and what can be chosen.
 func TestInvestigationOfARunIsEmpty(t *testing.T) {
@@ -41,8 +46,13 @@ func TestInvestigationOfARunIsEmpty(t *testing.T) {
 	}
 	for _, q := range []plugin.Query{{Type: "logs", Run: "task-1"}, {Type: "logs", Agent: "team/a"}} {
 		logs := s.frames(q)[0]
-		same(t, "log", column(logs, "body"), "DELETE /orders/2 → denied 403", "DELETE /orders/1 → ok 204", "DELETE /orders/0 → ok 204")
-		same(t, "severity", column(logs, "severity"), "warning", "error", "error")
+		body := []string{"DELETE /orders/2 → denied 403", "DELETE /orders/1 → ok 204", "DELETE /orders/0 → ok 204"}
+		severity := []string{"warning", "error", "error"}
+		if q.Run != "" { // the story of a run has what was found, too
+			body, severity = append(body, "finding "+schema.FamilyLoop+" trip: deletes order after order"), append(severity, "critical")
+		}
+		same(t, "log", column(logs, "body"), body...)
+		same(t, "severity", column(logs, "severity"), severity...)
 	}
 	marks := s.frames(plugin.Query{Type: "annotations"})[0]
 	same(t, "marks", column(marks, "title"), "Trip: run "+run.String(), "New baseline")
@@ -58,6 +68,11 @@ func TestInvestigationOfARunIsEmpty(t *testing.T) {
 	if text := strings.Join(column(health, "what"), "\n"); !strings.Contains(text, "edge that could not be read: no_json") ||
 		!strings.Contains(text, "age of the newest stored call") {
 		t.Errorf("health: %s", text)
+	}
+	states := column(health, "state")
+	if !slices.IsSortedFunc(states, func(a, b string) int { return cmp.Compare(slices.Index(worstFirst, a), slices.Index(worstFirst, b)) }) ||
+		states[0] != "look" || !slices.Contains(states, "ok") {
+		t.Errorf("what needs a look is below the fold: %q", states)
 	}
 	same(t, "held", column(s.frames(plugin.Query{Type: "health", Part: "breakers"})[0], "value"), "1")
 	quality := s.frames(plugin.Query{Type: "quality"})[0]

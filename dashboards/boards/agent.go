@@ -8,7 +8,7 @@ func agentBoard() Board {
 			queryVariable("agent", "Agent", "one agent, of those of the owner", Query{Of: "agents", Owner: "${owner}"}), figureVariable()),
 		changes: true,
 		panels: []panel{
-			agentsTable(panel{title: "The agent", w: 24, h: 4, only: map[string]string{"agent": "agent"},
+			agentsTable(panel{title: "The agent", w: 24, h: 5, only: map[string]string{"agent": "agent"},
 				about: "Highest level of an open finding, what it did in this time, its owner, and the manifest in force; empty: not known.",
 				empty: "The agent did not call in this time.", asks: []Query{{Type: "agents", Agent: "${agent}", Limit: most}}}),
 			statOf(panel{title: "Now", w: 12, h: 4, unit: "locale",

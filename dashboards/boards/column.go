@@ -6,8 +6,6 @@ import (
 	"slices"
 
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
-
-	"flyball/dashboards/plugin"
 )
 
 // column is a column of a table. The width is in pixels; in the one column of a table that
@@ -22,15 +20,12 @@ type column struct {
 	actions []dashboard.Action
 	title   string // shown instead of the name
 	colour  string // of bars
-	inLines bool   // the field with its text in lines is shown
+	shown   string // the field that is shown in its place; empty: itself
 }
 
 // field returns the name of the field of the answer that is shown.
 func (c *column) field() string {
-	if c.inLines {
-		return plugin.InLines(c.name)
-	}
-	return c.name
+	return cmp.Or(c.shown, c.name)
 }
 
 // noValue stands in a cell without a value.
@@ -80,7 +75,7 @@ func (c *column) override() dashboard.DashboardFieldConfigSourceOverrides {
 	if c.colour != "" {
 		out = append(out, property("color", map[string]string{"mode": "fixed", "fixedColor": c.colour}))
 	}
-	if c.title != "" || c.inLines {
+	if c.title != "" || c.shown != "" {
 		out = append(out, property("displayName", cmp.Or(c.title, c.name)))
 	}
 	// The panel's sentence without data would stand in every cell without a value.

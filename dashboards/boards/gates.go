@@ -34,7 +34,8 @@ func gates() Board {
 				column{name: "since", width: 126, look: moment}, column{name: "state", width: 108, look: worded},
 				column{name: "scope", width: scopeWidth, wraps: true, links: []link{toRun}},
 				agentColumn(170), column{name: "reason", width: 210, wide: true},
-				column{name: "irreversible before", width: 150, look: danger}, column{name: "by", width: 100}, column{name: "mode", width: 76}),
+				column{name: "irreversible before", width: 150, look: danger},
+				column{name: "by", width: 120, wraps: true}, column{name: "mode", width: 76}),
 			askedTable(panel{title: "Questions and answers", w: 24, h: 8, about: "Every question in this time, those that wait first.",
 				empty: "No question in this time.", asks: []Query{{Type: "gates", Agent: "${agent}"}}}),
 		}}

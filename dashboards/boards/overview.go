@@ -18,8 +18,9 @@ func overview() Board {
 				thresholds(green, step{1, vermilion}), "held now", "gates waiting", "trips"),
 			// By itself: beside other numbers one that is not known is left out.
 			statOf(panel{title: "Bypasses in force", w: 5, h: 4, unit: "locale",
-				about: "Scopes in which nothing is refused now. The control API knows them: not known without controlUrl. Red: one or more.",
-				asks:  []Query{{Type: "count", Of: "bypasses"}}},
+				about: "Scopes in which nothing is refused now. The control API knows them: not known without controlUrl, nor to a data source " +
+					"that is bound to a tenant. Red: one or more.",
+				asks: []Query{{Type: "count", Of: "bypasses"}}},
 				thresholds(green, step{1, vermilion}), "bypasses"),
 			statOf(panel{title: "In this time", w: 10, h: 4, unit: "locale",
 				about: "Open findings, calls that were refused, and calls that were carried out and cannot be undone. Orange: one or more.",

@@ -53,7 +53,7 @@ func (p *panel) model(id int, x, y uint32) *dashboard.Panel {
 	overrides := append([]dashboard.DashboardFieldConfigSourceOverrides{}, p.overrides...)
 	for i := range p.columns {
 		c := &p.columns[i]
-		if c.inLines { // a table keeps values by the names that it shows: with the same one it would draw this field in place of the lines
+		if c.shown != "" { // a table keeps values by the names that it shows: with the same one it would draw this field in its place
 			overrides = append(overrides, byName(c.name, property("displayName", c.name+" as it is")))
 		}
 		overrides = append(overrides, c.override())
@@ -109,7 +109,9 @@ func tableOf(p panel, columns ...column) panel {
 	p.kind, p.unit, p.columns = "table", "string", columns
 	for i := range p.columns {
 		c := &p.columns[i]
-		c.inLines = c.look == plain && (c.wraps || c.wide) && p.asks[0].Type != "sql" && plugin.InLines(c.name) != ""
+		if c.look == plain && (c.wraps || c.wide || c.name == "run") && p.asks[0].Type != "sql" {
+			c.shown = plugin.ShownField(c.name)
+		}
 	}
 	if p.frame > 0 { // with several frames Grafana puts the name of the frame before that of the column
 		for i := range p.columns {

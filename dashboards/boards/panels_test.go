@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"flyball/dashboards/plugin"
 )
 
 // eachPanel calls check with every panel of every dashboard.
@@ -68,6 +70,9 @@ func TestPanelLiesOnAnother(t *testing.T) {
 	}
 }
 
+// pixelsOf is the width of a cell with a word of n characters.
+func pixelsOf(n int) int { return n*74/10 + 12 }
+
 func TestColumnIsCutAt1280Pixels(t *testing.T) {
 	eachPanel(t, func(t *testing.T, _ *Board, p *panel) {
 		if p.kind != "table" {
@@ -85,6 +90,9 @@ func TestColumnIsCutAt1280Pixels(t *testing.T) {
 			names[c.name] = true
 			if 7*len(cmp.Or(c.title, c.name))+12 > c.width {
 				t.Errorf("the header of %q does not fit into %d", c.name, c.width)
+			}
+			if n := plugin.LineRunes(c.name); c.shown != "" && pixelsOf(n) > c.width {
+				t.Errorf("%d characters of a name in column %q do not fit into %d", n, c.name, c.width)
 			}
 			if c.look == buttons && len(c.actions) == 0 || len(c.actions)*62 > c.width {
 				t.Errorf("column %q: %d buttons in %d pixels", c.name, len(c.actions), c.width)

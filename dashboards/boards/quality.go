@@ -7,12 +7,14 @@ const (
 countIf(level = 'trip') AS "at trip", countIf(level = 'alert') AS "at alert", countIf(state = 'open') AS open
 FROM findings WHERE $__timeFilter(updated_at) GROUP BY caller ORDER BY "at trip" DESC, "at alert" DESC LIMIT 50`
 	judgedSQL = `SELECT v.verdict AS verdict, f.level AS level, f.family AS family, f.agent_id AS agent, v.by AS person, v.why AS why, v.at AS judged,
-toString(f.run_id) AS run
+toString(f.run_id) AS run, left(run, 8) AS "run in short"
 FROM verdicts AS v INNER JOIN findings AS f ON f.tenant = v.tenant AND f.finding_id = v.finding_id
 WHERE $__timeFilter(v.at) ORDER BY f.level = 'trip' AND v.verdict = 'benign' DESC, judged DESC LIMIT 200`
 )
 
 func quality() Board {
+	short := runColumn()
+	short.shown = "run in short"
 	return Board{UID: qualityUID, Title: "Detection quality", About: "Whether levels alarm as often as they promise, and what people said.",
 		variables: []dashboard.VariableModel{sourceVariable()},
 		changes:   true,
@@ -34,7 +36,7 @@ func quality() Board {
 				empty: "Nobody judged a finding in this time.", asks: []Query{{Type: "sql", SQL: judgedSQL}}},
 				column{name: "verdict", width: 90}, column{name: "level", width: 84, look: worded}, column{name: "family", width: 130},
 				agentColumn(240), column{name: "why", width: 280, wide: true, links: []link{toRun}}, column{name: "person", width: 130},
-				column{name: "judged", width: 126, look: moment}, runColumn(80)),
+				column{name: "judged", width: 126, look: moment}, short),
 			tableOf(panel{title: "How well the callers were known", w: 24, h: 6,
 				about: "Findings by how well the baseline knew the caller; many on strangers mean that little was learned.",
 				empty: "No finding in this time.", asks: []Query{{Type: "sql", SQL: strangersSQL}}},

@@ -13,10 +13,11 @@ func resourceBoard() Board {
 				about: "One row for each run and effect on the resource: how many calls were carried out (ok), failed and were denied. " +
 					"Click the route to see below what else its run did.",
 				empty: "Nobody touched this resource in this time.", asks: []Query{{Type: "resource", Resource: "${resource}"}}},
-				column{name: "reversibility", width: 110, look: worded}, column{name: "effect", width: 80}, agentColumn(220),
+				column{name: "reversibility", width: 110, look: worded}, column{name: "effect", width: 80},
+				column{name: "route", width: 226, wide: true, links: []link{here}}, agentColumn(220),
 				column{name: "ok", width: 70, look: count}, column{name: "failed", width: 70, look: caution}, column{name: "denied", width: 70,
 					look: caution}, column{name: "first", width: 126, look: moment}, column{name: "last", width: 126, look: moment},
-				column{name: "route", width: 170, wide: true, links: []link{here}}, runColumn(150)),
+				runColumn()),
 			heldTable(panel{title: "Held now", w: 24, h: 6, about: "Every scope that is held now, of any agent.",
 				empty: "Nothing is held now.", asks: []Query{{Type: "held"}}}),
 			tableOf(panel{title: "What the selected run touched", w: 24, h: 9, about: "Everything that the run touched, the worst first.",

@@ -14,7 +14,8 @@ func agentColumn(width int) column {
 	return column{name: "agent", width: width, wraps: true, links: []link{toAgent}}
 }
 
-func runColumn(width int) column { return column{name: "run", width: width, links: []link{toRun}} }
+// runColumn has the beginning of the id of a run; its link leads to the whole id.
+func runColumn() column { return column{name: "run", width: 84, links: []link{toRun}} }
 
 func findingsTable(p panel) panel {
 	return tableOf(p,
@@ -33,7 +34,7 @@ func runsTable(p panel) panel {
 		column{name: "irreversible", width: 96, look: danger}, column{name: "denied", width: 70, look: caution},
 		column{name: "failed", width: 70, look: caution}, column{name: "calls", width: 70, look: count}, column{name: "state", width: 86},
 		column{name: "started", width: 126, look: moment, links: []link{toItsTime}}, column{name: "last", width: 126, look: moment},
-		runColumn(150),
+		runColumn(),
 		column{name: "run key", width: 70, look: buttons, title: "act", actions: actions(tripRun)})
 }
 
@@ -42,7 +43,8 @@ func heldTable(p panel) panel {
 		column{name: "scope", width: scopeWidth, wraps: true, links: []link{toRun}}, agentColumn(170),
 		column{name: "reason", width: 210, wide: true},
 		column{name: "stopped calls", width: 80, look: count, title: "stopped"}, column{name: "until", width: 126, look: moment},
-		column{name: "since", width: 126, look: moment}, column{name: "mode", width: 108, look: worded}, column{name: "by", width: 84},
+		column{name: "since", width: 126, look: moment}, column{name: "mode", width: 108, look: worded},
+		column{name: "by", width: 96, wraps: true},
 		column{name: "breaker", width: 90, look: buttons, title: "act", actions: actions(resetBreaker)})
 }
 
@@ -57,13 +59,13 @@ func gatesTable(p panel) panel {
 
 // askedTable shows questions that may be answered, and so has no buttons.
 func askedTable(p panel) panel {
-	return tableOf(p, append(gateColumns(), column{name: "by", width: 100}, column{name: "reason", width: 120, wraps: true})...)
+	return tableOf(p, append(gateColumns(), column{name: "by", width: 96, wraps: true}, column{name: "reason", width: 160, wraps: true})...)
 }
 
 func gateColumns() []column {
-	return []column{agentColumn(210), column{name: "call", width: 200, wide: true},
+	return []column{agentColumn(200), column{name: "call", width: 200, wide: true},
 		column{name: "resource", width: 190, wraps: true, links: []link{toResource}}, column{name: "waits", width: 80, look: seconds},
-		column{name: "state", width: 84, look: worded}, column{name: "asked", width: 126, look: moment}, runColumn(80)}
+		column{name: "state", width: 84, look: worded}, column{name: "asked", width: 126, look: moment}, runColumn()}
 }
 
 func agentsTable(p panel) panel {
@@ -73,8 +75,8 @@ func agentsTable(p panel) panel {
 		column{name: "worst score", width: 98, look: scored}, column{name: "open findings", width: 114, look: caution},
 		column{name: "irreversible", width: 96, look: danger}, column{name: "runs", width: 80, look: count},
 		column{name: "calls", width: 90, look: count}, column{name: "last", width: 126, look: moment},
-		column{name: "owner", width: 110, wraps: true},
-		column{name: "manifest", width: 120, wraps: true},
+		column{name: "owner", width: 116, wraps: true},
+		column{name: "manifest", width: 124, wraps: true},
 		column{name: "denied", width: 124, look: buttons, title: "act", actions: actions(tripAgent)})
 }
 

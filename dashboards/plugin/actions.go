@@ -115,7 +115,7 @@ func (x *exchange) report(c *changed, scope, what, forever, undo string) *done {
 // checkReason returns a refusal unless there is a reason, as the audit trail wants it. A reason that is a variable and nothing else is what
 // Grafana sends if nothing was typed.
 func checkReason(reason string) error {
-	if text := strings.TrimSpace(reason); variable.FindString(text) == text {
+	if text := strings.TrimSpace(reason); text == "" || isVariable(text) {
 		return refused(http.StatusBadRequest, "reason", "reason: empty; say why, it stands in the audit trail")
 	}
 	if !utf8.ValidString(reason) || utf8.RuneCountInString(reason) > maxReason {
@@ -130,7 +130,7 @@ func checkName(member, value string) error {
 	switch {
 	case strings.TrimSpace(value) == "":
 		return refused(http.StatusBadRequest, "body", "%s: empty", member)
-	case variable.FindString(value) == value:
+	case isVariable(value):
 		return refused(http.StatusBadRequest, "body", "%s: %q is a variable: the panel has not filled it in; if it is a name, use the command "+
 			"line", member, shorten(value))
 	case !utf8.ValidString(value) || len(value) > maxName:

@@ -2,15 +2,18 @@ package plugin
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"flyball/schema"
+	"flyball/schema/clickhouse"
 )
 
 const (
@@ -60,12 +63,26 @@ func refused(status int, reason, text string, args ...any) *refusal {
 	return &refusal{status, reason, fmt.Sprintf(text, args...)}
 }
 
+// controlAdvice holds what to do about the reasons of failed requests to the control API, in the words of the settings.
+var controlAdvice = map[clickhouse.Reason]string{
+	clickhouse.NoServer:           "start flyball up or the role control there, or correct controlUrl in the settings of the data source",
+	clickhouse.UnknownHost:        "the name cannot be resolved: correct controlUrl",
+	clickhouse.NoAnswer:           "nothing answers in time: the process is overloaded, or controlUrl names another service",
+	clickhouse.TLSNotSpoken:       "the port does not use TLS: set control.tls of Flyball, or name the port that uses it in controlUrl",
+	clickhouse.TLSRequired:        "the port uses TLS: write https:// in controlUrl",
+	clickhouse.UnknownAuthority:   "its certificate is signed by an unknown authority: put the certificate of that authority into caCert",
+	clickhouse.ExpiredCertificate: "its certificate has expired, or is not valid yet: renew it, or correct the clock of Grafana's machine",
+	clickhouse.WrongCertificate:   "its certificate is for another name: use the one in the certificate in controlUrl, or renew it",
+	clickhouse.NotHTTP:            "the port does not answer in HTTP: name the port of the control API in controlUrl",
+	clickhouse.Closed:             "the connection was closed: the process is stopping, or controlUrl names another service",
+}
+
 // request sends a request for a person (nil: for nobody) and decodes the answer. An error is a *refusal.
 func (c *control) request(ctx context.Context, who *person, method, path string, body, into any) error {
 	resp, err := c.send(ctx, who, method, path, body)
 	if err != nil {
-		return refused(http.StatusBadGateway, "control_away", "the control API does not answer at %s: start flyball up or the role control "+
-			"there, or correct controlUrl in the settings of the data source (%v)", c.url, schema.WithoutURL(err))
+		return refused(http.StatusBadGateway, "control_away", "the control API does not answer at %s: %s (%v)", c.url,
+			cmp.Or(controlAdvice[clickhouse.ReasonOf(err)], controlAdvice[clickhouse.NoServer]), schema.WithoutURL(err))
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxControlAnswer))
@@ -73,6 +90,10 @@ func (c *control) request(ctx context.Context, who *person, method, path string,
 		if err = json.Unmarshal(text, into); err == nil {
 			return nil
 		}
+	}
+	if resp.StatusCode == http.StatusBadRequest && strings.Contains(string(text), "HTTPS") { // of Go, nginx
+		return refused(http.StatusBadGateway, "control_away", "the control API does not answer at %s: %s", c.url,
+			controlAdvice[clickhouse.TLSRequired])
 	}
 	if resp.StatusCode == http.StatusOK {
 		return refused(http.StatusBadGateway, "control_answer", "the answer of %s cannot be read: controlUrl may name another service (%v)",

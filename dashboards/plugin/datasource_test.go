@@ -1,12 +1,22 @@
 package plugin
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
+	"io"
+	"log"
+	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 )
@@ -107,6 +117,60 @@ func TestCertificateOfAnOwnAuthorityIsRefused(t *testing.T) {
 		got, err := made(t, tc.settings, "caCert", tc.ca).CheckHealth(t.Context(), nil)
 		if err != nil || !strings.Contains(got.Message, tc.want) {
 			t.Errorf("%s: %+v %v, want %q", name, got, err, tc.want)
+		}
+	}
+}
+
+// A certificate that is refused is named with what to do about it, that of the database and that of the control API.
+func TestRefusedCertificateDoesNotSayWhy(t *testing.T) {
+	now := time.Now()
+	signed := func(from, until time.Time, name string) (addr, authority string) {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: from, NotAfter: until, IsCA: true, BasicConstraintsValid: true}
+		if ip := net.ParseIP(name); ip != nil {
+			c.IPAddresses = []net.IP{ip}
+		} else {
+			c.DNSNames = []string{name}
+		}
+		der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := httptest.NewUnstartedServer(http.NotFoundHandler())
+		s.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+		s.Config.ErrorLog = log.New(io.Discard, "", 0)
+		s.StartTLS()
+		t.Cleanup(s.Close)
+		return s.Listener.Addr().String(), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	}
+	expired, ofExpired := signed(now.Add(-48*time.Hour), now.Add(-time.Hour), "127.0.0.1")
+	early, ofEarly := signed(now.Add(time.Hour), now.Add(48*time.Hour), "127.0.0.1")
+	named, ofNamed := signed(now.Add(-time.Hour), now.Add(time.Hour), "flyball.example")
+	unknown, _ := signed(now.Add(-time.Hour), now.Add(time.Hour), "127.0.0.1")
+	plain := strings.TrimPrefix(plainServer(t), "http://")
+	for name, tc := range map[string]struct{ scheme, addr, ca, want string }{
+		"expired":           {"https", expired, ofExpired, "its certificate has expired"},
+		"of tomorrow":       {"https", early, ofEarly, "is not valid yet"},
+		"of another name":   {"https", named, ofNamed, "its certificate is for another name"},
+		"unknown authority": {"https", unknown, "", "put the certificate of that authority into caCert"},
+		"no TLS there":      {"https", plain, "", "the port does not use TLS"},
+		"TLS there":         {"http", unknown, "", "the port uses TLS"},
+	} {
+		settings, err := json.Marshal(map[string]any{"addr": tc.addr, "tls": tc.scheme == "https", "controlUrl": tc.scheme + "://" + tc.addr})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := made(t, string(settings), "caCert", tc.ca, "controlToken", "long-enough-for-a-token").CheckHealth(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		database, actions, _ := strings.Cut(got.Message, "Actions do not work: ")
+		if got.Status != backend.HealthStatusError || !strings.Contains(database, tc.want) || !strings.Contains(actions, tc.want) ||
+			strings.Contains(actions, "start flyball up") {
+			t.Errorf("%s: %+v, want %q of both", name, got, tc.want)
 		}
 	}
 }

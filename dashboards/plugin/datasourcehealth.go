@@ -42,7 +42,27 @@ func (d *Datasource) checkDatabase(ctx context.Context) (text string, works bool
 	if d.tenant != "" {
 		where += " for tenant " + d.tenant
 	}
-	return fmt.Sprintf("Flyball answers: %d calls are stored in %s", calls, where), true
+	text = fmt.Sprintf("Flyball answers: %d calls are stored in %s", calls, where)
+	stored, err := query.SchemaVersion(ctx, d.db)
+	if err != nil {
+		return d.explainDatabase(err), false
+	}
+	difference, works := compareSchemas(stored)
+	return text + difference, works
+}
+
+// compareSchemas says what to do if the tables are those of another version of Flyball than the plugin. One that is behind asks what
+// newer tables still answer.
+func compareSchemas(stored uint32) (difference string, works bool) {
+	switch {
+	case stored < clickhouse.Version:
+		return fmt.Sprintf(", and its tables are of an older Flyball (schema version %d, this plugin asks for %d): run flyball migrate of the "+
+			"plugin's version, or install the plugin of that Flyball", stored, clickhouse.Version), false
+	case stored > clickhouse.Version:
+		return fmt.Sprintf(", and its tables are of a newer Flyball (schema version %d, this plugin knows %d): install the plugin of that "+
+			"Flyball", stored, clickhouse.Version), true
+	}
+	return "", true
 }
 
 // checkActions says by whom actions are sent, or why they are not.
@@ -59,19 +79,20 @@ func (d *Datasource) checkActions(ctx context.Context) (text string, works bool)
 
 // databaseAdvice holds what to do about the reasons of failed requests to ClickHouse, in the words of the settings.
 var databaseAdvice = map[clickhouse.Reason]string{
-	clickhouse.NoServer:         "nothing listens there: start flyball up or ClickHouse, or correct addr",
-	clickhouse.UnknownHost:      "the name cannot be resolved: correct addr",
-	clickhouse.NoAnswer:         "nothing answers in time: the server is overloaded, or addr names another service",
-	clickhouse.TLSNotSpoken:     "the port does not use TLS: clear tls, or name the HTTPS port in addr",
-	clickhouse.TLSRequired:      "the port uses TLS: set tls, or name the HTTP port in addr",
-	clickhouse.UnknownAuthority: "its certificate is signed by an unknown authority: put the certificate of that authority into caCert",
-	clickhouse.WrongCertificate: "its certificate is not valid: use the name in the certificate in addr, or renew the certificate",
-	clickhouse.NotHTTP:          "the port does not answer in HTTP: name ClickHouse's HTTP port (8123, TLS 8443) in addr",
-	clickhouse.Closed:           "the connection was closed: the server is stopping, or addr names another service",
-	clickhouse.WrongLogin:       "the login was refused: correct user and password",
-	clickhouse.NoRights:         "the user lacks a right: grant it SELECT on Flyball's database",
-	clickhouse.NoDatabase:       "the database does not exist: run flyball migrate, start the role store, or correct database",
-	clickhouse.NoTable:          "there are no tables of Flyball: run flyball migrate, start the role store, or correct database",
+	clickhouse.NoServer:           "nothing listens there: start flyball up or ClickHouse, or correct addr",
+	clickhouse.UnknownHost:        "the name cannot be resolved: correct addr",
+	clickhouse.NoAnswer:           "nothing answers in time: the server is overloaded, or addr names another service",
+	clickhouse.TLSNotSpoken:       "the port does not use TLS: clear tls, or name the HTTPS port in addr",
+	clickhouse.TLSRequired:        "the port uses TLS: set tls, or name the HTTP port in addr",
+	clickhouse.UnknownAuthority:   "its certificate is signed by an unknown authority: put the certificate of that authority into caCert",
+	clickhouse.ExpiredCertificate: "its certificate has expired, or is not valid yet: renew it, or correct the clock of Grafana's machine",
+	clickhouse.WrongCertificate:   "its certificate is for another name: use the name in the certificate in addr, or renew the certificate",
+	clickhouse.NotHTTP:            "the port does not answer in HTTP: name ClickHouse's HTTP port (8123, TLS 8443) in addr",
+	clickhouse.Closed:             "the connection was closed: the server is stopping, or addr names another service",
+	clickhouse.WrongLogin:         "the login was refused: correct user and password",
+	clickhouse.NoRights:           "the user lacks a right: grant it SELECT on Flyball's database",
+	clickhouse.NoDatabase:         "the database does not exist: run flyball migrate, start the role store, or correct database",
+	clickhouse.NoTable:            "there are no tables of Flyball: run flyball migrate, start the role store, or correct database",
 }
 
 // explainDatabase says why the database does not answer, and what to do.

@@ -215,7 +215,7 @@ func failure(err error) backend.DataResponse {
 		return backend.ErrDataResponse(backend.StatusBadRequest, err.Error())
 	case errors.As(err, &exceeded):
 		return downstream(http.StatusGatewayTimeout, "This would read too much: choose a shorter time range, one agent, or a lower limit ("+
-			exceeded.Bound+").")
+			exceeded.Limit()+").")
 	case errors.As(err, &away):
 		return downstream(backend.StatusBadGateway, "Flyball's database gave no answer. "+away.Error())
 	case errors.As(err, &control):

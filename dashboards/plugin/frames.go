@@ -114,7 +114,7 @@ func frame[T any](name string, visual data.VisType, rows []T, limit int, fields 
 // table makes a frame for a table. Without rows, a notice says so.
 func table[T any](name string, rows []T, limit int, nothing string, fields ...field[T]) *data.Frame {
 	out := frame(name, data.VisTypeTable, rows, limit, fields...)
-	appendLines(out)
+	appendShown(out)
 	if len(rows) == 0 && nothing != "" {
 		out.AppendNotices(data.Notice{Severity: data.NoticeSeverityInfo, Text: nothing})
 	}

@@ -1,8 +1,11 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
@@ -41,8 +44,12 @@ func answerHealth(ctx context.Context, q *question) (data.Frames, error) {
 		}
 		rows = append(append(rows, more...), liveHealth(ctx, q, part)...)
 	}
+	slices.SortStableFunc(rows, func(a, b healthLine) int { return cmp.Compare(urgency[a.state], urgency[b.state]) })
 	return data.Frames{healthFrame(rows, q.Limit)}, nil
 }
+
+// urgency orders lines: what needs a look is above what is not known, and that above what is as it should be.
+var urgency = map[string]int{"look": 0, "unknown": 1, "ok": 2}
 
 func healthFrame(rows []healthLine, limit int) *data.Frame {
 	type row = healthLine
@@ -110,7 +117,7 @@ func storeHealth(ctx context.Context, q *question) ([]healthLine, error) {
 		todo: "no call is stored: flyball status shows whether gateways send logs"}
 	if !call.IsZero() {
 		age := q.now.Sub(call)
-		newest.value = figure(age.Seconds())
+		newest.value = figure(age.Round(time.Second).Seconds())
 		newest.state, newest.todo = judge(age < oldCall, "flyball status shows which part is behind, or whether gateways send logs")
 	}
 	changes, err := query.UnfinishedMutations(ctx, q.db)
@@ -134,6 +141,11 @@ const lowShare = .2
 
 func stitchingHealth(ctx context.Context, q *question) (out []healthLine, err error) {
 	rows, err := query.Stitching(ctx, q.db, q.from, q.to, "")
+	if len(rows) > query.MaxStitching {
+		rows = rows[:query.MaxStitching]
+		q.remarks = append(q.remarks, fmt.Sprintf("There are more than %d producers and rules: those with fewer calls are not shown. Choose a "+
+			"shorter time range.", query.MaxStitching))
+	}
 	for _, r := range rows {
 		l := healthLine{what: named(r.Producer, "calls whose run was found by the rule "+r.RunRule), value: figure(100 * r.Share), unit: "%"}
 		weak := r.RunRule == "session" || r.RunRule == "overflow"

@@ -275,6 +275,9 @@ func TestCountsHaveTheSameLabels(t *testing.T) {
 	if len(f.Fields) != 3 || *f.Fields[0].At(0).(*float64) != 7 {
 		t.Errorf("%d fields, first %v", len(f.Fields), f.Fields[0].At(0))
 	}
+	if name := f.Fields[2].Config.DisplayNameFromDS; name != "a" {
+		t.Errorf("the number of a is shown as %q", name)
+	}
 	if f := countFrame(q, "", nil); len(f.Fields) != 1 || *f.Fields[0].At(0).(*float64) != 0 {
 		t.Error("nothing is no number")
 	}

@@ -75,6 +75,9 @@ func (q *Query) members() []member {
 // variable is a reference to a dashboard's variable that Grafana has not replaced by a value.
 var variable = regexp.MustCompile(`\$(\{[^}]*\}|[A-Za-z_]\w*)|\[\[\w+\]\]`)
 
+// isVariable reports whether a text is such a reference and nothing else. Names of agents can contain one.
+func isVariable(text string) bool { return text != "" && variable.FindString(text) == text }
+
 // allValues is what Grafana sends for a variable with all of its values.
 const allValues = "$__all"
 
@@ -85,12 +88,12 @@ func (q *Query) unresolved() (name string, certain bool) {
 		if *m.value == allValues {
 			*m.value = ""
 		}
-		if variable.MatchString(*m.value) && (name == "" || m.words != nil) {
+		if isVariable(*m.value) && (name == "" || m.words != nil) {
 			name, certain = m.name, m.words != nil
 		}
 	}
 	for _, f := range q.Filters {
-		if name == "" && slices.ContainsFunc(append(f.Values, f.Value), variable.MatchString) {
+		if name == "" && slices.ContainsFunc(append(f.Values, f.Value), isVariable) {
 			name = "filters"
 		}
 	}

@@ -201,6 +201,9 @@ func countFrame(q *question, about string, counts map[string]uint64) *data.Frame
 		n := float64(shown[name])
 		f := data.NewField(q.Of, labels, []*float64{&n})
 		f.Config = wholeNumber(about)
+		if q.By != "" {
+			f.Config.DisplayNameFromDS = name
+		}
 		if q.Of == "lag_seconds" {
 			f.Config.Unit = "s"
 		}

@@ -100,10 +100,13 @@ func traceFrame(run *query.Run, t *query.RunTrace) *data.Frame {
 	return out
 }
 
+// moreEvents says that not all that was found and decided about a run is shown.
+const moreEvents = "There are more findings or decisions: those of the highest level and the latest are shown."
+
 // missingOf says what a trace does not have beside calls.
 func missingOf(t *query.RunTrace) (out []string) {
 	if t.MoreEvents {
-		out = append(out, "There are more findings or decisions: those of the highest level and the latest are shown.")
+		out = append(out, moreEvents)
 	}
 	if t.MoreLinks {
 		out = append(out, "There are more linked runs: those of the highest level, and with most irreversible calls, are shown.")

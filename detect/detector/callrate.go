@@ -3,12 +3,10 @@ package detector
 import (
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
 
-	"flyball/detect/feature"
 	"flyball/detect/model/calibrate"
 	"flyball/detect/model/callrate"
 	"flyball/detect/score"
@@ -134,9 +132,8 @@ func (d *callRateDetector) describe(c *Judgment, s *callRateState) *schema.Findi
 		out.ExpectedOf = callrate.WhyNothingLearned
 	}
 	out.Evidence = []schema.Contribution{evidence}
-	out.Summary = fmt.Sprintf("%s makes far more calls than at this time of the week: %d in the quarter of an hour from %s UTC, %s, now %s",
-		agentName(c.Run), s.calls.Calls, time.Unix(0, callrate.QuarterStart(s.quarter)).UTC().Format("15:04"), usually,
-		strings.TrimSpace(feature.RouteName(c.Method, c.Route, c.Operation)))
+	out.Summary = fmt.Sprintf("%s makes far more calls than at this time of the week: %d in the quarter of an hour from %s UTC, %s%s",
+		agentName(c.Run), s.calls.Calls, time.Unix(0, callrate.QuarterStart(s.quarter)).UTC().Format("15:04"), usually, nowOn(c.Call))
 	return out
 }
 

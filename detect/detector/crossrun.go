@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"flyball/detect/feature"
 	"flyball/detect/model/calibrate"
 	"flyball/detect/score"
 	"flyball/schema"
@@ -97,8 +96,8 @@ func (s *crossRunState) describe(c *Judgment) *schema.Finding {
 	if c.Baseline != nil {
 		out.ExpectedRate, out.BeyondData = c.Baseline.Baseline.AcrossRuns.Calibration.P(s.score)
 	}
-	out.Summary = fmt.Sprintf("%s runs away over several runs (%s), none of which shows it alone: now %s", agentName(c.Run),
-		wording.FeatureOf(s.evidence.Feature).Text, strings.TrimSpace(feature.RouteName(c.Method, c.Route, c.Operation)))
+	out.Summary = fmt.Sprintf("%s runs away over several runs (%s), none of which shows it alone%s", agentName(c.Run),
+		wording.FeatureOf(s.evidence.Feature).Text, strings.Replace(nowOn(c.Call), ",", ":", 1))
 	return out
 }
 

@@ -13,7 +13,7 @@ func Deployed(o Options, m *Metrics) *Set {
 	// The first list is the order of findings of one call in flyball.events, the second the order
 	// of findings that close with their run. Neither order may change: a replay writes the same
 	// events.
-	s := NewSet(o, m,
+	s := newSet(o, m,
 		[]Detector{identity, callRate, session, crossRun, scope, runaway},
 		[]Detector{session, scope, identity, crossRun, callRate, runaway})
 	s.addCanary(canaryDetector{})

@@ -101,25 +101,32 @@ func (s *runawayState) describe(c *Judgment, f score.Family) *schema.Finding {
 
 // summarizeRunaway returns one sentence that describes the finding.
 func summarizeRunaway(f *schema.Finding, who string, c *schema.Call) string {
-	route := strings.TrimSpace(feature.RouteName(c.Method, c.Route, c.Operation))
-	n := f.Exposure.Calls
+	now, n := nowOn(c), f.Exposure.Calls
 	switch f.Family {
 	case schema.FamilyLoop:
-		return fmt.Sprintf("%s repeats calls with the same answer: %d calls since it began, now %s", who, n, route)
+		return fmt.Sprintf("%s repeats calls with the same answer: %d calls since it began%s", who, n, now)
 	case schema.FamilyRetry:
-		return fmt.Sprintf("%s goes on calling what fails: %d calls since it began, now %s", who, n, route)
+		return fmt.Sprintf("%s goes on calling what fails: %d calls since it began%s", who, n, now)
 	case schema.FamilySweep:
-		return fmt.Sprintf("%s walks through resources one by one: %d calls since it began, now %s", who, n, route)
+		return fmt.Sprintf("%s walks through resources one by one: %d calls since it began%s", who, n, now)
 	case schema.FamilyDestroy:
-		return fmt.Sprintf("%s deletes: %d calls since it began, %d of them irreversible, now %s", who, n, f.Exposure.Irreversible, route)
+		return fmt.Sprintf("%s deletes: %d calls since it began, %d of them irreversible%s", who, n, f.Exposure.Irreversible, now)
 	case schema.FamilyFanout:
-		return fmt.Sprintf("%s calls one route after another as its peers never do: %d calls since it began, now %s", who, n, route)
+		return fmt.Sprintf("%s calls one route after another as its peers never do: %d calls since it began%s", who, n, now)
 	case schema.FamilyExfiltration:
-		return fmt.Sprintf("%s is given far more data than its runs are: in %d calls so far, now %s", who, n, route)
+		return fmt.Sprintf("%s is given far more data than its runs are: in %d calls so far%s", who, n, now)
 	case schema.FamilyHijack:
-		return fmt.Sprintf("%s writes where its peers hardly ever do: %d calls since it began, now %s", who, n, route)
+		return fmt.Sprintf("%s writes where its peers hardly ever do: %d calls since it began%s", who, n, now)
 	}
-	return fmt.Sprintf("%s makes far more calls than its runs do: %d so far, now %s", who, n, route)
+	return fmt.Sprintf("%s makes far more calls than its runs do: %d so far%s", who, n, now)
+}
+
+// nowOn says which route is called now; empty: the run has ended, and no call is the reason of the report.
+func nowOn(c *schema.Call) string {
+	if route := strings.TrimSpace(feature.RouteName(c.Method, c.Route, c.Operation)); route != "" {
+		return ", now " + route
+	}
+	return ""
 }
 
 // Close closes the findings of all families with their run.

@@ -2,6 +2,7 @@ package detector
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"flyball/schema/wire"
@@ -92,10 +93,8 @@ func (s *Set) readSection(c *wire.Coder, kept *[]keptState, create func(*Descrip
 const maxUnknown = 8
 
 func addUnknown(names []string, name string) []string {
-	for _, known := range names {
-		if known == name {
-			return names
-		}
+	if slices.Contains(names, name) {
+		return names
 	}
 	if len(names) == maxUnknown {
 		return names

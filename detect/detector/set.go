@@ -35,9 +35,9 @@ type placed struct {
 	slot int
 }
 
-// NewSet returns a set of detectors, in the order in which they judge a call and the order in which
+// newSet returns a set of detectors, in the order in which they judge a call and the order in which
 // they close a run.
-func NewSet(o Options, m *Metrics, judging, closing []Detector) *Set {
+func newSet(o Options, m *Metrics, judging, closing []Detector) *Set {
 	s := &Set{options: o, metrics: m}
 	for _, d := range judging {
 		s.inJudgingOrder = append(s.inJudgingOrder, placed{d, len(s.slots)})

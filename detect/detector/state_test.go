@@ -81,7 +81,7 @@ func TestEntryOfTheVersionBefore(t *testing.T) {
 // and is there again when the detector is.
 func TestStateOfADetectorThatIsUnknownIsKept(t *testing.T) {
 	s := deployed()
-	less := NewSet(s.options, s.metrics, []Detector{identityDetector{}}, []Detector{identityDetector{}})
+	less := newSet(s.options, s.metrics, []Detector{identityDetector{}}, []Detector{identityDetector{}})
 	was := withFindings(s, map[string]State{
 		callRateName: &callRateState{Progress: Progress{OpenedAt: 3},
 			score: 4}, identityName: &identityState{evidence: "identity.asserted_name x"}})
@@ -114,7 +114,7 @@ func (newer) Describe() Description {
 
 func TestNewerStateOfADetectorIsRefused(t *testing.T) {
 	s := deployed()
-	later := NewSet(s.options, s.metrics, []Detector{newer{}}, []Detector{newer{}})
+	later := newSet(s.options, s.metrics, []Detector{newer{}}, []Detector{newer{}})
 	_, err := readBack(t, withFindings(later, map[string]State{identityName: &identityState{}}), s, stitch.StateVersion)
 	if !errors.Is(err, wire.ErrNewerVersion) {
 		t.Fatalf("got %v", err)

@@ -241,7 +241,7 @@ func (c *checkpointer) writeDeltas(ctx context.Context, list []*stitch.Actor) (i
 	c.written.entries.Add(float64(len(records)))
 	c.written.bytes.Add(float64(size))
 	if counts != nil {
-		c.trim.counts = counts.Offset
+		c.trim.countsAt = counts.Offset
 	}
 	for _, b := range began {
 		b.chainStart.offset = b.record.Offset

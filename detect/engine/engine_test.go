@@ -18,6 +18,7 @@ import (
 
 	"flyball/schema"
 	"flyball/schema/kafka"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/wire"
 )
 
@@ -35,14 +36,10 @@ type log struct {
 
 func newLog(t *testing.T) *log {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
+	c := kafkatest.Start(t)
 	l := &log{t: t, cluster: c, opts: []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}}
-	l.client, err = kgo.NewClient(append(l.opts, kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
-	if err != nil {
+	var err error
+	if l.client, err = kgo.NewClient(append(l.opts, kgo.RecordPartitioner(kgo.ManualPartitioner()))...); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.client.Close)

@@ -44,9 +44,13 @@ func (w *journalWriter) full() bool {
 	return w.rows.Rows() >= w.cfg.JournalRows || w.rows.Bytes() >= maxJournalBytes
 }
 
-// due reports whether rows have waited for JournalEvery.
+// due reports whether rows have waited for JournalEvery, or for JournalBusyEvery while they arrive faster than JournalRate.
 func (w *journalWriter) due(now time.Time) bool {
-	return w.rows.Rows() > 0 && now.Sub(w.firstRow) >= w.cfg.JournalEvery
+	rows, age := w.rows.Rows(), now.Sub(w.firstRow)
+	if rows == 0 || age < w.cfg.JournalEvery {
+		return false
+	}
+	return age >= w.cfg.JournalBusyEvery || float64(rows) < float64(w.cfg.JournalRate)*age.Seconds()
 }
 
 // snapshotsDue reports whether changed runs have waited long enough; busy is when a record

@@ -8,7 +8,6 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -20,49 +19,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"flyball/schema/kafka"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/wire"
 )
-
-// refuse answers requests of a kind with an error for each partition of a topic.
-func (l *log) refuse(key kmsg.Key, answer func(kmsg.Request) kmsg.Response) (count func() int) {
-	var mu sync.Mutex
-	n := 0
-	l.cluster.ControlKey(key.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		l.cluster.KeepControl()
-		resp := answer(req)
-		if resp == nil {
-			return nil, nil, false
-		}
-		mu.Lock()
-		n++
-		mu.Unlock()
-		return resp, nil, true
-	})
-	return func() int { mu.Lock(); defer mu.Unlock(); return n }
-}
 
 // Missing rights end detect with an error that names the topic; it neither loops nor stays silent.
 func TestRefusedFetchEndsDetectByName(t *testing.T) {
 	l := newLog(t)
-	id := l.topicID(wire.CallsTopic)
-	count := l.refuse(kmsg.Fetch, func(req kmsg.Request) kmsg.Response {
-		r := req.(*kmsg.FetchRequest)
-		resp := r.ResponseKind().(*kmsg.FetchResponse)
-		for _, t := range r.Topics {
-			if t.TopicID != id {
-				return nil // the state is read
-			}
-			rt := kmsg.NewFetchResponseTopic()
-			rt.Topic, rt.TopicID = t.Topic, t.TopicID
-			for _, p := range t.Partitions {
-				rp := kmsg.NewFetchResponseTopicPartition()
-				rp.Partition, rp.ErrorCode = p.Partition, kerr.TopicAuthorizationFailed.Code
-				rt.Partitions = append(rt.Partitions, rp)
-			}
-			resp.Topics = append(resp.Topics, rt)
-		}
-		return resp
-	})
+	count := kafkatest.RefuseFetches(l.cluster, wire.CallsTopic, kerr.TopicAuthorizationFailed)
 	_, stop := l.start()
 	select {
 	case <-l.over:
@@ -124,21 +88,7 @@ func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 // Offsets that the group may not commit are counted: the displayed lag depends on them.
 func TestRefusedCommitIsCounted(t *testing.T) {
 	l := newLog(t)
-	l.refuse(kmsg.OffsetCommit, func(req kmsg.Request) kmsg.Response {
-		r := req.(*kmsg.OffsetCommitRequest)
-		resp := r.ResponseKind().(*kmsg.OffsetCommitResponse)
-		for _, t := range r.Topics {
-			rt := kmsg.NewOffsetCommitResponseTopic()
-			rt.Topic, rt.TopicID = t.Topic, t.TopicID
-			for _, p := range t.Partitions {
-				rp := kmsg.NewOffsetCommitResponseTopicPartition()
-				rp.Partition, rp.ErrorCode = p.Partition, kerr.GroupAuthorizationFailed.Code
-				rt.Partitions = append(rt.Partitions, rp)
-			}
-			resp.Topics = append(resp.Topics, rt)
-		}
-		return resp
-	})
+	kafkatest.RefuseCommits(l.cluster, "", kerr.GroupAuthorizationFailed)
 	r := prometheus.NewRegistry()
 	e, stop := l.start(func(c *Config) { c.Kafka.Metrics = kafka.NewMetrics(r) })
 	l.block(0, 5)

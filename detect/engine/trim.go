@@ -44,7 +44,7 @@ type trimmer struct {
 	due     *cut  // is deleted when it is old enough
 	anew    int64 // bytes that were written anew since the last cut
 
-	counts, record, note int64 // offsets of the first delta of the counters, of the partition's record and of its note; -1: not written
+	countsAt, recordAt, noteAt int64 // offsets of the first delta of the counters, of the partition's record and of its note; -1: not written
 }
 
 // chainStart is the first delta of an actor's chain.
@@ -95,7 +95,7 @@ func recordRemover(client *kgo.Client, part int32) func(context.Context, int64) 
 // begin sets the state after a takeover: the claim is at offset claim, and the log has so many bytes before it.
 func (t *trimmer) begin(claim, bytes int64) {
 	t.next, t.alone, t.written = claim+1, true, bytes
-	t.counts, t.record, t.note = -1, -1, -1
+	t.countsAt, t.recordAt, t.noteAt = -1, -1, -1
 	t.marks = []mark{{claim + 1, bytes}}
 }
 
@@ -108,9 +108,9 @@ func (t *trimmer) wrote(records []*kgo.Record) {
 		switch {
 		case len(r.Key) < 2 || r.Value == nil:
 		case r.Key[0] == 'p':
-			t.record = r.Offset
+			t.recordAt = r.Offset
 		case r.Key[0] == 'n':
-			t.note = r.Offset
+			t.noteAt = r.Offset
 		}
 	}
 	if n := len(t.marks); n == 0 || t.written-t.marks[n-1].bytes >= t.limits.atLeast/4 {
@@ -193,7 +193,7 @@ func (c *checkpointer) needed() int64 {
 	if len(c.oldCounts)+len(c.oldRecords)+len(c.oldNotes) > 0 || c.hasStale() {
 		return -1
 	}
-	first := min(t.counts, t.record, t.note)
+	first := min(t.countsAt, t.recordAt, t.noteAt)
 	for i := range t.chains {
 		if c.holds(&t.chains[i]) {
 			return min(first, t.chains[i].offset)
@@ -205,7 +205,7 @@ func (c *checkpointer) needed() int64 {
 // writeOldestAnew writes some of the chains that begin first in the log anew. Those of actors with calls that are not stored yet
 // begin again with their next checkpoint.
 func (c *checkpointer) writeOldestAnew(ctx context.Context) error {
-	if t := &c.trim; len(t.chains) > 0 && t.counts < t.chains[0].offset {
+	if t := &c.trim; len(t.chains) > 0 && t.countsAt < t.chains[0].offset {
 		c.journal.counts.StoreAnew()
 	}
 	var list []*stitch.Actor

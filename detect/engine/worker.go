@@ -42,7 +42,7 @@ type worker struct {
 	journal    journalWriter
 	publish    publisher
 	checkpoint checkpointer
-	counts     counts
+	counts     partitionMetrics
 
 	in        *kafka.Queue
 	done      chan struct{} // closed when run has returned
@@ -62,7 +62,7 @@ func newWorker(cfg *Config, m *metrics, part int32, topic schema.TopicID, p kafk
 	w.log.base = newProgress(cfg.Limits)
 	w.log.now = w.log.base.clone()
 	w.out.producer = p
-	w.counts = counts{m: m, part: strconv.Itoa(int(part)), active: active}
+	w.counts = partitionMetrics{m: m, part: strconv.Itoa(int(part)), active: active}
 	w.publish = publisher{cfg: cfg, m: m, part: part, out: &w.out, active: active}
 	w.journal = journalWriter{cfg: cfg, rows: journal.New(part), state: w.state, counts: curve.New(part, -1), out: &w.out, part: part,
 		topic: topic, snapped: cfg.Now()}

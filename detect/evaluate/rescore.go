@@ -42,7 +42,7 @@ FROM runs WHERE tenant = {tenant:String} AND run_id = {run:UUID}`
 
 // ReadStoredScore reads the stored score of a run. It returns an error when the run is not stored.
 func ReadStoredScore(ctx context.Context, db learn.DB, tenant, run string) (*StoredScore, error) {
-	rows, err := db.Query(ctx, storedScore, clickhouse.Named("tenant", tenant), clickhouse.Named("run", run))
+	rows, err := learn.Quietly(db).Query(ctx, storedScore, clickhouse.Named("tenant", tenant), clickhouse.Named("run", run))
 	if err != nil {
 		return nil, fmt.Errorf("read the score of run %s: %w", run, err)
 	}
@@ -108,7 +108,7 @@ func Rescore(ctx context.Context, db learn.DB, body *baseline.Baseline, stored *
 	out.Key, out.Why = baseline.ComparisonKey(body, agent, stored.Version, stored.Task)
 	who := score.Reference{Agent: agent, Group: baseline.PeerGroup(stored.Agent, stored.kind), Version: stored.Version, Task: stored.Task}
 	model, run := score.NewModel(body), score.RunScore{}
-	err := learn.ReadCallsOfRun(ctx, db, stored.Tenant, stored.RunID, func(c *learn.StoredCall) {
+	err := learn.ReadCallsOfRun(ctx, learn.Quietly(db), stored.Tenant, stored.RunID, func(c *learn.StoredCall) {
 		before := run.Score
 		run.Add(model, who, &c.Input, c.At.UnixNano(), c.Reversibility)
 		if run.Score > before {

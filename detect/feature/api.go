@@ -9,9 +9,9 @@ import (
 	"flyball/schema"
 )
 
-// APIName returns the API of a call: the API, MCP server or host that the source logs, else the first part of the route.
+// apiName returns the API of a call: the API, MCP server or host that the source logs, else the first part of the route.
 // Callers behave differently on different APIs, and their calls to one say nothing about another.
-func APIName(c *schema.Call) string {
+func apiName(c *schema.Call) string {
 	if name := cmp.Or(c.API, c.MCPServer, c.Host); name != "" {
 		return name
 	}
@@ -23,4 +23,4 @@ func APIName(c *schema.Call) string {
 }
 
 // apiHash returns the hash of a call's API, which is never 0.
-func apiHash(c *schema.Call) uint64 { return max(xxhash.Sum64String(APIName(c)), 1) }
+func apiHash(c *schema.Call) uint64 { return max(xxhash.Sum64String(apiName(c)), 1) }

@@ -18,7 +18,7 @@ func TestEveryToolIsAnAPI(t *testing.T) {
 		{{API: "shop", Host: "one"}, {API: "shop", Host: "two"}},
 		{{Method: "GET", RouteKey: "/shop/{}"}, {Method: "GET", Route: "/shop/{id}"}},
 	} {
-		if a, b := APIName(&same[0]), APIName(&same[1]); a != b || apiHash(&same[0]) != apiHash(&same[1]) {
+		if a, b := apiName(&same[0]), apiName(&same[1]); a != b || apiHash(&same[0]) != apiHash(&same[1]) {
 			t.Errorf("%+v and %+v are of two APIs, %q and %q", same[0], same[1], a, b)
 		}
 	}
@@ -32,7 +32,7 @@ func TestOnePathOnTwoHostsIsOneAPI(t *testing.T) {
 		{{Method: "GET", RouteKey: "/shop/orders"}, {Method: "GET", RouteKey: "/shops/orders"}},
 		{{API: "shop", Host: "one"}, {API: "bank", Host: "one"}},
 	} {
-		if a, b := APIName(&other[0]), APIName(&other[1]); a == b || apiHash(&other[0]) == apiHash(&other[1]) {
+		if a, b := apiName(&other[0]), apiName(&other[1]); a == b || apiHash(&other[0]) == apiHash(&other[1]) {
 			t.Errorf("%+v and %+v are of one API, %q and %q", other[0], other[1], a, b)
 		}
 	}

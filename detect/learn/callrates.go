@@ -57,7 +57,7 @@ GROUP BY who`
 // fewer than two whole weeks.
 func ReadCallRates(ctx context.Context, db DB, w Window) (*callrate.Model, error) {
 	db = Quietly(db)
-	parts, err := PlanSlices(ctx, db, w, callsPerSlice)
+	parts, err := planSlices(ctx, db, w, callsPerSlice)
 	if err != nil {
 		return nil, err
 	}

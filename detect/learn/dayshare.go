@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"sort"
 )
 
 // Limits on how many runs of an agent's day are learned from. With them, ten thousand runs in one night change the
@@ -70,39 +69,4 @@ func wantSamples(days map[uint16]*Day, most int, want func(sliceHash)) {
 		}
 		n += len(of)
 	}
-}
-
-// sampleLimits limit from how many runs a version is learned, in sum: what is learned from is held in memory, and
-// scored by about thirty models in the calibration.
-type sampleLimits struct {
-	perAgent int // runs of an agent
-	// Runs of all agents, and their calls; 0: no limit.
-	runs, calls uint64
-}
-
-// ofAgent returns the maximum number of runs of an agent within the limits. It is the same for each agent, so that those
-// with few runs keep all of them.
-func (l sampleLimits) ofAgent(agents map[string]*AgentHistory) int {
-	if l.runs == 0 {
-		return l.perAgent
-	}
-	within := func(share int) bool {
-		runs, calls := 0.0, 0.0
-		for _, p := range agents {
-			for _, days := range [...]map[uint16]*Day{p.Clean, p.Alarmed} {
-				may, of := uint64(0), Day{}
-				for day, d := range days {
-					may += uint64(min(int(min(d.Runs, MaxRunsPerDay)), maxRunsOfDay(days, day)))
-					of.Runs, of.Calls = of.Runs+d.Runs, of.Calls+d.Calls
-				}
-				n := float64(min(may, uint64(share)))
-				runs += n
-				calls += n * float64(of.Calls) / float64(max(of.Runs, 1))
-			}
-		}
-		return runs <= float64(l.runs) && calls <= float64(l.calls)
-	}
-	// The first share from 1 on that is too large.
-	tooLarge := sort.Search(l.perAgent, func(i int) bool { return !within(i + 1) })
-	return max(tooLarge, 1)
 }

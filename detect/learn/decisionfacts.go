@@ -70,7 +70,7 @@ func PlanReading(ctx context.Context, db DB, w Window) (*Reading, error) {
 	if r.pin, err = ReadPin(ctx, r.db, 0); err != nil {
 		return nil, err
 	}
-	r.slices, err = PlanSlices(ctx, r.db, w, cmp.Or(w.CallsPerSlice, callsPerStatement))
+	r.slices, err = planSlices(ctx, r.db, w, cmp.Or(w.CallsPerSlice, callsPerStatement))
 	return r, err
 }
 

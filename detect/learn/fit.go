@@ -26,9 +26,11 @@ const (
 	maxAlarmedScore = calibrate.MaxTailScore
 )
 
-// Fit makes a baseline of runs. It counts the runs that did not alarm, were not marked as outliers and were inside their
-// scope. It calibrates by scoring each run with counts that contain neither its task nor its agent.
+// Fit makes a baseline of runs. If they have more than maxTaughtRoutes routes, it changes the names of the others. It counts the runs that
+// did not alarm, were not marked as outliers and were inside their scope. It calibrates by scoring each run with counts that contain
+// neither its task nor its agent.
 func Fit(tenant string, runs []*baseline.TrainingRun) *baseline.Baseline {
+	left := limitRoutes(runs)
 	back := outsideScope(runs)
 	teaches := func(r *baseline.TrainingRun) bool { return !r.Alarmed && !r.Trimmed && !back[r] }
 	var clean []*baseline.TrainingRun
@@ -41,6 +43,7 @@ func Fit(tenant string, runs []*baseline.TrainingRun) *baseline.Baseline {
 	baseline.FillRecentMaxima(clean)
 	body := learnBaseline(tenant, clean)
 	body.Scopes = scopes(runs)
+	body.Provenance.OtherRoutes = left
 	parts := holdOutFolds(tenant, runs, teaches)
 	var finals, peaks []heldOutRun
 	for _, p := range parts {

@@ -56,9 +56,10 @@ type AgentHistory struct {
 	Version     string // of the agent at its last call
 	Group       string
 	Established bool
-	Clean       map[uint16]*Day // by day since 1970, UTC
+	Clean       map[uint16]*Day // by day since 1970, UTC; nil: none
 	Alarmed     map[uint16]*Day
-	Excluded    map[string]uint64 // number of runs that are not learned from, by reason
+	Excluded    map[string]uint64 // number of runs that are not learned from, by reason; nil: none
+	most        int               // runs that are learned from, by the limits on all runs; 0: no limit
 }
 
 // Day holds the runs of an agent in one day.
@@ -91,7 +92,7 @@ type StoredRun struct {
 // ReadHistory reads the stored runs of all agents in a window. The keys of the result are the keys of the agents. The
 // samples of days have no runs that SelectRuns with at most perAgent runs of an agent would not select.
 func ReadHistory(ctx context.Context, db DB, w Window, perAgent int) (map[string]*AgentHistory, error) {
-	s, err := PlanSlices(ctx, db, w, callsPerSlice)
+	s, err := planSlices(ctx, db, w, callsPerSlice)
 	if err != nil {
 		return nil, err
 	}
@@ -105,36 +106,42 @@ type history struct {
 	db     DB
 	window Window
 	agents map[string]*AgentHistory
+	// Of agents whose names callers only claim: how many are in agents, and how many runs those had that were dropped.
+	claimed int
+	dropped uint64
 }
 
-// read reads the slices and returns the maximum number of runs of an agent within the limits. A first pass counts, and
+// read reads the slices and returns the maximum numbers of runs of an agent within the limits. A first pass counts, and
 // selects the runs of each day by their hashes alone; a second one reads those that are needed. A run that changes between
 // the passes may be left out. done is called after each statement with the share of the work that is done.
-func (h *history) read(ctx context.Context, parts []Slice, limits sampleLimits, done func(share float64)) (perAgent int, err error) {
+func (h *history) read(ctx context.Context, parts []Slice, limits sampleLimits, done func(share float64)) (most shares, err error) {
 	for i := range parts {
 		if err := h.countSlice(ctx, &parts[i], int32(i)); err != nil {
-			return 0, err
+			return shares{}, err
 		}
 		if done != nil {
 			done(float64(i+1) / float64(len(parts)+1))
 		}
 	}
-	perAgent = limits.ofAgent(h.agents)
+	most, left := limits.ofAgents(h.agents)
+	for _, agent := range left {
+		h.drop(agent)
+	}
 	wanted := make([][]string, len(parts))
 	for _, p := range h.agents {
 		for _, days := range [...]map[uint16]*Day{p.Clean, p.Alarmed} {
-			wantSamples(days, perAgent, func(w sliceHash) { wanted[w.slice] = append(wanted[w.slice], fmt.Sprint(w.hash)) })
+			wantSamples(days, p.most, func(w sliceHash) { wanted[w.slice] = append(wanted[w.slice], fmt.Sprint(w.hash)) })
 		}
 	}
 	for i := range parts {
 		slices.Sort(wanted[i]) // the same statement each time
 		for some := range slices.Chunk(wanted[i], hashesPerStatement) {
 			if err := h.sampleSlice(ctx, &parts[i], some); err != nil {
-				return 0, err
+				return shares{}, err
 			}
 		}
 	}
-	return perAgent, nil
+	return most, nil
 }
 
 // hashesPerStatement is the maximum number of runs that one statement of the second pass reads.
@@ -175,7 +182,10 @@ func (h *history) count(r *historyRow, number int32) {
 	key, group := baseline.AgentKey(r.agent, r.agentTrust), baseline.PeerGroup(r.agent, r.callerKind)
 	p := h.agents[key]
 	if p == nil {
-		p = &AgentHistory{Agent: key, FirstAt: r.first, Clean: map[uint16]*Day{}, Alarmed: map[uint16]*Day{}, Excluded: map[string]uint64{}}
+		if baseline.IsAsserted(key) {
+			h.addClaimed()
+		}
+		p = &AgentHistory{Agent: key, FirstAt: r.first}
 		h.agents[key] = p
 	}
 	p.FirstAt = min(p.FirstAt, r.first)
@@ -186,13 +196,19 @@ func (h *history) count(r *historyRow, number int32) {
 	}
 	days := p.days(r.why)
 	if days == nil {
+		if p.Excluded == nil {
+			p.Excluded = map[string]uint64{}
+		}
 		p.Excluded[r.why] += r.runs
 		return
 	}
-	d := days[r.day]
+	d := (*days)[r.day]
 	if d == nil {
+		if *days == nil {
+			*days = map[uint16]*Day{}
+		}
 		d = &Day{}
-		days[r.day] = d
+		(*days)[r.day] = d
 	}
 	d.Runs += r.runs
 	d.Calls += r.calls
@@ -206,12 +222,12 @@ func (h *history) count(r *historyRow, number int32) {
 }
 
 // days returns the days of runs with a reason why they are not learned from; nil: they are only counted.
-func (p *AgentHistory) days(why string) map[uint16]*Day {
+func (p *AgentHistory) days(why string) *map[uint16]*Day {
 	switch why {
 	case "":
-		return p.Clean
+		return &p.Clean
 	case baseline.ExcludedAlarmed:
-		return p.Alarmed
+		return &p.Alarmed
 	}
 	return nil
 }
@@ -229,7 +245,8 @@ func (h *history) sampleSlice(ctx context.Context, s *Slice, hashes []string) er
 		}
 		run.Group = baseline.PeerGroup(r.agent, r.callerKind)
 		if p := h.agents[baseline.AgentKey(r.agent, r.agentTrust)]; p != nil {
-			if d := p.days(r.why)[r.day]; d != nil {
+			if days := p.days(r.why); days != nil && (*days)[r.day] != nil {
+				d := (*days)[r.day]
 				d.Sample = append(d.Sample, *run)
 			}
 		}

@@ -29,20 +29,27 @@ FROM (%s) GROUP BY why ORDER BY why`
 // maxNeeded bounds the runs whose ends ReadOutlook reads of a slice.
 const maxNeeded = 100_000
 
-// ReadOutlook returns the outlook for a first baseline of at least needed runs, from runs of a time before now that are older than the
+// OutlookOptions are what an outlook depends on.
+type OutlookOptions struct {
+	Tenant             string
+	Needed             int // runs of a first baseline
+	Window, Quarantine time.Duration
+	Now                time.Time
+}
+
+// ReadOutlook returns the outlook for a first baseline of at least o.Needed runs, from runs of a time before now that are older than the
 // quarantine.
-func ReadOutlook(ctx context.Context, db DB, tenant string, needed int, window, quarantine time.Duration,
-	now time.Time) (*Outlook, error) {
-	w := Window{Tenant: tenant, Since: now.Add(-window), Until: now.Add(-quarantine)}
+func ReadOutlook(ctx context.Context, db DB, o OutlookOptions) (*Outlook, error) {
+	w := Window{Tenant: o.Tenant, Since: o.Now.Add(-o.Window), Until: o.Now.Add(-o.Quarantine)}
 	db = Quietly(db)
-	parts, err := PlanSlices(ctx, db, w, callsPerSlice)
+	parts, err := planSlices(ctx, db, w, callsPerSlice)
 	if err != nil {
 		return nil, err
 	}
 	out := &Outlook{Excluded: map[string]uint64{}}
 	var ends []int64
 	for i := range parts {
-		sql := fmt.Sprintf(outlook, min(max(needed, 1), maxNeeded), fmt.Sprintf(facts, parts[i].runs()))
+		sql := fmt.Sprintf(outlook, min(max(o.Needed, 1), maxNeeded), fmt.Sprintf(facts, parts[i].runs()))
 		err := each(ctx, db, "runs to learn from", sql, w.params(), func(scan func(...any) error) error {
 			var why string
 			var runs uint64
@@ -69,11 +76,11 @@ func ReadOutlook(ctx context.Context, db DB, tenant string, needed int, window, 
 		}
 	}
 	slices.Sort(ends)
-	switch missing := needed - out.Ready; {
+	switch missing := o.Needed - out.Ready; {
 	case missing <= 0:
-		out.EnoughAt = now
+		out.EnoughAt = o.Now
 	case missing <= len(ends):
-		out.EnoughAt = time.Unix(0, ends[missing-1]).Add(quarantine)
+		out.EnoughAt = time.Unix(0, ends[missing-1]).Add(o.Quarantine)
 	}
 	return out, nil
 }

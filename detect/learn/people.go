@@ -107,7 +107,7 @@ func readSessions(ctx context.Context, db DB, w Window, parts []Slice) ([]Select
 // estimate how rare a value is among them.
 func ReadPeople(ctx context.Context, db DB, w Window) (*sharedcredential.TenantPeople, error) {
 	db = Quietly(db)
-	parts, err := PlanSlices(ctx, db, w, callsPerSlice)
+	parts, err := planSlices(ctx, db, w, callsPerSlice)
 	if err != nil {
 		return nil, err
 	}

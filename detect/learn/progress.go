@@ -24,7 +24,7 @@ func (l *Learner) startProgress() *progress {
 // log logs that a part is done.
 func (p *progress) log(what string, more ...any) {
 	p.last = p.now()
-	p.logger.Info("learning: "+what, append(more, "after", p.last.Sub(p.began).Round(time.Millisecond))...)
+	p.logger.Info("learning", append(append([]any{"step", what}, more...), "after", p.last.Sub(p.began).Round(time.Millisecond))...)
 }
 
 // part returns a function that logs how much of a part is done, at most every progressEvery.

@@ -151,7 +151,7 @@ func TestUpgradedDatabaseIsReadByRunIDsForAYear(t *testing.T) {
 				}
 				return nil
 			}}
-			parts, err := PlanSlices(t.Context(), db, Window{Tenant: "t", Since: time.Unix(9, 0)}, 10)
+			parts, err := planSlices(t.Context(), db, Window{Tenant: "t", Since: time.Unix(9, 0)}, 10)
 			if err != nil {
 				t.Fatal(err)
 			}

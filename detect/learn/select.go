@@ -15,14 +15,19 @@ type Selection struct {
 	Excluded map[string]uint64
 }
 
-// SelectRuns selects the runs of each agent to learn from: within the limits of sampleDays, none after the agent was
-// frozen, none from before it was reset. Runs from before a freeze are selected.
+// SelectRuns selects the runs of each agent to learn from: at most perAgent, and what the limits on all runs allow; within the limits of
+// sampleDays; none after the agent was frozen, none from before it was reset. Runs from before a freeze are selected.
 func SelectRuns(history map[string]*AgentHistory, overrides *Overrides, perAgent int) *Selection {
 	out := &Selection{Status: map[string]*baseline.AgentStatus{}, Excluded: map[string]uint64{}}
 	for _, agent := range slices.Sorted(maps.Keys(history)) {
 		p := history[agent]
 		status := &baseline.AgentStatus{SeenAt: p.SeenAt, FirstAt: p.FirstAt, Version: p.Version, Group: p.Group,
-			Excluded: maps.Clone(p.Excluded)}
+			Excluded: map[string]uint64{}}
+		maps.Copy(status.Excluded, p.Excluded)
+		most := perAgent
+		if p.most > 0 {
+			most = min(most, p.most)
+		}
 		frozenAt, order := overrides.frozenAt(agent)
 		resetAt := overrides.Reset[agent].At
 		if status.Order = order; order == nil && resetAt > 0 {
@@ -33,7 +38,7 @@ func SelectRuns(history map[string]*AgentHistory, overrides *Overrides, perAgent
 			days    map[uint16]*Day
 			alarmed bool
 		}{{p.Clean, false}, {p.Alarmed, true}} {
-			picked, full, enough := sampleDays(kind.days, perAgent)
+			picked, full, enough := sampleDays(kind.days, most)
 			exclude(status.Excluded, baseline.ExcludedDayFull, full)
 			exclude(status.Excluded, baseline.ExcludedEnough, enough)
 			for i := range picked {

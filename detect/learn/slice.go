@@ -54,8 +54,8 @@ const cellsOfRuns = `SELECT intDiv(actor_hash, %d) AS cell, sum(calls), countIf(
   FROM runs_v5 WHERE tenant = {tenant:String} AND
   last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') GROUP BY cell ORDER BY cell`
 
-// PlanSlices divides the stored runs of a tenant into slices with about the given number of calls since a time.
-func PlanSlices(ctx context.Context, db DB, w Window, calls uint64) ([]Slice, error) {
+// planSlices divides the stored runs of a tenant into slices with about the given number of calls since a time.
+func planSlices(ctx context.Context, db DB, w Window, calls uint64) ([]Slice, error) {
 	params := []any{driver.Named("tenant", w.Tenant), driver.Named("since", fmt.Sprint(w.Since.UnixNano()))}
 	legacy, err := readLegacy(ctx, db, params)
 	if err != nil {

@@ -30,20 +30,20 @@ func (l *Learner) learn(ctx context.Context, now time.Time) (*baseline.Baseline,
 // baseline. It returns ErrTooFewRuns when too few clean runs are selected.
 func (l *Learner) Learn(ctx context.Context, now time.Time, parent *baseline.Baseline) (*baseline.Baseline, error) {
 	since, until := now.Add(-l.o.Window), now.Add(-l.o.Quarantine)
-	pin, err := ReadPin(ctx, l.o.DB, l.o.Quarantine)
+	db := Quietly(l.o.DB)
+	pin, err := ReadPin(ctx, db, l.o.Quarantine)
 	if err != nil {
 		return nil, err
 	}
 	window := Window{Tenant: l.o.Tenant, Since: since, Until: until, CallsPerRun: l.o.PerRun, Renaming: l.renaming, only: pin.only("")}
-	db := Quietly(l.o.DB)
 	p := l.startProgress()
-	parts, err := PlanSlices(ctx, db, window, l.o.CallsPerSlice)
+	parts, err := planSlices(ctx, db, window, l.o.CallsPerSlice)
 	if err != nil {
 		return nil, err
 	}
 	h := &history{db: db, window: window, agents: map[string]*AgentHistory{}}
 	limits := sampleLimits{perAgent: l.o.PerAgent, runs: maxTaughtRuns, calls: maxTaughtCalls}
-	perAgent, err := h.read(ctx, parts, limits, p.part("runs read"))
+	most, err := h.read(ctx, parts, limits, p.part("runs read"))
 	if err != nil {
 		return nil, err
 	}
@@ -51,12 +51,18 @@ func (l *Learner) Learn(ctx context.Context, now time.Time, parent *baseline.Bas
 	if err != nil {
 		return nil, err
 	}
-	chosen := SelectRuns(h.agents, overrides, perAgent)
+	chosen := SelectRuns(h.agents, overrides, l.o.PerAgent)
+	exclude(chosen.Excluded, baseline.ExcludedCrowded, h.dropped)
 	if chosen.Clean < l.o.MinRuns {
 		return nil, l.tooFew(ctx, chosen, since, until)
 	}
 	h.agents = nil
-	p.log("runs selected", "runs", len(chosen.Runs), "of_agent_at_most", perAgent, "left_out", excludedText(chosen.Excluded))
+	p.log("runs selected", "runs", len(chosen.Runs), "of_agent_at_most", most.vouched, "of_claimed_agent_at_most", most.claimed,
+		"left_out", excludedText(chosen.Excluded))
+	if h.dropped > 0 {
+		l.o.Logger.Warn("there are more agents with claimed names than are learned from: those that ran on most days are; let the gateway "+
+			"name agents", "runs_left_out", h.dropped)
+	}
 	runs, err := readRuns(ctx, db, window, pin, chosen.Runs, p.part("calls read"))
 	if err != nil {
 		return nil, err
@@ -78,9 +84,17 @@ func (l *Learner) Learn(ctx context.Context, now time.Time, parent *baseline.Bas
 	p.log("call rates learned")
 	body.MadeAt, body.Since, body.Until = now.UnixNano(), since.UnixNano(), until.UnixNano()
 	body.Version = baselinestore.VersionName(l.o.Tenant, now)
-	body.Provenance = baseline.Provenance{Quarantine: int64(l.o.Quarantine), Pin: pin, Excluded: chosen.Excluded, Code: l.o.Code}
-	if perAgent < l.o.PerAgent {
-		body.Provenance.RunsOfAgent = perAgent
+	body.Provenance = baseline.Provenance{Quarantine: int64(l.o.Quarantine), Pin: pin, Excluded: chosen.Excluded, Code: l.o.Code,
+		OtherRoutes: body.Provenance.OtherRoutes}
+	if n := body.Provenance.OtherRoutes; n > 0 {
+		l.o.Logger.Warn("there are more routes than a baseline knows by their names: declare routes, so that paths with values are one route",
+			"known", maxTaughtRoutes, "others", n)
+	}
+	if most.vouched < l.o.PerAgent {
+		body.Provenance.RunsOfAgent = most.vouched
+	}
+	if most.claimed < l.o.PerAgent {
+		body.Provenance.RunsOfClaimed = most.claimed
 	}
 	if parent != nil {
 		body.Provenance.Parent = parent.Version

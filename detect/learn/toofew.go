@@ -24,7 +24,7 @@ func (l *Learner) tooFew(ctx context.Context, chosen *Selection, since, until ti
 	var runs, calls uint64
 	var last int64
 	db, w := Quietly(l.o.DB), Window{Tenant: l.o.Tenant, Since: since}
-	parts, err := PlanSlices(ctx, db, Window{Tenant: l.o.Tenant, Since: time.Unix(0, 0)}, callsPerSlice)
+	parts, err := planSlices(ctx, db, Window{Tenant: l.o.Tenant, Since: time.Unix(0, 0)}, callsPerSlice)
 	for i := range parts {
 		sql := fmt.Sprintf(olderRuns, parts[i].runs())
 		err = errors.Join(err, each(ctx, db, "older runs", sql, w.params(), func(scan func(...any) error) error {

@@ -83,7 +83,7 @@ func (l *Learner) deleteOldVersions(ctx context.Context, now time.Time) (int, er
 	if err != nil || len(versions) <= keepNewestVersions {
 		return 0, err
 	}
-	rows, err := l.o.DB.Query(ctx, named, clickhouse.Named("tenant", l.o.Tenant),
+	rows, err := Quietly(l.o.DB).Query(ctx, named, clickhouse.Named("tenant", l.o.Tenant),
 		clickhouse.Named("since", fmt.Sprint(now.Add(-l.o.Window).UnixNano())))
 	if err != nil {
 		return 0, fmt.Errorf("read the baselines that findings name: %w", err)

@@ -45,12 +45,12 @@ type Subject struct {
 	Family string
 }
 
-// FindingSubject returns the subject of a finding.
-func FindingSubject(f *schema.Finding) Subject { return Subject{f.AgentID, f.AgentTrust, f.Family} }
+// findingSubject returns the subject of a finding.
+func findingSubject(f *schema.Finding) Subject { return Subject{f.AgentID, f.AgentTrust, f.Family} }
 
-// ExceptionFor returns the first exception that covers a finding at a call, or nil. Expiry and
+// exceptionFor returns the first exception that covers a finding at a call, or nil. Expiry and
 // hours are compared with the call's event time.
-func (r *Rules) ExceptionFor(f Subject, c *schema.Call) *Exception {
+func (r *Rules) exceptionFor(f Subject, c *schema.Call) *Exception {
 	if !Exceptable(f.Family) {
 		return nil
 	}

@@ -99,7 +99,7 @@ func decisions(r Rules, calls []schema.Call, level func(i int) schema.Level) (ou
 	var c FindingProgress
 	for i := range calls {
 		in := purging(func(in *Input) { in.Call = &calls[i]; in.Finding.Level = level(i) })
-		if !c.DecisionDue(&r, in.Finding.Level, FindingSubject(in.Finding), in.Call, true) {
+		if !c.DecisionDue(&r, in.Finding.Level, findingSubject(in.Finding), in.Call, true) {
 			c.Level = in.Finding.Level
 			out = append(out, "")
 			continue
@@ -172,7 +172,7 @@ func TestExceptionThatWasTakenOutCoversNothing(t *testing.T) {
 	r := armedRules()
 	c := FindingProgress{Level: schema.LevelTrip, Exception: "gone"}
 	in := purging(nil)
-	if !c.DecisionDue(&r, schema.LevelTrip, FindingSubject(in.Finding), in.Call, true) {
+	if !c.DecisionDue(&r, schema.LevelTrip, findingSubject(in.Finding), in.Call, true) {
 		t.Fatal("a finding without its exception is never decided on")
 	}
 	if d, ok := c.Decide(r, in); !ok || d.Mode != schema.ModeArmed || c.Exception != "" {

@@ -69,7 +69,7 @@ func Decide(r Rules, in Input) (d schema.Decision, ok bool) {
 	if f.Family == schema.FamilyCanary {
 		return canary(r, in), true
 	}
-	if e := r.ExceptionFor(FindingSubject(f), in.Call); e != nil {
+	if e := r.exceptionFor(findingSubject(f), in.Call); e != nil {
 		return schema.Decision{Why: WhyException, Rule: e.Name}, false
 	}
 	rule := chooseRule(r.Graded, &in)

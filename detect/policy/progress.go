@@ -25,7 +25,7 @@ func (c *FindingProgress) DecisionDue(r *Rules, level schema.Level, f Subject, c
 	case !rising:
 		return false
 	case c.Exception != "":
-		return r.ExceptionFor(f, call) == nil
+		return r.exceptionFor(f, call) == nil
 	}
 	return level == schema.LevelTrip && c.Decisions > 0 && call.Start-c.DecidedAt >= int64(r.TTL)
 }

@@ -40,11 +40,11 @@ func NewUsage(r *Rules, families []string) *Usage {
 // Record records which parts of the rules apply to one input.
 func (u *Usage) Record(in Input) {
 	r, f := u.rules, in.Finding
-	excepted := r.ExceptionFor(FindingSubject(f), in.Call)
+	excepted := r.exceptionFor(findingSubject(f), in.Call)
 	for i := range r.Exceptions {
 		e := &r.Exceptions[i]
 		u.covers[i] = u.covers[i] || e == excepted
-		u.covered[i] = u.covered[i] || e.matches(FindingSubject(f), in.Call)
+		u.covered[i] = u.covered[i] || e.matches(findingSubject(f), in.Call)
 	}
 	best := chooseRule(r.Graded, &in)
 	for i := range r.Graded {

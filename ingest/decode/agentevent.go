@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -18,8 +19,8 @@ import (
 var agentPrefixes = []string{"claude_code.", "codex.", "gemini_cli.", "gemini_cli_core.", "qwen-code.", "qwen_code.", "opencode.", "cline.",
 	"cursor.", "copilot.", "copilot_chat.", "goose.", "kimi_cli."}
 
-// agentEvent returns the kind of event without its prefix, and whether the record is an event of a coding agent.
-func agentEvent(r plog.LogRecord) (kind string, ours bool) {
+// agentEventKind returns the kind of event without its prefix, and whether the record is an event of a coding agent.
+func agentEventKind(r plog.LogRecord) (kind string, ours bool) {
 	named := attrText(r.Attributes(), "event.name")
 	body := ""
 	if r.Body().Type() == pcommon.ValueTypeStr && len(r.Body().Str()) <= 64 {
@@ -73,7 +74,7 @@ func setEventParameters(d *draft, v fields.Value) {
 	if err != nil {
 		return
 	}
-	d.call.MCPServer = first(d.call.MCPServer, fields.Get(members, "mcp_server_name").Text())
+	d.call.MCPServer = cmp.Or(d.call.MCPServer, fields.Get(members, "mcp_server_name").Text())
 	if tool := fields.Get(members, "mcp_tool_name").Text(); tool != "" {
 		d.mcpName = tool
 	}
@@ -84,55 +85,14 @@ func (dec otlpReader) agentEvent(kind string, res pcommon.Map, r plog.LogRecord,
 	d := dec.beginCall()
 	c := &d.call
 	setService(d, res)
-	decision := ""
-	r.Attributes().Range(func(key string, v pcommon.Value) bool {
-		d.readingFrom(key)
-		t := fields.Plain(attributeText(v))
-		switch set := eventTable.get(key); {
-		case key == "decision":
-			decision = t.Text()
-		case set != nil && t.Text() != "":
-			set(d, t)
-		case set == nil && t.Text() != "":
-			d.longTail(valid(key), t)
-		}
-		return true
-	})
-	switch kind {
-	case "tool_result", "tool_call":
-		c.OpKind = schema.OpTool
-		if isRefusal(decision) {
-			c.Outcome, c.DeniedBy = schema.OutcomeDenied, "user"
-		}
-	case "tool_decision":
-		if !isRefusal(decision) {
-			dec.leave(LeftModel) // its result follows
-			return
-		}
-		c.OpKind, c.Outcome, c.DeniedBy = schema.OpTool, schema.OutcomeDenied, first(attrText(r.Attributes(), "source"), "user")
-	case "api_request", "api_response", "api_error":
-		c.OpKind = schema.OpLLM
-		d.failed = d.failed || kind == "api_error"
-		if kind == "api_request" && c.DurationNs < 0 && c.TokensIn == 0 {
-			dec.leave(LeftModel) // its response follows
-			return
-		}
-	default:
+	decision := readEventAttributes(d, r.Attributes())
+	if !setEventKind(d, kind, decision, r) {
 		dec.leave(LeftModel)
 		return
 	}
-	if c.OpKind == schema.OpTool {
-		if d.mcpName != "" && (c.ToolName == "" || c.ToolName == "mcp_tool") {
-			c.ToolName = d.mcpName
-		}
-		d.mcpName = ""
-		if server, _, ok := strings.Cut(strings.TrimPrefix(c.ToolName, "mcp__"), "__"); ok && strings.HasPrefix(c.ToolName, "mcp__") {
-			c.MCPServer = first(c.MCPServer, server)
-		}
-		if c.ToolName == "" {
-			dec.reject(NotAnAccessLog, "an event of a tool that does not name it", bytesOf())
-			return
-		}
+	if c.OpKind == schema.OpTool && !nameEventTool(d) {
+		dec.reject(NotAnAccessLog, "an event of a tool that does not name it", bytesOf())
+		return
 	}
 	c.Format, c.ObserverKind, d.ev.GenAIOperation = formatOTLPLogs, schema.ObserverAgentRuntime, true
 	if c.Outcome == schema.OutcomeUnknown && !d.failed && c.Status < 400 && c.ErrorType == "" {
@@ -146,6 +106,63 @@ func (dec otlpReader) agentEvent(kind string, res pcommon.Map, r plog.LogRecord,
 		c.SpanID = s
 	}
 	dec.endCall(bytesOf)
+}
+
+// readEventAttributes reads the attributes of an event, and returns the one that says how a person or a rule decided about a tool.
+func readEventAttributes(d *draft, attributes pcommon.Map) (decision string) {
+	attributes.Range(func(key string, v pcommon.Value) bool {
+		d.readingFrom(key)
+		t := fields.Plain(attributeText(v))
+		switch set := eventTable.get(key); {
+		case key == "decision":
+			decision = t.Text()
+		case set != nil && t.Text() != "":
+			set(d, t)
+		case set == nil && t.Text() != "":
+			d.longTail(valid(key), t)
+		}
+		return true
+	})
+	return decision
+}
+
+// setEventKind sets what a kind of event says about the call. It returns false if the event is no call, or if another event will be it.
+func setEventKind(d *draft, kind, decision string, r plog.LogRecord) bool {
+	c := &d.call
+	switch kind {
+	case "tool_result", "tool_call":
+		c.OpKind = schema.OpTool
+		if isRefusal(decision) {
+			c.Outcome, c.DeniedBy = schema.OutcomeDenied, "user"
+		}
+		return true
+	case "tool_decision":
+		if !isRefusal(decision) {
+			return false // its result follows
+		}
+		c.OpKind, c.Outcome, c.DeniedBy = schema.OpTool, schema.OutcomeDenied, cmp.Or(attrText(r.Attributes(), "source"), "user")
+		return true
+	case "api_request", "api_response", "api_error":
+		c.OpKind = schema.OpLLM
+		d.failed = d.failed || kind == "api_error"
+		return kind != "api_request" || c.DurationNs >= 0 || c.TokensIn > 0 // otherwise its response follows
+	}
+	return false
+}
+
+// nameEventTool sets the names of the tool and its MCP server. It returns false if no attribute names the tool.
+func nameEventTool(d *draft) bool {
+	c := &d.call
+	if d.mcpName != "" && (c.ToolName == "" || c.ToolName == "mcp_tool") {
+		c.ToolName = d.mcpName
+	}
+	d.mcpName = ""
+	if rest, ok := strings.CutPrefix(c.ToolName, "mcp__"); ok {
+		if server, _, ok := strings.Cut(rest, "__"); ok {
+			c.MCPServer = cmp.Or(c.MCPServer, server)
+		}
+	}
+	return c.ToolName != ""
 }
 
 // setEventTime sets the time at which the event was written, when what it tells of had ended.

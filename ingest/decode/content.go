@@ -1,14 +1,15 @@
 package decode
 
 import (
+	"cmp"
 	"strings"
 
 	"flyball/ingest/fields"
 )
 
-// content returns the member of an envelope that is the record itself, or an absent value. Only envelopes whose other members leave no
+// recordMember returns the member of an envelope that is the record itself, or an absent value. Only envelopes whose other members leave no
 // doubt are here.
-func content(pairs []fields.Pair) fields.Value {
+func recordMember(pairs []fields.Pair) fields.Value {
 	get := func(key string) fields.Value { return fields.Get(pairs, key) }
 	has := func(keys ...string) bool {
 		for _, k := range keys {
@@ -48,9 +49,9 @@ func content(pairs []fields.Pair) fields.Value {
 	return fields.Value{}
 }
 
-// encoded returns the member of an envelope that is the record in base64, or an absent value: of a Pub/Sub message, and of a record of
-// Firehose or Kinesis.
-func encoded(pairs []fields.Pair) fields.Value {
+// encodedMember returns the member of an envelope that is the record in base64, or an absent value: of a Pub/Sub message, and of a
+// record of Firehose or Kinesis.
+func encodedMember(pairs []fields.Pair) fields.Value {
 	v := fields.Get(pairs, "data")
 	if v.Kind != '"' {
 		return fields.Value{}
@@ -67,35 +68,35 @@ func encoded(pairs []fields.Pair) fields.Value {
 	return fields.Value{}
 }
 
-// possibly are members under which tools put the record, in the order in which they are tried. The same names have other meanings, so
+// maybeRecord are members under which tools put the record, in the order in which they are tried. The same names have other meanings, so
 // what is in them counts only if it is a call.
-var possibly = [...]string{"msg", "short_message", "_raw", "event.original",
+var maybeRecord = [...]string{"msg", "short_message", "_raw", "event.original",
 	"@rawstring", "rawstring", "raw", "body", "event", "record", "payload", "properties", "line",
 	"logline",
 	"original", "@message", "full_message", "value", "data", "result", "content", "text", "@fields", "fields", "attributes"}
 
-// possible reads the first member that may hold the record and does. It reports whether there was one.
-func (dec envelopeReader) possible(b []byte, pairs []fields.Pair, signal string, depth int) bool {
+// tryMembers reads the first member that may hold the record and does. It reports whether there was one.
+func (dec envelopeReader) tryMembers(b []byte, pairs []fields.Pair, depth int) bool {
 	if depth >= maxNested || dec.tried >= maxTried {
 		return false
 	}
-	if graylogFields(pairs) && dec.attempt(func() { dec.graylog(b, pairs, signal, depth) }) {
+	if graylogFields(pairs) && dec.attempt(func() { dec.graylog(b, pairs, depth) }) {
 		return true
 	}
-	for _, name := range possibly {
+	for _, name := range maybeRecord {
 		v := fields.Get(pairs, name)
 		switch {
 		case v.Kind == '{' || v.Kind == '[':
-		case v.Kind == '"' && len(v.Raw) > len(`"GET / 200"`) && len(v.Raw) <= maxPossible:
+		case v.Kind == '"' && len(v.Raw) > len(`"GET / 200"`) && len(v.Raw) <= maxTriedText:
 		default:
 			continue
 		}
 		dec.tried++
 		was, shipped := len(dec.where), dec.shipped
 		dec.addOrigin(pairs, true)
-		ok := dec.attempt(func() { dec.inner(v, b, signal, depth) })
+		ok := dec.attempt(func() { dec.inner(v, b, depth) })
 		if !ok && v.Kind == '"' && name == "payload" { // of Kafka Connect: bytes are base64
-			ok = dec.attempt(func() { dec.base64(v, b, signal, depth) })
+			ok = dec.attempt(func() { dec.base64(v, b, depth) })
 		}
 		if dec.where, dec.shipped = dec.where[:was], shipped; ok {
 			return true
@@ -119,7 +120,7 @@ func graylogFields(pairs []fields.Pair) bool {
 }
 
 // graylog reads the fields that a parser made of a line; GELF puts an underscore before their names.
-func (dec envelopeReader) graylog(b []byte, pairs []fields.Pair, signal string, depth int) {
+func (dec envelopeReader) graylog(b []byte, pairs []fields.Pair, depth int) {
 	own := make([]fields.Pair, 0, len(pairs))
 	for _, p := range pairs {
 		if name, ok := strings.CutPrefix(p.Key, "_"); ok && name != "" {
@@ -132,17 +133,17 @@ func (dec envelopeReader) graylog(b []byte, pairs []fields.Pair, signal string, 
 		dec.reject(UnknownFormat, "fields of Graylog that no format's fingerprint matches", b)
 		return
 	}
-	dec.json().format(b, own, format, signal, depth)
+	dec.json().format(b, own, format, depth)
 }
 
-// maxPossible is the maximum size, in bytes, of a text that is read in doubt.
-const maxPossible = 64 << 10
+// maxTriedText is the maximum size, in bytes, of a text that is read in doubt.
+const maxTriedText = 64 << 10
 
 // maxTried is how many members of one record are tried in doubt.
 const maxTried = 4096
 
 // loki reads the body of Loki's push API: streams of pairs of a time and a line.
-func (dec envelopeReader) loki(streams fields.Value, b []byte, signal string, depth int) {
+func (dec envelopeReader) loki(streams fields.Value, b []byte, depth int) {
 	if depth+1 > maxNested {
 		dec.reject(TooNested, "more envelopes around the record than are opened", b)
 		return
@@ -150,7 +151,7 @@ func (dec envelopeReader) loki(streams fields.Value, b []byte, signal string, de
 	n := 0
 	_, _ = fields.Elements(streams.Raw, func(stream fields.Value) bool {
 		was := len(dec.where)
-		n += dec.lokiStream(stream, signal, depth)
+		n += dec.lokiStream(stream, depth)
 		dec.where = dec.where[:was]
 		return !dec.isFull(stream.Raw)
 	})
@@ -159,7 +160,7 @@ func (dec envelopeReader) loki(streams fields.Value, b []byte, signal string, de
 	}
 }
 
-func (dec envelopeReader) lokiStream(stream fields.Value, signal string, depth int) (n int) {
+func (dec envelopeReader) lokiStream(stream fields.Value, depth int) (n int) {
 	if stream.Kind != '{' {
 		return 0
 	}
@@ -169,7 +170,7 @@ func (dec envelopeReader) lokiStream(stream fields.Value, signal string, depth i
 		dec.put("k8s.pod.name", fields.Get(of, "pod").Text())
 		dec.put("k8s.namespace.name", fields.Get(of, "namespace").Text())
 		dec.put("k8s.container.name", fields.Get(of, "container").Text())
-		dec.put("host.name", first(fields.Get(of, "host").Text(), fields.Get(of, "hostname").Text()))
+		dec.put("host.name", cmp.Or(fields.Get(of, "host").Text(), fields.Get(of, "hostname").Text()))
 	}
 	shipped := dec.shipped
 	if entries := fields.Get(members, "entries"); entries.Kind == '[' { // with a name for the time and the line
@@ -178,8 +179,8 @@ func (dec envelopeReader) lokiStream(stream fields.Value, signal string, depth i
 				return false
 			}
 			pair, _, _ := dec.keys.Object(e.Raw, 0, nil)
-			dec.shipped = first(fields.Get(pair, "ts").Text(), fields.Get(pair, "timestamp").Text())
-			dec.inner(fields.Get(pair, "line"), e.Raw, signal, depth)
+			dec.shipped = cmp.Or(fields.Get(pair, "ts").Text(), fields.Get(pair, "timestamp").Text())
+			dec.inner(fields.Get(pair, "line"), e.Raw, depth)
 			return true
 		})
 		dec.shipped = shipped
@@ -202,7 +203,7 @@ func (dec envelopeReader) lokiStream(stream fields.Value, signal string, depth i
 				dec.shipped = v.Text()
 				return true
 			}
-			dec.inner(v, pair.Raw, signal, depth)
+			dec.inner(v, pair.Raw, depth)
 			return false
 		})
 		return true

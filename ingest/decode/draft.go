@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"flyball/ingest/fields"
 	"flyball/ingest/redact"
@@ -102,17 +101,6 @@ func (d *draft) secret(s string) {
 	d.ev.APIKey = s
 }
 
-// cut shortens s to at most maxBytes bytes, at a rune boundary.
-func cut(s string, maxBytes int) string {
-	if len(s) <= maxBytes {
-		return s
-	}
-	for maxBytes > 0 && !utf8.RuneStart(s[maxBytes]) {
-		maxBytes--
-	}
-	return s[:maxBytes]
-}
-
 // address parses an IP address with or without a port.
 func address(s string) netip.Addr {
 	if s = fields.Present(s); s == "" {
@@ -149,13 +137,4 @@ func (d *draft) clientAddress(trustedHops int) {
 		d.keep(schema.AttrForwardedHops, strconv.Itoa(n+1))
 	}
 	c.ClientIP = identity.ClientAddress(c.ClientIP, d.forwarded, trustedHops)
-}
-
-func first(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
 }

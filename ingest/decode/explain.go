@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
@@ -137,7 +138,7 @@ func FieldOrigins(c *schema.Call, changes []FieldOrigin) []FieldOrigin {
 		if origin == "" {
 			origin = by[f.Name]
 		}
-		out = append(out, FieldOrigin{name, fmt.Sprint(v.Interface()), first(origin, "derived")})
+		out = append(out, FieldOrigin{name, fmt.Sprint(v.Interface()), cmp.Or(origin, "derived")})
 	}
 	for _, a := range c.Attrs {
 		out = append(out, FieldOrigin{"attrs." + a.Key, a.Value, by["attr."+a.Key]})
@@ -167,10 +168,10 @@ func ruleOrigins(c *schema.Call, by map[string]string) map[string]string {
 	if c.CredentialSource == "gateway" {
 		credential = "GatewayCredential"
 	}
-	address := first(by["ClientIP"], by[peerField])
+	address := cmp.Or(by["ClientIP"], by[peerField])
 	if why := by[addressRuleField]; why != "" {
 		if by[addressRuleField] != addressOfPeer.why(0) {
-			address = first(by[forwardedField], address)
+			address = cmp.Or(by[forwardedField], address)
 		}
 		address += " (" + why + ")"
 	}
@@ -184,6 +185,6 @@ func ruleOrigins(c *schema.Call, by map[string]string) map[string]string {
 		"route":         "rule " + c.RouteSource.String(), "route_key": "rule " + c.RouteSource.String(),
 		"effect": "rule " + c.EffectSource.String(), "reversibility": "rule " + c.ReversibilitySource.String(),
 		"conversation_id": by["evidence.Conversation"], "parent_agent_id": by["evidence.ParentHeader"],
-		"start_time": first(by["Start"], "the record's Kafka timestamp"), "upstream_ns": by["UpstreamNs"], "tenant": "configuration",
+		"start_time": cmp.Or(by["Start"], "the record's Kafka timestamp"), "upstream_ns": by["UpstreamNs"], "tenant": "configuration",
 	}
 }

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -123,8 +124,8 @@ func setModelLog(d *draft, v fields.Value) {
 	var k fields.Keys
 	members, _, _ := k.Object(raw, 0, nil)
 	c := &d.call
-	c.ModelRequested = first(fields.Get(members, "model").Text(), c.ModelRequested)
-	c.GenAIProvider = first(fields.Get(members, "provider").Text(), c.GenAIProvider)
+	c.ModelRequested = cmp.Or(fields.Get(members, "model").Text(), c.ModelRequested)
+	c.GenAIProvider = cmp.Or(fields.Get(members, "provider").Text(), c.GenAIProvider)
 	c.TokensIn, c.TokensOut = fields.Get(members, "input_token").Small(), fields.Get(members, "output_token").Small()
 }
 
@@ -162,7 +163,7 @@ func setSpanID(d *draft, v fields.Value) {
 
 func setGRPCStatus(d *draft, v fields.Value) {
 	d.grpc = v.Text()
-	d.call.RPCStatus = first(d.grpc, d.call.RPCStatus)
+	d.call.RPCStatus = cmp.Or(d.grpc, d.call.RPCStatus)
 }
 
 func setConsumer(d *draft, v fields.Value) {

@@ -2,6 +2,7 @@ package decode
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -90,7 +91,7 @@ func (d completion) useClaimedTool() {
 	if c.MCPMethod != "" || c.ToolName != "" || d.mcpMethod == "" && d.mcpName == "" {
 		return
 	}
-	c.MCPMethod, c.ToolName, d.in.Words = d.mcpMethod, d.mcpName, route.WordsClaimed
+	c.MCPMethod, c.ToolName, d.in.MCPSource = d.mcpMethod, d.mcpName, route.MCPClaimed
 }
 
 // setOpKind sets the kind of operation, unless the source names it.
@@ -137,11 +138,11 @@ func (d completion) redact() {
 	c.Path = redact.Path(whole)
 	// A secret can have slashes. What was taken for a part of it may be the operation: the path is then not a whole one.
 	d.in.PathCut = d.in.PathCut || strings.Count(c.Path, "/") < strings.Count(whole, "/")
-	c.Path = cut(c.Path, route.MaxReadable)
-	c.UserAgent = cut(redact.Text(c.UserAgent), schema.MaxUserAgent)
-	c.ErrorMessage = cut(redact.Text(c.ErrorMessage), schema.MaxError)
-	d.in.SourceRoute = cut(redact.Path(redact.Text(d.in.SourceRoute)), schema.MaxPath)
-	d.in.RawQuery, d.in.LoggedDigest = redact.Text(d.in.RawQuery), cut(d.in.LoggedDigest, schema.MaxID)
+	c.Path = schema.Cut(c.Path, route.MaxReadable)
+	c.UserAgent = schema.Cut(redact.Text(c.UserAgent), schema.MaxUserAgent)
+	c.ErrorMessage = schema.Cut(redact.Text(c.ErrorMessage), schema.MaxError)
+	d.in.SourceRoute = schema.Cut(redact.Path(redact.Text(d.in.SourceRoute)), schema.MaxPath)
+	d.in.RawQuery, d.in.LoggedDigest = redact.Text(d.in.RawQuery), schema.Cut(d.in.LoggedDigest, schema.MaxID)
 	if redact.Suspicious(fields.View(d.in.Args)) {
 		d.in.Args = []byte(redact.Text(fields.View(d.in.Args)))
 	}
@@ -151,7 +152,7 @@ func (d completion) redact() {
 		case redact.Suspicious(*s) && redact.Text(*s) != *s:
 			*s = ""
 		case len(*s) > schema.MaxID:
-			*s = cut(*s, schema.MaxID)
+			*s = schema.Cut(*s, schema.MaxID)
 		}
 	}
 	// Host and scheme are converted to lower case after redaction, because capital letters help to recognise some secrets.
@@ -178,7 +179,9 @@ func (d completion) redact() {
 }
 
 // keepPath shortens the path of a classified call to the length that is kept.
-func keepPath(c *schema.Call) { c.Path = cut(route.Shortened(c.Path, schema.MaxPath), schema.MaxPath) }
+func keepPath(c *schema.Call) {
+	c.Path = schema.Cut(route.Shortened(c.Path, schema.MaxPath), schema.MaxPath)
+}
 
 // shortStrings returns the strings that are ids, names or other short values.
 func (d completion) shortStrings() [38]*string {
@@ -217,18 +220,14 @@ func (d completion) setAttributes() {
 	if len(a) == 0 {
 		return
 	}
-	for i := 1; i < len(a); i++ {
-		for j := i; j > 0 && a[j].Key < a[j-1].Key; j-- {
-			a[j], a[j-1] = a[j-1], a[j]
-		}
-	}
+	slices.SortStableFunc(a, func(x, y schema.Attr) int { return strings.Compare(x.Key, y.Key) })
 	n := 0
 	for i := range a {
 		if n > 0 && a[n-1].Key == a[i].Key {
 			n--
 		}
 		v := a[i].Value
-		a[n] = schema.Attr{Key: a[i].Key, Value: cut(redact.Text(v), schema.MaxAttrValue)}
+		a[n] = schema.Attr{Key: a[i].Key, Value: schema.Cut(redact.Text(v), schema.MaxAttrValue)}
 		n++
 	}
 	n = min(n, schema.MaxAttrs)

@@ -20,10 +20,10 @@ const (
 	auto      = "auto"
 )
 
+var builtInFormats = []string{auto, otlpProto, otlpJSON, envoyJSON, envoyText, istioText, kongJSON}
+
 // Formats returns the formats that an input can have without its own mapping. An empty format is auto.
-func Formats() []string {
-	return append([]string{auto, otlpProto, otlpJSON, envoyJSON, envoyText, istioText, kongJSON}, mapping.PresetNames()...)
-}
+func Formats() []string { return slices.Concat(builtInFormats, mapping.PresetNames()) }
 
 // formats are the mappings of a pipeline.
 type formats struct {
@@ -35,7 +35,7 @@ type formats struct {
 func collectFormats(own []*mapping.Program) (formats, error) {
 	f := formats{all: map[string]*mapping.Program{}}
 	for _, p := range slices.Concat(own, mapping.Presets()) {
-		if _, ok := f.all[p.Name]; ok || slices.Contains(Formats()[:7], p.Name) {
+		if _, ok := f.all[p.Name]; ok || slices.Contains(builtInFormats, p.Name) {
 			return f, fmt.Errorf("mapping %s: another format has that name", p.Name)
 		}
 		f.all[p.Name] = p
@@ -73,7 +73,7 @@ func (dec *decoder) pinned() string {
 }
 
 // format reads one JSON object of a format, as one or several calls.
-func (dec jsonReader) format(b []byte, pairs []fields.Pair, format, signal string, depth int) {
+func (dec jsonReader) format(b []byte, pairs []fields.Pair, format string, depth int) {
 	was, shipped := len(dec.where), dec.shipped
 	defer func() { dec.where, dec.shipped = dec.where[:was], shipped }()
 	dec.envelopes().addOrigin(pairs, false)
@@ -84,19 +84,19 @@ func (dec jsonReader) format(b []byte, pairs []fields.Pair, format, signal strin
 	case kongJSON:
 		dec.kong(b, pairs)
 	default:
-		dec.mapped(dec.p.formats.all[format], b, pairs, signal, depth)
+		dec.mapped(dec.p.formats.all[format], b, pairs, depth)
 	}
 }
 
 // mapped reads the members of a record with a mapping.
-func (dec jsonReader) mapped(p *mapping.Program, b []byte, pairs []fields.Pair, signal string, depth int) {
+func (dec jsonReader) mapped(p *mapping.Program, b []byte, pairs []fields.Pair, depth int) {
 	d := dec.beginCall()
 	d.call.Format, d.call.ObserverKind = p.Format, p.Observer
 	switch match, inner := p.Run(pairs, &dec.mem, mapped{d}); match {
 	case mapping.Mapped:
 		dec.endCall(func() []byte { return b })
 	case mapping.Wrapped:
-		if dec.attempt(func() { dec.envelopes().inner(inner, b, signal, depth) }) {
+		if dec.attempt(func() { dec.envelopes().inner(inner, b, depth) }) {
 			return
 		}
 		// What is wrapped is no record: the members beside it may be.
@@ -107,7 +107,7 @@ func (dec jsonReader) mapped(p *mapping.Program, b []byte, pairs []fields.Pair, 
 			dec.endCall(func() []byte { return b })
 			return
 		}
-		dec.envelopes().inner(inner, b, signal, depth)
+		dec.envelopes().inner(inner, b, depth)
 	case mapping.Unlike:
 		dec.reject(NotAnAccessLog, "a record that the mapping "+p.Name+" is not for, by its condition when", b)
 	case mapping.Ignored:
@@ -116,13 +116,13 @@ func (dec jsonReader) mapped(p *mapping.Program, b []byte, pairs []fields.Pair, 
 }
 
 // line reads a line of text with the format of the topic, or with the first format whose pattern matches.
-func (dec lineReader) line(line []byte, signal string, depth int) {
+func (dec lineReader) line(line []byte, depth int) {
 	text := plainText(fields.View(line))
 	if isComment(text) {
 		dec.leave(LeftComment)
 		return
 	}
-	if dec.read(text, line) || dec.withoutPrefix(text, line, signal, depth) {
+	if dec.read(text, line) || dec.withoutPrefix(text, line, depth) {
 		return
 	}
 	switch pinned := dec.pinned(); {
@@ -147,7 +147,7 @@ func (dec lineReader) read(text string, line []byte) bool {
 	if p := dec.p.formats.all[pinned]; p != nil && p.IsText() {
 		pairs, ok := p.Match(text, &dec.mem)
 		if ok {
-			dec.json().mapped(p, line, pairs, "", maxNested)
+			dec.json().mapped(p, line, pairs, maxNested)
 		}
 		return ok
 	}
@@ -161,7 +161,7 @@ func (dec lineReader) read(text string, line []byte) bool {
 	if pinned == "" {
 		for _, p := range dec.p.formats.text {
 			if pairs, ok := p.Match(text, &dec.mem); ok {
-				dec.json().mapped(p, line, pairs, "", maxNested)
+				dec.json().mapped(p, line, pairs, maxNested)
 				return true
 			}
 		}

@@ -166,7 +166,7 @@ func TestProtobufAndJSONDecodeAlike(t *testing.T) {
 
 func dropSizes(b []byte) []byte {
 	var out []byte
-	for _, line := range bytes.Split(b, []byte("\n")) {
+	for line := range bytes.SplitSeq(b, []byte("\n")) {
 		if !bytes.Contains(line, []byte(`"bytes":`)) {
 			out = append(append(out, line...), '\n')
 		}

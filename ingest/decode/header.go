@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"strconv"
@@ -149,7 +150,7 @@ func setCallerSpan(d *draft, v fields.Value) {
 	}
 }
 
-func setMCPName(d *draft, v fields.Value) { d.mcpName = first(headerText(v.Text()), d.mcpName) }
+func setMCPName(d *draft, v fields.Value) { d.mcpName = cmp.Or(headerText(v.Text()), d.mcpName) }
 
 // addMethodOverride keeps all overrides that were sent. The most dangerous one is used.
 func addMethodOverride(d *draft, v fields.Value) {

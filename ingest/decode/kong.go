@@ -1,6 +1,8 @@
 package decode
 
 import (
+	"cmp"
+
 	"flyball/ingest/fields"
 	"flyball/schema"
 )
@@ -135,7 +137,7 @@ func (k kongReader) request(pairs []fields.Pair) {
 	k.consumer(k.members(fields.Get(pairs, "consumer")), k.members(fields.Get(pairs, "authenticated_entity")))
 	d.readingFrom("service")
 	service := k.members(fields.Get(pairs, "service"))
-	d.call.API = first(fields.Get(service, "name").Text(), fields.Get(service, "host").Text())
+	d.call.API = cmp.Or(fields.Get(service, "name").Text(), fields.Get(service, "host").Text())
 	d.keep("route_name", fields.Get(k.members(fields.Get(pairs, "route")), "name").Text())
 	k.trace(k.members(fields.Get(pairs, "trace_id")))
 }
@@ -143,8 +145,8 @@ func (k kongReader) request(pairs []fields.Pair) {
 func (k kongReader) target(request []fields.Pair) {
 	d, c := k.draft, &k.call
 	d.readingFrom("request")
-	c.Method = first(fields.Get(request, "method").Text(), c.Method)
-	choose(&d.ranks.target, rankTargetPath, &d.target, first(fields.Get(request, "uri").Text(), fields.Get(request, "url").Text()))
+	c.Method = cmp.Or(fields.Get(request, "method").Text(), c.Method)
+	choose(&d.ranks.target, rankTargetPath, &d.target, cmp.Or(fields.Get(request, "uri").Text(), fields.Get(request, "url").Text()))
 	c.BytesIn = fields.Get(request, "size").Count()
 	choose(&d.ranks.request, rankRequestGateway, &c.RequestID, fields.Get(request, "id").Text())
 	d.arguments(fields.Get(request, "body"))
@@ -165,8 +167,8 @@ func (k kongReader) answer(response, latencies []fields.Pair) {
 func (k kongReader) consumer(consumer, entity []fields.Pair) {
 	k.readingFrom("consumer")
 	ev := &k.ev
-	ev.GatewayAgent = first(fields.Get(consumer, "custom_id").Text(), fields.Get(consumer, "username").Text())
-	ev.GatewayCredential = first(fields.Get(entity, "id").Text(), fields.Get(consumer, "id").Text(), fields.Get(entity, "consumer_id").Text())
+	ev.GatewayAgent = cmp.Or(fields.Get(consumer, "custom_id").Text(), fields.Get(consumer, "username").Text())
+	ev.GatewayCredential = cmp.Or(fields.Get(entity, "id").Text(), fields.Get(consumer, "id").Text(), fields.Get(entity, "consumer_id").Text())
 }
 
 // trace reads the trace id. Its format depends on the tracing plugin.
@@ -193,9 +195,9 @@ func (k kongReader) model(ai []fields.Pair) {
 		if meta == nil && usage == nil {
 			continue
 		}
-		c.ModelRequested = first(c.ModelRequested, fields.Get(meta, "request_model").Text())
-		c.ModelUsed = first(c.ModelUsed, fields.Get(meta, "response_model").Text())
-		c.GenAIProvider = first(c.GenAIProvider, fields.Get(meta, "provider_name").Text())
+		c.ModelRequested = cmp.Or(c.ModelRequested, fields.Get(meta, "request_model").Text())
+		c.ModelUsed = cmp.Or(c.ModelUsed, fields.Get(meta, "response_model").Text())
+		c.GenAIProvider = cmp.Or(c.GenAIProvider, fields.Get(meta, "provider_name").Text())
 		c.TokensIn = max(c.TokensIn, fields.Get(usage, "prompt_tokens").Small())
 		c.TokensOut = max(c.TokensOut, fields.Get(usage, "completion_tokens").Small())
 	}
@@ -224,7 +226,7 @@ func (k kongReader) denials(audit fields.Value) map[string]bool {
 // more than one; the duration of the HTTP request is then their sum and is not used.
 func (k kongReader) rpc(rpc []fields.Pair, denied map[string]bool, several bool) {
 	c := &k.call
-	c.MCPMethod = first(fields.Get(rpc, "method").Text(), "tools/call")
+	c.MCPMethod = cmp.Or(fields.Get(rpc, "method").Text(), "tools/call")
 	c.ToolName, c.RPCID = fields.Get(rpc, "tool_name").Text(), fields.Get(rpc, "id").Text()
 	if several || c.DurationNs < 0 {
 		c.DurationNs = -1
@@ -238,7 +240,7 @@ func (k kongReader) rpc(rpc []fields.Pair, denied map[string]bool, several bool)
 		k.arguments(fields.Get(kongReader{keys: &fields.Keys{}}.members(payload), "request"))
 	}
 	if e := fields.Get(rpc, "error"); e.Kind == '{' {
-		c.RPCStatus = first(fields.Get(kongReader{keys: &fields.Keys{}}.members(e), "code").Text(), "error")
+		c.RPCStatus = cmp.Or(fields.Get(kongReader{keys: &fields.Keys{}}.members(e), "code").Text(), "error")
 	} else {
 		c.ErrorType = e.Text()
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // lines reads text, one call per line. Lines that a container runtime split (flag P) are joined up to their last part (flag F).
-func (dec lineReader) lines(b []byte, signal string, depth int) {
+func (dec lineReader) lines(b []byte, depth int) {
 	var parts, cutFrom []byte // parts of a split line, and the text from its beginning
 	for len(b) > 0 {
 		rest := b
@@ -38,12 +38,12 @@ func (dec lineReader) lines(b []byte, signal string, depth int) {
 			text, parts = parts, nil
 		}
 		if flag == 0 {
-			dec.line(line, signal, depth)
+			dec.line(line, depth)
 			continue
 		}
 		shipped := dec.shipped
 		dec.shipped = at
-		dec.decodeAny(text, signal, depth+1)
+		dec.decodeAny(text, depth+1)
 		dec.shipped = shipped
 	}
 	if len(parts) > 0 {

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -49,7 +50,7 @@ func logBytes(rl plog.ResourceLogs, r plog.LogRecord, inJSON bool) []byte {
 
 // logRecord reads one record: first its body, if it is a line or an object of a known format, then its attributes, which have precedence.
 func (dec otlpReader) logRecord(res pcommon.Map, r plog.LogRecord, bytesOf func() []byte) {
-	if kind, ours := agentEvent(r); ours {
+	if kind, ours := agentEventKind(r); ours {
 		dec.agentEvent(kind, res, r, bytesOf)
 		return
 	}
@@ -92,13 +93,13 @@ func (dec otlpReader) bodyAlone(res pcommon.Map, r plog.LogRecord) bool {
 	case pcommon.ValueTypeBytes:
 		b = r.Body().Bytes().AsRaw()
 	}
-	if len(b) < len("GET / 200") || dec.around != nil {
+	if len(b) < len("GET / 200") || dec.surroundings != nil {
 		return false
 	}
-	dec.around = func(d *draft) {
+	dec.surroundings = func(d *draft) {
 		observer := d.call.Observer
 		setService(d, res)
-		d.call.Format, d.call.Observer = formatOTLPLogs, first(d.call.Observer, observer)
+		d.call.Format, d.call.Observer = formatOTLPLogs, cmp.Or(d.call.Observer, observer)
 		if t := r.TraceID(); !t.IsEmpty() {
 			d.call.TraceID = t
 		}
@@ -111,11 +112,11 @@ func (dec otlpReader) bodyAlone(res pcommon.Map, r plog.LogRecord) bool {
 			}
 		}
 	}
-	pinned := dec.in.Format
-	dec.in.Format = auto // the format of the topic is that of the export
+	export := dec.in
+	dec.in.Format, dec.in.Signal = auto, "" // those of the topic are of the export
 	calls := len(dec.out)
-	ok := dec.attempt(func() { dec.decodeAny(b, "", 1) }) && len(dec.out) > calls
-	dec.around, dec.in.Format = nil, pinned
+	ok := dec.attempt(func() { dec.decodeAny(b, 1) }) && len(dec.out) > calls
+	dec.surroundings, dec.in = nil, export
 	return ok
 }
 

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"cmp"
 	"strings"
 
 	"flyball/ingest/mapping"
@@ -52,7 +53,7 @@ func setPrincipal(d *draft, t string, with *mapping.With) bool {
 
 func setAgent(d *draft, t string, with *mapping.With) bool {
 	if with.Asserted {
-		d.ev.AgentHeader, d.ev.AgentHeaderName = t, first(d.ev.AgentHeaderName, "x-agent-id")
+		d.ev.AgentHeader, d.ev.AgentHeaderName = t, cmp.Or(d.ev.AgentHeaderName, "x-agent-id")
 	} else {
 		d.ev.GatewayAgent = t
 	}

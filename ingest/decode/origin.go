@@ -1,6 +1,8 @@
 package decode
 
 import (
+	"cmp"
+
 	"flyball/ingest/fields"
 	"flyball/schema"
 )
@@ -15,7 +17,7 @@ func (dec envelopeReader) addOrigin(pairs []fields.Pair, envelope bool) {
 		case "host", "hostname":
 			if v.Kind == '{' {
 				members, _, _ := dec.keys.Object(v.Raw, 0, nil)
-				dec.put("host.name", first(fields.Get(members, "name").Text(), fields.Get(members, "hostname").Text()))
+				dec.put("host.name", cmp.Or(fields.Get(members, "name").Text(), fields.Get(members, "hostname").Text()))
 			} else if envelope {
 				dec.put("host.name", v.Text())
 			}
@@ -40,9 +42,9 @@ func (dec envelopeReader) kubernetes(v fields.Value) {
 		}
 		return v.Text()
 	}
-	dec.put("k8s.pod.name", first(name("pod_name"), name("pod")))
-	dec.put("k8s.namespace.name", first(name("namespace_name"), name("pod_namespace"), name("namespace")))
-	dec.put("k8s.container.name", first(name("container_name"), name("container")))
+	dec.put("k8s.pod.name", cmp.Or(name("pod_name"), name("pod")))
+	dec.put("k8s.namespace.name", cmp.Or(name("namespace_name"), name("pod_namespace"), name("namespace")))
+	dec.put("k8s.container.name", cmp.Or(name("container_name"), name("container")))
 }
 
 func (dec *decoder) put(key, v string) {

@@ -18,7 +18,8 @@ const (
 
 // protobuf reads an export request. pdata reads a request of the other signal without an error if it contains only resources; an export
 // without items is therefore rejected. If no signal is given, both are tried, and hasSpans decides.
-func (dec otlpReader) protobuf(b []byte, signal string) {
+func (dec otlpReader) protobuf(b []byte) {
+	signal := dec.in.Signal
 	switch signal {
 	case "", traces, logs:
 	default:
@@ -81,7 +82,7 @@ func isExport(pairs []fields.Pair) bool {
 }
 
 // documents reads one or several exports in JSON, one per line.
-func (dec otlpReader) documents(b []byte, signal string) {
+func (dec otlpReader) documents(b []byte) {
 	whole := b
 	b = bytes.TrimPrefix(b, bom)
 	if b = b[fields.Space(b, 0):]; len(b) == 0 {
@@ -105,7 +106,7 @@ func (dec otlpReader) documents(b []byte, signal string) {
 			dec.reject(TrailingData, fmt.Sprintf("%d bytes after the document", len(line)-end), line)
 		default:
 			line = b[:end]
-			dec.exportJSON(line, pairs, signal)
+			dec.exportJSON(line, pairs)
 		}
 		if b = b[len(line):]; len(b) > 0 && dec.isFull(b) {
 			return
@@ -115,10 +116,10 @@ func (dec otlpReader) documents(b []byte, signal string) {
 
 // exportJSON reads one export in JSON. Its structure was checked before, because pdata reads logs as empty traces and stops at the end of
 // the first document.
-func (dec otlpReader) exportJSON(b []byte, pairs []fields.Pair, signal string) {
+func (dec otlpReader) exportJSON(b []byte, pairs []fields.Pair) {
 	spans := holdsSignal(pairs, "resourcespans", "resource_spans")
 	records := holdsSignal(pairs, "resourcelogs", "resource_logs")
-	if reason, detail := checkSignal(pairs, signal, spans, records); reason != "" {
+	if reason, detail := checkSignal(pairs, dec.in.Signal, spans, records); reason != "" {
 		dec.reject(reason, detail, b)
 		return
 	}

@@ -2,6 +2,7 @@ package decode
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -43,9 +44,7 @@ func New(opt Options, id Identifier, rt Classifier) (*Pipeline, error) {
 		p.allowed[name] = true
 	}
 	inputs := map[string]Input{"": opt.Default}
-	for t, in := range opt.Inputs {
-		inputs[t] = in
-	}
+	maps.Copy(inputs, opt.Inputs)
 	for t, in := range inputs {
 		if in.Format != "" && all.all[in.Format] == nil && !slices.Contains(Formats(), in.Format) {
 			return nil, fmt.Errorf("format of input %s: %q is none of %v, and no mapping of your own has that name", t, in.Format, Formats())
@@ -83,7 +82,7 @@ type decoder struct {
 type work struct {
 	p        *Pipeline
 	rec      *Record
-	in       Input
+	in       Input // of the topic; the record's header and bodyAlone change it
 	zone     *time.Location
 	out      []schema.Call
 	rejected []Rejected
@@ -97,8 +96,8 @@ type work struct {
 	shipped string
 	// unpacked is the size of what was decompressed and decoded of the record, tried the number of members that were read in doubt.
 	unpacked, tried int
-	// around adds what surrounds the line of a log record to its call.
-	around func(*draft)
+	// surroundings adds what surrounds the line of a log record to its call.
+	surroundings func(*draft)
 }
 
 // The readers of OTLP exports, JSON documents, lines of text, and the envelopes of shippers.
@@ -175,11 +174,10 @@ func (dec *decoder) record() {
 		dec.reject(TooLarge, fmt.Sprintf("%d bytes, at most %d are read", len(value), dec.p.opt.MaxValue), value)
 		return
 	}
-	signal := dec.in.Signal
 	for _, h := range dec.rec.Headers {
 		switch h.Key {
 		case "otelcol.signal":
-			signal = string(h.Value)
+			dec.in.Signal = string(h.Value)
 		case wire.HeaderReplayOf:
 			if v := string(h.Value); len(v) <= schema.MaxID {
 				dec.put("replay_of", v)
@@ -192,11 +190,11 @@ func (dec *decoder) record() {
 			dec.reject(NotProto, "JSON in a topic that is configured as otlp_proto", value)
 			return
 		}
-		dec.otlp().protobuf(value, signal)
+		dec.otlp().protobuf(value)
 	case otlpJSON:
-		dec.otlp().documents(value, signal)
+		dec.otlp().documents(value)
 	default:
-		dec.decodeAny(value, signal, 0)
+		dec.decodeAny(value, 0)
 	}
 }
 
@@ -210,8 +208,8 @@ func (dec *decoder) reject(reason Reason, detail string, value []byte) {
 const maxRejected = 100
 
 // joinRejected returns the first maxRejected items, and all further ones as one, with their bytes on separate lines: a record of 7 MB can
-// have tens of thousands, and each would be a record of the dead letters. most is the maximum number of bytes of that one.
-func joinRejected(all []Rejected, most int) []Rejected {
+// have tens of thousands, and each would be a record of the dead letters. That one has at most maxBytes bytes.
+func joinRejected(all []Rejected, maxBytes int) []Rejected {
 	if len(all) <= maxRejected {
 		return all
 	}
@@ -228,8 +226,8 @@ func joinRejected(all []Rejected, most int) []Rejected {
 			one.Detail += fmt.Sprintf(" %s %d", reason, n)
 		}
 	}
-	if size > most {
-		one.Detail += fmt.Sprintf("; their %d bytes are left out, at most %d are kept", size, most)
+	if size > maxBytes {
+		one.Detail += fmt.Sprintf("; their %d bytes are left out, at most %d are kept", size, maxBytes)
 		return append(all[:maxRejected-1:maxRejected-1], one)
 	}
 	one.Value = make([]byte, 0, size)
@@ -277,8 +275,8 @@ func (dec *decoder) endCall(bytesOf func() []byte) {
 	if d.origins != nil {
 		d.origins.begin("")
 	}
-	if dec.around != nil {
-		dec.around(d)
+	if dec.surroundings != nil {
+		dec.surroundings(d)
 	}
 	if d.isEmpty() {
 		dec.reject(NotAnAccessLog, "no method, path or status", bytesOf())

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"cmp"
 	"strings"
 
 	"flyball/ingest/fields"
@@ -11,7 +12,7 @@ const maxLine = 8 << 10
 
 // withoutPrefix reads a line behind what a tool wrote before it, and reports whether there was such a line: the pod and container of
 // kubectl, stern and docker compose, a timestamp of `kubectl logs --timestamps`, or the header of syslog.
-func (dec lineReader) withoutPrefix(text string, line []byte, signal string, depth int) bool {
+func (dec lineReader) withoutPrefix(text string, line []byte, depth int) bool {
 	if depth >= maxNested || text == "" || len(text) > maxLine {
 		return false
 	}
@@ -28,10 +29,10 @@ func (dec lineReader) withoutPrefix(text string, line []byte, signal string, dep
 			continue
 		}
 		shipped := dec.shipped
-		dec.shipped = first(p.at, shipped)
+		dec.shipped = cmp.Or(p.at, shipped)
 		ok := dec.attempt(func() {
 			if rest[0] == '{' {
-				dec.json().documents([]byte(rest), signal, depth+1)
+				dec.json().documents([]byte(rest), depth+1)
 			} else {
 				dec.read(rest, line)
 			}

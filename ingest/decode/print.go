@@ -24,32 +24,32 @@ func AppendJSON(dst []byte, c *schema.Call) []byte {
 // printable converts a call to the names and words of its JSON form.
 func printable(c *schema.Call) printed {
 	o := printed{
-		Format: c.Format, ObserverKind: word(c.ObserverKind.String()), Observer: c.Observer, Tenant: c.Tenant,
-		StartTime: time.Unix(0, c.Start).UTC().Format("2006-01-02T15:04:05.000000000Z"), TSPrecision: word(c.TSPrecision.String()),
-		TSBasis: word(c.TSBasis.String()),
+		Format: c.Format, ObserverKind: known(c.ObserverKind.String()), Observer: c.Observer, Tenant: c.Tenant,
+		StartTime: time.Unix(0, c.Start).UTC().Format("2006-01-02T15:04:05.000000000Z"), TSPrecision: known(c.TSPrecision.String()),
+		TSBasis: known(c.TSBasis.String()),
 		OpKind:  c.OpKind.String(), Method: c.Method, Scheme: c.Scheme, Host: c.Host, Path: c.Path, QueryKeys: c.QueryKeys, Route: c.Route,
 		RouteKey:    c.RouteKey,
-		RouteSource: word(c.RouteSource.String()), API: c.API, Operation: c.Operation, MCPMethod: c.MCPMethod, ToolName: c.ToolName,
+		RouteSource: known(c.RouteSource.String()), API: c.API, Operation: c.Operation, MCPMethod: c.MCPMethod, ToolName: c.ToolName,
 		ToolCallID: c.ToolCallID, RPCID: c.RPCID,
 		MCPServer: c.MCPServer, GenAIProvider: c.GenAIProvider, ModelRequested: c.ModelRequested, ModelUsed: c.ModelUsed, TokensIn: c.TokensIn,
 		TokensOut: c.TokensOut, CostUSD: c.CostUSD,
-		Status: c.Status, RPCStatus: c.RPCStatus, Outcome: word(c.Outcome.String()), ErrorType: c.ErrorType, ErrorMessage: c.ErrorMessage,
+		Status: c.Status, RPCStatus: c.RPCStatus, Outcome: known(c.Outcome.String()), ErrorType: c.ErrorType, ErrorMessage: c.ErrorMessage,
 		DeniedBy:       c.DeniedBy,
 		UpstreamStatus: c.UpstreamStatus, UpstreamNs: c.UpstreamNs, Attempts: c.Attempts, BytesIn: c.BytesIn, BytesOut: c.BytesOut,
 		SampleWeight: c.SampleWeight,
 		UserAgent:    c.UserAgent, UAProduct: c.UAProduct, TraceID: hexID(c.TraceID[:]), SpanID: hexID(c.SpanID[:]),
 		ParentSpanID: hexID(c.ParentSpanID[:]), RequestID: c.RequestID,
 		AgentID: c.AgentID, AgentName: c.AgentName, AgentVersion: c.AgentVersion, ParentAgent: c.ParentAgent, AgentSource: c.AgentSource,
-		AgentTrust: word(c.AgentTrust.String()), AgentAsserted: c.AgentAsserted,
-		CredentialID: c.CredentialID, CredentialKind: word(c.CredentialKind.String()), CredentialSource: c.CredentialSource,
-		CredentialTrust: word(c.CredentialTrust.String()),
-		PrincipalID:     c.PrincipalID, PrincipalKind: word(c.PrincipalKind.String()), PrincipalSource: c.PrincipalSource,
-		PrincipalTrust: word(c.PrincipalTrust.String()),
-		ActorChain:     c.ActorChain, CallerKind: word(c.CallerKind.String()), CallerConfidence: c.CallerConfidence,
-		TaskID: c.TaskID, TaskSource: c.TaskSource, TaskTrust: word(c.TaskTrust.String()), ConversationID: c.ConversationID, RunKey: c.RunKey,
+		AgentTrust: known(c.AgentTrust.String()), AgentAsserted: c.AgentAsserted,
+		CredentialID: c.CredentialID, CredentialKind: known(c.CredentialKind.String()), CredentialSource: c.CredentialSource,
+		CredentialTrust: known(c.CredentialTrust.String()),
+		PrincipalID:     c.PrincipalID, PrincipalKind: known(c.PrincipalKind.String()), PrincipalSource: c.PrincipalSource,
+		PrincipalTrust: known(c.PrincipalTrust.String()),
+		ActorChain:     c.ActorChain, CallerKind: known(c.CallerKind.String()), CallerConfidence: c.CallerConfidence,
+		TaskID: c.TaskID, TaskSource: c.TaskSource, TaskTrust: known(c.TaskTrust.String()), ConversationID: c.ConversationID, RunKey: c.RunKey,
 		RunKeySource: c.RunKeySource, AgentSpan: c.AgentSpan,
-		ArgsDigestBasis: word(c.ArgsDigestBasis.String()), Effect: word(c.Effect.String()), EffectSource: word(c.EffectSource.String()),
-		Reversibility: word(c.Reversibility.String()), ReversibilitySource: word(c.ReversibilitySource.String()),
+		ArgsDigestBasis: known(c.ArgsDigestBasis.String()), Effect: known(c.Effect.String()), EffectSource: known(c.EffectSource.String()),
+		Reversibility: known(c.Reversibility.String()), ReversibilitySource: known(c.ReversibilitySource.String()),
 		Source: c.Source.Topic, Partition: c.Source.Partition, Offset: c.Pos.Offset, Item: c.Pos.Item,
 	}
 	if c.DurationNs >= 0 {
@@ -62,10 +62,10 @@ func printable(c *schema.Call) printed {
 		o.ArgsDigest = fmt.Sprintf("%016x", c.ArgsDigest)
 	}
 	if c.ResultDigest != 0 {
-		o.ResultDigest, o.ResultDigestBasis = fmt.Sprintf("%016x", c.ResultDigest), word(c.ResultDigestBasis.String())
+		o.ResultDigest, o.ResultDigestBasis = fmt.Sprintf("%016x", c.ResultDigest), known(c.ResultDigestBasis.String())
 	}
 	if !c.RunID.IsZero() {
-		o.RunID, o.RunRule, o.RunConfidence, o.Late = c.RunID.String(), word(c.RunRule.String()), c.RunConfidence, c.Late
+		o.RunID, o.RunRule, o.RunConfidence, o.Late = c.RunID.String(), known(c.RunRule.String()), c.RunConfidence, c.Late
 	}
 	for _, r := range c.Resources {
 		o.Resources = append(o.Resources, r.String())
@@ -80,7 +80,8 @@ func printable(c *schema.Call) printed {
 	return o
 }
 
-func word(s string) string {
+// known returns a word that says something; for unknown and none it returns nothing.
+func known(s string) string {
 	if s == "unknown" || s == "none" {
 		return ""
 	}

@@ -2,6 +2,7 @@ package decode
 
 import (
 	"errors"
+
 	"flyball/ingest/fields"
 	"flyball/ingest/mapping"
 	"flyball/schema"

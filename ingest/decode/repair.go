@@ -8,10 +8,10 @@ import (
 
 // repaired reads an object that does not parse as JSON for a reason that log formats written by hand have: a number that is empty, a dash
 // or a list, and a comma before the end. err is the error of the original. What is still no JSON is rejected with its original bytes.
-func (dec jsonReader) repaired(line []byte, err error, signal string, depth int) {
+func (dec jsonReader) repaired(line []byte, err error, depth int) {
 	if reasonOf(err) == NotJSON && len(line) <= maxLine {
 		if fixed, changed := repair(line); changed {
-			if fixed = bytes.TrimSpace(fixed); oneObject(fixed) && dec.attempt(func() { dec.documents(fixed, signal, depth) }) {
+			if fixed = bytes.TrimSpace(fixed); oneObject(fixed) && dec.attempt(func() { dec.documents(fixed, depth) }) {
 				return
 			}
 		}

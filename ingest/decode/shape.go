@@ -37,8 +37,8 @@ const (
 func (s shape) all(bits shape) bool { return s&bits == bits }
 func (s shape) any(bits shape) bool { return s&bits != 0 }
 
-// shapeMember returns the sign that a member with this name is, or 0.
-func shapeMember(name string) shape {
+// signOf returns the sign that a member with this name is, or 0.
+func signOf(name string) shape {
 	switch name {
 	case "start_time", "starttime":
 		return hasStart
@@ -73,7 +73,7 @@ func shapeMember(name string) shape {
 func detectShape(pairs []fields.Pair) string {
 	var s shape
 	for i := range pairs {
-		bit := shapeMember(pairs[i].Key)
+		bit := signOf(pairs[i].Key)
 		if bit&(hasRequest|hasStatus) != 0 && pairs[i].Val.Kind == '{' {
 			s &^= bit // nginx writes only texts and numbers
 			continue

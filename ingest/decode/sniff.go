@@ -18,7 +18,7 @@ var (
 )
 
 // decodeAny detects the format of bytes and decodes them, including envelopes and compression.
-func (dec *decoder) decodeAny(b []byte, signal string, depth int) {
+func (dec *decoder) decodeAny(b []byte, depth int) {
 	if depth > maxNested {
 		dec.reject(TooNested, fmt.Sprintf("more than %d envelopes around the line", maxNested), b)
 		return
@@ -30,15 +30,15 @@ func (dec *decoder) decodeAny(b []byte, signal string, depth int) {
 	}
 	switch {
 	case bytes.HasPrefix(b, gzipMagic):
-		dec.unzip(b, signal, depth)
+		dec.unzip(b, depth)
 		return
 	case b[0] == 0:
-		dec.framed(b, signal, depth)
+		dec.framed(b, depth)
 		return
 	case b[0] == '\n' && !isText(b):
 		// A line feed is also the tag of the first field of an export.
 		if !dec.rejectOther(b, "an OTLP export") {
-			dec.otlp().protobuf(b, signal)
+			dec.otlp().protobuf(b)
 		}
 		return
 	}
@@ -51,20 +51,20 @@ func (dec *decoder) decodeAny(b []byte, signal string, depth int) {
 	switch b = b[i:]; {
 	case b[0] != '{' && b[0] != '[' && b[0] != '"', b[0] == '[' && textBracket(b): // a line in any case
 	case dec.text().ownLine(b):
-		dec.text().lines(b, signal, depth)
+		dec.text().lines(b, depth)
 		return
 	}
 	switch {
 	case b[0] == '{':
-		dec.json().documents(b, signal, depth)
+		dec.json().documents(b, depth)
 	case b[0] == '[' && !textBracket(b):
-		dec.json().list(b, signal, depth)
+		dec.json().list(b, depth)
 	case b[0] == '"':
-		dec.json().quoted(b, signal, depth)
+		dec.json().quoted(b, depth)
 	case isRawRequest(b):
 		dec.reject(NotAnAccessLog, "a raw HTTP request: it says neither when it was nor how it ended", b)
 	case isText(b):
-		dec.text().lines(b, signal, depth)
+		dec.text().lines(b, depth)
 	default:
 		dec.reject(UnknownFormat, "bytes that no format begins with", b)
 	}
@@ -102,12 +102,12 @@ func (dec lineReader) ownLine(b []byte) bool {
 }
 
 // notJSON reads text that begins as a JSON list or string does and is none, and reports whether it was a line of a known format.
-func (dec lineReader) notJSON(b []byte, signal string, depth int) bool {
+func (dec lineReader) notJSON(b []byte, depth int) bool {
 	line := plainText(fields.View(lineOf(b)))
 	if !isText(b) || len(line) > maxLine {
 		return false
 	}
-	return dec.attempt(func() { dec.lines(b, signal, depth) })
+	return dec.attempt(func() { dec.lines(b, depth) })
 }
 
 // lineOf returns b up to its first line feed.
@@ -137,9 +137,9 @@ func isText(b []byte) bool {
 
 // framed removes the header of the Confluent wire format (a zero byte and a schema id) if JSON follows it. The schema registry reads other
 // content.
-func (dec *decoder) framed(b []byte, signal string, depth int) {
+func (dec *decoder) framed(b []byte, depth int) {
 	if len(b) > 5 && looksLikeJSON(b[5:]) {
-		dec.decodeAny(b[5:], signal, depth)
+		dec.decodeAny(b[5:], depth)
 		return
 	}
 	if dec.p.opt.Schemas == nil {
@@ -155,12 +155,12 @@ func (dec *decoder) framed(b []byte, signal string, depth int) {
 		dec.reject(TooLarge, fmt.Sprintf("more than %d bytes as JSON", dec.p.opt.MaxValue*maxUnpacked), b)
 		return
 	}
-	dec.decodeAny(out, signal, depth+1)
+	dec.decodeAny(out, depth+1)
 }
 
 // documents reads one or several JSON objects, on lines of their own or one after the other. If other bytes follow an object on its line,
 // the whole line is rejected, because the object may be wrong too.
-func (dec jsonReader) documents(b []byte, signal string, depth int) {
+func (dec jsonReader) documents(b []byte, depth int) {
 	level := min(depth, maxNested)
 	for {
 		pairs, end, err := dec.keys.Object(b, 0, dec.pairs[level][:0])
@@ -168,7 +168,7 @@ func (dec jsonReader) documents(b []byte, signal string, depth int) {
 		if err != nil {
 			// A malformed object ends with its line if another object begins on the next line.
 			line := firstLine(b)
-			dec.repaired(line, err, signal, depth)
+			dec.repaired(line, err, depth)
 			if b = b[len(line):]; len(b) == 0 {
 				return
 			}
@@ -179,7 +179,7 @@ func (dec jsonReader) documents(b []byte, signal string, depth int) {
 				dec.reject(TrailingData, fmt.Sprintf("%d bytes after the document", len(line)-end), line)
 				b = b[len(line):]
 			} else {
-				dec.object(b[:end], pairs, signal, depth)
+				dec.object(b[:end], pairs, depth)
 				b = b[i:]
 			}
 		}
@@ -203,9 +203,9 @@ func firstLine(b []byte) []byte {
 }
 
 // list reads the elements of a JSON list. Each element is an item.
-func (dec jsonReader) list(b []byte, signal string, depth int) {
+func (dec jsonReader) list(b []byte, depth int) {
 	end, err := fields.Skip(b, 0, 0)
-	if (err != nil || fields.Space(b, end) != len(b)) && reasonOf(err) == NotJSON && dec.text().notJSON(b, signal, depth) {
+	if (err != nil || fields.Space(b, end) != len(b)) && reasonOf(err) == NotJSON && dec.text().notJSON(b, depth) {
 		return
 	}
 	if err != nil {
@@ -223,9 +223,9 @@ func (dec jsonReader) list(b []byte, signal string, depth int) {
 		}
 		switch v.Kind {
 		case '{':
-			dec.documents(v.Raw, signal, depth)
+			dec.documents(v.Raw, depth)
 		case '"':
-			dec.quoted(v.Raw, signal, depth)
+			dec.quoted(v.Raw, depth)
 		default:
 			dec.reject(UnknownFormat, "a list element that is neither object nor text", v.Raw)
 		}
@@ -237,35 +237,35 @@ func (dec jsonReader) list(b []byte, signal string, depth int) {
 }
 
 // quoted reads a JSON string that contains a record.
-func (dec jsonReader) quoted(b []byte, signal string, depth int) {
+func (dec jsonReader) quoted(b []byte, depth int) {
 	v, end, err := fields.Scan(b, 0, 0)
 	switch {
-	case (err != nil || fields.Space(b, end) != len(b)) && dec.text().notJSON(b, signal, depth):
+	case (err != nil || fields.Space(b, end) != len(b)) && dec.text().notJSON(b, depth):
 	case err != nil:
 		dec.reject(NotJSON, "a string that does not end", b)
 	case fields.Space(b, end) != len(b):
 		dec.reject(TrailingData, fmt.Sprintf("%d bytes after the string", len(b)-end), b)
 	default:
-		dec.decodeAny(fields.Unquote(v.Raw), signal, depth+1)
+		dec.decodeAny(fields.Unquote(v.Raw), depth+1)
 	}
 }
 
 // object reads one JSON object with the members pairs: an OTLP export, a gateway's record, or an envelope.
-func (dec jsonReader) object(b []byte, pairs []fields.Pair, signal string, depth int) {
+func (dec jsonReader) object(b []byte, pairs []fields.Pair, depth int) {
 	if isExport(pairs) {
 		if !dec.rejectOther(b, "an OTLP export") {
-			dec.otlp().exportJSON(b, pairs, signal)
+			dec.otlp().exportJSON(b, pairs)
 		}
 		return
 	}
 	pinned := dec.pinned()
 	own := dec.p.formats.all[pinned]
 	if own != nil && fits(own, pairs) {
-		dec.format(b, pairs, pinned, signal, depth)
+		dec.format(b, pairs, pinned, depth)
 		return
 	}
 	format := dec.detectFormat(pairs)
-	if format == "" && dec.envelopes().read(b, pairs, signal, depth) {
+	if format == "" && dec.envelopes().read(b, pairs, depth) {
 		return
 	}
 	switch {
@@ -278,7 +278,7 @@ func (dec jsonReader) object(b []byte, pairs []fields.Pair, signal string, depth
 		dec.reject(UnknownFormat, "a JSON object that no format's fingerprint matches", b)
 		return
 	}
-	dec.format(b, pairs, format, signal, depth)
+	dec.format(b, pairs, format, depth)
 }
 
 // fits reports whether an object may be a record of the mapping that is configured for its topic. nginx_json names so many members that

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"cmp"
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -88,11 +89,11 @@ func collectAgents(rs ptrace.ResourceSpans) map[spanKey]spanAgent {
 		for k := range spans.Len() {
 			s := spans.At(k)
 			a := spanAgent{parent: s.ParentSpanID()}
-			a.id, a.name = attr(s, "gen_ai.agent.id"), first(attr(s, "gen_ai.agent.name"), attr(s, "agent.name"))
+			a.id, a.name = attr(s, "gen_ai.agent.id"), cmp.Or(attr(s, "gen_ai.agent.name"), attr(s, "agent.name"))
 			if a.id != "" || a.name != "" {
 				found = true
-				a.version, a.user = attr(s, "gen_ai.agent.version"), first(attr(s, "user.id"), attr(s, "enduser.id"))
-				a.conversation = first(attr(s, "gen_ai.conversation.id"), attr(s, "session.id"))
+				a.version, a.user = attr(s, "gen_ai.agent.version"), cmp.Or(attr(s, "user.id"), attr(s, "enduser.id"))
+				a.conversation = cmp.Or(attr(s, "gen_ai.conversation.id"), attr(s, "session.id"))
 			}
 			out[spanKey{s.TraceID(), s.SpanID()}] = a
 		}
@@ -128,7 +129,7 @@ func readSpan(d *draft, res pcommon.Map, s ptrace.Span, op string, agents map[sp
 	}
 	if s.Status().Code() == ptrace.StatusCodeError {
 		d.failed = true
-		c.ErrorMessage = first(c.ErrorMessage, valid(s.Status().Message()))
+		c.ErrorMessage = cmp.Or(c.ErrorMessage, valid(s.Status().Message()))
 	} else if c.Status == 0 && c.ErrorType == "" && c.RPCStatus == "" && ev.GenAIOperation && !d.failed {
 		c.Outcome = schema.OutcomeOK // such spans mark only failures
 	}
@@ -146,10 +147,10 @@ func setSpanKind(d *draft, s ptrace.Span, op string) {
 		ev.AgentSpan = c.OpKind == schema.OpAgentInvoke
 	}
 	if c.OpKind == schema.OpTool && c.ToolName == "" {
-		c.ToolName = first(attr(s, "traceloop.entity.name"), attr(s, "genkit:name"), valid(toolOfName(s.Name())), attr(s, "name"))
+		c.ToolName = cmp.Or(attr(s, "traceloop.entity.name"), attr(s, "genkit:name"), valid(toolOfName(s.Name())), attr(s, "name"))
 	}
 	if ev.AgentSpan && ev.GenAIAgentName == "" && ev.GenAIAgentID == "" {
-		ev.GenAIAgentName = first(attr(s, "agent_name"), attr(s, "ai.telemetry.functionId"), attr(s, "traceloop.entity.name"),
+		ev.GenAIAgentName = cmp.Or(attr(s, "agent_name"), attr(s, "ai.telemetry.functionId"), attr(s, "traceloop.entity.name"),
 			attr(s, "genkit:name"))
 	}
 	if c.MCPMethod == "" && attr(s, "mcp.tool.name") != "" { // Sentry and LiteLLM name the tool alone
@@ -186,11 +187,11 @@ func setGRPCSpan(d *draft, s ptrace.Span) {
 	if service := attr(s, "rpc.service"); service != "" && method != "" && !strings.Contains(method, "/") {
 		method = service + "/" + method
 	}
-	if method = strings.TrimPrefix(first(method, valid(s.Name())), "/"); c.Path == "" && d.target == "" && strings.Count(method, "/") == 1 {
+	if method = strings.TrimPrefix(cmp.Or(method, valid(s.Name())), "/"); c.Path == "" && d.target == "" && strings.Count(method, "/") == 1 {
 		c.Path = "/" + method
-		c.Method = first(c.Method, "POST")
+		c.Method = cmp.Or(c.Method, "POST")
 	}
-	d.grpc = first(d.grpc, c.RPCStatus)
+	d.grpc = cmp.Or(d.grpc, c.RPCStatus)
 }
 
 // inheritAgent sets the agent from the span's ancestors, if the span names none.
@@ -206,7 +207,7 @@ func inheritAgent(d *draft, s ptrace.Span, agents map[spanKey]spanAgent) {
 			ev.GenAIAgentID, ev.GenAIAgentName, ev.AgentVersion = a.id, a.name, a.version
 		}
 		choose(&d.ranks.conversation, rankConversationInherited, &ev.Conversation, a.conversation)
-		ev.UserID = first(ev.UserID, a.user)
+		ev.UserID = cmp.Or(ev.UserID, a.user)
 		at = a.parent
 	}
 	if ev.AgentVersion == "" && (ev.GenAIAgentID != "" || ev.GenAIAgentName != "") {
@@ -227,7 +228,7 @@ func setService(d *draft, res pcommon.Map) {
 	ev := &d.ev
 	ev.ServiceName, ev.ServiceVersion = attrText(res, "service.name"), attrText(res, "service.version")
 	ev.GenAIAgentID, ev.GenAIAgentName = attrText(res, "gen_ai.agent.id"), attrText(res, "gen_ai.agent.name")
-	d.call.Observer = first(ev.ServiceName, attrText(res, "cluster_name"), attrText(res, "node_name"))
+	d.call.Observer = cmp.Or(ev.ServiceName, attrText(res, "cluster_name"), attrText(res, "node_name"))
 	for _, key := range [...]string{"k8s.pod.name", "k8s.namespace.name", "k8s.container.name", "host.name"} {
 		if t := attrText(res, key); t != "" {
 			d.keep(key, t)

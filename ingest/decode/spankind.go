@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"cmp"
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -94,7 +95,7 @@ func signsOf(s ptrace.Span) (g spanSigns) {
 
 // name returns the operation of a span of an agent or of a model, in one of the vocabularies of operations, or the empty string.
 func (g *spanSigns) name(spanName string) string {
-	if op := first(g.operation, g.openInf, g.langSmith); op != "" {
+	if op := cmp.Or(g.operation, g.openInf, g.langSmith); op != "" {
 		return op
 	}
 	if op := words[g.word]; op != "" {

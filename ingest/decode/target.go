@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"cmp"
 	"strings"
 
 	"flyball/ingest/redact"
@@ -70,7 +71,7 @@ func splitTarget(d *draft) {
 	// A path that was logged separately may also contain a query.
 	if path, query, has := strings.Cut(c.Path, "?"); has {
 		c.Path = path
-		d.in.RawQuery = first(d.in.RawQuery, query)
+		d.in.RawQuery = cmp.Or(d.in.RawQuery, query)
 	}
 }
 

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -67,10 +68,8 @@ func segments(path string) ([]string, error) {
 		}
 	}
 	out = append(out, cur.String())
-	for _, s := range out {
-		if s == "" {
-			return nil, fmt.Errorf("path %q: an empty name between dots", path)
-		}
+	if slices.Contains(out, "") {
+		return nil, fmt.Errorf("path %q: an empty name between dots", path)
 	}
 	if len(out) > maxSegments {
 		return nil, fmt.Errorf("path %q: more than %d names", path, maxSegments)

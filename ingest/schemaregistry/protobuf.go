@@ -3,6 +3,7 @@ package schemaregistry
 import (
 	"context"
 	"errors"
+	"maps"
 
 	"github.com/bufbuild/protocompile"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -20,9 +21,7 @@ const mainFile = "flyball-schema.proto"
 
 func newProtobuf(text string, parts map[string]string) (decoder, error) {
 	files := map[string]string{mainFile: text}
-	for name, part := range parts {
-		files[name] = part
-	}
+	maps.Copy(files, parts)
 	compiler := protocompile.Compiler{Resolver: protocompile.WithStandardImports(&protocompile.SourceResolver{
 		Accessor: protocompile.SourceAccessorFromMap(files)})}
 	out, err := compiler.Compile(context.Background(), mainFile)

@@ -1,17 +1,13 @@
 package source
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"maps"
 	"strings"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/ingest/publish"
@@ -47,7 +43,7 @@ func (s *Source) assign(ctx context.Context, offsets topicOffsets) (topicOffsets
 	// These marks are written before the first call of the partitions. Without them, sources that are read earlier could move the watermark
 	// past the calls of these partitions.
 	if len(fresh.Progress) > 0 {
-		s.writeMarks(context.WithoutCancel(ctx), &fresh)
+		s.marks.write(context.WithoutCancel(ctx), &fresh)
 	}
 	return offsets, nil
 }
@@ -66,29 +62,29 @@ func (s *Source) begins(ctx context.Context, offsets topicOffsets) (map[key]begi
 	if err != nil {
 		return nil, fmt.Errorf("ingest: fetch offsets of group %s: %w", s.cfg.Group, err)
 	}
-	notes, err := s.newNotes(committed, offsets)
-	if err != nil || len(notes) == 0 {
+	last, err := s.lastReads(committed, offsets)
+	if err != nil || len(last) == 0 {
 		return nil, err
 	}
-	states, err := kafka.LogStates(ctx, s.out, notes)
+	states, err := kafka.LogStates(ctx, s.out, last)
 	if err != nil {
 		return nil, fmt.Errorf("ingest: %w", err)
 	}
-	shifts, err := s.adm.FetchOffsets(ctx, s.notesGroup())
-	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) && !errors.Is(err, kerr.GroupAuthorizationFailed) {
-		return nil, fmt.Errorf("ingest: fetch offsets of group %s: %w", s.notesGroup(), err)
+	notes, err := s.notes.read(ctx)
+	if err != nil {
+		return nil, err
 	}
 	out := map[key]begin{}
 	var losses []*schema.LogLoss
 	fresh := kadm.Offsets{}
-	for i := range notes {
-		k := key{notes[i].Topic, notes[i].Partition}
-		before, stored := storedEpochs(shifts, k, states[i].TopicID)
-		n := &notes[i]
+	for i := range last {
+		n := &last[i]
+		k := key{n.Topic, n.Partition}
+		before, stored := storedEpochs(notes, k, states[i].TopicID)
 		if !stored && n.Next >= 0 && n.LeaderEpoch >= 0 {
 			before = epochsWithoutNote(s.cfg.Now())
-			s.cfg.Logger.Warn("the note about the epochs of a partition is missing, its next records get a higher one", "group", s.notesGroup(),
-				"topic", k.topic, "partition", k.part, "shift", before.Shift)
+			s.cfg.Logger.Warn("the note about the epochs of a partition is missing, its next records get a higher one",
+				"group", s.notes.group, "topic", k.topic, "partition", k.part, "shift", before.Shift)
 		}
 		b, loss := beginOf(n, states[i], before, stored)
 		if loss != nil {
@@ -98,12 +94,12 @@ func (s *Source) begins(ctx context.Context, offsets topicOffsets) (map[key]begi
 		out[k] = b
 	}
 	s.cfg.Kafka.ReportLosses(ctx, "ingest", s.cfg.Now(), losses)
-	s.writeNotes(ctx, fresh)
+	s.notes.write(ctx, fresh)
 	return out, nil
 }
 
-// newNotes returns what was committed for the assigned partitions that have no reader yet.
-func (s *Source) newNotes(committed kadm.OffsetResponses, offsets topicOffsets) (notes []kafka.Noted, err error) {
+// lastReads returns what was committed for the assigned partitions that have no reader yet.
+func (s *Source) lastReads(committed kadm.OffsetResponses, offsets topicOffsets) (last []kafka.Noted, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for name, parts := range offsets {
@@ -112,11 +108,11 @@ func (s *Source) newNotes(committed kadm.OffsetResponses, offsets topicOffsets) 
 		}
 		for part := range parts {
 			if s.readers[key{name, part}] == nil {
-				notes = append(notes, noted(committed, key{name, part}))
+				last = append(last, lastRead(committed, key{name, part}))
 			}
 		}
 	}
-	return notes, nil
+	return last, nil
 }
 
 // beginOf returns where the reading of a partition begins, from what was committed for it, its log, and the epochs that are stored for it,
@@ -138,53 +134,9 @@ func beginOf(n *kafka.Noted, log kafka.LogState, epochs kafka.Epochs, stored boo
 	return b, loss
 }
 
-// notesEvery is the time between two writes of the notes of a reader's partitions. Kafka forgets the offsets of a group without members
-// some time after they were written (offsets.retention.minutes, 7 days).
-const notesEvery = 6 * time.Hour
-
-// writeNotes stores the epochs of partitions. Without them, the next owner counts epochs from a higher number: records of the last second
-// may be read twice.
-func (s *Source) writeNotes(ctx context.Context, notes kadm.Offsets) {
-	if len(notes) == 0 {
-		return
-	}
-	if err := s.adm.CommitAllOffsets(ctx, s.notesGroup(), notes); err != nil && ctx.Err() == nil {
-		s.cfg.Logger.Warn("epochs of partitions not stored", "group", s.notesGroup(), "error", err)
-	}
-}
-
-func note(k key, id schema.TopicID, e kafka.Epochs) kadm.Offset {
-	return kadm.Offset{Topic: k.topic, Partition: k.part, LeaderEpoch: -1, Metadata: epochsMetadata(id, e)}
-}
-
-func notesOf(readers map[key]*partitionReader) kadm.Offsets {
-	out := kadm.Offsets{}
-	for k, p := range readers {
-		out.Add(note(k, p.source.TopicID, p.epochs))
-	}
-	return out
-}
-
-// epochsWithoutNote returns the epochs of a partition that was read and whose note is missing. The shift that it had is not known; it was
-// a number of losses. Records with a lower one would be dropped as read, so it is the number of days since the start of 2026: higher,
-// and higher again if the note is lost once more.
-func epochsWithoutNote(now time.Time) kafka.Epochs {
-	days := now.Sub(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)) / (24 * time.Hour)
-	return kafka.Epochs{Shift: int32(max(days, 1))}
-}
-
-// notesGroup is the group in which the epochs of partitions are stored. They are not in the metadata of the committed offsets:
-// an ingest that does not know the metadata reads a partition from its start.
-func (s *Source) notesGroup() string {
-	if s.cfg.Group == wire.IngestGroup {
-		return wire.IngestNotesGroup
-	}
-	return s.cfg.Group + "-notes"
-}
-
-// noted returns what was committed for a partition. Offsets may have been committed without a leader epoch,
+// lastRead returns what was committed for a partition. Offsets may have been committed without a leader epoch,
 // and older ones also without a topic id.
-func noted(committed kadm.OffsetResponses, k key) kafka.Noted {
+func lastRead(committed kadm.OffsetResponses, k key) kafka.Noted {
 	n := kafka.Noted{Topic: k.topic, Partition: k.part, Next: -1, LeaderEpoch: -1}
 	c, ok := committed.Lookup(k.topic, k.part)
 	if !ok || c.At < 0 {
@@ -204,26 +156,6 @@ const topicIDPrefix = "topic-id="
 
 // topicIDMetadata returns the commit metadata that identifies a topic.
 func topicIDMetadata(id schema.TopicID) string { return topicIDPrefix + hex.EncodeToString(id[:]) }
-
-// epochsFormat is the format of the metadata in the group of notes: format version, topic id, shift. It is stored in Kafka.
-const epochsFormat = "1 %x %d"
-
-func epochsMetadata(id schema.TopicID, e kafka.Epochs) string {
-	return fmt.Sprintf(epochsFormat, id[:], e.Shift)
-}
-
-// storedEpochs returns the epochs that are stored for a partition of a topic; ok is false if there are none.
-func storedEpochs(stored kadm.OffsetResponses, k key, id schema.TopicID) (e kafka.Epochs, ok bool) {
-	c, found := stored.Lookup(k.topic, k.part)
-	if !found || c.Metadata == "" {
-		return e, false
-	}
-	var of []byte
-	if _, err := fmt.Sscanf(c.Metadata, epochsFormat, &of, &e.Shift); err != nil || !bytes.Equal(of, id[:]) {
-		return kafka.Epochs{}, false
-	}
-	return e, true
-}
 
 // lookUpTopicIDs stores the ids of the input topics in s.ids. A topic that does not exist yet has no entry.
 func (s *Source) lookUpTopicIDs(ctx context.Context) error {
@@ -298,7 +230,7 @@ func (s *Source) remove(parts map[string][]int32) map[key]*partitionReader {
 	}
 	for k := range ending {
 		delete(s.readers, k)
-		delete(s.caughtUp, k)
+		s.marks.forget(k)
 	}
 	return ending
 }

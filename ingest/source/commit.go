@@ -38,11 +38,11 @@ func (s *Source) commitLoop(ctx context.Context) {
 		}
 		if now := s.cfg.Now(); now.Sub(noted) >= notesEvery {
 			noted = now
-			s.writeNotes(ctx, notesOf(s.current()))
+			s.notes.write(ctx, notesOf(s.current()))
 		}
 		if now := s.cfg.Now(); now.Sub(marked) >= s.cfg.MarksEvery {
 			marked = now
-			if err := s.mark(ctx, now); err != nil && ctx.Err() == nil {
+			if err := s.marks.mark(ctx, s.current(), now); err != nil && ctx.Err() == nil {
 				if errors.Is(err, errRecreated) {
 					s.fail(err)
 					return

@@ -97,6 +97,24 @@ func (w *world) losses() string {
 	return strings.Join(out, "; ")
 }
 
+// wantLosses checks the losses that were reported, after all readers have ended.
+func (w *world) wantLosses(want string) {
+	w.t.Helper()
+	if got := w.losses(); got != want {
+		w.t.Errorf("losses %q, want %q", got, want)
+	}
+}
+
+// awaitCommitted waits until an offset of partition 0 is committed.
+func (w *world) awaitCommitted(offset int64) {
+	w.t.Helper()
+	for end := time.Now().Add(20 * time.Second); w.committed()[0] != offset; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			w.t.Fatalf("offset %d is committed, want %d", w.committed()[0], offset)
+		}
+	}
+}
+
 // offsetsIn returns the positions' offsets in Kafka of an epoch.
 func offsetsIn(positions map[string]int, epoch int64) (n int) {
 	for p := range positions {
@@ -129,9 +147,7 @@ func TestRefilledLogPassesForTheOldOne(t *testing.T) {
 		t.Errorf("%d of 35 records are in epoch 1: %v", offsetsIn(got, 1), got)
 	}
 	_ = stop()
-	if got := w.losses(); got != "refilled in/0 10-15 records 5 read 5 epoch 1" {
-		t.Error(got)
-	}
+	w.wantLosses("refilled in/0 10-15 records 5 read 5 epoch 1")
 }
 
 // Nothing was read between the loss and the next start.
@@ -142,8 +158,7 @@ func TestSecondStartAfterALossForgetsTheEpoch(t *testing.T) {
 	w.cluster.ShufflePartitionLeaders()
 	for range 2 {
 		_, stop := w.start()
-		for end := time.Now().Add(20 * time.Second); w.committed()[0] != 10 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		}
+		w.awaitCommitted(10)
 		_ = stop()
 	}
 	_, stop := w.start()
@@ -152,9 +167,7 @@ func TestSecondStartAfterALossForgetsTheEpoch(t *testing.T) {
 		t.Errorf("%d of 5 records are in epoch 1: %v", offsetsIn(got, 1), got)
 	}
 	_ = stop()
-	if got := w.losses(); got != "cut in/0 10-15 records 5 read 5 epoch 1" {
-		t.Error(got)
-	}
+	w.wantLosses("cut in/0 10-15 records 5 read 5 epoch 1")
 }
 
 func TestCutLogWithoutANewLeaderReusesPositions(t *testing.T) {
@@ -177,9 +190,7 @@ func TestCutLogWithoutANewLeaderReusesPositions(t *testing.T) {
 		t.Errorf("%d of 25 records are in epoch 1: %v", offsetsIn(got, 1), got)
 	}
 	_ = stop()
-	if got := w.losses(); got != "cut in/0 10-15 records 5 read 5 epoch 1" {
-		t.Error(got)
-	}
+	w.wantLosses("cut in/0 10-15 records 5 read 5 epoch 1")
 }
 
 func TestRecreatedTopicContinuesAtTheOldOffset(t *testing.T) {
@@ -189,9 +200,7 @@ func TestRecreatedTopicContinuesAtTheOldOffset(t *testing.T) {
 	_, stop := w.start()
 	w.emitted(10)
 	_ = stop()
-	if got := w.losses(); got != "recreated in/0 0-4 records 0 read 0 epoch 0" {
-		t.Error(got)
-	}
+	w.wantLosses("recreated in/0 0-4 records 0 read 0 epoch 0")
 }
 
 func TestRecordsBelowRetentionAreLostInSilence(t *testing.T) {
@@ -204,9 +213,7 @@ func TestRecordsBelowRetentionAreLostInSilence(t *testing.T) {
 	_, stop := w.start()
 	w.emitted(2)
 	_ = stop()
-	if got := w.losses(); got != "expired in/0 3-8 records 5 read 0 epoch 0" {
-		t.Error(got)
-	}
+	w.wantLosses("expired in/0 3-8 records 5 read 0 epoch 0")
 }
 
 // Retention may overtake a reader that is running: Kafka's client goes on at the start of the log without an error.
@@ -236,9 +243,7 @@ func TestRecordsThatExpireBeforeARunningReaderAreLostInSilence(t *testing.T) {
 	held.Store(false)
 	w.emitted(8)
 	_ = stop()
-	if got := w.losses(); got != "expired in/0 3-8 records 5 read 0 epoch 0" {
-		t.Error(got)
-	}
+	w.wantLosses("expired in/0 3-8 records 5 read 0 epoch 0")
 }
 
 // The version before committed no leader epoch, and its positions were offsets. Its records that are read again must be known as such.
@@ -261,9 +266,7 @@ func TestOffsetOfTheVersionBeforeBeginsANewEpoch(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	_ = stop()
-	if got := w.losses(); got != "" {
-		t.Error(got)
-	}
+	w.wantLosses("")
 }
 
 // An input that was created again, or lost its first records, has no record yet: its committed offset must not be one that it
@@ -272,11 +275,7 @@ func TestCommittedOffsetStaysBeyondTheEnd(t *testing.T) {
 	w := newWorld(t)
 	w.commit(4, 0, topicIDMetadata(schema.TopicID{9}))
 	_, stop := w.start()
-	for end := time.Now().Add(20 * time.Second); w.committed()[0] != 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-	}
-	if at := w.committed()[0]; at != 0 {
-		t.Errorf("committed offset %d in an empty log", at)
-	}
+	w.awaitCommitted(0)
 	_ = stop()
 	committed, err := kadm.NewClient(w.client).FetchOffsets(context.Background(), wire.IngestGroup)
 	if err != nil {
@@ -289,9 +288,7 @@ func TestCommittedOffsetStaysBeyondTheEnd(t *testing.T) {
 	w.sendNumbered(0, 3)
 	w.emitted(3)
 	_ = stop()
-	if got := w.losses(); got != "recreated in/0 0-4 records 0 read 0 epoch 0" {
-		t.Error(got)
-	}
+	w.wantLosses("recreated in/0 0-4 records 0 read 0 epoch 0")
 }
 
 // Kafka forgot the note about a partition whose positions are in a higher epoch than its records' leader epoch.
@@ -300,8 +297,7 @@ func TestForgottenNoteDropsNewCalls(t *testing.T) {
 	w.sendNumbered(0, 10)
 	w.commit(15, 0, w.topicID())
 	_, stop := w.start()
-	for end := time.Now().Add(20 * time.Second); w.committed()[0] != 10 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-	}
+	w.awaitCommitted(10)
 	w.sendNumbered(10, 5)
 	if got := w.emitted(5); offsetsIn(got, 1) != 5 {
 		t.Fatalf("%v", got)
@@ -373,7 +369,5 @@ func TestCommitIsUnknownToTheVersionBefore(t *testing.T) {
 		}
 	}
 	_ = stop()
-	if got := w.losses(); got != "" {
-		t.Error(got)
-	}
+	w.wantLosses("")
 }

@@ -60,12 +60,13 @@ type Source struct {
 	out    *kgo.Client
 	client *kgo.Client
 	adm    *kadm.Client
+	notes  *epochNotes
+	marks  *marker
 
 	mu       sync.Mutex
 	consumer *kafka.Consumer
 	readers  map[key]*partitionReader
 	ids      map[string]schema.TopicID
-	caughtUp map[key]time.Time // time since which a partition has been read to its end
 	joined   bool
 	failure  error
 	failed   chan struct{} // closed when failure is set
@@ -92,7 +93,7 @@ func New(cfg Config, d Decoder) (*Source, error) {
 		return nil, fmt.Errorf("kafka.partitions: %d must be at least 1", cfg.Partitions)
 	}
 	return &Source{cfg: cfg, decoder: d, binder: publish.NewBinder(cfg.Partitions), m: newMetrics(cfg.Registerer),
-		readers: map[key]*partitionReader{}, caughtUp: map[key]time.Time{}, failed: make(chan struct{})}, nil
+		readers: map[key]*partitionReader{}, failed: make(chan struct{})}, nil
 }
 
 const drainTimeout = 15 * time.Second
@@ -110,6 +111,8 @@ func (s *Source) Run(ctx context.Context) error {
 	}
 	defer out.Close()
 	s.out, s.adm = out, kadm.NewClient(out)
+	s.notes = newEpochNotes(s.adm, s.cfg.Group, s.cfg.Logger)
+	s.marks = &marker{cfg: &s.cfg, adm: s.adm, out: out, m: s.m, fail: s.fail, caughtUp: map[key]time.Time{}}
 	for {
 		err := s.session(ctx)
 		if !errors.Is(err, errRecreated) {
@@ -146,7 +149,7 @@ func (s *Source) session(ctx context.Context) error {
 	}
 	s.client = client
 	consumer := &kafka.Consumer{Config: s.cfg.Kafka, Client: client, Name: clientName, MaxRecords: 20_000, Handle: s.handle,
-		Gather: kafka.Gather{Every: 20 * time.Millisecond, Records: 64, Rate: 1000, Now: s.cfg.Now},
+		Gather: kafka.Gather{Every: 35 * time.Millisecond, Records: 100, Rate: 1000, Now: s.cfg.Now},
 		Wait:   func() time.Duration { return pollWait }}
 	s.mu.Lock()
 	s.consumer = consumer

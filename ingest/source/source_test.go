@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +23,7 @@ import (
 	"flyball/ingest/decode"
 	"flyball/schema"
 	"flyball/schema/kafka"
+	"flyball/schema/kafka/kafkatest"
 	"flyball/schema/wire"
 )
 
@@ -54,12 +54,9 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
+	c := kafkatest.Start(t)
 	w := &world{t: t, cluster: c, opts: []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}}
+	var err error
 	if w.client, err = kgo.NewClient(append(w.opts, kgo.RecordPartitioner(kgo.ManualPartitioner()))...); err != nil {
 		t.Fatal(err)
 	}
@@ -207,36 +204,10 @@ func TestOneBadItemStopsNothing(t *testing.T) {
 	}
 }
 
-// refuseCommits returns an error for some partitions in the response to commits of ingest. Kafka reports such an error per partition, in
-// a response that is not itself an error.
-func (w *world) refuseCommits(code *kerr.Error, parts ...int32) {
-	w.cluster.ControlKey(int16(kmsg.OffsetCommit), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		w.cluster.KeepControl()
-		r := req.(*kmsg.OffsetCommitRequest)
-		if r.Group != wire.IngestGroup {
-			return nil, nil, false
-		}
-		resp := r.ResponseKind().(*kmsg.OffsetCommitResponse)
-		for _, x := range r.Topics {
-			rt := kmsg.NewOffsetCommitResponseTopic()
-			rt.Topic, rt.TopicID = x.Topic, x.TopicID
-			for _, p := range x.Partitions {
-				rp := kmsg.NewOffsetCommitResponseTopicPartition()
-				if rp.Partition = p.Partition; slices.Contains(parts, p.Partition) {
-					rp.ErrorCode = code.Code
-				}
-				rt.Partitions = append(rt.Partitions, rp)
-			}
-			resp.Topics = append(resp.Topics, rt)
-		}
-		return resp, nil, true
-	})
-}
-
 // A commit that Kafka rejects for missing rights does not count as successful: the part ends with an error that names the reason.
 func TestForbiddenCommitPassesForAGoodOne(t *testing.T) {
 	w := newWorld(t)
-	w.refuseCommits(kerr.GroupAuthorizationFailed, 0)
+	kafkatest.RefuseCommits(w.cluster, wire.IngestGroup, kerr.GroupAuthorizationFailed, 0)
 	s, stop := w.start()
 	w.send(0, "a", "b")
 	w.emitted(2)
@@ -256,7 +227,7 @@ func TestForbiddenCommitPassesForAGoodOne(t *testing.T) {
 // A commit that is rejected for one partition is stored for the other.
 func TestRefusedCommitOfOnePartitionCountsForAll(t *testing.T) {
 	w := newWorld(t)
-	w.refuseCommits(kerr.InvalidCommitOffsetSize, 0)
+	kafkatest.RefuseCommits(w.cluster, wire.IngestGroup, kerr.InvalidCommitOffsetSize, 0)
 	s, _ := w.start()
 	w.send(0, "a")
 	w.send(1, "b")
@@ -280,22 +251,7 @@ func TestRefusedCommitOfOnePartitionCountsForAll(t *testing.T) {
 // Without the rights to read, the part ends with an error that names it.
 func TestIngestThatMayNotReadIsSilent(t *testing.T) {
 	w := newWorld(t)
-	w.cluster.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		w.cluster.KeepControl()
-		r := req.(*kmsg.FetchRequest)
-		resp := r.ResponseKind().(*kmsg.FetchResponse)
-		for _, x := range r.Topics {
-			rt := kmsg.NewFetchResponseTopic()
-			rt.Topic, rt.TopicID = x.Topic, x.TopicID
-			for _, p := range x.Partitions {
-				rp := kmsg.NewFetchResponseTopicPartition()
-				rp.Partition, rp.ErrorCode = p.Partition, kerr.TopicAuthorizationFailed.Code
-				rt.Partitions = append(rt.Partitions, rp)
-			}
-			resp.Topics = append(resp.Topics, rt)
-		}
-		return resp, nil, true
-	})
+	kafkatest.RefuseFetches(w.cluster, "", kerr.TopicAuthorizationFailed)
 	w.send(0, "a")
 	s, err := New(w.config(), words{})
 	if err != nil {
@@ -311,7 +267,7 @@ func TestIngestThatMayNotReadIsSilent(t *testing.T) {
 // A commit that never succeeds causes repeats, which are recognised by their positions, and no loss.
 func TestCommitFails(t *testing.T) {
 	w := newWorld(t)
-	w.refuseCommits(kerr.InvalidCommitOffsetSize, 0, 1)
+	kafkatest.RefuseCommits(w.cluster, wire.IngestGroup, kerr.InvalidCommitOffsetSize, 0, 1)
 	_, stop := w.start()
 	w.send(0, "a", "b c")
 	w.send(1, "d")

@@ -26,12 +26,14 @@ func TestInsertsOfBusyTrafficAreSmall(t *testing.T) {
 	}{
 		"10 a second":      {5, 500 * time.Millisecond, time.Second, 15},
 		"900 a second":     {90, 100 * time.Millisecond, time.Second, 990},
-		"1,000 a second":   {100, 100 * time.Millisecond, 4900 * time.Millisecond, 5000},
-		"2,000 a second":   {200, 100 * time.Millisecond, 2400 * time.Millisecond, 5000},
-		"8,000 a second":   {800, 100 * time.Millisecond, time.Second, 8800},
+		"1,000 a second":   {100, 100 * time.Millisecond, 5 * time.Second, 5100},
+		"2,000 a second":   {200, 100 * time.Millisecond, 5 * time.Second, 10_200},
+		"3,000 a second":   {300, 100 * time.Millisecond, 4900 * time.Millisecond, 15_000},
+		"8,000 a second":   {800, 100 * time.Millisecond, 1800 * time.Millisecond, 15_200},
+		"20,000 a second":  {2000, 100 * time.Millisecond, time.Second, 22_000},
 		"a burst of 2,000": {2000, time.Hour, time.Second, 2000}, // 2 s before
 		"a burst of 3,000": {3000, time.Hour, time.Second, 3000}, // 3 s before
-		"pauses of 0.9 s":  {1800, 900 * time.Millisecond, 1800 * time.Millisecond, 5400},
+		"pauses of 0.9 s":  {1800, 900 * time.Millisecond, 5 * time.Second, 10_800},
 	} {
 		now := time.Unix(1000, 0)
 		o := DefaultOptions()

@@ -57,7 +57,7 @@ func (o Options) age(calls int, lastCall time.Duration) time.Duration {
 	if calls >= o.MinCalls {
 		return o.MaxAge
 	}
-	// The age at which calls that arrive more slowly than MinCalls in BusyAge are overdue.
-	overdue := time.Duration(calls) * o.BusyAge / time.Duration(o.MinCalls)
-	return max(o.MaxAge, min(overdue, lastCall+o.MaxAge))
+	// The age at which so many calls have arrived more slowly than BusyRate.
+	slow := time.Duration(calls) * time.Second / time.Duration(o.BusyRate)
+	return max(o.MaxAge, min(slow, o.BusyAge, lastCall+o.MaxAge))
 }

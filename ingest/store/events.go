@@ -22,7 +22,7 @@ const eventsClient = "store-events"
 func (s *Store) storeEvents(ctx context.Context) error {
 	client, closeAll, err := s.newReader(eventsClient, kgo.ConsumerGroup(wire.StoreEventsGroup), kgo.SessionTimeout(kafka.SessionTimeout),
 		kgo.ConsumeTopics(wire.EventsTopic),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(200*time.Millisecond))
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(500*time.Millisecond))
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -144,7 +145,7 @@ func (s *Store) Ready() error {
 		return fmt.Errorf("store: %s has had no answer for %s", r.doing, s.o.Now().Sub(r.since).Round(time.Second))
 	}
 	if !h.started {
-		return fmt.Errorf("store: starting: the progress in ClickHouse was not read yet")
+		return errors.New("store: starting: the progress in ClickHouse was not read yet")
 	}
 	for p, err := range h.refused {
 		return fmt.Errorf("store: partition %d waits: %w", p, err)

@@ -6,7 +6,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"flyball/ingest/deadletter"
+	"flyball/schema"
 	"flyball/schema/clickhouse"
+	"flyball/schema/wire"
 )
 
 // writer inserts rows into ClickHouse until they are accepted.
@@ -94,7 +97,8 @@ func (w *writer) insert(ctx context.Context, table string, blocks []block) error
 // once.
 func (w *writer) insertNative(ctx context.Context, giveUp func(error) bool, table string, native ...[]byte) error {
 	insert := func(ctx context.Context) error { return w.db.InsertNative(ctx, table, native...) }
-	err := w.retryUnless(ctx, journalClient, "insert into "+table, giveUp, insert)
+	r := operation{reader: journalClient, what: "insert into " + table, giveUp: giveUp}
+	err := w.retryOperation(ctx, r, insert)
 	if w.o.MakeTable == nil || !clickhouse.IsLegacy(table) || !clickhouse.IsNotMigrated(err) {
 		return err
 	}
@@ -103,7 +107,7 @@ func (w *writer) insertNative(ctx context.Context, giveUp func(error) bool, tabl
 	if err != nil {
 		return err
 	}
-	return w.retryUnless(ctx, journalClient, "insert into "+table, giveUp, insert)
+	return w.retryOperation(ctx, r, insert)
 }
 
 // A block whose rows fall into very many partitions needs more memory than a statement has, at about 0.5 MB for a part of calls. It is
@@ -119,8 +123,8 @@ func (w *writer) insertPieces(ctx context.Context, table string, b block) error 
 	for rows := largestPiece; ; rows = max(rows/4, smallestPiece) {
 		w.m.retries.Inc()
 		smaller := func(err error) bool { return rows > smallestPiece && clickhouse.IsTooLarge(err) }
-		err := w.retryWithin(ctx, piecesTimeouts*w.o.Timeout, journalClient, "insert into "+table, smaller,
-			func(ctx context.Context) error { return w.db.InsertPieces(ctx, table, rows, b.native) })
+		r := operation{reader: journalClient, what: "insert into " + table, timeout: piecesTimeouts * w.o.Timeout, giveUp: smaller}
+		err := w.retryOperation(ctx, r, func(ctx context.Context) error { return w.db.InsertPieces(ctx, table, rows, b.native) })
 		if err == nil || !smaller(err) || ctx.Err() != nil {
 			return err
 		}
@@ -130,13 +134,14 @@ func (w *writer) insertPieces(ctx context.Context, table string, b block) error 
 // insertOneByOne inserts the blocks of a batch one by one and sends those that ClickHouse cannot read to the dead letters.
 func (w *writer) insertOneByOne(ctx context.Context, table string, blocks []block) error {
 	for _, b := range blocks {
-		err := w.insertNative(ctx, never, table, b.native)
+		err := w.insertNative(ctx, nil, table, b.native)
 		switch {
 		case clickhouse.IsBadData(err):
 			w.m.skipped.WithLabelValues(skippedBlock).Inc()
 			w.log.Error("unreadable block sent to the dead letters", "table", table, "partition", b.partition, "offset", b.offset,
 				"rows", b.rows, "error", err)
-			if err := w.writeDeadLetter(ctx, b.partition, b.offset, reasonBlock, table+": "+err.Error(), b.native); err != nil {
+			if err := w.writeDeadLetter(ctx, deadletter.Record{Source: journalSource(b.partition), Offset: b.offset, Reason: reasonBlock,
+				Detail: table + ": " + err.Error(), Value: b.native}); err != nil {
 				return err
 			}
 		case err != nil:
@@ -179,12 +184,16 @@ func (w *writer) insertRows(ctx context.Context, reader string, rows clickhouse.
 	return err
 }
 
+func journalSource(partition int32) schema.Source {
+	return schema.Source{Topic: wire.JournalTopic, Partition: partition}
+}
+
 // writeDeadLetter writes to the sink, if there is one.
-func (w *writer) writeDeadLetter(ctx context.Context, partition int32, offset int64, reason, detail string, value []byte) error {
+func (w *writer) writeDeadLetter(ctx context.Context, d deadletter.Record) error {
 	if w.o.DeadLetters == nil {
 		return nil
 	}
 	return w.retry(ctx, journalClient, "write a dead letter of the journal", func(ctx context.Context) error {
-		return w.o.DeadLetters.Write(ctx, partition, offset, reason, detail, value)
+		return w.o.DeadLetters.Write(ctx, d)
 	})
 }

@@ -23,10 +23,11 @@ type Options struct {
 	MaxBytes      int
 	MaxAge        time.Duration
 	BacklogFactor int
-	// A batch that will have MinCalls calls before it is BusyAge old, as fast as its calls arrive, waits for them: an insert costs the engine
+	// A batch whose calls arrive faster than BusyRate a second waits until it has MinCalls calls or is BusyAge old: an insert costs the engine
 	// much the same for a thousand calls as for ten thousand. It waits no longer than MaxAge for the next call. 0: it does not wait.
 	// While the journal holds more that can be read at once, a batch gathers until it is BusyAge old or has MaxRows or MaxBytes.
 	MinCalls int
+	BusyRate int
 	BusyAge  time.Duration
 	// Backoff is the first pause between attempts while ClickHouse is unavailable. It is doubled for each further attempt, up to MaxBackoff.
 	Backoff, MaxBackoff time.Duration
@@ -46,7 +47,7 @@ type Options struct {
 // DefaultOptions returns the documented defaults.
 func DefaultOptions() Options {
 	return Options{
-		MaxRows: 100_000, MaxBytes: 32 << 20, MaxAge: time.Second, BacklogFactor: 3, MinCalls: 5_000, BusyAge: 5 * time.Second,
+		MaxRows: 200_000, MaxBytes: 32 << 20, MaxAge: time.Second, BacklogFactor: 3, MinCalls: 15_000, BusyRate: 1000, BusyAge: 5 * time.Second,
 		Backoff: 100 * time.Millisecond, MaxBackoff: 5 * time.Second, Timeout: attemptTimeout, Drain: 10 * time.Second,
 		Stage: func(string) {}, Now: time.Now,
 	}
@@ -71,6 +72,8 @@ func (o Options) Validate() error {
 		return fmt.Errorf("store: Timeout is %s, want more than 0", o.Timeout)
 	case o.Now == nil || o.Stage == nil:
 		return fmt.Errorf("store: start from DefaultOptions")
+	case o.BusyRate < 1:
+		return fmt.Errorf("store: BusyRate is %d, want at least 1", o.BusyRate)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"flyball/ingest/deadletter"
 	"flyball/schema/clickhouse"
 	"flyball/schema/wire"
 )
@@ -29,7 +30,8 @@ func (j *journal) addRecord(ctx context.Context, client *kgo.Client, r *kgo.Reco
 	case err != nil:
 		j.m.skipped.WithLabelValues(skippedMalformed).Inc()
 		j.log.Warn("malformed journal record sent to the dead letters", "partition", r.Partition, "offset", r.Offset, "error", err)
-		if err := j.write.writeDeadLetter(ctx, r.Partition, r.Offset, reasonMalformed, err.Error(), r.Value); err != nil {
+		if err := j.write.writeDeadLetter(ctx, deadletter.Record{Source: journalSource(r.Partition), Offset: r.Offset,
+			Reason: reasonMalformed, Detail: err.Error(), Value: r.Value}); err != nil {
 			return err
 		}
 		j.cur.markConsumed(r, j.o.Now())

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -16,26 +17,26 @@ const attemptTimeout = 2 * time.Minute
 // retry calls do until it succeeds, ctx ends, or the error is permanent. reader is the name of the client whose records are stored, what
 // describes the operation; both appear in errors and logs.
 func (w *writer) retry(ctx context.Context, reader, what string, do func(context.Context) error) error {
-	return w.retryUnless(ctx, reader, what, never, do)
+	return w.retryOperation(ctx, operation{reader: reader, what: what}, do)
 }
 
-// never is the condition of retry: no error that may pass is returned.
-func never(error) bool { return false }
-
-// retryUnless is retry, except that an error for which giveUp returns true is returned at once.
-func (w *writer) retryUnless(ctx context.Context, reader, what string, giveUp func(error) bool, do func(context.Context) error) error {
-	return w.retryWithin(ctx, w.o.Timeout, reader, what, giveUp, do)
+// operation is a request to ClickHouse or Kafka that is repeated.
+type operation struct {
+	reader  string           // name of the client whose records are stored
+	what    string           // what is done, for errors and logs
+	timeout time.Duration    // of one attempt; 0: Options.Timeout
+	giveUp  func(error) bool // whether an error is returned at once, although it may pass; nil: never
 }
 
-// retryWithin is retryUnless with another time for one request.
-func (w *writer) retryWithin(ctx context.Context, timeout time.Duration, reader, what string, giveUp func(error) bool,
-	do func(context.Context) error) error {
+// retryOperation calls do until it succeeds, ctx ends, the error is permanent, or the operation gives up.
+func (w *writer) retryOperation(ctx context.Context, q operation, do func(context.Context) error) error {
+	reader, what := q.reader, q.what
 	done := w.beginRequest(reader, what, w.o.Now())
 	defer done()
-	b := kafka.Backoff{First: w.o.Backoff, Max: w.o.MaxBackoff, Timeout: timeout}
+	b := kafka.Backoff{First: w.o.Backoff, Max: w.o.MaxBackoff, Timeout: cmp.Or(q.timeout, w.o.Timeout)}
 	err := kafka.Retry(ctx, b, func(ctx context.Context) error {
 		err := do(ctx)
-		if clickhouse.IsPermanent(err) || err != nil && giveUp(err) {
+		if clickhouse.IsPermanent(err) || err != nil && q.giveUp != nil && q.giveUp(err) {
 			return kafka.Permanent(err)
 		}
 		return err

@@ -167,6 +167,7 @@ func TestOptionsNonsenseIsAccepted(t *testing.T) {
 		"BacklogFactor": func(o *Options) { o.BacklogFactor = 0 },
 		"MinCalls":      func(o *Options) { o.MinCalls = -1 },
 		"BusyAge":       func(o *Options) { o.BusyAge = -1 },
+		"BusyRate":      func(o *Options) { o.BusyRate = 0 },
 		"Timeout":       func(o *Options) { o.Timeout = 0 },
 		"Backoff":       func(o *Options) { o.MaxBackoff = 0 },
 		"DefaultOptions": func(o *Options) {

@@ -205,7 +205,7 @@ func (c *Conn) post(ctx context.Context, what string, q url.Values, b body) (str
 	resp, err := c.http.Do(r)
 	if err != nil {
 		c.next.Add(1) // the next attempt uses another replica
-		return "", &Error{Addr: addr, User: c.o.User, What: what, Reason: reasonOf(err), Retry: true, Cause: err}
+		return "", &Error{Addr: addr, User: c.o.User, What: what, Reason: ReasonOf(err), Retry: true, Cause: err}
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
@@ -217,7 +217,7 @@ func (c *Conn) post(ctx context.Context, what string, q url.Values, b body) (str
 		return "", e
 	}
 	if err != nil {
-		return "", &Error{Addr: addr, User: c.o.User, What: what, Reason: reasonOf(err), Retry: true, Cause: err}
+		return "", &Error{Addr: addr, User: c.o.User, What: what, Reason: ReasonOf(err), Retry: true, Cause: err}
 	}
 	return string(answer), nil
 }

@@ -25,7 +25,7 @@ func (d *Damage) String() string {
 }
 
 // FindDamage compares the database with what earlier migrations made, before Migrate makes missing tables anew. It finds nothing in a
-// database without tables. known are names of parts that were found before; see PartMark.
+// database without tables. known are names of parts that were found before; see partMark.
 func FindDamage(ctx context.Context, c *Conn, t Target, known map[string]bool) ([]Damage, error) {
 	steps, err := Migrate(ctx, c, MigrateOptions{Target: t, Plan: true})
 	if err != nil {
@@ -43,7 +43,7 @@ func FindDamage(ctx context.Context, c *Conn, t Target, known map[string]bool) (
 		return nil, fmt.Errorf("look for broken parts of %s: %w", t.Database, err)
 	}
 	for _, r := range rows {
-		if len(r) != 3 || !isTable(r[0]) || known[PartMark(r[0], r[1])] {
+		if len(r) != 3 || !isTable(r[0]) || known[partMark(r[0], r[1])] {
 			continue
 		}
 		d := found[r[0]]
@@ -61,8 +61,8 @@ func FindDamage(ctx context.Context, c *Conn, t Target, known map[string]bool) (
 	return out, nil
 }
 
-// PartMark is the name under which a part that was put aside is noted, so that it is repaired once.
-func PartMark(table, part string) string { return "damage " + table + "/" + part }
+// partMark is the name under which a part that was put aside is noted, so that it is repaired once.
+func partMark(table, part string) string { return "damage " + table + "/" + part }
 
 // KnownDamage returns the marks of the parts that were noted.
 func KnownDamage(ctx context.Context, c *Conn, t Target) (map[string]bool, error) {
@@ -87,10 +87,10 @@ func NoteDamage(ctx context.Context, c *Conn, t Target, d *Damage, whole bool) e
 	}
 	marks := make([]string, 0, len(d.Parts)+1)
 	for _, part := range d.Parts {
-		marks = append(marks, PartMark(d.Table, part))
+		marks = append(marks, partMark(d.Table, part))
 	}
 	if d.Missing {
-		marks = append(marks, PartMark(d.Table, "the table"))
+		marks = append(marks, partMark(d.Table, "the table"))
 	}
 	for _, m := range marks {
 		err := c.RunStatement(ctx, fmt.Sprintf("INSERT INTO %s (version, number, name, sum, why) SELECT %d, 0, %s, '', %s",

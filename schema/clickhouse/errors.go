@@ -41,19 +41,20 @@ type Reason string
 
 // Reasons of failed requests.
 const (
-	NoServer         Reason = "no_server"         // nothing listens there
-	UnknownHost      Reason = "unknown_host"      // the name cannot be resolved
-	NoAnswer         Reason = "no_answer"         // connected, but no answer in time
-	TLSNotSpoken     Reason = "tls_not_spoken"    // TLS is configured, and the port does not use it
-	TLSRequired      Reason = "tls_required"      // the port uses TLS, and none is configured
-	UnknownAuthority Reason = "unknown_authority" // the certificate is signed by an authority that is not trusted
-	WrongCertificate Reason = "wrong_certificate" // expired, or for another name
-	NotHTTP          Reason = "not_http"          // the port is not the HTTP interface
-	Closed           Reason = "closed"            // the connection was closed before an answer
-	WrongLogin       Reason = "wrong_login"       // user or password
-	NoRights         Reason = "no_rights"
-	NoDatabase       Reason = "no_database"
-	NoTable          Reason = "no_table" // a table of Flyball is missing
+	NoServer           Reason = "no_server"           // nothing listens there
+	UnknownHost        Reason = "unknown_host"        // the name cannot be resolved
+	NoAnswer           Reason = "no_answer"           // connected, but no answer in time
+	TLSNotSpoken       Reason = "tls_not_spoken"      // TLS is configured, and the port does not use it
+	TLSRequired        Reason = "tls_required"        // the port uses TLS, and none is configured
+	UnknownAuthority   Reason = "unknown_authority"   // the certificate is signed by an authority that is not trusted
+	ExpiredCertificate Reason = "expired_certificate" // or its time has not begun
+	WrongCertificate   Reason = "wrong_certificate"   // for another name, or not for a server
+	NotHTTP            Reason = "not_http"            // the port is not the HTTP interface
+	Closed             Reason = "closed"              // the connection was closed before an answer
+	WrongLogin         Reason = "wrong_login"         // user or password
+	NoRights           Reason = "no_rights"
+	NoDatabase         Reason = "no_database"
+	NoTable            Reason = "no_table" // a table of Flyball is missing
 )
 
 // advice holds what to do about each reason; %s is the user.
@@ -62,22 +63,24 @@ var advice = map[Reason]string{
 	UnknownHost: "the name cannot be resolved: correct clickhouse.addr",
 	NoAnswer: "the connection is accepted, but nothing answers in time: the server hangs or is overloaded, " +
 		"or clickhouse.addr names another service",
-	TLSNotSpoken:     "the port does not use TLS, clickhouse.tls is set: remove clickhouse.tls, or name the HTTPS port in clickhouse.addr",
-	TLSRequired:      "the port uses TLS, clickhouse.tls is not set: set clickhouse.tls.ca, or name the HTTP port in clickhouse.addr",
-	UnknownAuthority: "its certificate is signed by an unknown authority: set clickhouse.tls.ca to the certificate of that authority",
-	WrongCertificate: "its certificate is not valid: use the name in the certificate in clickhouse.addr, or renew the certificate",
-	NotHTTP:          "the port does not answer in HTTP: name the port of ClickHouse's HTTP interface (8123, TLS 8443) in clickhouse.addr",
-	Closed:           "the connection was closed before an answer: the server is stopping, or clickhouse.addr names another service",
-	WrongLogin:       "the login of user %s was refused: correct clickhouse.user, or the password in clickhouse.password_file",
-	NoRights:         "user %s lacks a right: grant it in ClickHouse, or change clickhouse.user",
-	NoDatabase:       "the database does not exist yet: start the role store, run flyball migrate, or correct clickhouse.database",
-	NoTable:          "a table of Flyball does not exist yet: start the role store, or run flyball migrate",
+	TLSNotSpoken:       "the port does not use TLS, clickhouse.tls is set: remove clickhouse.tls, or name the HTTPS port in clickhouse.addr",
+	TLSRequired:        "the port uses TLS, clickhouse.tls is not set: set clickhouse.tls.ca, or name the HTTP port in clickhouse.addr",
+	UnknownAuthority:   "its certificate is signed by an unknown authority: set clickhouse.tls.ca to the certificate of that authority",
+	ExpiredCertificate: "its certificate has expired, or is not valid yet: renew it, or correct the clock of this machine",
+	WrongCertificate:   "its certificate is for another name: use the name in the certificate in clickhouse.addr, or renew the certificate",
+	NotHTTP:            "the port does not answer in HTTP: name the port of ClickHouse's HTTP interface (8123, TLS 8443) in clickhouse.addr",
+	Closed:             "the connection was closed before an answer: the server is stopping, or clickhouse.addr names another service",
+	WrongLogin:         "the login of user %s was refused: correct clickhouse.user, or the password in clickhouse.password_file",
+	NoRights:           "user %s lacks a right: grant it in ClickHouse, or change clickhouse.user",
+	NoDatabase:         "the database does not exist yet: start the role store, run flyball migrate, or correct clickhouse.database",
+	NoTable:            "a table of Flyball does not exist yet: start the role store, or run flyball migrate",
 }
 
 // isConnection reports whether the reason concerns the connection, before any request is read.
 func (r Reason) isConnection() bool {
 	switch r {
-	case NoServer, UnknownHost, NoAnswer, TLSNotSpoken, TLSRequired, UnknownAuthority, WrongCertificate, NotHTTP, Closed:
+	case NoServer, UnknownHost, NoAnswer, TLSNotSpoken, TLSRequired, UnknownAuthority, ExpiredCertificate, WrongCertificate, NotHTTP,
+		Closed:
 		return true
 	}
 	return false
@@ -127,8 +130,8 @@ func shorten(err error) string {
 	return text
 }
 
-// reasonOf returns the reason of a failure without an answer of ClickHouse; empty: unknown.
-func reasonOf(err error) Reason {
+// ReasonOf returns the reason of a failure of an HTTP request without an answer of the server; empty: unknown.
+func ReasonOf(err error) Reason {
 	var authority x509.UnknownAuthorityError
 	var name x509.HostnameError
 	var invalid x509.CertificateInvalidError
@@ -138,6 +141,8 @@ func reasonOf(err error) Reason {
 	switch {
 	case errors.As(err, &authority):
 		return UnknownAuthority
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return ExpiredCertificate
 	case errors.As(err, &name), errors.As(err, &invalid):
 		return WrongCertificate
 	case errors.As(err, &header), strings.Contains(text, "server gave HTTP response to HTTPS client"):
@@ -189,7 +194,7 @@ func (c *Conn) explain(what string, err error) error {
 		e.Reason, e.Retry = reasons[e.Code], !lasting
 		return e
 	}
-	e.Reason, e.Retry = reasonOf(err), true
+	e.Reason, e.Retry = ReasonOf(err), true
 	return e
 }
 

@@ -110,7 +110,7 @@ func DropHeld(ctx context.Context, c *Conn, t Target, tenant string, run schema.
 func CountHeldRows(ctx context.Context, c *Conn, tenant string, run schema.RunID) (n uint64, err error) {
 	r := rendering{Target: Target{Database: c.Database()}}
 	for _, table := range HeldTables() {
-		k, err := CountRows(ctx, c, r.Target, table, rowsOfRun(tenant, run))
+		k, err := countRows(ctx, c, r.Target, table, rowsOfRun(tenant, run))
 		if err != nil {
 			return n, fmt.Errorf("rows of the held run %s: %w", run, err)
 		}
@@ -127,8 +127,8 @@ func rowsOfRun(tenant string, run schema.RunID) string {
 // subquery on a distributed table.
 const subqueries = " SETTINGS distributed_product_mode = 'global'"
 
-// CountRows returns the number of stored rows of a table that meet a condition in SQL, repeats included.
-func CountRows(ctx context.Context, c *Conn, t Target, table, condition string) (uint64, error) {
+// countRows returns the number of stored rows of a table that meet a condition in SQL, repeats included.
+func countRows(ctx context.Context, c *Conn, t Target, table, condition string) (uint64, error) {
 	if t.Database == "" {
 		t.Database = c.Database()
 	}

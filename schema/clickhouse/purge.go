@@ -48,7 +48,7 @@ func Purge(ctx context.Context, c *Conn, o PurgeOptions) ([]PurgedTable, error) 
 			continue
 		}
 		t := PurgedTable{Table: s.table, Held: s.held, Kept: s.held && o.KeepHolds}
-		if t.Rows, err = CountRows(ctx, c, o.Target, s.table, s.where); err != nil {
+		if t.Rows, err = countRows(ctx, c, o.Target, s.table, s.where); err != nil {
 			return out, fmt.Errorf("purge: %w", err)
 		}
 		t.Left = t.Rows
@@ -67,7 +67,7 @@ func Purge(ctx context.Context, c *Conn, o PurgeOptions) ([]PurgedTable, error) 
 		return out, nil
 	}
 	for i, s := range withTables(steps, exists) {
-		if out[i].Left, err = CountRows(ctx, c, o.Target, s.table, s.where); err != nil {
+		if out[i].Left, err = countRows(ctx, c, o.Target, s.table, s.where); err != nil {
 			return out, fmt.Errorf("purge: %w", err)
 		}
 	}

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"strings"
 
 	"flyball/schema"
@@ -13,12 +14,12 @@ func (r *Resolver) agent(ev *Evidence, c *schema.Call, ua product) {
 	if !r.establishedAgent(ev, c) && !claimedAgent(ev, c) {
 		inferredAgent(ev, c, ua)
 	}
-	asserted := first(id(ev.AgentHeader), id(ev.MCPClientName))
+	asserted := cmp.Or(id(ev.AgentHeader), id(ev.MCPClientName))
 	if asserted != "" && asserted != c.AgentID && c.AgentTrust > schema.TrustAsserted {
 		c.AgentAsserted = asserted
 	}
-	c.AgentName = first(c.AgentName, id(ev.GenAIAgentName))
-	c.AgentVersion = first(c.AgentVersion, id(ev.AgentVersion))
+	c.AgentName = cmp.Or(c.AgentName, id(ev.GenAIAgentName))
+	c.AgentVersion = cmp.Or(c.AgentVersion, id(ev.AgentVersion))
 }
 
 // setAgent sets the agent of a call. It returns false when v is not an id.
@@ -75,7 +76,7 @@ func inferredAgent(ev *Evidence, c *schema.Call, ua product) {
 	case c.CredentialID != "":
 		setAgent(c, "cred:"+c.CredentialID, "credential", schema.TrustInferred)
 	case c.ClientIP.IsValid():
-		setAgent(c, withAddress("ip:", c, "/ua:", first(ua.name, "unknown")), "address", schema.TrustInferred)
+		setAgent(c, withAddress("ip:", c, "/ua:", cmp.Or(ua.name, "unknown")), "address", schema.TrustInferred)
 	}
 }
 

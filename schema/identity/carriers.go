@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -118,7 +119,7 @@ func isHex(s string) bool {
 // ParseBaggage calls member with each member of a W3C baggage header, the value decoded.
 // Members that cannot be read are skipped.
 func ParseBaggage(s string, member func(key, value string)) {
-	for _, m := range strings.Split(s, ",") {
+	for m := range strings.SplitSeq(s, ",") {
 		m, _, _ = strings.Cut(m, ";")
 		k, v, ok := strings.Cut(m, "=")
 		if !ok {
@@ -185,7 +186,7 @@ func ParseClaims(payload []byte) (*Claims, bool) {
 	c := &Claims{
 		Issuer:             text(raw["iss"]),
 		Subject:            text(raw["sub"]),
-		ClientID:           first(text(raw["client_id"]), text(raw["azp"]), text(raw["appid"])),
+		ClientID:           cmp.Or(text(raw["client_id"]), text(raw["azp"]), text(raw["appid"])),
 		Txn:                text(raw["txn"]),
 		IDType:             text(raw["idtyp"]),
 		Scope:              words(raw["scope"]),
@@ -194,7 +195,7 @@ func ParseClaims(payload []byte) (*Claims, bool) {
 		EntraActorFacets:   words(raw["xms_act_fct"]),
 		EntraSubjectFacets: words(raw["xms_sub_fct"]),
 		EntraParentApp:     text(raw["xms_par_app_azp"]),
-		Confirm:            first(text(cnf["jkt"]), text(cnf["x5t#S256"])),
+		Confirm:            cmp.Or(text(cnf["jkt"]), text(cnf["x5t#S256"])),
 	}
 	// The outermost actor is the current one; nested actors are earlier ones.
 	for act := object(raw["act"]); len(c.Act) < 8; act = object(act["act"]) {

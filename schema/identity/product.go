@@ -20,7 +20,7 @@ var productTable string
 
 var known = func() map[string]product {
 	out := map[string]product{}
-	for _, line := range strings.Split(productTable, "\n") {
+	for line := range strings.SplitSeq(productTable, "\n") {
 		name, kind, ok := strings.Cut(line, "\t")
 		if !ok || strings.HasPrefix(line, "#") {
 			continue

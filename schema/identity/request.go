@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"net/netip"
 	"strings"
-	"unicode/utf8"
 
 	"flyball/schema"
 )
@@ -98,9 +97,5 @@ func bounded(s string, maxBytes int) string {
 		return s
 	}
 	sum := sha256.Sum256([]byte(s))
-	keep := maxBytes - 17
-	for keep > 0 && !utf8.RuneStart(s[keep]) {
-		keep--
-	}
-	return s[:keep] + "~" + hex.EncodeToString(sum[:8])
+	return schema.Cut(s, maxBytes-17) + "~" + hex.EncodeToString(sum[:8])
 }

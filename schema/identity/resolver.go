@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base32"
@@ -129,8 +130,8 @@ func (r *Resolver) Resolve(ev *Evidence, c *schema.Call) {
 	r.agent(ev, c, ua)
 	r.task(ev, c)
 	runKey(ev, c)
-	c.ConversationID = first(c.ConversationID, id(ev.Conversation))
-	c.ParentAgent = first(c.ParentAgent, id(ev.ParentHeader))
+	c.ConversationID = cmp.Or(c.ConversationID, id(ev.Conversation))
+	c.ParentAgent = cmp.Or(c.ParentAgent, id(ev.ParentHeader))
 	c.AgentSpan = c.AgentSpan || ev.AgentSpan
 	c.RoutingKey = routingKey(ev, c)
 	r.receipt(ev, c)
@@ -211,7 +212,7 @@ func routingKey(ev *Evidence, c *schema.Call) string {
 	case c.CredentialID != "":
 		return "c:" + c.CredentialID
 	case id(ev.GenAIAgentID) != "" || id(ev.GenAIAgentName) != "":
-		return "o:" + id(ev.ServiceName) + "/" + first(id(ev.GenAIAgentID), id(ev.GenAIAgentName))
+		return "o:" + id(ev.ServiceName) + "/" + cmp.Or(id(ev.GenAIAgentID), id(ev.GenAIAgentName))
 	case id(ev.AgentHeader) != "":
 		return "s:" + id(ev.AgentHeader) + "|" + address(c)
 	case c.ClientIP.IsValid():

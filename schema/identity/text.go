@@ -2,6 +2,7 @@ package identity
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -38,32 +39,11 @@ func id(s string) string {
 // clean returns s trimmed, as valid UTF-8, cut to maxBytes at a rune boundary.
 func clean(s string, maxBytes int) string {
 	s = strings.TrimSpace(s)
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	if len(s) > maxBytes {
-		for maxBytes > 0 && !utf8.RuneStart(s[maxBytes]) {
-			maxBytes--
-		}
-		s = s[:maxBytes]
-	}
-	return s
-}
-
-func first(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
+	return schema.Cut(strings.ToValidUTF8(s, "\uFFFD"), maxBytes)
 }
 
 func hasWord(list, word string) bool {
-	for _, w := range strings.Fields(list) {
-		if w == word {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(strings.Fields(list), word)
 }
 
 // signatureHost returns the host of a Signature-Agent value: a string, or the first member of

@@ -136,7 +136,7 @@ func (c *Consumer) errors(fetches kgo.Fetches) error {
 		if permanent == nil && (IsPermanent(err) || c.Permanent != nil && c.Permanent(err)) {
 			permanent = named
 		}
-		c.Config.Log.Warn("fetch "+c.Name+" "+topic+" "+ErrorClass(err), "reading from Kafka failed, trying again",
+		c.Config.Log.Warn("fetch "+c.Name+" "+topic+" "+errorClass(err), "reading from Kafka failed, trying again",
 			"client", c.Name, "topic", topic, "partition", part, "error", err)
 	})
 	c.mu.Lock()

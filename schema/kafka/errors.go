@@ -59,8 +59,8 @@ func isEnd(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, kgo.ErrClientClosed)
 }
 
-// ErrorClass returns a label for an error, from a bounded set.
-func ErrorClass(err error) string {
+// errorClass returns a label for an error, from a bounded set.
+func errorClass(err error) string {
 	var broker *kerr.Error
 	var loss *kgo.ErrDataLoss
 	switch {

@@ -236,24 +236,7 @@ func TestHandlersErrorIsSwallowed(t *testing.T) {
 func TestRefusedCommitPassesForAGoodOne(t *testing.T) {
 	b := newBench(t, 2, "in")
 	b.send(t, "in", 0, "x")
-	b.ControlKey(int16(kmsg.OffsetCommit), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		b.KeepControl()
-		r := req.(*kmsg.OffsetCommitRequest)
-		resp := r.ResponseKind().(*kmsg.OffsetCommitResponse)
-		for _, x := range r.Topics {
-			rt := kmsg.NewOffsetCommitResponseTopic()
-			rt.Topic, rt.TopicID = x.Topic, x.TopicID
-			for _, p := range x.Partitions {
-				rp := kmsg.NewOffsetCommitResponseTopicPartition()
-				if rp.Partition = p.Partition; p.Partition == 1 {
-					rp.ErrorCode = kerr.GroupAuthorizationFailed.Code
-				}
-				rt.Partitions = append(rt.Partitions, rp)
-			}
-			resp.Topics = append(resp.Topics, rt)
-		}
-		return resp, nil, true
-	})
+	kafkatest.RefuseCommits(b.Cluster, "", kerr.GroupAuthorizationFailed, 1)
 	c := b.client(t, "reader", kgo.ConsumerGroup("g"), kgo.ConsumeTopics("in"), kgo.DisableAutoCommit())
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()

@@ -173,7 +173,7 @@ func (c Config) ResumeAfterLosses(ctx context.Context, client, group *kgo.Client
 	var losses []*schema.LogLoss
 	resumed := map[string]map[int32]kgo.EpochOffset{}
 	for i, n := range notes {
-		from, loss := ResumePoint(n, states[i])
+		from, loss := resumePoint(n, states[i])
 		if loss == nil {
 			continue
 		}
@@ -196,8 +196,8 @@ func (c Config) ResumeAfterLosses(ctx context.Context, client, group *kgo.Client
 	return nil
 }
 
-// ResumePoint is Compare for readers to whom a repeated record does no harm.
-func ResumePoint(n Noted, now LogState) (from int64, loss *schema.LogLoss) {
+// resumePoint is Compare for readers to whom a repeated record does no harm.
+func resumePoint(n Noted, now LogState) (from int64, loss *schema.LogLoss) {
 	from, loss = Compare(n, now)
 	if loss != nil && loss.Kind != schema.LossExpired && (n.LeaderEpoch < 0 || now.LeaderEpoch <= n.LeaderEpoch) {
 		from = now.Start
@@ -225,8 +225,8 @@ func (c Config) ReportLosses(ctx context.Context, component string, now time.Tim
 	for _, l := range losses {
 		l.Component, l.NoticedAt = component, now.UnixNano()
 		c.Metrics.Loss(l)
-		c.Log.Warn(fmt.Sprintf("loss %s/%d %s", l.Topic, l.Partition, l.Kind), "records of a topic are lost: "+lossTexts[l.Kind],
-			"component", component, "topic", l.Topic, "partition", l.Partition, "kind", l.Kind, "from", l.From, "to", l.To,
+		c.Log.Warn(fmt.Sprintf("loss %s/%d %s", l.Topic, l.Partition, l.Kind), "records of a topic are lost",
+			"what", lossTexts[l.Kind], "component", component, "topic", l.Topic, "partition", l.Partition, "kind", l.Kind, "from", l.From, "to", l.To,
 			"records", l.Records, "read_before", l.Read, "epoch", l.Epoch)
 		event := schema.LossEvent(l)
 		if value, err := wire.EncodeEvent(&event); err == nil {

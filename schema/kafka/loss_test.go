@@ -98,7 +98,7 @@ func TestReaderSkipsRecordsOfARefilledLog(t *testing.T) {
 		"nothing was lost":           {Noted{Next: 9, LeaderEpoch: -1}, LogState{Start: 1, End: 20, Same: 20, LeaderEpoch: 2}, 9},
 		"recreated with a new start": {Noted{Next: 9, LeaderEpoch: 4}, LogState{Start: 0, End: 3, Same: 3, LeaderEpoch: 0}, 0},
 	} {
-		if from, _ := ResumePoint(c.n, c.now); from != c.want {
+		if from, _ := resumePoint(c.n, c.now); from != c.want {
 			t.Errorf("%s: from %d, want %d", name, from, c.want)
 		}
 	}

@@ -21,7 +21,7 @@ const (
 )
 
 // Metrics are shared by the clients of a process. The labels are bounded: client names are
-// constants of the code or configured receivers, classes are those of ErrorClass. A nil
+// constants of the code or configured receivers, classes are those of errorClass. A nil
 // *Metrics counts nothing.
 type Metrics struct {
 	errors   *prometheus.CounterVec
@@ -65,7 +65,7 @@ func (m *Metrics) ExpectLosses(topics ...string) {
 // Error counts an error of a client under one of the Op constants.
 func (m *Metrics) Error(client, operation string, err error) {
 	if m != nil {
-		m.errors.WithLabelValues(client, operation, ErrorClass(err)).Inc()
+		m.errors.WithLabelValues(client, operation, errorClass(err)).Inc()
 	}
 }
 

@@ -135,7 +135,7 @@ func (r reader) read(ctx context.Context, client *kgo.Client, left map[int32]int
 		}
 		failed = 0
 		timer.Reset(r.stall)
-		if err := hand(fetches, left, each); err != nil {
+		if err := passBefore(fetches, left, each); err != nil {
 			return err
 		}
 	}
@@ -145,9 +145,9 @@ func (r reader) read(ctx context.Context, client *kgo.Client, left map[int32]int
 // errStalled is returned when a read makes no progress.
 var errStalled = errors.New("the end of the topic was not reached")
 
-// hand passes the records before the ends in left to each, and removes the partitions that
+// passBefore passes the records before the ends in left to each, and removes the partitions that
 // reached their end from left.
-func hand(fetches kgo.Fetches, left map[int32]int64, each func(*kgo.Record) error) error {
+func passBefore(fetches kgo.Fetches, left map[int32]int64, each func(*kgo.Record) error) error {
 	for rec := range fetches.RecordsAll() {
 		end, open := left[rec.Partition]
 		if !open || rec.Offset >= end {

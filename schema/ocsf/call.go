@@ -1,6 +1,7 @@
 package ocsf
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -128,10 +129,10 @@ func (c *Call) times(e Event) {
 func (c *Call) api() object {
 	operation := c.Tool
 	if operation == "" {
-		operation = strings.TrimSpace(c.Method + " " + first(c.Route, c.Path))
+		operation = strings.TrimSpace(c.Method + " " + cmp.Or(c.Route, c.Path))
 	}
-	api := object{"operation": first(operation, "unknown")}
-	if name := first(c.API, c.Host); name != "" {
+	api := object{"operation": cmp.Or(operation, "unknown")}
+	if name := cmp.Or(c.API, c.Host); name != "" {
 		api["service"] = object{"name": name}
 	}
 	if c.RequestID != "" {
@@ -169,7 +170,7 @@ func (c *Call) parties(e Event) {
 	if c.CallerKind != "human" {
 		if a := agent(c.AgentID, c.AgentName, c.AgentVersion, c.RunID); a != nil {
 			if c.Model != "" {
-				a["ai_model"] = object{"name": c.Model, "ai_provider": first(c.Provider, "unknown")}
+				a["ai_model"] = object{"name": c.Model, "ai_provider": cmp.Or(c.Provider, "unknown")}
 			}
 			e["ai_agent"] = a
 		}
@@ -218,13 +219,4 @@ func (c *Call) unmapped() object {
 	put(out, "flyball_agent_trust", c.AgentTrust)
 	put(out, "flyball_run_id", c.RunID)
 	return out
-}
-
-func first(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
 }

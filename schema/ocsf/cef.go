@@ -1,12 +1,15 @@
 package ocsf
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"flyball/schema"
 )
 
 // cefSeverity maps severity_id to the scale of CEF, 0 to 10.
@@ -24,12 +27,12 @@ func (e Event) CEF() string {
 	class, _ := e["class_uid"].(int)
 	name, id := "Flyball event", strconv.Itoa(class)
 	if info, ok := e["finding_info"].(object); ok {
-		id, name = text(info["title"]), first(text(e["message"]), text(info["title"]))
+		id, name = text(info["title"]), cmp.Or(text(e["message"]), text(info["title"]))
 	} else if api, ok := e["api"].(object); ok {
 		id, name = "api_activity", text(api["operation"])
 	}
 	severity, _ := e["severity_id"].(int)
-	head := []string{"Flyball", "Flyball", first(text(product["version"]), "unknown"), id, name, strconv.Itoa(cefSeverity[severity])}
+	head := []string{"Flyball", "Flyball", cmp.Or(text(product["version"]), "unknown"), id, name, strconv.Itoa(cefSeverity[severity])}
 	for i, h := range head {
 		head[i] = cefHeader(h)
 	}
@@ -70,7 +73,7 @@ func (e Event) cefFields() []string {
 	add("suser", user["uid"])
 	labelled(1, "agent", agentObject["uid"])
 	labelled(2, "run", meta["correlation_uid"])
-	labelled(3, "credential", first(text(user["credential_uid"]), text(session["credential_uid"])))
+	labelled(3, "credential", cmp.Or(text(user["credential_uid"]), text(session["credential_uid"])))
 	info, _ := e["finding_info"].(object)
 	labelled(4, "finding", info["uid"])
 	labelled(5, "tenant", meta["tenant_uid"])
@@ -107,11 +110,11 @@ func text(v any) string {
 }
 
 func cefHeader(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `|`, `\|`).Replace(oneLine(cut(s), false))
+	return strings.NewReplacer(`\`, `\\`, `|`, `\|`).Replace(oneLine(schema.Cut(s, maxCEFValue), false))
 }
 
 func cefValue(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `=`, `\=`, "\n", `\n`, "\r", `\r`).Replace(oneLine(cut(s), true))
+	return strings.NewReplacer(`\`, `\\`, `=`, `\=`, "\n", `\n`, "\r", `\r`).Replace(oneLine(schema.Cut(s, maxCEFValue), true))
 }
 
 // oneLine replaces what could end a line or change the direction of a text; breaks keeps \n and \r, which the caller escapes.
@@ -125,17 +128,6 @@ func oneLine(s string, breaks bool) string {
 		}
 		return r
 	}, s)
-}
-
-func cut(s string) string {
-	if len(s) <= maxCEFValue {
-		return s
-	}
-	end := maxCEFValue
-	for end > 0 && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end]
 }
 
 // syslogPriority is facility 13 (log audit) with the severity informational, or warning for an alert.

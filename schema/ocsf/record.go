@@ -8,14 +8,14 @@ import (
 	"flyball/schema"
 )
 
-// RecordID is the id of the record that a call was read from, as reports show it.
-func RecordID(c *schema.Call) string {
+// recordID is the id of the record that a call was read from, as reports show it.
+func recordID(c *schema.Call) string {
 	return fmt.Sprintf("%s/%d/%d/%d", c.Source.Topic, c.Source.Partition, c.Pos.Offset, c.Pos.Item)
 }
 
 // FromRecord returns a call as it was decoded. Before calls are stitched it belongs to no run.
 func FromRecord(c *schema.Call) Call {
-	out := Call{ID: RecordID(c), Tenant: c.Tenant, Start: c.StartTime(), DurationNs: c.DurationNs, Method: c.Method, Scheme: c.Scheme,
+	out := Call{ID: recordID(c), Tenant: c.Tenant, Start: c.StartTime(), DurationNs: c.DurationNs, Method: c.Method, Scheme: c.Scheme,
 		Host: c.Host, Path: c.Path, Route: c.Route, Tool: c.ToolName, API: c.API, Effect: known(c.Effect.String()),
 		Reverse: known(c.Reversibility.String()), Outcome: c.Outcome.String(), Status: int(c.Status),
 		Error: cmp.Or(c.ErrorMessage, c.ErrorType, c.DeniedBy), BytesIn: c.BytesIn, BytesOut: c.BytesOut, RequestID: c.RequestID,

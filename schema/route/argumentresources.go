@@ -2,18 +2,18 @@ package route
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
-	"sort"
 	"strings"
 
 	"flyball/schema"
 )
 
-// fromArgs adds the identifiers in logged arguments, two levels deep. What names resources deeper in them is added as
+// addArguments adds the identifiers in logged arguments, two levels deep. What names resources deeper in them is added as
 // not known: a report must not be complete without it.
-func fromArgs(args []byte, names map[string]string, add func(kind, value string, source schema.Provenance)) {
+func (l *resourceList) addArguments(args []byte) {
 	if len(args) == 0 || args[0] != '{' && args[0] != '[' {
 		return
 	}
@@ -24,43 +24,39 @@ func fromArgs(args []byte, names map[string]string, add func(kind, value string,
 		return
 	}
 	if m, ok := v.(map[string]any); ok {
-		readArgs(m, names, add, 0)
+		l.addMembers(m, 0)
 		return
 	}
-	readDeeper(v, names, add, 0)
+	l.addDeeper(v, 0)
 }
 
-func readArgs(m map[string]any, names map[string]string, add func(kind, value string, source schema.Provenance), depth int) {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	for _, k := range keys {
-		if sensitive(k) {
+// addMembers adds the identifiers among the members of an object, at a depth below the arguments.
+func (l *resourceList) addMembers(members map[string]any, depth int) {
+	for _, k := range slices.Sorted(maps.Keys(members)) {
+		if isSensitive(k) {
 			continue
 		}
-		kind := names[k]
-		if kind == "" && identifier(k) {
-			kind = stem(k)
+		kind := l.names[k]
+		if kind == "" && isIdentifierKey(k) {
+			kind = typeOfKey(k)
 		}
 		if kind == "" && strings.EqualFold(k, severalIDs) {
-			add("object", "?", schema.ProvenanceToolArguments)
+			l.add("object", "?", schema.ProvenanceToolArguments)
 		}
-		switch v := m[k].(type) {
+		switch v := members[k].(type) {
 		case []any:
 			for _, e := range v {
-				add(kind, argumentText(e), schema.ProvenanceToolArguments)
+				l.add(kind, argumentText(e), schema.ProvenanceToolArguments)
 			}
-			readDeeper(v, names, add, 0)
+			l.addDeeper(v, 0)
 		case map[string]any:
 			if depth < 1 {
-				readArgs(v, names, add, depth+1)
+				l.addMembers(v, depth+1)
 			} else {
-				readDeeper(v, names, add, 0)
+				l.addDeeper(v, 0)
 			}
 		default:
-			add(kind, argumentText(v), schema.ProvenanceToolArguments)
+			l.add(kind, argumentText(v), schema.ProvenanceToolArguments)
 		}
 	}
 }
@@ -68,27 +64,27 @@ func readArgs(m map[string]any, names map[string]string, add func(kind, value st
 // maxDepth is how deep arguments are searched for what names resources.
 const maxDepth = 16
 
-// readDeeper adds "type:?" for each key in a value of arguments that names resources. Its source is not that of resources
+// addDeeper adds "type:?" for each key in a value of arguments that names resources. Its source is not that of resources
 // which no record names: a manifest does not hold a call for it.
-func readDeeper(value any, names map[string]string, add func(kind, value string, source schema.Provenance), depth int) {
+func (l *resourceList) addDeeper(value any, depth int) {
 	var inside []any
 	switch v := value.(type) {
 	case []any:
 		inside = v
 	case map[string]any:
 		for _, k := range slices.Sorted(maps.Keys(v)) {
-			if kind := names[k]; !sensitive(k) && (kind != "" || identifier(k) || strings.EqualFold(k, severalIDs)) {
-				add(first(kind, stem(k)), "?", schema.ProvenanceToolArguments)
+			if kind := l.names[k]; !isSensitive(k) && (kind != "" || isIdentifierKey(k) || strings.EqualFold(k, severalIDs)) {
+				l.add(cmp.Or(kind, typeOfKey(k)), "?", schema.ProvenanceToolArguments)
 			}
 			inside = append(inside, v[k])
 		}
 	}
 	if len(inside) > 0 && depth >= maxDepth {
-		add("object", "?", schema.ProvenanceToolArguments)
+		l.add("object", "?", schema.ProvenanceToolArguments)
 		return
 	}
 	for _, e := range inside {
-		readDeeper(e, names, add, depth+1)
+		l.addDeeper(e, depth+1)
 	}
 }
 

@@ -18,7 +18,7 @@ type Compensation struct {
 func Compensations(rules []Rule) (out []Compensation) {
 	for i := range rules {
 		if r := &rules[i]; r.CompensatedBy != "" && r.Template != "" {
-			out = append(out, Compensation{r.Method, Normalise(r.Template), r.CompensatedBy})
+			out = append(out, Compensation{r.Method, normalise(r.Template), r.CompensatedBy})
 		}
 	}
 	return out
@@ -41,7 +41,7 @@ func CheckCompensation(by string) error {
 
 // FindCompensation returns the first of some compensations that is for a route; nil: none is declared.
 func FindCompensation(all []Compensation, method, route string) *Compensation {
-	key := Key(Normalise(route))
+	key := Key(normalise(route))
 	for i := range all {
 		if c := &all[i]; (c.Method == "" || c.Method == method) && Key(c.Template) == key {
 			return c
@@ -56,7 +56,7 @@ func FindCompensation(all []Compensation, method, route string) *Compensation {
 func (c *Compensation) For(path string) (method, undo string, missing []string) {
 	method, template, _ := strings.Cut(c.By, " ")
 	values := parameters(c.Template, path)
-	segs := strings.Split(Normalise(template), "/")
+	segs := strings.Split(normalise(template), "/")
 	names := namesIn(segs)
 	own := namesIn(strings.Split(c.Template, "/"))
 	for i, s := range segs {

@@ -22,9 +22,9 @@ var (
 	grants  = meaning{schema.EffectGrant, schema.Compensable}
 )
 
-// byWord holds the meanings of words in the last part of a route, in the name of a tool or in
+// wordMeanings holds the meanings of words in the last part of a route, in the name of a tool or in
 // an operation. Money that was paid and messages that were sent cannot be taken back.
-var byWord = meanings(map[meaning]string{
+var wordMeanings = meanings(map[meaning]string{
 	pays:    "pay payment payout refund charge transfer withdraw withdrawal purchase checkout buy donate reimburse wire tip",
 	sends:   "send email mail message sms notify notification publish broadcast tweet reply forward comment",
 	grants:  "grant permission role invite invitation share acl policy member apikey token password authorize impersonate",
@@ -46,30 +46,30 @@ func meanings(lists map[meaning]string) map[string]meaning {
 	return out
 }
 
-// leads are verbs whose meaning has priority over that of the method and of other words when
+// leadingVerbs are verbs whose meaning has priority over that of the method and of other words when
 // they begin a name: get_payment reads, cancel_order does not pay.
-var leads = func() map[string]meaning {
+var leadingVerbs = func() map[string]meaning {
 	out := map[string]meaning{}
 	const words = "get list read search find query fetch lookup describe count check show view calculate think validate preview estimate " +
 		"verify delete remove purge drop destroy wipe truncate erase cancel update modify edit set change toggle reset reboot " +
 		"suspend resume enable disable append create add insert book reserve upload register schedule send pay transfer grant " +
 		"invite share publish notify refund charge exchange return"
 	for w := range strings.FieldsSeq(words) {
-		out[w] = byWord[w]
+		out[w] = wordMeanings[w]
 	}
 	return out
 }()
 
-// methods are the meanings of methods.
-var methods = map[string]meaning{
+// methodMeanings are the meanings of methods.
+var methodMeanings = map[string]meaning{
 	"GET": reads, "HEAD": reads, "OPTIONS": reads, "TRACE": reads,
 	"POST": creates, "PUT": updates, "PATCH": updates, "DELETE": deletes,
 }
 
-// decide sets effect and reversibility, by the first of these: the operator's rule, the words
+// setEffect sets effect and reversibility, by the first of these: the operator's rule, the words
 // of the call, its method.
-func decide(c *schema.Call, in *Input, rule *Rule, segs []string) {
-	m, source := undeclared(c, segs)
+func setEffect(c *schema.Call, in *Input, rule *Rule, segs []string) {
+	m, source := effectByWords(c, segs)
 	c.Effect, c.Reversibility, c.EffectSource, c.ReversibilitySource = m.effect, m.reversibility, source, source
 	if rule != nil && rule.Effect != schema.EffectUnknown {
 		c.Effect, c.EffectSource = rule.Effect, rule.Source
@@ -84,8 +84,8 @@ func decide(c *schema.Call, in *Input, rule *Rule, segs []string) {
 	}
 }
 
-// undeclared returns the effect of a call without a rule, by its words and its method.
-func undeclared(c *schema.Call, segs []string) (meaning, schema.Provenance) {
+// effectByWords returns the effect of a call without a rule, by its words and its method.
+func effectByWords(c *schema.Call, segs []string) (meaning, schema.Provenance) {
 	changes := c.Method == "DELETE" || c.Method == "PUT" || c.Method == "PATCH"
 	switch {
 	case (c.OpKind == schema.OpLLM || c.OpKind == schema.OpAgentInvoke) && !changes:
@@ -93,18 +93,18 @@ func undeclared(c *schema.Call, segs []string) (meaning, schema.Provenance) {
 	case c.MCPMethod != "" && !strings.HasSuffix(c.MCPMethod, "tools/call"):
 		return reads, schema.ProvenanceFromWords
 	case c.ToolName != "":
-		return named(c.ToolName, meaning{}), schema.ProvenanceFromWords
+		return meaningOf(c.ToolName, meaning{}), schema.ProvenanceFromWords
 	case c.OpKind == schema.OpAWSAPI: // dynamodb:DeleteTable
-		return named(c.Operation[strings.LastIndexByte(c.Operation, ':')+1:], meaning{}), schema.ProvenanceFromWords
+		return meaningOf(c.Operation[strings.LastIndexByte(c.Operation, ':')+1:], meaning{}), schema.ProvenanceFromWords
 	case c.OpKind == schema.OpGRPC && (c.Method == "" || c.Method == "POST"):
 		// Every method of a service is a POST: its name says what it does.
 		m, from := byMethod(c.Method, segs)
-		if w := named(grpcMethod(c, segs), meaning{}); w != (meaning{}) {
+		if w := meaningOf(grpcMethod(c, segs), meaning{}); w != (meaning{}) {
 			return w, schema.ProvenanceFromWords
 		}
 		return m, from
 	case c.ObserverKind == schema.ObserverAudit && c.Method == "" && c.Operation != "": // github:repo.destroy
-		return named(c.Operation[strings.LastIndexAny(c.Operation, ".:")+1:], meaning{}), schema.ProvenanceFromWords
+		return meaningOf(c.Operation[strings.LastIndexAny(c.Operation, ".:")+1:], meaning{}), schema.ProvenanceFromWords
 	case c.MCPMethod != "":
 		return meaning{}, schema.ProvenanceNone // a tool call without the name of its tool can have any effect
 	}
@@ -114,7 +114,7 @@ func undeclared(c *schema.Call, segs []string) (meaning, schema.Provenance) {
 // byMethod returns the effect of a method, unless the last word of the path indicates a
 // stronger one.
 func byMethod(method string, segs []string) (meaning, schema.Provenance) {
-	m, known := methods[method]
+	m, known := methodMeanings[method]
 	last := lastStatic(segs)
 	switch {
 	case !known:
@@ -122,12 +122,12 @@ func byMethod(method string, segs []string) (meaning, schema.Provenance) {
 	case m.effect == schema.EffectRead:
 		// GET /orders/7/delete deletes.
 		if len(segs) > 0 && last == segs[len(segs)-1] {
-			if w, ok := leads[strings.ToLower(last)]; ok && w.effect > schema.EffectRead {
+			if w, ok := leadingVerbs[strings.ToLower(last)]; ok && w.effect > schema.EffectRead {
 				return w, schema.ProvenanceFromWords
 			}
 		}
 	default:
-		w := named(last, m)
+		w := meaningOf(last, m)
 		if w != m && (method == "POST" || w.reversibility > m.reversibility || w.effect >= schema.EffectPay) {
 			return w, schema.ProvenanceFromWords
 		}
@@ -154,37 +154,37 @@ func lastStatic(segs []string) string {
 	return ""
 }
 
-// named returns the meaning of a name: that of a leading verb, otherwise that of the word with
+// meaningOf returns the meaning of a name: that of a leading verb, otherwise that of the word with
 // the worst reversibility, otherwise fallback.
-func named(name string, fallback meaning) meaning {
+func meaningOf(name string, fallback meaning) meaning {
 	var arena [8]string
 	words := wordsOf(name, arena[:0])
 	for i, w := range words {
-		if m, ok := leads[w]; ok && (i == 0 || m.effect > schema.EffectRead) {
-			return joined(m, words[i+1:])
+		if m, ok := leadingVerbs[w]; ok && (i == 0 || m.effect > schema.EffectRead) {
+			return worstJoined(m, words[i+1:])
 		}
 	}
 	best := fallback
 	for _, w := range words {
-		if m, ok := byWord[w]; ok && (best == fallback || m.reversibility > best.reversibility) {
+		if m, ok := wordMeanings[w]; ok && (best == fallback || m.reversibility > best.reversibility) {
 			best = m
 		}
 	}
 	return best
 }
 
-// joined returns m, or the meaning of a verb with a worse reversibility that is joined to it
+// worstJoined returns m, or the meaning of a verb with a worse reversibility that is joined to it
 // by "and", "or" or "then": find_and_delete deletes.
-func joined(m meaning, rest []string) meaning {
+func worstJoined(m meaning, rest []string) meaning {
 	for i := 1; i < len(rest); i++ {
-		if n, ok := leads[rest[i]]; ok && ties(rest[i-1]) && n.reversibility > m.reversibility {
+		if n, ok := leadingVerbs[rest[i]]; ok && isConjunction(rest[i-1]) && n.reversibility > m.reversibility {
 			m = n
 		}
 	}
 	return m
 }
 
-func ties(w string) bool { return w == "and" || w == "or" || w == "then" }
+func isConjunction(w string) bool { return w == "and" || w == "or" || w == "then" }
 
 // wordsOf splits a name at separators and capitals, and returns the words in lower case and
 // singular.

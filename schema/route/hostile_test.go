@@ -83,7 +83,7 @@ func TestPatternWithinAPlaceholderIsOnePlaceholder(t *testing.T) {
 func TestFrameworksSpellPlaceholdersAlike(t *testing.T) {
 	for _, in := range []string{"/shops/:shop/items/:item", "/shops/<shop>/items/<int:item>", "/shops/[shop]/items/[item]",
 		"/shops/(?P<shop>x+)/items/(?P<item>y+)", "/shops/{shop}/items/{item}"} {
-		if got := Normalise(in); got != "/shops/{shop}/items/{item}" {
+		if got := normalise(in); got != "/shops/{shop}/items/{item}" {
 			t.Errorf("%s: %s", in, got)
 		}
 	}

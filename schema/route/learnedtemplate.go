@@ -71,7 +71,7 @@ func hidesOperation(r *Rule, shapes []string, method string) bool {
 		return false
 	}
 	word := strings.ToLower(shapes[last])
-	if _, ok := byWord[singular(word)]; !ok {
+	if _, ok := wordMeanings[singular(word)]; !ok {
 		return false
 	}
 	var arena [8]string
@@ -98,7 +98,7 @@ func lastWord(shapes []string) int {
 
 // joinedOperation returns the rule under which a path is counted that fits a learned template, and whose last word has a
 // part that says that the call pays, sends, grants or deletes: refund-{slug} in place of {slug} for refund-all, bulk_refund
-// and refundAll. There are as many such names of a template as byWord has words, whatever clients join to them. For
+// and refundAll. There are as many such names of a template as wordMeanings has words, whatever clients join to them. For
 // other paths it returns the rule itself.
 func joinedOperation(r *Rule, shapes []string, method string) *Rule {
 	last := lastWord(shapes)
@@ -111,7 +111,7 @@ func joinedOperation(r *Rule, shapes []string, method string) *Rule {
 	}
 	var arena [8]string
 	for _, w := range wordsOf(shapes[last], arena[:0]) {
-		if byWord[w] != m {
+		if wordMeanings[w] != m {
 			continue
 		}
 		segs := strings.Split(strings.Trim(r.Template, "/"), "/")

@@ -45,10 +45,10 @@ func parseCurrency(s string) (locator, error) {
 	return l, err
 }
 
-// money sets the attributes of amount and currency, from the places that the operator
+// setMoney sets the attributes of amount and currency, from the places that the operator
 // declared. A value that occurs twice in the call is left out, because it is unknown which of
 // the two the service uses.
-func money(c *schema.Call, in *Input, r *Rule, segs []string) {
+func setMoney(c *schema.Call, in *Input, r *Rule, segs []string) {
 	if amount := r.amount.find(c, in, r, segs); isDecimal(amount) {
 		c.SetAttr(AttrAmount, amount)
 	}
@@ -62,7 +62,7 @@ func (l locator) find(c *schema.Call, in *Input, r *Rule, segs []string) string 
 	case "always":
 		return l.name
 	case "path":
-		for i, s := range strings.Split(strings.Trim(Normalise(r.Template), "/"), "/") {
+		for i, s := range strings.Split(strings.Trim(normalise(r.Template), "/"), "/") {
 			if s == "{"+l.name+"}" && i < len(segs) {
 				return segs[i]
 			}
@@ -71,7 +71,7 @@ func (l locator) find(c *schema.Call, in *Input, r *Rule, segs []string) string 
 		if _, err := url.ParseQuery(in.RawQuery); err != nil {
 			return ""
 		}
-		return only(append(values(in.RawQuery, l.name), values(string(in.Form), l.name)...))
+		return single(append(values(in.RawQuery, l.name), values(string(in.Form), l.name)...))
 	case "arg":
 		if name, _, _ := strings.Cut(l.name, "."); len(values(in.RawQuery, name)) > 0 {
 			return "" // a framework that merges query and body can use either of them
@@ -88,13 +88,13 @@ func (l locator) find(c *schema.Call, in *Input, r *Rule, segs []string) string 
 				found = append(found, a.Value)
 			}
 		}
-		return only(found)
+		return single(found)
 	}
 	return ""
 }
 
-// only returns the value of a list with one element; otherwise "".
-func only(list []string) string {
+// single returns the value of a list with one element; otherwise "".
+func single(list []string) string {
 	if len(list) != 1 {
 		return ""
 	}
@@ -107,7 +107,7 @@ func argument(args []byte, path string) string {
 	if !json.Valid(args) {
 		return ""
 	}
-	for _, name := range strings.Split(path, ".") {
+	for name := range strings.SplitSeq(path, ".") {
 		value, n := jsonMember(args, name)
 		if n != 1 {
 			return ""

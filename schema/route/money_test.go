@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/url"
 	"strings"
@@ -32,7 +33,7 @@ func TestAmountsAreFoundWhereTheOperatorSays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, call := range []schema.Call{{Method: "POST", Path: first(c.path, "/pay/x")},
+		for _, call := range []schema.Call{{Method: "POST", Path: cmp.Or(c.path, "/pay/x")},
 			{ToolName: "pay", MCPMethod: "tools/call", Path: c.path}} {
 			if call.ToolName != "" && c.path != "" {
 				continue

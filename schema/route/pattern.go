@@ -37,9 +37,9 @@ func ParsePattern(text string) (Pattern, error) {
 	if method != "*" {
 		p.method = method
 	}
-	for _, seg := range strings.Split(strings.Trim(template, "/"), "/") {
+	for seg := range strings.SplitSeq(strings.Trim(template, "/"), "/") {
 		if seg != "*" && seg != "**" {
-			seg = strings.Trim(Key(Normalise("/"+seg)), "/")
+			seg = strings.Trim(Key(normalise("/"+seg)), "/")
 		}
 		p.segs = append(p.segs, seg)
 	}
@@ -99,7 +99,7 @@ func KeyOf(name string) (method, key string) {
 	if !ok || strings.HasPrefix(name, "tool:") {
 		return "", name
 	}
-	return method, Key(Normalise(template))
+	return method, Key(normalise(template))
 }
 
 // wordsOfPath returns the segments of the first reading of a path.

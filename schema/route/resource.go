@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strings"
@@ -19,30 +20,29 @@ const maxNamedSegments = 2 * maxSegments
 var qualifiers = wordSet("search query list all count me self current today status new latest direct onestop summary batch " +
 	"bulk export import default health stats send append cancel delete update create info details history preview completions")
 
-// resources returns the resources that a call names: in path parameters, and as identifiers in
+// resourcesOf returns the resources that a call names: in path parameters, and as identifiers in
 // the query and in logged arguments. Unknown resources are marked: "type:?" for a change whose
 // target was not logged, "type:*" for a list.
-func resources(c *schema.Call, in *Input, rule *Rule, segs []string) []schema.Resource {
-	out := resourceList{list: c.Resources}
-	names := operatorNames(rule)
-	kind, named := out.addPath(c, names, segs)
+func resourcesOf(c *schema.Call, in *Input, rule *Rule, segs []string) []schema.Resource {
+	out := resourceList{list: c.Resources, names: operatorNames(rule)}
+	kind, named := out.addPath(c, segs)
 	if len(segs) > maxNamedSegments && c.Effect != schema.EffectRead {
-		out.add(first(kind, "object"), "?", schema.ProvenanceNotLogged) // the segments after them may name others
+		out.add(cmp.Or(kind, "object"), "?", schema.ProvenanceNotLogged) // the segments after them may name others
 	}
 	known := len(out.list)
-	fromQuery(in.RawQuery, names, out.add)
-	fromArgs(in.Args, names, out.add)
+	out.addQuery(in.RawQuery)
+	out.addArguments(in.Args)
 	if named || namesOne(out.list[known:]) || c.OpKind == schema.OpLLM || c.OpKind == schema.OpAgentInvoke {
 		return out.list
 	}
 	kind = unnamedKind(c, kind, segs)
 	nothing := !namesOne(out.list)
 	switch {
-	case c.Effect == schema.EffectRead && nothing, c.Effect == schema.EffectRead && plural(lastOf(segs)):
+	case c.Effect == schema.EffectRead && nothing, c.Effect == schema.EffectRead && isPlural(lastOf(segs)):
 		out.add(kind, "*", schema.ProvenanceNotLogged)
-	case c.Effect != schema.EffectRead && (nothing || plural(lastOf(segs))):
-		if leads[kind] != (meaning{}) && len(segs) > 1 {
-			kind = collection(segs)
+	case c.Effect != schema.EffectRead && (nothing || isPlural(lastOf(segs))):
+		if leadingVerbs[kind] != (meaning{}) && len(segs) > 1 {
+			kind = collectionOf(segs)
 		}
 		out.add(kind, "?", schema.ProvenanceNotLogged)
 	}
@@ -57,18 +57,21 @@ func namesOne(list []schema.Resource) bool {
 // unnamedKind returns the type of the resource of a call that names no resource.
 func unnamedKind(c *schema.Call, kind string, segs []string) string {
 	if kind == "" {
-		kind = first(toolNoun(c.ToolName), "object")
+		kind = cmp.Or(toolNoun(c.ToolName), "object")
 	} else if c.ToolName != "" {
-		kind = first(toolNoun(c.ToolName), kind)
+		kind = cmp.Or(toolNoun(c.ToolName), kind)
 	}
 	if last := strings.ToLower(lastOf(segs)); c.ToolName == "" && (qualifiers[last] || strings.HasPrefix(last, "by-")) {
-		kind = collection(segs)
+		kind = collectionOf(segs)
 	}
 	return kind
 }
 
 // resourceList collects the resources of a call, each once and at most maxResources.
-type resourceList struct{ list []schema.Resource }
+type resourceList struct {
+	list  []schema.Resource
+	names map[string]string // by parameter or key: the type that the operator declared for it
+}
 
 func (l *resourceList) add(kind, value string, source schema.Provenance) {
 	if value == "" || kind == "" {
@@ -95,10 +98,10 @@ func (l *resourceList) add(kind, value string, source schema.Provenance) {
 
 // addPath adds the resources in the path. kind is the type of the last collection, and named
 // reports whether the path names a member of it.
-func (l *resourceList) addPath(c *schema.Call, names map[string]string, segs []string) (kind string, named bool) {
+func (l *resourceList) addPath(c *schema.Call, segs []string) (kind string, named bool) {
 	if c.RouteSource != schema.RouteHeuristic {
 		if template := strings.Split(strings.Trim(c.Route, "/"), "/"); len(template) == len(segs) {
-			return l.addDeclared(template, names, segs[:min(len(segs), maxNamedSegments)])
+			return l.addDeclared(template, segs[:min(len(segs), maxNamedSegments)])
 		}
 	}
 	segs = segs[:min(len(segs), maxNamedSegments)]
@@ -108,10 +111,10 @@ func (l *resourceList) addPath(c *schema.Call, names map[string]string, segs []s
 			continue
 		}
 		_, param := classify(s)
-		follows := kind != "" && !named && plural(before)
+		follows := kind != "" && !named && isPlural(before)
 		before = s
-		if param || follows && (look(s).digits > 0 || member(s, i, segs)) {
-			l.add(first(kind, "object"), s, schema.ProvenancePath)
+		if param || follows && (countBytes(s).digits > 0 || isMember(s, i, segs)) {
+			l.add(cmp.Or(kind, "object"), s, schema.ProvenancePath)
 			named = true
 			continue
 		}
@@ -121,14 +124,14 @@ func (l *resourceList) addPath(c *schema.Call, names map[string]string, segs []s
 }
 
 // addDeclared adds the parameters of a declared template. The results are those of addPath.
-func (l *resourceList) addDeclared(template []string, names map[string]string, segs []string) (kind string, named bool) {
+func (l *resourceList) addDeclared(template, segs []string) (kind string, named bool) {
 	for i, s := range segs {
 		switch t := template[i]; {
 		case strings.HasPrefix(t, "{"):
 			param := strings.Trim(t, "{}*")
-			k := names[param]
+			k := l.names[param]
 			if k == "" {
-				k = first(kind, stem(param))
+				k = cmp.Or(kind, typeOfKey(param))
 			}
 			l.add(k, s, schema.ProvenancePath)
 			named = true
@@ -146,31 +149,32 @@ func lastOf(segs []string) string {
 	return segs[len(segs)-1]
 }
 
-// collection returns the last plural segment, for routes that end in a verb; without a plural
+// collectionOf returns the last plural segment, for routes that end in a verb; without a plural
 // segment, the last segment.
-func collection(segs []string) string {
+func collectionOf(segs []string) string {
 	for i := len(segs) - 1; i >= 0; i-- {
-		if plural(segs[i]) {
+		if isPlural(segs[i]) {
 			return singular(strings.ToLower(segs[i]))
 		}
 	}
 	return singular(strings.ToLower(segs[len(segs)-1]))
 }
 
-func plural(s string) bool {
+func isPlural(s string) bool {
 	l := strings.ToLower(s)
 	return len(l) > 3 && singular(l) != l
 }
 
-// member reports whether a word after a plural names a member of the collection: yes in
+// isMember reports whether a word after a plural names a member of the collection: yes in
 // /channels/general/messages, no in /files/search or /hotels/prices.
-func member(s string, i int, segs []string) bool {
-	if qualifiers[strings.ToLower(s)] || strings.HasPrefix(s, "by-") || plural(s) || leads[strings.ToLower(s)] != (meaning{}) {
+func isMember(s string, i int, segs []string) bool {
+	if qualifiers[strings.ToLower(s)] || strings.HasPrefix(s, "by-") || isPlural(s) || leadingVerbs[strings.ToLower(s)] != (meaning{}) {
 		return false
 	}
 	return i < len(segs)-1 || strings.ContainsAny(s, " .#_") || s != "" && s[0] >= 'A' && s[0] <= 'Z'
 }
 
+// operatorNames returns the types that a rule declares for parameters and keys.
 func operatorNames(rule *Rule) map[string]string {
 	if rule == nil || len(rule.Resources) == 0 {
 		return nil
@@ -184,16 +188,9 @@ func operatorNames(rule *Rule) map[string]string {
 	return out
 }
 
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
-
-// stem returns the type that a key names: order for order_id, orderId and order. A key without
+// typeOfKey returns the type that a key names: order for order_id, orderId and order. A key without
 // the ending of an identifier is returned in lower case.
-func stem(key string) string {
+func typeOfKey(key string) string {
 	l := strings.ToLower(key)
 	for _, suffix := range [...]string{"_ids", "_id", "-id", ".id", "_key", "_uuid", "_number", "_no"} {
 		if s, ok := strings.CutSuffix(l, suffix); ok && s != "" {
@@ -208,28 +205,29 @@ func stem(key string) string {
 
 var identifying = wordSet("id uuid email phone recipient account iban username user channel file path url")
 
-func identifier(key string) bool {
+func isIdentifierKey(key string) bool {
 	l := strings.ToLower(key)
-	return identifying[l] || stem(key) != l
+	return identifying[l] || typeOfKey(key) != l
 }
 
-func fromQuery(raw string, names map[string]string, add func(kind, value string, source schema.Provenance)) {
+// addQuery adds the identifiers in a query.
+func (l *resourceList) addQuery(raw string) {
 	for raw != "" {
 		pair, rest, _ := strings.Cut(raw, "&")
 		raw = rest
 		key, value, ok := strings.Cut(pair, "=")
-		kind := names[key]
+		kind := l.names[key]
 		if value != "" && kind == "" && strings.EqualFold(strings.TrimSuffix(key, "[]"), severalIDs) {
-			add("object", "?", schema.ProvenanceQuery)
+			l.add("object", "?", schema.ProvenanceQuery)
 		}
-		if !ok || value == "" || kind == "" && !identifier(key) || sensitive(key) {
+		if !ok || value == "" || kind == "" && !isIdentifierKey(key) || isSensitive(key) {
 			continue
 		}
 		v, err := url.QueryUnescape(value)
-		if source := schema.ProvenanceQuery; err == nil && len(v) <= 128 && utf8.ValidString(v) {
-			add(first(kind, stem(key)), v, source)
+		if err == nil && len(v) <= 128 && utf8.ValidString(v) {
+			l.add(cmp.Or(kind, typeOfKey(key)), v, schema.ProvenanceQuery)
 		} else { // the service may read what is not read here
-			add(first(kind, stem(key)), "?", schema.ProvenanceNotLogged)
+			l.add(cmp.Or(kind, typeOfKey(key)), "?", schema.ProvenanceNotLogged)
 		}
 	}
 }
@@ -237,7 +235,7 @@ func fromQuery(raw string, names map[string]string, add func(kind, value string,
 // severalIDs is a key whose values are ids of a type that it does not name.
 const severalIDs = "ids"
 
-func sensitive(key string) bool {
+func isSensitive(key string) bool {
 	l := strings.ToLower(key)
 	for _, w := range [...]string{"token", "secret", "password", "api_key", "apikey", "key", "signature", "session", "auth", "code"} {
 		if strings.Contains(l, w) && !strings.HasSuffix(l, "_id") {
@@ -251,7 +249,7 @@ func sensitive(key string) bool {
 func toolNoun(tool string) string {
 	var arena [8]string
 	words := wordsOf(tool, arena[:0])
-	for len(words) > 1 && (leads[words[0]] != (meaning{}) || ties(words[0])) {
+	for len(words) > 1 && (leadingVerbs[words[0]] != (meaning{}) || isConjunction(words[0])) {
 		words = words[1:]
 	}
 	return strings.Join(words, "_")

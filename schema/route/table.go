@@ -24,8 +24,8 @@ type Input struct {
 	BodyLogged   bool
 	// PathCut reports that the call's path is only the beginning of the path that was sent.
 	PathCut bool
-	// Words is the origin of the call's MCPMethod and ToolName.
-	Words Words
+	// MCPSource is the origin of the call's MCPMethod and ToolName.
+	MCPSource MCPSource
 	// RPC are the ways to read a JSON body as MCP calls; see ReadBody.
 	RPC []RPC
 	// MethodOverride is the values of the request's MethodHeaders, comma-separated.
@@ -34,15 +34,15 @@ type Input struct {
 	Form []byte
 }
 
-// Words is the origin of a call's MCPMethod and ToolName.
-type Words uint8
+// MCPSource is the origin of a call's MCPMethod and ToolName.
+type MCPSource uint8
 
 const (
-	// WordsParsed: the source read them from the body of a protocol that it supports.
-	WordsParsed Words = iota
-	// WordsClaimed: they come from headers of the client. They can only make the effect of a
+	// MCPParsed: the source read them from the body of a protocol that it supports.
+	MCPParsed MCPSource = iota
+	// MCPClaimed: they come from headers of the client. They can only make the effect of a
 	// call worse, except on routes that the operator declared as MCP.
-	WordsClaimed
+	MCPClaimed
 )
 
 // Rule is the operator's description of a route or of a tool, written by hand or in an OpenAPI
@@ -149,8 +149,8 @@ func NewTable(o Options) (*Table, error) {
 			t.names.add(r)
 			continue
 		}
-		t.upper = t.upper || hasUpper(Key(Normalise(r.Template)))
-		t.root.add(strings.Split(strings.Trim(Normalise(r.Template), "/"), "/"), r)
+		t.upper = t.upper || hasUpper(Key(normalise(r.Template)))
+		t.root.add(strings.Split(strings.Trim(normalise(r.Template), "/"), "/"), r)
 	}
 	return t, nil
 }
@@ -181,7 +181,7 @@ func (t *Table) classify(c *schema.Call, in *Input, segs []string, rule *Rule) {
 		if in.SourceRoute != "" {
 			c.Route = in.SourceRoute
 		}
-		c.Route, c.RouteSource = Normalise(c.Route), schema.RouteFromSource
+		c.Route, c.RouteSource = normalise(c.Route), schema.RouteFromSource
 		c.RouteKey = Key(c.Route)
 	case rule != nil && rule.Template != "":
 		c.Route, c.RouteKey, c.RouteSource = rule.route, rule.key, schema.RouteFromConfig
@@ -202,26 +202,26 @@ func (t *Table) classify(c *schema.Call, in *Input, segs []string, rule *Rule) {
 	case plain != "" && c.Method != "" && c.MCPMethod == "" && c.ToolName == "":
 		c.Operation = plain
 	default:
-		c.Operation = operation(c)
+		c.Operation = operationOf(c)
 	}
-	decide(c, in, rule, segs)
-	c.Resources = resources(c, in, rule, segs)
+	setEffect(c, in, rule, segs)
+	c.Resources = resourcesOf(c, in, rule, segs)
 	if rule != nil && (rule.amount != locator{} || rule.currency != locator{}) {
-		money(c, in, rule, segs)
+		setMoney(c, in, rule, segs)
 	}
 	t.digest(c, in)
 }
 
 // setNames sets the names that calls of the rule get.
 func (r *Rule) setNames() {
-	r.route = Normalise(r.Template)
+	r.route = normalise(r.Template)
 	r.key, r.operation = Key(r.route), ""
 	if r.Method != "" {
 		r.operation = r.Method + " " + r.route
 	}
 }
 
-func operation(c *schema.Call) string {
+func operationOf(c *schema.Call) string {
 	switch {
 	case c.MCPMethod != "" && c.ToolName != "":
 		return c.MCPMethod + " " + c.ToolName
@@ -284,72 +284,4 @@ func (t *Table) Digest(text string) uint64 {
 	sum := binary.BigEndian.Uint64(m.sum)
 	t.macs.Put(m)
 	return sum
-}
-
-// node is a node of the trie of the operator's routes. A static child has priority over a
-// parameter, and a parameter over the rest.
-type node struct {
-	static map[string]*node
-	param  *node
-	rest   *node
-	rules  []*Rule
-}
-
-func (n *node) add(segs []string, r *Rule) {
-	if len(segs) == 0 || len(segs) == 1 && segs[0] == "" {
-		n.rules = append(n.rules, r)
-		return
-	}
-	var next *node
-	switch s := segs[0]; {
-	case s == "{*}":
-		if n.rest == nil {
-			n.rest = &node{}
-		}
-		n.rest.rules = append(n.rest.rules, r)
-		return
-	case strings.HasPrefix(s, "{"):
-		if n.param == nil {
-			n.param = &node{}
-		}
-		next = n.param
-	default:
-		if n.static == nil {
-			n.static = map[string]*node{}
-		}
-		if n.static[s] == nil {
-			n.static[s] = &node{}
-		}
-		next = n.static[s]
-	}
-	next.add(segs[1:], r)
-}
-
-func (n *node) find(segs []string, method string) *Rule {
-	if len(segs) == 0 {
-		var any *Rule
-		for _, r := range n.rules {
-			if r.Method == method {
-				return r
-			}
-			if r.Method == "" && any == nil {
-				any = r
-			}
-		}
-		return any
-	}
-	if next := n.static[segs[0]]; next != nil {
-		if r := next.find(segs[1:], method); r != nil {
-			return r
-		}
-	}
-	if n.param != nil {
-		if r := n.param.find(segs[1:], method); r != nil {
-			return r
-		}
-	}
-	if n.rest != nil {
-		return n.rest.find(nil, method)
-	}
-	return nil
 }

@@ -10,13 +10,8 @@ import (
 // maxSegments is the maximum number of segments of a template; the segments after it are {*}.
 const maxSegments = 12
 
-// Template returns the heuristic template of a path: segments that look like identifiers
-// become placeholders, named after their form.
-func Template(path string) string {
-	var arena [16]string
-	return templateOf(split(path, arena[:0]))
-}
-
+// templateOf returns the heuristic template of the segments of a path: segments that look like identifiers become placeholders, named
+// after their form.
 func templateOf(segs []string) string {
 	_, template, _ := namesOf("", segs)
 	return template
@@ -58,18 +53,7 @@ func namesOf(method string, segs []string) (operation, template, key string) {
 // split returns the decoded segments of a path or URL, without query, fragment, matrix
 // parameters and empty segments.
 func split(path string, into []string) []string {
-	// A URL inside a path is part of the path: /proxy/http://h/x is not /x.
-	if i := strings.Index(path, "://"); i > 0 && i < 12 && !strings.ContainsAny(path[:i], "/?#;") {
-		path = path[i+3:]
-		if j := strings.IndexByte(path, '/'); j >= 0 {
-			path = path[j:]
-		} else {
-			path = ""
-		}
-	}
-	if i := strings.IndexAny(path, "?#"); i >= 0 {
-		path = path[:i]
-	}
+	path = withoutOrigin(path)
 	for path != "" {
 		seg := path
 		if i := strings.IndexByte(path, '/'); i >= 0 {
@@ -86,9 +70,6 @@ func split(path string, into []string) []string {
 		if strings.IndexByte(seg, '%') >= 0 {
 			if d, err := url.PathUnescape(seg); err == nil && utf8.ValidString(d) {
 				seg = d
-				if !utf8.ValidString(seg) {
-					seg = strings.ToValidUTF8(seg, "\uFFFD")
-				}
 			}
 		}
 		into = append(into, seg)
@@ -98,8 +79,8 @@ func split(path string, into []string) []string {
 
 // classify returns the template of a segment, and whether it contains a placeholder.
 func classify(s string) (string, bool) {
-	v := look(s)
-	if v.digits == 0 && !v.at && len(s) < 20 && !braces(s) && strings.IndexByte(s, '[') < 0 && strings.IndexByte(s, '=') < 0 {
+	v := countBytes(s)
+	if v.digits == 0 && !v.at && len(s) < 20 && !hasBraces(s) && strings.IndexByte(s, '[') < 0 && strings.IndexByte(s, '=') < 0 {
 		return s, false // an ordinary word
 	}
 	if v.dot && isQualified(s) {
@@ -108,16 +89,16 @@ func classify(s string) (string, bool) {
 	if isVendorKey(s) {
 		return "{token}", true
 	}
-	if t := whole(s, v); t != "" {
+	if t := identifierPlaceholder(s, v); t != "" {
 		return t, true
 	}
 	if isVersion(s) {
 		return s, false
 	}
-	if t := tailed(s); t != "" {
+	if t := withPrefix(s); t != "" {
 		return t, true
 	}
-	if token(s, v) {
+	if isToken(s, v) {
 		return "{token}", true
 	}
 	if t := withEnding(s); t != "" {
@@ -126,7 +107,7 @@ func classify(s string) (string, bool) {
 	switch {
 	case len(s) > 64:
 		return "{long}", true
-	case braces(s):
+	case hasBraces(s):
 		return "{token}", true // a literal brace could be read as a placeholder
 	}
 	return s, false
@@ -162,13 +143,13 @@ func isVendorKey(s string) bool {
 // kept: {uuid}.json. It is empty when the segment is not of this form.
 func withEnding(s string) string {
 	i := strings.LastIndexByte(s, '.')
-	if i <= 0 || len(s)-i > 6 || len(s)-i <= 1 || braces(s[i:]) {
+	if i <= 0 || len(s)-i > 6 || len(s)-i <= 1 || hasBraces(s[i:]) {
 		return ""
 	}
 	stem := s[:i]
-	t := whole(stem, look(stem))
+	t := identifierPlaceholder(stem, countBytes(stem))
 	if t == "" {
-		t = tailed(stem)
+		t = withPrefix(stem)
 	}
 	if t == "" {
 		return ""
@@ -176,7 +157,7 @@ func withEnding(s string) string {
 	return t + s[i:]
 }
 
-func braces(s string) bool { return strings.ContainsAny(s, "{}/") }
+func hasBraces(s string) bool { return strings.ContainsAny(s, "{}/") }
 
 // isQualified matches the name of a service of gRPC: a package in lower case, in which digits
 // only end a word (v1, v1beta1, s3), and a service whose words begin with capitals.
@@ -246,18 +227,18 @@ func isVersion(s string) bool {
 	return true
 }
 
-// tailed returns the template of an identifier with a prefix and a separator, which are kept:
+// withPrefix returns the template of an identifier with a prefix and a separator, which are kept:
 // cus_{id}, ORD-{id}. It is empty when the segment is not of this form.
-func tailed(s string) string {
+func withPrefix(s string) string {
 	i := strings.LastIndexAny(s, "_-:")
 	if i <= 0 || i == len(s)-1 {
 		return ""
 	}
 	head, tail := s[:i], s[i+1:]
-	if braces(head) || len(head) > 40 {
+	if hasBraces(head) || len(head) > 40 {
 		return ""
 	}
-	v := look(tail)
+	v := countBytes(tail)
 	switch {
 	case v.other > 0 || v.digits == 0:
 		return ""
@@ -286,7 +267,7 @@ func appendKey(b []byte, template string) []byte {
 		i := strings.IndexByte(template, '{')
 		j := -1
 		if i >= 0 {
-			j = closing(template[i:])
+			j = placeholderEnd(template[i:])
 		}
 		if i < 0 || j < 0 {
 			return append(b, template...)
@@ -296,9 +277,9 @@ func appendKey(b []byte, template string) []byte {
 	}
 }
 
-// closing returns the index at which the placeholder at the beginning of s ends. A pattern
+// placeholderEnd returns the index at which the placeholder at the beginning of s ends. A pattern
 // inside it can contain braces, as in {id:[0-9]{4}}.
-func closing(s string) int {
+func placeholderEnd(s string) int {
 	depth := 0
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
@@ -313,8 +294,8 @@ func closing(s string) int {
 	return strings.IndexByte(s, '}')
 }
 
-// Normalise converts the placeholder syntaxes of frameworks to {name}.
-func Normalise(template string) string {
+// normalise converts the placeholder syntaxes of frameworks to {name}.
+func normalise(template string) string {
 	if template == "" || !strings.ContainsAny(template, ":<[*(") {
 		return template
 	}

@@ -21,9 +21,9 @@ type Clean struct {
 // rarest is the lowest rate that is printed as a number: one in a million runs.
 const rarest = 1_000_000
 
-// RateKnown reports whether a rate has a meaning. The 0 of a finding of a rule, and of one where
+// rateKnown reports whether a rate has a meaning. The 0 of a finding of a rule, and of one where
 // nothing was learned, has none.
-func RateKnown(rate float64, c Clean) bool {
+func rateKnown(rate float64, c Clean) bool {
 	return c.Of != ofNothing && rate >= 0 && rate <= 1 && (rate > 0 || c.Of != "")
 }
 
@@ -64,7 +64,7 @@ func ShortRate(rate float64, c Clean) string {
 	switch {
 	case c.Of == ofNothing:
 		return NothingLearned
-	case !RateKnown(rate, c):
+	case !rateKnown(rate, c):
 		return "-"
 	case c.Of == "tail" && c.Runs > 0 || c.beyond(rate):
 		return "< 1 in " + grouped(strconv.FormatUint(c.Runs, 10))

@@ -50,7 +50,7 @@ func TestRateWithoutAMeaningIsANumber(t *testing.T) {
 		{0, "nothing_learned", false}, {0.01, "nothing_learned", false}, {0, "", false}, {math.NaN(), "own", false},
 		{math.Inf(1), "", false}, {0, "populations", true}, {1e-9, "tail", true}, {0.01, "", true}, {1, "own", true},
 	} {
-		if got := RateKnown(tc.rate, Clean{Of: tc.of}); got != tc.known {
+		if got := rateKnown(tc.rate, Clean{Of: tc.of}); got != tc.known {
 			t.Errorf("%v of %q has a meaning: %v", tc.rate, tc.of, got)
 		}
 	}

@@ -111,7 +111,7 @@ func (p *process) start(ctx context.Context) error {
 	c, log := p.config, p.log
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, w := range append(c.Warnings(p.began), CertificateWarnings(c, p.began)...) {
-		log.Warn(w)
+		log.Warn("configuration", "warning", w)
 	}
 	limitMemory(p.up && len(c.ClickHouse.Addr) == 0, log, p.metrics)
 	p.metrics.MustRegister(newHeapMetrics())

@@ -176,7 +176,7 @@ func (r *unreadReader) readByGroup(ctx context.Context, part, group string, topi
 		if err != nil {
 			return nil, err
 		}
-		if err := r.readEnds(ctx, notedBy(committed, spans)); err != nil {
+		if err := r.readEnds(ctx, storedBy(committed, spans)); err != nil {
 			return nil, err
 		}
 		next := map[partitionOf]int64{}
@@ -248,8 +248,8 @@ func (r *unreadReader) storedUpTo(ctx context.Context, topic schema.TopicID, spa
 	if err != nil {
 		return nil, nil, err
 	}
-	notes := notedBy(detected, spans)
-	maps.Copy(notes, notedBy(inserted, journal))
+	notes := storedBy(detected, spans)
+	maps.Copy(notes, storedBy(inserted, journal))
 	if err := r.readEnds(ctx, notes); err != nil {
 		return nil, nil, err
 	}
@@ -275,11 +275,11 @@ func (r *unreadReader) addProgress(ctx context.Context, topic schema.TopicID, sp
 	if err != nil {
 		return err
 	}
-	notes := map[partitionOf]noted{}
+	notes := map[partitionOf]storedOffset{}
 	for _, p := range progress {
 		k := partitionOf{wire.CallsTopic, p.CallsPartition}
 		if _, ok := spans[k]; ok && p.CallsTopicID == topic && p.To >= 0 {
-			notes[k] = noted{int32(schema.PositionEpoch(p.To)), schema.KafkaOffset(p.To) + 1}
+			notes[k] = storedOffset{int32(schema.PositionEpoch(p.To)), schema.KafkaOffset(p.To) + 1}
 		}
 	}
 	if err := r.readEnds(ctx, maps.Clone(notes)); err != nil {

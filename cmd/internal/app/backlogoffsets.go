@@ -76,8 +76,8 @@ type logEnd struct {
 	known bool  // the log has the epoch
 }
 
-// noted is an offset that was noted of a partition, with the epoch of the record before it; -1: not known.
-type noted struct {
+// storedOffset is an offset that was noted of a partition, with the epoch of the record before it; -1: not known.
+type storedOffset struct {
 	epoch int32
 	at    int64
 }
@@ -85,7 +85,7 @@ type noted struct {
 // readEnds reads how far the logs are those in which offsets were noted. An end that was read earlier is
 // read again only if it does not reach as far: a log grows while a report waits, therefore an offset
 // beyond the end that was read first is a loss only if it is beyond an end that is read after it.
-func (r *unreadReader) readEnds(ctx context.Context, notes map[partitionOf]noted) error {
+func (r *unreadReader) readEnds(ctx context.Context, notes map[partitionOf]storedOffset) error {
 	var topics []string
 	epochs := kadm.OffsetForLeaderEpochRequest{}
 	for k, n := range notes {
@@ -130,12 +130,12 @@ func (r *unreadReader) readEnds(ctx context.Context, notes map[partitionOf]noted
 	return nil
 }
 
-// notedBy returns the committed offsets of partitions.
-func notedBy(committed kadm.OffsetResponses, spans map[partitionOf]span) map[partitionOf]noted {
-	out := map[partitionOf]noted{}
+// storedBy returns the committed offsets of partitions.
+func storedBy(committed kadm.OffsetResponses, spans map[partitionOf]span) map[partitionOf]storedOffset {
+	out := map[partitionOf]storedOffset{}
 	for k := range spans {
 		if o, ok := committed.Lookup(k.topic, k.part); ok && o.Err == nil && o.At >= 0 {
-			out[k] = noted{o.LeaderEpoch, o.At}
+			out[k] = storedOffset{o.LeaderEpoch, o.At}
 		}
 	}
 	return out
@@ -151,22 +151,22 @@ func (r *unreadReader) position(group string, committed kadm.OffsetResponses, k 
 	l := r.ends[epochOf{k, o.LeaderEpoch}]
 	switch {
 	case o.At < s.start:
-		r.note("log_lost: %d records of %s/%d were deleted before %s had read them; calls may be among them", s.start-o.At, k.topic, k.part,
+		r.addLost("log_lost: %d records of %s/%d were deleted before %s had read them; calls may be among them", s.start-o.At, k.topic, k.part,
 			group)
 		return s.start
 	case o.At <= l.same:
 		return o.At
 	case l.same < l.end:
-		r.note("log_lost: %s/%d lost its end from offset %d on and was written again, and %s had read it up to %d; calls may be missing",
+		r.addLost("log_lost: %s/%d lost its end from offset %d on and was written again, and %s had read it up to %d; calls may be missing",
 			k.topic, k.part, l.same, group, o.At)
 		return max(l.same, s.start)
 	}
-	r.note("log_lost: %s/%d ends at offset %d, and %s had read it up to %d: its end was lost, or the topic was made anew; "+
+	r.addLost("log_lost: %s/%d ends at offset %d, and %s had read it up to %d: its end was lost, or the topic was made anew; "+
 		"calls may be missing", k.topic, k.part, l.end, group, o.At)
 	return s.start
 }
 
-func (r *unreadReader) note(format string, args ...any) {
+func (r *unreadReader) addLost(format string, args ...any) {
 	if text := fmt.Sprintf(format, args...); !slices.Contains(r.lost, text) {
 		r.lost = append(r.lost, text)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -78,9 +79,7 @@ func (t *tails) look(ctx context.Context, spans map[partitionOf]span, next map[p
 		if err != nil {
 			return fmt.Errorf("look at the unread records of %s: %w", topic, err)
 		}
-		for k, offsets := range found {
-			t.offsets[k] = offsets
-		}
+		maps.Copy(t.offsets, found)
 	}
 	return nil
 }

@@ -72,8 +72,8 @@ func (k Keys) FormerBytes() [][]byte {
 // FormerIdentity returns the former keys without their dates.
 func (k Keys) FormerIdentity() []identity.Key { return k.former() }
 
-// KeyFile returns the file with the keys of a deployment.
-func KeyFile(c config.Config) string {
+// keyFile returns the file with the keys of a deployment.
+func keyFile(c config.Config) string {
 	if c.SecretKeyFile != "" {
 		return c.SecretKeyFile
 	}
@@ -82,7 +82,7 @@ func KeyFile(c config.Config) string {
 
 // ReadKeys reads the keys of the deployment. If create is set, it creates a missing key in the data folder.
 func ReadKeys(c config.Config, create bool) (Keys, error) {
-	path := KeyFile(c)
+	path := keyFile(c)
 	missing, err := readMissingKey(c)
 	if err != nil {
 		return Keys{}, err
@@ -192,7 +192,7 @@ func RotateKey(c config.Config, now time.Time) (Keys, error) {
 	if keys.Current, err = parseKey(strings.TrimSpace(string(line))); err != nil {
 		return Keys{}, err
 	}
-	return keys, keys.write(KeyFile(c))
+	return keys, keys.write(keyFile(c))
 }
 
 // ForgetKeys removes the former keys that were replaced before a time.
@@ -213,7 +213,7 @@ func ForgetKeys(c config.Config, before time.Time) (kept Keys, removed int, err 
 	if removed == 0 {
 		return kept, 0, nil
 	}
-	return kept, removed, kept.write(KeyFile(c))
+	return kept, removed, kept.write(keyFile(c))
 }
 
 // write replaces the file, readable by its owner alone.

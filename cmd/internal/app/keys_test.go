@@ -53,7 +53,7 @@ func TestIdsOfBeforeARotationAreForgotten(t *testing.T) {
 	if len(now.Former) != 2 || now.Deployment() != before.Deployment() || string(now.Current) == string(before.Current) {
 		t.Fatalf("%d former keys, deployment %s before %s", len(now.Former), now.Deployment(), before.Deployment())
 	}
-	if info, err := os.Stat(KeyFile(c)); err != nil || info.Mode().Perm() != 0o600 {
+	if info, err := os.Stat(keyFile(c)); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v %v", info.Mode(), err)
 	}
 	id, _, err := NewClassifiers(c, now.Current, now.FormerIdentity()...)
@@ -112,14 +112,14 @@ func TestKeyFileThatCannotBeReadIsUsed(t *testing.T) {
 		key + "\nwhatever 1": "line 2 is none of", key + "\nformer " + key + " until never": "line 2: the date",
 		key + "\nformer zz until 2026-01-01T00:00:00Z":                         "at least 16 bytes",
 		key + strings.Repeat("\nformer "+key+" until 2026-01-01T00:00:00Z", 5): "has 5 former keys"} {
-		if err := os.WriteFile(KeyFile(c), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(keyFile(c), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := ReadKeys(c, true); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), key) {
 			t.Errorf("%.40q: %v, want %q", text, err, want)
 		}
 	}
-	if err := os.WriteFile(KeyFile(c), []byte("  "+key+"\n\n"), 0o600); err != nil {
+	if err := os.WriteFile(keyFile(c), []byte("  "+key+"\n\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if k := mustKeys(t, c); len(k.Current) != 16 || k.Deployment() != DeploymentID(k.Current) {
@@ -130,7 +130,7 @@ func TestKeyFileThatCannotBeReadIsUsed(t *testing.T) {
 func TestRestoreWithoutKeyMakesAnotherOne(t *testing.T) {
 	c := keyConfig(t)
 	keys := mustKeys(t, c)
-	text, err := os.ReadFile(KeyFile(c))
+	text, err := os.ReadFile(keyFile(c))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,16 +142,16 @@ func TestRestoreWithoutKeyMakesAnotherOne(t *testing.T) {
 	if _, err := ReadKeys(other, true); err == nil || !strings.Contains(err.Error(), "restored without its key") {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(KeyFile(other)); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(keyFile(other)); !errors.Is(err, os.ErrNotExist) {
 		t.Error("a key was made")
 	}
-	if err := os.WriteFile(KeyFile(other), []byte(strings.Repeat("ab", 32)), 0o600); err != nil {
+	if err := os.WriteFile(keyFile(other), []byte(strings.Repeat("ab", 32)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := ReadKeys(other, true); err == nil || !strings.Contains(err.Error(), "is the key of deployment") {
 		t.Error(err)
 	}
-	if err := os.WriteFile(KeyFile(other), text, 0o600); err != nil {
+	if err := os.WriteFile(keyFile(other), text, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if k := mustKeys(t, other); string(k.Current) != string(keys.Current) {

@@ -51,7 +51,7 @@ func readMachineMemory(root fs.FS) machineMemory {
 	}
 	take(totalMemory(root), "/proc/meminfo")
 	groups, _ := fs.ReadFile(root, "proc/self/cgroup")
-	for _, line := range strings.Split(string(groups), "\n") {
+	for line := range strings.SplitSeq(string(groups), "\n") {
 		mounts, group, file := memoryGroup(line)
 		for _, mount := range mounts {
 			// In a container the path can be that of the host, while the group itself is mounted at the root.
@@ -102,7 +102,7 @@ func totalMemory(root fs.FS) int64 {
 	if err != nil {
 		return 0
 	}
-	for _, line := range strings.Split(string(text), "\n") {
+	for line := range strings.SplitSeq(string(text), "\n") {
 		if f := strings.Fields(line); len(f) == 3 && f[0] == "MemTotal:" && f[2] == "kB" {
 			n, err := strconv.ParseInt(f[1], 10, 64)
 			if err != nil || n > math.MaxInt64>>10 {

@@ -64,8 +64,8 @@ func (m *migrator) migrate(ctx context.Context) error {
 		}
 		kept, err := clickhouse.LiveRetention(ctx, m.database, migration.Target)
 		if err == nil && (len(steps) > 0 || kept != *migration.Retention) {
-			m.log.Info("retention: "+kept.String()+" (clickhouse.retention), counted at the earliest from the day on which the "+
-				"database got this schema", "calls_days", kept.Calls, "runs_days", kept.Runs, "calls_unset", migration.Unset.Calls,
+			m.log.Info("retention of ClickHouse, counted at the earliest from the day on which the database got this schema",
+				"clickhouse.retention", kept.String(), "calls_days", kept.Calls, "runs_days", kept.Runs, "calls_unset", migration.Unset.Calls,
 				"runs_unset", migration.Unset.Runs)
 		}
 		return err

@@ -131,8 +131,7 @@ func refusalAlarm(tenant, name string, page *incident.Page, err error, now time.
 	p := alarmPage(tenant, name, now, now)
 	p.Kind, p.Because, p.ID = incident.Opened, "refused", schema.PageID(p.Incident, "opened")
 	p.Summary = "Receiver " + name + " refuses pages, the first was: " + strings.TrimSpace(page.Summary)
-	var refused *notify.Refused
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*notify.Refused](err); ok {
 		p.Summary += ". " + refused.Error()
 	}
 	p.Commands = []string{"flyball alert test " + name, "flyball status", "flyball findings"}

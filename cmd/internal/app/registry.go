@@ -2,6 +2,7 @@ package app
 
 import (
 	"cmp"
+	"slices"
 	"sync/atomic"
 
 	"flyball/cmd/internal/config"
@@ -37,7 +38,7 @@ func (r *registry) put(entries []config.Agent) {
 			credentials[id] = id != ""
 		}
 		before := agents[a.ID]
-		a.Tags = append(before.Tags[:len(before.Tags):len(before.Tags)], a.Tags...)
+		a.Tags = append(slices.Clip(before.Tags), a.Tags...)
 		a.Criticality = cmp.Or(a.Criticality, before.Criticality)
 		agents[a.ID] = a
 	}

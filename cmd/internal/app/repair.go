@@ -26,8 +26,8 @@ func (m *migrator) repair(ctx context.Context, target clickhouse.Target) error {
 	for i := range damage {
 		d := &damage[i]
 		r := m.readAgain(ctx, target, d, rewound)
-		m.log.Warn("rows of ClickHouse were lost: "+d.String(), "table", d.Table, "parts", len(d.Parts),
-			"bytes", d.Bytes, "records_read_again", r.records, "kafka_holds_all", r.whole, "error", r.err)
+		m.log.Warn("rows of ClickHouse were lost", "damage", d.String(), "table", d.Table, "parts", len(d.Parts), "bytes", d.Bytes,
+			"records_read_again", r.records, "kafka_holds_all", r.whole, "error", r.err)
 		m.damaged(d.Table)
 		if err := clickhouse.NoteDamage(ctx, m.database, target, d, r.whole); err != nil {
 			return err

@@ -86,7 +86,7 @@ func (w *secretFiles) watchKey(c config.Config, started Keys) {
 	if started.Current == nil {
 		return
 	}
-	paths := []string{KeyFile(c)}
+	paths := []string{keyFile(c)}
 	w.add(&watch{key: "secret_key_file", paths: paths, stamps: readStamps(paths), apply: func() error {
 		now, err := ReadKeys(c, false)
 		if err == nil && !slices.EqualFunc(append(now.FormerBytes(), now.Current), append(started.FormerBytes(), started.Current), bytes.Equal) {

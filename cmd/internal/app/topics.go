@@ -68,12 +68,12 @@ func (p *process) ensureTopics(ctx context.Context) error {
 		return nil
 	}
 	if c.SIEM.Topic != "" {
-		week := map[string]*string{"retention.ms": kadm.StringPtr(siemRetention)}
+		week := map[string]*string{"retention.ms": new(siemRetention)}
 		if _, err := kafka.CreateTopic(ctx, admin, c.SIEM.Topic, 1, brokersDefault, week); err != nil {
 			return err
 		}
 	}
-	forever := map[string]*string{"retention.ms": kadm.StringPtr("-1")}
+	forever := map[string]*string{"retention.ms": new("-1")}
 	for _, in := range c.Kafka.Inputs {
 		if _, err := kafka.CreateTopic(ctx, admin, in.Topic, partitions, brokersDefault, forever); err != nil {
 			return err
@@ -103,8 +103,7 @@ func waitForKafka(ctx context.Context, k kafka.Config, log *slog.Logger) error {
 		func(err error, wait time.Duration) {
 			log.Warn("waiting for Kafka", "error", err, "again_in", wait.Round(time.Millisecond))
 		})
-	var why *kafka.ConnectError
-	if errors.As(err, &why) {
+	if why, ok := errors.AsType[*kafka.ConnectError](err); ok {
 		return why // without the end of the wait, which says nothing more
 	}
 	return err

@@ -129,8 +129,8 @@ const (
 	maxManifest = 512 << 20
 )
 
-// ReadHeader reads the description of an archive. It does not check the rest.
-func ReadHeader(file string) (Header, error) {
+// headerOf reads the description of an archive. It does not check the rest.
+func headerOf(file string) (Header, error) {
 	var h Header
 	errDone := errors.New("done")
 	err := each(file, func(e archive.Entry, r io.Reader) error {

@@ -214,7 +214,7 @@ func TestHeaderOfABackupIsABomb(t *testing.T) {
 	file := hostile(t, `{"format":1,"flyball":"`+strings.Repeat(" ", 64<<20)+`"}`)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	_, err := ReadHeader(file)
+	_, err := headerOf(file)
 	runtime.ReadMemStats(&after)
 	if err == nil || after.TotalAlloc-before.TotalAlloc > 48<<20 {
 		t.Errorf("%v: %d bytes were allocated", err, after.TotalAlloc-before.TotalAlloc)

@@ -91,7 +91,7 @@ func Restore(o RestoreOptions) (Restored, error) {
 	if o.Stage == nil {
 		o.Stage = func(string) {}
 	}
-	h, err := ReadHeader(o.File)
+	h, err := headerOf(o.File)
 	if err != nil {
 		return Restored{}, err
 	}

@@ -80,7 +80,7 @@ func (k Key) comment() string {
 // Wrap breaks a text into lines of at most a number of columns, at spaces.
 func Wrap(text string, columns int) (lines []string) {
 	line := ""
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if line != "" && len(line)+1+len(word) > columns {
 			lines = append(lines, line)
 			line = ""

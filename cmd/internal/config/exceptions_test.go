@@ -13,7 +13,7 @@ func excepted(more string) string { return "detect: {exceptions: [{" + more + "}
 func TestExceptionThatNobodyAnswersForIsRefused(t *testing.T) {
 	without := func(key string) string {
 		var kept []string
-		for _, part := range strings.Split(purge, ", ") {
+		for part := range strings.SplitSeq(purge, ", ") {
 			if !strings.HasPrefix(part, key+":") {
 				kept = append(kept, part)
 			}

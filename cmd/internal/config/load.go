@@ -214,7 +214,7 @@ func setText(v reflect.Value, s string) error {
 		return err
 	case reflect.Slice:
 		var list []string
-		for _, p := range strings.Split(s, ",") {
+		for p := range strings.SplitSeq(s, ",") {
 			if p = strings.TrimSpace(p); p != "" {
 				list = append(list, p)
 			}

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"os"
+	"slices"
 
 	"flyball/ingest/decode"
 	"flyball/ingest/mapping"
@@ -41,7 +42,7 @@ func (c Config) formatNames(p *problems) []string {
 		p.add("%w", err)
 	}
 	for _, program := range programs {
-		names = append(names[:len(names):len(names)], program.Name)
+		names = append(slices.Clip(names), program.Name)
 	}
 	return names
 }

@@ -104,7 +104,7 @@ func TestCommentsOfADumpAreLost(t *testing.T) {
 	}
 	var without []string
 	comments := map[string]bool{}
-	for _, line := range strings.Split(string(text), "\n") {
+	for line := range strings.SplitSeq(string(text), "\n") {
 		if trimmed, is := strings.CutPrefix(strings.TrimLeft(line, " "), "# "); is {
 			comments[trimmed] = true
 			if len(line) > commentColumns+20 {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -159,9 +160,7 @@ func TestEveryKeyOfAFileIsResolved(t *testing.T) {
 func pathsOf(at string, v reflect.Value) map[string]string {
 	out := map[string]string{}
 	add := func(more map[string]string) {
-		for k, p := range more {
-			out[k] = p
-		}
+		maps.Copy(out, more)
 	}
 	switch v.Kind() {
 	case reflect.Pointer:

@@ -34,9 +34,9 @@ type Space struct{ Free, Total int64 }
 // Limits are the free bytes below which the levels begin, for a total.
 type Limits struct{ Warn, Stop func(total int64) int64 }
 
-// LevelOf returns the level for a space. A level ends when there is a tenth more than at its beginning, so that it does not come and
+// levelOf returns the level for a space. A level ends when there is a tenth more than at its beginning, so that it does not come and
 // go with each record.
-func LevelOf(s Space, l Limits, before Level) Level {
+func levelOf(s Space, l Limits, before Level) Level {
 	for level := Stop; level > Enough; level-- {
 		limit := l.Stop(s.Total)
 		if level == Warn {
@@ -153,7 +153,7 @@ func (g *Guard) note(i int, space Space, err error) {
 		return
 	}
 	before := s.level
-	s.level = LevelOf(space, g.limits, before)
+	s.level = levelOf(space, g.limits, before)
 	s.Free, s.Total, s.Level, s.Error, s.Stopped, s.Until = space.Free, space.Total, s.level.String(), "", nil, 0
 	if s.level == Stop {
 		s.Stopped, s.Until = stopped, endOf(g.limits.Stop(space.Total), space.Total)
@@ -162,7 +162,7 @@ func (g *Guard) note(i int, space Space, err error) {
 	g.level.WithLabelValues(name).Set(float64(s.level))
 	switch {
 	case s.level > before:
-		g.log.Warn("disk guard: "+describe(s), "disk", name, "level", s.level.String())
+		g.log.Warn("disk guard: too little space", "disk", name, "level", s.level.String(), "state", describe(s))
 	case s.level < before:
 		g.log.Info("disk guard: there is more space again", "disk", name, "level", s.level.String(), "free_bytes", space.Free,
 			"resumed", before == Stop)

@@ -18,7 +18,7 @@ func TestLevelComesAndGoesWithEachRecord(t *testing.T) {
 	const total = 1000
 	level, changes := Enough, 0
 	for i := range 1000 { // around the limit of 50
-		next := LevelOf(Space{48 + int64(i%5), total}, limits, level)
+		next := levelOf(Space{48 + int64(i%5), total}, limits, level)
 		if next != level {
 			changes++
 		}
@@ -33,16 +33,16 @@ func TestLevelComesAndGoesWithEachRecord(t *testing.T) {
 		want   Level
 	}{{101, Enough, Enough}, {99, Enough, Warn}, {49, Enough, Stop}, {54, Stop, Stop}, {55, Stop, Warn}, {109, Warn, Warn},
 		{110, Warn, Enough}, {500, Stop, Enough}, {0, Warn, Stop}} {
-		if got := LevelOf(Space{c.free, total}, limits, c.before); got != c.want {
+		if got := levelOf(Space{c.free, total}, limits, c.before); got != c.want {
 			t.Errorf("%d free, before %s: %s, want %s", c.free, c.before, got, c.want)
 		}
 	}
 	most := Limits{Warn: func(total int64) int64 { return total }, Stop: func(total int64) int64 { return total * 98 / 100 }}
-	if got := LevelOf(Space{total, total}, most, Stop); got != Enough {
+	if got := levelOf(Space{total, total}, most, Stop); got != Enough {
 		t.Errorf("an empty disk stays at %s", got)
 	}
 	none := Limits{Warn: func(int64) int64 { return 0 }, Stop: func(int64) int64 { return 0 }}
-	if got := LevelOf(Space{0, total}, none, Enough); got != Enough {
+	if got := levelOf(Space{0, total}, none, Enough); got != Enough {
 		t.Errorf("the guard is off, and says %s", got)
 	}
 }

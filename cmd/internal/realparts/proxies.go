@@ -34,55 +34,66 @@ func StartProxies(t testing.TB, upstream, nginxLog string) []*Proxy {
 		t.Fatal(err)
 	}
 	var out []*Proxy
-	for _, p := range []struct {
-		name, config string
-		args         []string
-		logs         map[string]string
-	}{
-		{"nginx", nginxConfig, []string{"nginx", "-e", "DIR/error.log", "-c", "CONFIG", "-g", "daemon off;"},
-			map[string]string{"combined": "combined.log", "combined:main": "main.log", "nginx_json": "access.jsonl",
-				"nginx_json:deploy": "deploy.jsonl", "ingress_nginx": "ingress.log"}},
-		{"haproxy", haproxyConfig, []string{"haproxy", "-db", "-f", "CONFIG"}, map[string]string{"haproxy": "output.log"}},
-		{"caddy", caddyConfig, []string{"caddy", "run", "--adapter", "caddyfile", "--config", "CONFIG"},
-			map[string]string{"caddy": "access.jsonl"}},
-		{"apache", apacheConfig, []string{"apache2", "-D", "FOREGROUND", "-f", "CONFIG"},
-			map[string]string{"combined": "combined.log", "combined:vhost": "vhost.log", "combined:common": "common.log"}},
-	} {
-		home := filepath.Join(dir, p.name)
-		if err := os.Mkdir(home, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		port := FreePort(t)
-		fill := strings.NewReplacer("NGINXLOG", strings.ReplaceAll(nginxLog, "LOG", filepath.Join(home, "deploy.jsonl")), "DIR", home, "PORT",
-			fmt.Sprint(port), "UPSTREAM", upstream, "CONFIG", filepath.Join(home, "config"))
-		if err := os.WriteFile(filepath.Join(home, "config"), []byte(fill.Replace(p.config)), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		for i := range p.args {
-			p.args[i] = fill.Replace(p.args[i])
-		}
-		t.Setenv("HOME", home) // Caddy stores files in HOME
-		started := launch(t, filepath.Join(home, "output.log"), p.args[0], p.args[1:]...)
-		t.Cleanup(func() { started.stop(syscall.SIGTERM) })
-		until := time.Now().Add(10 * time.Second)
-		for {
-			c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-			if err == nil {
-				c.Close()
-				break
-			}
-			if time.Now().After(until) {
-				t.Fatalf("%s does not listen: %s", p.name, started.tail())
-			}
-			time.Sleep(50 * time.Millisecond)
-		}
-		proxy := &Proxy{Name: p.name, URL: fmt.Sprintf("http://127.0.0.1:%d", port), Logs: map[string]string{}}
-		for format, file := range p.logs {
-			proxy.Logs[format] = filepath.Join(home, file)
-		}
-		out = append(out, proxy)
+	for _, p := range proxies {
+		out = append(out, startProxy(t, filepath.Join(dir, p.name), p, upstream, nginxLog))
 	}
 	return out
+}
+
+// proxySpec is how a gateway is started. Words in capitals are filled in.
+type proxySpec struct {
+	name, config string
+	args         []string
+	logs         map[string]string // file by format
+}
+
+var proxies = []proxySpec{
+	{"nginx", nginxConfig, []string{"nginx", "-e", "DIR/error.log", "-c", "CONFIG", "-g", "daemon off;"},
+		map[string]string{"combined": "combined.log", "combined:main": "main.log", "nginx_json": "access.jsonl",
+			"nginx_json:deploy": "deploy.jsonl", "ingress_nginx": "ingress.log"}},
+	{"haproxy", haproxyConfig, []string{"haproxy", "-db", "-f", "CONFIG"}, map[string]string{"haproxy": "output.log"}},
+	{"caddy", caddyConfig, []string{"caddy", "run", "--adapter", "caddyfile", "--config", "CONFIG"},
+		map[string]string{"caddy": "access.jsonl"}},
+	{"apache", apacheConfig, []string{"apache2", "-D", "FOREGROUND", "-f", "CONFIG"},
+		map[string]string{"combined": "combined.log", "combined:vhost": "vhost.log", "combined:common": "common.log"}},
+}
+
+// startProxy starts a gateway in a new folder, and waits until it listens.
+func startProxy(t testing.TB, home string, p proxySpec, upstream, nginxLog string) *Proxy {
+	t.Helper()
+	if err := os.Mkdir(home, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	port := FreePort(t)
+	fill := strings.NewReplacer("NGINXLOG", strings.ReplaceAll(nginxLog, "LOG", filepath.Join(home, "deploy.jsonl")), "DIR", home, "PORT",
+		fmt.Sprint(port), "UPSTREAM", upstream, "CONFIG", filepath.Join(home, "config"))
+	if err := os.WriteFile(filepath.Join(home, "config"), []byte(fill.Replace(p.config)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var args []string
+	for _, arg := range p.args {
+		args = append(args, fill.Replace(arg))
+	}
+	t.Setenv("HOME", home) // Caddy stores files in HOME
+	started := launch(t, filepath.Join(home, "output.log"), args[0], args[1:]...)
+	t.Cleanup(func() { started.stop(syscall.SIGTERM) })
+	until := time.Now().Add(10 * time.Second)
+	for {
+		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			c.Close()
+			break
+		}
+		if time.Now().After(until) {
+			t.Fatalf("%s does not listen: %s", p.name, started.tail())
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	proxy := &Proxy{Name: p.name, URL: fmt.Sprintf("http://127.0.0.1:%d", port), Logs: map[string]string{}}
+	for format, file := range p.logs {
+		proxy.Logs[format] = filepath.Join(home, file)
+	}
+	return proxy
 }
 
 const nginxConfig = `pid DIR/pid;

@@ -80,6 +80,12 @@ func Backtest(w io.Writer, r *backtest.Report, learnedOf uint64) error {
 	if err := backtestTrips(w, r, sides); err != nil {
 		return err
 	}
+	backtestRemarks(w, r, sides)
+	return nil
+}
+
+// backtestRemarks prints what the tables do not show.
+func backtestRemarks(w io.Writer, r *backtest.Report, sides []*backtest.Side) {
 	if d := r.Difference; d != nil {
 		Printf(
 			w,
@@ -112,7 +118,6 @@ func Backtest(w io.Writer, r *backtest.Report, learnedOf uint64) error {
 	for _, n := range r.Notes {
 		Printf(w, "note: %s\n", n)
 	}
-	return nil
 }
 
 var unusedKinds = map[string]string{"policy": "rule", "armed": "armed pattern", "exception": "exception"}

@@ -41,7 +41,7 @@ var Known = []struct{ Name, Command string }{
 
 // Required reports whether the environment makes a tier mandatory.
 func Required(tier string) bool {
-	for _, r := range strings.Split(os.Getenv(EnvRequire), ",") {
+	for r := range strings.SplitSeq(os.Getenv(EnvRequire), ",") {
 		if r = strings.TrimSpace(r); r == tier || r == "all" {
 			return true
 		}
@@ -94,7 +94,7 @@ func Table(w io.Writer, records string) {
 	type state struct{ word, why string }
 	rank := []string{"run", "skipped", "failed"} // the worst one counts
 	seen := map[string]state{}
-	for _, line := range strings.Split(records, "\n") {
+	for line := range strings.SplitSeq(records, "\n") {
 		f := strings.SplitN(line, "\t", 3)
 		if len(f) != 3 {
 			continue

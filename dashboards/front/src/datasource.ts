@@ -1,11 +1,13 @@
 import {
-  type AdHocVariableFilter, type AnnotationSupport, type CoreApp, type DataQueryRequest, type DataSourceGetTagValuesOptions,
-  type DataSourceInstanceSettings, type MetricFindValue, type ScopedVars, StreamingFrameAction, type TimeRange, getDefaultTimeRange,
+  type AdHocVariableFilter, type AnnotationSupport, CoreApp, type DataQueryRequest, type DataQueryResponse,
+  type DataSourceGetTagValuesOptions, type DataSourceInstanceSettings, type MetricFindValue, type ScopedVars, StreamingFrameAction,
+  type TimeRange, getDefaultTimeRange,
 } from '@grafana/data';
 import { DataSourceWithBackend, getTemplateSrv } from '@grafana/runtime';
-import { lastValueFrom } from 'rxjs';
+import { lastValueFrom, map, type Observable } from 'rxjs';
 import { type Completes, type Completion, type Offer } from './completion';
 import { interpolate } from './interpolate';
+import { withLinks } from './links';
 import { DEFAULT_QUERY, lacksNeeded, VARIABLE_TYPE } from './queryTypes';
 import { FILTER_KEYS, type FlyballOptions, type FlyballQuery, MAX_LIMIT } from './types';
 import { valuesOf } from './values';
@@ -36,6 +38,11 @@ export class FlyballDatasource extends DataSourceWithBackend<FlyballQuery, Flyba
 
   getDefaultQuery(_app: CoreApp): Partial<FlyballQuery> {
     return DEFAULT_QUERY;
+  }
+
+  query(request: DataQueryRequest<FlyballQuery>): Observable<DataQueryResponse> {
+    const answer = super.query(request);
+    return request.app === CoreApp.Explore ? answer.pipe(map((r) => withLinks(r, this))) : answer;
   }
 
   /** Runs before variables are filled in: `${run}` passes here, and the backend decides again on what it became. */

@@ -63,16 +63,16 @@ export function inspect() {
   };
 }
 
-/** Cells whose text is cut, but for ids of runs: their links lead to the whole id. */
-export function cutCells() {
+/** Cells whose text is cut, or, if asked for, stands in the row above or below. */
+export function cutCells(above) {
   const cut = (cell) => {
     const range = document.createRange();
     range.selectNodeContents(cell);
     const [text, box] = [range.getBoundingClientRect(), cell.getBoundingClientRect()];
-    return text.left < box.left - 1 || text.right > box.right + 1;
+    const beside = text.left < box.left - 1 || text.right > box.right + 1;
+    return beside || above && (text.top < box.top - 1 || text.bottom > box.bottom + 1);
   };
-  const isRun = (cell) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(cell.innerText.trim());
-  return [...document.querySelectorAll('[role=gridcell]')].filter((cell) => !isRun(cell) && cut(cell)).map((cell) => {
+  return [...document.querySelectorAll('[role=gridcell]')].filter(cut).map((cell) => {
     const panel = cell.closest('[data-testid^="data-testid Panel header"]').getAttribute('data-testid');
     return `${panel.replace('data-testid Panel header ', '')} cuts "${cell.innerText.trim()}"`;
   });

@@ -63,6 +63,33 @@ const tests = {
     assert.deepEqual(frames, [{ rows: 1, fields: ['agent', 'score'] }]);
   },
 
+  'a run in Explore leads nowhere, or one in a dashboard leads out of it': async () => {
+    const got = await page.evaluate(async () => {
+      const d = window.shared['@grafana/data'];
+      const range = { from: d.dateTime(0), to: d.dateTime(3600000), raw: { from: 'now-1h', to: 'now' } };
+      const answered = (app) => new Promise((next, error) => {
+        const request = { targets: [{ refId: 'A', queryType: 'runs' }], app, range, intervalMs: 1000, scopedVars: {}, requestId: app };
+        window.datasource().query(request).subscribe({ next, error });
+      });
+      const explored = await answered(d.CoreApp.Explore);
+      const [agent, score] = explored.data[0].fields;
+      const scopedVars = { __value: { value: { raw: "x' ${run} &" } } };
+      const replaceVariables = (text, scoped) => text.replaceAll('${__value.raw}', () => scoped.__value.value.raw);
+      const opened = agent.config.links.map((link) => {
+        const internalLink = link.internal;
+        const { href } = d.mapInternalLinkToExplore({ link, internalLink, scopedVars, range, field: agent, replaceVariables });
+        return [link.title, JSON.parse(new URL(href, 'http://g').searchParams.get('left'))];
+      });
+      const drawn = await answered(d.CoreApp.Dashboard);
+      return { opened, score: score.config.links, drawn: drawn.data[0].fields.map((f) => f.config.links) };
+    });
+    assert.deepEqual(got.opened.map(([title]) => title), ['Runs of the agent', 'Findings on the agent']);
+    const { datasource, queries, range } = got.opened[0][1];
+    assert.deepEqual([datasource, range.from, range.to], ['flyball', 'now-1h', 'now'], 'the data source or the time is lost');
+    assert.deepEqual([queries[0].queryType, queries[0].agent, queries[0].datasource.uid], ['runs', "x' ${run} &", 'flyball']);
+    assert.ok(!got.score && got.drawn.every((links) => !links), 'a number, or a dashboard, has links of Explore');
+  },
+
   'ad hoc filters of the dashboard do not reach the backend': async () => {
     const { asked } = await ask([query({ queryType: 'findings' })], [{ key: 'agent', operator: '=', value: '${run}' }]);
     assert.deepEqual(asked[0].body.queries[0].filters, [{ key: 'agent', operator: '=', value: 'run-7' }]);

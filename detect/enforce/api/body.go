@@ -71,8 +71,7 @@ func (v *validator) read(x *exchange, op *operation) *refusal {
 	}
 	body := reflect.New(reflect.TypeOf(op.body)).Interface()
 	if err := json.Unmarshal(text, body); err != nil {
-		var number *json.UnmarshalTypeError
-		if errors.As(err, &number) { // such as 1e3, which the document allows
+		if number, ok := errors.AsType[*json.UnmarshalTypeError](err); ok { // such as 1e3, which the document allows
 			err = fmt.Errorf("%s: a %s that cannot be read; write a whole number in digits", number.Field, number.Value)
 		}
 		return bad(fmt.Errorf("body: %w", err))

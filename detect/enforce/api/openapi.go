@@ -164,7 +164,7 @@ func jsonResponse(description string, s *openapi3.SchemaRef, mediaType string) *
 }
 
 func pathParameters(path string) (names []string) {
-	for _, part := range strings.Split(path, "/") {
+	for part := range strings.SplitSeq(path, "/") {
 		if strings.HasPrefix(part, "{") {
 			names = append(names, strings.Trim(part, "{}"))
 		}

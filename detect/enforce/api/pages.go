@@ -47,7 +47,7 @@ func (p *pages) write(w http.ResponseWriter, status int, t *template.Template, i
 	setPageHeaders(w.Header())
 	w.WriteHeader(status)
 	if err := t.Execute(w, in); err != nil {
-		p.o.Logger.Warn("the page of "+t.Name()+" could not be written", "error", err)
+		p.o.Logger.Warn("a page could not be written", "page", t.Name(), "error", err)
 	}
 }
 

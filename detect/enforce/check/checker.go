@@ -123,7 +123,6 @@ type Checker struct {
 
 	checked, denied atomic.Uint64
 
-	plainNotice         oncePerMinute
 	panicNotice         oncePerMinute
 	misconfiguredNotice oncePerMinute
 	droppedNotice       oncePerMinute

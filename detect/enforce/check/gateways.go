@@ -15,16 +15,16 @@ import (
 // none is configured, its connection is trusted. A configuration that opens the check to
 // other machines without a token or certificates is refused at the start; this check is a
 // second protection.
-func (c *Checker) isGateway(token, authorization string, trusted bool) bool {
-	if c.o.Token == "" {
+func (o *Options) isGateway(token, authorization string, trusted bool) bool {
+	if o.Token == "" {
 		return trusted
 	}
 	if token == "" {
 		token = strings.TrimPrefix(authorization, "Bearer ")
 	}
-	now := c.o.Token
-	if c.o.TokenNow != nil {
-		now = c.o.TokenNow()
+	now := o.Token
+	if o.TokenNow != nil {
+		now = o.TokenNow()
 	}
 	return now != "" && subtle.ConstantTimeCompare([]byte(token), []byte(now)) == 1
 }

@@ -39,14 +39,14 @@ func TestNobodyFromAnotherMachineIsAGatewayWithoutATokenOrACertificate(t *testin
 			ctl := &Checker{o: Options{Token: schema.Secret(c.configured)}}
 			r := httptest.NewRequest("GET", "/check", nil).WithContext(context.WithValue(t.Context(), http.LocalAddrContextKey, c.local))
 			r.TLS = c.tls
-			if got := ctl.isGateway("", c.shown, isTrustedHTTP(r)); got != c.want {
+			if got := ctl.o.isGateway("", c.shown, isTrustedHTTP(r)); got != c.want {
 				t.Errorf("over HTTP: %t", got)
 			}
 			p := &peer.Peer{LocalAddr: c.local}
 			if c.tls != nil {
 				p.AuthInfo = credentials.TLSInfo{State: *c.tls}
 			}
-			if got := ctl.isGateway("", c.shown, isTrustedRPC(peer.NewContext(t.Context(), p))); got != c.want {
+			if got := ctl.o.isGateway("", c.shown, isTrustedRPC(peer.NewContext(t.Context(), p))); got != c.want {
 				t.Errorf("over gRPC: %t", got)
 			}
 		})

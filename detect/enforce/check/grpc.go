@@ -22,6 +22,7 @@ import (
 // Register registers Envoy's authorization service (ext_authz v3) with a gRPC server.
 func (c *Checker) Register(s *grpc.Server) { auth.RegisterAuthorizationServer(s, &authorization{c: c}) }
 
+// authorization answers Envoy's requests.
 type authorization struct {
 	auth.UnimplementedAuthorizationServer
 	c *Checker
@@ -31,10 +32,10 @@ type authorization struct {
 // allow and on deny, and which no client can set.
 func (a *authorization) Check(ctx context.Context, in *auth.CheckRequest) (*auth.CheckResponse, error) {
 	md, _ := metadata.FromIncomingContext(ctx)
-	if !a.c.isGateway(firstValue(md, "x-flyball-token"), firstValue(md, "authorization"), isTrustedRPC(ctx)) {
+	if !a.c.o.isGateway(firstValue(md, "x-flyball-token"), firstValue(md, "authorization"), isTrustedRPC(ctx)) {
 		return nil, grpcstatus.Error(codes.Unauthenticated, "the gateway's token is missing or wrong")
 	}
-	ans := a.c.guarded(func() answer { return a.c.answerRPC(in) })
+	ans := a.c.guarded(func() answer { return a.answer(in) })
 	var own []*core.HeaderValueOption
 	for _, h := range ans.headers() {
 		own = append(own, header(strings.ToLower(h[0]), h[1]))
@@ -56,13 +57,13 @@ func (a *authorization) Check(ctx context.Context, in *auth.CheckRequest) (*auth
 	return out, nil
 }
 
-func (c *Checker) answerRPC(in *auth.CheckRequest) answer {
+func (a *authorization) answer(in *auth.CheckRequest) answer {
 	req := in.GetAttributes().GetRequest().GetHttp()
 	headers := req.GetHeaders()
 	peer := identity.ParseAddress(in.GetAttributes().GetSource().GetAddress().GetSocketAddress().GetAddress())
-	return c.check(&request{method: req.GetMethod(), path: req.GetPath(), host: req.GetHost(), body: shownBody(req),
+	return a.c.check(&request{method: req.GetMethod(), path: req.GetPath(), host: req.GetHost(), body: shownBody(req),
 		headers: func(name string) string { return headers[name] },
-		client:  identity.ClientAddress(peer, headers["x-forwarded-for"], c.o.TrustedHops)})
+		client:  identity.ClientAddress(peer, headers["x-forwarded-for"], a.c.o.TrustedHops)})
 }
 
 // metadata returns the ids of the answer for Envoy's access log.

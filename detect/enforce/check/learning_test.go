@@ -1,8 +1,9 @@
 package check
 
 import (
-	"flyball/detect/enforce/enforcetest"
 	"testing"
+
+	"flyball/detect/enforce/enforcetest"
 )
 
 // An agent without its own history needs approval for irreversible calls.

@@ -118,8 +118,18 @@ func (o *observer) run(ctx context.Context, write func(r *kgo.Record, n int)) {
 	}
 }
 
-// observe records the request with its answer.
+// observe queues the record of the request with its answer.
 func (c *Checker) observe(e *evaluation) {
+	e.noteAnswer()
+	e.removeSecrets(&c.o)
+	if !c.observer.add(e.call, e.a.standing) && c.droppedNotice.due(c.o.Now()) {
+		c.o.Logger.Warn("records of checked requests are dropped, because more come than are written: what the gateways log of these "+
+			"requests is stored, but not what was decided (flyball_observations_dropped_total counts them)", "standing", e.a.standing.String())
+	}
+}
+
+// noteAnswer adds the answer to the attributes of the call.
+func (e *evaluation) noteAnswer() {
 	call, a := e.call, &e.a
 	if t := a.weighed.Task; t != nil {
 		if t.Type != "" {
@@ -139,16 +149,21 @@ func (c *Checker) observe(e *evaluation) {
 			call.SetAttr("flyball.gate", a.gate)
 		}
 	}
-	// Decisions use the whole path. It is cut after secrets were removed, because a part of a secret is not recognised.
-	call.Path = cutText(route.Shortened(call.Path, route.MaxReadable), route.MaxReadable)
-	if c.o.KeptPath != nil {
-		call.Path = c.o.KeptPath(call.Path)
+}
+
+// removeSecrets removes secrets from the call. Decisions use the whole path: it is cut after secrets were removed, because a part of a
+// secret is not recognised.
+func (e *evaluation) removeSecrets(o *Options) {
+	call := e.call
+	call.Path = schema.Cut(route.Shortened(call.Path, route.MaxReadable), route.MaxReadable)
+	if o.KeptPath != nil {
+		call.Path = o.KeptPath(call.Path)
 		for i := range call.Resources {
-			call.Resources[i].ID = c.o.KeptPath(call.Resources[i].ID)
+			call.Resources[i].ID = o.KeptPath(call.Resources[i].ID)
 		}
 	}
-	call.Path = cutText(route.Shortened(call.Path, schema.MaxPath), schema.MaxPath)
-	if kept := c.o.KeptText; kept != nil {
+	call.Path = schema.Cut(route.Shortened(call.Path, schema.MaxPath), schema.MaxPath)
+	if kept := o.KeptText; kept != nil {
 		call.UserAgent = kept(call.UserAgent)
 		if kept(e.q.host) != e.q.host { // as it was sent: capital letters help to recognise some secrets
 			call.Host = ""
@@ -156,9 +171,5 @@ func (c *Checker) observe(e *evaluation) {
 		for i := range call.Attrs {
 			call.Attrs[i].Value = kept(call.Attrs[i].Value)
 		}
-	}
-	if !c.observer.add(call, a.standing) && c.droppedNotice.due(c.o.Now()) {
-		c.o.Logger.Warn("records of checked requests are dropped, because more come than are written: what the gateways log of these "+
-			"requests is stored, but not what was decided (flyball_observations_dropped_total counts them)", "standing", a.standing.String())
 	}
 }

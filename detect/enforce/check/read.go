@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"flyball/detect/enforce"
 	"flyball/detect/enforce/ledger"
@@ -38,7 +37,7 @@ func (r reader) read(e *evaluation) error {
 	q, now := e.q, r.o.Now().UnixNano()
 	call := &schema.Call{ObserverKind: schema.ObserverGate, Observer: "flyball", Format: "check/1", Start: now, KafkaTime: now,
 		DurationNs: -1, TSPrecision: schema.PrecisionNano, TSBasis: schema.BasisStart, OpKind: schema.OpHTTP,
-		Method: identity.CanonicalMethod(q.method), Host: strings.ToLower(cutText(q.host, schema.MaxID))}
+		Method: identity.CanonicalMethod(q.method), Host: strings.ToLower(schema.Cut(q.host, schema.MaxID))}
 	path, query, _ := strings.Cut(q.path, "?")
 	call.Path, q.query = path, query
 	if n, err := strconv.ParseUint(q.headers("content-length"), 10, 63); err == nil {
@@ -46,7 +45,7 @@ func (r reader) read(e *evaluation) error {
 	}
 	for _, h := range r.o.Routes.MoneyHeaders() {
 		if v := q.all(h); v != "" {
-			call.SetAttr("header."+h, cutText(v, schema.MaxAttrValue))
+			call.SetAttr("header."+h, schema.Cut(v, schema.MaxAttrValue))
 		}
 	}
 	shown, problem := r.o.Resolver.ResolveRequest(q.headers, query, q.client, call)
@@ -69,17 +68,6 @@ func (r reader) read(e *evaluation) error {
 	}
 	nameRuns(e.req)
 	return problem
-}
-
-// cutText shortens a text that a client chose to at most maxBytes bytes, at a rune boundary: the record of a request is kept.
-func cutText(s string, maxBytes int) string {
-	if len(s) <= maxBytes {
-		return s
-	}
-	for maxBytes > 0 && !utf8.RuneStart(s[maxBytes]) {
-		maxBytes--
-	}
-	return s[:maxBytes]
 }
 
 // nameRuns sets the ids of the run that a call names, and of those that it is part of.

@@ -60,8 +60,8 @@ func (x *differences) add(call *schema.Call, o *route.Other, first, other *ledge
 	x.unsafe = x.unsafe || !isReadOnly(&o.Call)
 	same := sameQuestion(call, &o.Call)
 	if o.Ambiguous {
-		x.enforced = x.enforced || !sameOutcome(first.Action, other.Action, first.Why, other.Why, same)
-		x.observed = x.observed || !sameOutcome(first.Would, other.Would, first.WouldWhy, other.WouldWhy, same)
+		x.enforced = x.enforced || !outcome{first.Action, first.Why}.equals(outcome{other.Action, other.Why}, same)
+		x.observed = x.observed || !outcome{first.Would, first.WouldWhy}.equals(outcome{other.Would, other.WouldWhy}, same)
 	}
 	x.twoQuestions = x.twoQuestions || first.Action == schema.ActionGate && other.Action == schema.ActionGate && !same &&
 		(o.Call.Method != call.Method || o.Call.ToolName != "" || o.Call.RouteSource == schema.RouteFromConfig)
@@ -123,13 +123,19 @@ func refuseReading(d *ledger.Decision, why string, enforced bool) {
 
 func isReadOnly(c *schema.Call) bool { return c.Reversibility == schema.ReadOnly }
 
-// sameOutcome reports whether two readings of a call have the same decision and, if a
-// person's approval is needed, the same question.
-func sameOutcome(a, b schema.Action, whyA, whyB string, sameQuestion bool) bool {
-	if a < schema.ActionThrottle && b < schema.ActionThrottle {
+// outcome is what becomes of a call by one of its readings, and why.
+type outcome struct {
+	action schema.Action
+	why    string
+}
+
+// equals reports whether two readings have the same outcome: both let the call pass, or both do the same for the same reason and, if
+// a person's approval is needed, with the same question.
+func (o outcome) equals(other outcome, sameQuestion bool) bool {
+	if o.action < schema.ActionThrottle && other.action < schema.ActionThrottle {
 		return true
 	}
-	return a == b && whyA == whyB && (a != schema.ActionGate || sameQuestion)
+	return o == other && (o.action != schema.ActionGate || sameQuestion)
 }
 
 func sameQuestion(a, b *schema.Call) bool {

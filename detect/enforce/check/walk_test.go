@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -428,9 +429,7 @@ func TestPartOfABodyOverGRPCIsNotTakenForTheBody(t *testing.T) {
 		"an amount twice":                 {`{"amount":10,"currency":"EUR","amount":9}`, nil, codes.PermissionDenied},
 	} {
 		headers := map[string]string{"x-consumer": "billing"}
-		for k, v := range x.headers {
-			headers[k] = v
-		}
+		maps.Copy(headers, x.headers)
 		got, err := (&authorization{c: c.Checker}).Check(context.Background(),
 			&auth.CheckRequest{Attributes: &auth.AttributeContext{Request: &auth.AttributeContext_Request{Http: &auth.AttributeContext_HttpRequest{
 				Method: "POST", Path: "/v1/refunds", Headers: headers, RawBody: []byte(x.body)}}}})

@@ -69,7 +69,7 @@ func InMemory(t testing.TB, clock *Clock) Options {
 
 // OnKafka returns the options of a point with a log, at which everything is armed.
 func OnKafka(t testing.TB, k *kfake.Cluster, name string) Options {
-	return Options{Kafka: Config(k), Name: name, Resolver: Resolver(t, Agents()...), Routes: Table(t, Orders()...), Now: time.Now,
+	return Options{Kafka: Config(k), Name: name, Resolver: Resolver(t, agents()...), Routes: Table(t, orders()...), Now: time.Now,
 		Logger: NoLog(), Budget: breaker.DefaultBudget(), Armed: func(string, string) bool { return true }, Registry: prometheus.NewRegistry()}
 }
 

@@ -41,8 +41,8 @@ func Resolver(t testing.TB, registry ...identity.Entry) *identity.Resolver {
 	return r
 }
 
-// Agents returns the registry entries of billing and support, each identified by its consumer.
-func Agents() []identity.Entry {
+// agents returns the registry entries of billing and support, each identified by its consumer.
+func agents() []identity.Entry {
 	return []identity.Entry{{Agent: "billing", Consumer: "billing"}, {Agent: "support", Consumer: "support"}}
 }
 
@@ -56,8 +56,8 @@ func Table(t testing.TB, rules ...route.Rule) *route.Table {
 	return table
 }
 
-// Orders returns rules of orders, whose deletion is irreversible, and of refunds.
-func Orders() []route.Rule {
+// orders returns rules of orders, whose deletion is irreversible, and of refunds.
+func orders() []route.Rule {
 	return []route.Rule{
 		{Method: "DELETE", Template: "/v1/orders/{order_id}", Effect: schema.EffectDelete, Reversibility: schema.Irreversible,
 			Resources: []string{"order_id:order"}},

@@ -84,11 +84,11 @@ func (s *Snapshot) Version() int {
 func Restore(before breaker.Budget, from *Snapshot) (*State, error) {
 	manifests, err := manifest.RestoreStore(from.Manifests)
 	if err != nil {
-		return nil, fmt.Errorf("a manifest that was in force cannot be read by this binary: %w", err)
+		return nil, fmt.Errorf("a manifest that was in force cannot be read by this binary, upgrade it: %w", err)
 	}
 	exceptions, err := exception.Restore(from.Exceptions)
 	if err != nil {
-		return nil, fmt.Errorf("what is excepted cannot be read by this binary: %w", err)
+		return nil, fmt.Errorf("an exception cannot be read by this binary, upgrade it: %w", err)
 	}
 	budget := before
 	if from.Budget != nil {
@@ -103,10 +103,10 @@ func Restore(before breaker.Budget, from *Snapshot) (*State, error) {
 	s.Manifests, s.Exceptions, s.Arming = manifests, exceptions, arming.Restore(from.Arming)
 	s.Approvals, s.Tasks, s.Quotas = approval.Restore(from.Gates), task.Restore(from.Tasks), quota.Restore(s.quotaLimits, from.Quotas)
 	if s.Notices, err = notice.Restore(from.Notices); err != nil {
-		return nil, fmt.Errorf("silences cannot be read by this binary: %w", err)
+		return nil, fmt.Errorf("a silence or acknowledgement cannot be read by this binary, upgrade it: %w", err)
 	}
 	if s.Routes, err = routeorder.Restore(from.Routes); err != nil {
-		return nil, fmt.Errorf("an order about a route cannot be read by this binary: %w", err)
+		return nil, fmt.Errorf("an order about a route cannot be read by this binary, upgrade it: %w", err)
 	}
 	s.Audit, s.recent = from.Audit, from.Recent
 	for _, x := range from.Proven {

@@ -191,13 +191,11 @@ func (i *Issuer) discover(ctx context.Context) (*provider, error) {
 
 // discoveryError shortens an error of the library, which contains the whole answer.
 func discoveryError(err error) error {
-	var other *oidc.IssuerMismatchError
-	if errors.As(err, &other) {
+	if other, ok := errors.AsType[*oidc.IssuerMismatchError](err); ok {
 		return fmt.Errorf("the issuer calls itself %q, control.oidc.issuer calls it %q: they must be equal, also in the last slash",
 			shown(other.Discovered, 200), other.Provided)
 	}
-	var failed *url.Error
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
 		return failed.Err
 	}
 	return errors.New("its discovery document (/.well-known/openid-configuration): " + shown(err.Error(), 100))

@@ -151,8 +151,7 @@ func (s *SignIn) exchange(ctx context.Context, code string, f flow) (Identity, e
 // exchangeError returns why there is no token. Why the issuer does not answer is for the log: anybody can have begun the sign-in.
 func (s *SignIn) exchangeError(err error) *Refusal {
 	issuer := s.issuer.o.URL
-	var refused *oauth2.RetrieveError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
 		return refuse(RefusedCode, "the issuer %s does not take the code: %s; open the link of the notification again", issuer,
 			errorCode(refused.ErrorCode))
 	}

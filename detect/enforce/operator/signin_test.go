@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -92,9 +93,7 @@ func TestSignInIsTakenOver(t *testing.T) {
 	}
 	with := func(q url.Values, name, value string) url.Values {
 		out := url.Values{}
-		for k, v := range q {
-			out[k] = v
-		}
+		maps.Copy(out, q)
 		out.Set(name, value)
 		return out
 	}

@@ -65,8 +65,7 @@ func unread(t testing.TB, p *operatortest.Provider, change func(*Options)) (*Iss
 }
 
 func reasonOf(err error) Reason {
-	var r *Refusal
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*Refusal](err); ok {
 		return r.Reason
 	}
 	return ""

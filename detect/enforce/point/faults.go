@@ -65,8 +65,7 @@ func (f *faults) written(what string) func(*kgo.Record, error) {
 // permanentFetchError reports whether this consumer cannot continue after an error of fetching: the
 // log no longer contains what this point has read, or what it reads next.
 func permanentFetchError(err error) bool {
-	var lost *kgo.ErrDataLoss
-	if errors.As(err, &lost) {
+	if lost, ok := errors.AsType[*kgo.ErrDataLoss](err); ok {
 		return lost.Topic == wire.CommandsTopic
 	}
 	return errors.Is(err, kerr.OffsetOutOfRange)

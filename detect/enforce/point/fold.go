@@ -72,7 +72,7 @@ func (p *Point) run(parent context.Context) error {
 			wire.CommandsTopic: {0: kgo.NewOffset().At(from)},
 			wire.PointsTopic:   {0: kgo.NewOffset().AtStart()},
 		}),
-		kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchMaxWait(100*time.Millisecond))
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchMaxWait(500*time.Millisecond))
 	if err != nil {
 		return fmt.Errorf("control: %w", err)
 	}

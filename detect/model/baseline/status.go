@@ -56,6 +56,10 @@ type Provenance struct {
 	// RunsOfAgent is the maximum number of runs of an agent that were learned from, if it was lower than usual because of
 	// the limits on all runs; 0: it was not.
 	RunsOfAgent int `json:"runs_of_agent,omitempty"`
+	// RunsOfClaimed is the same for agents whose names callers only claim: they get what the others leave, at least a quarter.
+	RunsOfClaimed int `json:"runs_of_claimed_agent,omitempty"`
+	// OtherRoutes is how many rarely used routes are known by common names only, because there were too many; 0: none.
+	OtherRoutes int `json:"other_routes,omitempty"`
 }
 
 // Reasons why a run was not learned from. The scores of some of these runs are used for thresholds.
@@ -71,6 +75,7 @@ const (
 	ExcludedReset        = "reset"         // its last call is before an operator reset the agent's baseline
 	ExcludedDayFull      = "day_full"      // enough other runs of its day are used
 	ExcludedEnough       = "enough"        // enough newer runs of its agent are used
+	ExcludedCrowded      = "crowded"       // its agent's name is only claimed, and more such agents ran on as many days than are learned from
 	ExcludedNoCalls      = "no_calls"      // it has no stored calls that can be used
 	ExcludedOutsideScope = "outside_scope" // its calls would have needed approval by the scope of the other runs; used for thresholds
 	ExcludedTrimmed      = "trimmed"       // among the highest scores by the previous version; used for thresholds

@@ -93,26 +93,8 @@ func calibration(b *Model, series []Series, week, first int) calibrate.Fit {
 	var scores []float64
 	if b != nil {
 		for i := range series {
-			s := &series[i]
-			if b.Acquaintance(s.Agent, s.Group) < schema.NewAgent {
-				continue
-			}
-			day, most := int32(-1), 0.0
-			for _, c := range s.Cells {
-				if int(c.Hour) < week*HoursPerWeek {
-					continue
-				}
-				if c.Hour/24 != day {
-					if day >= 0 {
-						scores = append(scores, most)
-					}
-					day, most = c.Hour/24, 0
-				}
-				usual := b.UsualAt(s.Agent, s.Group, (first+int(c.Hour))%HoursPerWeek)
-				most = max(most, usual.Score(uint64(c.Max)))
-			}
-			if day >= 0 {
-				scores = append(scores, most)
+			if b.Acquaintance(series[i].Agent, series[i].Group) >= schema.NewAgent {
+				scores = append(scores, dayScores(b, &series[i], week, first)...)
 			}
 		}
 	}
@@ -123,4 +105,26 @@ func calibration(b *Model, series []Series, week, first int) calibrate.Fit {
 	f := calibrate.FitScores(scores, weights)
 	f.Scores, f.At = nil, nil // not needed: thresholds do not use the empirical tail
 	return f
+}
+
+// dayScores returns the highest score of each day from a week on.
+func dayScores(b *Model, s *Series, week, first int) (scores []float64) {
+	day, highest := int32(-1), 0.0
+	for _, c := range s.Cells {
+		if int(c.Hour) < week*HoursPerWeek {
+			continue
+		}
+		if c.Hour/24 != day {
+			if day >= 0 {
+				scores = append(scores, highest)
+			}
+			day, highest = c.Hour/24, 0
+		}
+		usual := b.UsualAt(s.Agent, s.Group, (first+int(c.Hour))%HoursPerWeek)
+		highest = max(highest, usual.Score(uint64(c.Max)))
+	}
+	if day >= 0 {
+		scores = append(scores, highest)
+	}
+	return scores
 }

@@ -21,10 +21,10 @@ const (
 	maxAreas = 1000
 )
 
-// Area returns the part of a tenant's services that a call is on: the API, MCP server or host that the source logs, else
+// area returns the part of a tenant's services that a call is on: the API, MCP server or host that the source logs, else
 // the first part of the route. People behave differently on different ones, and a session on one says nothing about
 // another.
-func Area(c *schema.Call) string {
+func area(c *schema.Call) string {
 	if name := cmp.Or(c.API, c.MCPServer, c.Host); name != "" {
 		return name
 	}

@@ -24,7 +24,7 @@ func TestAreaOfACallIsOfAnotherApi(t *testing.T) {
 		{schema.Call{RouteKey: "/"}, "/"},
 		{schema.Call{Operation: "Send"}, "/"},
 	} {
-		if got := Area(&tc.call); got != tc.want {
+		if got := area(&tc.call); got != tc.want {
 			t.Errorf("%+v: %q, want %q", tc.call, got, tc.want)
 		}
 	}

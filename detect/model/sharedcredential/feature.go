@@ -82,7 +82,7 @@ type Input struct {
 func FromCall(c *schema.Call, step *feature.CallFeatures) Input {
 	out := Input{Repeat: step.Repeat, Answered: c.Outcome != schema.OutcomeUnknown, Failed: step.Failed, Write: step.Write,
 		Asset: asset(c.Path) || c.Path == "" && asset(c.Route), Sent: c.BytesIn, Given: c.BytesOut, At: c.Start,
-		Area: Area(c)}
+		Area: area(c)}
 	if c.TSBasis == schema.BasisKafka {
 		out.At = 0 // the time at which a collector sent the call is not the time of the call
 	}

@@ -2,6 +2,7 @@ package sharedcredential
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"flyball/schema/wire"
@@ -141,10 +142,8 @@ const maxSizes = 32
 
 func (s *sizes) add(size uint64) {
 	s.n++
-	for _, x := range s.recent {
-		if x == size {
-			return
-		}
+	if slices.Contains(s.recent, size) {
+		return
 	}
 	s.fresh++
 	if len(s.recent) < maxSizes {

@@ -49,13 +49,19 @@ type Exceeded struct {
 }
 
 func (e *Exceeded) Error() string {
-	limit := fmt.Sprintf("the time limit of %v", e.Bounds.Time)
-	if e.Bound == MemoryBound {
-		limit = fmt.Sprintf("the memory limit of %d MiB", e.Bounds.Memory>>20)
-	}
-	return fmt.Sprintf("%s: %s met %s, nothing of it was read: ask about a shorter time (--since, --until) or a narrower subject",
-		e.Bound, e.What, limit)
+	return fmt.Sprintf("%s: %s met the %s, nothing of it was read: ask about a shorter time (--since, --until) or a narrower subject",
+		e.Bound, e.What, e.limit())
 }
+
+func (e *Exceeded) limit() string {
+	if e.Bound == MemoryBound {
+		return fmt.Sprintf("memory limit of %d MiB", e.Bounds.Memory>>20)
+	}
+	return fmt.Sprintf("time limit of %v", e.Bounds.Time)
+}
+
+// Limit names the limit that was met, and its value.
+func (e *Exceeded) Limit() string { return e.Bound + ": the " + e.limit() }
 
 func (e *Exceeded) Unwrap() error { return e.Cause }
 

@@ -62,7 +62,7 @@ func ChoicesOf(ctx context.Context, db DB, kind string, f ChoiceFilter) ([]Choic
 
 // runChoices returns runs whose id or key begins with the prefix.
 func runChoices(ctx context.Context, db DB, f ChoiceFilter) ([]Choice, error) {
-	s, _, err := selectionOf(ctx, RunFilter{Agent: f.Agent, Agents: f.Agents, Since: f.Since, Until: f.Until, Limit: f.Limit})
+	s, _, err := selectionOf(ctx, db, RunFilter{Agent: f.Agent, Agents: f.Agents, Since: f.Since, Until: f.Until, Limit: f.Limit})
 	if err != nil {
 		return nil, err
 	}

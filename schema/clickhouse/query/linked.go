@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -27,7 +28,7 @@ type OtherCaller struct {
 }
 
 // Name returns the first known name of the caller: agent, credential or run.
-func (o OtherCaller) Name() string { return first(o.AgentID, o.CredentialID, o.RunID) }
+func (o OtherCaller) Name() string { return cmp.Or(o.AgentID, o.CredentialID, o.RunID) }
 
 func namesOf(callers []OtherCaller, most int) []string {
 	var out []string

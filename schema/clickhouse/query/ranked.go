@@ -35,9 +35,15 @@ func WorstRuns(ctx context.Context, db DB, f RunFilter) (out []RankedRun, more b
 		f.MinLevel = schema.LevelAnnotate.String()
 	}
 	f.Limit = maxRanked
-	s, _, err := selectionOf(ctx, f)
+	s, _, err := selectionOf(ctx, db, f)
 	if err != nil {
 		return nil, false, err
+	}
+	// Without an end of the window, an agent or a state leaves out single states of it.
+	if !f.Until.IsZero() || f.Agent == "" && f.State == "" {
+		if s.rare, err = isMostOfStored(ctx, db, f.Since, f.Until); err != nil {
+			return nil, false, err
+		}
 	}
 	sql, params := s.statementBy("max(level) DESC, at DESC", maxRanked)
 	refs, err := readRefs(ctx, db, "runs", sql, params)

@@ -86,7 +86,7 @@ func scanRun(r driver.Rows) (Run, error) {
 // Runs returns runs, those with the latest last call first. A run is in a window if one of its segments has calls before the
 // window's end and after its start.
 func Runs(ctx context.Context, db DB, f RunFilter) ([]Run, error) {
-	s, _, err := selectionOf(ctx, f)
+	s, _, err := selectionOf(ctx, db, f)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func Runs(ctx context.Context, db DB, f RunFilter) ([]Run, error) {
 // RunsPage returns a page of runs: those after the cursor of the page before, whose window it has. A cursor of another filter is an
 // error.
 func RunsPage(ctx context.Context, db DB, f RunFilter) (Page[Run], error) {
-	s, question, err := selectionOf(ctx, f)
+	s, question, err := selectionOf(ctx, db, f)
 	if err != nil {
 		return Page[Run]{}, err
 	}
@@ -107,7 +107,7 @@ func RunsPage(ctx context.Context, db DB, f RunFilter) (Page[Run], error) {
 }
 
 // selectionOf returns the selection of a filter, and the question that it is about.
-func selectionOf(ctx context.Context, f RunFilter) (*selection, *pagedQuestion, error) {
+func selectionOf(ctx context.Context, db DB, f RunFilter) (*selection, *pagedQuestion, error) {
 	if f.Limit <= 0 {
 		f.Limit = 100
 	}
@@ -129,30 +129,39 @@ func selectionOf(ctx context.Context, f RunFilter) (*selection, *pagedQuestion, 
 	}
 	f.Since, f.Until = question.win.Since, question.win.Until
 	s := &selection{since: f.Since, until: f.Until, limit: f.Limit, after: after}
-	s.states.between("started_at", "last_at", f.Since, f.Until)
+	s.window.between("started_at", "last_at", f.Since, f.Until)
 	var run where
 	actors := ""
 	if f.Agent != "" {
 		actors = actorsPosted("posted_actor", "agent_id", "agent", Window{}) + " AND "
-		ofAgent := "agent_id = {agent:String}"
-		run.add(ofAgent)
-		if !f.Until.IsZero() {
-			ofAgent = hasState(actors + ofAgent)
-		}
-		s.states.add(actors+ofAgent, named("agent", f.Agent))
+		run.add("agent_id = {agent:String}", named("agent", f.Agent))
 	}
 	f.Agents.into(&run, "agent_id", "agents")
 	levels(f.Levels).into(&run, "level", "levels")
-	s.states.params = append(s.states.params, run.params...)
-	for _, names := range []struct {
-		column string
-		Names
-	}{{"agent_id", f.Agents.positive()}, {"level", levels(f.Levels).positive()}} {
-		var own where
-		if names.into(&own, names.column, "some_"+names.column); len(own.conditions) > 0 {
-			s.states.add(hasState(actors+strings.Join(own.conditions, " AND ")), own.params...)
-		}
+	if f.MinLevel != "" {
+		run.add("level >= {level:String}", named("level", f.MinLevel))
 	}
+	s.states.params = append(s.states.params, run.params...)
+	some := f.Agents.positive()
+	actors += some.actorsOf("agent_id", "some_agent_id")
+	if actors != "" {
+		s.states.add(strings.TrimSuffix(actors, " AND "))
+	}
+	var agent, level where
+	some.into(&agent, "agent_id", "some_agent_id")
+	levels(f.Levels).into(&level, "level", "some_level")
+	s.states.params = append(append(s.states.params, agent.params...), level.params...)
+	switch {
+	case f.Agent == "":
+	case f.Until.IsZero():
+		s.states.add("agent_id = {agent:String}")
+	default:
+		agent.add("agent_id = {agent:String}")
+	}
+	if f.MinLevel != "" {
+		level.add("level >= {level:String}")
+	}
+	s.level = allOf(actors, level.conditions)
 	switch {
 	case f.State == "":
 	case f.Until.IsZero():
@@ -164,22 +173,14 @@ func selectionOf(ctx context.Context, f RunFilter) (*selection, *pagedQuestion, 
 		s.states.params = append(s.states.params, named("state", f.State))
 		run.add("state = {state:String}")
 	}
-	if f.MinLevel != "" {
-		s.states.add(hasState(actors+"level >= {level:String}"), named("level", f.MinLevel))
-		run.add("level >= {level:String}")
-	}
 	if families != "" {
 		s.states.add(withFinding, named("families", families))
 	}
 	s.run = strings.Join(run.conditions, " AND ")
-	return s, question, nil
-}
-
-// hasState is the condition on run_states for the runs of which any state meets a condition. The segments of a run have states
-// of their own: the one with the level may have closed before the window, and the one that says who the agent is, or that the
-// run is open, may have begun after it.
-func hasState(condition string) string {
-	return "(tenant, actor_hash, run_id) IN (SELECT tenant, actor_hash, run_id FROM run_states WHERE " + condition + ")"
+	if len(agent.conditions) > 0 {
+		err = s.ofAgent(ctx, db, actors, strings.Join(agent.conditions, " AND "))
+	}
+	return s, question, err
 }
 
 // withFinding is the condition on run_states for the runs with a finding of a family.

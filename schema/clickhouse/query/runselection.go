@@ -13,7 +13,10 @@ import (
 // selection selects runs, those with the latest last call first. A run is put together from its stored states by the view
 // runs, which costs more than to read a state: states are selected first.
 type selection struct {
-	states where // conditions on run_states: every run that is meant has a state that meets all of them
+	states where  // conditions on run_states: every run that is meant has a state that meets all of them
+	window where  // conditions on run_states for those in the time window
+	level  string // condition that any state of the run meets, also one outside the window; empty: none
+	rare   bool   // level is selected by hasRareState
 	// group is the condition on all states of a run that meet the first; empty: none.
 	group string
 	// run is the condition on the view runs for what a later state can take back; empty: nothing can.
@@ -66,9 +69,19 @@ func (s *selection) refs(ctx context.Context, db DB, n int, after *place) (out [
 
 // statement selects the places of at most n runs with calls since a time.
 func (s *selection) statement(n int, after *place, from time.Time) (sql string, params []any) {
-	w := where{conditions: slices.Clone(s.states.conditions), params: slices.Clone(s.states.params)}
+	w := where{conditions: slices.Clone(s.window.conditions), params: slices.Clone(s.window.params)}
 	if !from.IsZero() {
 		w.add("last_at >= fromUnixTimestamp64Nano({from:Int64}, 'UTC')", named("from", fmt.Sprint(from.UnixNano())))
+	}
+	window := slices.Clone(w.conditions)
+	w.conditions = append(w.conditions, s.states.conditions...)
+	w.params = append(w.params, s.states.params...)
+	switch {
+	case s.level == "":
+	case s.rare:
+		w.add(hasRareState(s.level, window))
+	default:
+		w.add(hasState(s.level))
 	}
 	var having where
 	if s.group != "" {

@@ -44,12 +44,6 @@ type RunTrace struct {
 	MoreLinks, LinksUnknown bool
 }
 
-// RunEvent is a finding or a decision about a run.
-type RunEvent struct {
-	At                      time.Time
-	Kind, Name, Level, Text string // kind is finding or decision; name its family or action
-}
-
 // danger orders calls for a trace that does not hold all of them: irreversible calls that were carried out, denied ones, other
 // irreversible and compensable ones, failed ones, and then the newest.
 const danger = `multiIf(reversibility = 'irreversible' AND outcome IN ('ok', 'unknown'), 0, outcome = 'denied', 1,
@@ -73,7 +67,7 @@ greatest(duration_ns, 0))) FROM calls `+
 	if err := t.readScores(ctx, db, run); err != nil {
 		return nil, err
 	}
-	if err := t.readEvents(ctx, db, run); err != nil {
+	if t.Events, t.MoreEvents, err = EventsOfRun(ctx, db, run); err != nil {
 		return nil, err
 	}
 	return t, t.readLinks(ctx, db, run)
@@ -111,35 +105,6 @@ func (t *RunTrace) readScores(ctx context.Context, db DB, run *Run) error {
 		}
 	}
 	return err
-}
-
-// maxRunEvents is the maximum number of findings, and of decisions, of a trace.
-const maxRunEvents = 200
-
-func (t *RunTrace) readEvents(ctx context.Context, db DB, run *Run) error {
-	for _, of := range []struct{ sql, order string }{
-		{`SELECT opened_at AS at, 'finding', family, toString(level), summary FROM findings`, "level DESC, at DESC, finding_id"},
-		{`SELECT at, 'decision', action, mode, reason FROM decisions`, "at DESC, decision_id"},
-	} {
-		sql := of.sql + fmt.Sprintf(" WHERE run_id = {id:UUID} AND tenant = {tenant:String} ORDER BY %s LIMIT %d", of.order, maxRunEvents+1)
-		n := 0
-		err := each(ctx, db, "findings and decisions of the run", sql, []any{named("id", run.RunID), named("tenant", run.Tenant)},
-			func(r driver.Rows) error {
-				var v RunEvent
-				err := r.Scan(&v.At, &v.Kind, &v.Name, &v.Level, &v.Text)
-				if n++; n > maxRunEvents {
-					t.MoreEvents = true
-					return err
-				}
-				t.Events = append(t.Events, v)
-				return err
-			})
-		if err != nil {
-			return err
-		}
-	}
-	slices.SortStableFunc(t.Events, func(a, b RunEvent) int { return a.At.Compare(b.At) })
-	return nil
 }
 
 // ScorePoint is an increase of the score of a run at one of its calls.

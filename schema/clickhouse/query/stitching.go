@@ -24,8 +24,11 @@ type StitchingRow struct {
 // else has logged. Hours from before schema version 5 have all of them.
 const askedProducer = "the check: requests that nobody else logged"
 
+// MaxStitching bounds the rows of Stitching, which returns one more if there are more: clients can invent producers.
+const MaxStitching = 10_000
+
 // Stitching counts calls by the producer and the rule that bound them to their runs; by
-// is hour, day, or empty for one row over the whole time.
+// is hour, day, or empty for one row over the whole time. If there are too many rows, it returns those with most calls.
 func Stitching(ctx context.Context, db DB, since, until time.Time, by string) ([]StitchingRow, error) {
 	var w where
 	w.between("hour", "hour", since, until)
@@ -35,9 +38,10 @@ func Stitching(ctx context.Context, db DB, since, until time.Time, by string) ([
 		return nil, fmt.Errorf("%q is neither hour nor day", by)
 	}
 	out := []StitchingRow{}
-	err := each(ctx, db, "stitching", `SELECT `+at+` AS at, producer, format, toString(run_rule) AS rule, sum(calls) AS n,
+	err := each(ctx, db, "stitching", `SELECT * FROM (SELECT `+at+` AS at, producer, format, toString(run_rule) AS rule, sum(calls) AS n,
 n / sum(n) OVER (PARTITION BY at, producer, format) AS share
-FROM stitching `+w.String()+` GROUP BY at, producer, format, rule ORDER BY producer, format, at, n DESC`, w.params,
+FROM stitching `+w.String()+` GROUP BY at, producer, format, rule ORDER BY n DESC, producer, format, at, rule LIMIT `+
+		fmt.Sprint(MaxStitching+1)+`) ORDER BY producer, format, at, n DESC, rule`, w.params,
 		func(r driver.Rows) error {
 			var v StitchingRow
 			var t time.Time

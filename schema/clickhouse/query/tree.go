@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -87,28 +88,19 @@ func line(c map[string]any, depth int) TreeLine {
 	l.At, _ = c["start_time"].(Time)
 	switch l.Kind {
 	case "agent":
-		l.What = strings.TrimSpace("agent " + first(text(c, "agent_name"), text(c, "agent_id")))
+		l.What = strings.TrimSpace("agent " + cmp.Or(text(c, "agent_name"), text(c, "agent_id")))
 	case "model":
-		l.What = strings.TrimSpace("model " + first(text(c, "model_used"), text(c, "model_requested")))
+		l.What = strings.TrimSpace("model " + cmp.Or(text(c, "model_used"), text(c, "model_requested")))
 	case "tool":
-		l.What = strings.TrimSpace("tool " + first(text(c, "tool_name"), text(c, "mcp_method")))
+		l.What = strings.TrimSpace("tool " + cmp.Or(text(c, "tool_name"), text(c, "mcp_method")))
 	default:
-		l.What = strings.TrimSpace(text(c, "method") + " " + first(text(c, "path"), text(c, "operation")))
+		l.What = strings.TrimSpace(text(c, "method") + " " + cmp.Or(text(c, "path"), text(c, "operation")))
 	}
 	return l
 }
 
-func first(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
-}
-
 func producer(c map[string]any) string {
-	return strings.TrimSpace(first(text(c, "observer"), text(c, "observer_kind")) + " (" + text(c, "format") + ")")
+	return strings.TrimSpace(cmp.Or(text(c, "observer"), text(c, "observer_kind")) + " (" + text(c, "format") + ")")
 }
 
 // unplannedProducers returns a sentence for each producer whose calls are not linked to spans

@@ -109,69 +109,88 @@ func (u *Undo) declare(find Undoing) {
 // findUndone marks the calls that a later call with success has undone. It looks into the runs that touched the same resources,
 // and into the runs of the calls themselves.
 func (t *Touched) findUndone(ctx context.Context, db DB) error {
-	var calls, resources, runs []string
-	tenant, first := "", time.Time{}
+	q := undoQuestion{}
 	for i := range t.Undo {
-		u := &t.Undo[i]
-		if u.State != UndoOpen {
-			continue
-		}
-		for _, path := range spellings(u.UndoPath) {
-			calls = append(calls, "("+quoted(u.UndoMethod)+","+quoted(path)+")")
-		}
-		for _, r := range u.Resources {
-			resources = append(resources, quoted(r))
-		}
-		runs = append(runs, u.Runs...)
-		tenant = u.tenant
-		if first.IsZero() || u.LastAt.Before(first) {
-			first = u.LastAt.Time
+		if u := &t.Undo[i]; u.State == UndoOpen {
+			q.add(u)
 		}
 	}
-	if len(calls) == 0 {
+	if len(q.calls) == 0 {
 		return nil
 	}
-	slices.Sort(runs)
-	refs, err := timedRefsOf(ctx, db, slices.Compact(runs))
+	done, err := q.ask(ctx, db)
 	if err != nil {
 		return err
 	}
-	slices.Sort(resources)
-	if resources = slices.Compact(resources); len(resources) == 0 {
+	for i := range t.Undo {
+		u := &t.Undo[i]
+		for _, path := range spellings(u.UndoPath) {
+			if d := done[methodPath{u.UndoMethod, path}]; d != nil && u.State == UndoOpen && d.LastAt.After(u.LastAt.Time) {
+				u.State, u.DoneAt, u.DoneBy = UndoDone, &Time{d.LastAt.Time}, d.DoneBy
+			}
+		}
+	}
+	for i := range t.Undo {
+		if u := &t.Undo[i]; done[methodPath{u.Method, u.Path}] != nil && u.State != UndoDone {
+			u.State, u.Command = UndoOfAnother, ""
+		}
+	}
+	return nil
+}
+
+type methodPath struct{ method, path string }
+
+// undoQuestion asks for calls with success that undo others.
+type undoQuestion struct {
+	calls, resources []string // in SQL
+	runs             []string
+	tenant           string
+	first            time.Time // of the calls to be undone
+}
+
+// add adds a call whose undoing is looked for.
+func (q *undoQuestion) add(u *Undo) {
+	for _, path := range spellings(u.UndoPath) {
+		q.calls = append(q.calls, "("+quoted(u.UndoMethod)+","+quoted(path)+")")
+	}
+	for _, r := range u.Resources {
+		q.resources = append(q.resources, quoted(r))
+	}
+	q.runs = append(q.runs, u.Runs...)
+	q.tenant = u.tenant
+	if q.first.IsZero() || u.LastAt.Before(q.first) {
+		q.first = u.LastAt.Time
+	}
+}
+
+// ask returns the last of the calls with each method and path, with its run.
+func (q *undoQuestion) ask(ctx context.Context, db DB) (map[methodPath]*Undo, error) {
+	slices.Sort(q.runs)
+	refs, err := timedRefsOf(ctx, db, slices.Compact(q.runs))
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(q.resources)
+	resources := slices.Compact(q.resources)
+	if len(resources) == 0 {
 		resources = []string{"''"}
 	}
 	where := "run_id IN (SELECT run_id FROM touches WHERE tenant = {tenant:String} AND resource IN (" + strings.Join(resources, ",") + "))"
 	if len(refs) > 0 {
 		where = "(" + where + " OR " + callsOf(refs) + ")"
 	}
-	done := map[[2]string]*Undo{}
+	done := map[methodPath]*Undo{}
 	err = each(ctx, db, "calls that undo others", `SELECT method, path, max(start_time), argMax(toString(run_id), start_time) FROM calls
 WHERE tenant = {tenant:String} AND start_time > fromUnixTimestamp64Nano({first:Int64}, 'UTC') AND outcome = 'ok' AND (method, path) IN (`+
-		strings.Join(calls, ",")+") AND "+where+" GROUP BY method, path",
-		[]any{named("tenant", tenant), named("first", fmt.Sprint(first.UnixNano()))}, func(r driver.Rows) error {
-			var method, path string
+		strings.Join(q.calls, ",")+") AND "+where+" GROUP BY method, path",
+		[]any{named("tenant", q.tenant), named("first", fmt.Sprint(q.first.UnixNano()))}, func(r driver.Rows) error {
+			var k methodPath
 			var u Undo
-			err := r.Scan(&method, &path, &u.LastAt.Time, &u.DoneBy)
-			done[[2]string{method, path}] = &u
+			err := r.Scan(&k.method, &k.path, &u.LastAt.Time, &u.DoneBy)
+			done[k] = &u
 			return err
 		})
-	if err != nil {
-		return err
-	}
-	for i := range t.Undo {
-		u := &t.Undo[i]
-		for _, path := range spellings(u.UndoPath) {
-			if d := done[[2]string{u.UndoMethod, path}]; d != nil && u.State == UndoOpen && d.LastAt.After(u.LastAt.Time) {
-				u.State, u.DoneAt, u.DoneBy = UndoDone, &Time{d.LastAt.Time}, d.DoneBy
-			}
-		}
-	}
-	for i := range t.Undo {
-		if u := &t.Undo[i]; done[[2]string{u.Method, u.Path}] != nil && u.State != UndoDone {
-			u.State, u.Command = UndoOfAnother, ""
-		}
-	}
-	return nil
+	return done, err
 }
 
 // spellings are the ways in which a gateway may have logged a path.

@@ -4,6 +4,7 @@
 package kafkatest
 
 import (
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -78,6 +79,32 @@ func RefuseProduce(c *kfake.Cluster, topic string, code *kerr.Error) {
 			for _, p := range t.Partitions {
 				rp := kmsg.NewProduceResponseTopicPartition()
 				rp.Partition, rp.ErrorCode = p.Partition, code.Code
+				rt.Partitions = append(rt.Partitions, rp)
+			}
+			resp.Topics = append(resp.Topics, rt)
+		}
+		return resp, nil, true
+	})
+}
+
+// RefuseCommits answers the commits of a group ("": of any) with an error for some partitions; without partitions, for all. The other
+// offsets of such a commit are not stored either, but it looks to the client as if they were.
+func RefuseCommits(c *kfake.Cluster, group string, code *kerr.Error, parts ...int32) {
+	c.ControlKey(int16(kmsg.OffsetCommit), func(q kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		req := q.(*kmsg.OffsetCommitRequest)
+		if group != "" && req.Group != group {
+			return nil, nil, false
+		}
+		resp := req.ResponseKind().(*kmsg.OffsetCommitResponse)
+		for _, t := range req.Topics {
+			rt := kmsg.NewOffsetCommitResponseTopic()
+			rt.Topic, rt.TopicID = t.Topic, t.TopicID
+			for _, p := range t.Partitions {
+				rp := kmsg.NewOffsetCommitResponseTopicPartition()
+				if rp.Partition = p.Partition; len(parts) == 0 || slices.Contains(parts, p.Partition) {
+					rp.ErrorCode = code.Code
+				}
 				rt.Partitions = append(rt.Partitions, rp)
 			}
 			resp.Topics = append(resp.Topics, rt)

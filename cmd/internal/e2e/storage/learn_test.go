@@ -213,7 +213,8 @@ func TestRunIsLeftOutWithoutAReason(t *testing.T) {
 		t.Errorf("%d clean, %+v", got.Clean, got.Status)
 	}
 	for needed, after := range map[int]time.Duration{6: time.Minute, 7: 24 * time.Hour, 8: -1} {
-		o, err := learn.ReadOutlook(t.Context(), c, "default", needed, 720*time.Hour, 24*time.Hour, now)
+		o, err := learn.ReadOutlook(t.Context(), c, learn.OutlookOptions{Tenant: "default", Needed: needed, Window: 720 * time.Hour,
+			Quarantine: 24 * time.Hour, Now: now})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"flyball/detect/learn"
+	"flyball/detect/model/baseline"
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 )
@@ -145,6 +146,15 @@ const (
 // learned returns a baseline of all that is stored, as JSON.
 func learned(t testing.TB, c learn.DB, now time.Time, callsPerSlice uint64) []byte {
 	t.Helper()
+	text, err := json.Marshal(learnedBaseline(t, c, now, callsPerSlice))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func learnedBaseline(t testing.TB, c learn.DB, now time.Time, callsPerSlice uint64) *baseline.Baseline {
+	t.Helper()
 	o := learn.DefaultOptions()
 	o.Tenant, o.DB, o.Logger, o.CallsPerSlice = "default", c, slog.New(slog.DiscardHandler), callsPerSlice
 	o.Now = func() time.Time { return now }
@@ -152,11 +162,7 @@ func learned(t testing.TB, c learn.DB, now time.Time, callsPerSlice uint64) []by
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := json.Marshal(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
+	return body
 }
 
 // How the history is divided must not change what is learned, and learning again must give the same bytes.

@@ -380,3 +380,19 @@ func TestPlanHidesWhatExpires(t *testing.T) {
 		}
 	}
 }
+
+// A client invents as many producers as it likes, by the name of a service in its spans.
+func TestInventedProducersAreOneAnswer(t *testing.T) {
+	c := migrated(t)
+	sql(t, c, `INSERT INTO {db}.stitching_v5 (tenant, hour, producer, format, run_rule, segment, calls) SELECT 'default',
+toDateTime('2026-11-20 00:00:00', 'UTC'), concat('service-', toString(number)), 'otlp_spans', 'session', 1, 1 FROM numbers(30000)`)
+	sql(t, c, `INSERT INTO {db}.stitching_v5 (tenant, hour, producer, format, run_rule, segment, calls) SELECT 'default',
+toDateTime('2026-11-20 00:00:00', 'UTC'), 'edge', 'envoy_json/1', if(number = 0, 'session', 'explicit'), 1, 40 + number FROM numbers(2)`)
+	rows, err := query.Stitching(t.Context(), c, time.Time{}, time.Time{}, "")
+	if err != nil || len(rows) != query.MaxStitching+1 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	if rows[0].Producer != "edge" || rows[1].Producer != "edge" || rows[0].Calls != 41 || rows[1].Share != 40./81 {
+		t.Errorf("the producer with most calls: %+v, %+v", rows[0], rows[1])
+	}
+}

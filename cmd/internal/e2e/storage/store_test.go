@@ -19,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"flyball/ingest/deadletter"
 	"flyball/ingest/store"
 	"flyball/schema/clickhouse"
 	clients "flyball/schema/kafka"
@@ -307,10 +308,10 @@ type deadLetters struct {
 	seen []string
 }
 
-func (a *deadLetters) Write(_ context.Context, p int32, o int64, reason, _ string, _ []byte) error {
+func (a *deadLetters) Write(_ context.Context, d deadletter.Record) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.seen = append(a.seen, fmt.Sprintf("%d/%d %s", p, o, reason))
+	a.seen = append(a.seen, fmt.Sprintf("%d/%d %s", d.Source.Partition, d.Offset, d.Reason))
 	return nil
 }
 

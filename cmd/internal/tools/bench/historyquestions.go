@@ -226,6 +226,17 @@ func historyQuestions(some []schema.Call, end time.Time) []question {
 		_, err := query.Runs(ctx, db, query.RunFilter{Since: ago(6 * hour), Until: end, Limit: 201})
 		return err
 	})
+	worst := func(name string, back time.Duration, limit int, agents query.Names) {
+		add(name, func(ctx context.Context, db query.DB, _ int) error {
+			_, _, err := query.WorstRuns(ctx, db, query.RunFilter{Since: ago(back), Until: end, Limit: limit, Agents: agents})
+			return err
+		})
+	}
+	worst("worst runs of 6 h", 6*hour, 100, nil)
+	worst("worst runs of 6 h, 5,000", 6*hour, 5000, nil)
+	worst("worst runs of 6 h, agent =~", 6*hour, 100, query.Names{{Pattern: ".*1"}})
+	worst("worst runs of 28 d", 28*day, 100, nil)
+	worst("worst runs of 28 d, agent =~", 28*day, 100, query.Names{{Pattern: ".*1"}})
 	for _, back := range []time.Duration{6 * hour, day, 30 * day} {
 		add(fmt.Sprintf("panel: calls of %.0f h", back.Hours()), func(ctx context.Context, db query.DB, _ int) error {
 			_, err := query.CallsOverTime(ctx, db, "", ago(back), end, back/300, 20_000)

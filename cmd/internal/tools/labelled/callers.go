@@ -20,13 +20,13 @@ type CallerSession struct {
 	Calls             []schema.Call
 }
 
-// CallerSessions reads a data set by the kind of caller. Times without information are
+// callerSessions reads a data set by the kind of caller. Times without information are
 // left out: invented ones, and those of web, which are all in the fifth minute of
 // their hour. So are the outcomes of wikiedits, a feed of successful edits, and every
 // user agent: the callers of web and cloudtrail were labelled by it.
 // The gateway's view leaves out the digest of the arguments, except of web, where it
 // is that of the query. A folder without the set has no runs.
-func CallerSessions(dir string, gateway bool) ([]CallerSession, error) {
+func callerSessions(dir string, gateway bool) ([]CallerSession, error) {
 	if _, err := os.Stat(dir); os.IsNotExist(err) {
 		return nil, nil
 	}

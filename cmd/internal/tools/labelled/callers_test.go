@@ -40,7 +40,7 @@ func TestWhatAMakingGivesAwayIsLeftOut(t *testing.T) {
 		head := `{"dataset":"` + set + `","run_id":"r","agent_id":"a","caller_kind":"human","ts":1431857103000,"ts_synthetic":false,` +
 			`"method":"GET","path":"/x","path_template":"/x","status":200,"args_digest":`
 		dir := folder(t, set, head+`"1"}`+"\n"+head+`"2"}`+"\n")
-		runs, err := CallerSessions(filepath.Join(dir, set), true)
+		runs, err := callerSessions(filepath.Join(dir, set), true)
 		if err != nil || len(runs) != 1 || len(runs[0].Calls) != 2 {
 			t.Fatalf("%s: %v, %+v", set, err, runs)
 		}
@@ -54,7 +54,7 @@ func TestWhatAMakingGivesAwayIsLeftOut(t *testing.T) {
 		"agentdojo",
 		`{"dataset":"agentdojo","run_id":"r","agent_id":"a","caller_kind":"agent","ts":1,"ts_synthetic":true,"method":"GET","path":"/x"}`+"\n",
 	)
-	if runs, err := CallerSessions(filepath.Join(made, "agentdojo"), false); err != nil || runs[0].Calls[0].Start != 0 {
+	if runs, err := callerSessions(filepath.Join(made, "agentdojo"), false); err != nil || runs[0].Calls[0].Start != 0 {
 		t.Errorf("%v: a made-up time was taken", err)
 	}
 }

@@ -13,7 +13,7 @@ import (
 // kind and left out.
 func SharedCredentialSessions(dir string, gateway bool) (out []*sharedcredential.LabelledSession, missing []string, err error) {
 	for _, set := range CallerSets {
-		runs, err := CallerSessions(filepath.Join(dir, set), gateway)
+		runs, err := callerSessions(filepath.Join(dir, set), gateway)
 		if err != nil {
 			return nil, nil, err
 		}

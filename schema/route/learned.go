@@ -72,36 +72,7 @@ const (
 // previous version. more reports whether there are new ones. A full table keeps what it has. A template that ParseSlot does
 // not read is not learned, since nobody could undo it.
 func Collapse(before Learned, seen []Seen) (after Learned, more bool) {
-	type position struct {
-		method, masked string
-	}
-	words := map[position]*wordsAt{}
-	for _, s := range seen {
-		segs := strings.Split(strings.Trim(s.Route, "/"), "/")
-		beneath := false // the first word of a path names a collection and is never a value
-		for i, seg := range segs {
-			if seg == "" || strings.HasPrefix(seg, "{") || isGeneral(seg) {
-				continue
-			}
-			if !beneath {
-				beneath = true
-				continue
-			}
-			segs[i] = slug
-			p := position{s.Method, "/" + strings.Join(segs, "/")}
-			segs[i] = seg
-			if words[p] == nil {
-				words[p] = &wordsAt{}
-			}
-			words[p].add(s.Calls, seg)
-		}
-	}
-	found := sideBySide(seen)
-	for p, at := range words {
-		if at.areValues() {
-			found[Slot{p.method, p.masked}] = at.evidence()
-		}
-	}
+	found := valuesOf(seen)
 	after.Collapsed, after.Evidence = slices.Clone(before.Collapsed), maps.Clone(before.Evidence)
 	var beside templates
 	for _, s := range before.Collapsed {
@@ -129,76 +100,6 @@ func bySlot(a, b Slot) int {
 
 // isGeneral reports whether a segment says nothing about a collection: a version, api, rest.
 func isGeneral(seg string) bool { return isVersion(seg) || seg == "api" || seg == "rest" }
-
-// wordsAt holds the different words at positions side by side, up to MaxWords at each, and the
-// number of calls with them.
-type wordsAt struct {
-	words [maxSideBySide]map[string]bool
-	n     int // positions
-	calls uint64
-}
-
-func (w *wordsAt) add(calls uint64, words ...string) {
-	w.calls += calls
-	w.n = len(words)
-	for i, word := range words {
-		if w.words[i] == nil {
-			w.words[i] = map[string]bool{}
-		}
-		if len(w.words[i]) < MaxWords {
-			w.words[i][word] = true
-		}
-	}
-}
-
-// areValues reports whether there are too many words for names at each position.
-func (w *wordsAt) areValues() bool {
-	return !slices.ContainsFunc(w.words[:w.n], func(at map[string]bool) bool { return len(at) <= maxLiterals })
-}
-
-func (w *wordsAt) evidence() Evidence {
-	e := Evidence{Calls: w.calls}
-	for _, at := range w.words[:w.n] {
-		e.Words = append(e.Words, len(at))
-	}
-	return e
-}
-
-// maxSideBySide is the maximum number of positions side by side that are values: owner and name of a
-// repository, or organisation, project and branch.
-const maxSideBySide = 3
-
-// sideBySide returns the templates with positions side by side that each have more than maxLiterals
-// different words. One alone never has: each word occurs beside other ones.
-func sideBySide(seen []Seen) map[Slot]Evidence {
-	words := map[Slot]*wordsAt{}
-	for _, s := range seen {
-		segs := strings.Split(strings.Trim(s.Route, "/"), "/")
-		for from := 1; from < len(segs); from++ { // the first word of a path names a collection
-			for n := 2; n <= maxSideBySide && from+n <= len(segs); n++ {
-				if !areWords(segs, from, n) {
-					break
-				}
-				masked := slices.Clone(segs)
-				for i := range n {
-					masked[from+i] = slug
-				}
-				p := Slot{s.Method, "/" + strings.Join(masked, "/")}
-				if words[p] == nil {
-					words[p] = &wordsAt{}
-				}
-				words[p].add(s.Calls, segs[from:from+n]...)
-			}
-		}
-	}
-	out := map[Slot]Evidence{}
-	for p, at := range words {
-		if at.areValues() {
-			out[p] = at.evidence()
-		}
-	}
-	return out
-}
 
 // areWords reports whether n segments are words behind a collection's name.
 func areWords(segs []string, from, n int) bool {

@@ -12,7 +12,7 @@ import (
 func TestTooManyWordsAtOnePlaceAreValues(t *testing.T) {
 	var seen []Seen
 	for i := range 150 {
-		seen = append(seen, Seen{"GET", Template(fmt.Sprintf("/shop/items/blue-%c%c-shoe", 'a'+i%26, 'a'+i/26)), 3})
+		seen = append(seen, Seen{"GET", heuristicTemplate(fmt.Sprintf("/shop/items/blue-%c%c-shoe", 'a'+i%26, 'a'+i/26)), 3})
 	}
 	for _, w := range []string{"orders", "users", "carts"} {
 		seen = append(seen, Seen{"GET", "/shop/" + w, 100})

@@ -81,20 +81,20 @@ var Specs = []Spec{
 // flyball.journal have no retention: the broker deletes only records that all readers have
 // read, also when a reader is stopped for a long time.
 func (s Spec) Configs(brokerTrims bool) map[string]*string {
-	str := func(v string) *string { return &v }
-	c := map[string]*string{"cleanup.policy": str("delete")}
-	if s.Compact {
-		c["cleanup.policy"] = str("compact")
-	} else if brokerTrims && (s.Name == CallsTopic || s.Name == JournalTopic) {
-		c["retention.ms"] = str("-1")
-	} else if s.Retention > 0 {
-		c["retention.ms"] = str(strconv.FormatInt(s.Retention.Milliseconds(), 10))
+	c := map[string]*string{"cleanup.policy": new("delete")}
+	switch {
+	case s.Compact:
+		c["cleanup.policy"] = new("compact")
+	case brokerTrims && (s.Name == CallsTopic || s.Name == JournalTopic):
+		c["retention.ms"] = new("-1")
+	case s.Retention > 0:
+		c["retention.ms"] = new(strconv.FormatInt(s.Retention.Milliseconds(), 10))
 	}
 	if s.AppendTime {
-		c["message.timestamp.type"] = str("LogAppendTime")
+		c["message.timestamp.type"] = new("LogAppendTime")
 	}
 	if s.MaxMessage > 0 {
-		c["max.message.bytes"] = str(strconv.Itoa(s.MaxMessage))
+		c["max.message.bytes"] = new(strconv.Itoa(s.MaxMessage))
 	}
 	return c
 }
@@ -116,6 +116,8 @@ const (
 	HeaderItem      = "flyball.item"
 	HeaderReplayOf  = "flyball.replay_of" // set on a dead letter that is sent again: TOPIC/PARTITION/OFFSET/ITEM
 	HeaderSealed    = "flyball.sealed"    // original key and value of a dead letter that was redacted, encrypted
-	HeaderAt        = "flyball.at"        // time of the record that contained the item, Unix ns
-	HeaderOld       = "flyball.old"       // set on a copy in flyball.alerts about which no page is made
+	HeaderAt        = "flyball.at"        // time of the record that contained the item, Unix ns; also of a copy in flyball.alerts
 )
+
+// HeaderOld is set on a copy in flyball.alerts about which no page is made.
+const HeaderOld = "flyball.old"

@@ -55,19 +55,19 @@ func (t *Table) Readings(c *schema.Call, in *Input) (others []Other, readable bo
 		methods, ok = otherMethods(c.Method, in)
 		readable = readable && ok
 	}
-	words := len(in.RPC) > 0 || in.Words == WordsClaimed && (c.MCPMethod != "" || c.ToolName != "")
+	words := len(in.RPC) > 0 || in.MCPSource == MCPClaimed && (c.MCPMethod != "" || c.ToolName != "")
 	if len(list) < 2 && len(methods) == 0 && !words && !t.respelled(segs) {
 		t.classify(c, in, segs, rule)
 		return nil, readable
 	}
-	w := weighing{t: t, in: in, base: *c, readable: readable}
+	w := readings{t: t, in: in, base: *c, readable: readable}
 	w.base.Resources = slices.Clip(w.base.Resources)
 	w.first(c, segs, rule)
 	w.base.Path = c.Path
-	w.method(c.Method, false, path, segs, list)
+	w.addMethod(c.Method, false, path, segs, list)
 	for _, m := range methods {
 		w.base.Path = c.Path
-		w.method(m, true, path, segs, list)
+		w.addMethod(m, true, path, segs, list)
 	}
 	if len(methods) > 0 {
 		c.SetAttr(AttrMethodOverride, strings.Join(methods, ","))
@@ -75,35 +75,35 @@ func (t *Table) Readings(c *schema.Call, in *Input) (others []Other, readable bo
 	return w.others, w.readable
 }
 
-// method adds the readings of the call by one method: by its first path (unless this is the
+// addMethod adds the readings of the call by one method: by its first path (unless this is the
 // call itself), by other spellings, and by the other paths.
-func (w *weighing) method(m string, override bool, path string, segs []string, list []pathReading) {
+func (w *readings) addMethod(m string, override bool, path string, segs []string, list []pathReading) {
 	rule := w.t.find(segs, m)
 	if override {
 		w.add(m, segs, rule, false)
 	}
-	w.spellings(m, segs, rule)
+	w.addSpellings(m, segs, rule)
 	for _, r := range list[min(len(list), 1):] {
 		var arena [16]string
 		as := split(r.Path, arena[:0])
 		other := w.t.find(as, m)
 		w.base.Path = r.Path
-		if r.Ambiguous && declared(rule) && r.Path == strings.ReplaceAll(path, "%2F", "/") {
+		if r.Ambiguous && isDeclared(rule) && r.Path == strings.ReplaceAll(path, "%2F", "/") {
 			// An encoded slash inside a declared parameter is part of its value.
-			if declared(other) && other != rule {
+			if isDeclared(other) && other != rule {
 				w.add(m, as, other, false)
 			}
 			continue
 		}
 		w.add(m, as, other, r.Ambiguous)
-		w.spellings(m, as, other)
+		w.addSpellings(m, as, other)
 	}
 }
 
-func declared(r *Rule) bool { return r != nil && r.from == fromOperator }
+func isDeclared(r *Rule) bool { return r != nil && r.from == fromOperator }
 
-// weighing collects the readings of one call.
-type weighing struct {
+// readings collects the readings of one call.
+type readings struct {
 	t        *Table
 	in       *Input
 	base     schema.Call // before any reading
@@ -113,35 +113,35 @@ type weighing struct {
 
 // first classifies the call by its first reading, and adds the readings by the MCP calls of
 // its body or its headers.
-func (w *weighing) first(c *schema.Call, segs []string, rule *Rule) {
+func (w *readings) first(c *schema.Call, segs []string, rule *Rule) {
 	mcp := rule != nil && rule.MCP
 	switch in := w.in; {
 	case len(in.RPC) > maxRPC:
 		w.readable = false
-	case len(in.RPC) > 0 && (mcp || !declared(rule) && len(segs) > 0 && segs[len(segs)-1] == "mcp"):
+	case len(in.RPC) > 0 && (mcp || !isDeclared(rule) && len(segs) > 0 && segs[len(segs)-1] == "mcp"):
 		// MCP by the operator's rule, or by the conventional path of MCP servers.
-		w.words(&w.base, in.RPC[0])
-		w.words(c, in.RPC[0])
+		w.setMCP(&w.base, in.RPC[0])
+		w.setMCP(c, in.RPC[0])
 		one := *in
 		one.Args = in.RPC[0].Args
 		w.in = &one
 		w.t.classify(c, &one, segs, rule)
-		w.rpc(in.RPC[1:], segs, rule)
+		w.addRPC(in.RPC[1:], segs, rule)
 		return
 	case len(in.RPC) > 0:
 		w.t.classify(c, in, segs, rule)
-		w.rpc(in.RPC, segs, rule)
+		w.addRPC(in.RPC, segs, rule)
 		return
-	case in.Words == WordsClaimed && !mcp && (c.MCPMethod != "" || c.ToolName != ""):
-		w.claimed(segs, rule)
+	case in.MCPSource == MCPClaimed && !mcp && (c.MCPMethod != "" || c.ToolName != ""):
+		w.addClaimed(segs, rule)
 		*c = w.base
 	}
 	w.t.classify(c, w.in, segs, rule)
 }
 
-// claimed adds the reading by the MCP headers of the client, and removes their values from the
+// addClaimed adds the reading by the MCP headers of the client, and removes their values from the
 // call itself, where they are stored as attributes.
-func (w *weighing) claimed(segs []string, rule *Rule) {
+func (w *readings) addClaimed(segs []string, rule *Rule) {
 	claimed := w.base
 	w.classify(&claimed, w.in, segs, rule, false)
 	w.base.MCPMethod, w.base.ToolName = "", ""
@@ -155,41 +155,41 @@ func (w *weighing) claimed(segs []string, rule *Rule) {
 	}
 }
 
-// rpc adds a reading for each MCP call.
-func (w *weighing) rpc(list []RPC, segs []string, rule *Rule) {
+// addRPC adds a reading for each MCP call.
+func (w *readings) addRPC(list []RPC, segs []string, rule *Rule) {
 	for _, r := range list {
 		c, in := w.base, *w.in
-		w.words(&c, r)
+		w.setMCP(&c, r)
 		in.Args = r.Args
 		w.classify(&c, &in, segs, rule, false)
 	}
 }
 
-func (w *weighing) words(c *schema.Call, r RPC) {
+func (w *readings) setMCP(c *schema.Call, r RPC) {
 	c.OpKind, c.MCPMethod, c.ToolName = schema.OpMCP, r.Method, r.Tool
 }
 
-// spellings adds the readings by declared routes that match when a server ignores case, or
+// addSpellings adds the readings by declared routes that match when a server ignores case, or
 // removes the ending of a format.
-func (w *weighing) spellings(method string, segs []string, rule *Rule) {
-	if fold := w.t.root.findFold(segs, method); declared(fold) && fold != rule {
+func (w *readings) addSpellings(method string, segs []string, rule *Rule) {
+	if fold := w.t.root.findFold(segs, method); isDeclared(fold) && fold != rule {
 		w.add(method, segs, fold, false)
 	}
 	if stem := withoutFormat(segs); stem != nil {
-		if other := w.t.root.findFold(stem, method); declared(other) && other != rule {
+		if other := w.t.root.findFold(stem, method); isDeclared(other) && other != rule {
 			w.add(method, stem, other, false)
 		}
 	}
 }
 
-func (w *weighing) add(method string, segs []string, rule *Rule, ambiguous bool) {
+func (w *readings) add(method string, segs []string, rule *Rule, ambiguous bool) {
 	c := w.base
 	c.Method = method
 	w.classify(&c, w.in, segs, rule, ambiguous)
 }
 
 // classify classifies c and adds it to the readings, unless there are maxCombined already.
-func (w *weighing) classify(c *schema.Call, in *Input, segs []string, rule *Rule, ambiguous bool) {
+func (w *readings) classify(c *schema.Call, in *Input, segs []string, rule *Rule, ambiguous bool) {
 	if len(w.others) >= maxCombined {
 		w.readable = false
 		return
@@ -236,29 +236,6 @@ func withoutFormat(segs []string) []string {
 	out := slices.Clone(segs)
 	out[len(out)-1] = last[:i]
 	return out
-}
-
-// findFold finds a rule without regard to case.
-func (n *node) findFold(segs []string, method string) *Rule {
-	if len(segs) == 0 {
-		return n.find(nil, method)
-	}
-	for name, next := range n.static {
-		if strings.EqualFold(name, segs[0]) {
-			if r := next.findFold(segs[1:], method); r != nil {
-				return r
-			}
-		}
-	}
-	if n.param != nil {
-		if r := n.param.findFold(segs[1:], method); r != nil {
-			return r
-		}
-	}
-	if n.rest != nil {
-		return n.rest.find(nil, method)
-	}
-	return nil
 }
 
 // severity orders reversibilities by the expected harm. An unknown one is worse than one that

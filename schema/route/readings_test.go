@@ -220,7 +220,7 @@ func TestHeaderOfMCPDoesNotMakeACallMilder(t *testing.T) {
 		for method, want := range map[string]schema.Reversibility{"DELETE": schema.Irreversible, "PUT": schema.Compensable,
 			"POST": schema.Reversible} {
 			c := schema.Call{Method: method, Path: "/v1/accounts/7", MCPMethod: words[0], ToolName: words[1], OpKind: schema.OpMCP}
-			table(t, lists).Classify(&c, &Input{Words: WordsClaimed})
+			table(t, lists).Classify(&c, &Input{MCPSource: MCPClaimed})
 			if severity[c.Reversibility] < severity[want] || c.ToolName != "" || c.Operation != method+" /v1/accounts/{id}" ||
 				c.OpKind != schema.OpHTTP {
 				t.Errorf("%s %v: %s %s %q", method, words, c.Reversibility, c.Effect, c.Operation)
@@ -231,13 +231,13 @@ func TestHeaderOfMCPDoesNotMakeACallMilder(t *testing.T) {
 		}
 	}
 	c := schema.Call{Method: "GET", Path: "/v1/accounts/7", MCPMethod: "tools/call", ToolName: "delete_account"}
-	table(t).Classify(&c, &Input{Words: WordsClaimed})
+	table(t).Classify(&c, &Input{MCPSource: MCPClaimed})
 	if c.Reversibility != schema.Irreversible {
 		t.Errorf("a header that makes it worse was not heard: %s", c.Reversibility)
 	}
 	// On a route that the operator declared as MCP, the claimed tool is the tool of the call.
 	c = schema.Call{Method: "POST", Path: "/tools", MCPMethod: "tools/call", ToolName: "list_x"}
-	table(t, lists, Rule{Template: "/tools", MCP: true}).Classify(&c, &Input{Words: WordsClaimed})
+	table(t, lists, Rule{Template: "/tools", MCP: true}).Classify(&c, &Input{MCPSource: MCPClaimed})
 	if c.Reversibility != schema.ReadOnly || c.ToolName != "list_x" {
 		t.Errorf("declared as MCP: %s %q", c.Reversibility, c.ToolName)
 	}

@@ -109,20 +109,21 @@ func plainPath(path string) bool {
 	return true
 }
 
-// Shortened returns a path of at most most bytes as it is, and a longer one without the segments that servers remove. It can still be
+// Shortened returns a path of at most maxBytes bytes as it is, and a longer one without the segments that servers remove. It can still be
 // longer. A client that fills a path with them must not push the rest of it behind the length that is kept.
-func Shortened(path string, most int) string {
-	if len(path) <= most {
+func Shortened(path string, maxBytes int) string {
+	if len(path) <= maxBytes {
 		return path
 	}
 	path = withoutOrigin(path)
-	if plain := resolve(canonical(path)); len(plain) <= most {
+	if plain := resolve(canonical(path)); len(plain) <= maxBytes {
 		return plain
 	}
 	return resolve(path)
 }
 
-// withoutOrigin removes scheme, host, query and fragment from a request target.
+// withoutOrigin removes scheme, host, query and fragment from a request target. A URL inside a path is part of the path:
+// /proxy/http://h/x is not /x.
 func withoutOrigin(path string) string {
 	if i := strings.Index(path, "://"); i > 0 && i < 12 && !strings.ContainsAny(path[:i], "/?#;") {
 		path = path[i+3:]

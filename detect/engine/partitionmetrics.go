@@ -7,8 +7,8 @@ import (
 	"flyball/schema"
 )
 
-// counts holds what a partition adds to the metrics of its process.
-type counts struct {
+// partitionMetrics holds what a partition adds to the metrics of its process.
+type partitionMetrics struct {
 	m       *metrics
 	part    string // its label
 	active  *atomic.Int64
@@ -19,7 +19,7 @@ type counts struct {
 }
 
 // set brings the metrics up to date.
-func (c *counts) set(state *stitch.Partition, watermark int64) {
+func (c *partitionMetrics) set(state *stitch.Partition, watermark int64) {
 	active := int64(state.ActiveAgents())
 	c.active.Add(active - c.counted)
 	c.counted = active
@@ -44,7 +44,7 @@ func (c *counts) set(state *stitch.Partition, watermark int64) {
 }
 
 // leave removes the partition's actors from the count of the process.
-func (c *counts) leave() {
+func (c *partitionMetrics) leave() {
 	c.active.Add(-c.counted)
 	c.counted = 0
 }
