@@ -32,10 +32,12 @@ type checkpointer struct {
 	age        prometheus.Gauge
 	written    stateWrites
 	trim       trimmer
+	anewBytes  int // about as many bytes of chains of earlier owners are written anew in one round
 
 	lookedAt    time.Time
 	currentAt   time.Time           // when the record was last written or found up to date
 	samples     []sample            // offsets of the partition at recent checks, oldest first
+	due         int64               // actors that are dirty since before this offset are due
 	emptyActors []emptyActor        // actors that are kept until no replay can need them
 	keptActors  []emptyActor        // actors that are kept for longer, for what is known of them
 	keptLook    time.Time           // when keptActors were looked at last
@@ -91,18 +93,12 @@ func (c *checkpointer) saveIfDue(ctx context.Context, now time.Time, next int64)
 	c.lookedAt = now
 	c.state.Freeze(freezeAfter)
 	c.samples = append(c.samples, sample{now, next})
-	due := int64(-1)
 	for len(c.samples) > 1 && now.Sub(c.samples[0].at) >= c.cfg.CheckpointEvery {
-		due = c.samples[0].next
+		c.due = c.samples[0].next
 		c.samples = c.samples[1:]
 	}
-	dirty := c.state.Dirty()
-	n := 0
-	for n < len(dirty) && dirty[n].DirtyFrom < due {
-		n++
-	}
 	before := c.committed
-	err := c.save(ctx, n, next)
+	err := c.save(ctx, c.dueActors(), next)
 	if c.committed > before || c.committed >= next {
 		c.currentAt = now
 	}
@@ -111,6 +107,25 @@ func (c *checkpointer) saveIfDue(ctx context.Context, now time.Time, next int64)
 		return err
 	}
 	return c.trimIfLong(ctx, now)
+}
+
+// maxAnewBytes is checkpointer.anewBytes of a worker.
+const maxAnewBytes = 8 << 20
+
+// dueActors returns how many of the dirty actors are written in this round: those that have been dirty for CheckpointEvery. After a
+// takeover all of them become due at once, and each is written whole. These are divided among rounds: no call is judged meanwhile.
+func (c *checkpointer) dueActors() (n int) {
+	left := c.anewBytes
+	for _, a := range c.state.Dirty() {
+		if a.DirtyFrom >= c.due || n > 0 && left <= 0 {
+			break
+		}
+		if _, next := c.state.StoredDeltas(a.Key); next == 0 {
+			left -= a.StoredBytes()
+		}
+		n++
+	}
+	return n
 }
 
 // settleOutput makes durable what entries say was written before them: the rows of their calls and the snapshots of their runs.

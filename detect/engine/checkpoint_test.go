@@ -81,7 +81,7 @@ func TestStateBytesAreNotThoseOfARestart(t *testing.T) {
 		p := restored.state
 		restored.choose()
 		for key := range restored.actors {
-			a, err := restored.newestActor(key)
+			a, _, err := restored.newestActor(key)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -50,7 +50,7 @@ func storedActors(t *testing.T, r *restored) map[string][]byte {
 	r.choose()
 	out := map[string][]byte{}
 	for key := range r.actors {
-		a, err := r.newestActor(key)
+		a, _, err := r.newestActor(key)
 		if err != nil {
 			t.Fatal(err)
 		}

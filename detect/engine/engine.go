@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,6 +35,7 @@ type Engine struct {
 	out    *kgo.Client
 
 	committedAt time.Time // when offsets were last committed
+	restoring   restoreProgress
 
 	mu      sync.Mutex
 	workers map[int32]*worker
@@ -191,10 +193,19 @@ func (e *Engine) assign(ctx context.Context, offsets map[string]map[int32]kgo.Of
 	g.SetLimit(4)
 	var mu sync.Mutex
 	restored := map[int32]*worker{}
+	var parts []int32
 	for part := range offsets[wire.CallsTopic] {
-		if e.worker(part) != nil {
-			continue
+		if e.worker(part) == nil {
+			parts = append(parts, part)
 		}
+	}
+	slices.Sort(parts)
+	e.restoring.begin(parts, e.cfg.Now())
+	defer e.restoring.end()
+	logging, stop := context.WithCancel(ctx)
+	defer stop()
+	go e.restoring.log(logging, e.cfg.Logger, restoreLogEvery, e.cfg.Now)
+	for _, part := range parts {
 		g.Go(func() error {
 			w, err := e.restoreWithRetry(ctx, part)
 			if err != nil {
@@ -304,12 +315,18 @@ func (e *Engine) failureOf() error {
 // Ready returns nil once the group has assigned partitions and they are restored. Lag does not make
 // detect unready: it is a metric.
 func (e *Engine) Ready() error {
+	progress, restoring := e.restoring.sum(e.cfg.Now())
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.failure != nil {
 		return e.failure
 	}
-	if !e.joined {
+	switch {
+	case e.joined:
+	case restoring:
+		return fmt.Errorf("detect: restoring %d partitions since %s: %d are done, %.0f %% of the state is read (%d MiB)", progress.of,
+			progress.took, progress.done, progress.read, progress.bytes>>20)
+	default:
 		return errors.New("detect: no partition of flyball.calls assigned yet")
 	}
 	return nil

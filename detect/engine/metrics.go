@@ -16,6 +16,7 @@ type metrics struct {
 	replayed   prometheus.Counter
 	late       prometheus.Counter
 	malformed  prometheus.Counter
+	unreadable prometheus.Counter
 	refusals   *prometheus.CounterVec
 	closed     prometheus.Counter
 	byRule     *prometheus.CounterVec
@@ -59,6 +60,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		replayed:   counter("flyball_detect_replayed_total", "Calls skipped after a restart because their actor's entry includes them."),
 		late:       counter("flyball_detect_late_total", "Calls that came after the watermark had passed them."),
 		malformed:  counter("flyball_detect_malformed_total", "Records of flyball.calls that could not be read."),
+		unreadable: counter("flyball_detect_unreadable_state_total",
+			"Actors and runs whose stored state could not be read at a restart: they began anew."),
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_detect_refusals_total",
 			Help: "Runs and actors that found no room and went to overflow, by the standing of the caller."}, []string{"standing"}),
 		closed: counter("flyball_detect_closed_early_total",

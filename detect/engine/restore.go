@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -41,6 +42,8 @@ type storedActor struct {
 	entry      []byte // up to version 10; nil: none
 	chain      *stitch.Chain
 	stored     map[uint64]bool // numbers of the deltas whose keys are there
+	unreadable error           // of the last delta whose beginning cannot be read; nil: none
+	at         uint64          // its number
 }
 
 // storedRecord is a partition's record.
@@ -125,7 +128,10 @@ func (r *restored) addDelta(s *storedActor, number uint64, value []byte) error {
 		return nil
 	}
 	if err := s.chain.Add(number, value); err != nil {
-		return err
+		if !errors.Is(err, wire.ErrMalformed) {
+			return err
+		}
+		s.unreadable, s.at = err, number
 	}
 	r.newest = max(r.newest, s.generation)
 	s.stored[number] = true
@@ -157,19 +163,23 @@ func (r *restored) choose() {
 	}
 }
 
-// newestActor returns the state of an actor by the newest owner that has stored it as a whole; nil: there is none.
-func (r *restored) newestActor(key string) (*stitch.Actor, error) {
+// newestActor returns the state of an actor by the newest owner that has stored it as a whole; nil: there is none. damaged are what of
+// its runs cannot be read.
+func (r *restored) newestActor(key string) (a *stitch.Actor, damaged []error, err error) {
 	slices.SortFunc(r.actors[key], func(x, y *storedActor) int { return cmp.Compare(y.generation, x.generation) })
 	for _, s := range r.actors[key] {
 		if s.entry != nil {
-			a, _, err := r.state.Restore(s.entry)
-			return a, err
+			a, _, err = r.state.Restore(s.entry)
+			return a, nil, err
 		}
-		if a, err := s.chain.Actor(); a != nil || err != nil {
-			return a, err
+		if s.unreadable != nil && !s.chain.Void(s.at) {
+			return nil, nil, fmt.Errorf("state of actor %q: delta %d: %w", key, s.at, s.unreadable)
+		}
+		if a, damaged, err = s.chain.Actor(); a != nil || err != nil {
+			return a, damaged, err
 		}
 	}
-	return nil, nil
+	return nil, nil, nil
 }
 
 // restoreWithRetry calls restore again while no broker can be reached: a broker that stops while a partition is assigned
@@ -197,8 +207,15 @@ func (e *Engine) restore(ctx context.Context, part int32) (*worker, error) {
 	w := newWorker(&e.cfg, e.m, part, e.callsID, e.out, e.baselines, &e.active)
 	w.checkpoint.trim.remove = recordRemover(e.out, part)
 	r := newRestored(e.cfg.Limits, w.state)
-	if err := e.readState(ctx, part, generation, func(rec *kgo.Record) error { return r.add(rec.Key, rec.Value) }); err != nil {
-		return nil, err
+	e.cfg.Stage("detect.claim|record")
+	progress := e.restoring.restart(part)
+	progress.claim.Store(generation)
+	err = e.readState(ctx, part, generation, func(rec *kgo.Record) error {
+		progress.read(rec.Offset, len(rec.Key)+len(rec.Value))
+		return r.add(rec.Key, rec.Value)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("restore partition %d (%s): %w", part, progress, err)
 	}
 	if err := w.takeOver(r, uint64(generation)); err != nil {
 		return nil, fmt.Errorf("restore partition %d: %w", part, err)
@@ -213,10 +230,11 @@ func (e *Engine) restore(ctx context.Context, part int32) (*worker, error) {
 	if err := w.activate(ctx); err != nil {
 		return nil, err
 	}
+	progress.done.Store(true)
 	took := e.cfg.Now().Sub(began)
 	e.m.restore.Observe(took.Seconds())
 	e.cfg.Logger.Info("partition restored", "partition", part, "offset", w.begin, "actors", w.state.Actors(),
-		"open_runs", w.state.OpenRuns(), "took", took.Round(time.Millisecond))
+		"open_runs", w.state.OpenRuns(), "read_mib", r.bytes>>20, "took", took.Round(time.Millisecond))
 	if unknown := w.detectors.UnknownStates(); len(unknown) > 0 {
 		e.cfg.Logger.Warn("keeping state of detectors that this version does not have", "reason", "unknown_detector_state",
 			"partition", part, "detectors", unknown)
@@ -248,8 +266,5 @@ func (e *Engine) readState(ctx context.Context, part int32, claim int64, each fu
 		}
 		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("restore partition %d: %w", part, err)
-	}
-	return nil
+	return err
 }

@@ -12,6 +12,11 @@ import (
 // A run that is closed to make room has no open finding: no page is resolved and sent again, and the reason "no call for longer than
 // its gap" is true of each run that it is written for.
 func TestPageIsResolvedToMakeRoom(t *testing.T) {
+	t.Run("in one life", func(t *testing.T) { testPageToMakeRoom(t, false) })
+	t.Run("after a restart", func(t *testing.T) { testPageToMakeRoom(t, true) })
+}
+
+func testPageToMakeRoom(t *testing.T, restart bool) {
 	m := newMany(1, readers())
 	l := stitch.DefaultLimits()
 	l.OpenRunsPerActor = 20
@@ -35,6 +40,17 @@ func TestPageIsResolvedToMakeRoom(t *testing.T) {
 	}
 	m.store()
 	m.Freeze(0)
+	if restart {
+		stored := stitch.EncodeActor(nil, m.Actor("g/0"), 1)
+		m.Partition = stitch.NewPartition(0, l)
+		m.SetRunAttachment(m.set.NewRunState)
+		m.SetActorAttachment(m.set.NewActorState)
+		a, _, err := m.Restore(stored)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Adopt(a)
+	}
 	advance := func(to time.Duration) (closed, findings int) {
 		watermark := night.Add(to).UnixNano()
 		m.Advance(watermark, m.offset)

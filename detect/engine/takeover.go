@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -22,7 +23,14 @@ func (w *worker) takeOver(r *restored, generation uint64) error {
 	c.generation, c.committed, c.passed = generation, r.offset, r.offset
 	c.trim.begin(int64(generation), r.bytes)
 	for key, stored := range r.actors {
-		a, err := r.newestActor(key)
+		a, damaged, err := r.newestActor(key)
+		for _, what := range damaged {
+			w.beginsAnew("run goes on without what the detectors kept of it: its stored state cannot be read", key, what)
+		}
+		if errors.Is(err, wire.ErrMalformed) {
+			w.beginsAnew("actor begins anew: its stored state cannot be read", key, err)
+			a, err = nil, nil
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", wire.StateTopic, err)
 		}
@@ -52,6 +60,12 @@ func (w *worker) takeOver(r *restored, generation uint64) error {
 		c.oldNotes = append(c.oldNotes, generation)
 	}
 	return nil
+}
+
+// beginsAnew reports stored state that cannot be read. The others of the partition go on: without them nobody would be judged.
+func (w *worker) beginsAnew(what, actor string, err error) {
+	w.m.unreadable.Inc()
+	w.cfg.Logger.Error(what, "reason", "unreadable_state", "partition", w.part, "actor", actor, "error", err)
 }
 
 // writeFirst stores the partition's record under the worker's generation, before the worker writes anything else, and sets which

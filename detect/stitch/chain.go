@@ -2,6 +2,7 @@ package stitch
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,13 +62,17 @@ func (ch *Chain) Remove(number uint64) {
 	}
 }
 
-// Actor returns the actor at its newest whole checkpoint; nil: there is none. The chain must not be used afterwards.
-func (ch *Chain) Actor() (*Actor, error) {
+// Void reports whether the newest whole checkpoint does not need the delta with a number any more.
+func (ch *Chain) Void(number uint64) bool { return number < ch.first }
+
+// Actor returns the actor at its newest whole checkpoint; nil: there is none. damaged has an error for each run of which the state of
+// later stages and the sightings cannot be read: it goes on without them. The chain must not be used afterwards.
+func (ch *Chain) Actor() (a *Actor, damaged []error, err error) {
 	if ch.last == 0 || ch.broken {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if ch.err != nil {
-		return nil, fmt.Errorf("state of actor %q: %w", ch.a.Key, ch.err)
+		return nil, nil, fmt.Errorf("state of actor %q: %w", ch.a.Key, ch.err)
 	}
 	sorted := make([]*slot, 0, len(ch.runs))
 	for _, s := range ch.runs {
@@ -78,19 +83,27 @@ func (ch *Chain) Actor() (*Actor, error) {
 	f := &ch.s.p.freezer
 	for _, s := range sorted {
 		r := f.packer.look(s)
-		if err := f.tail.check(r, f.attach); err != nil {
-			return nil, fmt.Errorf("state of actor %q: run %s: %w", ch.a.Key, r.RunID, err)
+		err := f.tail.check(r, f.attach)
+		if err != nil {
+			err = fmt.Errorf("state of actor %q: run %s: %w", ch.a.Key, r.RunID, err)
+			if !errors.Is(err, wire.ErrMalformed) {
+				return nil, nil, err
+			}
+			damaged = append(damaged, err)
 		}
-		if r.isNoticed(); !r.canPack() {
+		if r.isNoticed(); err != nil || !r.canPack() {
 			f.unpack(s)
 			r = s.run
+		}
+		if err != nil {
+			r.frozen = ""
 		}
 		ch.a.standing = max(ch.a.standing, r.standing)
 		ch.a.addRun(r)
 	}
 	f.packer.release()
 	ch.a.SavedThrough = ch.a.Included
-	return ch.a, nil
+	return ch.a, damaged, nil
 }
 
 // apply decodes a delta. last reports that it ends a checkpoint.

@@ -153,10 +153,18 @@ func (s *Store) readDeltas(values [][]byte) (a *Actor, generation uint64, err er
 	if len(ch.pending) > 0 {
 		return nil, 0, fmt.Errorf("%w: a chain without the end of a checkpoint", wire.ErrMalformed)
 	}
-	if a, err = ch.Actor(); a == nil && err == nil {
+	a, damaged, err := ch.Actor()
+	switch {
+	case err != nil:
+	case len(damaged) > 0:
+		err = damaged[0]
+	case a == nil:
 		err = errors.New("a chain that is not whole")
 	}
-	return a, ch.generation, err
+	if err != nil {
+		return nil, 0, err
+	}
+	return a, ch.generation, nil
 }
 
 // NewChain returns an empty chain of the partition.

@@ -107,11 +107,6 @@ func (c *Coder) StartReadingString(value string, kind byte, newest uint8) error 
 	return nil
 }
 
-// StartReadingShared is StartReading without a copy of the value, which must not change as long as a string that was read is used.
-func (c *Coder) StartReadingShared(value []byte, kind byte, newest uint8) error {
-	return c.StartReadingString(unsafe.String(unsafe.SliceData(value), len(value)), kind, newest)
-}
-
 func (c *Coder) read(src string, version uint8) {
 	c.Version, c.src = version, src
 	c.buf = unsafe.Slice(unsafe.StringData(src), len(src))
@@ -122,24 +117,6 @@ func (c *Coder) Bytes() []byte { return c.buf }
 
 // Rest returns the number of bytes that are not yet read.
 func (c *Coder) Rest() int { return len(c.buf) }
-
-// CopyRest lets strings that are read from now on alias a copy of what is not yet read, and not the whole value.
-func (c *Coder) CopyRest() { c.read(string(c.buf), c.Version) }
-
-// Release drops the references to what was read and written. Strings that were read stay valid.
-func (c *Coder) Release() {
-	c.src, c.buf = "", nil
-	clear(c.words)
-	c.words = c.words[:0]
-	clear(c.index)
-	clear(c.last)
-}
-
-// Since returns the encoded fields that were read since Rest returned rest.
-func (c *Coder) Since(rest int) string { return c.src[len(c.src)-rest : len(c.src)-len(c.buf)] }
-
-// Encoded writes fields that are encoded already, by a Coder of the same version. They must contain no Word.
-func (c *Coder) Encoded(fields string) { c.buf = append(c.buf, fields...) }
 
 func (c *Coder) fail(what string) {
 	if c.Err == nil {

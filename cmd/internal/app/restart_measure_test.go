@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"runtime"
-	"runtime/pprof"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -142,6 +141,7 @@ func TestMeasureRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	go paceCollector(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- e.Run(ctx) }()
 	for e.Ready() != nil {
@@ -151,10 +151,6 @@ func TestMeasureRestart(t *testing.T) {
 	peak := most()
 	runtime.GC()
 	runtime.ReadMemStats(&now)
-	if f, err := os.Create(os.Getenv("HEAPPROF")); err == nil {
-		_ = pprof.WriteHeapProfile(f)
-		f.Close()
-	}
 	n := time.Duration(open * partitions)
 	fmt.Printf("detect: %d open runs, %d MiB of state, in %s, CPU %s (%s a run), %.0f MB/s; heap at most %d MiB, then %d\n", n, size>>20,
 		took.Round(time.Millisecond), used.Round(time.Millisecond), used/n, float64(size)/1e6/took.Seconds(),
