@@ -106,7 +106,7 @@ func printManifestChecks(w io.Writer, reports []manifest.CheckReport) error {
 		}
 	}
 	if len(reports) == 0 {
-		fmt.Fprintln(w, "no agent that called has a manifest")
+		report.Printf(w, "no agent that called has a manifest\n")
 	}
 	return nil
 }

@@ -111,7 +111,7 @@ func printReviews(w io.Writer, reports []reviewReport) error {
 		}
 	}
 	if len(reports) == 0 {
-		fmt.Fprintln(w, "no call waited for approval, and there is no manifest")
+		report.Printf(w, "no call waited for approval, and there is no manifest\n")
 	}
 	return nil
 }
