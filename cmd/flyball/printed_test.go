@@ -94,6 +94,9 @@ func results() map[string]printed {
 	add("purge", purge, func(w io.Writer) error { return purge.print(w, sum) })
 	plan := *purge
 	plan.Plan, plan.Principal = true, ""
+	nobody := plan
+	nobody.Tables, nobody.Holds, nobody.Mentions, nobody.Earlier = nil, nil, nil, nil
+	add("purge-plan-of-nobody", &nobody, func(w io.Writer) error { return nobody.print(w, sum) })
 	add("purge-plan", &plan, func(w io.Writer) error { return plan.print(w, sum) })
 
 	header := backup.Header{Format: 1, Flyball: "v1", Created: now.Time, Deployment: "d_1", Tenant: "default", Running: true, Key: true,

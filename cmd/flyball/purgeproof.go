@@ -139,6 +139,10 @@ func (p *purgeProof) print(w io.Writer, digest string) error {
 	for _, e := range p.Earlier {
 		report.Printf(w, "earlier: %s by %s: %s\n", e.At.UTC().Format(time.RFC3339), e.By, e.Reason)
 	}
+	if !slices.ContainsFunc(p.Tables, func(t clickhouse.PurgedTable) bool { return t.Rows > 0 || t.Left > 0 }) {
+		report.Printf(w, "no stored row names this principal: is it spelt as in flyball find and flyball runs?\n")
+		return p.printRest(w, digest)
+	}
 	err := report.Table(w, "TABLE | ROWS | REMOVED | LEFT | KEPT BY A HOLD", func(row func(...any)) {
 		for _, t := range p.Tables {
 			kept := "-"
@@ -153,6 +157,11 @@ func (p *purgeProof) print(w io.Writer, digest string) error {
 	if err != nil {
 		return err
 	}
+	return p.printRest(w, digest)
+}
+
+// printRest prints what a purge did not reach.
+func (p *purgeProof) printRest(w io.Writer, digest string) error {
 	for _, h := range p.Holds {
 		report.Printf(w, "held: run %s by %s: %s\n", h.RunID, h.By, h.Why)
 	}

@@ -288,7 +288,11 @@ func nextSteps(r *query.StartRow) []step {
 		where = fmt.Sprintf("{tool: %s, effect: %s, reversibility: irreversible}", yamlWord(r.Tool), r.Effect)
 	}
 	agent := wording.ShellWord(r.AgentID)
-	add(lacks("owner"), "say whose it is", "agents: [{id: %s, consumer: …, owner: …}]", yamlWord(r.AgentID))
+	if credential, is := strings.CutPrefix(r.AgentID, "cred:"); is { // it has no name yet
+		add(lacks("owner"), "say whose it is", "agents: [{id: …, credential: %s, owner: …}]", yamlWord(credential))
+	} else {
+		add(lacks("owner"), "say whose it is", "agents: [{id: %s, consumer: …, owner: …}]", yamlWord(r.AgentID))
+	}
 	add(lacks("declaration"), "say what it does", "routes: [%s]", where)
 	add(lacks("check"), "ask about its calls", "put the check in the path at %s: deploy/gateways has a file for each gateway",
 		strings.Join(r.Unasked, ", "))
