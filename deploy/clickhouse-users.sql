@@ -1,5 +1,5 @@
--- Users at a ClickHouse of yours: Flyball's own, which writes, and one for people and Grafana, which reads. With a cluster add ON CLUSTER NAME to
--- each statement: after the name of what is created, and directly after GRANT. Replace both passwords. A right that is missing: flyball doctor.
+-- Users at a ClickHouse of yours: Flyball's own, which writes, and one for people and Grafana, which reads. With a cluster add ON CLUSTER to each
+-- statement. Replace both passwords. A right that is missing: flyball doctor.
 CREATE DATABASE IF NOT EXISTS flyball;
 
 CREATE USER flyball_writer IDENTIFIED WITH sha256_password BY 'WRITER-PASSWORD';

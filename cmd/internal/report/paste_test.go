@@ -24,7 +24,7 @@ func TestNameIsMoreThanOneValueOfYAML(t *testing.T) {
 // A caller that is known by its credential alone was to be declared by a consumer, under the id of the credential as its name.
 func TestCallerWithoutANameIsDeclaredByAConsumer(t *testing.T) {
 	for agent, want := range map[string]string{
-		"cred:k_ssvc":  "agents: [{id: …, credential: k_ssvc, owner: …}]",
+		"cred:k_ssvc":  "agents: [{id: …, credential: \"k_ssvc\", owner: …}]",
 		"billing/bot":  "agents: [{id: billing/bot, consumer: …, owner: …}]",
 		"ip:192.0.2.7": "agents: [{id: \"ip:192.0.2.7\", consumer: …, owner: …}]",
 	} {

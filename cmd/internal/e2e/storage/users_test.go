@@ -22,20 +22,13 @@ func usersSQL(t *testing.T) (out []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := regexp.MustCompile(`(?m)^-- (GRANT .*;)$`).ReplaceAllString(string(b), "$1") // the rights with a cluster
-	text = regexp.MustCompile(`(?m)--.*$`).ReplaceAllString(text, "")
+	text := regexp.MustCompile(`(?m)--.*$`).ReplaceAllString(string(b), "")
 	for s := range strings.SplitSeq(text, ";") {
 		if s = strings.TrimSpace(s); s != "" {
 			out = append(out, s)
 		}
 	}
 	return out
-}
-
-// onCluster returns a statement with ON CLUSTER where the file says that it goes.
-func onCluster(s string) string {
-	s = regexp.MustCompile(`^(CREATE (?:USER|SETTINGS PROFILE|DATABASE IF NOT EXISTS) \w+)`).ReplaceAllString(s, "$1 ON CLUSTER own")
-	return regexp.MustCompile(`^GRANT `).ReplaceAllString(s, "GRANT ON CLUSTER own ")
 }
 
 // usersXML writes the rights of one of these users as those of the user default, and returns the file: the embedded engine has
@@ -105,23 +98,12 @@ func TestUsersToCopyLackARight(t *testing.T) {
 		if _, err := admin.QueryText(t.Context(), "EXPLAIN AST "+s); err != nil {
 			t.Errorf("%s: %v", s, err)
 		}
-		if on := onCluster(s); on == s {
-			t.Errorf("%s: where does ON CLUSTER go?", s)
-		} else if _, err := admin.QueryText(t.Context(), "EXPLAIN AST "+on); err != nil {
-			t.Errorf("%s: %v", on, err)
-		}
 		if _, settings, ok := strings.Cut(s, "CREATE SETTINGS PROFILE flyball_reader SETTINGS "); ok {
 			for x := range strings.SplitSeq(settings, ", ") {
 				name, value, _ := strings.Cut(x, " = ")
 				profile[name] = value
 			}
 		}
-	}
-	if _, err := admin.QueryText(t.Context(), "EXPLAIN AST CREATE USER flyball_writer IDENTIFIED BY WITH 'x'"); err == nil {
-		t.Error("the engine does not look at the grammar of CREATE USER")
-	}
-	if _, err := admin.QueryText(t.Context(), "EXPLAIN AST GRANT SELEKT ON flyball.* TO flyball_reader"); err == nil {
-		t.Error("the engine does not look at the names of rights")
 	}
 	if len(profile) != 3 {
 		t.Fatalf("the profile of the reader: %v", profile)
