@@ -162,7 +162,8 @@ func keptFor(topic string) string {
 
 // printDeadLetter prints a dead letter; each line of its value has a mark before it, so that a value cannot look like another line.
 func printDeadLetter(w io.Writer, d deadLetter) error {
-	if err := report.Printf(w, "%d  %s  %s\nfrom %s at %s, %d bytes\n", d.ID, d.Reason, d.Detail, d.From, d.At.UTC().Format(time.RFC3339), d.Bytes); err != nil {
+	if err := report.Printf(w, "%d  %s  %s\nfrom %s at %s, %d bytes\n", d.ID, d.Reason, d.Detail, d.From,
+		d.At.UTC().Format(time.RFC3339), d.Bytes); err != nil {
 		return err
 	}
 	if d.Sealed {

@@ -104,7 +104,8 @@ func results() map[string]printed {
 	add("backup", backup.Result{Header: header, Files: 120, Bytes: 64 << 20, Packed: 20 << 20}, func(w io.Writer) error {
 		return printBackupContents(w, header)
 	})
-	letter := newDeadLetter(&kgo.Record{Offset: 3, Value: []byte("2026-11-20 10:00:01 the server was started, and goes on with a long line of " +
+	letter := newDeadLetter(&kgo.Record{Offset: 3, Value: []byte("2026-11-20 10:00:01 the server was started, " +
+		"and goes on with a long line of " +
 		"text that is no record of a call\n\ttoken=sk_live_4eC39HqLyjWDarjtT1zdp7dc"), Headers: []kgo.RecordHeader{
 		{Key: wire.HeaderReason, Value: []byte("unknown_format")}, {Key: wire.HeaderDetail, Value: []byte("a line that no format's pattern " +
 			"matches")}, {Key: wire.HeaderTopic, Value: []byte("gateway-logs")}, {Key: wire.HeaderPartition, Value: []byte("0")},
@@ -117,8 +118,9 @@ func results() map[string]printed {
 	parts := []app.PartState{{Part: "ingest", Ready: true}, {Part: "store", Reason: "ClickHouse cannot be reached at c:8123"}}
 	add("health", parts, func(w io.Writer) error { return printHealth(w, parts) })
 
-	decisions := []alertDecision{{Receiver: "soc", At: now, Event: "finding opened", Finding: "f_1", Notified: true, Reason: incident.FindingOpened,
-		Meaning: "it opens an incident", Incident: "f_1", Routes: []string{"1"}, Record: "0/12", Times: 1, LastAt: now},
+	decisions := []alertDecision{{Receiver: "soc", At: now, Event: "finding opened", Finding: "f_1", Notified: true,
+		Reason: incident.FindingOpened, Meaning: "it opens an incident", Incident: "f_1",
+		Routes: []string{"1"}, Record: "0/12", Times: 1, LastAt: now},
 		{Receiver: "night", At: now, Event: "finding updated", Finding: "f_1", Reason: incident.Silenced, Meaning: "a silence that is in " +
 			"force matches the finding", Incident: "f_1", Routes: []string{"1", "2"}, Silence: "si_123456", Record: "0/13", Times: 4, LastAt: now}}
 	add("alert-explain", decisions, func(w io.Writer) error { return report.Rows(w, decisions, decisionColumns) })

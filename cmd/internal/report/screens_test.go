@@ -45,8 +45,9 @@ func baselineReports() map[string]struct {
 		Trips: []*backtest.Trip{}, Share: .002, Low: .001, High: .004}
 	candidate := side
 	candidate.Configuration, candidate.FalseTripsPer1000, candidate.Threshold = "candidate.yaml", 0.5, 7.5
-	decided := &backtest.Report{Baseline: "t/1", Since: time.Unix(1e9, 0).UTC(), Until: time.Unix(1e9+86400, 0).UTC(), Runs: 2000, Calls: 82000,
-		Present: side, Candidate: &candidate, Notes: []string{"calls that Flyball denied at that time are not scored: what the runs would have done " +
+	decided := &backtest.Report{Baseline: "t/1", Since: time.Unix(1e9, 0).UTC(), Until: time.Unix(1e9+86400, 0).UTC(),
+		Runs: 2000, Calls: 82000, Present: side, Candidate: &candidate,
+		Notes: []string{"calls that Flyball denied at that time are not scored: what the runs would have done " +
 			"next is not known"}}
 	measured := filled[evaluate.Report]("airline")
 	return map[string]printed{
