@@ -47,19 +47,21 @@ func (d *alertDecision) same(e *alertDecision) bool {
 		slices.Equal(d.Routes, e.Routes)
 }
 
+var decisionColumns = []report.Column[alertDecision]{
+	{Head: "RECEIVER", Cell: func(d *alertDecision) any { return d.Receiver }},
+	{Head: "WRITTEN (UTC)", Cell: func(d *alertDecision) any { return report.When(d.At.Time) }},
+	{Head: "EVENT", Cell: func(d *alertDecision) any { return report.Word(times(d.Event, d.Times)) }},
+	{Head: "NOTIFIED", Cell: func(d *alertDecision) any { return map[bool]string{true: "yes", false: "no"}[d.Notified] }},
+	{Head: "REASON??", Cell: func(d *alertDecision) any { return d.Reason }},
+	{Head: "ROUTE??", Cell: func(d *alertDecision) any { return report.Dash(strings.Join(d.Routes, ", ")) }},
+	{Head: "SILENCE??", Cell: func(d *alertDecision) any { return report.Dash(d.Silence) }},
+	{Head: "INCIDENT???", Cell: func(d *alertDecision) any { return report.Dash(d.Incident) }},
+	{Head: "BECAUSE", Cell: func(d *alertDecision) any { return report.Prose(d.Meaning) }},
+}
+
 // explainCommand decides again, from the log, what the role alert decided about a finding.
 func explainCommand(o *options) *cobra.Command {
-	l := listing[alertDecision]{query: explainAlerts, columns: []report.Column[alertDecision]{
-		{Head: "RECEIVER", Cell: func(d *alertDecision) any { return d.Receiver }},
-		{Head: "WRITTEN (UTC)", Cell: func(d *alertDecision) any { return report.When(d.At.Time) }},
-		{Head: "EVENT", Cell: func(d *alertDecision) any { return times(d.Event, d.Times) }},
-		{Head: "NOTIFIED", Cell: func(d *alertDecision) any { return map[bool]string{true: "yes", false: "no"}[d.Notified] }},
-		{Head: "REASON??", Cell: func(d *alertDecision) any { return d.Reason }},
-		{Head: "ROUTE?", Cell: func(d *alertDecision) any { return report.Dash(strings.Join(d.Routes, ", ")) }},
-		{Head: "SILENCE??", Cell: func(d *alertDecision) any { return report.Dash(d.Silence) }},
-		{Head: "INCIDENT???", Cell: func(d *alertDecision) any { return report.Dash(d.Incident) }},
-		{Head: "BECAUSE", Cell: func(d *alertDecision) any { return d.Meaning }},
-	}}
+	l := listing[alertDecision]{query: explainAlerts, columns: decisionColumns}
 	return &cobra.Command{Use: "explain FINDING", Args: cobra.ExactArgs(1), RunE: l.run(o),
 		Short: "Show for each event of a finding or gate whether each receiver is notified, and why",
 		Long: "Show for each event of a finding or gate whether each receiver is notified, and why: the route, the silence, the\n" +

@@ -133,7 +133,7 @@ var pointArmingColumns = []report.Column[api.PointArming]{
 
 func printArming(w io.Writer, s api.ArmingState) error {
 	if len(s.Orders) == 0 {
-		fmt.Fprintln(w, "No command has armed or disarmed anything: the configuration holds.")
+		report.Printf(w, "No command has armed or disarmed anything: the configuration holds.\n")
 	} else if err := report.Rows(w, s.Orders, armingColumns); err != nil {
 		return err
 	}

@@ -222,6 +222,12 @@ func resetCommand(o *options) *cobra.Command {
 		}
 		body := api.ResetRequest{Scope: sc, IfMatch: ifMatch, Reason: reason, By: currentUser()}
 		done, err := post[api.ResetResult](ctx, c, "/v1/breakers/reset", body)
+		if err != nil {
+			if stored, found := runByKey(ctx, o, sc); found {
+				body.Scope = stored
+				done, err = post[api.ResetResult](ctx, c, "/v1/breakers/reset", body)
+			}
+		}
 		if done.Scope.Kind != schema.ScopeNone { // of an older version it is not there
 			sc = done.Scope
 		}
@@ -250,6 +256,17 @@ func (c *controlClient) openScope(ctx context.Context, sc schema.Scope) (schema.
 		return sc, err
 	}
 	return sc, nil
+}
+
+// runByKey returns a scope with the id of the one run that a key or the beginning of an id names in the database: a point that has met
+// no call of the run does not know its key.
+func runByKey(ctx context.Context, o *options, sc schema.Scope) (schema.Scope, bool) {
+	if _, err := schema.ParseRunID(sc.Value); err == nil || sc.Kind != schema.ScopeRun {
+		return sc, false
+	}
+	named := api.TripRequest{Scope: sc}
+	found, err := lookUpTarget(ctx, o, &named)
+	return named.Scope, found && err == nil
 }
 
 // breakerNames is how breakers of one kind of scope are named.

@@ -103,7 +103,7 @@ func printCanary(w io.Writer, r *canaryReport) error {
 			if h.Ms != nil {
 				after, what = milliseconds(*h.Ms), hopMeaning[h.Hop]
 			}
-			row(h.Hop, after, what)
+			row(h.Hop, after, report.Prose(what))
 		}
 	})
 	if err == nil && r.Lost == 0 {

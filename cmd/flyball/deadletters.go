@@ -162,17 +162,18 @@ func keptFor(topic string) string {
 
 // printDeadLetter prints a dead letter; each line of its value has a mark before it, so that a value cannot look like another line.
 func printDeadLetter(w io.Writer, d deadLetter) error {
-	if err := report.Printf(w, "%d  %s  %s\nfrom %s at %s, %d bytes\n", d.ID, d.Reason, d.Detail, d.From, d.At, d.Bytes); err != nil {
+	if err := report.Printf(w, "%d  %s  %s\nfrom %s at %s, %d bytes\n", d.ID, d.Reason, d.Detail, d.From,
+		d.At.UTC().Format(time.RFC3339), d.Bytes); err != nil {
 		return err
 	}
 	if d.Sealed {
 		report.Printf(w, "secrets were left out when it was written; a replay sends the original, which is sealed beside it\n")
 	}
 	if d.Key != "" {
-		report.Printf(w, "key    | %s\n", d.Key)
+		report.Quoted(w, "key    | ", d.Key)
 	}
 	for _, line := range strings.Split(d.Value, "\n") {
-		if err := report.Printf(w, "value  | %s\n", line); err != nil {
+		if err := report.Quoted(w, "value  | ", line); err != nil {
 			return err
 		}
 	}

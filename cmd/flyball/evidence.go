@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +19,7 @@ import (
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
+	"flyball/schema/wording"
 )
 
 // evidenceReport is what `evidence` prints with -o json.
@@ -88,7 +90,7 @@ func printVerified(w io.Writer, file string, r *evidence.Result) error {
 	}
 	m := r.Manifest
 	report.Printf(w, "%s: evidence on %s %s, tenant %s, made by %s at %s\n", file, m.Question.Kind, m.Question.ID, m.Tenant, m.Made.By,
-		query.Time{Time: m.Made.At})
+		m.Made.At.UTC().Format(time.RFC3339))
 	for _, text := range m.Missing {
 		report.Printf(w, "missing: %s\n", text)
 	}
@@ -180,8 +182,12 @@ func notThere(out string) error {
 
 func printEvidence(w io.Writer, file string, m *evidence.Manifest) error {
 	report.Printf(w, "%s: evidence on %s %s, tenant %s\n", file, m.Question.Kind, m.Question.ID, m.Tenant)
-	for _, f := range m.Files {
-		report.Printf(w, "  %s  %d records, %d bytes\n", f.Name, f.Records, f.Size)
+	if err := report.Lines(w, func(row func(...any)) {
+		for _, f := range m.Files {
+			row("  "+f.Name, wording.Count(f.Records, "record"), wording.Count(f.Size, "byte"))
+		}
+	}); err != nil {
+		return err
 	}
 	if m.Complete {
 		report.Printf(w, "complete: nothing is known to be missing\n")

@@ -244,7 +244,7 @@ func ratesCommand(o *options) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  l.run(o),
 	}
-	w.flags(cmd, "720h")
+	w.flags(cmd, "30d")
 	w.what = "Findings and holds"
 	return cmd
 }

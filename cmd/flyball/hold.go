@@ -14,6 +14,7 @@ import (
 	"flyball/detect/enforce/api"
 	"flyball/schema"
 	"flyball/schema/clickhouse/query"
+	"flyball/schema/wording"
 )
 
 // holdWait is how long `hold` waits until the store has copied the rows, by default.
@@ -240,7 +241,8 @@ func (h *holdReport) print(w io.Writer) error {
 		report.Printf(w, "NOT COPIED YET: the store copies when it runs (flyball status); flyball hold list shows it\n")
 	}
 	if len(h.Linked) > 0 {
-		report.Printf(w, "not held: %d other runs in its traces, which may have acted on its behalf: flyball hold ID holds one\n", len(h.Linked))
+		report.Printf(w, "not held: %s in its traces, which may have acted on its behalf: flyball hold ID holds one\n",
+			wording.Count(len(h.Linked), "other run"))
 		for i, id := range h.Linked {
 			if i == maxNear {
 				report.Printf(w, "  … and more (-o json)\n")

@@ -21,7 +21,7 @@ var incidentColumns = []report.Column[api.IncidentLine]{
 	{Head: "LEVEL", Cell: func(l *api.IncidentLine) any { return report.Level(l.Level) }},
 	{Head: "STATE", Cell: func(l *api.IncidentLine) any { return l.State }},
 	{Head: "OF", Cell: func(l *api.IncidentLine) any { return incidentOf(l) }},
-	{Head: "FAMILY", Cell: func(l *api.IncidentLine) any { return l.Family }},
+	{Head: "FAMILY?", Cell: func(l *api.IncidentLine) any { return l.Family }},
 	{Head: "DENIED?", Cell: func(l *api.IncidentLine) any { return map[bool]string{true: "yes", false: "no"}[l.Denied] }},
 	{Head: "RUNS??", Cell: func(l *api.IncidentLine) any { return l.Runs }},
 	{Head: "OPENED", Cell: func(l *api.IncidentLine) any { return report.Stamp(l.Opened) }},
@@ -80,8 +80,12 @@ func printIncident(w io.Writer, o *options, l *api.IncidentLine) error {
 	if l.Silence != "" {
 		report.Printf(w, "silence %s matches it\n", l.Silence)
 	}
-	for _, m := range l.Worst {
-		report.Printf(w, "finding %s  %s  %s  %s  run %s\n", m.Finding, m.Level, m.Family, report.Dash(m.Agent), m.RunID)
+	if err := report.Lines(w, func(row func(...any)) {
+		for _, m := range l.Worst {
+			row("finding "+m.Finding, m.Level+"  "+m.Family+"  "+report.Dash(m.Agent), "run "+m.RunID)
+		}
+	}); err != nil {
+		return err
 	}
 	if l.AcknowledgedBy == "" {
 		report.Printf(w, "take it on: %s alert ack %s --reason '…'\n", o.programName(), shellWord(l.ID))
@@ -124,9 +128,9 @@ func ackLine(o *options, words ...string) string {
 
 var silenceColumns = []report.Column[api.SilenceLine]{
 	{Head: "ID", Cell: func(l *api.SilenceLine) any { return l.ID }},
-	{Head: "MATCHES", Cell: func(l *api.SilenceLine) any { return silenceMatchers(l) }},
+	{Head: "MATCHES", Cell: func(l *api.SilenceLine) any { return report.Word(silenceMatchers(l)) }},
 	{Head: "UNTIL", Cell: func(l *api.SilenceLine) any { return report.Stamp(l.Until) }},
-	{Head: "BY", Cell: func(l *api.SilenceLine) any { return l.By }},
+	{Head: "BY??", Cell: func(l *api.SilenceLine) any { return l.By }},
 	{Head: "REASON", Cell: func(l *api.SilenceLine) any { return l.Reason }},
 }
 

@@ -314,7 +314,7 @@ func (l listing[T]) print(w io.Writer, rows []T) error {
 	case l.table != nil:
 		err = l.table(w, rows)
 	case len(rows) == 0 && l.empty != "":
-		_, err = fmt.Fprintln(w, l.empty)
+		err = report.Printf(w, "%s\n", l.empty)
 	default:
 		err = report.Rows(w, rows, l.columns)
 	}

@@ -29,7 +29,7 @@ func manifestCheckCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "check [AGENT…]", RunE: a.run(o),
 		Short: "Compare manifests with what agents did: what they would hold or deny, and which rules were not used"}
 	cmd.Flags().StringVar(&file, "file", "", "check this manifest instead of those in force")
-	w.flags(cmd, "720h")
+	w.flags(cmd, "30d")
 	return cmd
 }
 
@@ -106,7 +106,7 @@ func printManifestChecks(w io.Writer, reports []manifest.CheckReport) error {
 		}
 	}
 	if len(reports) == 0 {
-		fmt.Fprintln(w, "no agent that called has a manifest")
+		report.Printf(w, "no agent that called has a manifest\n")
 	}
 	return nil
 }

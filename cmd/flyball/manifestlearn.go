@@ -67,7 +67,7 @@ func manifestLearnCommand(o *options) *cobra.Command {
 		})
 	}
 	cmd.Flags().StringVar(&agent, "agent", "", "agent to propose a manifest for")
-	w.flags(cmd, "720h")
+	w.flags(cmd, "30d")
 	return cmd
 }
 

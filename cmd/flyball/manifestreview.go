@@ -29,7 +29,7 @@ func manifestReviewCommand(o *options) *cobra.Command {
 	a := answer[[]reviewReport]{window: w, table: printReviews, rows: itself[[]reviewReport], query: readReviews}
 	cmd := &cobra.Command{Use: "review [AGENT]", Args: cobra.MaximumNArgs(1), RunE: a.run(o),
 		Short: "Show approvals and refusals by agent and route, and the change that they suggest, as a diff that a person applies"}
-	w.flags(cmd, "720h")
+	w.flags(cmd, "30d")
 	return cmd
 }
 
@@ -111,7 +111,7 @@ func printReviews(w io.Writer, reports []reviewReport) error {
 		}
 	}
 	if len(reports) == 0 {
-		fmt.Fprintln(w, "no call waited for approval, and there is no manifest")
+		report.Printf(w, "no call waited for approval, and there is no manifest\n")
 	}
 	return nil
 }

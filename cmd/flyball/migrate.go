@@ -114,7 +114,7 @@ func migrateTables(ctx context.Context, c config.Config, plan bool, w io.Writer)
 		fmt.Fprintf(w, "step %03d %s (%s)\n", s.Number, s.Name, s.Why)
 	}
 	if err == nil && len(steps) == 0 {
-		fmt.Fprintln(w, "schema is up to date: 0 steps")
+		report.Printf(w, "schema is up to date: 0 steps\n")
 	}
 	if err != nil {
 		return err

@@ -60,6 +60,19 @@ func TestPrefixOrRunKeyIsNoId(t *testing.T) {
 	}
 }
 
+// A breaker that was opened by the key of a run was not closed by it: the point had met no call of the run.
+func TestBreakerIsNotResetByTheKeyThatTrippedIt(t *testing.T) {
+	f := newFixture(t, "")
+	f.api = map[string]string{"GET /v1/breakers": "[]", "POST /v1/breakers/reset": "422 scope.value: this point has met no run of that key"}
+	f.db = fakeDB{placed("FROM run_states WHERE run_key =", runA), {in: "FROM runs WHERE", rows: [][]any{storedRun(runA, "nightly", "a")}}}
+	wantExit(t, f, exitFailed, "no run of that key", "breakers", "reset", "run", "nightly", "--reason", "r") // this point never agrees
+	if len(f.got) != 2 || !strings.Contains(f.got[1], runA) {
+		t.Errorf("the requests are %s", f.got)
+	}
+	f.db = nil
+	wantExit(t, f, exitFailed, "no run of that key", "breakers", "reset", "run", "nightly", "--reason", "r")
+}
+
 func TestAmbiguousTargetIsAFailureAndNotWrongUsage(t *testing.T) {
 	f := newFixture(t, "")
 	f.api = map[string]string{"POST /v1/breakers/trip": "409 reason=ambiguous_target scope.value: 2 runs are meant"}

@@ -292,10 +292,10 @@ var profileColumns = []report.Column[profileLine]{
 		}
 		return "-"
 	}},
-	{Head: "CONTROL", Cell: func(p *profileLine) any { return p.Control }},
-	{Head: "TENANT", Cell: func(p *profileLine) any { return report.Dash(p.Tenant) }},
-	{Head: "TOKEN FILE", Cell: func(p *profileLine) any { return report.Dash(p.TokenFile) }},
-	{Head: "CLICKHOUSE", Cell: func(p *profileLine) any { return report.Dash(strings.Join(p.ClickHouse.Addr, ",")) }},
+	{Head: "CONTROL", Cell: func(p *profileLine) any { return report.Word(p.Control) }},
+	{Head: "TENANT?", Cell: func(p *profileLine) any { return report.Dash(p.Tenant) }},
+	{Head: "TOKEN FILE??", Cell: func(p *profileLine) any { return report.Dash(p.TokenFile) }},
+	{Head: "CLICKHOUSE??", Cell: func(p *profileLine) any { return report.Dash(strings.Join(p.ClickHouse.Addr, ",")) }},
 }
 
 func profileUse() *cobra.Command {

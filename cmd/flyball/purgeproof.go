@@ -15,6 +15,7 @@ import (
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
 	"flyball/schema/wire"
+	"flyball/schema/wording"
 )
 
 // purgeProof is what a purge has done. It does not contain the name of the principal.
@@ -136,7 +137,11 @@ func (p *purgeProof) print(w io.Writer, digest string) error {
 			p.Removed, p.Left)
 	}
 	for _, e := range p.Earlier {
-		report.Printf(w, "earlier: %s by %s: %s\n", e.At, e.By, e.Reason)
+		report.Printf(w, "earlier: %s by %s: %s\n", e.At.UTC().Format(time.RFC3339), e.By, e.Reason)
+	}
+	if !slices.ContainsFunc(p.Tables, func(t clickhouse.PurgedTable) bool { return t.Rows > 0 || t.Left > 0 }) {
+		report.Printf(w, "no stored row names this principal: is it spelt as in flyball find and flyball runs?\n")
+		return p.printRest(w, digest)
 	}
 	err := report.Table(w, "TABLE | ROWS | REMOVED | LEFT | KEPT BY A HOLD", func(row func(...any)) {
 		for _, t := range p.Tables {
@@ -152,6 +157,11 @@ func (p *purgeProof) print(w io.Writer, digest string) error {
 	if err != nil {
 		return err
 	}
+	return p.printRest(w, digest)
+}
+
+// printRest prints what a purge did not reach.
+func (p *purgeProof) printRest(w io.Writer, digest string) error {
 	for _, h := range p.Holds {
 		report.Printf(w, "held: run %s by %s: %s\n", h.RunID, h.By, h.Why)
 	}
@@ -182,12 +192,12 @@ func printMention(w io.Writer, m *clickhouse.Mention) {
 	for i, name := range columns {
 		columns[i] = fmt.Sprintf("%s %d", name, m.Columns[name])
 	}
-	report.Printf(w, "the name still occurs: %s, %d rows (%s)", m.Where, m.Rows, strings.Join(columns, ", "))
+	text := fmt.Sprintf("the name still occurs: %s, %s (%s)", m.Where, wording.Count(m.Rows, "row"), strings.Join(columns, ", "))
 	if len(m.Examples) > 0 {
-		report.Printf(w, ", such as %s %s", m.ExampleOf, strings.Join(m.Examples, ", "))
+		text += fmt.Sprintf(", such as %s %s", m.ExampleOf, strings.Join(m.Examples, ", "))
 	}
 	if m.Why != "" {
-		report.Printf(w, ": %s", m.Why)
+		text += ": " + m.Why
 	}
-	report.Printf(w, "\n")
+	report.Printf(w, "%s\n", text)
 }

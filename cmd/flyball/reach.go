@@ -31,7 +31,7 @@ func reachCommand(o *options) *cobra.Command {
 	cmd.Flags().StringVar(&who.Credential, "credential", "", "the id of a credential (flyball credential-id prints it for a secret)")
 	cmd.Flags().StringVar(&who.Run, "run", "", "a run")
 	cmd.Flags().IntVar(&limit, "limit", limit, "print at most this many routes of an agent, the most dangerous first; 0: all")
-	w.flags(cmd, "720h")
+	w.flags(cmd, "30d")
 	return cmd
 }
 

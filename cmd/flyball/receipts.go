@@ -40,7 +40,7 @@ func receiptsCommand(o *options) *cobra.Command {
 // printReceipts prints a line for each point of each receipt.
 func printReceipts(w io.Writer, list []receipt) error {
 	if len(list) == 0 {
-		_, err := fmt.Fprintln(w, "No breaker has opened lately.")
+		err := report.Printf(w, "No breaker has opened lately.\n")
 		return err
 	}
 	const heads = "GENERATION | SCOPE | ACTION?? | CALL (UTC)?? | COMMANDED??? | POINT???? | " +

@@ -29,7 +29,7 @@ func printSettings(w io.Writer, s api.SettingsLine) error {
 		row("agents_percent", s.AgentsPercent, s.File.AgentsPercent, since, by, reason)
 	})
 	if err == nil && s.Differ {
-		_, err = fmt.Fprintln(w, "The file differs and is not in force; flyball settings set changes the settings in force.")
+		err = report.Printf(w, "The file differs and is not in force; flyball settings set changes the settings in force.\n")
 	}
 	return err
 }

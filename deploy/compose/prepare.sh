@@ -2,9 +2,10 @@
 # Makes ./generated: passwords, tokens, certificates, and the configuration of the other containers. What is there already stays;
 # delete a file to have it made again. Needs openssl and Flyball (FLYBALL: a binary, or `docker run --rm IMAGE`).
 set -euo pipefail
+FLYBALL=${FLYBALL:-flyball}
+if [ -x "$FLYBALL" ]; then FLYBALL=$(realpath "$FLYBALL"); fi # a path is relative to the caller's folder
 cd "$(dirname "$0")"
 umask 077
-FLYBALL=${FLYBALL:-flyball}
 mkdir -p generated/log generated/datasources
 cd generated
 
@@ -12,7 +13,11 @@ secret() { [ -e "$1" ] || openssl rand -hex 32 | tr -d '\n' > "$1"; }
 # The server keeps the hash, the person (or Grafana) the token. The token goes to standard output, the hash to standard error.
 token() {
   [ -e "$1_hash" ] && return
-  $FLYBALL token > "$1_token" 2> "$1_note"
+  if ! $FLYBALL token > "$1_token" 2> "$1_note"; then
+    cat "$1_note" >&2
+    echo "prepare.sh: FLYBALL=$FLYBALL makes no token: set it to the path of a binary, or to docker run --rm IMAGE" >&2
+    exit 1
+  fi
   sed -n 's/^keep in value_file: //p' "$1_note" > "$1_hash" && rm "$1_note"
 }
 

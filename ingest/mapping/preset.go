@@ -13,7 +13,7 @@ var files embed.FS
 
 // order is the order in which auto tries presets: the most specific first, the others by name.
 var order = []string{"haproxy", "ingress_nginx", "traefik_clf", "agentgateway_text", "aws_alb", "aws_elb", "cloudfront", "apisix_text",
-	"linkerd_text", "combined", "gin", "iis", "uvicorn"}
+	"linkerd_text", "oauth2_proxy", "combined", "gin", "iis", "uvicorn"}
 
 // last is the order of the presets that auto tries after all others, because their signs are general.
 var last = []string{"ecs", "access_json"}

@@ -76,7 +76,8 @@ func (Learn) about() abouts {
 			Refused: "below 0; window or more"},
 		"window": {Meaning: "How far back runs are learned from.", Wrong: "0s",
 			Refused: "below 1s; above 87840h; more than clickhouse.retention.calls"},
-		"min_runs": {Meaning: "Clean runs that an agent needs for a baseline of its own.", Wrong: "0", Refused: "below 1"},
+		"min_runs": {Meaning: "Clean runs of all agents together that a baseline needs. An agent is known from 20 of its own on.",
+			Wrong: "0", Refused: "below 1"},
 	}
 }
 

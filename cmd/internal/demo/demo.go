@@ -109,7 +109,7 @@ func (o Options) run(ctx context.Context) (out outcome, err error) {
 func (o Options) nextSteps(c config.Config, file string) {
 	o.printf("\nWhat to try next")
 	o.printf("  bin/flyball demo --seed 2          another agent, another kind of runaway;  --keep leaves it running for the commands below")
-	o.printf("  bin/flyball up                     the same with your own gateway's log; it observes until detect.mode is armed")
+	o.printf("  bin/flyball up                     the same with your own gateway's log; it observes until you arm an agent (flyball arm)")
 	o.printf("  bin/flyball decode FILE            how a log of yours would be read")
 	if o.Keep {
 		o.printf("\nIt keeps running until you press Ctrl-C. Query it, with --config %s", file)

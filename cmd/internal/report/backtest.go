@@ -32,7 +32,7 @@ func Backtest(w io.Writer, r *backtest.Report, learnedOf uint64) error {
 	}
 	err := Table(w, head, func(row func(...any)) {
 		line := func(what string, of func(*backtest.Side) string) {
-			cells := []any{what}
+			cells := []any{Prose(what)}
 			for _, s := range sides {
 				cells = append(cells, of(s))
 			}

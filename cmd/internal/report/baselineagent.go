@@ -111,14 +111,14 @@ func AgentBaseline(w io.Writer, a *Agent) error {
 	}
 	printAgentPace(w, a.Pace)
 	Printf(w, "peers       group %s: %s\n\n", Dash(a.Group), a.Peers)
-	return Table(w, "USUAL | OF THE AGENT | WHOSE | PEERS | HUMANS", func(row func(...any)) {
+	return Table(w, "USUAL | OF THE AGENT | WHOSE | PEERS | HUMANS?", func(row func(...any)) {
 		for _, f := range a.Usual {
 			what := f.What + " in a run (median)"
 			if f.Share {
 				what = "calls that " + f.What
 			}
 			unit := figureUnit(f.What, f.Share)
-			row(what, figure(f.Own, unit), Dash(wording.Median(f.OwnOf)), figure(f.Peers, unit), figure(f.Humans, unit))
+			row(Prose(what), figure(f.Own, unit), Prose(wording.Median(f.OwnOf)), figure(f.Peers, unit), figure(f.Humans, unit))
 		}
 	})
 }

@@ -62,7 +62,7 @@ func Difference(w io.Writer, d *Differences) error {
 		for _, c := range d.Changes {
 			row(
 				Dash(c.Agent),
-				c.What,
+				Prose(c.What),
 				figure(schema.OptionalFloat(c.Was), figureUnit(c.What, c.Share)),
 				figure(schema.OptionalFloat(c.Is), figureUnit(c.What, c.Share)),
 				wording.Figure(c.Factor, wording.Plain),

@@ -58,7 +58,7 @@ func at(ns int64) string {
 // Versions prints one line for each version.
 func Versions(w io.Writer, list []Version) error {
 	if len(list) == 0 {
-		_, err := fmt.Fprintln(w, "No baseline yet: flyball baselines show says what it waits for, and how long.")
+		err := Printf(w, "No baseline yet: flyball baselines show says what it waits for, and how long.\n")
 		return err
 	}
 	return Table(
@@ -225,8 +225,8 @@ func Baseline(w io.Writer, b *BaselineSummary) error {
 	printPace(w, b.Pace)
 	printPeople(w, b.People)
 	Printf(w, "peers       %s\n\n", b.Peers)
-	const head = "AGENT | PEERS | ACQUAINTANCE | OWN RUNS | PEERS' RUNS | UNTIL IT IS KNOWN | STATE | WHY | CALLS | " +
-		"LAST TAUGHT (UTC) | LEFT OUT"
+	const head = "AGENT | PEERS??? | ACQUAINTANCE | OWN RUNS | PEERS' RUNS?? | UNTIL IT IS KNOWN? | STATE?? | WHY??? | CALLS??? | " +
+		"LAST TAUGHT (UTC)???? | LEFT OUT????"
 	err := Table(w, head, func(row func(...any)) {
 		for i := range b.Agents {
 			l, known := &b.Agents[i], &b.Agents[i].Learned
@@ -235,8 +235,8 @@ func Baseline(w io.Writer, b *BaselineSummary) error {
 				Dash(l.Group),
 				known.Acquaintance,
 				wording.OwnRuns(known),
-				wording.PeerRuns(known),
-				Dash(wording.Wait(known)),
+				Prose(wording.PeerRuns(known)),
+				Prose(wording.Wait(known)),
 				l.State,
 				l.Why,
 				l.Calls,

@@ -10,11 +10,17 @@ import (
 )
 
 // ID is a cell with an id, or with a kind and an id. A screen with a width shows the beginning of it that no other id in the
-// column has, which commands take in place of the id.
+// column has, which commands take in place of the id. " +2" may follow the id: two others are not shown.
 type ID string
+
+// more is what separates an id from the number of the others.
+const more = " +"
 
 // Word is a cell with a word that is explained elsewhere: it is never cut.
 type Word string
+
+// Prose is a cell with a reason or a description: what a screen has no room for goes on below its beginning.
+type Prose string
 
 // Alarm is a cell that stands out: in colour, and by a mark.
 type Alarm string
@@ -48,6 +54,7 @@ type Moment struct {
 	At     time.Time
 	Layout string // of the whole value; empty: as Text
 	Text   string // whole value in UTC; of a time that is not known, what is shown
+	Screen string // layout that a screen shows instead of how long ago it was
 }
 
 // Clock returns the cell of a time with milliseconds.
@@ -79,6 +86,31 @@ func Stamp(text string) any {
 		return Dash(text)
 	}
 	return Moment{At: t, Layout: time.RFC3339Nano, Text: text}
+}
+
+// Instant returns the cell of a time among others that are told apart by milliseconds: a screen shows the time of day, with the date if
+// the others are of several days.
+func Instant(t query.Time, severalDays bool) any {
+	layout := "15:04:05.000"
+	if severalDays {
+		layout = "01-02 " + layout
+	}
+	return Moment{At: t.Time, Layout: clockLayout, Text: clock(t), Screen: layout}
+}
+
+// shown returns what a screen shows of it.
+func (m Moment) shown(s *Screen) string {
+	switch {
+	case s.Width == 0:
+		return m.in(s.Zone)
+	case m.At.IsZero():
+		return strings.TrimSpace(m.Text)
+	case m.Screen == "":
+		return Age(m.At, s.Now)
+	case s.Zone == nil:
+		return m.At.UTC().Format(m.Screen)
+	}
+	return m.At.In(s.Zone).Format(m.Screen)
 }
 
 // in returns the whole value in a time zone; nil: UTC.

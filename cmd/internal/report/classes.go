@@ -74,7 +74,7 @@ func classLines(b *baseline.Baseline, learned map[string]schema.Learned, tripSha
 
 // classes prints the classes of a version.
 func classes(w io.Writer, lines []ClassLine) error {
-	err := Table(w, "CLASS | AGENTS | ANNOTATE ABOVE | ALERT ABOVE | TRIP ABOVE | WEIGHT OF HELD-OUT RUNS", func(row func(...any)) {
+	err := Table(w, "CLASS | AGENTS | ANNOTATE ABOVE | ALERT ABOVE | TRIP ABOVE | WEIGHT OF HELD-OUT RUNS?", func(row func(...any)) {
 		for i := range lines {
 			l := &lines[i]
 			out := wording.Figure(float64(l.Runs), wording.Plain)
@@ -88,7 +88,7 @@ func classes(w io.Writer, lines []ClassLine) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(w, "A run that was held out in two ways counts half in each class.")
+	Printf(w, "A run that was held out in two ways counts half in each class.\n")
 	fmt.Fprintln(w)
 	for i := range lines {
 		l := &lines[i]

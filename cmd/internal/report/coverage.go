@@ -10,7 +10,7 @@ import (
 // Coverage prints how many of the logged calls were sent to the check.
 func Coverage(w io.Writer, c *query.Coverage) error {
 	if len(c.Rows) == 0 {
-		_, err := fmt.Fprintln(w, "No call was logged in that time: flyball status says whether anything arrives.")
+		err := Printf(w, "No call was logged in that time: flyball status says whether anything arrives.\n")
 		return err
 	}
 	var calls, never, unknown uint64
@@ -59,7 +59,7 @@ func Uncovered(w io.Writer, rows []query.CoverageRow) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	fmt.Fprintln(w, "\nNever asked of the check, so nothing can stop it (flyball coverage shows all):")
+	Printf(w, "\nNever asked of the check, so nothing can stop it (flyball coverage shows all):\n")
 	for i, r := range rows {
 		if i == most {
 			Printf(w, "  and %d more\n", len(rows)-most)

@@ -73,7 +73,7 @@ func printVerdicts(w io.Writer, verdicts []query.Verdict) {
 	}
 }
 
-// evidence prints the figures of a finding with their units, and the calls that carry them.
+// evidence prints the figures of a finding with their units, none of them cut, and the calls that carry them.
 func evidence(w io.Writer, f *query.Finding) error {
 	var calls []string
 	err := Table(w, "WHAT | OBSERVED | USUAL | WHOSE USUAL | PEERS | HUMANS", func(row func(...any)) {
@@ -83,8 +83,8 @@ func evidence(w io.Writer, f *query.Finding) error {
 			if e.Usual.IsZero() {
 				whose = ""
 			}
-			row(of.Text, observed(&e, of.Unit), wording.Usual(float64(e.Usual), of.Unit, e.UsualOf), Dash(whose),
-				wording.Usual(float64(e.Peers), of.Unit, e.UsualOf), wording.Figure(float64(e.Humans), of.Unit))
+			row(Word(of.Text), Word(observed(&e, of.Unit)), Word(wording.Usual(float64(e.Usual), of.Unit, e.UsualOf)), Word(whose),
+				Word(wording.Usual(float64(e.Peers), of.Unit, e.UsualOf)), Word(wording.Figure(float64(e.Humans), of.Unit)))
 			calls = append(calls, e.Calls...)
 		}
 	})

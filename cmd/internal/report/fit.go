@@ -6,7 +6,7 @@ type field struct {
 	least int  // width below which its cells are of no use; at most want
 	good  int  // width that is wanted before columns of leave 2 and more are shown; at least least
 	id    bool // it is what the next command takes: its good width comes before all columns that may be left out
-	leave int  // 0: it stays; a column with a higher number is left out first
+	leave int  // 0: it stays; a column with a higher number is left out first, one of 3 and more rather than that another is cut
 }
 
 const (
@@ -24,7 +24,8 @@ type fitted struct {
 }
 
 // fit returns the layout of a table on a screen. It narrows texts, and leaves out columns that may be, as long as the others do not have
-// their least width; for the less important ones, as long as they do not have a good width.
+// their least width; less important ones (leave 2) as long as they do not have a good width, and the least important ones as long as one
+// of the others is cut.
 func fit(fields []field, screen int) fitted {
 	widths := make([]int, len(fields))
 	kept := make([]bool, len(fields))
@@ -49,7 +50,10 @@ func fit(fields []field, screen int) fitted {
 			}
 		}
 		if drop < 0 || need(fields, kept, func(f field) int {
-			if fields[drop].leave > 1 || f.id && whole {
+			switch {
+			case fields[drop].leave > 2:
+				return max(min(f.want, good), f.least)
+			case fields[drop].leave > 1 || f.id && whole:
 				return max(f.good, f.least)
 			}
 			return f.least

@@ -46,7 +46,7 @@ const noCalls = "No calls in this period. --since goes further back; flyball sta
 // Agents prints the agents, then the problems.
 func Agents(w io.Writer, v Inventory) error {
 	if len(v.Agents) == 0 {
-		_, err := fmt.Fprintln(w, noCalls)
+		err := Printf(w, "%s\n", noCalls)
 		return err
 	}
 	err := Table(
@@ -105,7 +105,7 @@ func wait(l *schema.Learned) string {
 // Hygiene prints the problems that an operator should correct, with reasons.
 func Hygiene(w io.Writer, v []query.Hygiene) error {
 	if len(v) == 0 {
-		_, err := fmt.Fprintln(w, "Nothing is wrong with who calls.")
+		err := Printf(w, "Nothing is wrong with who calls.\n")
 		return err
 	}
 	said := map[string]string{}
@@ -144,7 +144,7 @@ func short(list []string) string {
 // Routes prints the routes with calls; "!" marks those that seem unsafe and are undeclared.
 func Routes(w io.Writer, rows []query.RouteRow) error {
 	if len(rows) == 0 {
-		_, err := fmt.Fprintln(w, noCalls)
+		err := Printf(w, "%s\n", noCalls)
 		return err
 	}
 	undeclared := 0
@@ -209,7 +209,7 @@ func strangers(w io.Writer, rows []query.StartRow) error {
 			continue
 		}
 		if len(seen) == 0 {
-			fmt.Fprintln(w, "\nStrangers: neither they nor their peers are known, so what is only unusual does not stop them:")
+			Printf(w, "\nStrangers: neither they nor their peers are known, so what is only unusual does not stop them:\n")
 		}
 		seen[u.AgentID] = true
 		Printf(w, "  %s is %s (own runs %s; peers %s)\n", Dash(u.AgentID), wording.Acquaintance(u.Learned.Acquaintance),
@@ -243,7 +243,7 @@ func guardsText(words []string) string {
 
 func irreversibleUses(w io.Writer, rows []query.StartRow) error {
 	if len(rows) == 0 {
-		_, err := fmt.Fprintln(w, "No agent did anything that cannot be undone in that time.")
+		err := Printf(w, "No agent did anything that cannot be undone in that time.\n")
 		return err
 	}
 	err := Table(w, "AGENT | TRUST??? | DOES | EFFECT?? | CALLS | RUNS? | LAST? | WITHOUT", func(row func(...any)) {
@@ -263,7 +263,7 @@ func irreversibleUses(w io.Writer, rows []query.StartRow) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(w, "\nBegin with the first line:")
+	Printf(w, "\nBegin with the first line:\n")
 	for i, step := range nextSteps(&rows[0]) {
 		Printf(w, "  %d. %-20s %s\n", i+1, step.what, step.how)
 	}
@@ -288,7 +288,11 @@ func nextSteps(r *query.StartRow) []step {
 		where = fmt.Sprintf("{tool: %s, effect: %s, reversibility: irreversible}", yamlWord(r.Tool), r.Effect)
 	}
 	agent := wording.ShellWord(r.AgentID)
-	add(lacks("owner"), "say whose it is", "agents: [{id: %s, consumer: …, owner: …}]", yamlWord(r.AgentID))
+	if credential, is := strings.CutPrefix(r.AgentID, "cred:"); is { // it has no name yet
+		add(lacks("owner"), "say whose it is", "agents: [{id: …, credential: %s, owner: …}]", yamlWord(credential))
+	} else {
+		add(lacks("owner"), "say whose it is", "agents: [{id: %s, consumer: …, owner: …}]", yamlWord(r.AgentID))
+	}
 	add(lacks("declaration"), "say what it does", "routes: [%s]", where)
 	add(lacks("check"), "ask about its calls", "put the check in the path at %s: deploy/gateways has a file for each gateway",
 		strings.Join(r.Unasked, ", "))
@@ -321,7 +325,7 @@ func yamlWord(s string) string {
 // DeadLetters prints the records that could not be read, with the newest record of each kind.
 func DeadLetters(w io.Writer, rows []query.DeadLetterRow) error {
 	if len(rows) == 0 {
-		_, err := fmt.Fprintln(w, "Everything could be read.")
+		err := Printf(w, "Everything could be read.\n")
 		return err
 	}
 	err := Table(w, "ID | TOPIC? | REASON | DEAD LETTERS | BYTES??? | LAST | NEWEST?? | WHY", func(row func(...any)) {
@@ -330,10 +334,8 @@ func DeadLetters(w io.Writer, rows []query.DeadLetterRow) error {
 		}
 	})
 	if err == nil {
-		_, err = fmt.Fprintln(
-			w,
-			"\nThe newest of a kind: flyball dead-letters show ID. After a fix (a mapping, a format): flyball dead-letters replay --dry-run",
-		)
+		err = Printf(w,
+			"\nThe newest of a kind: flyball dead-letters show ID. After a fix (a mapping, a format): flyball dead-letters replay --dry-run\n")
 	}
 	return err
 }

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"io"
 
 	"flyball/detect/evaluate"
@@ -27,11 +26,11 @@ func Rescored(w io.Writer, r *evaluate.Rescored) error {
 	)
 	switch {
 	case r.Same:
-		fmt.Fprintln(w, "the same, within 1e-9")
+		Printf(w, "the same, within 1e-9\n")
 	case r.Caveat != "":
 		Printf(w, "not the same: %s\n", r.Caveat)
 	default:
-		fmt.Fprintln(w, "NOT the same")
+		Printf(w, "NOT the same\n")
 	}
 	return nil
 }

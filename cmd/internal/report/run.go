@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"flyball/schema/clickhouse/query"
 	"flyball/schema/wording"
@@ -50,21 +51,21 @@ func breakerState(state string) any {
 
 // Run prints one run in full.
 func Run(w io.Writer, r *query.RunReport) error {
-	Printf(w, "run      %s\nkey      %s\nbound by %s (%d%% sure), %s\n", r.RunID, Dash(r.RunKey), r.RunRule, r.RunConfidence, r.State)
-	Printf(w, "from     %s to %s UTC, %d calls, %d errors, %d irreversible, %d resources on %d routes\n",
+	Printf(w, "run       %s\nkey       %s\nbound by  %s (%d%% sure), %s\n", r.RunID, Dash(r.RunKey), r.RunRule, r.RunConfidence, r.State)
+	Printf(w, "from      %s to %s UTC, %d calls, %d errors, %d irreversible, %d resources on %d routes\n",
 		clock(r.StartedAt), clock(r.LastAt), r.TotalCalls, r.Errors, r.Irreversible, r.DistinctResources, r.DistinctRoutes)
 	for _, k := range slices.Sorted(maps.Keys(r.Identity)) {
 		Printf(w, "  %-18s %s\n", k, fmt.Sprint(r.Identity[k]))
 	}
 	for _, l := range r.LinkedRuns {
-		Printf(w, "linked   %s (%s)\n", l.RunID, l.How)
+		Printf(w, "linked    %s (%s)\n", l.RunID, l.How)
 	}
 	for _, c := range r.Caveats {
-		Printf(w, "unknown  %s\n", c)
+		Printf(w, "unknown   %s\n", c)
 	}
 	printJudgement(w, r)
 	fmt.Fprintln(w)
-	err := Rows(w, r.CallList, callColumns)
+	err := Rows(w, r.CallList, callColumns(r))
 	if n := uint64(len(r.CallList)); n < r.TotalCalls {
 		Printf(w, "… the first %d of %d calls (--limit)\n", n, r.TotalCalls)
 	}
@@ -77,7 +78,7 @@ const maxScores = 5
 
 // printJudgement prints the score, the findings, the decisions and the breakers of a run.
 func printJudgement(w io.Writer, r *query.RunReport) {
-	Printf(w, "score    %s (%s)\n", scoreText(r.Score), Dash(r.Level))
+	Printf(w, "score     %s (%s)\n", scoreText(r.Score), Dash(r.Level))
 	if n := len(r.Scores) - maxScores; n > 0 {
 		Printf(w, "  … %d lower ones before (-o json)\n", n)
 	}
@@ -87,10 +88,10 @@ func printJudgement(w io.Writer, r *query.RunReport) {
 	}
 	list := func(what string, rows []map[string]any, row func(map[string]any) string) {
 		if len(rows) == 0 {
-			Printf(w, "%-8s none\n", what)
+			Printf(w, "%-9s none\n", what)
 		}
 		for _, v := range rows {
-			Printf(w, "%-8s %s\n", what, row(v))
+			Printf(w, "%-9s %s\n", what, row(v))
 		}
 	}
 	list("finding", r.Findings, func(f map[string]any) string {
@@ -98,10 +99,10 @@ func printJudgement(w io.Writer, r *query.RunReport) {
 	})
 	list("decision", r.Decisions, decisionText)
 	if len(r.Breakers) == 0 {
-		Printf(w, "breaker  none\n")
+		Printf(w, "breaker   none\n")
 	}
 	for i := range r.Breakers {
-		Printf(w, "breaker  %s\n", breakerText(&r.Breakers[i]))
+		Printf(w, "breaker   %s\n", breakerText(&r.Breakers[i]))
 	}
 }
 
@@ -150,15 +151,19 @@ func numberText(v any) string {
 	return fmt.Sprintf("%.4g", f)
 }
 
-// callColumns are the columns of a run's calls, whose fields are found by name.
-var callColumns = []Column[map[string]any]{
-	{"AT (UTC)", func(c *map[string]any) any {
+// callColumns returns the columns of a run's calls, whose fields are found by name.
+func callColumns(r *query.RunReport) []Column[map[string]any] {
+	severalDays := r.StartedAt.UTC().Format(time.DateOnly) != r.LastAt.UTC().Format(time.DateOnly)
+	return append([]Column[map[string]any]{{"AT (UTC)", func(c *map[string]any) any {
 		at, _ := (*c)["start_time"].(query.Time)
-		return Clock(at)
-	}},
+		return Instant(at, severalDays)
+	}}}, callFields...)
+}
+
+var callFields = []Column[map[string]any]{
 	fieldColumn("STATUS", "status"), fieldColumn("OUTCOME?", "outcome"), fieldColumn("METHOD", "method"), fieldColumn("PATH", "path"),
-	fieldColumn("EFFECT??", "effect"), fieldColumn("REVERSIBILITY", "reversibility"),
-	{"RESOURCES???", func(c *map[string]any) any {
+	fieldColumn("EFFECT???", "effect"), fieldColumn("REVERSIBILITY", "reversibility"),
+	{"RESOURCES??", func(c *map[string]any) any {
 		list, _ := (*c)["resources"].([]string)
 		return Dash(strings.Join(list, " "))
 	}},
@@ -182,7 +187,7 @@ func fieldColumn(head, key string) Column[map[string]any] {
 // printTree prints the calls of a run as the tree of their spans.
 func printTree(w io.Writer, r *query.RunReport) {
 	if len(r.Tree) > 0 {
-		fmt.Fprintln(w, "\nby spans")
+		Printf(w, "\nby spans\n")
 	}
 	for _, l := range r.Tree {
 		Printf(w, "  %s%-*s %s  %s  %s\n", strings.Repeat("   ", l.Depth), max(46-3*l.Depth, 8), l.What, clock(l.At)[11:], Dash(l.Status), l.By)

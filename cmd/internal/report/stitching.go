@@ -11,7 +11,7 @@ import (
 // Stitching prints the share of each rule by producer, and the advice.
 func Stitching(w io.Writer, rows []query.StitchingRow) error {
 	if len(rows) == 0 {
-		_, err := fmt.Fprintln(w, noCalls)
+		err := Printf(w, "%s\n", noCalls)
 		return err
 	}
 	err := Table(w, "PRODUCER | FORMAT? | SINCE (UTC) | RULE | CALLS | SHARE", func(row func(...any)) {

@@ -22,13 +22,24 @@ func TextLines(s string) string {
 }
 
 // Printf prints a format to a terminal. Each argument that is a text, a list of texts or an
-// error is escaped as by Text.
+// error is escaped as by Text. Lines that are wider than a screen are broken at spaces.
 func Printf(w io.Writer, format string, args ...any) error {
 	shown := make([]any, len(args))
 	for i, a := range args {
 		shown[i] = visible(a)
 	}
-	_, err := fmt.Fprintf(w, format, shown...)
+	_, err := io.WriteString(w, fold(fmt.Sprintf(format, shown...), screenOf(w).Width))
+	return err
+}
+
+// Quoted prints a text of others with a mark before it, also before each line that a screen breaks it into: no part of it can look like
+// a line of the report.
+func Quoted(w io.Writer, mark, text string) error {
+	lines := []string{Text(text)}
+	if width := screenOf(w).Width; width > 0 {
+		lines = wrap(lines[0], max(width-len(mark), 1))
+	}
+	_, err := fmt.Fprintf(w, "%s%s\n", mark, strings.Join(lines, "\n"+mark))
 	return err
 }
 
@@ -52,4 +63,12 @@ func visible(v any) any {
 		return Text(r.String())
 	}
 	return v
+}
+
+// Dash returns a text, or "-" if it is empty.
+func Dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
 }

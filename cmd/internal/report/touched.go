@@ -19,7 +19,7 @@ func Touched(w io.Writer, t *query.Touched) error {
 	if t.Complete {
 		Printf(w, "complete: %s\n", completeText(t))
 	} else {
-		fmt.Fprintln(w, "NOT COMPLETE:")
+		Printf(w, "NOT COMPLETE:\n")
 		for _, c := range t.Caveats {
 			Printf(w, "  - %s\n", c)
 		}
@@ -103,7 +103,7 @@ func printNear(w io.Writer, near []query.Near) error {
 	if len(near) == 0 {
 		return nil
 	}
-	fmt.Fprintln(w, "near it:")
+	Printf(w, "near it:\n")
 	for _, n := range near {
 		if err := Printf(w, "  %s\n", nearText(n)); err != nil {
 			return err
@@ -130,7 +130,7 @@ func UnknownRun(w io.Writer, t *query.Touched) error {
 		Printf(w, "%s\n", c)
 	}
 	if len(t.Near) == 0 {
-		_, err := fmt.Fprintln(w, "nothing is near it; flyball status shows whether calls arrive")
+		err := Printf(w, "nothing is near it; flyball status shows whether calls arrive\n")
 		return err
 	}
 	return printNear(w, t.Near)
@@ -230,10 +230,7 @@ func several(names []string, total uint64) string {
 
 // severalRuns returns the cell of the runs that touched a resource: the only one, or the first with the number of the others.
 func severalRuns(runs []string, total uint64) any {
-	if len(runs) == 1 && total <= 1 {
-		return ID(runs[0])
-	}
-	return Dash(several(runs, total))
+	return ID(several(runs, total))
 }
 
 // distinct counts the resources; a resource can be touched through several routes.

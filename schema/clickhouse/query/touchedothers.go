@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"flyball/schema/wording"
 )
 
 // loadBeside reads what others did in the traces of the subject, and for a resource who was denied everything.
@@ -36,9 +38,9 @@ func (t *Touched) loadDownstream(ctx context.Context, db DB, run *Run, win Windo
 		for _, o := range linked.others {
 			n += o.Calls
 		}
-		t.caveat("other_callers: %d calls of %d runs carry a trace id of this run under an identity of their own (%s); "+
+		t.caveat("other_callers: %s of %s carry a trace id of this run under an identity of their own (%s); "+
 			"they are not counted here, see other_callers and flyball touched of those runs",
-			n, len(linked.others), strings.Join(namesOf(linked.others, 3), ", "))
+			wording.Count(n, "call"), wording.Count(len(linked.others), "run"), strings.Join(namesOf(linked.others, 3), ", "))
 	}
 	if len(linked.behalf) == 0 {
 		return nil

@@ -11,29 +11,49 @@ import (
 	"flyball/cmd/internal/tiers"
 )
 
-// prepare runs prepare.sh in a copy of the folders that it reads, and returns the folder that it made.
+// prepare runs prepare.sh as README.md says, in a copy of the folders that it reads, and returns the folder that it made.
 func prepare(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, folder := range []string{"compose", "gateways", "grafana"} {
-		if err := os.CopyFS(filepath.Join(dir, folder), os.DirFS(filepath.Join(deploy, folder))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	_ = os.RemoveAll(filepath.Join(dir, "compose", "generated"))
+	copyForPreparing(t, dir)
 	token := filepath.Join(dir, "flyball")
 	script := "#!/bin/sh\n[ \"$1\" = token ] || exit 2\necho fly_example\necho 'keep in value_file: sha256:example' >&2\n"
 	if err := os.WriteFile(token, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // a second time nothing is made anew
-		cmd := exec.Command("bash", filepath.Join(dir, "compose", "prepare.sh"))
-		cmd.Env = append(os.Environ(), "FLYBALL="+token)
-		if out, err := cmd.CombinedOutput(); err != nil {
+		if out, err := runPrepare(dir, "../flyball"); err != nil {
 			t.Fatalf("prepare.sh: %v\n%s", err, out)
 		}
 	}
 	return filepath.Join(dir, "compose", "generated")
+}
+
+func copyForPreparing(t *testing.T, dir string) {
+	t.Helper()
+	for _, folder := range []string{"compose", "gateways", "grafana"} {
+		if err := os.CopyFS(filepath.Join(dir, folder), os.DirFS(filepath.Join(deploy, folder))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = os.RemoveAll(filepath.Join(dir, "compose", "generated"))
+}
+
+func runPrepare(dir, flyball string) (string, error) {
+	cmd := exec.Command("bash", "./prepare.sh")
+	cmd.Dir, cmd.Env = filepath.Join(dir, "compose"), append(os.Environ(), "FLYBALL="+flyball)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// A binary that was not found ended the script with exit status 127 and no word.
+func TestPreparingWithoutABinaryEndsSilently(t *testing.T) {
+	dir := t.TempDir()
+	copyForPreparing(t, dir)
+	out, err := runPrepare(dir, "../no/flyball")
+	if err == nil || !strings.Contains(out, "FLYBALL=../no/flyball makes no token") {
+		t.Errorf("%v: %s", err, out)
+	}
 }
 
 func TestPreparedFilesPointToTheMachineItself(t *testing.T) {
