@@ -187,7 +187,7 @@ func (d *before10) Describe() Description {
 // An actor's alarm that was stored before version 10, which added the time of its latest call, is kept.
 func TestAlarmOfAnActorIsLostInAnUpgrade(t *testing.T) {
 	s, older := deployed(), (&before10{})
-	before := NewSet(s.options, s.metrics, []Detector{older}, []Detector{older})
+	before := newSet(s.options, s.metrics, []Detector{older}, []Detector{older})
 	was := &actorState{set: before, states: addState(nil, 0, &crossRunActor{alarmedAt: 7, lastAt: 9})}
 	w := wire.NewWriter(nil, wire.KindState, stitch.StateVersion)
 	was.Code(w)
