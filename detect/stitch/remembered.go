@@ -31,6 +31,7 @@ func (a *Actor) dropExpired(watermark int64) {
 // they give their places to new actors. Entries of actors that have runs again are skipped when they are met.
 type idleActors struct {
 	byStanding [schema.StandingEstablished + 1][]idleActor
+	unsorted   [schema.StandingEstablished + 1]bool // restored actors were appended
 	counters   *counters
 	dirty      *dirtyActors
 }
@@ -46,20 +47,42 @@ func (e idleActor) idle() bool {
 	return e.actor.Empty() && !e.actor.released && !e.actor.forgotten && e.actor.woken == e.woken
 }
 
-// add adds an actor if it has no runs. Of those that lost their last runs at one offset, the key decides on the order: it is the same
-// when the actors are restored.
+// compare orders idle actors. Of those that lost their last runs at one offset, the key decides: the order is the same when they
+// are restored.
+func (e idleActor) compare(o idleActor) int {
+	return cmp.Or(cmp.Compare(e.since, o.since), cmp.Compare(e.actor.Key, o.actor.Key))
+}
+
+// add adds an actor if it has no runs.
 func (n *idleActors) add(a *Actor) {
 	if !a.Empty() || a.shared() {
 		return
 	}
-	list := &n.byStanding[a.standing]
+	list := n.sorted(a.standing)
 	if len(*list) > 64 && len(*list) > 2*n.counters.actorPools[a.standing] { // most have runs again
 		*list = slices.DeleteFunc(*list, func(e idleActor) bool { return !e.idle() })
 	}
-	at, _ := slices.BinarySearchFunc(*list, a, func(e idleActor, a *Actor) int {
-		return cmp.Or(cmp.Compare(e.since, a.Included), cmp.Compare(e.actor.Key, a.Key))
-	})
-	*list = slices.Insert(*list, at, idleActor{a, a.Included, a.woken})
+	e := idleActor{a, a.Included, a.woken}
+	at, _ := slices.BinarySearchFunc(*list, e, idleActor.compare)
+	*list = slices.Insert(*list, at, e)
+}
+
+// adopt adds a restored actor if it has no runs. Actors are restored in any order, and sorted when the first of them is needed.
+func (n *idleActors) adopt(a *Actor) {
+	if !a.Empty() || a.shared() {
+		return
+	}
+	n.byStanding[a.standing] = append(n.byStanding[a.standing], idleActor{a, a.Included, a.woken})
+	n.unsorted[a.standing] = true
+}
+
+func (n *idleActors) sorted(s schema.Standing) *[]idleActor {
+	list := &n.byStanding[s]
+	if n.unsorted[s] {
+		slices.SortFunc(*list, idleActor.compare)
+		n.unsorted[s] = false
+	}
+	return list
 }
 
 // release takes the place of the actor that has been without runs for the longest, at an offset of flyball.calls, for a new one of
@@ -69,7 +92,7 @@ func (n *idleActors) release(s schema.Standing, offset int64) bool {
 	if s == schema.StandingProven {
 		return false
 	}
-	for list := &n.byStanding[s]; len(*list) > 0; {
+	for list := n.sorted(s); len(*list) > 0; {
 		first := (*list)[0]
 		(*list)[0] = idleActor{}
 		if *list = (*list)[1:]; !first.idle() || first.actor.standing != s {

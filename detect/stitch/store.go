@@ -181,7 +181,7 @@ func (s *Store) Adopt(a *Actor) {
 	if a.total > 0 {
 		s.p.counters.countActive(a, 1)
 	}
-	s.p.idle.add(a)
+	s.p.idle.adopt(a)
 	a.each(func(r *Run) {
 		r.CallsPart = s.p.part
 		if r.State == schema.RunOpen {
