@@ -191,8 +191,8 @@ func (b *backlog) prepare(s *setup, binary string, seed int, m *measured) (size 
 
 // printStored prints how many calls are stored and how many bytes each takes by table.
 func (s *setup) printStored(n int) {
-	if got, err := s.sql("SELECT count(), uniqExact(source_partition, source_offset, item) FROM flyball.calls"); err == nil {
-		fmt.Printf("       stored, distinct: %s\n", strings.ReplaceAll(got, "\t", ", "))
+	if stored, distinct, err := s.distinctCalls("1"); err == nil {
+		fmt.Printf("       stored, distinct: %d, %d\n", stored, distinct)
 	}
 	bytes := "SELECT table, round(sum(data_compressed_bytes) / " + strconv.Itoa(n) + ", 1), sum(rows) FROM system.parts WHERE database " +
 		"= 'flyball' AND active GROUP BY table HAVING sum(rows) > 1000 ORDER BY table"
