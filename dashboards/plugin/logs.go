@@ -67,7 +67,7 @@ func logsFrame(calls []query.CallLine, events []query.RunEvent, limit int) *data
 		out.AppendNotices(data.Notice{Severity: data.NoticeSeverityInfo,
 			Text: fmt.Sprintf("The latest %d calls are shown; there are more. Narrow the range or raise the limit.", limit)})
 	}
-	if len(rows) == 0 {
+	if len(calls) == 0 {
 		out.AppendNotices(data.Notice{Severity: data.NoticeSeverityInfo, Text: "No call is stored in this time range."})
 	}
 	return out

@@ -226,7 +226,8 @@ func (c Config) ReportLosses(ctx context.Context, component string, now time.Tim
 		l.Component, l.NoticedAt = component, now.UnixNano()
 		c.Metrics.Loss(l)
 		c.Log.Warn(fmt.Sprintf("loss %s/%d %s", l.Topic, l.Partition, l.Kind), "records of a topic are lost",
-			"what", lossTexts[l.Kind], "component", component, "topic", l.Topic, "partition", l.Partition, "kind", l.Kind, "from", l.From, "to", l.To,
+			"what", lossTexts[l.Kind], "component", component, "topic", l.Topic, "partition", l.Partition, "kind", l.Kind,
+			"from", l.From, "to", l.To,
 			"records", l.Records, "read_before", l.Read, "epoch", l.Epoch)
 		event := schema.LossEvent(l)
 		if value, err := wire.EncodeEvent(&event); err == nil {

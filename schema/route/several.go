@@ -8,7 +8,8 @@ import (
 	"flyball/schema"
 )
 
-// pagingStems are types of keys (typeOfKey) that say where a page of a list begins: after_id=77 reads the items after item 77, and not item 77.
+// pagingStems are types of keys (typeOfKey) that say where a page of a list begins: after_id=77 reads the items after item 77, and not
+// item 77.
 var pagingStems = wordSet("after before next prev previous since start starting end ending last min max offset page cursor continuation")
 
 // isPaging reports whether a key of a query says where a page begins.

@@ -58,7 +58,8 @@ func (m *settings) Apply(at enforce.LogPosition, c *schema.Command) (enforce.Res
 	case c.Settings.Initial && exists:
 		return enforce.Result{Code: enforce.SettingsExist}, nil
 	case !exists && len(m.byTenant) >= maxSettings:
-		return enforce.Result{Code: enforce.Rejected, Detail: "settings of " + strconv.Itoa(maxSettings) + " tenants are kept, and of no further one"}, nil
+		return enforce.Result{Code: enforce.Rejected,
+			Detail: "settings of " + strconv.Itoa(maxSettings) + " tenants are kept, and of no further one"}, nil
 	}
 	next := m.get(c.Tenant)
 	if c.Settings.TripsPerHour != nil {

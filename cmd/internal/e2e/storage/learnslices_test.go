@@ -143,10 +143,16 @@ const (
 	laterBaseline = "80b816bc50cc1930c9ea621d58f2d4aac0d6337f0be7c77d99fdd5e43f41d801"
 )
 
-// learned returns a baseline of all that is stored, as JSON.
+// learned returns a baseline of all that is stored, as JSON, without the figures that growth is measured by, which
+// the statements of mixedBaseline did not make.
 func learned(t testing.TB, c learn.DB, now time.Time, callsPerSlice uint64) []byte {
 	t.Helper()
-	text, err := json.Marshal(learnedBaseline(t, c, now, callsPerSlice))
+	body := learnedBaseline(t, c, now, callsPerSlice)
+	for agent, status := range body.Status {
+		status.Growth = nil
+		body.Status[agent] = status
+	}
+	text, err := json.Marshal(body)
 	if err != nil {
 		t.Fatal(err)
 	}

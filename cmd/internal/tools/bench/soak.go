@@ -170,8 +170,8 @@ func (s *setup) printLost(load *soakLoad) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("acknowledged %d, failed %d; stored, distinct: %d, %d; the rest was stored in %.1f s\n", in, load.failed.Load(), stored, distinct,
-		took.Seconds())
+	fmt.Printf("acknowledged %d, failed %d; stored, distinct: %d, %d; the rest was stored in %.1f s\n", in, load.failed.Load(), stored,
+		distinct, took.Seconds())
 	return nil
 }
 
