@@ -16,7 +16,8 @@ type ofTenant struct {
 
 // namesWithTenant are the views and tables that questions read by name and that have a column tenant.
 var namesWithTenant = []string{"calls", "runs", "run_states", "touches", "findings", "decisions", "breakers", "baselines", "stitching",
-	"scores", "gates", "verdicts", "verdict_history", "minute_counts", "hour_counts", "audit", "postings", "call_ids", "log_losses"}
+	"scores", "gates", "verdicts", "verdict_history", "minute_counts", "hour_counts", "audit", "postings", "call_ids", "log_losses",
+	storedTouches}
 
 // OfTenant returns a database in which every question sees the rows of one tenant only: a statement reads a name as the rows of the
 // tenant under it. An empty tenant returns the database unchanged. Rows of no tenant (dead letters, the time of the oldest call) are
