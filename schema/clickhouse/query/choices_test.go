@@ -11,7 +11,8 @@ func TestChoosingAResourceReadsAllTouches(t *testing.T) {
 	for prefix, want := range map[string][]string{"": {"FROM touches_v5 ", ""}, "order:": {"FROM touches ", "ORDER BY resource"}} {
 		for _, tenant := range []string{"", "acme"} {
 			db := &refusing{}
-			if _, err := ChoicesOf(t.Context(), OfTenant(db, tenant), "resources", ChoiceFilter{Prefix: prefix, Limit: 3}); !errors.Is(err, errRefused) {
+			_, err := ChoicesOf(t.Context(), OfTenant(db, tenant), "resources", ChoiceFilter{Prefix: prefix, Limit: 3})
+			if !errors.Is(err, errRefused) {
 				t.Fatal(err)
 			}
 			sql := db.asked[strings.LastIndex(db.asked, "SELECT DISTINCT"):]
