@@ -63,6 +63,11 @@ learn: {quarantine: 0s, window: 240h, every: 10h, min_runs: 42}`, f.ports["contr
 	if text := f.run([]int{0}, "baselines", "show", "--agent", agent); !strings.Contains(text, `task type   "archive": 21 runs; usual`) {
 		t.Error(text)
 	}
+	f.until("the agent's calls are scored by the baseline", time.Minute, "1", func() (string, error) {
+		run("probe", "", 1)
+		time.Sleep(300 * time.Millisecond)
+		return f.sql("SELECT count() > 0 FROM flyball.scores WHERE baseline_version != ''")
+	})
 	run("now-declared", "archive", 40)
 	run("now-asserted", "", 40)
 	stored()
