@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -14,27 +13,22 @@ import (
 
 	"flyball/detect/enforce/enforcetest"
 	"flyball/schema"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
-// written returns all records of the log of commands and of the log of events.
+// written returns all records of the logs of commands and events, and of the breakers.
 func written(t *testing.T, k *kfake.Cluster) string {
 	t.Helper()
-	c, err := kgo.NewClient(kgo.SeedBrokers(k.ListenAddrs()...), kgo.ConsumeTopics(wire.CommandsTopic, wire.EventsTopic, wire.BreakersTopic),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
 	var all strings.Builder
-	for empty := 0; empty < 3; {
-		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
-		f := c.PollFetches(ctx)
-		cancel()
-		if f.NumRecords() == 0 {
-			empty++
+	for _, topic := range []string{wire.CommandsTopic, wire.EventsTopic, wire.BreakersTopic} {
+		_, err := kafka.ReadToEnd(t.Context(), enforcetest.Config(k), "test", topic, nil, func(r *kgo.Record) error {
+			all.Write(r.Value)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		f.EachRecord(func(r *kgo.Record) { all.Write(r.Value) })
 	}
 	return all.String()
 }
