@@ -17,8 +17,25 @@ import (
 	"flyball/schema/wire"
 )
 
-// written returns all records of the logs of commands and events, and of the breakers.
-func written(t *testing.T, k *kfake.Cluster) string {
+// written returns all records of the logs of commands and events, and of the breakers, once they hold the texts that are wanted and
+// nothing has come for a while: what follows from a command is written after its answer.
+func written(t *testing.T, k *kfake.Cluster, wanted ...string) string {
+	t.Helper()
+	all, unchanged := "", 0
+	lacks := func(text string) bool { return !strings.Contains(all, text) }
+	for end := time.Now().Add(15 * time.Second); unchanged < 4 || slices.ContainsFunc(wanted, lacks) && time.Now().Before(end); {
+		time.Sleep(100 * time.Millisecond)
+		before := len(all)
+		if all = logs(t, k); len(all) != before {
+			unchanged = 0
+			continue
+		}
+		unchanged++
+	}
+	return all
+}
+
+func logs(t *testing.T, k *kfake.Cluster) string {
 	t.Helper()
 	var all strings.Builder
 	for _, topic := range []string{wire.CommandsTopic, wire.EventsTopic, wire.BreakersTopic} {

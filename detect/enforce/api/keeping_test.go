@@ -41,9 +41,10 @@ func TestWhoMayHoldReleaseAndPurge(t *testing.T) {
 			}
 		}
 	}
-	all := written(t, k)
-	for _, text := range []string{`"kind":"hold"`, `"kind":"hold_release"`, `"kind":"purge"`, `"subject":"hold:` + heldRun, `"subject":"principal:p_`,
-		`"released":true`} {
+	wanted := []string{`"kind":"hold"`, `"kind":"hold_release"`, `"kind":"purge"`, `"subject":"hold:` + heldRun, `"subject":"principal:p_`,
+		`"released":true`}
+	all := written(t, k, wanted...)
+	for _, text := range wanted {
 		if !strings.Contains(all, text) {
 			t.Errorf("the log has no %s", text)
 		}
