@@ -3,6 +3,7 @@ package route
 import (
 	"bytes"
 	"encoding/json"
+	"iter"
 	"net/url"
 	"slices"
 	"strings"
@@ -71,36 +72,45 @@ func (l *methodList) add(text string) {
 	}
 }
 
-// values returns the values of a parameter in a query or a form. The name is matched in any
-// case and also as a list (name[]=). A text that cannot be decoded is used unchanged.
+// values returns the values of a parameter in a query or a form. The name is matched in any case and also as a list (name[]=).
 func values(query, name string) (out []string) {
-	for query != "" {
-		var pair string
-		if i := strings.IndexAny(query, "&;"); i >= 0 {
-			pair, query = query[:i], query[i+1:]
-		} else {
-			pair, query = query, ""
-		}
-		key, value, _ := strings.Cut(pair, "=")
-		if len(key) < len(name) {
+	for key, value := range queryParameters(query) {
+		if !strings.EqualFold(key, name) {
 			continue
 		}
-		if k, err := url.QueryUnescape(key); err == nil {
-			key = k
-		}
-		key, _, _ = strings.Cut(key, "[")
-		if !strings.EqualFold(strings.TrimSpace(key), name) {
-			continue
-		}
-		if v, err := url.QueryUnescape(value); err == nil {
-			value = v
-		}
-		if !utf8.ValidString(value) {
+		if value = unescaped(value); !utf8.ValidString(value) {
 			value = strings.ToValidUTF8(value, "\uFFFD")
 		}
 		out = append(out, value)
 	}
 	return out
+}
+
+// queryParameters yields the parameters of a query or a form: the name, decoded and without an index (name[]), and the value as it is written.
+func queryParameters(query string) iter.Seq2[string, string] {
+	return func(yield func(key, value string) bool) {
+		for rest := query; rest != ""; {
+			pair := rest
+			if i := strings.IndexAny(rest, "&;"); i >= 0 {
+				pair, rest = rest[:i], rest[i+1:]
+			} else {
+				rest = ""
+			}
+			key, value, _ := strings.Cut(pair, "=")
+			key, _, _ = strings.Cut(unescaped(key), "[")
+			if !yield(strings.TrimSpace(key), value) {
+				return
+			}
+		}
+	}
+}
+
+// unescaped decodes a part of a query. A text that cannot be decoded is returned unchanged.
+func unescaped(s string) string {
+	if text, err := url.QueryUnescape(s); err == nil {
+		return text
+	}
+	return s
 }
 
 // jsonMember returns the last member with a name, in any case, of a JSON object, and the

@@ -215,15 +215,12 @@ func isIdentifierKey(key string) bool {
 
 // addQuery adds the identifiers in the query of a call of an effect.
 func (l *resourceList) addQuery(effect schema.Effect, raw string) {
-	for raw != "" {
-		pair, rest, _ := strings.Cut(raw, "&")
-		raw = rest
-		key, value, ok := strings.Cut(pair, "=")
+	for key, value := range queryParameters(raw) {
 		kind := l.names[key]
-		if value != "" && kind == "" && strings.EqualFold(strings.TrimSuffix(key, "[]"), severalIDs) {
+		if value != "" && kind == "" && strings.EqualFold(key, severalIDs) {
 			l.add("object", "?", schema.ProvenanceQuery)
 		}
-		if !ok || value == "" || kind == "" && (!isIdentifierKey(key) || effect == schema.EffectRead && isPaging(key)) || isSensitive(key) {
+		if value == "" || kind == "" && (!isIdentifierKey(key) || effect == schema.EffectRead && isPaging(key)) || isSensitive(key) {
 			continue
 		}
 		v, err := url.QueryUnescape(value)

@@ -2,7 +2,6 @@ package route
 
 import (
 	"cmp"
-	"net/url"
 	"strings"
 
 	"flyball/schema"
@@ -40,17 +39,8 @@ func (l *resourceList) addFurther(kind string, in *Input, segs []string) string 
 
 // spreads reports whether a query asks for a change of all that is inside the target.
 func spreads(query string) bool {
-	for query != "" {
-		var pair string
-		pair, query, _ = strings.Cut(query, "&")
-		key, value, _ := strings.Cut(pair, "=")
-		if len(value) > 64 || !spreadKeys[strings.ToLower(strings.TrimSuffix(key, "[]"))] {
-			continue
-		}
-		if v, err := url.QueryUnescape(value); err == nil {
-			value = v
-		}
-		if !notSpread[strings.ToLower(value)] {
+	for key, value := range queryParameters(query) {
+		if spreadKeys[strings.ToLower(key)] && len(value) <= maxWord && !notSpread[strings.ToLower(unescaped(value))] {
 			return true
 		}
 	}

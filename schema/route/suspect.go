@@ -1,9 +1,6 @@
 package route
 
-import (
-	"net/url"
-	"strings"
-)
+import "strings"
 
 // Some services change things by GET: Slack's /auth.revoke, /users/7/deleteAccount, /admin?action=delete. Others only name a page like
 // that: /can_delete, /refund-policy, a form that asks whether to delete. Such a call has no known effect unless somebody declares it.
@@ -11,26 +8,23 @@ var (
 	suspectVerbs = wordSet("delete remove purge destroy wipe truncate erase terminate revoke")
 	// suspectCalls are also nouns, and count only as the beginning of a name like refundOrder.
 	suspectCalls = wordSet("pay refund transfer charge withdraw send")
-	// harmless are the last words of names that are about such an operation.
-	harmless = wordSet("request history log policy status reason queue confirmation event job task list report preview option count marker " +
-		"at by id date time url link key flag")
+	// harmless are the last words of names that are about such an operation: delete_request, refund-policy. removeReason is one of them, too,
+	// but deleteTask is a call.
+	harmless = wordSet("request history log policy status reason confirmation preview count marker at by id date time flag url")
 	// operationKeys are parameters of a query that name what is to be done.
 	operationKeys = wordSet("action do op operation cmd command")
 )
 
+// maxWord is the length, as it is written in a query, of the longest value that is looked at as a word.
+const maxWord = 192
+
 // suspectQuery reports whether a GET may change something by its query.
 func suspectQuery(query string) bool {
-	for query != "" {
-		var pair string
-		pair, query, _ = strings.Cut(query, "&")
-		key, value, _ := strings.Cut(pair, "=")
-		if len(value) > 64 || !operationKeys[strings.ToLower(key)] {
+	for key, value := range queryParameters(query) {
+		if !operationKeys[strings.ToLower(key)] || len(value) > maxWord {
 			continue
 		}
-		if v, err := url.QueryUnescape(value); err == nil {
-			value = v
-		}
-		if suspectVerbs[strings.ToLower(value)] || suspectName(value) {
+		if value = unescaped(value); suspectVerbs[strings.ToLower(value)] || suspectName(value) {
 			return true
 		}
 	}
