@@ -133,7 +133,7 @@ func (d *callRateDetector) describe(c *Judgment, s *callRateState) *schema.Findi
 	}
 	out.Evidence = []schema.Contribution{evidence}
 	out.Summary = fmt.Sprintf("%s makes far more calls than at this time of the week: %d in the quarter of an hour from %s UTC, %s%s",
-		agentName(c.Run), s.calls.Calls, time.Unix(0, callrate.QuarterStart(s.quarter)).UTC().Format("15:04"), usually, nowOn(c.Call))
+		agentName(c.Run), s.calls.Calls, time.Unix(0, callrate.QuarterStart(s.quarter)).UTC().Format("15:04"), usually, nowOn(", now ", c.Call))
 	return out
 }
 

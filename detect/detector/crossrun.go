@@ -111,7 +111,7 @@ func (s *crossRunState) describe(c *Judgment) *schema.Finding {
 		out.ExpectedRate, out.BeyondData = c.Baseline.Baseline.AcrossRuns.Calibration.P(s.score)
 	}
 	out.Summary = fmt.Sprintf("%s runs away over several runs (%s), none of which shows it alone%s", agentName(c.Run),
-		wording.FeatureOf(s.evidence.Feature).Text, strings.Replace(nowOn(c.Call), ",", ":", 1))
+		wording.FeatureOf(s.evidence.Feature).Text, nowOn(": now ", c.Call))
 	return out
 }
 

@@ -101,7 +101,7 @@ func (s *runawayState) describe(c *Judgment, f score.Family) *schema.Finding {
 
 // summarizeRunaway returns one sentence that describes the finding.
 func summarizeRunaway(f *schema.Finding, who string, c *schema.Call) string {
-	now, n := nowOn(c), f.Exposure.Calls
+	now, n := nowOn(", now ", c), f.Exposure.Calls
 	switch f.Family {
 	case schema.FamilyLoop:
 		return fmt.Sprintf("%s repeats calls with the same answer: %d calls since it began%s", who, n, now)
@@ -121,10 +121,10 @@ func summarizeRunaway(f *schema.Finding, who string, c *schema.Call) string {
 	return fmt.Sprintf("%s makes far more calls than its runs do: %d so far%s", who, n, now)
 }
 
-// nowOn says which route is called now; empty: the run has ended, and no call is the reason of the report.
-func nowOn(c *schema.Call) string {
+// nowOn returns the route that is called now, after some words; empty: the run has ended, and no call is the reason of the report.
+func nowOn(words string, c *schema.Call) string {
 	if route := strings.TrimSpace(feature.RouteName(c.Method, c.Route, c.Operation)); route != "" {
-		return ", now " + route
+		return words + route
 	}
 	return ""
 }

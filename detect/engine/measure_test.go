@@ -7,10 +7,6 @@ import (
 	"runtime"
 	"testing"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kgo"
-
-	"flyball/schema/wire"
 )
 
 // The test measures a restart with 100,000 open runs of 1,000 actors, judged by all detectors and stored twice, if
@@ -20,32 +16,14 @@ func TestMeasureRestore(t *testing.T) {
 		t.Skip("a measurement: set FLYBALL_MEASURE=1")
 	}
 	l := newLog(t)
-	m := newMany(1000, readers())
-	size := 0
-	for n := range 8 {
-		for run := range 100_000 {
-			m.calls(run, n, n+1)
-		}
-		if n%4 != 3 {
-			continue
-		}
-		for _, r := range m.TakeChanged(nil) {
-			r.Emitted = r.Snapshot().Version
-		}
-		for _, a := range m.Dirty() {
-			deltas, _, _ := m.EncodeChanges(a, 1)
-			for _, d := range deltas {
-				size += len(d.Value)
-				l.client.Produce(context.Background(),
-					&kgo.Record{Topic: wire.StateTopic, Partition: 0, Key: deltaKey(1, d.Number, a.Key), Value: d.Value}, nil)
-			}
-		}
-		m.Saved(len(m.Dirty()))
+	records, size := storedRuns(100_000, 1000)
+	for _, r := range records {
+		l.client.Produce(context.Background(), r, nil)
 	}
 	if err := l.client.Flush(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	m = nil
+	records = nil
 	runtime.GC()
 	var before, now runtime.MemStats
 	runtime.ReadMemStats(&before)

@@ -2,10 +2,14 @@ package learn
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"flyball/detect/model/baseline"
+	"flyball/schema"
 )
 
 // growths holds the growth of each agent in a version that is being made.
@@ -81,6 +85,38 @@ func (l *Learner) logGrown(grown []string, all growths) {
 			"was", g.Was, "is", g.Is, "since", time.Unix(0, g.Since).UTC(), "at_most", baseline.GrowthFactor,
 			"next", "look at its runs; if they are meant, flyball baselines reset "+agent)
 	}
+}
+
+// Warning names the agents of the last baseline of this process whose later runs teach nothing, because their runs have grown too far.
+// Nobody else says so to a person who does not look at baselines.
+func (l *Learner) Warning() error {
+	if text := l.grown.Load(); text != nil && *text != "" {
+		return errors.New(*text)
+	}
+	return nil
+}
+
+// namedGrown is how many of the agents that have grown too far are named in a warning.
+const namedGrown = 3
+
+// grownText describes the agents of a version that have grown too far; empty: there are none.
+func grownText(body *baseline.Baseline) string {
+	var names []string
+	for agent, s := range body.Status {
+		if s.Why == baseline.WhyGrown {
+			names = append(names, schema.Visible(agent))
+		}
+	}
+	n := len(names)
+	if n == 0 {
+		return ""
+	}
+	slices.Sort(names)
+	if n > namedGrown {
+		names = append(names[:namedGrown], "…")
+	}
+	return fmt.Sprintf("the runs of %d agents do more than %d times what they did, and teach nothing any more (%s): look at them by flyball "+
+		"baselines show --agent AGENT; if it is meant, flyball baselines reset AGENT", n, baseline.GrowthFactor, strings.Join(names, ", "))
 }
 
 // groupOf returns the peer group of an agent; empty: not known.

@@ -1,6 +1,7 @@
 package learn
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -238,5 +239,24 @@ func TestBeginnerHasGrownTooFar(t *testing.T) {
 	}
 	if s := x.parent.Status[teacherName]; x.helds != 0 || s.Growth == nil || s.Runs < 100 {
 		t.Errorf("held on %d days: %+v", x.helds, s)
+	}
+}
+
+// An agent whose work has grown is compared with what it was, and trips sooner. It stood in the log once, and where nobody looks.
+func TestGrownAgentsAreNotNamedToAnOperator(t *testing.T) {
+	body := &baseline.Baseline{Status: map[string]baseline.AgentStatus{}}
+	l := New(DefaultOptions())
+	if l.Warning() != nil || grownText(body) != "" {
+		t.Fatalf("%v %q", l.Warning(), grownText(body))
+	}
+	for i := range 5 {
+		body.Status[fmt.Sprint("team/", i)] = baseline.AgentStatus{State: schema.BaselineFrozen, Why: baseline.WhyGrown}
+	}
+	body.Status["team/incident"] = baseline.AgentStatus{State: schema.BaselineFrozen, Why: baseline.WhyIncident}
+	text := grownText(body)
+	l.grown.Store(&text)
+	want := "the runs of 5 agents do more than 4 times what they did, and teach nothing any more (team/0, team/1, team/2, …)"
+	if err := l.Warning(); err == nil || !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), "flyball baselines reset AGENT") {
+		t.Errorf("%v", err)
 	}
 }

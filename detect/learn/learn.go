@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -58,6 +59,8 @@ type Learner struct {
 
 	learned  route.Learned   // the version last published
 	renaming *route.Renaming // of stored calls, as it was read for the last baseline; nil: they keep their routes
+
+	grown atomic.Pointer[string] // see grownText; nil: no baseline was made yet
 }
 
 // producerName is the name of the publishing Kafka client in logs and metrics.

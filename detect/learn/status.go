@@ -250,9 +250,11 @@ func countVersions(body *baseline.Baseline, agent, now string) (n int, runs uint
 	return n, runs
 }
 
-// afterPublish updates metrics, the view baselines and the stored versions after a version
+// afterPublish updates metrics, the warning, the view baselines and the stored versions after a version
 // became active. Failures are logged and retried with the next version.
 func (l *Learner) afterPublish(ctx context.Context, body *baseline.Baseline, now time.Time) {
+	grown := grownText(body)
+	l.grown.Store(&grown)
 	for state, n := range body.CountStates() {
 		l.states.WithLabelValues(schema.BaselineState(state).String()).Set(float64(n))
 	}

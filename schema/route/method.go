@@ -86,7 +86,8 @@ func values(query, name string) (out []string) {
 	return out
 }
 
-// queryParameters yields the parameters of a query or a form: the name, decoded and without an index (name[]), and the value as it is written.
+// queryParameters yields the parameters of a query or a form: the name, decoded and without an index (name[]), and the value as it is
+// written.
 func queryParameters(query string) iter.Seq2[string, string] {
 	return func(yield func(key, value string) bool) {
 		for rest := query; rest != ""; {

@@ -14,7 +14,8 @@ import (
 func (p *process) startLearn() error {
 	o := learnOptions(p.config, p.kafka, p.database)
 	o.Logger, o.Registerer = p.log.With("component", "learn"), p.metrics
-	p.parts.start(part{name: "learn", run: learn.New(o).Run})
+	l := learn.New(o)
+	p.parts.start(part{name: "learn", run: l.Run, warning: l.Warning})
 	return nil
 }
 
