@@ -256,7 +256,8 @@ func TestGrownAgentsAreNotNamedToAnOperator(t *testing.T) {
 	text := grownText(body)
 	l.grown.Store(&text)
 	want := "the runs of 5 agents do more than 4 times what they did, and teach nothing any more (team/0, team/1, team/2, …)"
-	if err := l.Warning(); err == nil || !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), "flyball baselines reset AGENT") {
+	err := l.Warning()
+	if err == nil || !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), "flyball baselines reset AGENT") {
 		t.Errorf("%v", err)
 	}
 }
