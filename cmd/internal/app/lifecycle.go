@@ -206,6 +206,19 @@ func (g *group) states() []PartState {
 	return out
 }
 
+// loadingTime is how long after the start of a process a part may load what it knows without a warning.
+const loadingTime = 15 * time.Second
+
+// onceLoaded returns a warning that is silent in the first moments of a process: that a part still loads what it knows is no fault then.
+func onceLoaded(began time.Time, warning func() error) func() error {
+	return func() error {
+		if time.Since(began) < loadingTime {
+			return nil
+		}
+		return warning()
+	}
+}
+
 // PartState is an entry in the response of /readyz.
 type PartState struct {
 	Part   string `json:"part"`

@@ -213,3 +213,14 @@ func TestPartIsStartedWhileOthersStop(t *testing.T) {
 		t.Errorf("%s ended, and %d more", got, len(ended))
 	}
 }
+
+// flyball doctor, run in the second after the start, called a part faulty that was reading its log.
+func TestLoadingIsAFaultAtTheStart(t *testing.T) {
+	loading := func() error { return errors.New("being loaded") }
+	if err := onceLoaded(time.Now(), loading)(); err != nil {
+		t.Errorf("at the start: %v", err)
+	}
+	if err := onceLoaded(time.Now().Add(-loadingTime), loading)(); err == nil {
+		t.Error("a part that never ends to load is no warning")
+	}
+}

@@ -154,7 +154,7 @@ func (p *process) makeEnforcement() (*enforcement, error) {
 	if ao.OIDC, err = p.startOIDC(); err != nil {
 		return nil, err
 	}
-	p.parts.start(part{name: "incidents", run: open.Run, warning: open.Ready})
+	p.parts.start(part{name: "incidents", run: open.Run, warning: onceLoaded(p.began, open.Ready)})
 	return newEnforcement(po, co, ao)
 }
 

@@ -53,7 +53,9 @@ func TestBrokerAwayPointsKeepTheLastStateAndSayStale(t *testing.T) {
 		code, h, _ := f.check("fleet/a1", "good", "GET", "/v1/orders/1")
 		return fmt.Sprint(code, " ", h.Get("X-Flyball-Stale")), nil
 	})
-	f.runAway("fleet/a4", "bad-too", 60*time.Second)
+	began := time.Now()
+	n := f.runAway("fleet/a4", "bad-too", 60*time.Second)
+	t.Logf("denied after %d calls and %s with the broker back", n, time.Since(began))
 }
 
 // Two enforcement points fold the same log: both deny, a trip is counted once,

@@ -36,6 +36,7 @@ func (f *flyball) examine(config string) (code int, bad []string, took time.Dura
 	for _, x := range found {
 		if x.Result != doctor.Good {
 			bad = append(bad, x.Check+" "+x.Reason)
+			f.t.Logf("doctor: %s %s: %s", x.Check, x.Reason, x.Found)
 		}
 	}
 	return cmd.ProcessState.ExitCode(), bad, took
