@@ -36,9 +36,16 @@ type Before struct {
 }
 
 func (c *Judgment) begin(s *Set, r *stitch.Run, run *RunState, call *schema.Call, at schema.CallRef) {
-	clear(c.findings)
-	*c = Judgment{Call: call, Run: r, At: at, RunState: run, Features: &s.features, Baseline: s.model, set: s, findings: c.findings[:0],
-		Before: Before{run.agent, run.trust, run.Touched}}
+	if len(c.findings) > 0 {
+		clear(c.findings)
+		c.findings = c.findings[:0]
+	}
+	if c.set != s || c.Baseline != s.model { // the same at each call, until the baseline changes
+		c.Features, c.Baseline, c.set = &s.features, s.model, s
+	}
+	c.Call, c.Run, c.At, c.RunState = call, r, at, run
+	c.Step, c.slot = feature.CallFeatures{}, 0
+	c.Before = Before{run.agent, run.trust, run.Touched}
 }
 
 // Level returns the level of a score of the run by the active baseline and the class of the run's acquaintance.

@@ -37,6 +37,7 @@ type worker struct {
 	decoder   wire.CallsDecoder
 	busy      time.Time // when the last record was applied
 	closed    []*stitch.Run
+	added     []*schema.Call // of the record that is applied: their rows are written together
 
 	out        outbox
 	journal    journalWriter
@@ -230,6 +231,8 @@ func (w *worker) applyBlock(ctx context.Context, calls []schema.Call, offset int
 			return err
 		}
 	}
+	w.journal.rows.AddCalls(w.added)
+	w.added = w.added[:0]
 	s.position = high
 	w.log.apply(&s)
 	return nil
@@ -255,7 +258,8 @@ func (w *worker) applyCall(ctx context.Context, c *schema.Call, at schema.CallRe
 	if c.Late {
 		w.m.late.Inc()
 	}
-	w.journal.rows.Add(c, &run.RunSnapshot)
+	w.journal.rows.AddNames(c, &run.RunSnapshot)
+	w.added = append(w.added, c)
 	w.journal.counts.Add(c, at.Offset)
 	return nil
 }

@@ -41,16 +41,12 @@ func RouteHash(name string) uint64 { return xxhash.Sum64String(name) }
 // Extract fills into from a call and reuses its memory. All failed calls have the same result, because the size of an
 // error page has no meaning.
 func Extract(c *schema.Call, into *Input) {
-	var d xxhash.Digest
-	d.Reset()
+	var raw [192]byte // of most names: no allocation
 	if c.Method == "" {
-		_, _ = d.WriteString(c.Operation)
+		into.Route = RouteHash(c.Operation)
 	} else {
-		_, _ = d.WriteString(c.Method)
-		_, _ = d.WriteString(" ")
-		_, _ = d.WriteString(c.RouteKey)
+		into.Route = xxhash.Sum64(append(append(append(raw[:0], c.Method...), ' '), c.RouteKey...))
 	}
-	into.Route = d.Sum64()
 	into.API = apiHash(c)
 	into.Args = c.ArgsDigest
 	if c.ArgsDigestBasis == schema.DigestURL {

@@ -23,6 +23,13 @@ type index struct {
 	posted   memory
 	known    memory // ids
 	text     []byte // an address
+	found    []foundID
+}
+
+// foundID is an id of a call, with its hash in the memory.
+type foundID struct {
+	hash uint64
+	row  schema.CallID
 }
 
 func newIndex() index {
@@ -30,8 +37,8 @@ func newIndex() index {
 		posted: newMemory(maxPostings), known: newMemory(maxIDs)}
 }
 
-// add adds the rows of a call that were not written lately, also of the names that only its run has.
-func (x *index) add(c *schema.Call, run *schema.RunSnapshot) {
+// addNames adds the postings of a call that were not written lately, also of the names that only its run has.
+func (x *index) addNames(c *schema.Call, run *schema.RunSnapshot) {
 	to := x.place(c.Tenant, c.ActorHash, schema.DayOf(c.Start), schema.FiledDay(c.Start, c.KafkaTime))
 	x.post(&to, schema.PostingAgent, c.AgentID)
 	x.post(&to, schema.PostingAsserted, c.AgentAsserted)
@@ -52,12 +59,30 @@ func (x *index) add(c *schema.Call, run *schema.RunSnapshot) {
 	if run.PrincipalID != c.PrincipalID {
 		x.post(&to, schema.PostingPrincipal, run.PrincipalID)
 	}
-	if c.TraceID != [16]byte{} {
-		x.identify(&to, schema.CallIDTrace, schema.HashCallID(c.TraceID[:]))
+}
+
+// addIDs adds the rows of the ids of calls that were not written lately. Most ids are new: the places of all of them in the memory are
+// read first, because the processor then waits for several at a time.
+func (x *index) addIDs(calls []*schema.Call) {
+	x.found = x.found[:0]
+	for _, c := range calls {
+		to := x.place(c.Tenant, c.ActorHash, schema.DayOf(c.Start), schema.FiledDay(c.Start, c.KafkaTime))
+		if c.TraceID != [16]byte{} {
+			x.find(&to, schema.CallIDTrace, schema.HashCallID(c.TraceID[:]))
+		}
+		if c.RequestID != "" {
+			x.find(&to, schema.CallIDRequest, schema.HashCallID(c.RequestID))
+		}
 	}
-	if c.RequestID != "" {
-		x.identify(&to, schema.CallIDRequest, schema.HashCallID(c.RequestID))
+	for i := range x.found {
+		x.known.read(x.found[i].hash)
 	}
+	for i := range x.found {
+		if x.known.add(x.found[i].hash) {
+			x.ids.Append(&x.found[i].row)
+		}
+	}
+	clear(x.found)
 }
 
 // addRun adds the postings of the row of a run, which is on the day on which the run was opened. It may have names that none of
@@ -96,10 +121,9 @@ func (x *index) post(to *place, kind schema.PostingKind, value string) {
 	}
 }
 
-func (x *index) identify(to *place, kind schema.CallIDKind, id uint32) {
-	if x.known.add(to.hashOf(uint8(kind), uint64(id))) {
-		x.ids.AppendValue(schema.CallID{Tenant: to.tenant, Filed: to.filed, Day: to.day, Kind: kind, ID: id, Actor: to.actor})
-	}
+func (x *index) find(to *place, kind schema.CallIDKind, id uint32) {
+	x.found = append(x.found, foundID{to.hashOf(uint8(kind), uint64(id)),
+		schema.CallID{Tenant: to.tenant, Filed: to.filed, Day: to.day, Kind: kind, ID: id, Actor: to.actor}})
 }
 
 // postAddress adds the posting of an address, in the form of the column client_ip of calls.

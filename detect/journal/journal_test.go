@@ -40,7 +40,7 @@ func TestInheritedNameIsNotFound(t *testing.T) {
 		OpenedDay: day - 1}
 	actor := schema.HashActor("g:x")
 	c := schema.Call{Tenant: "t", ActorHash: actor, Start: start, AgentID: "claimed/bot", Host: "h", ToolName: "tool"}
-	x.add(&c, &run)
+	addRows(&x, &c, &run)
 	x.addRun(&run)
 	x.addRun(&run)
 	p := func(kind schema.PostingKind, value string, day uint16) schema.Posting {
@@ -56,11 +56,17 @@ func TestInheritedNameIsNotFound(t *testing.T) {
 	}
 }
 
+// addRows adds all rows of the indexes of a call.
+func addRows(x *index, c *schema.Call, run *schema.RunSnapshot) {
+	x.addNames(c, run)
+	x.addIDs([]*schema.Call{c})
+}
+
 // An address is posted in the form that the column of calls has.
 func TestMappedAddressIsNotFound(t *testing.T) {
 	x := newIndex()
 	c := schema.Call{Tenant: "t", ActorHash: 7, Start: start, ClientIP: netip.MustParseAddr("::ffff:10.0.0.1")}
-	x.add(&c, &schema.RunSnapshot{OpenedDay: day})
+	addRows(&x, &c, &schema.RunSnapshot{OpenedDay: day})
 	if got := x.postings.AppendNative(nil); !bytes.Contains(got, []byte("\x0810.0.0.1")) {
 		t.Errorf("posted as %q", got)
 	}
@@ -76,7 +82,7 @@ func TestPostingIsWrittenForEveryCall(t *testing.T) {
 		change(&c)
 		r := run
 		r.AgentID = c.AgentID
-		x.add(&c, &r)
+		addRows(&x, &c, &r)
 		postings, ids := indexed(&x)
 		return fmt.Sprint(postings, "+", ids)
 	}

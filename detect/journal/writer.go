@@ -30,13 +30,32 @@ func New(part int32) *Writer {
 // Add adds the rows of a stitched call of a run. Their strings may alias a record of flyball.calls: the writer holds them only
 // until Cut.
 func (w *Writer) Add(c *schema.Call, run *schema.RunSnapshot) {
-	w.Replace(c)
-	w.index.add(c, run)
-	if w.legacy.has(c.CallsOffset) {
-		w.legacy.add(c)
+	w.AddNames(c, run)
+	w.AddCalls([]*schema.Call{c})
+}
+
+// AddNames adds the postings of the names of a call and of its run. AddCalls adds the other rows of the call.
+func (w *Writer) AddNames(c *schema.Call, run *schema.RunSnapshot) { w.index.addNames(c, run) }
+
+// AddCalls adds the rows of calls of one record of flyball.calls, without their postings.
+func (w *Writer) AddCalls(calls []*schema.Call) {
+	if len(calls) == 0 {
 		return
 	}
-	w.touches.add(c)
+	w.index.addIDs(calls)
+	if w.legacy.has(calls[0].CallsOffset) {
+		w.legacy.calls.AppendAll(calls)
+		for _, c := range calls {
+			w.noteStart(c)
+			w.legacy.add(c)
+		}
+		return
+	}
+	w.calls.AppendAll(calls)
+	for _, c := range calls {
+		w.noteStart(c)
+		w.touches.add(c)
+	}
 }
 
 // Replace adds a newer version of a row that was added before. What the other tables have of the call does not change.
@@ -46,6 +65,10 @@ func (w *Writer) Replace(c *schema.Call) {
 	} else {
 		w.calls.Append(c)
 	}
+	w.noteStart(c)
+}
+
+func (w *Writer) noteStart(c *schema.Call) {
 	if w.min == 0 || c.Start < w.min {
 		w.min = c.Start
 	}
@@ -112,5 +135,5 @@ func (w *Writer) encode(rec *wire.Journal, blocks ...clickhouse.Rows) []byte {
 		rec.Sections = append(rec.Sections, wire.Section{Table: b.Table(), Rows: b.Rows(), Native: w.buf[from:len(w.buf):len(w.buf)]})
 		b.Reset()
 	}
-	return wire.EncodeJournal(nil, rec)
+	return wire.EncodeJournal(make([]byte, 0, rec.MaxBytes()), rec)
 }

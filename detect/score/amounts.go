@@ -17,6 +17,7 @@ func (r *RunScore) raiseTail(st statistic, x float64) {
 // addCounts raises the statistics that are counts of the run.
 func (r *RunScore) addCounts(s *countedCall) {
 	m, a := r.model, r.agent
+	distinct, switches := a.distinct.at(s.Distinct), a.switches.at(s.Switches) // first, because the processor then waits for both at once
 	if a.stranger() {
 		r.raise(statIdentical, r.dominant())
 		r.raise(statNewOnRoute, float64(r.maxNewOnRoute))
@@ -24,8 +25,8 @@ func (r *RunScore) addCounts(s *countedCall) {
 		r.raiseTail(statIdentical, a.identical.at(uint64(s.Identical)))
 		r.raiseTail(statNewOnRoute, m.newOnRoute(a, s.Route).run.at(s.NewOnRoute))
 	}
-	r.raiseTail(statDistinct, a.distinct.at(s.Distinct))
-	r.raiseTail(statSwitches, a.switches.at(s.Switches))
+	r.raiseTail(statDistinct, distinct)
+	r.raiseTail(statSwitches, switches)
 	if s.Write && s.CallsOnRoute == 1 {
 		r.rareWrites.add(m.rareness(a, s.Route, s.NewTarget), 1, s)
 		r.rareWrites.limit(&a.specs[statRareWrites])

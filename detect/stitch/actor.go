@@ -44,8 +44,8 @@ type Actor struct {
 
 	part    *Partition
 	runs    runIndex
-	traces  map[uint64]*slot // by traceKey
-	idle    slotHeap         // open runs, without the overflow runs
+	traces  traceIndex
+	idle    slotHeap // open runs, without the overflow runs
 	closed  slotHeap
 	open    int
 	total   int
@@ -68,11 +68,8 @@ func (w *words) key(k bindKey) bindKey {
 
 // traceKey returns the hash of a trace and the credential that used it.
 func traceKey(trace [16]byte, credential string) uint64 {
-	var d xxhash.Digest
-	d.Reset()
-	_, _ = d.Write(trace[:])
-	_, _ = d.WriteString(credential)
-	return d.Sum64()
+	var raw [shortText]byte
+	return xxhash.Sum64(append(append(raw[:0], trace[:]...), credential...))
 }
 
 func (a *Actor) setKey(key string) { a.Key, a.hash = key, schema.HashActor(key) }
@@ -118,7 +115,7 @@ func (a *Actor) newSlot() *slot { return &slot{actor: a, inPartition: -1, inActo
 func (a *Actor) removeRun(s *slot) {
 	a.runs.remove(s)
 	a.total--
-	if s.run == nil && len(a.traces) == 0 {
+	if s.run == nil && a.traces.empty() {
 		return // a packed run has no trip
 	}
 	r := s.live()
@@ -126,22 +123,19 @@ func (a *Actor) removeRun(s *slot) {
 		a.tripped = slices.DeleteFunc(a.tripped, func(other *Run) bool { return other == r })
 	}
 	for _, t := range r.traces {
-		if k := traceKey(t, r.bind.Credential); a.traces[k] == s {
-			delete(a.traces, k)
+		if k := traceKey(t, r.bind.Credential); a.traces.find(k) == s {
+			a.traces.remove(k)
 		}
 	}
 }
 
 func (a *Actor) attach(trace [16]byte, r *Run) {
-	if a.traces == nil {
-		a.traces = make(map[uint64]*slot, 1)
-	}
-	a.traces[traceKey(trace, r.bind.Credential)] = r.slot
+	a.traces.set(traceKey(trace, r.bind.Credential), r.slot)
 }
 
 // runOfTrace returns the run that a trace of a credential belongs to; nil: not known.
 func (a *Actor) runOfTrace(trace [16]byte, credential string) *Run {
-	s := a.traces[traceKey(trace, credential)]
+	s := a.traces.find(traceKey(trace, credential))
 	if s == nil {
 		return nil
 	}
@@ -157,15 +151,16 @@ func (a *Actor) noteTrace(c *schema.Call, r *Run) {
 	if c.TraceID == [16]byte{} || slices.Contains(r.traces, c.TraceID) {
 		return
 	}
-	if a.traces[traceKey(c.TraceID, r.bind.Credential)] != nil {
+	key := traceKey(c.TraceID, r.bind.Credential)
+	if a.traces.find(key) != nil {
 		return // another run of the actor had it first
 	}
 	if len(r.traces) == tracesPerRun {
-		delete(a.traces, traceKey(r.traces[0], r.bind.Credential))
+		a.traces.remove(traceKey(r.traces[0], r.bind.Credential))
 		r.traces = append(r.traces[:0], r.traces[1:]...)
 	}
 	r.traces = append(r.traces, c.TraceID)
-	a.attach(c.TraceID, r)
+	a.traces.set(key, r.slot)
 }
 
 // Trip records that the run was tripped at an event time, in Unix ns.

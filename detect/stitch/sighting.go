@@ -50,11 +50,10 @@ type sighting struct {
 // observer returns the number of a line's observer among those of the actor; -1: there are too many
 // to distinguish them.
 func (a *Actor) observer(c *schema.Call) int {
-	var d xxhash.Digest
-	d.Reset()
-	_, _ = d.Write([]byte{byte(c.ObserverKind)})
-	_, _ = d.WriteString(c.Observer + "\x00" + c.Format + "\x00" + c.Source.Topic)
-	h := d.Sum64()
+	var raw [shortText]byte
+	text := append(append(raw[:0], byte(c.ObserverKind)), c.Observer...)
+	text = append(append(text, 0), c.Format...)
+	h := xxhash.Sum64(append(append(text, 0), c.Source.Topic...))
 	for i, o := range a.observers {
 		if o == h {
 			return i
@@ -139,14 +138,12 @@ func (a *Actor) sightings(s *sighting) int {
 // read sets the fields that describe the request and the response of a call.
 func (s *sighting) read(c *schema.Call) {
 	s.request, s.span, s.start = requestHash(c), spanHash(c), c.Start
-	var d xxhash.Digest
-	d.Reset()
-	for _, part := range [...]string{c.Method, c.Path, c.MCPMethod, c.ToolName} {
-		_, _ = d.WriteString(part)
-		_, _ = d.Write([]byte{0})
-	}
-	_, _ = d.Write([]byte{byte(c.Status), byte(c.Status >> 8)})
-	s.content = d.Sum64()
+	var raw [shortText]byte
+	text := append(append(raw[:0], c.Method...), 0)
+	text = append(append(text, c.Path...), 0)
+	text = append(append(text, c.MCPMethod...), 0)
+	text = append(append(text, c.ToolName...), 0)
+	s.content = xxhash.Sum64(append(text, byte(c.Status), byte(c.Status>>8)))
 	s.what = schema.HashStrings(c.Method, c.Path)
 	if c.MCPMethod != "" || c.ToolName != "" {
 		s.tool = schema.HashStrings(c.MCPMethod, c.ToolName)
@@ -207,8 +204,11 @@ func (r *Run) remember(s sighting, bound int) {
 
 // recordID returns the value of the column record_id of the view calls.
 func recordID(c *schema.Call) string {
-	return c.Source.Topic + "/" + strconv.Itoa(int(c.Source.Partition)) + "/" +
-		strconv.FormatInt(c.Pos.Offset, 10) + "/" + strconv.FormatUint(uint64(c.Pos.Item), 10)
+	var raw [shortText]byte
+	id := append(append(raw[:0], c.Source.Topic...), '/')
+	id = append(strconv.AppendInt(id, int64(c.Source.Partition), 10), '/')
+	id = append(strconv.AppendInt(id, c.Pos.Offset, 10), '/')
+	return string(strconv.AppendUint(id, uint64(c.Pos.Item), 10))
 }
 
 func requestHash(c *schema.Call) uint64 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -269,4 +270,28 @@ func BenchmarkAppendCall(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(len(buf))/900, "bytes/call")
+}
+
+// BenchmarkAppendCalls is BenchmarkAppendCall with the calls of a record of flyball.calls at a time.
+func BenchmarkAppendCalls(b *testing.B) {
+	for _, at := range []int{5, 30, 180} {
+		b.Run(strconv.Itoa(at), func(b *testing.B) {
+			calls := make([]schema.Call, 900)
+			rows := make([]*schema.Call, 900)
+			for i := range calls {
+				calls[i] = rich(i)
+				rows[i] = &calls[i]
+			}
+			blk := CallsTable.NewBlock()
+			var buf []byte
+			b.ReportAllocs()
+			for i := 0; i < b.N; i += at {
+				blk.AppendAll(rows[i%900 : i%900+at])
+				if (i+at)%900 == 0 {
+					buf = blk.AppendNative(buf[:0])
+					blk.Reset()
+				}
+			}
+		})
+	}
 }

@@ -82,7 +82,7 @@ func num[T any, N number](name, typ string, get func(*T) N) column[T] {
 		case 4:
 			f.buf = binary.LittleEndian.AppendUint32(f.buf, uint32(n))
 		default:
-			f.buf = binary.LittleEndian.AppendUint64(f.buf, uint64(n))
+			f.putUint64(uint64(n))
 		}
 	}}
 }
@@ -106,7 +106,7 @@ func floats[T any](name string, get func(*T, func(float64))) column[T] {
 		at := a.open(row, len(list))
 		for i, x := range list {
 			f.pad(at + i)
-			f.buf = binary.LittleEndian.AppendUint64(f.buf, math.Float64bits(x))
+			f.putUint64(math.Float64bits(x))
 		}
 	}}
 }
@@ -155,8 +155,8 @@ func uuid[T any](name string, get func(*T) [16]byte) column[T] {
 			return
 		}
 		f.pad(row)
-		f.buf = binary.LittleEndian.AppendUint64(f.buf, binary.BigEndian.Uint64(b[:8]))
-		f.buf = binary.LittleEndian.AppendUint64(f.buf, binary.BigEndian.Uint64(b[8:]))
+		f.putUint64(binary.BigEndian.Uint64(b[:8]))
+		f.putUint64(binary.BigEndian.Uint64(b[8:]))
 	}}
 }
 

@@ -27,7 +27,19 @@ type fixed struct {
 	buf  []byte
 }
 
-func (f *fixed) pad(rows int) { f.buf = zeros(f.buf, rows*f.size-len(f.buf)) }
+// pad adds default values up to a number of rows. Without any to add it writes nothing, also no pointer, which the collector would have
+// to note.
+func (f *fixed) pad(rows int) {
+	if n := rows*f.size - len(f.buf); n > 0 {
+		f.buf = zeros(f.buf, n)
+	}
+}
+
+// putUint64 adds a number of eight bytes. An append to the field itself writes its pointer only when it has to grow.
+func (f *fixed) putUint64(n uint64) {
+	f.buf = append(f.buf, 0, 0, 0, 0, 0, 0, 0, 0)
+	binary.LittleEndian.PutUint64(f.buf[len(f.buf)-8:], n)
+}
 
 func (f *fixed) encode(dst []byte, rows int) []byte {
 	f.pad(rows)
@@ -46,9 +58,16 @@ type text struct {
 }
 
 func (t *text) put(row int, s string) {
-	t.buf = zeros(t.buf, row-t.rows) // an empty string is a zero length
+	if row > t.rows {
+		t.buf = zeros(t.buf, row-t.rows) // an empty string is a zero length
+	}
 	t.rows = row + 1
-	t.buf = appendString(t.buf, s)
+	if len(s) < 0x80 {
+		t.buf = append(t.buf, byte(len(s)))
+	} else {
+		t.buf = appendLen(t.buf, len(s))
+	}
+	t.buf = append(t.buf, s...)
 }
 
 func (t *text) encode(dst []byte, rows int) []byte {

@@ -19,7 +19,9 @@ func resources(name string) column[call] {
 }
 
 func (t *text) putResource(row int, r *schema.Resource) {
-	t.buf = zeros(t.buf, row-t.rows)
+	if row > t.rows {
+		t.buf = zeros(t.buf, row-t.rows)
+	}
 	t.rows = row + 1
 	t.buf = appendLen(t.buf, len(r.Type)+1+len(r.ID))
 	t.buf = append(t.buf, r.Type...)

@@ -60,8 +60,13 @@ func (d *CallsDecoder) Decode(value []byte) ([]schema.Call, error) {
 	d.calls = d.calls[:n]
 	d.row.reset(&d.c)
 	for i := range d.calls {
-		d.calls[i] = schema.Call{Source: source}
-		d.row.call(&d.calls[i])
+		// The row sets all other fields. To clear the whole call first would write it twice.
+		k := &d.calls[i]
+		if k.Source != source {
+			k.Source = source
+		}
+		unstitch(k)
+		d.row.call(k)
 		if d.c.Err != nil {
 			return nil, fmt.Errorf("block of calls from %s, call %d of %d: %w", source, i, n, d.c.Err)
 		}
@@ -70,6 +75,13 @@ func (d *CallsDecoder) Decode(value []byte) ([]schema.Call, error) {
 		d.c.fail("bytes after the last call")
 	}
 	return d.calls, d.c.Err
+}
+
+// unstitch clears the fields that stitching sets.
+func unstitch(k *schema.Call) {
+	k.RunID, k.RunRule, k.RunConfidence, k.Segment = schema.RunID{}, 0, 0, 0
+	k.ActorHash, k.CallsPart, k.CallsOffset = 0, 0, 0
+	k.Late, k.Duplicate, k.AskedOnly, k.LoggedLate = false, false, false, false
 }
 
 // rowCoder codes the fields of a call. Large numbers are written as the difference to the

@@ -75,6 +75,27 @@ func pointers(calls []schema.Call) []*schema.Call {
 	return out
 }
 
+// A call of a decoder that was used before has no field of the call that was decoded into its memory before, or set in it since.
+func TestFieldOfTheCallBefore(t *testing.T) {
+	var enc CallsEncoder
+	var dec CallsDecoder
+	if _, err := dec.Decode(enc.Encode(nil, pointers(randomCalls(3, 40)))); err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(4, 7))
+	for i := range dec.calls {
+		for dec.calls[i].Duplicate = false; !dec.calls[i].Duplicate; { // until the random flag is set, too
+			fill(r, reflect.ValueOf(&dec.calls[i]).Elem())
+		}
+		dec.calls[i].Late, dec.calls[i].AskedOnly, dec.calls[i].LoggedLate = true, true, true
+	}
+	want := []schema.Call{{Source: schema.Source{Topic: "other"}, Pos: schema.Position{Offset: 9}}, {Source: schema.Source{Topic: "other"}}}
+	got, err := dec.Decode(enc.Encode(nil, pointers(want)))
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v, want %+v", got, err, want)
+	}
+}
+
 func TestFieldForgottenInTheBlock(t *testing.T) {
 	var enc CallsEncoder
 	var dec CallsDecoder

@@ -35,8 +35,9 @@ type Coder struct {
 	Version  uint8
 	Err      error
 
-	buf []byte // writing: the bytes written; reading: the bytes not yet read
+	buf []byte // writing: the bytes written
 	src string // reading: the whole value
+	at  int    // reading: index in src of what is not yet read. Moving it writes no pointer, which the collector would have to note.
 
 	// Dictionary of repeated strings: a value contains the text of each once.
 	index map[string]uint32
@@ -108,21 +109,23 @@ func (c *Coder) StartReadingString(value string, kind byte, newest uint8) error 
 }
 
 func (c *Coder) read(src string, version uint8) {
-	c.Version, c.src = version, src
-	c.buf = unsafe.Slice(unsafe.StringData(src), len(src))
+	c.Version, c.src, c.at = version, src, 0
 }
+
+// unread returns the bytes that are not yet read. They must not be changed.
+func (c *Coder) unread() []byte { return unsafe.Slice(unsafe.StringData(c.src), len(c.src))[c.at:] }
 
 // Bytes returns the value written so far.
 func (c *Coder) Bytes() []byte { return c.buf }
 
 // Rest returns the number of bytes that are not yet read.
-func (c *Coder) Rest() int { return len(c.buf) }
+func (c *Coder) Rest() int { return len(c.src) - c.at }
 
 func (c *Coder) fail(what string) {
 	if c.Err == nil {
 		c.Err = fmt.Errorf("%w: %s", ErrMalformed, what)
 	}
-	c.buf = nil
+	c.buf, c.at = nil, len(c.src)
 }
 
 // Refuse ends the reading with ErrMalformed, because the value is not valid for its kind.
@@ -131,21 +134,25 @@ func (c *Coder) Refuse(what string) { c.fail(what) }
 // Uint codes an unsigned integer as a varint.
 func (c *Coder) Uint(v *uint64) {
 	if c.Encoding {
-		c.buf = binary.AppendUvarint(c.buf, *v)
+		if *v < 0x80 {
+			c.buf = append(c.buf, byte(*v))
+		} else {
+			c.buf = binary.AppendUvarint(c.buf, *v)
+		}
 		return
 	}
-	if len(c.buf) > 0 && c.buf[0] < 0x80 {
-		*v = uint64(c.buf[0])
-		c.buf = c.buf[1:]
+	if c.at < len(c.src) && c.src[c.at] < 0x80 {
+		*v = uint64(c.src[c.at])
+		c.at++
 		return
 	}
-	x, n := binary.Uvarint(c.buf)
+	x, n := binary.Uvarint(c.unread())
 	if n <= 0 {
 		c.fail("integer")
 		*v = 0
 		return
 	}
-	*v, c.buf = x, c.buf[n:]
+	*v, c.at = x, c.at+n
 }
 
 // Int codes a signed integer as a zigzag varint.
@@ -176,13 +183,13 @@ func Small[T ~uint8](c *Coder, v *T) {
 		c.buf = append(c.buf, byte(*v))
 		return
 	}
-	if len(c.buf) == 0 {
+	if c.at >= len(c.src) {
 		c.fail("byte")
 		*v = 0
 		return
 	}
-	*v = T(c.buf[0])
-	c.buf = c.buf[1:]
+	*v = T(c.src[c.at])
+	c.at++
 }
 
 // Bool codes a bool as one byte, 0 or 1.
@@ -201,13 +208,13 @@ func (c *Coder) Fixed64(v *uint64) {
 		c.buf = binary.LittleEndian.AppendUint64(c.buf, *v)
 		return
 	}
-	if len(c.buf) < 8 {
+	if c.Rest() < 8 {
 		c.fail("eight bytes")
 		*v = 0
 		return
 	}
-	*v = binary.LittleEndian.Uint64(c.buf)
-	c.buf = c.buf[8:]
+	*v = binary.LittleEndian.Uint64(c.unread())
+	c.at += 8
 }
 
 // Float codes a float64 as a flag byte and, unless it is 0, eight bytes.
@@ -229,12 +236,12 @@ func (c *Coder) Array(v []byte) {
 		c.buf = append(c.buf, v...)
 		return
 	}
-	if len(c.buf) < len(v) {
+	if c.Rest() < len(v) {
 		c.fail("fixed bytes")
 		clear(v)
 		return
 	}
-	c.buf = c.buf[copy(v, c.buf):]
+	c.at += copy(v, c.src[c.at:])
 }
 
 // SparseArray codes a fixed number of bytes; all zeroes take one byte.
@@ -264,14 +271,13 @@ func (c *Coder) Text(s *string) {
 		c.buf = append(c.buf, *s...)
 		return
 	}
-	if n > uint64(len(c.buf)) {
+	if n > uint64(c.Rest()) {
 		c.fail("string longer than the value")
 		*s = ""
 		return
 	}
-	at := len(c.src) - len(c.buf)
-	*s = c.src[at : at+int(n)]
-	c.buf = c.buf[n:]
+	*s = c.src[c.at : c.at+int(n)]
+	c.at += int(n)
 }
 
 // Blob codes bytes with their length. The bytes that are read alias the value.
@@ -283,12 +289,13 @@ func (c *Coder) Blob(b *[]byte) {
 	}
 	var n uint64
 	c.Uint(&n)
-	if n > uint64(len(c.buf)) {
+	if n > uint64(c.Rest()) {
 		c.fail("bytes longer than the value")
 		*b = nil
 		return
 	}
-	*b, c.buf = c.buf[:n:n], c.buf[n:]
+	*b = c.unread()[:n:n]
+	c.at += int(n)
 }
 
 // Len codes the length of a list with elements of at least min bytes. The reader rejects a
@@ -300,7 +307,7 @@ func (c *Coder) Len(n *int, min int) {
 	if c.Encoding {
 		return
 	}
-	if u > uint64(len(c.buf)/max(min, 1)) {
+	if u > uint64(c.Rest()/max(min, 1)) {
 		c.fail("list longer than the value")
 		u = 0
 	}
@@ -319,7 +326,9 @@ func (c *Coder) Word(field int, s *string) {
 	c.Uint(&i)
 	switch {
 	case i == 0:
-		*s = ""
+		if *s != "" { // else the pointer stays as it is
+			*s = ""
+		}
 	case i <= uint64(len(c.words)):
 		*s = c.words[i-1]
 	case i == uint64(len(c.words))+1:
@@ -341,7 +350,8 @@ func (c *Coder) writeWord(field int, s string) {
 	}
 	l := &c.last[field]
 	if l.i != 0 && l.s == s {
-		c.buf = binary.AppendUvarint(c.buf, uint64(l.i))
+		n := uint64(l.i)
+		c.Uint(&n)
 		return
 	}
 	i, known := c.index[s]

@@ -1,6 +1,9 @@
 package wire
 
-import "unsafe"
+import (
+	"strings"
+	"unsafe"
+)
 
 // What a reader needs that keeps parts of a value as they are encoded.
 
@@ -10,11 +13,11 @@ func (c *Coder) StartReadingShared(value []byte, kind byte, newest uint8) error 
 }
 
 // CopyRest lets strings that are read from now on alias a copy of what is not yet read, and not the whole value.
-func (c *Coder) CopyRest() { c.read(string(c.buf), c.Version) }
+func (c *Coder) CopyRest() { c.read(strings.Clone(c.src[c.at:]), c.Version) }
 
 // Release drops the references to what was read and written. Strings that were read stay valid.
 func (c *Coder) Release() {
-	c.src, c.buf = "", nil
+	c.src, c.at, c.buf = "", 0, nil
 	clear(c.words)
 	c.words = c.words[:0]
 	clear(c.index)
@@ -22,7 +25,7 @@ func (c *Coder) Release() {
 }
 
 // Since returns the encoded fields that were read since Rest returned rest.
-func (c *Coder) Since(rest int) string { return c.src[len(c.src)-rest : len(c.src)-len(c.buf)] }
+func (c *Coder) Since(rest int) string { return c.src[len(c.src)-rest : c.at] }
 
 // Encoded writes fields that are encoded already, by a Coder of the same version. They must contain no Word.
 func (c *Coder) Encoded(fields string) { c.buf = append(c.buf, fields...) }

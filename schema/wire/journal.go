@@ -1,6 +1,10 @@
 package wire
 
-import "flyball/schema"
+import (
+	"encoding/binary"
+
+	"flyball/schema"
+)
 
 // JournalVersion is the newest version of a journal record. It grows with every table that sections may be for: a
 // store that does not know a table must not read beyond a record with rows for it. Version 2 has the tables of
@@ -23,6 +27,16 @@ type Section struct {
 	Table  string
 	Rows   int
 	Native []byte
+}
+
+// MaxBytes returns a size that the encoded record does not exceed.
+func (j *Journal) MaxBytes() int {
+	n := 128 // header, offsets and times
+	for i := range j.Sections {
+		s := &j.Sections[i]
+		n += len(s.Table) + len(s.Native) + 3*binary.MaxVarintLen64
+	}
+	return n
 }
 
 // EncodeJournal appends the record to dst.
