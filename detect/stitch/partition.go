@@ -23,6 +23,7 @@ type Partition struct {
 	idle      idleActors
 	changed   changedRuns
 	checkRows checkRows
+	ahead     ahead
 
 	newActorAttachment func() Attachment // to actors
 }
