@@ -61,8 +61,8 @@ func (x *index) addNames(c *schema.Call, run *schema.RunSnapshot) {
 	}
 }
 
-// addIDs adds the rows of the ids of calls that were not written lately. Most ids are new: the places of all of them in the memory are
-// read first, because the processor then waits for several at a time.
+// addIDs adds the rows of the ids of calls that were not written lately. Most ids are new: their places in the memory are asked
+// for first, because the processor then waits for several at a time.
 func (x *index) addIDs(calls []*schema.Call) {
 	x.found = x.found[:0]
 	for _, c := range calls {
@@ -73,9 +73,6 @@ func (x *index) addIDs(calls []*schema.Call) {
 		if c.RequestID != "" {
 			x.find(&to, schema.CallIDRequest, schema.HashCallID(c.RequestID))
 		}
-	}
-	for i := range x.found {
-		x.known.read(x.found[i].hash)
 	}
 	for i := range x.found {
 		if x.known.add(x.found[i].hash) {
@@ -122,7 +119,9 @@ func (x *index) post(to *place, kind schema.PostingKind, value string) {
 }
 
 func (x *index) find(to *place, kind schema.CallIDKind, id uint32) {
-	x.found = append(x.found, foundID{to.hashOf(uint8(kind), uint64(id)),
+	hash := to.hashOf(uint8(kind), uint64(id))
+	x.known.prefetch(hash)
+	x.found = append(x.found, foundID{hash,
 		schema.CallID{Tenant: to.tenant, Filed: to.filed, Day: to.day, Kind: kind, ID: id, Actor: to.actor}})
 }
 

@@ -3,6 +3,8 @@ package journal
 import (
 	"hash/maphash"
 	"math/bits"
+
+	"flyball/detect/prefetch"
 )
 
 // memory remembers which rows were written lately, as 64-bit hashes with a secret seed, so that a caller cannot choose values
@@ -12,8 +14,7 @@ type memory struct {
 	seed  maphash.Seed
 	newer hashSet
 	older hashSet
-	rows  int    // capacity of a generation
-	slots uint64 // sum of what was read ahead, so that the compiler keeps the reads
+	rows  int // capacity of a generation
 }
 
 func newMemory(rows int) memory { return memory{seed: maphash.MakeSeed(), rows: rows} }
@@ -44,8 +45,11 @@ func (m *memory) add(hash uint64) bool {
 	return !known
 }
 
-// read reads the slots at which a search for a hash begins, so that they are in the processor's caches when add needs them.
-func (m *memory) read(hash uint64) { m.slots += m.newer.first(hash) + m.older.first(hash) }
+// prefetch asks for the slots at which a search for a hash begins.
+func (m *memory) prefetch(hash uint64) {
+	m.newer.prefetch(hash)
+	m.older.prefetch(hash)
+}
 
 // hashSet is a set of hashes: a table in which at most half of the slots are used. The hash 0 counts as 1.
 type hashSet struct {
@@ -56,12 +60,10 @@ type hashSet struct {
 // slotsOf returns the number of slots of a set with room for some rows, which is a power of two.
 func slotsOf(rows int) int { return 1 << bits.Len(uint(2*rows-1)) }
 
-// first returns the slot at which the search for a hash begins; 0: there are none.
-func (s *hashSet) first(hash uint64) uint64 {
-	if s.n == 0 {
-		return 0
+func (s *hashSet) prefetch(hash uint64) {
+	if s.n > 0 {
+		prefetch.Value(&s.slots[max(hash, 1)&uint64(len(s.slots)-1)])
 	}
-	return s.slots[max(hash, 1)&uint64(len(s.slots)-1)]
 }
 
 func (s *hashSet) has(hash uint64) bool {

@@ -254,6 +254,31 @@ func TestAppendAllocates(t *testing.T) {
 	}
 }
 
+func TestRowsAddedTogetherDiffer(t *testing.T) {
+	calls := make([]schema.Call, 50)
+	rows := make([]*schema.Call, len(calls))
+	for i := range calls {
+		if rows[i] = &calls[i]; i%3 > 0 { // others have default values only
+			calls[i] = rich(i)
+		}
+	}
+	one, all, traces, allTraces := CallsTable.NewBlock(), CallsTable.NewBlock(), LegacyTraceCallsTable.NewBlock(), LegacyTraceCallsTable.NewBlock()
+	for _, c := range rows {
+		one.Append(c)
+		traces.Append(c)
+	}
+	for from, n := 0, 1; from < len(rows); from, n = from+n, min(n+1, len(rows)-from-n) {
+		all.AppendAll(rows[from : from+n])
+		allTraces.AppendAll(rows[from : from+n])
+	}
+	if !bytes.Equal(one.AppendNative(nil), all.AppendNative(nil)) || !bytes.Equal(traces.AppendNative(nil), allTraces.AppendNative(nil)) {
+		t.Error("the blocks differ")
+	}
+	if one.Rows() != len(rows) || traces.Rows() == 0 || traces.Rows() == len(rows) {
+		t.Error(one.Rows(), traces.Rows())
+	}
+}
+
 func BenchmarkAppendCall(b *testing.B) {
 	calls := make([]schema.Call, 900)
 	for i := range calls {
