@@ -6,7 +6,9 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -143,8 +145,18 @@ func (f *flyball) runAway(agent, run string, within time.Duration) int {
 			time.Sleep(5 * time.Millisecond)
 		}
 	}
+	f.logState()
 	f.t.Fatalf("%s was not stopped in %s", run, within)
 	return 0
+}
+
+// logState logs how the process is, how far it has read, and where each of its goroutines waits. The last ends it.
+func (f *flyball) logState() {
+	out, _ := exec.Command(binary, "status", "--config", f.config).CombinedOutput()
+	f.t.Logf("status:\n%s", out)
+	_ = f.cmd.Process.Signal(syscall.SIGQUIT)
+	time.Sleep(2 * time.Second)
+	f.t.Logf("log of the process with its goroutines:\n%s", f.tail(400_000))
 }
 
 func TestRunawayIsDeniedAndNobodyElse(t *testing.T) {
