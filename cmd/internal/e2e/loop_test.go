@@ -150,13 +150,20 @@ func (f *flyball) runAway(agent, run string, within time.Duration) int {
 	return 0
 }
 
-// logState logs how the process is, how far it has read, and where each of its goroutines waits. The last ends it.
+// logState logs how the process is, how far it has read, and in which of its functions goroutines wait. The last ends it.
 func (f *flyball) logState() {
 	out, _ := exec.Command(binary, "status", "--config", f.config).CombinedOutput()
-	f.t.Logf("status:\n%s", out)
 	_ = f.cmd.Process.Signal(syscall.SIGQUIT)
 	time.Sleep(2 * time.Second)
-	f.t.Logf("log of the process with its goroutines:\n%s", f.tail(400_000))
+	waiting := map[string]int{}
+	for _, g := range strings.Split(f.tail(2_000_000), "\ngoroutine ")[1:] {
+		_, state, _ := strings.Cut(strings.SplitN(g, "\n", 2)[0], "[")
+		_, frame, ok := strings.Cut(g, "\nflyball/")
+		if frame, _, _ = strings.Cut(frame, "\n"); ok {
+			waiting[strings.TrimSuffix(state, "]:")+" "+frame[:strings.LastIndex(frame+"(", "(")]]++
+		}
+	}
+	f.t.Logf("status:\n%s\ngoroutines: %v", out, waiting)
 }
 
 func TestRunawayIsDeniedAndNobodyElse(t *testing.T) {
