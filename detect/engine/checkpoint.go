@@ -35,18 +35,14 @@ type checkpointer struct {
 	anewBytes  int // about as many bytes of chains of earlier owners are written anew in one round
 
 	lookedAt    time.Time
-	currentAt   time.Time           // when the record was last written or found up to date
-	samples     []sample            // offsets of the partition at recent checks, oldest first
-	due         int64               // actors that are dirty since before this offset are due
-	emptyActors []emptyActor        // actors that are kept until no replay can need them
-	keptActors  []emptyActor        // actors that are kept for longer, for what is known of them
-	keptLook    time.Time           // when keptActors were looked at last
-	passed      int64               // committed, one record ago
-	stale       map[string][]string // by actor: keys of earlier owners
-	oldRecords  []string            // generations of earlier owners' partition records
-	oldNotes    []string            // generations of earlier owners' notes
-	oldCounts   []string            // keys of earlier owners' counters
-	countsUntil int64               // the offset that counters include before those of earlier owners are deleted
+	currentAt   time.Time    // when the record was last written or found up to date
+	samples     []sample     // offsets of the partition at recent checks, oldest first
+	due         int64        // actors that are dirty since before this offset are due
+	emptyActors []emptyActor // actors that are kept until no replay can need them
+	keptActors  []emptyActor // actors that are kept for longer, for what is known of them
+	keptLook    time.Time    // when keptActors were looked at last
+	passed      int64        // committed, one record ago
+	earlier     earlierOwners
 }
 
 type sample struct {
@@ -216,7 +212,7 @@ func (c *checkpointer) writeDeltas(ctx context.Context, list []*stitch.Actor) (i
 		for ; from < to; from++ {
 			tombstones = append(tombstones, c.record(countsKey(c.generation, from), nil))
 		}
-		tombstones = c.clearOldCounts(tombstones)
+		tombstones = c.clearEarlierCounts(tombstones)
 	}
 	for _, a := range list {
 		if size >= maxEntriesBytes {
@@ -232,7 +228,7 @@ func (c *checkpointer) writeDeltas(ctx context.Context, list []*stitch.Actor) (i
 		}
 		actors++
 		tombstones = c.clearDeltas(tombstones, a.Key, from, to)
-		tombstones = c.clearStale(tombstones, a.Key)
+		tombstones = c.clearEarlier(tombstones, a.Key)
 		if a.Empty() {
 			c.emptyActors = append(c.emptyActors, emptyActor{a.Key, a.Included})
 		}

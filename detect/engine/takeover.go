@@ -35,7 +35,7 @@ func (w *worker) takeOver(r *restored, generation uint64) error {
 			return fmt.Errorf("%s: %w", wire.StateTopic, err)
 		}
 		for _, s := range stored {
-			c.stale[key] = append(c.stale[key], s.keys(key)...)
+			c.earlier.actors[key] = append(c.earlier.actors[key], s.keys(key)...)
 		}
 		delete(r.actors, key)
 		if a == nil {
@@ -50,14 +50,14 @@ func (w *worker) takeOver(r *restored, generation uint64) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", wire.StateTopic, err)
 	}
-	if c.oldCounts = keys; counts != nil {
+	if c.earlier.counts = keys; counts != nil {
 		w.journal.counts = counts
 	}
 	for generation := range r.records {
-		c.oldRecords = append(c.oldRecords, strconv.FormatUint(generation, 10))
+		c.earlier.records = append(c.earlier.records, strconv.FormatUint(generation, 10))
 	}
 	for generation := range r.notes {
-		c.oldNotes = append(c.oldNotes, generation)
+		c.earlier.notes = append(c.earlier.notes, generation)
 	}
 	return nil
 }
@@ -79,7 +79,7 @@ func (w *worker) writeFirst(ctx context.Context, r *restored, end kafka.LogState
 		legacyTo = max(w.epochs.Position(end.LeaderEpoch, end.End)-1, 0)
 	}
 	w.log.base.legacyTo, w.log.now.legacyTo = legacyTo, legacyTo
-	w.checkpoint.countsUntil = w.epochs.Position(end.LeaderEpoch, end.End) - 1
+	w.checkpoint.earlier.countsUntil = w.epochs.Position(end.LeaderEpoch, end.End) - 1
 	w.state.SetLegacyTo(legacyTo)
 	w.journal.rows.SetLegacyTo(legacyTo)
 	if w.journal.counts.Included() < legacyTo {

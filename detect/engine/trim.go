@@ -190,7 +190,7 @@ func (c *checkpointer) trimIfLong(ctx context.Context, now time.Time) error {
 // needed returns the offset of the first record that a restart needs; -1: it may be one of an earlier owner.
 func (c *checkpointer) needed() int64 {
 	t := &c.trim
-	if len(c.oldCounts)+len(c.oldRecords)+len(c.oldNotes) > 0 || c.hasStale() {
+	if !c.earlier.none(c.state) {
 		return -1
 	}
 	first := min(t.countsAt, t.recordAt, t.noteAt)
@@ -221,7 +221,7 @@ func (c *checkpointer) writeOldestAnew(ctx context.Context) error {
 			c.trim.anew += int64(a.StoredBytes())
 		}
 	}
-	for actor := range c.stale {
+	for actor := range c.earlier.actors {
 		if add(actor); left <= 0 {
 			break
 		}

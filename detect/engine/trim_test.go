@@ -34,7 +34,7 @@ func (l *trimmedLog) owner(before *floor) *floor {
 	if err := f.takeOver(r, uint64(f.claim())); err != nil {
 		l.t.Fatal(err)
 	}
-	f.checkpoint.countsUntil = -1 // its calls are not counted
+	f.checkpoint.earlier.countsUntil = -1 // its calls are not counted
 	f.checkpoint.trim.limits = trimLimits{slack: 20_000, atLeast: 2_000, eachRound: 8_000, after: 5 * time.Second}
 	f.checkpoint.trim.remove = func(_ context.Context, before int64) error {
 		l.start = max(l.start, before)

@@ -25,7 +25,7 @@ type Actor struct {
 	Attached Attachment
 
 	observers    []uint64        // hashes of the observers of its calls, in the order of their first calls
-	asked        bool            // the check has recorded a request of it
+	checked      bool            // the check has recorded a request of it
 	proofs       []proof         // how often the API accepted credentials that are not established otherwise
 	standing     schema.Standing // the pool in which it is counted
 	hours        curve.Hours

@@ -161,5 +161,5 @@ func (w *deltaWriter) encodeRun(c *wire.Coder, r *Run) {
 		value := w.tail.encode(r)
 		c.Blob(&value)
 	}
-	codeAsked(c, r)
+	codePending(c, r)
 }

@@ -67,7 +67,7 @@ func (r *Run) canPack() bool {
 
 // waiting reports whether a row of the check waits for its line.
 func (r *Run) waiting() bool {
-	return r.asking || slices.ContainsFunc(r.asked, func(q askedRow) bool { return q.row != nil })
+	return r.waits || slices.ContainsFunc(r.pending, func(q pendingRow) bool { return q.row != nil })
 }
 
 // pack packs a run, which must not be used afterwards.
@@ -126,7 +126,7 @@ func codePacked(c *wire.Coder, r *Run) {
 	codeIdentity(c, r)
 	codeTotals(c, r)
 	codeAlarm(c, r)
-	codeAsked(c, r)
+	codePending(c, r)
 	c.Text(&r.frozen)
 }
 

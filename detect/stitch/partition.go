@@ -127,7 +127,7 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 	c.ActorHash = a.hash
 	c.CallsPart, c.CallsOffset = p.part, offset
 	p.hours.count(r, c, offset)
-	if what == askedOf {
+	if what == ofCheck {
 		p.checkRows.keep(r, c)
 	}
 

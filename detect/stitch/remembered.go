@@ -100,7 +100,7 @@ func (n *idleActors) release(s schema.Standing, offset int64) bool {
 		}
 		a := first.actor
 		n.counters.countActor(a, -1)
-		a.released, a.Attached, a.proofs, a.observers, a.asked = true, nil, nil, nil, false
+		a.released, a.Attached, a.proofs, a.observers, a.checked = true, nil, nil, nil, false
 		n.dirty.markApplied(a, offset)
 		return true
 	}

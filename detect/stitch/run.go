@@ -18,15 +18,15 @@ type Run struct {
 	resources Distinct
 	refused   *Distinct // of an overflow run: the keys of runs that were above the limit; nil: none
 	traces    [][16]byte
-	sightings []sighting // of calls that another observer may also log; a ring buffer when full
-	asked     []askedRow // rows of the check that no line has answered, oldest first
-	frozen    string     // while the run is frozen: Attached and sightings, encoded
-	lastEnd   int64      // latest end of a call: silence is measured from it
-	closedAt  int64      // watermark at which it was closed
+	sightings []sighting   // of calls that another observer may also log; a ring buffer when full
+	pending   []pendingRow // rows of the check that no line has answered, oldest first
+	frozen    string       // while the run is frozen: Attached and sightings, encoded
+	lastEnd   int64        // latest end of a call: silence is measured from it
+	closedAt  int64        // watermark at which it was closed
 
 	storedRound    uint32          // freezer.round when it was stored last
 	oldestSighting uint16          // index of the oldest sighting in the ring buffer
-	asking         bool            // it is in checkRows.asking
+	waits          bool            // it is in checkRows.waiting
 	unstored       bool            // it is in Actor.unstored
 	changed        bool            // it is in Partition.changed
 	standing       schema.Standing // the pool in which it is counted while it is open

@@ -23,8 +23,8 @@ const (
 	// fewSightings is the bound while only one observer is known: the first row of a second one, or of
 	// the check, is recognised among the last calls.
 	fewSightings = 4
-	// unaskedSightings is the bound for calls that the check has not recorded yet.
-	unaskedSightings = 16
+	// uncheckedSightings is the bound for calls that the check has not recorded yet.
+	uncheckedSightings = 16
 	// observersPerActor bounds the observers of an actor that are distinguished.
 	observersPerActor = 8
 	// sameCall is the maximum distance, in ns, between the starts of two observations of one call.
@@ -41,7 +41,7 @@ type sighting struct {
 	hostname      uint64 // the same without the port
 	args          uint64 // digest of the arguments; 0: not logged
 	argsBasis     schema.DigestBasis
-	asked         bool // the check has recorded it
+	checked       bool // the check has recorded it
 	start         int64
 	observers     uint8  // a bit for each of the actor's observers of lines that has seen it
 	record        string // record_id of the row that counts
@@ -71,7 +71,7 @@ type relation int
 
 const (
 	countedRow relation = iota // the row counts
-	askedOf                    // a row of the check: it counts if no line comes
+	ofCheck                    // a row of the check: it counts if no line comes
 	furtherRow                 // the call counts by another row
 	lateRow                    // the call counts by the check's row, because this line is late
 )
@@ -85,12 +85,12 @@ func (w *checkRows) relate(a *Actor, r *Run, c *schema.Call) (of string, what re
 	var s sighting
 	s.read(c)
 	if c.ObserverKind == schema.ObserverGate {
-		a.asked = true
+		a.checked = true
 		if line := r.lineOf(&s); line != nil {
-			line.asked = true
+			line.checked = true
 			return line.record, furtherRow
 		}
-		return "", askedOf
+		return "", ofCheck
 	}
 	by := a.observer(c)
 	if by >= 0 {
@@ -101,8 +101,8 @@ func (w *checkRows) relate(a *Actor, r *Run, c *schema.Call) (of string, what re
 		}
 	}
 	s.record = recordID(c)
-	q, late, asked := w.take(r, &s)
-	if s.asked = asked; late {
+	q, late, found := w.take(r, &s)
+	if s.checked = found; late {
 		of, what, s.record = q.record, lateRow, q.record
 	}
 	if by >= 0 {
@@ -129,8 +129,8 @@ func (a *Actor) sightings(s *sighting) int {
 	switch {
 	case (s.request != 0 || s.span != 0) && len(a.observers) > 1:
 		return sightingsPerRun
-	case a.asked && !s.asked:
-		return unaskedSightings
+	case a.checked && !s.checked:
+		return uncheckedSightings
 	}
 	return fewSightings
 }

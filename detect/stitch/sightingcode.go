@@ -19,7 +19,7 @@ func codeSighting(c *wire.Coder, s *sighting) {
 		c.Fixed64(&s.what)
 		c.Fixed64(&s.tool)
 		c.Fixed64(&s.hostname)
-		c.Bool(&s.asked)
+		c.Bool(&s.checked)
 	}
 	c.Int(&s.start)
 	wire.Small(c, &s.observers)
@@ -72,7 +72,7 @@ func (s *sighting) codeNumbersAfter(c *wire.Coder, before *sighting) {
 		}
 	}
 	wire.Small(c, &s.argsBasis)
-	c.Bool(&s.asked)
+	c.Bool(&s.checked)
 	wire.Small(c, &s.observers)
 	later := s.start - before.start
 	c.Int(&later)

@@ -23,7 +23,7 @@ type slot struct {
 	inActor     int32 // index in its heap of the actor, -1 outside
 	pool        pool  // its heap of the partition
 	rule        schema.RunRule
-	noticed     bool // Run.isNoticed, when it was asked last; never false again
+	noticed     bool // Run.isNoticed, when it was last called; never false again
 	evicted     bool
 	stored      bool // the actor's chain has a version of it
 }

@@ -35,7 +35,7 @@ func codeOwn(c *wire.Coder, a *Actor, attachTo func() Attachment) {
 		codeProofs(c, a)
 	}
 	if c.Version >= 10 {
-		c.Bool(&a.asked)
+		c.Bool(&a.checked)
 	}
 	if c.Version >= 12 {
 		a.hours.Code(c, wordTenant, wordAgent, a.part.words.of)
@@ -67,7 +67,7 @@ func codeActor(c *wire.Coder, a *Actor, generation *uint64, attach, attachTo fun
 			codeSightings(c, r)
 		}
 		if c.Version >= 10 {
-			codeAsked(c, r)
+			codePending(c, r)
 		}
 		if c.Err != nil {
 			return

@@ -13,7 +13,7 @@ type storedRun struct {
 	version uint8
 	run     Run    // without Attached and sightings; its strings alias the delta
 	totals  string // encoded: codeTotals and codeAlarm
-	asked   string // encoded
+	pending string // encoded
 	tail    string
 }
 
@@ -38,11 +38,11 @@ func (k *packer) read(c *wire.Coder) (schema.RunID, error) {
 	d.version, d.totals = c.Version, c.Since(rest)
 	c.Text(&d.tail)
 	rest = c.Rest()
-	codeAsked(c, r)
+	codePending(c, r)
 	if c.Err != nil {
 		return r.RunID, c.Err
 	}
-	d.asked = c.Since(rest)
+	d.pending = c.Since(rest)
 	return r.RunID, nil
 }
 
@@ -53,7 +53,7 @@ func (k *packer) put(s *slot) {
 	c.StartWriting(k.value[:0], wire.KindState, d.version)
 	codeIdentity(c, &d.run)
 	c.Encoded(d.totals)
-	c.Encoded(d.asked)
+	c.Encoded(d.pending)
 	c.Text(&d.tail)
 	k.value = c.Bytes()
 	s.packed = string(k.value)

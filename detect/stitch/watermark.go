@@ -74,13 +74,13 @@ func (w *Watermark) Time() int64 {
 }
 
 // LogClock returns the time up to which all sources have been read, in Unix ns: the watermark
-// without Lateness. It is at most askedAtMost behind Clock, and equal to Clock without a source.
+// without Lateness. It is at most logClockBehind behind Clock, and equal to Clock without a source.
 func (w *Watermark) LogClock() int64 {
 	lowest, any := w.readThrough()
 	if !any {
 		return w.Clock
 	}
-	return max(lowest, w.Clock-askedAtMost)
+	return max(lowest, w.Clock-logClockBehind)
 }
 
 // readThrough returns the lowest time of the sources; any is false while no source is known.

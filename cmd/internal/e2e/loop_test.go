@@ -6,7 +6,9 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -143,8 +145,25 @@ func (f *flyball) runAway(agent, run string, within time.Duration) int {
 			time.Sleep(5 * time.Millisecond)
 		}
 	}
+	f.logState()
 	f.t.Fatalf("%s was not stopped in %s", run, within)
 	return 0
+}
+
+// logState logs how the process is, how far it has read, and in which of its functions goroutines wait. The last ends it.
+func (f *flyball) logState() {
+	out, _ := exec.Command(binary, "status", "--config", f.config).CombinedOutput()
+	_ = f.cmd.Process.Signal(syscall.SIGQUIT)
+	time.Sleep(2 * time.Second)
+	waiting := map[string]int{}
+	for _, g := range strings.Split(f.tail(2_000_000), "\ngoroutine ")[1:] {
+		_, state, _ := strings.Cut(strings.SplitN(g, "\n", 2)[0], "[")
+		_, frame, ok := strings.Cut(g, "\nflyball/")
+		if frame, _, _ = strings.Cut(frame, "\n"); ok {
+			waiting[strings.TrimSuffix(state, "]:")+" "+frame[:strings.LastIndex(frame+"(", "(")]]++
+		}
+	}
+	f.t.Logf("status:\n%s\ngoroutines: %v", out, waiting)
 }
 
 func TestRunawayIsDeniedAndNobodyElse(t *testing.T) {

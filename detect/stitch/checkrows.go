@@ -11,7 +11,7 @@ import (
 
 // The check records each request that it was asked about, before the gateway logs it. The line of
 // the gateway (or of a sidecar or service) has the outcome, so it counts, and the row of the check
-// does not. A row of the check for which no line has come askedAfter after the request, by the log
+// does not. A row of the check for which no line has come pendingFor after the request, by the log
 // clock, counts instead: it is written again with the same position and AskedOnly set, so that it
 // replaces its first form. A line that comes after that is a further observation of the row
 // (LoggedLate): it is judged, it adds its outcome to the run, and it does not count. Reports show the
@@ -19,23 +19,23 @@ import (
 //
 // The log clock of a partition is the time up to which all sources of lines have been read: the
 // watermark without its allowance for late calls. It stands still while an ingest lags; lines that
-// wait to be read are not late. It is at most askedAtMost behind the clock that ingests write into
+// wait to be read are not late. It is at most logClockBehind behind the clock that ingests write into
 // the log, so that a source that nobody reads any more delays nothing beyond that.
 //
 // What is kept of a row is bounded, per run and per partition. A row that has no room counts at
 // once: a call may then count twice, never not at all.
 const (
-	askedAfter  = int64(60 * time.Second)
-	askedAtMost = int64(10 * time.Minute)
-	// askedPerRun bounds the rows of the check of a run for which a line is still recognised.
-	askedPerRun = 256
-	// askedPerPartition bounds the rows that are kept to be written again, about 400 bytes each.
-	askedPerPartition = 16_384
+	pendingFor     = int64(60 * time.Second)
+	logClockBehind = int64(10 * time.Minute)
+	// pendingPerRun bounds the rows of the check of a run for which a line is still recognised.
+	pendingPerRun = 256
+	// pendingPerPartition bounds the rows that are kept to be written again, about 400 bytes each.
+	pendingPerPartition = 16_384
 )
 
 // checkRows keeps the rows of the check of a partition until a line comes or they count.
 type checkRows struct {
-	asking    []*Run   // with rows of the check that no line has answered
+	waiting   []*Run   // with rows of the check that no line has answered
 	kept      int      // such rows
 	due       []dueRow // rows that count from now on
 	logSecond int64    // log clock, Unix seconds
@@ -44,8 +44,8 @@ type checkRows struct {
 	decoder   wire.CallsDecoder
 }
 
-// askedRow is a row of the check for which no line has come.
-type askedRow struct {
+// pendingRow is a row of the check for which no line has come.
+type pendingRow struct {
 	sighting
 	row []byte // the row, encoded; nil: it counts
 
@@ -57,35 +57,35 @@ type askedRow struct {
 // dueRow is a row of the check that counts now.
 type dueRow struct {
 	run *Run
-	askedRow
+	pendingRow
 }
 
 // keep keeps a row of the check until its line comes. Without room, a row counts at once: the oldest of
 // the run, or this one if the partition is full.
 func (w *checkRows) keep(r *Run, c *schema.Call) {
-	q := askedRow{offset: c.CallsOffset, late: c.Late, rule: c.RunRule}
+	q := pendingRow{offset: c.CallsOffset, late: c.Late, rule: c.RunRule}
 	q.read(c)
 	q.record = recordID(c)
 	w.encoded = w.encoder.Encode(w.encoded[:0], []*schema.Call{c})
 	q.row = slices.Clone(w.encoded)
-	if len(r.asked) == askedPerRun {
-		w.count(r, &r.asked[0])
-		r.asked = append(r.asked[:0], r.asked[1:]...)
+	if len(r.pending) == pendingPerRun {
+		w.count(r, &r.pending[0])
+		r.pending = append(r.pending[:0], r.pending[1:]...)
 	}
 	w.kept++
-	r.asked = append(r.asked, q)
-	if w.kept > askedPerPartition {
-		w.count(r, &r.asked[len(r.asked)-1])
+	r.pending = append(r.pending, q)
+	if w.kept > pendingPerPartition {
+		w.count(r, &r.pending[len(r.pending)-1])
 		return
 	}
-	if !r.asking {
-		r.asking = true
-		w.asking = append(w.asking, r)
+	if !r.waits {
+		r.waits = true
+		w.waiting = append(w.waiting, r)
 	}
 }
 
 // count marks a kept row as one that counts now.
-func (w *checkRows) count(r *Run, q *askedRow) {
+func (w *checkRows) count(r *Run, q *pendingRow) {
 	if q.row == nil {
 		return
 	}
@@ -95,18 +95,18 @@ func (w *checkRows) count(r *Run, q *askedRow) {
 }
 
 // take removes the row of the check that a line answers. late means that the row counts.
-func (w *checkRows) take(r *Run, line *sighting) (q askedRow, late, found bool) {
+func (w *checkRows) take(r *Run, line *sighting) (q pendingRow, late, found bool) {
 	best, by := -1, noMatch
-	for i := range r.asked {
-		if m := line.answers(&r.asked[i].sighting); m > by {
+	for i := range r.pending {
+		if m := line.answers(&r.pending[i].sighting); m > by {
 			best, by = i, m
 		}
 	}
 	if best < 0 {
 		return q, false, false
 	}
-	q = r.asked[best]
-	r.asked = append(r.asked[:best], r.asked[best+1:]...)
+	q = r.pending[best]
+	r.pending = append(r.pending[:best], r.pending[best+1:]...)
 	if q.row != nil {
 		w.kept--
 	}
@@ -114,15 +114,15 @@ func (w *checkRows) take(r *Run, line *sighting) (q askedRow, late, found bool) 
 }
 
 // lineOf returns the remembered line that answers a row of the check and came before it; nil: none.
-func (r *Run) lineOf(asked *sighting) *sighting {
+func (r *Run) lineOf(row *sighting) *sighting {
 	var best *sighting
 	by := noMatch
 	for i := range r.sightings {
 		line := &r.sightings[i]
-		if line.asked {
+		if line.checked {
 			continue
 		}
-		if m := line.answers(asked); m > by || m == by && best != nil && line.start < best.start {
+		if m := line.answers(row); m > by || m == by && best != nil && line.start < best.start {
 			best, by = line, m
 		}
 	}
@@ -141,21 +141,21 @@ const (
 // answers reports whether a line can be that of the request of a row of the check. Both have the
 // same method and path, and the same host, tool and arguments where both have them. Ports are not
 // compared: gateways that log the host without it send it to the check.
-func (line *sighting) answers(asked *sighting) match {
-	if line.what == 0 || line.what != asked.what || !line.near(asked) || !agree(line.hostname, asked.hostname) ||
-		!agree(line.tool, asked.tool) || !line.sameArguments(asked) {
+func (line *sighting) answers(row *sighting) match {
+	if line.what == 0 || line.what != row.what || !line.near(row) || !agree(line.hostname, row.hostname) ||
+		!agree(line.tool, row.tool) || !line.sameArguments(row) {
 		return noMatch
 	}
 	switch {
-	case line.request != 0 && asked.request != 0 && line.request != asked.request:
+	case line.request != 0 && row.request != 0 && line.request != row.request:
 		return noMatch
-	case line.request != 0 && line.request == asked.request, line.span != 0 && line.span == asked.span:
+	case line.request != 0 && line.request == row.request, line.span != 0 && line.span == row.span:
 		return byID
 	}
 	return byNumber
 }
 
-// AdvanceLogClock moves the log clock: rows of the check that have waited askedAfter count. The
+// AdvanceLogClock moves the log clock: rows of the check that have waited pendingFor count. The
 // clock is read in whole seconds, so that it does not matter at which record it is read first.
 func (p *Partition) AdvanceLogClock(now int64) { p.checkRows.advance(now / int64(time.Second)) }
 
@@ -164,41 +164,41 @@ func (w *checkRows) advance(second int64) {
 		return
 	}
 	w.logSecond = second
-	rest := w.asking[:0]
-	for _, r := range w.asking {
+	rest := w.waiting[:0]
+	for _, r := range w.waiting {
 		waiting := false
-		for i := range r.asked {
-			q := &r.asked[i]
-			if q.row != nil && (q.start+askedAfter)/int64(time.Second) < second {
+		for i := range r.pending {
+			q := &r.pending[i]
+			if q.row != nil && (q.start+pendingFor)/int64(time.Second) < second {
 				w.count(r, q)
 			}
 			waiting = waiting || q.row != nil
 		}
-		if r.asking = waiting; waiting {
+		if r.waits = waiting; waiting {
 			rest = append(rest, r)
 		}
 	}
-	clear(w.asking[len(rest):])
-	w.asking = rest
+	clear(w.waiting[len(rest):])
+	w.waiting = rest
 }
 
 // adopt makes the kept rows of a restored run part of the partition.
 func (w *checkRows) adopt(r *Run) {
-	for i := range r.asked {
-		if r.asked[i].row != nil {
+	for i := range r.pending {
+		if r.pending[i].row != nil {
 			w.kept++
-			r.asking = true
+			r.waits = true
 		}
 	}
-	if r.asking {
-		w.asking = append(w.asking, r)
+	if r.waits {
+		w.waiting = append(w.waiting, r)
 	}
 }
 
 // countAll makes all rows of the check of a run count that are still kept: the run ends.
 func (w *checkRows) countAll(r *Run) {
-	for i := range r.asked {
-		w.count(r, &r.asked[i])
+	for i := range r.pending {
+		w.count(r, &r.pending[i])
 	}
 }
 
@@ -230,14 +230,14 @@ func (p *Partition) EachAskedOnly(offset int64, f func(*Run, *schema.Call)) erro
 	return nil
 }
 
-func codeAsked(c *wire.Coder, r *Run) {
-	n := len(r.asked)
+func codePending(c *wire.Coder, r *Run) {
+	n := len(r.pending)
 	c.Len(&n, 60)
 	if !c.Encoding && n > 0 {
-		r.asked = make([]askedRow, n)
+		r.pending = make([]pendingRow, n)
 	}
-	for i := range r.asked {
-		q := &r.asked[i]
+	for i := range r.pending {
+		q := &r.pending[i]
 		codeSighting(c, &q.sighting)
 		row := string(q.row)
 		c.Text(&row)
@@ -248,7 +248,7 @@ func codeAsked(c *wire.Coder, r *Run) {
 		c.Bool(&q.late)
 		wire.Small(c, &q.rule)
 	}
-	if !c.Encoding && n > askedPerRun {
+	if !c.Encoding && n > pendingPerRun {
 		c.Refuse("more rows of the check than are kept")
 	}
 }

@@ -264,24 +264,24 @@ func playAsked(t *testing.T, seed uint64, restart int) (counted map[string]bool,
 func TestFloodOfAskedCallsIsKeptWithoutBound(t *testing.T) {
 	b, stored := newBench(t), rows{}
 	var last *schema.Call
-	for i := range 2 * askedPerRun {
+	for i := range 2 * pendingPerRun {
 		last = b.call(time.Duration(i)*time.Millisecond, key("r"), request(fmt.Sprint(i)), asks)
 		stored.add(last)
 		b.clock(0, stored)
 	}
 	run := b.run(last.RunID)
-	if len(run.asked) != askedPerRun || run.Calls != askedPerRun || stored.counted() != askedPerRun {
-		t.Errorf("%d rows kept, %d calls, %d rows count at once; want %d of each", len(run.asked), run.Calls, stored.counted(), askedPerRun)
+	if len(run.pending) != pendingPerRun || run.Calls != pendingPerRun || stored.counted() != pendingPerRun {
+		t.Errorf("%d rows kept, %d calls, %d rows count at once; want %d of each", len(run.pending), run.Calls, stored.counted(), pendingPerRun)
 	}
-	for i := range askedPerPartition + 100 {
+	for i := range pendingPerPartition + 100 {
 		stored.add(b.call(time.Second, key(fmt.Sprint("other", i/100)), request(fmt.Sprint(i)), asks))
 		b.clock(0, stored)
 	}
-	if b.p.checkRows.kept != askedPerPartition {
-		t.Errorf("%d rows kept in the partition, want %d", b.p.checkRows.kept, askedPerPartition)
+	if b.p.checkRows.kept != pendingPerPartition {
+		t.Errorf("%d rows kept in the partition, want %d", b.p.checkRows.kept, pendingPerPartition)
 	}
 	b.clock(time.Hour, stored)
-	if n := uint64(len(stored)); stored.counted() != n || b.p.checkRows.kept != 0 || len(b.p.checkRows.asking) != 0 {
+	if n := uint64(len(stored)); stored.counted() != n || b.p.checkRows.kept != 0 || len(b.p.checkRows.waiting) != 0 {
 		t.Errorf("%d of %d rows count, %d are kept", stored.counted(), n, b.p.checkRows.kept)
 	}
 }
