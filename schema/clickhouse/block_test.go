@@ -262,7 +262,8 @@ func TestRowsAddedTogetherDiffer(t *testing.T) {
 			calls[i] = rich(i)
 		}
 	}
-	one, all, traces, allTraces := CallsTable.NewBlock(), CallsTable.NewBlock(), LegacyTraceCallsTable.NewBlock(), LegacyTraceCallsTable.NewBlock()
+	one, all := CallsTable.NewBlock(), CallsTable.NewBlock()
+	traces, allTraces := LegacyTraceCallsTable.NewBlock(), LegacyTraceCallsTable.NewBlock()
 	for _, c := range rows {
 		one.Append(c)
 		traces.Append(c)
