@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"flyball/detect/prefetch"
 	"flyball/schema"
 	"flyball/schema/wire"
 )
@@ -36,9 +35,6 @@ type hour struct {
 	unwritten     bool
 	schema.Counters
 }
-
-// Prefetch asks for the counters, which the next call searches.
-func (h *Hours) Prefetch() { prefetch.Elements(h.list, 2) }
 
 // Add counts a call of the record at an offset. first reports whether it is the first call of its run that counts. word returns a
 // copy of a string that aliases no record. full reports whether EndRecord must be called.

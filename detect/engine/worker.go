@@ -220,7 +220,6 @@ func (w *worker) applyBlock(ctx context.Context, calls []schema.Call, offset int
 	}
 	w.journal.began()
 	for i := range calls {
-		w.state.Prefetch(calls, i)
 		c := &calls[i]
 		s.eventTime = max(s.eventTime, c.Start)
 		if !c.Pos.After(high) {

@@ -23,7 +23,6 @@ type Partition struct {
 	idle      idleActors
 	changed   changedRuns
 	checkRows checkRows
-	ahead     ahead
 
 	newActorAttachment func() Attachment // to actors
 }
