@@ -23,13 +23,6 @@ type index struct {
 	posted   memory
 	known    memory // ids
 	text     []byte // an address
-	found    []foundID
-}
-
-// foundID is an id of a call, with its hash in the memory.
-type foundID struct {
-	hash uint64
-	row  schema.CallID
 }
 
 func newIndex() index {
@@ -61,25 +54,17 @@ func (x *index) addNames(c *schema.Call, run *schema.RunSnapshot) {
 	}
 }
 
-// addIDs adds the rows of the ids of calls that were not written lately. Most ids are new: their places in the memory are asked
-// for first, because the processor then waits for several at a time.
+// addIDs adds the rows of the ids of calls that were not written lately.
 func (x *index) addIDs(calls []*schema.Call) {
-	x.found = x.found[:0]
 	for _, c := range calls {
 		to := x.place(c.Tenant, c.ActorHash, schema.DayOf(c.Start), schema.FiledDay(c.Start, c.KafkaTime))
 		if c.TraceID != [16]byte{} {
-			x.find(&to, schema.CallIDTrace, schema.HashCallID(c.TraceID[:]))
+			x.identify(&to, schema.CallIDTrace, schema.HashCallID(c.TraceID[:]))
 		}
 		if c.RequestID != "" {
-			x.find(&to, schema.CallIDRequest, schema.HashCallID(c.RequestID))
+			x.identify(&to, schema.CallIDRequest, schema.HashCallID(c.RequestID))
 		}
 	}
-	for i := range x.found {
-		if x.known.add(x.found[i].hash) {
-			x.ids.Append(&x.found[i].row)
-		}
-	}
-	clear(x.found)
 }
 
 // addRun adds the postings of the row of a run, which is on the day on which the run was opened. It may have names that none of
@@ -118,11 +103,10 @@ func (x *index) post(to *place, kind schema.PostingKind, value string) {
 	}
 }
 
-func (x *index) find(to *place, kind schema.CallIDKind, id uint32) {
-	hash := to.hashOf(uint8(kind), uint64(id))
-	x.known.prefetch(hash)
-	x.found = append(x.found, foundID{hash,
-		schema.CallID{Tenant: to.tenant, Filed: to.filed, Day: to.day, Kind: kind, ID: id, Actor: to.actor}})
+func (x *index) identify(to *place, kind schema.CallIDKind, id uint32) {
+	if x.known.add(to.hashOf(uint8(kind), uint64(id))) {
+		x.ids.AppendValue(schema.CallID{Tenant: to.tenant, Filed: to.filed, Day: to.day, Kind: kind, ID: id, Actor: to.actor})
+	}
 }
 
 // postAddress adds the posting of an address, in the form of the column client_ip of calls.

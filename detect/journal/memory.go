@@ -3,8 +3,6 @@ package journal
 import (
 	"hash/maphash"
 	"math/bits"
-
-	"flyball/detect/prefetch"
 )
 
 // memory remembers which rows were written lately, as 64-bit hashes with a secret seed, so that a caller cannot choose values
@@ -45,12 +43,6 @@ func (m *memory) add(hash uint64) bool {
 	return !known
 }
 
-// prefetch asks for the slots at which a search for a hash begins.
-func (m *memory) prefetch(hash uint64) {
-	m.newer.prefetch(hash)
-	m.older.prefetch(hash)
-}
-
 // hashSet is a set of hashes: a table in which at most half of the slots are used. The hash 0 counts as 1.
 type hashSet struct {
 	slots []uint64
@@ -59,12 +51,6 @@ type hashSet struct {
 
 // slotsOf returns the number of slots of a set with room for some rows, which is a power of two.
 func slotsOf(rows int) int { return 1 << bits.Len(uint(2*rows-1)) }
-
-func (s *hashSet) prefetch(hash uint64) {
-	if s.n > 0 {
-		prefetch.Value(&s.slots[max(hash, 1)&uint64(len(s.slots)-1)])
-	}
-}
 
 func (s *hashSet) has(hash uint64) bool {
 	if s.n == 0 {
