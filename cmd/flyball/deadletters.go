@@ -213,11 +213,13 @@ func replayDeadLetters(r *request, opt replay.DeadLetterOptions) (replay.DeadLet
 	if err != nil {
 		return none, err
 	}
-	done, err := query.ReplayedPlaces(r.ctx, db)
-	if err != nil {
-		return none, err
+	var done map[string]bool // nil: not read; without letters it is not needed
+	opt.Done = func(place string) (is bool, err error) {
+		if done == nil {
+			done, err = query.ReplayedPlaces(r.ctx, db, time.Time{})
+		}
+		return done[place], err
 	}
-	opt.Done = func(place string) bool { return done[place] }
 	opt.Decode = func(rec *decode.Record) (int, []decode.Rejected) {
 		calls, dead := p.Decode(rec, nil)
 		return len(calls), dead
@@ -226,7 +228,7 @@ func replayDeadLetters(r *request, opt replay.DeadLetterOptions) (replay.DeadLet
 	if err != nil || opt.DryRun {
 		return result, err
 	}
-	return result, awaitStored(r.ctx, db, result.Sent)
+	return result, awaitStored(r.ctx, db, result.Sent, result.SentSince)
 }
 
 // How long a replay waits until the records that it sent are stored, and the interval
@@ -236,12 +238,15 @@ const (
 	storedPoll    = 300 * time.Millisecond
 )
 
-// awaitStored waits until the calls of the dead letters at these positions are stored.
+// awaitStored waits until the calls of the dead letters at these positions are stored, which Kafka has had since a time.
 // Without it, a second replay right after this one would send them again.
-func awaitStored(ctx context.Context, db database, places []string) error {
+func awaitStored(ctx context.Context, db database, places []string, since time.Time) error {
+	if len(places) == 0 {
+		return nil
+	}
 	end := time.Now().Add(storedTimeout)
 	for {
-		done, err := query.ReplayedPlaces(ctx, db)
+		done, err := query.ReplayedPlaces(ctx, db, since)
 		if err != nil {
 			return err
 		}

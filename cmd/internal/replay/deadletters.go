@@ -25,7 +25,7 @@ type DeadLetterOptions struct {
 	// Decode reads a record as ingest would now.
 	Decode func(*decode.Record) (calls int, dead []decode.Rejected)
 	// Done reports whether the dead letter of a place became calls after an earlier replay.
-	Done func(place string) bool
+	Done func(place string) (bool, error)
 }
 
 // DeadLetterResult counts the dead letters by what the replay did with them.
@@ -37,6 +37,8 @@ type DeadLetterResult struct {
 	FailedAgain int            `json:"failed_again"` // were sent before and could not be read then either: not sent a second time
 	Before      int            `json:"before"`       // became calls after an earlier replay
 	Others      int            `json:"others"`       // are not selected by the options
+
+	SentSince time.Time `json:"-"` // the earliest time in Kafka of those of Sent
 }
 
 // MarshalJSON keeps, beside the present names, those of the version before.
@@ -87,9 +89,12 @@ func (o *DeadLetterOptions) resend(ctx context.Context, client *kgo.Client, r *k
 	case h[wire.HeaderReplayOf] != "":
 		out.FailedAgain++
 		return nil
-	case o.Done(place):
-		out.Before++
-		return nil
+	}
+	if done, err := o.Done(place); done || err != nil {
+		if done {
+			out.Before++
+		}
+		return err
 	}
 	key, value, err := o.Original(r)
 	if err != nil {
@@ -106,6 +111,9 @@ func (o *DeadLetterOptions) resend(ctx context.Context, client *kgo.Client, r *k
 		return nil
 	}
 	out.Sent = append(out.Sent, place)
+	if since := time.Unix(0, at); out.SentSince.IsZero() || since.Before(out.SentSince) {
+		out.SentSince = since
+	}
 	if o.DryRun {
 		return nil
 	}

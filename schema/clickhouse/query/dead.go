@@ -3,9 +3,13 @@ package query
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"flyball/schema"
+	"flyball/schema/clickhouse"
 )
 
 // DeadLetterRow counts the records of a topic that could not be read, for one reason.
@@ -55,14 +59,23 @@ HAVING count() > 0`, []any{named("place", place)}, func(r driver.Rows) error { r
 	return offset, err
 }
 
-// ReplayedPlaces returns the positions of dead letters that became calls after a replay.
-func ReplayedPlaces(ctx context.Context, db DB) (map[string]bool, error) {
+// ReplayedPlaces returns the positions of dead letters that became calls after a replay, as far as Kafka had the replayed records since
+// a time; zero: all. Few calls are replayed: of the others the names of their attributes are read, and only of days since three before
+// the time. A row that is stored twice is the same place twice, so that rows need not be merged.
+func ReplayedPlaces(ctx context.Context, db DB, since time.Time) (map[string]bool, error) {
+	const places, replayed = "SELECT attrs['replay_of'] AS place FROM ", " WHERE mapContains(attrs, 'replay_of')"
+	var recent where
+	if !since.IsZero() {
+		recent.add(fmt.Sprintf(" AND (start_time >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') OR kafka_delay > %d)", schema.MaxFiledDelay),
+			named("since", fmt.Sprint(since.Add(-schema.MaxFiledDelay*time.Millisecond).UnixNano())))
+	}
+	sql := "SELECT DISTINCT place FROM (" + places + clickhouse.CallsTable.Name() + replayed + strings.Join(recent.conditions, "") +
+		" UNION ALL " + places + "calls" + replayed + " AND actor_hash = 0)" // those of schema version 4 have the actor 0
 	out := map[string]bool{}
-	return out, each(ctx, db, "replayed letters", `SELECT DISTINCT attrs['replay_of'] AS place FROM calls WHERE place != ''`, nil,
-		func(r driver.Rows) error {
-			var place string
-			err := r.Scan(&place)
-			out[place] = true
-			return err
-		})
+	return out, each(ctx, db, "replayed letters", sql, recent.params, func(r driver.Rows) error {
+		var place string
+		err := r.Scan(&place)
+		out[place] = true
+		return err
+	})
 }
