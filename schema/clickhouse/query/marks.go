@@ -97,21 +97,26 @@ const (
 
 // Deploys returns the versions of agents with their first call in a window, the latest first. A version that had no call for
 // versionLookback before the window is new again. more reports that there are more than are read.
+//
+// Most versions that have calls in a short window had some on the day before it. Agents of which all have are not looked at further back.
 func Deploys(ctx context.Context, db DB, some SomeAgents, win Window, limit int) (out []Deployed, more bool, err error) {
-	var w where
-	w.ofAgents(&some)
-	w.add("agent_version != ''")
-	if some.Agent != "" {
-		w.add(strings.Replace(actorsPosted("actor_hash", "agent_id", "agent", Window{}), "SELECT toUInt32(0) UNION ALL ", "", 1))
+	if length := win.Until.Sub(win.Since); !win.Since.IsZero() && length > 0 && length <= versionLookback/4 {
+		agents, few, err := agentsWithNewVersions(ctx, db, some, win)
+		switch {
+		case err != nil:
+			return nil, false, err
+		case few && len(agents) == 0:
+			return nil, false, nil
+		case few:
+			some.Agents = append(slices.Clone(some.Agents), NameCondition{Any: agents})
+		}
 	}
+	w := versionsOf(db, &some)
 	since := win.Since
 	if !since.IsZero() {
 		since = since.Add(-versionLookback)
 	}
 	w.between("started_at", "last_at", since, win.Until)
-	if tenant := boundTenant(db); tenant != "" {
-		w.add("tenant = {tenant:String}", named("tenant", tenant))
-	}
 	var seen []Deployed
 	err = each(ctx, db, "versions of agents", fmt.Sprintf(`SELECT tenant, agent_id, agent_version, min(started_at) AS first FROM runs_v5 %s
 GROUP BY tenant, agent_id, agent_version ORDER BY first DESC, tenant, agent_id, agent_version LIMIT %d`, w.String(), maxVersions), w.params, func(r driver.Rows) error {
@@ -132,4 +137,69 @@ GROUP BY tenant, agent_id, agent_version ORDER BY first DESC, tenant, agent_id, 
 		}
 	}
 	return out, len(seen) == maxVersions, err
+}
+
+// versionsOf returns the condition for the states of runs of the selected agents that say a version.
+func versionsOf(db DB, some *SomeAgents) (w where) {
+	w.ofAgents(some)
+	w.add("agent_version != ''")
+	if some.Agent != "" {
+		w.add(strings.Replace(actorsPosted("actor_hash", "agent_id", "agent", Window{}), "SELECT toUInt32(0) UNION ALL ", "", 1))
+	}
+	if listed := some.listed(); len(listed) > 0 {
+		var of where
+		listed.into(&of, "value", "listed")
+		w.add("actor_hash IN (SELECT actor_hash FROM postings WHERE kind = 'agent_id' AND "+strings.Join(of.conditions, " AND ")+")",
+			of.params...)
+	}
+	if tenant := boundTenant(db); tenant != "" {
+		w.add("tenant = {tenant:String}", named("tenant", tenant))
+	}
+	return w
+}
+
+// listed returns the conditions that list the names of agents.
+func (s *SomeAgents) listed() (out Names) {
+	for _, c := range s.Agents.positive() {
+		if c.Any != nil {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// agentsWithNewVersions returns the agents with runs that began in a window in versions of which no run had calls on the day before it:
+// all agents of which a version may be new. few is false if they are more than are worth a list.
+func agentsWithNewVersions(ctx context.Context, db DB, some SomeAgents, win Window) (agents []string, few bool, err error) {
+	type version struct{ tenant, agent, version string }
+	read := func(what string, w where, row func(v version)) error {
+		return each(ctx, db, what, fmt.Sprintf("SELECT DISTINCT tenant, agent_id, agent_version FROM runs_v5 %s LIMIT %d", w.String(),
+			maxVersions+1), w.params, func(r driver.Rows) error {
+			var v version
+			err := r.Scan(&v.tenant, &v.agent, &v.version)
+			row(v)
+			return err
+		})
+	}
+	begun := versionsOf(db, &some)
+	begun.add("started_at >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND started_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')",
+		named("since", fmt.Sprint(win.Since.UnixNano())), named("until", fmt.Sprint(win.Until.UnixNano())))
+	begun.add("last_at >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')")
+	left := map[version]bool{}
+	if err := read("versions with runs in the window", begun, func(v version) { left[v] = true }); err != nil || len(left) > maxVersions {
+		return nil, false, err
+	}
+	before := versionsOf(db, &some)
+	const day = 24 * time.Hour
+	before.add("started_at < fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND last_at >= fromUnixTimestamp64Nano({day_before:Int64}, 'UTC')",
+		named("since", fmt.Sprint(win.Since.UnixNano())), named("day_before", fmt.Sprint(win.Since.Add(-day).UnixNano())))
+	if err := read("versions of the day before", before, func(v version) { delete(left, v) }); err != nil {
+		return nil, false, err
+	}
+	for v := range left {
+		agents = append(agents, v.agent)
+	}
+	slices.Sort(agents)
+	agents = slices.Compact(agents)
+	return agents, len(agents) <= maxNamed, nil
 }
