@@ -105,8 +105,38 @@ USING (tenant, actor_hash, run_id)`
 				ranked[i] = worst[i].Run
 			}
 			same("worst", idsOfRuns(ranked), "level DESC, ifNull(score, -1) DESC, last_at DESC, toString(run_id)")
+			if r.IntN(3) > 0 {
+				continue
+			}
+			f.Limit = 1 + r.IntN(60)
+			few, more, err := query.WorstRuns(t.Context(), c, f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if wrong := wrongFew(few, ranked, more, f.Limit); wrong != "" {
+				t.Errorf("%s, limit %d: %s", what, f.Limit, wrong)
+			}
 		}
 	}
+}
+
+// wrongFew says what is wrong with some of the worst runs: those with a level are the worst of all, and of the others there are as many as
+// are asked for, each once.
+func wrongFew(few []query.RankedRun, all []query.Run, more bool, limit int) string {
+	if len(few) != min(limit, len(all)) || more != (len(all) > limit) {
+		return fmt.Sprintf("%d runs, more %t; there are %d", len(few), more, len(all))
+	}
+	seen := map[string]bool{}
+	for i := range few {
+		run := &few[i]
+		if seen[run.RunID] || (run.Level == schema.LevelNone.String()) != (all[i].Level == schema.LevelNone.String()) {
+			return fmt.Sprintf("run %d, %s with the level %s, is there twice or should have a level like %s", i, run.RunID, run.Level, all[i].Level)
+		}
+		if seen[run.RunID] = true; run.Level != schema.LevelNone.String() && run.RunID != all[i].RunID {
+			return fmt.Sprintf("run %d is %s, want %s", i, run.RunID, all[i].RunID)
+		}
+	}
+	return ""
 }
 
 func idsOfRuns(runs []query.Run) (ids []string) {
