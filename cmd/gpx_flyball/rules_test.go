@@ -33,8 +33,8 @@ func alertRules(t *testing.T) map[string]*rulestest.Rule {
 func (v *viewer) evaluate(r *rulestest.Rule, at time.Time) rulestest.Evaluation {
 	v.t.Helper()
 	return r.Evaluate(at, func(question []byte, from, to time.Time) (data.Frames, error) {
-		resp, err := v.source.QueryData(v.t.Context(), &backend.QueryDataRequest{Queries: []backend.DataQuery{{RefID: "A", JSON: question,
-			Interval: time.Minute, TimeRange: backend.TimeRange{From: from, To: to}}}})
+		resp, err := v.source.QueryData(v.t.Context(), &backend.QueryDataRequest{Headers: map[string]string{"FromAlert": "true"},
+			Queries: []backend.DataQuery{{RefID: "A", JSON: question, Interval: time.Minute, TimeRange: backend.TimeRange{From: from, To: to}}}})
 		if err != nil {
 			v.t.Fatal(err)
 		}
@@ -255,4 +255,57 @@ func TestSeriesCannotBeAlertedOn(t *testing.T) {
 			t.Errorf("%+v: fires for %q, %v; want %q", tc.query, got, err, tc.want)
 		}
 	}
+}
+
+// Every count, by everything that it can be split by, calls over time, and statements: an alert rule reads each.
+func TestNumericQueryCannotBeAlertedOn(t *testing.T) {
+	s := newStore(t)
+	s.tell()
+	control := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/status") {
+			_ = json.NewEncoder(w).Encode(api.Status{Point: "edge-1", Stale: true})
+			return
+		}
+		_ = json.NewEncoder(w).Encode(app.ProcessStatus{FalseTrips: new(1.0), Lag: app.Lag{Readers: []app.ReaderLag{{Reader: "store"},
+			{Reader: "detect"}}}})
+	}))
+	t.Cleanup(control.Close)
+	v := s.viewer(control.URL)
+	ask := func(q plugin.Query, headers map[string]string) backend.DataResponse {
+		text, _ := json.Marshal(q)
+		resp, err := v.source.QueryData(t.Context(), &backend.QueryDataRequest{Headers: headers, Queries: []backend.DataQuery{{RefID: "A",
+			JSON: text, Interval: time.Minute, TimeRange: backend.TimeRange{From: s.at.Add(-time.Hour), To: s.at.Add(2 * time.Hour)}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.Responses["A"]
+	}
+	var queries []plugin.Query
+	for of, by := range map[string][]string{"trips": {"agent", "family"}, "findings": {"agent", "level", "family"}, "gates_waiting": {"agent"},
+		"held": {"agent"}, "dead_letters": nil, "calls": {"agent"}, "denied": {"agent"}, "irreversible": {"agent"}, "lag_seconds": {"reader"},
+		"stale_points": {"point"}, "bypasses": nil, "trips_over_budget": nil} {
+		for _, word := range append(by, "") {
+			queries = append(queries, plugin.Query{Type: "count", Of: of, By: word})
+		}
+	}
+	for _, by := range []string{"", "outcome", "reversibility"} {
+		queries = append(queries, plugin.Query{Type: "calls", By: by}, plugin.Query{Type: "calls", By: by, Agent: "team/bad"})
+	}
+	for _, sql := range []string{"SELECT count() AS n FROM calls", "SELECT agent_id, count() AS n, max(score) AS worst FROM runs GROUP BY agent_id",
+		"SELECT toStartOfInterval(start_time, $__interval) AS t, toString(outcome) AS outcome, count() AS n FROM calls " +
+			"WHERE $__timeFilter(start_time) GROUP BY t, outcome"} {
+		queries = append(queries, plugin.Query{Type: "sql", SQL: sql})
+	}
+	for _, q := range queries {
+		r := ask(q, map[string]string{backend.FromAlertHeaderName: "true"})
+		if r.Error != nil {
+			t.Errorf("%+v: %v", q, r.Error)
+			continue
+		}
+		if values, err := rulestest.ValuesOf(r.Frames); err != nil || len(values) == 0 {
+			t.Errorf("%s of %s by %s %s: %d values, %v", q.Type, q.Of, q.By, q.SQL, len(values), err)
+		}
+	}
+	t.Logf("%d numeric queries", len(queries))
+	same(t, "in a table a statement stays as it is", []string{ask(queries[len(queries)-1], nil).Frames[0].Fields[1].Name}, "outcome")
 }
