@@ -291,7 +291,8 @@ func TestNumericQueryCannotBeAlertedOn(t *testing.T) {
 	for _, by := range []string{"", "outcome", "reversibility"} {
 		queries = append(queries, plugin.Query{Type: "calls", By: by}, plugin.Query{Type: "calls", By: by, Agent: "team/bad"})
 	}
-	for _, sql := range []string{"SELECT count() AS n FROM calls", "SELECT agent_id, count() AS n, max(score) AS worst FROM runs GROUP BY agent_id",
+	for _, sql := range []string{"SELECT count() AS n FROM calls",
+		"SELECT agent_id, count() AS n, max(score) AS worst FROM runs GROUP BY agent_id",
 		"SELECT toStartOfInterval(start_time, $__interval) AS t, toString(outcome) AS outcome, count() AS n FROM calls " +
 			"WHERE $__timeFilter(start_time) GROUP BY t, outcome"} {
 		queries = append(queries, plugin.Query{Type: "sql", SQL: sql})

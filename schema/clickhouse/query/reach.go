@@ -94,7 +94,8 @@ const placeColumns = ", api, mcp_server, gen_ai_provider, observer, host, operat
 // serviceOfCall is the service that was called: the API, MCP server or model provider that the log names, a service that logged the call
 // itself, else the host. A gateway, the caller and the check log calls to others: they are none. Empty: the log names no service.
 const serviceOfCall = `multiIf(api != '', toString(api), mcp_server != '', toString(mcp_server),
-gen_ai_provider != '', toString(gen_ai_provider), observer_kind IN ('server', 'tool_server') AND observer NOT IN ('', 'flyball'), toString(observer), toString(host))`
+gen_ai_provider != '', toString(gen_ai_provider),
+observer_kind IN ('server', 'tool_server') AND observer NOT IN ('', 'flyball'), toString(observer), toString(host))`
 
 // ReachOf reads what a run reached, with at most limit pairs of a service and a resource: what can be undone least first, of it what was
 // carried out before what failed or was denied, of it what was called most.
@@ -133,8 +134,8 @@ func (t *Touched) loadReach(ctx context.Context, db DB) error {
 func (r *Reach) rows(sql string) string {
 	columns := "outcome, toString(effect) AS did, toString(reversibility) AS undo, if(empty(resources), ['?:?'], resources) AS named, " +
 		"if(method = '', toString(operation), concat(method, ' ', route)) AS called, " + serviceOfCall + " AS service, " +
-		"toBool(service = '') AS is_route, if(is_route, called, service) AS place, " + partOfReach + " AS part, 2 * indexOf(" + byDanger + ", undo) + (part > " +
-		fmt.Sprint(len(schema.ReversibilityWords)) + ") AS danger"
+		"toBool(service = '') AS is_route, if(is_route, called, service) AS place, " + partOfReach + " AS part, " +
+		"2 * indexOf(" + byDanger + ", undo) + (part > " + fmt.Sprint(len(schema.ReversibilityWords)) + ") AS danger"
 	head, from := "WITH ", "SELECT "+columns+", false AS behalf FROM "+r.own.from
 	if r.linked != "" {
 		head += "linked AS (SELECT * FROM calls " + r.linked + "), "
