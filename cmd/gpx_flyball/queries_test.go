@@ -380,7 +380,7 @@ func TestLongRunIsCutAtTheWrongEnd(t *testing.T) {
 		t.Errorf("touched: %v", sum)
 	}
 	graph := s.frames(plugin.Query{Type: "touched_graph", Run: "task-1"})
-	if len(graph) != 2 || graph[0].Rows() != 94 || graph[1].Rows() != 93 {
+	if len(graph) != 2 || graph[0].Rows() != 94 || graph[1].Rows() != 93 || column(graph[0], "id")[1] != "service shop" {
 		t.Errorf("graph: %d frames, %d nodes", len(graph), graph[0].Rows())
 	}
 	who := s.frames(plugin.Query{Type: "resource", Resource: "order:90"})[0]

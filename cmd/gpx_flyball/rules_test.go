@@ -4,67 +4,53 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/goccy/go-yaml"
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"flyball/cmd/internal/app"
 	"flyball/dashboards/plugin"
+	"flyball/dashboards/rulestest"
 	"flyball/detect/enforce/api"
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 )
 
-// alertRule is a provisioned rule, as far as its evaluation needs it.
-type alertRule struct {
-	UID, Condition, For string
-	NoDataState         string `yaml:"noDataState"`
-	ExecErrState        string `yaml:"execErrState"`
-	Data                []struct {
-		RefID             string                 `yaml:"refId"`
-		DatasourceUID     string                 `yaml:"datasourceUid"`
-		RelativeTimeRange struct{ From, To int } `yaml:"relativeTimeRange"`
-		Model             struct {
-			Step      `yaml:",inline"`
-			QueryType string `yaml:"queryType"`
-			Of, By    string
-		}
-	}
-}
-
-func alertRules(t *testing.T) map[string]*alertRule {
+func alertRules(t *testing.T) map[string]*rulestest.Rule {
 	t.Helper()
-	raw, err := os.ReadFile("../../deploy/grafana/provisioning/alerting/flyball.yaml")
+	rules, err := rulestest.Read("../../deploy/grafana/provisioning/alerting/flyball.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var file struct{ Groups []struct{ Rules []alertRule } }
-	if err := yaml.Unmarshal(raw, &file); err != nil {
-		t.Fatal(err)
-	}
-	out := map[string]*alertRule{}
-	for i := range file.Groups {
-		for j := range file.Groups[i].Rules {
-			r := &file.Groups[i].Rules[j]
-			out[r.UID] = r
+	return rules
+}
+
+// evaluate evaluates a rule at a time.
+func (v *viewer) evaluate(r *rulestest.Rule, at time.Time) rulestest.Evaluation {
+	v.t.Helper()
+	return r.Evaluate(at, func(question []byte, from, to time.Time) (data.Frames, error) {
+		resp, err := v.source.QueryData(v.t.Context(), &backend.QueryDataRequest{Headers: map[string]string{"FromAlert": "true"},
+			Queries: []backend.DataQuery{{RefID: "A", JSON: question, Interval: time.Minute, TimeRange: backend.TimeRange{From: from, To: to}}}})
+		if err != nil {
+			v.t.Fatal(err)
 		}
-	}
-	return out
+		return resp.Responses["A"].Frames, resp.Responses["A"].Error
+	})
 }
 
 // firing evaluates a rule at a time and returns the labels of the series that fire.
-func (v *viewer) firing(t *testing.T, r *alertRule, at time.Time) []string {
+func (v *viewer) firing(t *testing.T, r *rulestest.Rule, at time.Time) []string {
 	t.Helper()
 	e := v.evaluate(r, at)
-	if e.failed != nil {
-		t.Fatalf("%s: %v", r.UID, e.failed)
+	if e.Failed != nil {
+		t.Fatalf("%s: %v", r.UID, e.Failed)
 	}
 	out := []string{}
-	for labels, state := range e.states {
+	for labels, state := range e.States {
 		if state == "Alerting" {
 			out = append(out, labels)
 		}
@@ -74,28 +60,21 @@ func (v *viewer) firing(t *testing.T, r *alertRule, at time.Time) []string {
 }
 
 // walk evaluates a rule once a minute and returns the worst state of its instances after each evaluation.
-func (v *viewer) walk(r *alertRule, all instances, from time.Time, evaluations int) string {
+func (v *viewer) walk(r *rulestest.Rule, all rulestest.Instances, from time.Time, evaluations int) string {
 	v.t.Helper()
 	path := []string{}
 	for i := range evaluations {
 		at := from.Add(time.Duration(i) * time.Minute)
-		all.follow(r, v.evaluate(r, at), at)
+		all.Follow(r, v.evaluate(r, at), at)
 		worst := "Normal"
 		for _, state := range []string{"Pending", "Alerting", "NoData", "Error"} {
-			if all.in(state) != "" {
+			if all.In(state) != "" {
 				worst = state
 			}
 		}
 		path = append(path, worst)
 	}
 	return strings.Join(path, " ")
-}
-
-// risen is the path of a rule that fires: Pending for its time, then Alerting.
-func (r *alertRule) risen() (path string, evaluations int) {
-	wait, _ := time.ParseDuration(r.For)
-	n := int(wait / time.Minute)
-	return strings.TrimSpace(strings.Repeat("Pending ", n) + "Alerting"), n + 1
 }
 
 // Each provisioned rule is evaluated before something happens, while it does, and after it: it must fire with the labels by which it is
@@ -123,10 +102,10 @@ func TestAlertRuleNeverFiresOrNeverResolves(t *testing.T) {
 			}
 		}
 	}
-	states := map[string]instances{}
+	states := map[string]rulestest.Instances{}
 	for uid, r := range rules {
-		states[uid] = instances{}
-		want, n := r.risen()
+		states[uid] = rulestest.Instances{}
+		want, n := r.Risen()
 		if uid != "flyball-no-input" {
 			want = strings.TrimSpace(strings.Repeat("Normal ", n))
 		}
@@ -157,7 +136,7 @@ func TestAlertRuleNeverFiresOrNeverResolves(t *testing.T) {
 	}
 
 	for uid, r := range rules {
-		want, n := r.risen()
+		want, n := r.Risen()
 		if uid == "flyball-no-input" {
 			want, n = "Normal", 1
 		}
@@ -190,7 +169,7 @@ func TestAlertRuleNeverFiresOrNeverResolves(t *testing.T) {
 			t.Errorf("after: %s still fires for %v", uid, got)
 		}
 		// A series that is gone is resolved at the second evaluation without it.
-		if v.walk(r, states[uid], at, missingToResolve); states[uid].in("Alerting")+states[uid].in("Pending") != "" {
+		if v.walk(r, states[uid], at, rulestest.MissingToResolve); states[uid].In("Alerting")+states[uid].In("Pending") != "" {
 			t.Errorf("after: %s is not resolved: %v", uid, states[uid])
 		}
 	}
@@ -200,16 +179,16 @@ func TestAlertRuleNeverFiresOrNeverResolves(t *testing.T) {
 }
 
 // withoutControl checks what the rules do that need the control API, if the settings name none, or if it gives no answer.
-func (s *store) withoutControl(t *testing.T, rules map[string]*alertRule) {
+func (s *store) withoutControl(t *testing.T, rules map[string]*rulestest.Rule) {
 	t.Helper()
 	none, away := s.viewer(""), s.viewer("http://127.0.0.1:1")
 	for _, uid := range []string{"flyball-lag", "flyball-stale-point", "flyball-over-budget"} {
 		r := rules[uid]
-		if got := none.walk(r, instances{}, time.Now(), 2); got != "Normal Normal" {
+		if got := none.walk(r, rulestest.Instances{}, time.Now(), 2); got != "Normal Normal" {
 			t.Errorf("%s without controlUrl: %s", uid, got)
 		}
-		all := instances{}
-		if got := away.walk(r, all, time.Now(), 1); got != "Error" || all.in("Error") != errorAlert {
+		all := rulestest.Instances{}
+		if got := away.walk(r, all, time.Now(), 1); got != "Error" || all.In("Error") != rulestest.ErrorAlert {
 			t.Errorf("%s with the control API away: %s", uid, got)
 		}
 	}
@@ -221,8 +200,8 @@ func TestRulesAreQuietWhileTheDatabaseIsAway(t *testing.T) {
 	s := &store{t: t, at: time.Now()}
 	v := s.viewerOf(map[string]string{"addr": "127.0.0.1:1"})
 	for uid, r := range alertRules(t) {
-		all := instances{}
-		want, n := r.risen()
+		all := rulestest.Instances{}
+		want, n := r.Risen()
 		switch uid {
 		case "flyball-no-input":
 		case "flyball-lag", "flyball-stale-point", "flyball-over-budget": // without controlUrl they are not about the database
@@ -240,7 +219,7 @@ func TestRulesAreQuietWhileTheDatabaseIsAway(t *testing.T) {
 func TestSeriesCannotBeAlertedOn(t *testing.T) {
 	s := newStore(t)
 	s.tell()
-	limit := Step{Type: "threshold"}
+	limit := rulestest.Step{Type: "threshold"}
 	if err := json.Unmarshal([]byte(`[{"Evaluator":{"Type":"gt","Params":[0.5]}}]`), &limit.Conditions); err != nil {
 		t.Fatal(err)
 	}
@@ -260,20 +239,74 @@ func TestSeriesCannotBeAlertedOn(t *testing.T) {
 		if tc.query.Type == "score" {
 			frames = frames[:1]
 		}
-		values, err := valuesOf(frames)
+		values, err := rulestest.ValuesOf(frames)
 		if err != nil {
 			t.Errorf("%+v: %v", tc.query, err)
 			continue
 		}
-		reduce := Step{Type: "reduce", Reducer: tc.reduce}
+		reduce := rulestest.Step{Type: "reduce", Reducer: tc.reduce}
 		reduce.Settings.Mode = "dropNN"
-		if values, err = reduce.eval(values); err == nil {
-			values, err = limit.eval(values)
+		if values, err = reduce.Eval(values); err == nil {
+			values, err = limit.Eval(values)
 		}
-		all := instances{}
-		all.follow(&alertRule{For: "0s"}, evaluationOf(values), time.Now())
-		if got := all.in("Alerting"); err != nil || !strings.Contains(got, tc.want) {
+		all := rulestest.Instances{}
+		all.Follow(&rulestest.Rule{For: "0s"}, rulestest.EvaluationOf(values), time.Now())
+		if got := all.In("Alerting"); err != nil || !strings.Contains(got, tc.want) {
 			t.Errorf("%+v: fires for %q, %v; want %q", tc.query, got, err, tc.want)
 		}
 	}
+}
+
+// Every count, by everything that it can be split by, calls over time, and statements: an alert rule reads each.
+func TestNumericQueryCannotBeAlertedOn(t *testing.T) {
+	s := newStore(t)
+	s.tell()
+	control := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/status") {
+			_ = json.NewEncoder(w).Encode(api.Status{Point: "edge-1", Stale: true})
+			return
+		}
+		_ = json.NewEncoder(w).Encode(app.ProcessStatus{FalseTrips: new(1.0), Lag: app.Lag{Readers: []app.ReaderLag{{Reader: "store"},
+			{Reader: "detect"}}}})
+	}))
+	t.Cleanup(control.Close)
+	v := s.viewer(control.URL)
+	ask := func(q plugin.Query, headers map[string]string) backend.DataResponse {
+		text, _ := json.Marshal(q)
+		resp, err := v.source.QueryData(t.Context(), &backend.QueryDataRequest{Headers: headers, Queries: []backend.DataQuery{{RefID: "A",
+			JSON: text, Interval: time.Minute, TimeRange: backend.TimeRange{From: s.at.Add(-time.Hour), To: s.at.Add(2 * time.Hour)}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.Responses["A"]
+	}
+	var queries []plugin.Query
+	for of, by := range map[string][]string{"trips": {"agent", "family"}, "findings": {"agent", "level", "family"}, "gates_waiting": {"agent"},
+		"held": {"agent"}, "dead_letters": nil, "calls": {"agent"}, "denied": {"agent"}, "irreversible": {"agent"}, "lag_seconds": {"reader"},
+		"stale_points": {"point"}, "bypasses": nil, "trips_over_budget": nil} {
+		for _, word := range append(by, "") {
+			queries = append(queries, plugin.Query{Type: "count", Of: of, By: word})
+		}
+	}
+	for _, by := range []string{"", "outcome", "reversibility"} {
+		queries = append(queries, plugin.Query{Type: "calls", By: by}, plugin.Query{Type: "calls", By: by, Agent: "team/bad"})
+	}
+	for _, sql := range []string{"SELECT count() AS n FROM calls",
+		"SELECT agent_id, count() AS n, max(score) AS worst FROM runs GROUP BY agent_id",
+		"SELECT toStartOfInterval(start_time, $__interval) AS t, toString(outcome) AS outcome, count() AS n FROM calls " +
+			"WHERE $__timeFilter(start_time) GROUP BY t, outcome"} {
+		queries = append(queries, plugin.Query{Type: "sql", SQL: sql})
+	}
+	for _, q := range queries {
+		r := ask(q, map[string]string{backend.FromAlertHeaderName: "true"})
+		if r.Error != nil {
+			t.Errorf("%+v: %v", q, r.Error)
+			continue
+		}
+		if values, err := rulestest.ValuesOf(r.Frames); err != nil || len(values) == 0 {
+			t.Errorf("%s of %s by %s %s: %d values, %v", q.Type, q.Of, q.By, q.SQL, len(values), err)
+		}
+	}
+	t.Logf("%d numeric queries", len(queries))
+	same(t, "in a table a statement stays as it is", []string{ask(queries[len(queries)-1], nil).Frames[0].Fields[1].Name}, "outcome")
 }

@@ -70,7 +70,8 @@ func (s *store) deletes(tenant, agent string, run byte, level schema.Level, outc
 		at := s.at.Add(time.Duration(i) * time.Second)
 		v := schema.Call{Source: schema.Source{Topic: "edge"}, Pos: schema.Position{Offset: int64(run)*100_000 + int64(i)}, Tenant: tenant,
 			RunID: id, ActorHash: hash, RunRule: schema.RunExplicit, RunConfidence: 95, Start: at.UnixNano(), DurationNs: 5e6,
-			ObserverKind: schema.ObserverGateway, Observer: "edge", Method: "DELETE", Path: fmt.Sprint("/orders/", i), Route: "/orders/{id}",
+			ObserverKind: schema.ObserverGateway, Observer: "edge", API: "shop", Method: "DELETE", Path: fmt.Sprint("/orders/", i),
+			Route:  "/orders/{id}",
 			Status: 204, Outcome: outcome, AgentID: agent, AgentTrust: schema.TrustInfrastructure, Effect: schema.EffectDelete,
 			Reversibility: schema.Irreversible, Resources: []schema.Resource{{Type: "order", ID: fmt.Sprint(i)}}}
 		if outcome == schema.OutcomeDenied {

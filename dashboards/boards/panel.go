@@ -202,10 +202,12 @@ func chartOptions() timeseries.Options {
 func coloursOf(series []string) []dashboard.DashboardFieldConfigSourceOverrides {
 	out := []dashboard.DashboardFieldConfigSourceOverrides{}
 	for _, word := range series {
+		properties := []dashboard.DynamicConfigValue{property("color", map[string]string{"mode": "fixed", "fixedColor": wordColours[word]})}
+		if read := strings.ReplaceAll(word, "_", " "); read != word {
+			properties = append(properties, property("displayName", read))
+		}
 		out = append(out, dashboard.DashboardFieldConfigSourceOverrides{
-			Matcher: dashboard.MatcherConfig{Id: "byRegexp", Options: `/(^|\W)` + word + `(\W|$)/`},
-			Properties: []dashboard.DynamicConfigValue{property("color", map[string]string{"mode": "fixed",
-				"fixedColor": wordColours[word]})}})
+			Matcher: dashboard.MatcherConfig{Id: "byRegexp", Options: `/(^|\W)` + word + `(\W|$)/`}, Properties: properties})
 	}
 	return out
 }

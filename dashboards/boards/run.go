@@ -10,7 +10,7 @@ func runBoard() Board {
 			findingsTable(panel{title: "What was found", w: 24, h: 7,
 				about: "The verdict on this run in one sentence for each finding. True and Benign record what a person says about it.",
 				empty: "Nothing was found in this run.", asks: []Query{{Type: "findings", Run: "${run}", OneRun: true}}}),
-			runsTable(panel{title: "The run", w: 24, h: 4,
+			runsTable(panel{title: "The run", w: 24, h: 6, // an agent whose name has six lines, in whose middle the numbers stand
 				about: "Its calls by what became of them; irreversible: carried out. Click when it started to see the charts in its own time. " +
 					"Trip holds this run.",
 				empty: "No such run is stored: it may have expired.", asks: []Query{{Type: "runs", Run: "${run}", OneRun: true}}}),

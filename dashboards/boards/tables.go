@@ -100,7 +100,7 @@ func qualityTable(p panel) panel {
 		column{name: "level", width: 120, wide: true}, column{name: "achieved per 1,000", width: 160, look: ratio},
 		column{name: "nominal per 1,000", width: 152, look: ratio},
 		column{name: "false per 1,000", width: 130, look: ratio}, column{name: "false per 1,000 at most", width: 188, look: ratio},
-		column{name: "runs", width: 90, look: count}, column{name: "findings", width: 90, look: count},
+		column{name: "runs", width: 80, look: count}, column{name: "findings", width: 104, look: count, title: "runs found"},
 		column{name: "benign", width: 80, look: caution}, column{name: "true", width: 70, look: count},
 		column{name: "not judged", width: 90, look: caution})
 }

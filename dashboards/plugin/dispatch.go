@@ -26,6 +26,7 @@ type question struct {
 	now      time.Time
 	remarks  []string // that the answer has to show beside its rows
 	control  *control // nil: the settings name none
+	forRule  bool     // an alert rule asks
 }
 
 func (q *question) window() query.Window { return query.Window{Since: q.from, Until: q.to} }
@@ -53,12 +54,12 @@ func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataReques
 			out.Responses[q.RefID] = *refused
 			continue
 		}
-		out.Responses[q.RefID] = d.answer(ctx, req.PluginContext.User, &q)
+		out.Responses[q.RefID] = d.answer(ctx, req, &q)
 	}
 	return out, nil
 }
 
-func (d *Datasource) answer(ctx context.Context, user *backend.User, q *backend.DataQuery) backend.DataResponse {
+func (d *Datasource) answer(ctx context.Context, req *backend.QueryDataRequest, q *backend.DataQuery) backend.DataResponse {
 	var asked Query
 	if err := json.Unmarshal(q.JSON, &asked); err != nil {
 		return failure(invalidf("query: %v", err))
@@ -67,7 +68,7 @@ func (d *Datasource) answer(ctx context.Context, user *backend.User, q *backend.
 		asked.Type = q.QueryType
 	}
 	if asked.Type == "sql" {
-		if err := d.settings.refuseStatement(user); err != nil {
+		if err := d.settings.refuseStatement(req.PluginContext.User); err != nil {
 			return backend.ErrDataResponse(backend.StatusForbidden, err.Error())
 		}
 		select {
@@ -84,7 +85,7 @@ func (d *Datasource) answer(ctx context.Context, user *backend.User, q *backend.
 		asked.Sort = "latest"
 	}
 	put := &question{Query: asked, db: d.db, tenant: d.tenant, from: q.TimeRange.From, to: q.TimeRange.To, step: q.Interval, now: time.Now(),
-		control: d.control}
+		control: d.control, forRule: req.Headers[backend.FromAlertHeaderName] == "true"}
 	frames, err := answer(ctx, put)
 	if err != nil {
 		return failure(err)

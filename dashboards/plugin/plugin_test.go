@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -297,7 +299,13 @@ func TestDeniedDeleteLooksDone(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, got, want)
 		}
 	}
-	graph := graphFrames(report, 10)
+	at := query.Place{Name: "orders"}
+	reach := &query.Reach{Report: report, Services: []query.ReachedService{{Place: at, Calls: 5, Resources: 2,
+		Reached: query.Reached{Done: map[string]uint64{"irreversible": 1}, Failed: 1, Denied: 3}}},
+		Pairs: []query.ReachedResource{{Place: at, Resource: "order:7", Effect: "delete", Reversibility: "irreversible",
+			Reached: query.Reached{Done: map[string]uint64{"irreversible": 1}, Denied: 3}},
+			{Place: at, Resource: "order:8", Effect: "delete", Reversibility: "irreversible", Reached: query.Reached{Failed: 1}}}}
+	graph := graphFrames(reach)
 	denied, _ := graph[0].FieldByName("arc__denied")
 	done, _ := graph[0].FieldByName("arc__irreversible")
 	id, _ := graph[0].FieldByName("id")
@@ -305,8 +313,26 @@ func TestDeniedDeleteLooksDone(t *testing.T) {
 		*done.At(3).(*float64) != 0 || graph[1].Rows() != 3 {
 		t.Errorf("nodes %v, edges %v", graph[0].Rows(), graph[1].Rows())
 	}
-	if cut := graphFrames(report, 1); cut[0].Rows() != 3 || len(cut[0].Meta.Notices) != 1 {
-		t.Error("a graph that leaves out resources has no notice")
+	reach.Pairs = reach.Pairs[:1]
+	cut := graphFrames(reach)
+	title, _ := cut[0].FieldByName("title")
+	failed, _ := cut[0].FieldByName("arc__failed")
+	if cut[0].Rows() != 4 || title.At(3) != "1 more resource" || *failed.At(3).(*float64) != 1 || len(cut[0].Meta.Notices) != 1 {
+		t.Errorf("a graph that leaves out resources does not say which: %v", cut[0])
+	}
+}
+
+// The graph is drawn beside tables: a colour must have one meaning.
+func TestGraphHasOtherColoursThanTheDashboards(t *testing.T) {
+	text, err := os.ReadFile("../boards/palette.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range arcs {
+		name := regexp.MustCompile(`"` + a.name + `": (\w+)`).FindSubmatch(text)
+		if name == nil || !regexp.MustCompile(`(?m)^\t`+string(name[1])+` += "`+a.color+`"`).Match(text) {
+			t.Errorf("%s is %s in the graph, and another colour on the dashboards", a.name, a.color)
+		}
 	}
 }
 

@@ -49,7 +49,17 @@ func answerSQL(ctx context.Context, q *question) (data.Frames, error) {
 	if err != nil {
 		return nil, err
 	}
-	return data.Frames{gridFrame(grid, q.Limit)}, nil
+	out := gridFrame(grid, q.Limit)
+	if !q.forRule {
+		return data.Frames{out}, nil
+	}
+	if len(grid.Rows) > q.Limit {
+		return nil, invalidf("sql: the statement has more than %d rows, and an alert rule would not see all: group them", q.Limit)
+	}
+	if out, err = seriesOfGrid(out); err != nil {
+		return nil, err
+	}
+	return data.Frames{out}, nil
 }
 
 // Macros of a statement.

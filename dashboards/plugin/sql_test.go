@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,9 @@ import (
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"flyball/schema/clickhouse/query"
 )
 
 func runStatement(ctx context.Context, d *Datasource, user *backend.User) backend.DataResponse {
@@ -86,4 +90,63 @@ func TestStatementsWithoutNumberRunAtTheSameTime(t *testing.T) {
 	if most.Load() > maxStatements {
 		t.Errorf("%d statements at the same time, at most %d", most.Load(), maxStatements)
 	}
+}
+
+// Grafana's rules take series or numbers with labels of their own, and refuse a table.
+func TestStatementCannotBeAlertedOn(t *testing.T) {
+	at := time.Unix(60, 0)
+	long := func() [][]any {
+		return [][]any{{at.Add(time.Minute), "ok", 3.0}, {at, "ok", 1.0}, {at, "denied", 2.0}, {nil, "ok", 9.0}}
+	}
+	for name, tc := range map[string]struct {
+		columns []string
+		rows    [][]any
+		want    string
+	}{
+		"long":          {[]string{"t", "outcome", "n"}, long(), "t: 60 120 | n{outcome=ok}: 1 3 | n{outcome=denied}: 2 -"},
+		"wide":          {[]string{"t", "a", "b"}, [][]any{{at, 1.0, nil}}, "t: 60 | a{column=a}: 1 | b{column=b}: -"},
+		"one number":    {[]string{"n"}, [][]any{{7.0}}, "n{}: 7"},
+		"numbers":       {[]string{"agent", "n"}, [][]any{{"a", 7.0}, {nil, 8.0}}, "n{agent=a}: 7 | n{}: 8"},
+		"nothing":       {[]string{"n"}, nil, ""},
+		"no number":     {[]string{"agent"}, [][]any{{"a"}}, "sql: the statement has no column of numbers"},
+		"twice":         {[]string{"agent", "n"}, [][]any{{"a", 7.0}, {"a", 8.0}}, "sql: two rows have the labels {agent=a}"},
+		"twice at once": {[]string{"t", "outcome", "n"}, append(long(), []any{at, "ok", 4.0}), "sql: two rows have the labels {outcome=ok}"},
+	} {
+		f, err := seriesOfGrid(gridFrame(&query.Grid{Columns: tc.columns, Rows: tc.rows}, 10))
+		got := fmt.Sprint(err)
+		if err == nil {
+			got = seriesText(f)
+		}
+		if !strings.HasPrefix(got, tc.want) || tc.want == "" && got != "" {
+			t.Errorf("%s: %s, want %s", name, got, tc.want)
+		}
+	}
+	many := make([][]any, maxGridSeries+1)
+	for i := range many {
+		many[i] = []any{fmt.Sprint(i), 1.0}
+	}
+	if _, err := seriesOfGrid(gridFrame(&query.Grid{Columns: []string{"agent", "n"}, Rows: many}, len(many))); err == nil {
+		t.Error("any number of series is an answer")
+	}
+}
+
+func seriesText(f *data.Frame) string {
+	var out []string
+	for _, field := range f.Fields {
+		text := field.Name
+		if !field.Type().Time() {
+			text += "{" + field.Labels.String() + "}"
+		}
+		text += ":"
+		for i := range field.Len() {
+			switch v, ok := field.ConcreteAt(i); at := v.(type) {
+			case time.Time:
+				text += fmt.Sprint(" ", at.Unix())
+			default:
+				text += map[bool]string{true: fmt.Sprint(" ", v), false: " -"}[ok]
+			}
+		}
+		out = append(out, text)
+	}
+	return strings.Join(out, " | ")
 }

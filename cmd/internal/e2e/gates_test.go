@@ -89,7 +89,10 @@ func TestManifestIsLearnedHeldAskedAndReviewed(t *testing.T) {
 		!strings.Contains(out, "order:7") {
 		t.Errorf("%s", out)
 	}
+	r := f.alertRules()
+	r.fires("flyball-gate-waits", "{agent=support/bot}", 30*time.Second)
 	f.run([]int{0}, "breakers", "grant", gate, "--reason", "the customer asked for it")
+	r.fires("flyball-gate-waits", "none", 30*time.Second)
 	if code, h, body := f.check("support/bot", "r1", "DELETE", "/v1/orders/7"); code != 200 || h.Get("X-Flyball-Why") != "granted" {
 		t.Fatalf("%d %v %s", code, h, body)
 	}

@@ -48,11 +48,14 @@ func TestBrokerAwayPointsKeepTheLastStateAndSayStale(t *testing.T) {
 	if code, _, _ := f.check("fleet/a3", "bad", "GET", "/v1/orders/7"); code != http.StatusForbidden {
 		t.Errorf("the open breaker answers %d without a broker", code)
 	}
+	r := f.alertRules()
+	r.fires("flyball-stale-point", "{point=test}", 30*time.Second)
 	k.Start()
 	f.until("the point catches up", 60*time.Second, "200 ", func() (string, error) {
 		code, h, _ := f.check("fleet/a1", "good", "GET", "/v1/orders/1")
 		return fmt.Sprint(code, " ", h.Get("X-Flyball-Stale")), nil
 	})
+	r.fires("flyball-stale-point", "none", 60*time.Second)
 	began := time.Now()
 	n := f.runAway("fleet/a4", "bad-too", 60*time.Second)
 	t.Logf("denied after %d calls and %s with the broker back", n, time.Since(began))

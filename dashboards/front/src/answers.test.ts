@@ -29,6 +29,16 @@ test('the answer to something else is said', () => {
   )).toEqual([]);
 });
 
+test('an answer without a text, or to something else, is taken for the end of an action', () => {
+  const stream = new Subject<never>();
+  let answered = 0;
+  tellAnswers({ getInspectorStream: () => stream }, () => undefined, () => answered++);
+  for (const event of [held, { ...held, data: undefined }, { ...held, config: { url: '/api/ds/query', headers } }]) {
+    stream.next(event as never);
+  }
+  expect(answered).toBe(2);
+});
+
 test('a Grafana without the stream has no data source', () => {
   expect(() => [undefined, {}].forEach((service) => tellAnswers(service, () => fail()))).not.toThrow();
 });

@@ -18,13 +18,18 @@ const ACTION = /\/api\/datasources\/uid\/[^/]+\/resources\/(breakers|gates|findi
 /**
  * Says what the data source answers to a button: what is held, until when and the undo, or why not. Grafana itself says "API call was
  * successful" or "An error has occurred": the answer of an action it takes for one of another site, because its address is absolute.
+ * answered is called after each answer, also after one without a text.
  */
-export function tellAnswers(service: Told | undefined, say: (done: boolean, text: string) => void): void {
+export function tellAnswers(service: Told | undefined, say: (done: boolean, text: string) => void, answered?: () => void): void {
   service?.getInspectorStream?.().subscribe((told) => {
     const { config, ok, data } = 'response' in told ? told.response : told;
     const message = (data as { message?: unknown } | undefined)?.message;
-    if (config?.headers?.['X-Grafana-Action'] && ACTION.test(config.url ?? '') && typeof message === 'string' && message) {
+    if (!config?.headers?.['X-Grafana-Action'] || !ACTION.test(config.url ?? '')) {
+      return;
+    }
+    if (typeof message === 'string' && message) {
       say(Boolean(ok), message);
     }
+    answered?.();
   });
 }

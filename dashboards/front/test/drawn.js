@@ -12,6 +12,7 @@ import * as React from 'react';
 import { createRoot } from 'react-dom/client';
 import { lastValueFrom, Subject } from 'rxjs';
 import { tellAnswers } from '../src/answers.ts';
+import { keepFocus } from '../src/focus.ts';
 import 'uplot/dist/uPlot.min.css';
 
 const e = React.createElement;
@@ -91,7 +92,7 @@ const contextOf = (role) => ({ eventsScope: 'global', eventBus: new EventBusSrv(
 
 /** What Grafana's service for requests tells its query inspector, and the module. */
 const inspected = new Subject();
-tellAnswers({ getInspectorStream: () => inspected }, (done, text) => say(done ? 'success' : 'error', text));
+tellAnswers({ getInspectorStream: () => inspected }, (done, text) => say(done ? 'success' : 'error', text), keepFocus(document));
 
 /** Shows a message, as Grafana does in a corner of the page. */
 function say(kind, text, id = 'said') {

@@ -21,14 +21,14 @@ type source struct {
 //     method and path: what nobody else has logged in the last minute.
 //
 // The column counted tells whether a row adds to the number of calls: the first and the third do.
-// KeptResources makes the same selection over rows in memory.
+// KeptResources makes the same selection over rows in memory. more are further columns of a call that the source has, each after a comma.
 //
 // A line that came after the row of the check had counted does not count, but it knows how the call ended: the row of the
 // check has its outcome, bytes and kind of observer. Of most subjects every row counts and none is of the check: look says so.
-func keptRows(subject *where, look *firstLook) source {
+func keptRows(subject *where, look *firstLook, more string) source {
 	counted := subject.String() + " AND counted"
-	const columns = "actor_hash, run_id, method, path, route, effect, reversibility, outcome, bytes_out, start_time, " +
-		"observer_kind, sample_weight, late, run_confidence, run_rule, agent_id, record_id"
+	columns := "actor_hash, run_id, method, path, route, effect, reversibility, outcome, bytes_out, start_time, " +
+		"observer_kind, sample_weight, late, run_confidence, run_rule, agent_id, record_id" + more
 	from := "calls " + counted
 	if look.beside > 0 {
 		from = fmt.Sprintf(`(SELECT %[1]s, resources, counted FROM calls %[2]s

@@ -13,7 +13,7 @@ import (
 type Span struct {
 	ID         string // position of the call's record
 	Operation  string
-	Service    string // the called API, otherwise the observer, the host or the topic of the record
+	Service    string // the called service, otherwise the observer or the topic of the record
 	Start      time.Time
 	DurationNs int64 // 0: unknown
 	Outcome    string
@@ -76,7 +76,8 @@ greatest(duration_ns, 0))) FROM calls `+
 func (t *RunTrace) readSpans(ctx context.Context, db DB, own *where, limit int) error {
 	sql := fmt.Sprintf(`SELECT concat(toString(source_partition), '/', toString(source_offset), '/', toString(item)),
 if(method = '', operation, concat(method, ' ', route)),
-multiIf(api != '', api, observer != '', observer, host != '', host, source_topic), start_time, greatest(duration_ns, 0), toString(outcome),
+multiIf((`+serviceOfCall+` AS service) != '', service, observer != '', toString(observer), toString(source_topic)), start_time,
+greatest(duration_ns, 0), toString(outcome),
 status, method, path, host, arraySlice(resources, 1, 50), toString(effect), toString(reversibility), agent_id, credential_id, principal_id,
 observer, toString(observer_kind), denied_by, error_message, request_id, trace_id
 FROM calls %s ORDER BY %s, source_topic, source_partition, source_offset, item LIMIT %d`, own.String(), danger, limit)

@@ -67,6 +67,7 @@ type Touched struct {
 	question pagedQuestion
 	part     rowPart
 	take     func(*TouchedResource) error // gets the resources in place of Resources; nil: nobody
+	reach    *Reach                       // is made in place of Resources; nil: is not asked for
 }
 
 // TouchedResource counts the calls of one route that named one resource.
@@ -132,40 +133,53 @@ func readTouched(ctx context.Context, db DB, s Subject, run *Run, win Window, qu
 	t := newTouched(s, win)
 	t.take = take
 	t.Run, t.question, t.part = run, question, part
+	return t, t.read(ctx, db, win)
+}
+
+// read fills an empty report.
+func (t *Touched) read(ctx context.Context, db DB, win Window) error {
+	run := t.Run
 	if run != nil {
 		t.FromHold = copiesOf(db, run.RunID)
 	}
 	own, err := t.ownCalls(ctx, db, run, win)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	own.between("start_time", "start_time", win.Since, win.Until)
 	look, err := lookAt(ctx, own.bind(db), own)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := t.loadOwn(ctx, own.bind(db), keptRows(own, look), look); err != nil {
-		return nil, err
+	more := ""
+	if t.reach != nil {
+		more = placeColumns
+	}
+	if err := t.loadOwn(ctx, own.bind(db), keptRows(own, look, more), look); err != nil {
+		return err
 	}
 	if err := t.loadRest(ctx, db, own, look, win); err != nil {
-		return nil, err
+		return err
+	}
+	if err := t.loadReach(ctx, db); err != nil {
+		return err
 	}
 	if err := t.endPage(ctx, db, win); err != nil {
-		return nil, err
+		return err
 	}
 	if err := t.unlessExceeded("what the runs are", t.describeRuns(ctx, db)); err != nil {
-		return nil, err
+		return err
 	}
 	if t.Calls == 0 {
 		if err := t.explainNothing(ctx, db); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if text := heldCaveat(db); text != "" {
 		t.caveat("%s", text)
 	}
 	t.Complete = len(t.Caveats) == 0
-	return t, nil
+	return nil
 }
 
 // loadRest reads what is not of the subject's calls, and what can make the report incomplete: two parts that need nothing of each other.
@@ -224,22 +238,10 @@ arrayMap(x -> concat(toString(x.1), ' ', toString(x.2)), groupUniqArray(20)((run
 
 // loadOwn reads the calls that the subject made itself. For a resource there is a row for each
 // run, so that each row names who touched it.
-func (t *Touched) loadOwn(ctx context.Context, db DB, rows source, look *firstLook) error {
-	group, run, having := " GROUP BY resource, method, route, did, undo", "''", ""
-	if t.Subject.Kind == "resource" {
-		group, run, having = group+", run_id", "toString(run_id)", "resource = {value:String}"
-	}
-	tail, params := t.part.statement(run, having, false)
-	err := each(ctx, db, "touched resources", "SELECT "+touchedGroups+" FROM "+rows.from+group+tail,
-		append(slices.Clone(rows.params), params...), func(r driver.Rows) error {
-			v, err := scanTouched(r)
-			if err == nil && t.take != nil {
-				return t.take(&v)
-			}
-			t.Resources = append(t.Resources, v)
-			return err
-		})
-	if err != nil {
+func (t *Touched) loadOwn(ctx context.Context, db DB, rows source, look *firstLook) (err error) {
+	if t.reach != nil {
+		t.reach.own = rows
+	} else if err = t.loadResources(ctx, db, rows); err != nil {
 		return err
 	}
 	totals := look.totals
@@ -250,6 +252,23 @@ func (t *Touched) loadOwn(ctx context.Context, db DB, rows source, look *firstLo
 		t.addTotal(&totals[i])
 	}
 	return err
+}
+
+func (t *Touched) loadResources(ctx context.Context, db DB, rows source) error {
+	group, run, having := " GROUP BY resource, method, route, did, undo", "''", ""
+	if t.Subject.Kind == "resource" {
+		group, run, having = group+", run_id", "toString(run_id)", "resource = {value:String}"
+	}
+	tail, params := t.part.statement(run, having, false)
+	return each(ctx, db, "touched resources", "SELECT "+touchedGroups+" FROM "+rows.from+group+tail,
+		append(slices.Clone(rows.params), params...), func(r driver.Rows) error {
+			v, err := scanTouched(r)
+			if err == nil && t.take != nil {
+				return t.take(&v)
+			}
+			t.Resources = append(t.Resources, v)
+			return err
+		})
 }
 
 // addTotal adds the calls of an effect and a reversibility.

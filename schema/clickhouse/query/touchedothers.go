@@ -50,6 +50,10 @@ func (t *Touched) loadDownstream(ctx context.Context, db DB, run *Run, win Windo
 	w.add("(trace_id, method, path, resources) NOT IN (SELECT trace_id, method, path, resources FROM calls WHERE " + callsOfRun(run) +
 		" AND trace_id != '')")
 	w.between("start_time", "start_time", win.Since, win.Until)
+	if t.reach != nil {
+		t.reach.linked = w.String()
+		return t.countBehalf(ctx, db, &w)
+	}
 	tail, params := t.part.statement("''", "", true)
 	sql := "WITH linked AS (SELECT * FROM calls " + w.String() + ") SELECT " + touchedGroups + `,
 groupUniqArray(20)(multiIf(agent_source = 'trace_binding' AND observer != '',
@@ -76,6 +80,11 @@ GROUP BY resource, method, route, did, undo` + tail
 		}
 		return err
 	}
+	return t.countBehalf(ctx, db, &w)
+}
+
+// countBehalf adds to the totals what was called on behalf of the run.
+func (t *Touched) countBehalf(ctx context.Context, db DB, w *where) error {
 	return each(ctx, db, "totals of calls made on the run's behalf", "WITH linked AS (SELECT * FROM calls "+w.String()+
 		`) SELECT toString(effect) AS did, toString(reversibility) AS undo, sum(length(if(empty(resources), [''], resources)))
 FROM linked WHERE counted OR record_id IN (`+unnamedDownstream+`) GROUP BY did, undo`, w.params, func(r driver.Rows) error {
