@@ -30,23 +30,21 @@ const (
 // counts in quarters of event time, too. Alarmed runs are counted: without them each alarm would make the next one
 // likelier, and callrate limits the influence of a single week. Runs with a finding that a person labelled true or test
 // are left out. The first %s is the slice of calls, the second that of runs.
-const quartersOfActors = `WITH quarters AS (
-  SELECT run_id, toUInt32(intDiv(toUnixTimestamp64Nano(start_time) - {since:Int64}, 900000000000)) AS quarter, count() AS n
-  FROM calls
-  WHERE tenant = {tenant:String} AND %s AND start_time >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')
-    AND start_time < fromUnixTimestamp64Nano({until:Int64}, 'UTC')
-    AND ` + taught + `
-  GROUP BY run_id, quarter),
-taught AS (
+const quartersOfActors = `WITH taught AS (
   SELECT run_id, actor, agent_id AS agent, toString(agent_trust) AS trust, toString(caller_kind) AS kind,
     cityHash64(actor, agent, trust, kind) AS who
-  FROM %s
+  FROM %[2]s
   WHERE sampled_calls = 0 AND last_at >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')
     AND run_id NOT IN (` + judgedAs + `IN ('true', 'test')))),
 acted AS (
-  SELECT t.who AS who, q.quarter AS quarter, sum(q.n) AS n, any(t.actor) AS actor, any(t.agent) AS agent, any(t.trust) AS trust,
+  SELECT t.who AS who, c.quarter AS quarter, count() AS n, any(t.actor) AS actor, any(t.agent) AS agent, any(t.trust) AS trust,
     any(t.kind) AS kind
-  FROM quarters AS q INNER JOIN taught AS t ON q.run_id = t.run_id
+  FROM (
+    SELECT run_id, toUInt32(intDiv(toUnixTimestamp64Nano(start_time) - {since:Int64}, 900000000000)) AS quarter
+    FROM calls
+    WHERE tenant = {tenant:String} AND %[1]s AND start_time >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')
+      AND start_time < fromUnixTimestamp64Nano({until:Int64}, 'UTC') AND ` + taught + `
+  ) AS c INNER JOIN taught AS t ON c.run_id = t.run_id
   GROUP BY who, quarter)
 SELECT any(actor) AS name, any(agent), any(trust), any(kind), sipHash64(name), arraySort(groupArray((quarter, n))) AS counts,
   arrayMap(x -> x.1, counts), arrayMap(x -> x.2, counts)

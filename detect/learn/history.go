@@ -34,11 +34,16 @@ const facts = `SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent,
 // past counts the runs of a slice by agent and day, and selects a sample of them by a hash of their ids, so that a client
 // with many runs cannot choose the sample. The first %d is the maximum number of calls of a run, the second the size of
 // the sample, %s the facts.
-const past = `SELECT trust, agent, kind, why, if(may, toUInt16(toDate(last_at)), 0) AS day, count(), sum(least(calls, %d)),
-  toUnixTimestamp64Nano(min(last_at)), toUnixTimestamp64Nano(max(last_at)), argMax(version, (last_at, version)),
+const past = `SELECT any(trust) AS trust, any(agent) AS agent, any(kind) AS kind, any(why) AS why,
+  if(may, toUInt16(toDate(last_at)), 0) AS day, count(), sum(least(calls, %d)),
+  toUnixTimestamp64Nano(min(last_at)), toUnixTimestamp64Nano(max(last_at)), ` + newestVersion + `,
   groupArraySortedIf(%d)(hash, may)
-FROM (%s)
-GROUP BY trust, agent, kind, why, may, day ORDER BY agent, trust, kind, why, day`
+FROM (SELECT *, cityHash64(trust, agent, kind, why) AS who FROM (%s))
+GROUP BY who, day ORDER BY agent, trust, kind, why, day`
+
+// newestVersion is argMax(version, (last_at, version)), which compares tuples one by one and takes five times as long. hex has 16 digits
+// for times from 1973 on.
+const newestVersion = `substring(max(concat(hex(toUnixTimestamp64Nano(last_at)), version)), 17)`
 
 // sampled selects the runs of a slice with the given hashes, the second %s.
 const sampled = `SELECT trust, agent, kind, why, toUInt16(toDate(last_at)), hash, toString(run_id), actor_hash, version, task,

@@ -89,7 +89,7 @@ func measureHistory(o historyOptions) error {
 		return err
 	}
 	fmt.Printf("schema version %d\n", clickhouse.Version)
-	some, end, err := fillHistory(ctx, e.conn, o.calls, o.days, o.perInsert)
+	some, end, err := fillHistory(ctx, e.conn, o.calls, o.days, o.perInsert, false)
 	if err != nil {
 		return err
 	}

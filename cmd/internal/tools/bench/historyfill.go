@@ -41,6 +41,8 @@ type filling struct {
 	minute  map[minuteKey]*schema.MinuteCount
 	hour    map[hourKey]*schema.HourCount
 
+	taught bool // write the tables that learning reads, no others
+
 	out  map[string][]byte
 	rows map[string]int
 	took time.Duration // in the engine's inserts
@@ -80,6 +82,20 @@ func newFilling(c *clickhouse.Conn) *filling {
 
 func (f *filling) add(c *schema.Call, run *historyRun) {
 	f.calls.Append(c)
+	// A snapshot at the first call and at the end: detect writes one at each checkpoint in which a run changed.
+	if run.snap.Calls == 1 || run.left == 0 {
+		f.runs.Append(&run.snap)
+	}
+	if !f.taught {
+		f.addOthers(c, run)
+	}
+	if f.calls.Rows() == rowsPerRecord {
+		f.cut(c.CallsOffset)
+	}
+}
+
+// addOthers adds the rows of the tables that learning does not read.
+func (f *filling) addOthers(c *schema.Call, run *historyRun) {
 	for _, r := range c.Resources {
 		k := touchKey{r, c.RunID, c.Effect}
 		if t := f.touched[k]; t != nil {
@@ -92,13 +108,6 @@ func (f *filling) add(c *schema.Call, run *historyRun) {
 	f.index(c)
 	f.bound[boundKey{c.Start / int64(time.Hour), c.CallsPart, c.RunRule}]++
 	f.count(c, run)
-	// A snapshot at the first call and at the end: detect writes one at each checkpoint in which a run changed.
-	if run.snap.Calls == 1 || run.left == 0 {
-		f.runs.Append(&run.snap)
-	}
-	if f.calls.Rows() == rowsPerRecord {
-		f.cut(c.CallsOffset)
-	}
 }
 
 // index adds the rows by which the call is found.
@@ -205,8 +214,9 @@ func (f *filling) insert(ctx context.Context, rows map[string][]byte) error {
 }
 
 // fillHistory stores n calls, perInsert of them with each INSERT, unless the engine has as many from an earlier measurement. It returns
-// some of them, each equally likely, and the time of the last one.
-func fillHistory(ctx context.Context, conn *clickhouse.Conn, n, days, perInsert int) (some []schema.Call, end time.Time, err error) {
+// some of them, each equally likely, and the time of the last one. With taught only what learning reads is stored.
+func fillHistory(ctx context.Context, conn *clickhouse.Conn, n, days, perInsert int, taught bool) (some []schema.Call, end time.Time,
+	err error) {
 	stored, err := conn.QueryText(ctx, "SELECT count() FROM flyball.calls_v5")
 	if err != nil {
 		return nil, end, err
@@ -219,6 +229,7 @@ func fillHistory(ctx context.Context, conn *clickhouse.Conn, n, days, perInsert 
 		return nil, end, fmt.Errorf("the folder has %s calls, not %d: measure these, or choose another folder", stored, n)
 	}
 	h, f, r := newHistory(n, days), newFilling(conn), rand.New(rand.NewPCG(3, 3))
+	f.taught = taught
 	some = make([]schema.Call, 0, sampledCalls)
 	var c schema.Call
 	began := time.Now()

@@ -41,7 +41,7 @@ func measureLearning(o historyOptions) error {
 	if _, err := clickhouse.Migrate(ctx, e.conn, clickhouse.MigrateOptions{}); err != nil {
 		return err
 	}
-	_, end, err := fillHistory(ctx, e.conn, o.calls, o.days, o.perInsert)
+	_, end, err := fillHistory(ctx, e.conn, o.calls, o.days, o.perInsert, true)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,8 @@ func measureLearning(o historyOptions) error {
 		o.calls)
 	fmt.Printf("%.1f s, of which statements %.1f s; CPU: %.1f s of this process, %.1f s of the engine\n", took.Seconds(), db.total().Seconds(),
 		own.Seconds(), inEngine.Seconds())
-	fmt.Printf("peak memory %d MiB of this process, %d MiB of one statement in the engine\n", peakMiB(os.Getpid()), engineMiB)
+	fmt.Printf("peak memory %d MiB of this process, %d MiB of the engine's, %d MiB of one statement in it\n", peakMiB(os.Getpid()),
+		peakMiB(e.cmd.Process.Pid), engineMiB)
 	db.print()
 	return nil
 }
@@ -165,7 +166,7 @@ func (r *measuredRows) Close() error {
 
 // kindOf names a statement by a word that only statements of its kind have.
 func kindOf(query string) string {
-	for _, k := range [...][2]string{{"groupArraySorted", "runs of a window"}, {"quarters", "calls of each hour"},
+	for _, k := range [...][2]string{{"groupArraySorted", "runs of a window"}, {"quarter", "calls of each hour"},
 		{"principal_kind = 'human'", "people's sessions"}, {"c.duration_ns", "calls of selected runs"},
 		{"result_digest_basis", "calls of people's sessions"}, {"AS cell", "sizes of runs"}, {"progress", "pin"}, {"baseline_orders", "orders"},
 		{"state = 'open'", "incidents"}} {
