@@ -14,8 +14,8 @@ import (
 	"flyball/schema"
 )
 
-// Grafana has one process of the plugin for all data sources: two Flyballs, asked at the same time, must answer of their own database, and a
-// button must reach the control API of its own.
+// Grafana has one process of the plugin for all data sources: two Flyballs, asked at the same time, must answer of their own database, and
+// a button must reach the control API of its own.
 func TestDataSourceAnswersOfAnotherFlyball(t *testing.T) {
 	h := startPlugin(t)
 	type one struct {
