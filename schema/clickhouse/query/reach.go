@@ -103,7 +103,10 @@ func ReachOf(ctx context.Context, db DB, run *Run, limit int) (*Reach, error) {
 	r := &Reach{limit: limit}
 	r.Report = newTouched(Subject{Kind: "run", Value: run.RunID}, Window{})
 	r.Report.Run, r.Report.reach, r.Report.part = run, r, rowPart{limit: limit}
-	return r, r.Report.read(ctx, db, Window{})
+	if err := r.Report.read(ctx, db, Window{}); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // loadReach reads services and resources, if they are asked for.

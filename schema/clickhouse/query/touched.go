@@ -133,7 +133,10 @@ func readTouched(ctx context.Context, db DB, s Subject, run *Run, win Window, qu
 	t := newTouched(s, win)
 	t.take = take
 	t.Run, t.question, t.part = run, question, part
-	return t, t.read(ctx, db, win)
+	if err := t.read(ctx, db, win); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // read fills an empty report.
