@@ -32,7 +32,7 @@ const (
 // are left out. The first %s is the slice of calls, the second that of runs.
 const quartersOfActors = `WITH taught AS (
   SELECT run_id, actor, agent_id AS agent, toString(agent_trust) AS trust, toString(caller_kind) AS kind,
-    cityHash64(actor, agent, trust, kind) AS who
+    sipHash64(actor, agent, trust, kind) AS who
   FROM %[2]s
   WHERE sampled_calls = 0 AND last_at >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')
     AND run_id NOT IN (` + judgedAs + `IN ('true', 'test')))),

@@ -33,12 +33,13 @@ const facts = `SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent,
 
 // past counts the runs of a slice by agent and day, and selects a sample of them by a hash of their ids, so that a client
 // with many runs cannot choose the sample. The first %d is the maximum number of calls of a run, the second the size of
-// the sample, %s the facts.
+// the sample, %s the facts. The key of a group is a hash: with cityHash64 a caller could
+// choose a name that falls into the group of another agent.
 const past = `SELECT any(trust) AS trust, any(agent) AS agent, any(kind) AS kind, any(why) AS why,
   if(may, toUInt16(toDate(last_at)), 0) AS day, count(), sum(least(calls, %d)),
   toUnixTimestamp64Nano(min(last_at)), toUnixTimestamp64Nano(max(last_at)), ` + newestVersion + `,
   groupArraySortedIf(%d)(hash, may)
-FROM (SELECT *, cityHash64(trust, agent, kind, why) AS who FROM (%s))
+FROM (SELECT *, sipHash64(trust, agent, kind, why) AS who FROM (%s))
 GROUP BY who, day ORDER BY agent, trust, kind, why, day`
 
 // newestVersion is argMax(version, (last_at, version)), which compares tuples one by one and takes five times as long. hex has 16 digits
