@@ -231,14 +231,14 @@ const commitTimeout = 10 * time.Second
 
 // copyOf returns the copy of a record; nil if pagers do not need it.
 func (s *Sequencer) copyOf(r *kgo.Record, part *partition) (*kgo.Record, error) {
-	e, err := wire.DecodeEvent(r.Value)
+	e, err := wire.DecodeDocument[event](r.Value, wire.EventVersion)
 	switch {
 	case errors.Is(err, wire.ErrNewerVersion):
 		return nil, fmt.Errorf("alert: %s/%d at offset %d: %w", r.Topic, r.Partition, r.Offset, err)
 	case err != nil:
 		s.o.Logger.Error("skipping malformed event", "partition", r.Partition, "offset", r.Offset, "error", err)
 		return nil, nil
-	case !isNeeded(&e):
+	case !e.isNeeded():
 		return nil, nil
 	}
 	headers := []kgo.RecordHeader{{Key: wire.HeaderAt, Value: strconv.AppendInt(nil, r.Timestamp.UnixNano(), 10)}}
@@ -248,8 +248,23 @@ func (s *Sequencer) copyOf(r *kgo.Record, part *partition) (*kgo.Record, error) 
 	return &kgo.Record{Key: r.Key, Value: r.Value, Headers: headers}, nil
 }
 
-// isNeeded reports whether pagers need an event.
-func isNeeded(e *schema.Event) bool {
+// event holds the members of a schema.Event that decide whether pagers need it. The others, which are most of a finding, are not decoded.
+type event struct {
+	Finding *struct {
+		Level schema.Level `json:"level"`
+	} `json:"finding"`
+	Breaker *struct {
+		FindingID string `json:"finding_id"`
+	} `json:"breaker"`
+	Gate *struct {
+		Mode schema.Mode `json:"mode"`
+	} `json:"gate"`
+	Ack     *struct{} `json:"ack"`
+	Silence *struct{} `json:"silence"`
+}
+
+// isNeeded reports whether pagers need the event.
+func (e *event) isNeeded() bool {
 	switch {
 	case e.Finding != nil:
 		return e.Finding.Level >= schema.LevelAlert

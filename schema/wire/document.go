@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,6 +39,12 @@ func EncodeDocument[T any](version int, v *T) ([]byte, error) {
 // or, for a higher version, ErrNewerVersion.
 func DecodeDocument[T any](value []byte, newest int) (T, error) {
 	var zero T
+	if version, body, ok := splitDocument(value); ok && 1 <= version && version <= newest {
+		var out T
+		if json.Unmarshal(body, &out) == nil {
+			return out, nil
+		}
+	}
 	var head struct {
 		V    int             `json:"v"`
 		Body json.RawMessage `json:"body"`
@@ -56,6 +63,27 @@ func DecodeDocument[T any](value []byte, newest int) (T, error) {
 		return zero, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	return out, nil
+}
+
+// splitDocument returns the version and the body of a document in the form in which EncodeDocument writes it, without parsing the body: what
+// it returns is the body if it is one JSON value. Any other form is not ok, and may be a document all the same.
+func splitDocument(value []byte) (version int, body []byte, ok bool) {
+	rest, ok := bytes.CutPrefix(value, []byte(`{"v":`))
+	if !ok {
+		return 0, nil, false
+	}
+	number, body, ok := bytes.Cut(rest, []byte(`,"body":`))
+	if !ok || len(number) == 0 || len(number) > 4 || number[0] == '0' {
+		return 0, nil, false
+	}
+	for _, c := range number {
+		if c < '0' || c > '9' {
+			return 0, nil, false
+		}
+		version = 10*version + int(c-'0')
+	}
+	body, ok = bytes.CutSuffix(body, []byte("}"))
+	return version, body, ok
 }
 
 // EncodeEvent encodes a record of flyball.events in the oldest version that can express it, as EncodeCommand does.
