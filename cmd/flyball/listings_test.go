@@ -433,7 +433,7 @@ func TestListings(t *testing.T) {
 	for name, l := range listings() {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, l.yaml)
-			f.db, f.api = l.db, l.api
+			f.db, f.api, f.now = l.db, l.api, at("2026-12-01 09:00:00")
 			code, out, errs := f.run(l.args...)
 			status := string(rune('0' + code))
 			if errs != "" {

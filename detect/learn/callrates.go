@@ -59,10 +59,14 @@ func ReadCallRates(ctx context.Context, db DB, w Window) (*callrate.Model, error
 	if err != nil {
 		return nil, err
 	}
-	return readCallRates(ctx, db, w, parts)
+	return readCallRates(ctx, db, w, parts, 1)
 }
 
-func readCallRates(ctx context.Context, db DB, w Window, parts []Slice) (*callrate.Model, error) {
+// errEnoughHours ends the reading of call rates when there are maxHours.
+var errEnoughHours = errors.New("enough hours with calls were read")
+
+// readCallRates is ReadCallRates of slices, with some statements at a time.
+func readCallRates(ctx context.Context, db DB, w Window, parts []Slice, statements int) (*callrate.Model, error) {
 	until := w.Until.Truncate(time.Hour)
 	weeks := min(int(until.Sub(w.Since)/week), maxWeeks)
 	if weeks < 2 {
@@ -70,16 +74,22 @@ func readCallRates(ctx context.Context, db DB, w Window, parts []Slice) (*callra
 	}
 	w.Until, w.Since = until, until.Add(-time.Duration(weeks)*week)
 	counts := &rateCounts{open: map[actorName][]quarterCount{}, most: maxOpenQuarters}
-	for i := range parts {
-		if err := counts.read(ctx, db, &w, &parts[i]); err != nil {
-			return nil, err
+	err := readAhead(ctx, len(parts), statements, func(ctx context.Context, i int) ([]actorQuarters, error) {
+		return quartersOf(ctx, db, &w, &parts[i])
+	}, func(i int, list []actorQuarters) error {
+		for k := range list {
+			counts.add(list[k].actorName, list[k].quarters)
 		}
 		if i == len(parts)-1 || !parts[i].sameActors(&parts[i+1]) {
 			counts.end() // no later slice has one of these actors
 		}
 		if counts.cut {
-			break
+			return errEnoughHours
 		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnoughHours) {
+		return nil, err
 	}
 	series, err := counts.series()
 	if err != nil {
@@ -124,10 +134,16 @@ type actorSeries struct {
 	callrate.Series
 }
 
-// read adds the calls of a slice.
-func (r *rateCounts) read(ctx context.Context, db DB, w *Window, s *Slice) error {
+// actorQuarters are the calls of an actor in a slice.
+type actorQuarters struct {
+	actorName
+	quarters []quarterCount // sorted by time
+}
+
+// quartersOf reads the calls of the actors of a slice.
+func quartersOf(ctx context.Context, db DB, w *Window, s *Slice) (out []actorQuarters, err error) {
 	sql := fmt.Sprintf(quartersOfActors, s.calls(""), s.runs())
-	return each(ctx, db, "the calls of every hour", sql, w.params(), func(scan func(...any) error) error {
+	return out, each(ctx, db, "the calls of every hour", sql, w.params(), func(scan func(...any) error) error {
 		var who actorName
 		var both any
 		var quarters []uint32
@@ -139,7 +155,7 @@ func (r *rateCounts) read(ctx context.Context, db DB, w *Window, s *Slice) error
 		for i := range quarters {
 			list[i] = quarterCount{quarters[i], uint32(min(calls[i], math.MaxUint32))}
 		}
-		r.add(who, list)
+		out = append(out, actorQuarters{who, list})
 		return nil
 	})
 }

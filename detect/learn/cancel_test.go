@@ -56,7 +56,7 @@ func TestCancelledLearningPublishes(t *testing.T) {
 		db := &cancellingDB{at: at, cancel: cancel, scriptedDB: scriptedDB{answer: func(string) []*fakeRows { return nil }}}
 		var log strings.Builder
 		o := DefaultOptions()
-		o.Tenant, o.DB, o.Kafka, o.MinRuns, o.Now = "t", db, config, 0, func() time.Time { return time.Unix(1_780_000_000, 0) }
+		o.Tenant, o.DB, o.Kafka, o.MinRuns, o.Statements, o.Now = "t", db, config, 0, 1, func() time.Time { return time.Unix(1_780_000_000, 0) }
 		o.Logger = slog.New(slog.NewTextHandler(io.MultiWriter(&log, io.Discard), nil))
 		_, err := New(o).LearnOnce(ctx)
 		cancelled := ctx.Err() != nil

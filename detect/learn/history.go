@@ -102,7 +102,7 @@ func ReadHistory(ctx context.Context, db DB, w Window, perAgent int) (map[string
 	if err != nil {
 		return nil, err
 	}
-	h := &history{db: Quietly(db), window: w, agents: map[string]*AgentHistory{}}
+	h := &history{db: Quietly(db), window: w, agents: map[string]*AgentHistory{}, statements: 1}
 	_, err = h.read(ctx, s, sampleLimits{perAgent: perAgent}, nil)
 	return h.agents, err
 }
@@ -112,6 +112,8 @@ type history struct {
 	db     DB
 	window Window
 	agents map[string]*AgentHistory
+	// statements is how many statements are under way at a time.
+	statements int
 	// Of agents whose names callers only claim: how many are in agents, and how many runs those had that were dropped.
 	claimed int
 	dropped uint64
@@ -121,13 +123,18 @@ type history struct {
 // selects the runs of each day by their hashes alone; a second one reads those that are needed. A run that changes between
 // the passes may be left out. done is called after each statement with the share of the work that is done.
 func (h *history) read(ctx context.Context, parts []Slice, limits sampleLimits, done func(share float64)) (most shares, err error) {
-	for i := range parts {
-		if err := h.countSlice(ctx, &parts[i], int32(i)); err != nil {
-			return shares{}, err
-		}
-		if done != nil {
-			done(float64(i+1) / float64(len(parts)+1))
-		}
+	err = readAhead(ctx, len(parts), h.statements, func(ctx context.Context, i int) ([]historyRow, error) { return h.countSlice(ctx, &parts[i]) },
+		func(i int, rows []historyRow) error {
+			for k := range rows {
+				h.count(&rows[k], int32(i))
+			}
+			if done != nil {
+				done(float64(i+1) / float64(len(parts)+1))
+			}
+			return nil
+		})
+	if err != nil {
+		return shares{}, err
 	}
 	most, left := limits.ofAgents(h.agents)
 	for _, agent := range left {
@@ -139,15 +146,25 @@ func (h *history) read(ctx context.Context, parts []Slice, limits sampleLimits, 
 			wantSamples(days, p.most, func(w sliceHash) { wanted[w.slice] = append(wanted[w.slice], fmt.Sprint(w.hash)) })
 		}
 	}
+	type wantedRuns struct {
+		part   int
+		hashes []string
+	}
+	var reads []wantedRuns
 	for i := range parts {
 		slices.Sort(wanted[i]) // the same statement each time
 		for some := range slices.Chunk(wanted[i], hashesPerStatement) {
-			if err := h.sampleSlice(ctx, &parts[i], some); err != nil {
-				return shares{}, err
-			}
+			reads = append(reads, wantedRuns{i, some})
 		}
 	}
-	return most, nil
+	return most, readAhead(ctx, len(reads), h.statements, func(ctx context.Context, i int) ([]historyRow, error) {
+		return h.sampleSlice(ctx, &parts[reads[i].part], reads[i].hashes)
+	}, func(_ int, rows []historyRow) error {
+		for i := range rows {
+			h.addSample(&rows[i])
+		}
+		return nil
+	})
 }
 
 // hashesPerStatement is the maximum number of runs that one statement of the second pass reads.
@@ -169,15 +186,15 @@ func (r *historyRow) decode() error {
 	return errors.Join(r.agentTrust.UnmarshalText([]byte(r.trust)), r.callerKind.UnmarshalText([]byte(r.kind)))
 }
 
-// countSlice counts the runs of a slice.
-func (h *history) countSlice(ctx context.Context, s *Slice, number int32) error {
+// countSlice reads the numbers of the runs of a slice.
+func (h *history) countSlice(ctx context.Context, s *Slice) (rows []historyRow, err error) {
 	w := h.window
 	sql := fmt.Sprintf(past, max(w.CallsPerRun, 1), MaxRunsPerDay, fmt.Sprintf(facts, s.runs()))
-	return each(ctx, h.db, "the runs of a window", sql, w.params(), func(scan func(...any) error) error {
+	return rows, each(ctx, h.db, "the runs of a window", sql, w.params(), func(scan func(...any) error) error {
 		var r historyRow
 		err := scan(&r.trust, &r.agent, &r.kind, &r.why, &r.day, &r.runs, &r.calls, &r.first, &r.last, &r.version, &r.hashes)
 		if err = errors.Join(err, r.decode()); err == nil {
-			h.count(&r, number)
+			rows = append(rows, r)
 		}
 		return err
 	})
@@ -239,23 +256,29 @@ func (p *AgentHistory) days(why string) *map[uint16]*Day {
 }
 
 // sampleSlice reads the runs of a slice with the given hashes.
-func (h *history) sampleSlice(ctx context.Context, s *Slice, hashes []string) error {
+func (h *history) sampleSlice(ctx context.Context, s *Slice, hashes []string) (rows []historyRow, err error) {
 	sql := fmt.Sprintf(sampled, fmt.Sprintf(facts, s.runs()), strings.Join(hashes, ","))
-	return each(ctx, h.db, "sampled runs", sql, h.window.params(), func(scan func(...any) error) error {
+	return rows, each(ctx, h.db, "sampled runs", sql, h.window.params(), func(scan func(...any) error) error {
 		var r historyRow
 		run := &r.run
 		err := scan(&r.trust, &r.agent, &r.kind, &r.why, &r.day, &run.Hash, &run.ID, &run.Actor, &run.Version, &run.Task, &r.taskTrust,
 			&run.StartedAt, &run.At, &run.Calls, &run.Benign)
-		if err = errors.Join(err, r.decode(), run.TaskTrust.UnmarshalText([]byte(r.taskTrust))); err != nil {
-			return err
+		if err = errors.Join(err, r.decode(), run.TaskTrust.UnmarshalText([]byte(r.taskTrust))); err == nil {
+			rows = append(rows, r)
 		}
-		run.Group = baseline.PeerGroup(r.agent, r.callerKind)
-		if p := h.agents[baseline.AgentKey(r.agent, r.agentTrust)]; p != nil {
-			if days := p.days(r.why); days != nil && (*days)[r.day] != nil {
-				d := (*days)[r.day]
-				d.Sample = append(d.Sample, *run)
-			}
-		}
-		return nil
+		return err
 	})
+}
+
+// addSample adds a run to the sample of its day.
+func (h *history) addSample(r *historyRow) {
+	r.run.Group = baseline.PeerGroup(r.agent, r.callerKind)
+	p := h.agents[baseline.AgentKey(r.agent, r.agentTrust)]
+	if p == nil {
+		return
+	}
+	if days := p.days(r.why); days != nil && (*days)[r.day] != nil {
+		d := (*days)[r.day]
+		d.Sample = append(d.Sample, r.run)
+	}
 }

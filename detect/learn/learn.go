@@ -32,6 +32,8 @@ type Options struct {
 	// CallsPerSlice is how many stored calls one statement groups or joins; it bounds the memory of ClickHouse and does not
 	// change the baseline. 0: the default.
 	CallsPerSlice uint64
+	// Statements is how many statements about slices run at the same time; it does not change the baseline. 0: the default.
+	Statements int
 
 	Kafka      kafka.Config
 	DB         DB
@@ -70,6 +72,9 @@ const producerName = "learn-produce"
 func New(o Options) *Learner {
 	if o.CallsPerSlice == 0 {
 		o.CallsPerSlice = callsPerSlice
+	}
+	if o.Statements == 0 {
+		o.Statements = statementsAtATime
 	}
 	l := &Learner{o: o,
 		publishedAt: prometheus.NewGauge(

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,10 +17,14 @@ import (
 // scriptedDB answers statements with rows, and keeps the statements.
 type scriptedDB struct {
 	answer func(query string) []*fakeRows // nil: no rows
-	asked  []string
+
+	mu    sync.Mutex
+	asked []string
 }
 
 func (s *scriptedDB) Query(ctx context.Context, query string, _ ...any) (driver.Rows, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.asked = append(s.asked, query)
 	if err := ctx.Err(); err != nil {
 		return nil, err

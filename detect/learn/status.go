@@ -41,7 +41,7 @@ func (l *Learner) Learn(ctx context.Context, now time.Time, parent *baseline.Bas
 	if err != nil {
 		return nil, err
 	}
-	h := &history{db: db, window: window, agents: map[string]*AgentHistory{}}
+	h := &history{db: db, window: window, agents: map[string]*AgentHistory{}, statements: l.o.Statements}
 	limits := sampleLimits{perAgent: l.o.PerAgent, runs: maxTaughtRuns, calls: maxTaughtCalls}
 	most, err := h.read(ctx, parts, limits, p.part("runs read"))
 	if err != nil {
@@ -81,7 +81,7 @@ func (l *Learner) Learn(ctx context.Context, now time.Time, parent *baseline.Bas
 		return nil, err
 	}
 	p.log("people's sessions learned")
-	if body.CallRates, err = readCallRates(ctx, db, window, parts); ctx.Err() != nil {
+	if body.CallRates, err = readCallRates(ctx, db, window, parts, l.o.Statements); ctx.Err() != nil {
 		return nil, ctx.Err()
 	} else if err != nil {
 		// Call rates are an additional detector: a failure must not delay the rest of the baseline.

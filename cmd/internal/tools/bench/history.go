@@ -35,6 +35,8 @@ type historyOptions struct {
 	copies     int            // how often
 	learn      bool           // measure learning instead of questions
 	profile    string         // file for a CPU profile of learning; empty: none
+	// statementsAtATime is how many statements about slices learning has under way; 0: as many as by default.
+	statementsAtATime int
 }
 
 const envHistoryEngine = "FLYBALL_BENCH_ENGINE" // set in the child: serve this directory

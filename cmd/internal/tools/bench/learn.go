@@ -51,6 +51,7 @@ func measureLearning(o historyOptions) error {
 	db := &measuredDB{engine: e, of: map[string]*statementCost{}}
 	opt := learn.DefaultOptions()
 	opt.Tenant, opt.DB, opt.Quarantine, opt.Now = "default", db, time.Minute, time.Now
+	opt.Statements = o.statementsAtATime
 	opt.Logger = slog.New(slog.NewTextHandler(os.Stdout, nil))
 	if o.profile != "" {
 		f, err := os.Create(o.profile)
@@ -78,6 +79,9 @@ func measureLearning(o historyOptions) error {
 		own.Seconds(), inEngine.Seconds())
 	fmt.Printf("peak memory %d MiB of this process, %d MiB of the engine's, %d MiB of one statement in it\n", peakMiB(os.Getpid()),
 		peakMiB(e.cmd.Process.Pid), engineMiB)
+	if o.statementsAtATime != 1 {
+		fmt.Println("\nstatements ran at the same time: the seconds and the CPU of the kinds below have those of others in them")
+	}
 	db.print()
 	return nil
 }
@@ -118,7 +122,9 @@ func watchPeak(ctx context.Context, e *measuredEngine) (stop func() int) {
 // measuredDB measures the statements of a connection, by kind.
 type measuredDB struct {
 	engine *measuredEngine
-	of     map[string]*statementCost
+
+	mu sync.Mutex
+	of map[string]*statementCost
 }
 
 type statementCost struct {
@@ -131,13 +137,7 @@ type statementCost struct {
 
 // Query runs a statement. Its cost is that until the rows are closed.
 func (m *measuredDB) Query(ctx context.Context, query string, args ...any) (driver.Rows, error) {
-	kind := kindOf(query)
-	c := m.of[kind]
-	if c == nil {
-		c = &statementCost{kind: kind}
-		m.of[kind] = c
-	}
-	c.n++
+	c := m.began(kindOf(query))
 	rows, bytes, _ := m.engine.readSoFar(ctx)
 	began, cpu := time.Now(), cpuOf(m.engine.cmd.Process.Pid)
 	out, err := m.engine.conn.Query(ctx, query, args...)
@@ -145,11 +145,26 @@ func (m *measuredDB) Query(ctx context.Context, query string, args ...any) (driv
 		return nil, err
 	}
 	return &measuredRows{out, func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
 		c.took += time.Since(began)
 		c.cpu += cpuOf(m.engine.cmd.Process.Pid) - cpu
 		after, bytesAfter, _ := m.engine.readSoFar(ctx)
 		c.rows, c.bytes = c.rows+after-rows, c.bytes+bytesAfter-bytes
 	}}, nil
+}
+
+// began counts a statement of a kind.
+func (m *measuredDB) began(kind string) *statementCost {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := m.of[kind]
+	if c == nil {
+		c = &statementCost{kind: kind}
+		m.of[kind] = c
+	}
+	c.n++
+	return c
 }
 
 type measuredRows struct {

@@ -41,6 +41,7 @@ func main() {
 	})
 	flag.BoolVar(&past.learn, "learn", false, "with -history: learn a baseline instead of asking questions")
 	flag.StringVar(&past.profile, "learn-profile", "", "with -learn: file for a CPU profile")
+	flag.IntVar(&past.statementsAtATime, "learn-statements", 0, "with -learn: statements about slices at a time; 0: the default")
 	flag.IntVar(&past.copied, "copied", 0,
 		"with -history: days by which every stored call is stored once more, earlier and with other ids; 0: not")
 	flag.IntVar(&past.copies, "copies", 1, "with -copied: how often")

@@ -117,8 +117,9 @@ type soakLoad struct {
 	sent, acknowledged, failed atomic.Int64
 }
 
-// start begins the load, with calls that were made since a lead before now and are written as fast as the broker takes them. end stops it, waits until its records are acknowledged and closes the client. Those that are not acknowledged
-// after the time have failed: the broker may be gone.
+// start begins the load, with calls that were made since a lead before now and are written as fast as the broker takes them. end stops
+// it, waits until its records are acknowledged and closes the client. Those that are not acknowledged after the time have failed: the
+// broker may be gone.
 func (l *soakLoad) start(client *kgo.Client, pool *runPool, lead, within time.Duration) (end func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
