@@ -6,13 +6,14 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// shortText is the length of texts that are hashed without an allocation. One pass over a copy takes less time than a digest of the parts.
-const shortText = 192
+// TextBuffer is where a text is put together, mostly to be hashed: up to its length that needs no allocation. To hash a copy in one pass
+// takes less time than a digest of the parts.
+type TextBuffer [192]byte
 
 // HashStrings returns the XXH64 of two strings with a zero byte between them. The result is
 // stored: the function must never change.
 func HashStrings(a, b string) uint64 {
-	var raw [shortText]byte
+	var raw TextBuffer
 	return xxhash.Sum64(append(append(append(raw[:0], a...), 0), b...))
 }
 

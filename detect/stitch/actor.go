@@ -68,7 +68,7 @@ func (w *words) key(k bindKey) bindKey {
 
 // traceKey returns the hash of a trace and the credential that used it.
 func traceKey(trace [16]byte, credential string) uint64 {
-	var raw [shortText]byte
+	var raw schema.TextBuffer
 	return xxhash.Sum64(append(append(raw[:0], trace[:]...), credential...))
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
+
+	"flyball/schema"
 )
 
 // runIndex finds the runs of an actor by their keys. Most actors have one run or a few: these are
@@ -20,12 +22,9 @@ type runChain struct{ first, last *slot }
 // fewRuns is the maximum number of runs that are searched one by one.
 const fewRuns = 8
 
-// shortText is the length of texts that are hashed without an allocation. One pass over a copy takes less time than a digest of the parts.
-const shortText = 192
-
 // hash returns a number that equal keys have in common.
 func (k *bindKey) hash() uint64 {
-	var raw [shortText]byte
+	var raw schema.TextBuffer
 	text := append(raw[:0], byte(k.Rule))
 	text = append(append(text, k.Credential...), 0)
 	text = append(append(text, k.Key...), 0)

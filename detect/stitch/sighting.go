@@ -50,7 +50,7 @@ type sighting struct {
 // observer returns the number of a line's observer among those of the actor; -1: there are too many
 // to distinguish them.
 func (a *Actor) observer(c *schema.Call) int {
-	var raw [shortText]byte
+	var raw schema.TextBuffer
 	text := append(append(raw[:0], byte(c.ObserverKind)), c.Observer...)
 	text = append(append(text, 0), c.Format...)
 	h := xxhash.Sum64(append(append(text, 0), c.Source.Topic...))
@@ -138,7 +138,7 @@ func (a *Actor) sightings(s *sighting) int {
 // read sets the fields that describe the request and the response of a call.
 func (s *sighting) read(c *schema.Call) {
 	s.request, s.span, s.start = requestHash(c), spanHash(c), c.Start
-	var raw [shortText]byte
+	var raw schema.TextBuffer
 	text := append(append(raw[:0], c.Method...), 0)
 	text = append(append(text, c.Path...), 0)
 	text = append(append(text, c.MCPMethod...), 0)
@@ -204,7 +204,7 @@ func (r *Run) remember(s sighting, bound int) {
 
 // recordID returns the value of the column record_id of the view calls.
 func recordID(c *schema.Call) string {
-	var raw [shortText]byte
+	var raw schema.TextBuffer
 	id := append(append(raw[:0], c.Source.Topic...), '/')
 	id = append(strconv.AppendInt(id, int64(c.Source.Partition), 10), '/')
 	id = append(strconv.AppendInt(id, c.Pos.Offset, 10), '/')

@@ -117,17 +117,6 @@ func codeOf(err error) int32 {
 	return 0
 }
 
-// unlessExceeded adds a caveat to a report instead of an error, if a part of it met a bound. The part is then missing, and the
-// caveat says so.
-func (t *Touched) unlessExceeded(part string, err error) error {
-	var e *Exceeded
-	if !errors.As(err, &e) {
-		return err
-	}
-	t.caveat("%s: %s; %s is missing from the report", e.Bound, e.Error()[len(e.Bound)+2:], part)
-	return nil
-}
-
 // exceptExceeded returns nil for an error of a statement that met a bound: the caller can do without its answer.
 func exceptExceeded(err error) error {
 	var e *Exceeded

@@ -58,7 +58,7 @@ func TestMostDangerousComesFirst(t *testing.T) {
 		{Resource: "d", Reversibility: "irreversible", Calls: 2}, {Resource: "f", Reversibility: "reversible"}, {Resource: "e",
 			Reversibility: "reversible"},
 	}}
-	report.sortByDanger()
+	sortByDanger(report.Resources, false)
 	var got string
 	for _, r := range report.Resources {
 		got += r.Resource

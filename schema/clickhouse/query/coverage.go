@@ -15,7 +15,7 @@ type Coverage struct {
 	Until Time          `json:"until"`
 	Rows  []CoverageRow `json:"rows"`
 	// Caveats are sentences about unknown values.
-	Caveats []string `json:"caveats"`
+	Caveats Caveats `json:"caveats"`
 }
 
 // CoverageRow counts an agent's calls at a gateway. Calls = Asked + NeverAsked + Unknown.
@@ -65,7 +65,7 @@ const recordedRequests = `SELECT arrayJoin(arrayFilter(x -> x != 0, [
 // id shows whether it was this call. Logs that callers write themselves (clients,
 // agents) are left out, because the check is not in their path.
 func ReadCoverage(ctx context.Context, db DB, since, until time.Time) (*Coverage, error) {
-	out := &Coverage{Since: Time{since}, Until: Time{until}, Rows: []CoverageRow{}, Caveats: []string{}}
+	out := &Coverage{Since: Time{since}, Until: Time{until}, Rows: []CoverageRow{}, Caveats: Caveats{}}
 	var w where
 	w.between("start_time", "start_time", since, until)
 	w.add("observer_kind NOT IN ('gate', 'client', 'agent_runtime', 'audit')")
@@ -107,8 +107,7 @@ max(start_time), maxIf(start_time, NOT asked AND NOT unsure) FROM (
 	}
 	if len(out.Rows) > MaxCoverageRows {
 		out.Rows = out.Rows[:MaxCoverageRows]
-		out.Caveats = append(out.Caveats, fmt.Sprintf(
-			"more than %d pairs of agent and gateway: those with most calls that were never asked are shown", MaxCoverageRows))
+		out.Caveats.add("more than %d pairs of agent and gateway: those with most calls that were never asked are shown", MaxCoverageRows)
 	}
 	out.addCaveats()
 	return out, nil
@@ -164,9 +163,9 @@ func (c *Coverage) addCaveats() {
 		}
 	}
 	for _, g := range order {
-		c.Caveats = append(c.Caveats, fmt.Sprintf("cannot_be_told: %d of %d calls that %s logged have neither a decision id "+
+		c.Caveats.add("cannot_be_told: %d of %d calls that %s logged have neither a decision id "+
 			"nor a request id that the check was given; let it log flyball_decision, or request_id and send it to the check as X-Request-Id",
-			unknown[g], all[g], g))
+			unknown[g], all[g], g)
 	}
 }
 

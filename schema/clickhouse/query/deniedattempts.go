@@ -25,18 +25,18 @@ const maxDeniedRuns = 100
 // countsDelay is longer than the counts of an hour may be behind its calls.
 const countsDelay = 15 * time.Minute
 
-// loadDenied reads the runs whose attempts on the resource were all denied by the check. No index of resources names them. The
-// counts of hours say which actors were denied something, and the calls of these are read.
-func (t *Touched) loadDenied(ctx context.Context, db DB, win Window) error {
+// deniedRuns reads the newest runs whose attempts on a resource were all denied by the check; left says that there are more. No index of
+// resources names them. The counts of hours say which actors were denied something, and the calls of these are read.
+func deniedRuns(ctx context.Context, db DB, resource string, win Window) (out []DeniedRun, left Caveats, err error) {
 	newest, err := newestStored(ctx, db)
 	if err != nil || newest.IsZero() {
-		return err
+		return nil, nil, err
 	}
 	var w where
 	w.between("start_time", "start_time", win.Since, win.Until)
-	touching, params := newestRunsOf(t.Subject.Value, win)
+	touching, params := newestRunsOf(resource, win)
 	w.add("run_id NOT IN (SELECT run_id FROM ("+touching+"))", params...)
-	w.add("outcome = 'denied' AND observer_kind = 'gate' AND counted AND has(resources, {value:String})", named("value", t.Subject.Value))
+	w.add("outcome = 'denied' AND observer_kind = 'gate' AND counted AND has(resources, {value:String})", named("value", resource))
 	hours := "FROM hours WHERE outcome_denied > 0" + win.hours()
 	recent := fmt.Sprintf("FROM calls WHERE outcome = 'denied' AND start_time >= fromUnixTimestamp64Nano(%d, 'UTC')",
 		newest.Add(-countsDelay).UnixNano())
@@ -51,14 +51,14 @@ arraySort(groupUniqArray(20)(concat(method, ' ', route))), count(), min(start_ti
 	err = each(ctx, db, "denied attempts on the resource", sql, w.params, func(r driver.Rows) error {
 		var v DeniedRun
 		err := r.Scan(&v.RunID, &v.Agents, &v.Effects, &v.Routes, &v.Attempts, &v.FirstAt.Time, &v.LastAt.Time)
-		t.DeniedOnly = append(t.DeniedOnly, v)
+		out = append(out, v)
 		return err
 	})
-	if err == nil && len(t.DeniedOnly) > maxDeniedRuns {
-		t.DeniedOnly = t.DeniedOnly[:maxDeniedRuns]
-		t.caveat("more_denied: only the %d newest runs are listed whose attempts were all denied by the check", maxDeniedRuns)
+	if err == nil && len(out) > maxDeniedRuns {
+		out = out[:maxDeniedRuns]
+		left.add("more_denied: only the %d newest runs are listed whose attempts were all denied by the check", maxDeniedRuns)
 	}
-	return err
+	return out, left, err
 }
 
 // hours is a further condition on the column hour for the hours that have a part in the window.

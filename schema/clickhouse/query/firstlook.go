@@ -37,6 +37,22 @@ type effectTotal struct {
 	doubts       caveatCounts
 }
 
+// sumOf adds up totals; its times are zero without any.
+func sumOf(totals []effectTotal) (sum effectTotal) {
+	for i := range totals {
+		v := &totals[i]
+		sum.calls += v.calls
+		sum.doubts.add(v.doubts)
+		if sum.first.IsZero() || v.first.Before(sum.first) {
+			sum.first = v.first
+		}
+		if v.last.After(sum.last) {
+			sum.last = v.last
+		}
+	}
+	return sum
+}
+
 // alone reports whether every row counts and none is of the check: no call has a second row.
 func (l *firstLook) alone() bool { return l.beside == 0 && l.asked == 0 }
 

@@ -204,35 +204,19 @@ func HeldRunsLeft(db DB) int {
 	return 0
 }
 
-// heldCaveat says which held runs a report does not read; empty: it reads all.
-func heldCaveat(db DB) string {
-	n := HeldRunsLeft(db)
-	if n == 0 {
-		return ""
+// heldCaveats says which held runs a report does not read, if there are any.
+func heldCaveats(db DB) (out Caveats) {
+	if n := HeldRunsLeft(db); n > 0 {
+		out.add("holds_not_read: rows of %d other held runs have expired, and a report reads the copies of %d: those of older holds "+
+			"are missing here; a report on one of them by its id reads them, and flyball hold list -o json names them (not_read)", n, MaxHeldRuns)
 	}
-	return fmt.Sprintf("holds_not_read: rows of %d other held runs have expired, and a report reads the copies of %d: those of older holds "+
-		"are missing here; a report on one of them by its id reads them, and flyball hold list -o json names them (not_read)", n, MaxHeldRuns)
+	return out
 }
 
 // copiesOf returns the hold by whose copies a run is read; nil: its rows have not expired, or it is not held.
 func copiesOf(db DB, run string) *HeldRun {
 	if w, ok := db.(*withHolds); ok {
 		return w.runs[run]
-	}
-	return nil
-}
-
-// checkCopies adds a caveat if calls of a run had expired before it was held.
-func (t *Touched) checkCopies(ctx context.Context, db DB) error {
-	var counted uint64
-	var own where
-	own.ofRun(t.Run)
-	if err := each(ctx, db, "calls of the held run", "SELECT countIf(counted) FROM calls "+own.String(), own.params,
-		func(r driver.Rows) error { return r.Scan(&counted) }); err != nil {
-		return err
-	}
-	if counted < t.Run.Calls {
-		t.caveat("expired: %d of the %d calls of the run had expired before it was held", t.Run.Calls-counted, t.Run.Calls)
 	}
 	return nil
 }

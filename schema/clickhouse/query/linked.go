@@ -78,13 +78,12 @@ type linkedRuns struct {
 }
 
 // caveats say what was not looked for.
-func (l *linkedRuns) caveats() (out []string) {
+func (l *linkedRuns) caveats() (out Caveats) {
 	if l.more {
-		out = append(out, fmt.Sprintf("more_runs: more than %d other runs share its traces; %d were looked into", maxLinkedRuns, maxLinkedRuns))
+		out.add("more_runs: more than %d other runs share its traces; %d were looked into", maxLinkedRuns, maxLinkedRuns)
 	}
 	if l.moreTraces {
-		out = append(out, fmt.Sprintf("more_traces: the run has more than %d traces; runs that share others of them were not looked for",
-			maxTraces))
+		out.add("more_traces: the run has more than %d traces; runs that share others of them were not looked for", maxTraces)
 	}
 	return out
 }

@@ -39,66 +39,6 @@ const nearRuns = 24 * time.Hour
 // nearTimeout is the longest time for a search for near subjects.
 const nearTimeout = 5 * time.Second
 
-// explainNothing adds a caveat to a report without calls: either the subject is stored, and has no
-// calls in the window, or it is unknown; then it also reads what is near.
-func (t *Touched) explainNothing(ctx context.Context, db DB) error {
-	last, known, err := t.lastSeen(ctx, db)
-	if err != nil {
-		return err
-	}
-	kept, err := keptSinceOf(ctx, db, t.Subject.Kind)
-	if err != nil {
-		return err
-	}
-	s := t.Subject
-	switch {
-	case known && last.Before(kept.calls):
-		t.caveat("nothing_found: no call of %s %q is stored any more; its last one was at %s, older than the calls that are kept (since %s, "+
-			"clickhouse.retention)", s.Kind, s.Value, last, Time{kept.calls})
-	case known:
-		t.caveat("nothing_found: no call of %s %q is stored in that time; its last one was at %s", s.Kind, s.Value, last)
-	case len(t.DeniedOnly) > 0:
-		t.caveat("nothing_found: no run touched %s %q in that time; the check denied every attempt on it (denied_only)", s.Kind, s.Value)
-	default:
-		return t.explainUnknown(ctx, db, kept)
-	}
-	return nil
-}
-
-// explainUnknown adds a caveat to a report on a subject that is not stored, and reads what is near.
-func (t *Touched) explainUnknown(ctx context.Context, db DB, kept expiry) (err error) {
-	s := t.Subject
-	t.Near, err = NearTo(ctx, db, s)
-	switch {
-	case err != nil:
-		t.caveat("subject_unknown: no %s %q is stored; what is near could not be looked up: %v", s.Kind, s.Value, err)
-	case isPattern(s.Value):
-		t.caveat("subject_unknown: no %s %q is stored; patterns are not accepted, name one of those that match (%d are listed)", s.Kind,
-			s.Value, len(t.Near))
-	default:
-		t.caveat("subject_unknown: no %s %q is stored; it may be misspelt, or its calls never arrived%s", s.Kind, s.Value, kept)
-	}
-	return nil
-}
-
-// lastSeen reports whether the subject is stored, at any time, and when its last call was.
-func (t *Touched) lastSeen(ctx context.Context, db DB) (last Time, known bool, err error) {
-	field := t.Subject.Kind + "_id"
-	sql := "SELECT count() > 0, max(last_at) FROM run_states WHERE " + actorsPosted("posted_actor", field, "value", Window{}) + " AND " +
-		field + " = {value:String}"
-	switch t.Subject.Kind {
-	case "run":
-		return t.Run.LastAt, true, nil
-	case "resource":
-		sql = "SELECT count() > 0, max(last_at) FROM touches WHERE resource = {value:String}"
-	}
-	var n uint8
-	err = each(ctx, db, "the last call", sql, []any{named("value", t.Subject.Value)}, func(r driver.Rows) error {
-		return r.Scan(&n, &last.Time)
-	})
-	return last, n > 0, err
-}
-
 // isPattern reports whether a name may be meant as a pattern.
 func isPattern(name string) bool { return strings.Contains(name, "*") }
 

@@ -229,6 +229,12 @@ func callsAnyTime(refs []runRef) string {
 	return "(actor_hash, run_id) IN (" + b.String() + ")"
 }
 
+// uuids returns a list of run ids for IN. Callers limit its length (maxLinkedRuns,
+// maxDrawnRuns), so that statements have a bounded size.
+func uuids(ids []string) string {
+	return "toUUID('" + strings.Join(ids, "'), toUUID('") + "')"
+}
+
 // quoted returns an SQL literal of a text.
 func quoted(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(s) + "'"

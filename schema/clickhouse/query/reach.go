@@ -101,20 +101,17 @@ observer_kind IN ('server', 'tool_server') AND observer NOT IN ('', 'flyball'), 
 // carried out before what failed or was denied, of it what was called most.
 func ReachOf(ctx context.Context, db DB, run *Run, limit int) (*Reach, error) {
 	r := &Reach{limit: limit}
-	r.Report = newTouched(Subject{Kind: "run", Value: run.RunID}, Window{})
-	r.Report.Run, r.Report.reach, r.Report.part = run, r, rowPart{limit: limit}
-	if err := r.Report.read(ctx, db, Window{}); err != nil {
+	reader := newTouchedReader(db, Subject{Kind: "run", Value: run.RunID}, run, Window{})
+	reader.page.part.limit, reader.reach = limit, r
+	var err error
+	if r.Report, err = reader.read(ctx); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
-// loadReach reads services and resources, if they are asked for.
-func (t *Touched) loadReach(ctx context.Context, db DB) error {
-	r := t.reach
-	if r == nil || t.Calls == 0 {
-		return nil
-	}
+// read reads services and resources.
+func (r *Reach) read(ctx context.Context, db DB) error {
 	if err := r.readServices(ctx, db); err != nil {
 		return err
 	}

@@ -32,26 +32,6 @@ FROM system.tables WHERE database = currentDatabase() AND match(name, '^(calls|r
 	return calls, runs, err
 }
 
-// checkRetention adds a caveat if the report's period begins before the oldest calls that are kept.
-func (t *Touched) checkRetention(ctx context.Context, db DB, win Window) error {
-	if t.Run != nil && t.FromHold != nil {
-		return t.checkCopies(ctx, db)
-	}
-	since := win.Since
-	if since.IsZero() && t.Run != nil {
-		since = t.Run.StartedAt.Time
-	}
-	if since.IsZero() {
-		return nil // stored_since says how far back all goes that is stored
-	}
-	kept, _, err := KeptSince(ctx, db)
-	if err == nil && since.Before(kept) {
-		t.caveat("expired: calls of before %s are no longer kept (clickhouse.retention), and the report asks for calls since %s", Time{kept},
-			Time{since})
-	}
-	return err
-}
-
 // expiry is what has expired of the rows by which a subject is found.
 type expiry struct {
 	calls time.Time // all calls since then are kept; zero: none has expired

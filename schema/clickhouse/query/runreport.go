@@ -28,8 +28,8 @@ type RunReport struct {
 	Unplanned []string   `json:"unplanned,omitempty"`
 	// TotalCalls is the number of calls of the run; CallList can be shorter.
 	TotalCalls uint64 `json:"total_calls"`
-	// Caveats are sentences about what the report may not contain. Each begins with its key.
-	Caveats []string `json:"caveats"`
+	// Caveats say what the report may not contain.
+	Caveats Caveats `json:"caveats"`
 	// FromHold is the hold by whose copies the run is read, because rows of it have expired.
 	FromHold *HeldRun `json:"from_hold,omitempty"`
 }
@@ -73,7 +73,7 @@ func rowOfRun(run *Run) string {
 }
 
 func newRunReport(run Run) *RunReport {
-	return &RunReport{Run: run, TotalCalls: run.Calls, Breakers: []RunBreaker{}, LinkedRuns: []LinkedRun{}, Caveats: []string{}}
+	return &RunReport{Run: run, TotalCalls: run.Calls, Breakers: []RunBreaker{}, LinkedRuns: []LinkedRun{}, Caveats: Caveats{}}
 }
 
 // RunInFull reads a run, its calls in order, and its linked runs.
@@ -96,10 +96,7 @@ func RunInFull(ctx context.Context, db DB, run Run, limit int) (*RunReport, erro
 	if err := parts.Wait(); err != nil {
 		return nil, err
 	}
-	rep.LinkedRuns, rep.Caveats = beside.LinkedRuns, append(rep.Caveats, beside.Caveats...)
-	if text := heldCaveat(db); text != "" {
-		rep.Caveats = append(rep.Caveats, text)
-	}
+	rep.LinkedRuns, rep.Caveats = beside.LinkedRuns, append(append(rep.Caveats, beside.Caveats...), heldCaveats(db)...)
 	return rep, rep.draw(ctx, db, limit)
 }
 
@@ -113,7 +110,7 @@ func (rep *RunReport) readCalls(ctx context.Context, db DB, limit int) (err erro
 		return err
 	}
 	if len(rep.CallList) == limit {
-		rep.Caveats = append(rep.Caveats, fmt.Sprintf("calls_limited: only the first %d rows of calls were read (--limit)", limit))
+		rep.Caveats.add("calls_limited: only the first %d rows of calls were read (--limit)", limit)
 	}
 	rep.CallList = mergeObservations(rep.CallList)
 	return rep.readIdentity(ctx, db)
@@ -166,8 +163,7 @@ ORDER BY generation DESC, scope LIMIT 1 BY scope LIMIT `+fmt.Sprint(maxRunBreake
 	})
 	if len(rep.Breakers) > maxRunBreakers {
 		rep.Breakers = rep.Breakers[:maxRunBreakers]
-		rep.Caveats = append(rep.Caveats, fmt.Sprintf("more_breakers: more than %d breakers concern the run; the latest are listed",
-			maxRunBreakers))
+		rep.Caveats.add("more_breakers: more than %d breakers concern the run; the latest are listed", maxRunBreakers)
 	}
 	return err
 }

@@ -75,3 +75,42 @@ GROUP BY day ORDER BY day LIMIT %d`, traces.hashes(), maxTraceDays+1)
 		return err
 	})
 }
+
+// otherRunsInTraces returns a sentence if other runs share traces with a subject's calls: only for one run the calls of its traces are
+// read. own is the condition for these calls, look the first look at them, and sum what they add up to.
+func otherRunsInTraces(ctx context.Context, db DB, own *where, look *firstLook, sum *effectTotal) (left Caveats, err error) {
+	var n uint64
+	if sum.calls == 0 || look.traces.none() {
+		return nil, nil
+	}
+	if look.traces.known && look.runs.known {
+		own = &where{} // which names nothing of the statement
+	}
+	calls, err := callsWithTraces(ctx, db, look.traces, sum.first, sum.last)
+	if err != nil {
+		return left, err
+	}
+	sql := "SELECT uniqExact(run_id) FROM (" + calls + ") WHERE run_id NOT IN (" + look.runs.in() + ")"
+	err = each(ctx, own.bind(db), "runs of the same traces", sql,
+		append(slices.Clone(own.params), hoursAround(sum.first, sum.last)...), func(r driver.Rows) error { return r.Scan(&n) })
+	if err != nil {
+		return left, err
+	}
+	if n > 0 {
+		left.add("linked_runs: %d other runs share traces with these calls, from an hour before the first to an hour after the last; what was "+
+			"called on its behalf is read for one run at a time: flyball touched RUN", n)
+	}
+	if look.traces.known {
+		return left, nil
+	}
+	var traces uint64
+	if err := each(ctx, own.bind(db), "traces of these calls", "SELECT uniqExact(trace_id) FROM calls "+own.String()+" AND trace_id != ''",
+		own.params, func(r driver.Rows) error { return r.Scan(&traces) }); err != nil {
+		return left, err
+	}
+	if traces > maxSharedTraces {
+		left.add("more_traces: these calls have %d traces; other runs were looked for in %d of them: ask about a shorter time (--since, "+
+			"--until), or about one run at a time", traces, maxSharedTraces)
+	}
+	return left, nil
+}

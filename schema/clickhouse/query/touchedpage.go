@@ -13,6 +13,12 @@ import (
 // MaxTouchedRows is the number of resources of a report on a touched set, unless another one is asked for.
 const MaxTouchedRows = 10_000
 
+// touchedPage is what a report on a touched set lists of its resources, and the question that the next page answers, too.
+type touchedPage struct {
+	question pagedQuestion
+	part     rowPart
+}
+
 // rowPart says which of the resources of a touched set are read.
 type rowPart struct {
 	limit int
@@ -97,35 +103,35 @@ func (p *rowPlace) compare(o *rowPlace) int {
 		strings.Compare(p.Run, o.Run), own(p)-own(o))
 }
 
-// sortByDanger sorts resources by danger, the most dangerous first.
-func (t *Touched) sortByDanger() {
-	ofRun := t.Subject.Kind == "resource"
-	slices.SortFunc(t.Resources, func(a, b TouchedResource) int { return a.place(ofRun).compare(b.place(ofRun)) })
+// sortByDanger sorts resources by danger, the most dangerous first. ofRun says that each is of one run.
+func sortByDanger(list []TouchedResource, ofRun bool) {
+	slices.SortFunc(list, func(a, b TouchedResource) int { return a.place(ofRun).compare(b.place(ofRun)) })
 }
 
 // endPage sorts the resources by danger, the most dangerous first, and ends the page after its last one.
-func (t *Touched) endPage(ctx context.Context, db DB, win Window) (err error) {
-	t.sortByDanger()
-	if t.part.after != nil {
-		t.caveat("earlier_rows: the resources of the pages before this one are not listed again; the counts are of all")
+func (r *touchedReader) endPage(ctx context.Context) (err error) {
+	t, win, limit := r.report, r.win, r.page.part.limit
+	ofRun := t.Subject.Kind == "resource"
+	sortByDanger(t.Resources, ofRun)
+	if r.page.part.after != nil {
+		t.Caveats.add("earlier_rows: the resources of the pages before this one are not listed again; the counts are of all")
 	}
-	limit := t.part.limit
 	if len(t.Resources) <= limit {
 		return nil
 	}
 	t.Resources = t.Resources[:limit]
-	p := t.Resources[limit-1].place(t.Subject.Kind == "resource")
+	p := t.Resources[limit-1].place(ofRun)
 	if win.Until.IsZero() {
-		if win.Until, err = newestStored(ctx, db); err != nil {
+		if win.Until, err = newestStored(ctx, r.db); err != nil {
 			return err
 		}
-		if win.Until.Before(t.lastAt) {
-			win.Until = t.lastAt
+		if win.Until.Before(r.sum.last) {
+			win.Until = r.sum.last
 		}
 	}
 	p.Since, p.Until = nanosOf(win.Since), nanosOf(win.Until)
-	t.Next = t.question.cursor(ctx, p)
-	t.caveat("more_rows: %d resources are listed, the most dangerous first, and there are more: --limit, or the same command with --after %s",
-		limit, t.Next)
+	t.Next = r.page.question.cursor(ctx, p)
+	t.Caveats.add("more_rows: %d resources are listed, the most dangerous first, and there are more: --limit, or the same command with "+
+		"--after %s", limit, t.Next)
 	return nil
 }

@@ -12,13 +12,13 @@ import (
 // resource.
 const maxResourceRuns = 1000
 
-// callsOfResource returns the condition for the calls of the newest runs that touched the resource.
-func (t *Touched) callsOfResource(ctx context.Context, db DB, win Window) (*where, error) {
-	sql, params := newestRunsOf(t.Subject.Value, win)
+// callsOfResource returns the condition for the calls of the newest runs that touched a resource. left says which were not looked into.
+func callsOfResource(ctx context.Context, db DB, resource string, win Window) (own *where, left Caveats, err error) {
+	sql, params := newestRunsOf(resource, win)
 	var runs []runRef // each also without its actor: for the table of schema version 4
 	var first, last time.Time
 	var days dayList
-	err := each(ctx, db, "runs that touched the resource", fmt.Sprintf(
+	err = each(ctx, db, "runs that touched the resource", fmt.Sprintf(
 		"SELECT actor, toString(run_id), first, last FROM (%s LIMIT %d) ORDER BY last DESC, run_id", sql, maxResourceRuns+1), params,
 		func(r driver.Rows) error {
 			var v runRef
@@ -35,23 +35,24 @@ func (t *Touched) callsOfResource(ctx context.Context, db DB, win Window) (*wher
 			return err
 		})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(runs) > 2*maxResourceRuns {
 		runs = runs[:2*maxResourceRuns]
-		t.caveat("more_runs: only the %d newest runs that touched it were looked into", maxResourceRuns)
+		left.add("more_runs: only the %d newest runs that touched it were looked into", maxResourceRuns)
 	}
-	var own, states where
+	own = &where{}
 	if err := own.ofRuns(runs); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	own.add("has(resources, {value:String})", named("value", t.Subject.Value))
+	own.add("has(resources, {value:String})", named("value", resource))
 	if len(runs) == 0 {
-		return &own, nil
+		return own, left, nil
 	}
+	var states where
 	states.add("(posted_actor, run_id) IN (SELECT subject_actor, subject_run FROM subject_runs)")
 	states.between("started_at", "last_at", win.Since, win.Until)
-	return &own, own.betweenCallsOf(ctx, own.bind(db), &states, uint64(len(runs)/2), first, last, &days)
+	return own, left, own.betweenCallsOf(ctx, own.bind(db), &states, uint64(len(runs)/2), first, last, &days)
 }
 
 // betweenCallsOf adds the bounds of the days on which some runs have calls, which saves to read the others. states are the

@@ -2,7 +2,6 @@ package query
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -26,13 +25,14 @@ type RunFinding struct {
 // maxDescribedRuns is the maximum number of runs that a report describes.
 const maxDescribedRuns = 200
 
-// describeRuns reads the runs of the rows, in the order of the rows, with their findings.
-func (t *Touched) describeRuns(ctx context.Context, db DB) error {
+// runsOfResources reads the runs of resources, in the order of the resources, with their findings.
+func runsOfResources(ctx context.Context, db DB, resources []TouchedResource) ([]TouchingRun, error) {
+	out := []TouchingRun{}
 	var ids []string
 	var refs []runRef
 	at := map[string]int{}
-	for i := range t.Resources {
-		r := &t.Resources[i]
+	for i := range resources {
+		r := &resources[i]
 		for k, id := range r.Runs {
 			n, seen := at[id]
 			switch {
@@ -45,13 +45,12 @@ func (t *Touched) describeRuns(ctx context.Context, db DB) error {
 		}
 	}
 	if len(ids) == 0 {
-		return nil
+		return out, nil
 	}
 	runs, err := runsAt(ctx, db, refs)
 	if err != nil {
-		return err
+		return out, err
 	}
-	t.Runs = make([]TouchingRun, 0, len(runs))
 	described := make([]*TouchingRun, len(ids))
 	for _, r := range runs {
 		if i, ok := at[r.RunID]; ok {
@@ -70,10 +69,10 @@ func (t *Touched) describeRuns(ctx context.Context, db DB) error {
 	})
 	for _, d := range described {
 		if d != nil {
-			t.Runs = append(t.Runs, *d)
+			out = append(out, *d)
 		}
 	}
-	return err
+	return out, err
 }
 
 // runsAt reads runs, in no order. The calls of a run have the actor of the run: where it is known, the run is not looked for by its id
@@ -92,32 +91,4 @@ func runsAt(ctx context.Context, db DB, refs []runRef) ([]Run, error) {
 	}
 	others, err := runsWithID(ctx, db, unknown)
 	return append(out, others...), err
-}
-
-// GatewayCoverage counts the logged calls of a subject at one gateway.
-type GatewayCoverage struct {
-	Gateway string `json:"gateway"` // name of the observer, otherwise the topic of the calls
-	Calls   uint64 `json:"calls"`
-	Asked   uint64 `json:"asked"` // sent to the check, by the row itself or by a row of the check for the same request
-}
-
-// maxGateways is the maximum number of gateways that a report lists: those with most calls.
-const maxGateways = 20
-
-// loadCoverage reads how many of the subject's logged calls were sent to the check.
-func (t *Touched) loadCoverage(ctx context.Context, db DB, own *where, look *firstLook) error {
-	if list, known := look.coverage(); known {
-		t.Coverage = list
-		return nil
-	}
-	asked := byDecision + ` OR (run_id, method, path) IN (SELECT run_id, method, path FROM calls ` + own.String() + ` AND observer_kind = 'gate')
- OR record_id IN (SELECT attrs['observation_of'] FROM calls ` + own.String() + ` AND attrs['observation_of'] != '' AND ` + byDecision + `)`
-	sql := fmt.Sprintf(`SELECT %s AS gateway, count() AS n, countIf(%s) FROM calls %s AND %s AND %s
-GROUP BY gateway ORDER BY n DESC, gateway LIMIT %d`, gatewayOfCall, asked, own.String(), countedLine, loggedByGateway, maxGateways)
-	return each(ctx, db, "calls that were asked", sql, own.params, func(r driver.Rows) error {
-		var v GatewayCoverage
-		err := r.Scan(&v.Gateway, &v.Calls, &v.Asked)
-		t.Coverage = append(t.Coverage, v)
-		return err
-	})
 }

@@ -55,29 +55,12 @@ const MaxUndo = 500
 // ReadUndo reads the calls of a touched set that changed something with success, and what undoes each: the most dangerous first, and of
 // these the latest, because what depends on another call is undone before it. Calls of services on behalf of a run are not among them.
 func (t *Touched) ReadUndo(ctx context.Context, db DB, win Window, find Undoing) error {
-	scratch := newTouched(t.Subject, win)
-	scratch.Run = t.Run
-	own, err := scratch.ownCalls(ctx, db, t.Run, win)
+	own, _, err := callsOfSubject(ctx, db, t.Subject, t.Run, win)
 	if err != nil {
 		return err
 	}
-	own.between("start_time", "start_time", win.Since, win.Until)
-	own.add("counted AND outcome IN ('ok', 'unknown') AND reversibility != 'read_only'")
-	sql := fmt.Sprintf(`SELECT any(tenant), method, route, path, any(operation), toString(effect) AS did, toString(reversibility) AS undo, count() AS n,
-max(start_time) AS last, groupUniqArray(5)(toString(run_id)), groupUniqArrayArray(20)(resources) FROM calls %s
-GROUP BY method, route, path, did, undo ORDER BY indexOf(%s, undo), last DESC, method, path, did LIMIT %d`, own.String(), byDanger, MaxUndo+1)
-	t.Undo = []Undo{}
-	err = each(ctx, own.bind(db), "what can be undone", sql, own.params, func(r driver.Rows) error {
-		var u Undo
-		err := r.Scan(&u.tenant, &u.Method, &u.Route, &u.Path, &u.Operation, &u.Effect, &u.Reversibility, &u.Calls, &u.LastAt.Time, &u.Runs,
-			&u.Resources)
-		slices.Sort(u.Runs)
-		slices.Sort(u.Resources)
-		t.Undo = append(t.Undo, u)
-		return err
-	})
-	if err != nil {
-		return t.unlessExceeded("what can be undone", err)
+	if t.Undo, err = changesOf(ctx, own.bind(db), own); err != nil {
+		return t.Caveats.unlessExceeded("what can be undone", err)
 	}
 	if t.UndoMore = len(t.Undo) > MaxUndo; t.UndoMore {
 		t.Undo = t.Undo[:MaxUndo]
@@ -85,7 +68,27 @@ GROUP BY method, route, path, did, undo ORDER BY indexOf(%s, undo), last DESC, m
 	for i := range t.Undo {
 		t.Undo[i].declare(find)
 	}
-	return t.unlessExceeded("which calls have been undone", t.findUndone(ctx, db))
+	return t.Caveats.unlessExceeded("which calls have been undone", findUndone(ctx, db, t.Undo))
+}
+
+// changesOf reads the paths that were called with success and changed something, in the order of ReadUndo, of the calls that meet a
+// condition: at most one more than MaxUndo.
+func changesOf(ctx context.Context, db DB, own *where) ([]Undo, error) {
+	own.add("counted AND outcome IN ('ok', 'unknown') AND reversibility != 'read_only'")
+	sql := fmt.Sprintf(`SELECT any(tenant), method, route, path, any(operation), toString(effect) AS did, toString(reversibility) AS undo, count() AS n,
+max(start_time) AS last, groupUniqArray(5)(toString(run_id)), groupUniqArrayArray(20)(resources) FROM calls %s
+GROUP BY method, route, path, did, undo ORDER BY indexOf(%s, undo), last DESC, method, path, did LIMIT %d`, own.String(), byDanger, MaxUndo+1)
+	out := []Undo{}
+	err := each(ctx, db, "what can be undone", sql, own.params, func(r driver.Rows) error {
+		var u Undo
+		err := r.Scan(&u.tenant, &u.Method, &u.Route, &u.Path, &u.Operation, &u.Effect, &u.Reversibility, &u.Calls, &u.LastAt.Time, &u.Runs,
+			&u.Resources)
+		slices.Sort(u.Runs)
+		slices.Sort(u.Resources)
+		out = append(out, u)
+		return err
+	})
+	return out, err
 }
 
 // declare sets what undoes a call.
@@ -108,10 +111,10 @@ func (u *Undo) declare(find Undoing) {
 
 // findUndone marks the calls that a later call with success has undone. It looks into the runs that touched the same resources,
 // and into the runs of the calls themselves.
-func (t *Touched) findUndone(ctx context.Context, db DB) error {
+func findUndone(ctx context.Context, db DB, list []Undo) error {
 	q := undoQuestion{}
-	for i := range t.Undo {
-		if u := &t.Undo[i]; u.State == UndoOpen {
+	for i := range list {
+		if u := &list[i]; u.State == UndoOpen {
 			q.add(u)
 		}
 	}
@@ -122,16 +125,16 @@ func (t *Touched) findUndone(ctx context.Context, db DB) error {
 	if err != nil {
 		return err
 	}
-	for i := range t.Undo {
-		u := &t.Undo[i]
+	for i := range list {
+		u := &list[i]
 		for _, path := range spellings(u.UndoPath) {
 			if d := done[methodPath{u.UndoMethod, path}]; d != nil && u.State == UndoOpen && d.LastAt.After(u.LastAt.Time) {
 				u.State, u.DoneAt, u.DoneBy = UndoDone, &Time{d.LastAt.Time}, d.DoneBy
 			}
 		}
 	}
-	for i := range t.Undo {
-		if u := &t.Undo[i]; done[methodPath{u.Method, u.Path}] != nil && u.State != UndoDone {
+	for i := range list {
+		if u := &list[i]; done[methodPath{u.Method, u.Path}] != nil && u.State != UndoDone {
 			u.State, u.Command = UndoOfAnother, ""
 		}
 	}
