@@ -149,7 +149,7 @@ func TestUpgradedDatabaseIsReadByRunIDsForAYear(t *testing.T) {
 					return []*fakeRows{rowOf(uint64(2))}
 				case strings.Contains(query, "runs_store"):
 					return []*fakeRows{rowOf(recent)}
-				case strings.HasPrefix(query, "SELECT sum(calls)"):
+				case strings.HasPrefix(query, "SELECT greatest(sum(calls)"):
 					return []*fakeRows{rowOf(uint64(20))}
 				case strings.Contains(query, "FROM runs_v5"):
 					return []*fakeRows{rowOf(uint32(1), uint64(10), false), rowOf(uint32(3000), uint64(10), true)}

@@ -15,7 +15,9 @@ import (
 const (
 	statementTime   = 15 * time.Minute // beyond it, and beyond the memory, ClickHouse ends the statement
 	statementMemory = 1 << 30          // bytes
-	statementSpill  = 256 << 20        // bytes of a group or a sort that stay in memory
+	// Bytes of a group and of a sort that stay in memory. A group that goes to disk takes more than twice the time.
+	groupSpill = 512 << 20
+	sortSpill  = 256 << 20
 )
 
 // Nice is the priority of learning, as of nice(1): on a busy machine it gets about a tenth of what an ordinary process gets.
@@ -40,8 +42,8 @@ func (q quietly) Query(ctx context.Context, query string, args ...any) (driver.R
 		"max_execution_time":                          int(statementTime / time.Second),
 		"timeout_overflow_mode":                       "throw",
 		"max_memory_usage":                            statementMemory,
-		"max_bytes_before_external_group_by":          statementSpill,
-		"max_bytes_before_external_sort":              statementSpill,
+		"max_bytes_before_external_group_by":          groupSpill,
+		"max_bytes_before_external_sort":              sortSpill,
 		"max_query_size":                              16 << 20, // lists of run ids
 		"do_not_merge_across_partitions_select_final": 1,
 		"use_skip_indexes_if_final_exact_mode":        0,

@@ -19,7 +19,7 @@ type Slice struct {
 	part, parts int
 	legacy      legacyRows
 	people      bool   // there may be sessions in people's names
-	stored      uint64 // calls
+	stored      uint64 // calls, or callsOfState for each state of a run if that is more
 }
 
 // legacyRows says what is in the tables of schema version 4, whose calls have the actor_hash 0.
@@ -36,9 +36,11 @@ const (
 )
 
 const (
-	// callsPerSlice are the stored calls of a slice of which only runs or counts are read. With twice as many, of four calls a run, the
-	// first pass costs 20 µs a run instead of 8 (adr/0002).
-	callsPerSlice = 700_000
+	// callsPerSlice are the stored calls of a slice of which only runs or counts are read. Each statement reads a granule of every part of
+	// a table besides its slice: with half as many calls learning takes a third more CPU (adr/0002). A stored state of a run counts as
+	// callsOfState calls at least, because what a statement needs most memory for is the runs that it groups.
+	callsPerSlice = 1_500_000
+	callsOfState  = 4
 	sliceCells    = 4096 // ranges of actor_hash by which slices are planned
 	sliceWidth    = (1 << 32) / sliceCells
 )
@@ -50,9 +52,9 @@ const legacyTablesThere = `SELECT count() FROM system.tables WHERE database = cu
 const legacyRunsThere = `SELECT count() FROM (SELECT 1 FROM runs_store WHERE tenant = {tenant:String}
   AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') LIMIT 1)`
 
-// cellsOfRuns counts the stored calls of runs by range of actor_hash. Rows of a run that were not merged yet are counted
+// cellsOfRuns counts the stored calls of runs by range of actor_hash; the second %d is callsOfState. Rows of a run that were not merged yet are counted
 // twice, which makes slices smaller.
-const cellsOfRuns = `SELECT intDiv(actor_hash, %d) AS cell, sum(calls), countIf(caller_kind = 'human' OR principal_kind = 'human') > 0
+const cellsOfRuns = `SELECT intDiv(actor_hash, %d) AS cell, greatest(sum(calls), %d * count()), countIf(caller_kind = 'human' OR principal_kind = 'human') > 0
   FROM runs_v5 WHERE tenant = {tenant:String} AND
   last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') GROUP BY cell ORDER BY cell`
 
@@ -65,14 +67,15 @@ func planSlices(ctx context.Context, db DB, w Window, calls uint64) ([]Slice, er
 	}
 	if legacy == legacyRecent {
 		var all uint64
-		const allCalls = "SELECT sum(calls) FROM runs WHERE tenant = {tenant:String} AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC')"
+		allCalls := fmt.Sprintf("SELECT greatest(sum(calls), %d * count()) FROM runs WHERE tenant = {tenant:String} "+
+			"AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC')", callsOfState)
 		if err := each(ctx, db, "the sizes of runs", allCalls, params, func(scan func(...any) error) error { return scan(&all) }); err != nil {
 			return nil, err
 		}
 		return splitRuns(Slice{to: 1 << 32, legacy: legacy, people: true, stored: all}, calls), nil
 	}
 	cells := make([]sliceCell, sliceCells)
-	err = each(ctx, db, "the sizes of runs", fmt.Sprintf(cellsOfRuns, sliceWidth), params, func(scan func(...any) error) error {
+	err = each(ctx, db, "the sizes of runs", fmt.Sprintf(cellsOfRuns, sliceWidth, callsOfState), params, func(scan func(...any) error) error {
 		var cell uint32
 		var c sliceCell
 		if err := scan(&cell, &c.calls, &c.people); err != nil {
