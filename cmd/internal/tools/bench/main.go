@@ -59,7 +59,6 @@ func main() {
 	flag.DurationVar(&o.lateness, "lateness", 5*time.Minute, "-soak: detect.lateness")
 	flag.BoolVar(&o.restart, "restart", false, "-soak: stop and start the process in the middle")
 	flag.StringVar(&o.profiles, "profiles", "", "folder for CPU, heap and allocation profiles: of a backlog, or after the last row of -soak")
-	flag.DurationVar(&o.lead, "lead", 0, "-soak: how long before the first row the load begins: these calls are a backlog")
 	flag.DurationVar(&o.past, "past", time.Minute, "-soak: for how long runs begin of the traffic from which the baseline is learned; 0: none")
 	flag.Parse()
 	switch {

@@ -23,7 +23,6 @@ type soakOptions struct {
 	every         time.Duration // between two rows
 	profiles      string        // folder for profiles after the last row; empty: none
 	past          time.Duration // for how long runs begin of the traffic to learn from
-	lead          time.Duration // how long before the first row the load begins: its calls wait for the process
 }
 
 // closedRunsStay is how long detect keeps a closed run for late calls (stitch.DefaultLimits, EvictAfter).
@@ -31,10 +30,8 @@ const closedRunsStay = 15 * time.Minute
 
 // settles is when the numbers of open and of closed runs have stopped to grow: the first runs have made their calls and were silent
 // for the gap, the watermark, which is late by the lateness, has passed that, and they are no longer kept for late calls.
-//
-// It is counted from the first row; the calls of the lead before it count as if they had been made in their time.
 func (o *soakOptions) settles() time.Duration {
-	return max(0, o.gap+o.lateness+3*time.Duration(o.traffic.calls)*o.traffic.pause+closedRunsStay-o.lead)
+	return o.gap + o.lateness + 3*time.Duration(o.traffic.calls)*o.traffic.pause + closedRunsStay
 }
 
 // soak measures ordinary traffic at a steady rate against one process with embedded parts, prints a row
@@ -134,7 +131,7 @@ func (s *setup) beginSoak(binary string, o *soakOptions) (cmd *exec.Cmd, load *s
 	}
 	s.stored = s.countStored()
 	load = &soakLoad{}
-	return cmd, load, load.start(client, newRunPool(o.traffic, "run", 22), o.lead, time.Minute), nil
+	return cmd, load, load.start(client, newRunPool(o.traffic, "run", 22), time.Minute), nil
 }
 
 // closePast lets a process read the past until all of its runs are closed: the watermark passes the last of them when
@@ -242,24 +239,19 @@ const (
 	toleratedGrowth = 0.1
 	// toleratedLag is how much the lag of a stage may grow, in seconds. Lag is read every five seconds.
 	toleratedLag = 2
-	// caughtUp is how many seconds of the load wait at most once the lead is worked off: the store gathers calls for up to five.
-	caughtUp = 10
 	// settlesAfterRestart is how long rows after a restart are left out: state is read, and what waited is worked off.
 	settlesAfterRestart = 30
 )
 
-// verdicts judges the rows after the first gap, without those after a restart and those in which the lead was not worked off yet.
+// verdicts judges the rows after the first gap, without those after a restart.
 func verdicts(rows []row, o *soakOptions) []verdict {
-	cutAt, waits := -1e9, o.lead > 0
+	cutAt := -1e9
 	var kept []row
 	for _, r := range rows {
 		if r.cut {
 			cutAt = r.seconds
 		}
-		if rate := float64(o.traffic.rate); waits && float64(r.behind) < caughtUp*rate && r.in < 1.5*rate {
-			waits, cutAt = false, r.seconds
-		}
-		if !waits && r.seconds > o.settles().Seconds()+o.every.Seconds() && r.seconds > cutAt+settlesAfterRestart {
+		if r.seconds > o.settles().Seconds()+o.every.Seconds() && r.seconds > cutAt+settlesAfterRestart {
 			kept = append(kept, r)
 		}
 	}

@@ -74,26 +74,6 @@ func TestSoakIsJudgedByWhatHadToGrow(t *testing.T) {
 	}
 }
 
-// With a lead the first gap is over when the backlog is: its rows grow, and are no growth at the rate of the load.
-func TestSoakWithALeadIsJudgedByItsBacklog(t *testing.T) {
-	o := soakOptions{every: 10 * time.Second, gap: 30 * time.Minute, lateness: 5 * time.Minute, lead: time.Hour,
-		traffic: soakTraffic{rate: 3000, agents: 112, calls: 8, pause: 4500 * time.Millisecond}}
-	if got := o.settles(); got != 0 {
-		t.Errorf("settles after %s", got)
-	}
-	backlog := func(i int, r *row) {
-		if r.seconds <= 900 {
-			r.behind, r.in, r.live, r.openRuns = int(3000*(900-r.seconds))+30_000, 9000, r.live*r.seconds/900, r.openRuns*r.seconds/900
-		}
-	}
-	if list := verdicts(soakRows(210, backlog), &o); len(judged(list, flat)) != len(list) {
-		t.Errorf("%v", list)
-	}
-	if list := verdicts(soakRows(90, backlog), &o); len(judged(list, undecided)) != len(list) {
-		t.Errorf("rows of the backlog are judged: %v", list)
-	}
-}
-
 func TestRowCountsWhatAnotherProcessDid(t *testing.T) {
 	began := time.Unix(1000, 0)
 	a := counters{at: began, in: 1000, stored: 900, cpu: time.Second, engine: time.Second, collector: 1, used: 2, entries: 10, entryBytes: 1e6}
@@ -148,7 +128,7 @@ func TestLoadDoesNotEndWithoutItsBroker(t *testing.T) {
 		t.Fatal(err)
 	}
 	load := &soakLoad{}
-	end := load.start(client, newRunPool(soakTraffic{rate: 1000, agents: 2, calls: 8, pause: time.Second}, "run", 1), 0, 10*time.Millisecond)
+	end := load.start(client, newRunPool(soakTraffic{rate: 1000, agents: 2, calls: 8, pause: time.Second}, "run", 1), 10*time.Millisecond)
 	for load.sent.Load() == 0 {
 		time.Sleep(time.Millisecond)
 	}

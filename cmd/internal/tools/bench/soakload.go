@@ -117,13 +117,12 @@ type soakLoad struct {
 	sent, acknowledged, failed atomic.Int64
 }
 
-// start begins the load, with calls that were made since a lead before now and are written as fast as the broker takes them. end stops
-// it, waits until its records are acknowledged and closes the client. Those that are not acknowledged after the time have failed: the
-// broker may be gone.
-func (l *soakLoad) start(client *kgo.Client, pool *runPool, lead, within time.Duration) (end func()) {
+// start begins the load. end stops it, waits until its records are acknowledged and closes the client. Those that are not acknowledged
+// after the time have failed: the broker may be gone.
+func (l *soakLoad) start(client *kgo.Client, pool *runPool, within time.Duration) (end func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { l.run(ctx, client, pool, time.Now().Add(-lead)) })
+	running.Go(func() { l.run(ctx, client, pool) })
 	return sync.OnceFunc(func() {
 		cancel()
 		defer time.AfterFunc(within, client.Close).Stop() // ends the waits below
@@ -133,7 +132,8 @@ func (l *soakLoad) start(client *kgo.Client, pool *runPool, lead, within time.Du
 	})
 }
 
-func (l *soakLoad) run(ctx context.Context, client *kgo.Client, pool *runPool, began time.Time) {
+func (l *soakLoad) run(ctx context.Context, client *kgo.Client, pool *runPool) {
+	began := time.Now()
 	rate := float64(pool.traffic.rate)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
