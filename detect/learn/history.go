@@ -123,16 +123,17 @@ type history struct {
 // selects the runs of each day by their hashes alone; a second one reads those that are needed. A run that changes between
 // the passes may be left out. done is called after each statement with the share of the work that is done.
 func (h *history) read(ctx context.Context, parts []Slice, limits sampleLimits, done func(share float64)) (most shares, err error) {
-	err = readAhead(ctx, len(parts), h.statements, func(ctx context.Context, i int) ([]historyRow, error) { return h.countSlice(ctx, &parts[i]) },
-		func(i int, rows []historyRow) error {
-			for k := range rows {
-				h.count(&rows[k], int32(i))
-			}
-			if done != nil {
-				done(float64(i+1) / float64(len(parts)+1))
-			}
-			return nil
-		})
+	err = readAhead(ctx, len(parts), h.statements, func(ctx context.Context, i int) ([]historyRow, error) {
+		return h.countSlice(ctx, &parts[i])
+	}, func(i int, rows []historyRow) error {
+		for k := range rows {
+			h.count(&rows[k], int32(i))
+		}
+		if done != nil {
+			done(float64(i+1) / float64(len(parts)+1))
+		}
+		return nil
+	})
 	if err != nil {
 		return shares{}, err
 	}

@@ -12,7 +12,8 @@ const statementsAtATime = 2
 // readAhead reads n parts, some at a time, and passes the results to take in the order of the parts, one by one, so that what is learned
 // does not depend on which is read first. At most atATime results wait. It returns the first error in the order of the parts, after
 // the other reads have ended.
-func readAhead[T any](ctx context.Context, n, atATime int, read func(ctx context.Context, i int) (T, error), take func(i int, v T) error) error {
+func readAhead[T any](ctx context.Context, n, atATime int, read func(ctx context.Context, i int) (T, error),
+	take func(i int, v T) error) error {
 	type result struct {
 		value T
 		err   error

@@ -52,9 +52,10 @@ const legacyTablesThere = `SELECT count() FROM system.tables WHERE database = cu
 const legacyRunsThere = `SELECT count() FROM (SELECT 1 FROM runs_store WHERE tenant = {tenant:String}
   AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') LIMIT 1)`
 
-// cellsOfRuns counts the stored calls of runs by range of actor_hash; the second %d is callsOfState. Rows of a run that were not merged yet are counted
-// twice, which makes slices smaller.
-const cellsOfRuns = `SELECT intDiv(actor_hash, %d) AS cell, greatest(sum(calls), %d * count()), countIf(caller_kind = 'human' OR principal_kind = 'human') > 0
+// cellsOfRuns counts the stored calls of runs by range of actor_hash; the second %d is callsOfState. Rows of a run that were not merged yet
+// are counted twice, which makes slices smaller.
+const cellsOfRuns = `SELECT intDiv(actor_hash, %d) AS cell, greatest(sum(calls), %d * count()),
+  countIf(caller_kind = 'human' OR principal_kind = 'human') > 0
   FROM runs_v5 WHERE tenant = {tenant:String} AND
   last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') GROUP BY cell ORDER BY cell`
 

@@ -65,8 +65,8 @@ func DecodeDocument[T any](value []byte, newest int) (T, error) {
 	return out, nil
 }
 
-// splitDocument returns the version and the body of a document in the form in which EncodeDocument writes it, without parsing the body: what
-// it returns is the body if it is one JSON value. Any other form is not ok, and may be a document all the same.
+// splitDocument returns the version and the body of a document in the form in which EncodeDocument writes it, without parsing the body:
+// what it returns is the body if it is one JSON value. Any other form is not ok, and may be a document all the same.
 func splitDocument(value []byte) (version int, body []byte, ok bool) {
 	rest, ok := bytes.CutPrefix(value, []byte(`{"v":`))
 	if !ok {
