@@ -65,7 +65,7 @@ CLUSTER_TESTS = ViewDoesNotAnswer MigrationFromAReleasedStateFails NewColumnDoes
 empty :=
 space := $(empty) $(empty)
 storage:
-	go test -timeout 30m -count=1 ./cmd/internal/e2e/storage
+	go test -timeout 40m -count=1 ./cmd/internal/e2e/storage
 	FLYBALL_TEST_CLUSTER=one go test -timeout 12m -count=1 ./cmd/internal/e2e/storage -run '^Test($(subst $(space),|,$(strip $(CLUSTER_TESTS))))$$'
 
 e2e:
