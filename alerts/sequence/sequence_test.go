@@ -124,3 +124,24 @@ func TestEventIsNotRecognizedByItsMembers(t *testing.T) {
 		}
 	}
 }
+
+// What is malformed in a member that is not decoded here is copied: each pager skips it, as it skips what is malformed otherwise. An event
+// of a newer version stops the sequencer, because it may be a page.
+func TestMalformedEventStopsTheSequencerOrANewerOneIsSkipped(t *testing.T) {
+	s := New(Options{Now: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	for value, want := range map[string]struct{ copied, failed bool }{
+		`{"v":1,"body":{"finding":{"level":"alert"}}}`:                {copied: true},
+		`{"v":1,"body":{"finding":{"level":"alert","score":"high"}}}`: {copied: true},
+		`{"v":1,"body":{"finding":{"level":"no level"}}}`:             {},
+		`{"v":1,"body":{"finding":[]}}`:                               {},
+		`{"v":1,"body":{`:                                             {},
+		``:                                                            {},
+		`{"v":99,"body":{"finding":{"level":"alert"}}}`:               {failed: true},
+		`{"v":99,"body":{"page":{}}}`:                                 {failed: true},
+	} {
+		c, err := s.copyOf(&kgo.Record{Value: []byte(value)}, &partition{})
+		if (c != nil) != want.copied || (err != nil) != want.failed {
+			t.Errorf("%s: copied %v, %v", value, c != nil, err)
+		}
+	}
+}

@@ -6,7 +6,8 @@ import (
 )
 
 // statementsAtATime is how many statements about slices run at the same time, each with one thread, the priority Nice and the limits of
-// Quietly. On two cores learning takes two thirds of the time of one at a time, where nothing else needs the second core.
+// Quietly. On two cores learning takes three quarters of the time of one at a time (adr/0002), where
+// nothing else needs the second core.
 const statementsAtATime = 2
 
 // readAhead reads n parts, some at a time, and passes the results to take in the order of the parts, one by one, so that what is learned

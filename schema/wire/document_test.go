@@ -15,7 +15,8 @@ func TestDocumentInAnotherFormIsLostOrMisread(t *testing.T) {
 	if err != nil || string(plain) != `{"v":2,"body":{"a":7,"s":"}"}}` {
 		t.Fatalf("%s, %v", plain, err)
 	}
-	for _, value := range []string{string(plain), " " + string(plain) + "\n", `{"v": 2, "body": {"a":7,"s":"}"}}`, `{"body":{"a":7,"s":"}"},"v":2}`,
+	for _, value := range []string{string(plain), " " + string(plain) + "\n",
+		`{"v": 2, "body": {"a":7,"s":"}"}}`, `{"body":{"a":7,"s":"}"},"v":2}`,
 		`{"v":2,"body":{"a":7,"s":"}"},"more":{"a":8}}`, `{"v":2,"body":{"a":1},"body":{"a":7,"s":"}"}}`,
 		`{"v":9,"body":{"a":7,"s":"}"},"v":2}`, `{"v":2,"more":{"v":9,"body":{}},"body":{"a":7,"s":"}"}}`} {
 		if got, err := DecodeDocument[body]([]byte(value), 2); err != nil || got != (body{7, "}"}) {

@@ -24,7 +24,8 @@ func coverageOf(ctx context.Context, db DB, own *where, look *firstLook) ([]Gate
 		return list, nil
 	}
 	out := []GatewayCoverage{}
-	asked := byDecision + ` OR (run_id, method, path) IN (SELECT run_id, method, path FROM calls ` + own.String() + ` AND observer_kind = 'gate')
+	asked := byDecision + ` OR (run_id, method, path) IN (SELECT run_id, method, path FROM calls ` + own.String() +
+		` AND observer_kind = 'gate')
  OR record_id IN (SELECT attrs['observation_of'] FROM calls ` + own.String() + ` AND attrs['observation_of'] != '' AND ` + byDecision + `)`
 	sql := fmt.Sprintf(`SELECT %s AS gateway, count() AS n, countIf(%s) FROM calls %s AND %s AND %s
 GROUP BY gateway ORDER BY n DESC, gateway LIMIT %d`, gatewayOfCall, asked, own.String(), countedLine, loggedByGateway, maxGateways)
