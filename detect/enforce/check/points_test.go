@@ -138,11 +138,16 @@ func TestEightPointsNeverPassAQuotaTogether(t *testing.T) {
 		}
 	}
 	all.Wait()
+	// A result that was late for its calls is still the point's lease: those units pass now.
+	enforcetest.Within(t, "the quota is spent", func() bool {
+		v := points[3].ask("billing", "last", "PATCH", "/v1/orders/7", "")
+		if v.status == 200 {
+			passed.Add(1)
+		}
+		return v.status == 403 && v.why == "policy.quota:spent"
+	})
 	if n := passed.Load(); n > 100 || n < 60 {
 		t.Fatalf("%d of a quota of 100 passed", n)
-	}
-	if v := points[3].ask("billing", "last", "PATCH", "/v1/orders/7", ""); v.status != 403 || v.why != "policy.quota:spent" {
-		t.Fatalf("%+v", v)
 	}
 }
 
