@@ -177,9 +177,10 @@ func (s *Source) lookUpTopicIDs(ctx context.Context) error {
 
 // start starts the reader of a partition. The caller holds s.mu.
 func (s *Source) start(k key, b begin) {
+	out := s.producer()
 	p := &partitionReader{
 		source: schema.Source{Topic: k.topic, TopicID: b.id, Partition: k.part}, epochs: b.epochs, decoder: s.decoder,
-		publisher: publish.New(s.out, s.cfg.Partitions), binder: s.binder, out: s.out, seal: s.cfg.Seal, m: s.m, now: s.cfg.Now, fail: s.fail,
+		publisher: publish.New(out, s.cfg.Partitions), binder: s.binder, out: out, seal: s.cfg.Seal, m: s.m, now: s.cfg.Now, fail: s.fail,
 		in: kafka.NewQueue(), done: make(chan struct{}), next: b.at, nextEpoch: b.before, passed: b.at,
 	}
 	p.committed.Store(-1)

@@ -38,7 +38,10 @@ type Config struct {
 	MarksEvery, CurrentAfter time.Duration
 	// Seal keeps the originals of dead letters, which are redacted. Without it they are written as they came.
 	Seal *deadletter.Seal
-	Now  func() time.Time
+	// Handled returns, for each partition of flyball.calls that a reader in this process owns, the offset of the first record that it has
+	// not handled. Reading waits while that reader is far behind what was written; nil: there is none.
+	Handled func() map[int32]int64
+	Now     func() time.Time
 	// Stage is called between two durable writes with the names of both. Tests use it.
 	Stage      func(stage string)
 	Logger     *slog.Logger
@@ -62,6 +65,7 @@ type Source struct {
 	adm    *kadm.Client
 	notes  *epochNotes
 	marks  *marker
+	ahead  *ahead // nil: reading never waits
 
 	mu       sync.Mutex
 	consumer *kafka.Consumer
@@ -92,8 +96,27 @@ func New(cfg Config, d Decoder) (*Source, error) {
 	if cfg.Partitions < 1 {
 		return nil, fmt.Errorf("kafka.partitions: %d must be at least 1", cfg.Partitions)
 	}
-	return &Source{cfg: cfg, decoder: d, binder: publish.NewBinder(cfg.Partitions), m: newMetrics(cfg.Registerer),
-		readers: map[key]*partitionReader{}, failed: make(chan struct{})}, nil
+	s := &Source{cfg: cfg, decoder: d, binder: publish.NewBinder(cfg.Partitions), m: newMetrics(cfg.Registerer),
+		readers: map[key]*partitionReader{}, failed: make(chan struct{})}
+	if cfg.Handled != nil {
+		s.ahead = newAhead(cfg.Handled, cfg.Now)
+	}
+	return s, nil
+}
+
+// producer returns the producer of readers.
+func (s *Source) producer() kafka.Producer {
+	if s.ahead == nil {
+		return s.out
+	}
+	return countedProducer{s.out, s.ahead}
+}
+
+// hold waits while the reader of flyball.calls in this process is far behind.
+func (s *Source) hold(ctx context.Context) {
+	if s.ahead != nil {
+		s.m.held.Add(s.ahead.wait(ctx).Seconds())
+	}
 }
 
 const drainTimeout = 15 * time.Second
@@ -150,7 +173,7 @@ func (s *Source) session(ctx context.Context) error {
 	s.client = client
 	consumer := &kafka.Consumer{Config: s.cfg.Kafka, Client: client, Name: clientName, MaxRecords: 20_000, Handle: s.handle,
 		Gather: kafka.Gather{Every: 35 * time.Millisecond, Records: 100, Rate: 1000, Now: s.cfg.Now},
-		Wait:   func() time.Duration { return pollWait }}
+		Hold:   s.hold, Wait: func() time.Duration { return pollWait }}
 	s.mu.Lock()
 	s.consumer = consumer
 	s.mu.Unlock()

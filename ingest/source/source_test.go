@@ -40,7 +40,7 @@ func (words) Decode(r *decode.Record, calls []schema.Call) ([]schema.Call, []dec
 			continue
 		}
 		calls = append(calls, schema.Call{Source: schema.Source{Topic: r.Topic, TopicID: r.TopicID, Partition: r.Partition},
-			Pos: schema.Position{Offset: r.Offset, Item: uint32(i)}, RoutingKey: w, Start: r.Timestamp, KafkaTime: r.Timestamp})
+			Pos: schema.Position{Offset: r.Offset, Item: uint32(i)}, RoutingKey: w, Path: w, Start: r.Timestamp, KafkaTime: r.Timestamp})
 	}
 	return calls, dead
 }

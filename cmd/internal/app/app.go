@@ -60,8 +60,10 @@ type process struct {
 	versions *baselinestore.Watcher
 	learned  learned
 	lag      *lagReader
-	alarms   *receiverAlarms
-	file     fileState
+	// handled is engine.Engine.Handled; nil: the process has no role detect. Roles that are started later use it.
+	handled func() map[int32]int64
+	alarms  *receiverAlarms
+	file    fileState
 
 	rereading *rereading
 	pipeline  *currentPipeline   // of ingest

@@ -40,6 +40,7 @@ func (p *process) startDetect() error {
 	budget.Set(o.FalseTrips)
 	p.metrics.MustRegister(budget)
 	p.lag.setHandled(e.Handled)
+	p.handled = e.Handled
 	p.parts.start(part{name: "detect", run: e.Run, ready: e.Ready, warning: e.Warning, stopTimeout: 30 * time.Second})
 	return nil
 }

@@ -36,7 +36,7 @@ func (p *process) startIngest() error {
 		return change{apply: func() { p.pipeline.replace(following) }}, err
 	})
 	o := source.DefaultConfig()
-	o.Kafka, o.Now, o.Stage, o.Partitions = p.kafka, time.Now, p.stage, int32(c.Kafka.Partitions)
+	o.Kafka, o.Now, o.Stage, o.Partitions, o.Handled = p.kafka, time.Now, p.stage, int32(c.Kafka.Partitions), p.handled
 	if o.Seal, err = deadletter.NewSeal(p.key, p.keys.FormerBytes()...); err != nil {
 		return err
 	}

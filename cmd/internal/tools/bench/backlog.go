@@ -10,8 +10,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -21,6 +23,10 @@ type backlog struct {
 	learned   int    // calls of the baseline; 0: none
 	peer      bool   // measure ClickHouse's own Kafka engine on the same topic first
 	profiles  string // folder for profiles; empty: none
+	// ordinary: the runs are those of the traffic, which began so long ago that its last call is now; nil: one long run an agent.
+	ordinary *soakTraffic
+	past     time.Duration // with ordinary: for how long runs of the baseline begin
+	pastRuns int           // with ordinary: runs of the baseline
 }
 
 // measured is what one backlog took.
@@ -83,17 +89,23 @@ func (b *backlog) measure(binary string, seed int) (m measured, err error) {
 	if err != nil {
 		return m, err
 	}
-	past := 0
+	past, inputs := 0, "{topic: gw, format: envoy_json}"
+	if b.ordinary != nil {
+		inputs += ", " + b.without()
+		if err := s.closePast(binary, b.pastRuns); err != nil {
+			return m, err
+		}
+	}
 	if b.learned > 0 {
 		if past, err = s.learn(binary, b.learned); err != nil {
 			return m, err
 		}
 	}
-	idle, err := s.measureStart(binary)
+	idle, err := s.measureStart(binary, b.without())
 	if err != nil {
 		return m, err
 	}
-	if err := s.write("{topic: gw, format: envoy_json}"); err != nil {
+	if err := s.write(inputs); err != nil {
 		return m, err
 	}
 	began := time.Now()
@@ -108,11 +120,8 @@ func (b *backlog) measure(binary string, seed int) (m measured, err error) {
 	defer end()
 	profiled := make(chan error, 1)
 	go func() { profiled <- s.saveCPU(profiling, b.profiles) }()
-	for s.countStored() < past+b.n {
-		if time.Since(began) > 20*time.Minute {
-			return m, fmt.Errorf("only %d of %d stored after 20 minutes", s.countStored()-past, b.n)
-		}
-		time.Sleep(200 * time.Millisecond)
+	if err := b.await(s, cmd.Process.Pid, past, began); err != nil {
+		return m, err
 	}
 	end()
 	took, n := time.Since(began)-idle.took, b.n
@@ -123,24 +132,78 @@ func (b *backlog) measure(binary string, seed int) (m measured, err error) {
 	if err != nil {
 		return m, err
 	}
-	of := func(name string) float64 { return total(after, name) / float64(n) }
+	of := func(name string) float64 { return (total(after, name) - total(idle.metrics, name)) / float64(n) }
+	agents := b.agents
+	if b.ordinary != nil {
+		agents = b.ordinary.agents
+	}
 	fmt.Printf("run %d: %d records of %d bytes, %d agents: %.0f calls/s end to end; CPU a call: %.1f µs Flyball and broker, %.1f µs engine; "+
-		"peak memory without the engine %d MiB", seed+1, b.n, size, b.agents, m.rate, m.own, m.engine, m.memory)
+		"peak memory without the engine %d MiB", seed+1, b.n, size, agents, m.rate, m.own, m.engine, m.memory)
 	if b.peer {
 		fmt.Printf("; ratio to the peer %.2f", m.ratio())
 	}
 	fmt.Printf("\n       allocated a call: %.1f kB in %.1f objects\n", of("go_memstats_alloc_bytes_total")/1e3,
 		of("go_memstats_mallocs_total"))
+	for _, name := range bounds {
+		fmt.Printf("       %s: %.0f\n", name, total(after, name))
+	}
+	if b.ordinary != nil {
+		s.printDecisions()
+	}
 	s.printStored(b.n)
 	return m, errors.Join(<-profiled, s.saveProfiles(b.profiles, "heap", "allocs"))
 }
 
+// bounds are metrics that count calls or records which met a bound of a part.
+var bounds = []string{"flyball_detect_refusals_total", "flyball_ingest_dead_letters_total", "flyball_broker_refused_for_space_total",
+	"flyball_broker_unread_records", "flyball_store_skipped_total", "flyball_store_refused_partitions", "flyball_log_lost_records_total"}
+
+// slowest is how many calls a second at least are expected.
+const slowest = 5000
+
+// await waits until the backlog is stored. Of ordinary runs it prints a row each half minute.
+func (b *backlog) await(s *setup, pid, past int, began time.Time) error {
+	s.stored = past
+	waiting := &soakLoad{}
+	waiting.acknowledged.Store(int64(b.n))
+	var last counters
+	if b.ordinary != nil {
+		fmt.Println(rowHead)
+	}
+	for {
+		stored, err := s.storedCalls()
+		if err != nil {
+			return err
+		}
+		if stored >= past+b.n {
+			return nil
+		}
+		if time.Since(began) > time.Duration(b.n/slowest)*time.Second+20*time.Minute {
+			return fmt.Errorf("only %d of %d stored after %s", stored-past, b.n, time.Since(began).Round(time.Second))
+		}
+		if b.ordinary != nil && time.Since(last.at) > 30*time.Second {
+			now, err := s.read(pid, waiting)
+			if err != nil {
+				return err
+			}
+			if !last.at.IsZero() {
+				fmt.Println(rowBetween(began, &last, &now, false))
+			}
+			last = now
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}
+
 // started is what a start takes until the process is ready: it is no part of a call's cost.
-type started struct{ took, own, engine time.Duration }
+type started struct {
+	took, own, engine time.Duration
+	metrics           map[string]*dto.MetricFamily
+}
 
 // measureStart starts a process that has nothing to read, on the data that is there, and stops it.
-func (s *setup) measureStart(binary string) (of started, err error) {
-	if err := s.write("{topic: other, format: auto}"); err != nil {
+func (s *setup) measureStart(binary, inputs string) (of started, err error) {
+	if err := s.write(inputs); err != nil {
 		return of, err
 	}
 	began := time.Now()
@@ -149,7 +212,10 @@ func (s *setup) measureStart(binary string) (of started, err error) {
 		return of, err
 	}
 	defer stop(cmd)
-	of = started{time.Since(began), cpu(cmd.Process.Pid), cpu(children(cmd.Process.Pid)...)}
+	of = started{took: time.Since(began), own: cpu(cmd.Process.Pid), engine: cpu(children(cmd.Process.Pid)...)}
+	if of.metrics, err = s.scrape(); err != nil {
+		return of, err
+	}
 	fmt.Printf("       a start with nothing to read: %.1f s, CPU %.2f s Flyball and broker, %.2f s engine (left out below)\n",
 		of.took.Seconds(), of.own.Seconds(), of.engine.Seconds())
 	return of, nil
@@ -168,9 +234,18 @@ func (s *setup) saveCPU(ctx context.Context, dir string) error {
 	return nil
 }
 
+// without is the inputs of a process that does not read the backlog. A topic that nobody reads any more would hold the watermark
+// back, so it is one that all of them read.
+func (b *backlog) without() string {
+	if b.ordinary != nil {
+		return "{topic: past, format: envoy_json}"
+	}
+	return "{topic: other, format: auto}"
+}
+
 // prepare fills the topic before any reader starts, and measures the peer. It returns the size of a record.
 func (b *backlog) prepare(s *setup, binary string, seed int, m *measured) (size int, err error) {
-	if err := s.write("{topic: other, format: auto}"); err != nil {
+	if err := s.write(b.without()); err != nil {
 		return 0, err
 	}
 	cmd, err := s.start(binary)
@@ -178,15 +253,63 @@ func (b *backlog) prepare(s *setup, binary string, seed int, m *measured) (size 
 		return 0, err
 	}
 	defer stop(cmd)
-	size, err = fill(s.kafka, "gw", b.n, b.agents, uint64(seed))
-	if err == nil && b.learned > 0 {
-		_, err = fill(s.kafka, "past", b.learned, b.agents/10, uint64(seed)+1000)
+	if b.ordinary != nil {
+		size, err = b.fillOrdinary(s.kafka, uint64(seed))
+	} else {
+		size, err = fill(s.kafka, "gw", b.n, b.agents, uint64(seed))
+		if err == nil && b.learned > 0 {
+			_, err = fill(s.kafka, "past", b.learned, b.agents/10, uint64(seed)+1000)
+		}
 	}
 	if err == nil && b.peer {
 		// Before Flyball: its broker deletes what its readers have read.
 		m.peer, err = s.peer(b.n, cmd.Process.Pid, children(cmd.Process.Pid))
 	}
 	return size, err
+}
+
+// fillOrdinary writes what an outage leaves: n calls of the traffic, the last of them now, each written when it was made. The
+// past from which the baseline is learned ends two hours before.
+func (b *backlog) fillOrdinary(port int, seed uint64) (size int, err error) {
+	every := time.Second / time.Duration(b.ordinary.rate)
+	began := time.Now().Add(-time.Duration(b.n) * every)
+	if b.learned, b.pastRuns, err = writePast(port, "past", *b.ordinary, b.past, began.Add(-2*time.Hour)); err != nil {
+		return 0, err
+	}
+	client, err := soakProducer(port, "gw")
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close()
+	pool := newRunPool(*b.ordinary, "gw", seed)
+	var failed atomic.Pointer[error]
+	for k := range b.n {
+		at := began.Add(time.Duration(k) * every).UTC()
+		value := pool.record(at)
+		size = len(value)
+		client.Produce(context.Background(), &kgo.Record{Value: value, Timestamp: at}, func(_ *kgo.Record, err error) {
+			if err != nil {
+				failed.Store(&err)
+			}
+		})
+	}
+	if err := client.Flush(context.Background()); err != nil {
+		return size, err
+	}
+	if err := failed.Load(); err != nil {
+		return size, *err
+	}
+	return size, nil
+}
+
+// printDecisions prints what was decided about runs that are all ordinary.
+func (s *setup) printDecisions() {
+	const q = "SELECT action, mode, count() FROM flyball.decisions GROUP BY action, mode ORDER BY count() DESC"
+	if got, err := s.sql(q); err == nil {
+		fmt.Printf("       decisions: %s\n", strings.ReplaceAll(strings.ReplaceAll(got, "\t", " "), "\n", "; "))
+	} else {
+		fmt.Printf("       decisions: %v\n", err)
+	}
 }
 
 // printStored prints how many calls are stored and how many bytes each takes by table.

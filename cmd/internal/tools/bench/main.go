@@ -20,6 +20,7 @@ func main() {
 	runs := flag.Int("runs", 3, "runs; the medians are what counts")
 	peer := flag.Bool("peer", true, "run ClickHouse's own Kafka engine on the same topic, too")
 	scored := flag.Bool("scored", true, "learn a baseline from a tenth of the agents first, so that every call is scored")
+	ordinary := flag.Bool("ordinary", false, "the runs of -soak, at its -rate and with its -soak-agents, instead of one long run an agent")
 	binary := flag.String("flyball", "bin/flyball", "the binary to measure")
 	var past historyOptions
 	flag.IntVar(&past.calls, "history", 0, "fill an engine with so many calls, and measure every question, and nothing else")
@@ -87,6 +88,9 @@ func main() {
 		return
 	}
 	b := backlog{n: *n, agents: *agents, learned: pastOf(*scored, *n), peer: *peer, profiles: o.profiles}
+	if *ordinary {
+		b.ordinary, b.past = &o.traffic, o.past
+	}
 	exitOn(b.repeat(*binary, *runs))
 }
 

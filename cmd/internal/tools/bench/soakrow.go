@@ -144,6 +144,9 @@ func rowBetween(began time.Time, a, b *counters, cut bool) row {
 	if cut {
 		return r
 	}
+	if calls == 0 {
+		calls = float64(b.stored - a.stored) // of a backlog
+	}
 	r.cpu, r.engine = float64((b.cpu-a.cpu).Microseconds())/calls, float64((b.engine-a.engine).Microseconds())/calls
 	r.cores = (b.cpu - a.cpu + b.engine - a.engine).Seconds() / dt
 	if used := b.used - a.used; used > 0 {
