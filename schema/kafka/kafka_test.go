@@ -488,7 +488,41 @@ func TestTopicsAreCreatedOnceAndVerified(t *testing.T) {
 	if _, err := ensure(o); err == nil || !strings.Contains(err.Error(), "has 3 partitions") {
 		t.Errorf("another number of partitions: %v", err)
 	}
-	o.Partitions, o.BrokerTrims = 3, false
+	// The state of a version before is compacted: the embedded broker answers nobody meanwhile.
+	policy := func(want string) {
+		t.Helper()
+		r, err := kadm.NewClient(b.client(t, "admin")).DescribeTopicConfigs(ctx, wire.StateTopic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]string{}
+		for _, c := range r[0].Configs {
+			got[c.Key] = c.MaybeValue()
+		}
+		if got["cleanup.policy"] != want || want == "delete" && got["retention.ms"] != "-1" {
+			t.Errorf("%s has the policy %s and the retention %s ms", wire.StateTopic, got["cleanup.policy"], got["retention.ms"])
+		}
+	}
+	policy("delete")
+	alter := []kadm.AlterConfig{{Name: "cleanup.policy", Value: new("compact")}, {Name: "retention.ms", Op: kadm.DeleteConfig}}
+	if _, err := kadm.NewClient(b.client(t, "admin")).AlterTopicConfigs(ctx, alter, wire.StateTopic); err != nil {
+		t.Fatal(err)
+	}
+	policy("compact")
+	o.Partitions = 3
+	for _, changes := range []int{2, 0} {
+		states, err := ensure(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range states {
+			if s.Spec.Name == wire.StateTopic && (len(s.Changed) != changes || len(s.Drift) > 0) {
+				t.Errorf("changed %q, differs %q", s.Changed, s.Drift)
+			}
+		}
+	}
+	policy("delete")
+	o.BrokerTrims = false
 	states, err := ensure(o)
 	if err != nil || len(states[0].Drift) != 1 {
 		t.Errorf("another retention: %v %v", states[0].Drift, err)

@@ -120,7 +120,8 @@ func CreateTopic(ctx context.Context, adm *kadm.Client, name string, partitions 
 	return schema.TopicID(r.ID), nil
 }
 
-// compareSettings compares the settings of an existing topic with the required ones, and sets the operator's limits.
+// compareSettings compares the settings of an existing topic with the required ones. It sets the operator's limits, and what the
+// embedded broker does with flyball.state.
 func compareSettings(ctx context.Context, adm *kadm.Client, o TopicOptions, state *TopicState) error {
 	name := state.Spec.Name
 	described, err := adm.DescribeTopicConfigs(ctx, name)
@@ -136,7 +137,8 @@ func compareSettings(ctx context.Context, adm *kadm.Client, o TopicOptions, stat
 			if !ok || c.Value == nil || *c.Value == *w {
 				continue
 			}
-			if slices.Contains(limits, c.Key) {
+			// Versions before compacted flyball.state on the embedded broker.
+			if slices.Contains(limits, c.Key) || o.BrokerTrims && name == wire.StateTopic {
 				alter = append(alter, kadm.AlterConfig{Name: c.Key, Value: w})
 				state.Changed = append(state.Changed, fmt.Sprintf("%s: has %s, set to %s", c.Key, *c.Value, *w))
 				continue
@@ -152,7 +154,7 @@ func compareSettings(ctx context.Context, adm *kadm.Client, o TopicOptions, stat
 		_, err = altered.On(name, func(r *kadm.AlterConfigsResponse) error { return r.Err })
 	}
 	if err != nil {
-		return fmt.Errorf("set the retention of topic %s (kafka.retention): %w", name, err)
+		return fmt.Errorf("change the settings of topic %s: %w", name, err)
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ type Spec struct {
 	// Partitions is the fixed number of partitions; 0: the deployment's number, fixed at
 	// creation.
 	Partitions int32
-	Compact    bool
+	Compact    bool          // see Compacted
 	Retention  time.Duration // only with the delete policy; 0: the broker's default
 	// MaxMessage is max.message.bytes; 0: the broker's default.
 	MaxMessage int
@@ -77,15 +77,23 @@ var Specs = []Spec{
 	{Name: MessagesTopic, Partitions: 1, Retention: MessagesRetention, Doc: "where receivers have the messages of incidents"},
 }
 
+// Compacted reports whether the broker compacts the topic. With brokerTrims set it does not compact
+// flyball.state: it would answer nobody meanwhile, 20 s for 3 GB, and detect deletes what nothing needs
+// (see detect/adr/0013).
+func (s Spec) Compacted(brokerTrims bool) bool {
+	return s.Compact && !(brokerTrims && s.Name == StateTopic)
+}
+
 // Configs returns the topic settings of the spec. With brokerTrims set, flyball.calls and
 // flyball.journal have no retention: the broker deletes only records that all readers have
-// read, also when a reader is stopped for a long time.
+// read, also when a reader is stopped for a long time. flyball.state has none either: detect deletes
+// its beginning.
 func (s Spec) Configs(brokerTrims bool) map[string]*string {
 	c := map[string]*string{"cleanup.policy": new("delete")}
 	switch {
-	case s.Compact:
+	case s.Compacted(brokerTrims):
 		c["cleanup.policy"] = new("compact")
-	case brokerTrims && (s.Name == CallsTopic || s.Name == JournalTopic):
+	case brokerTrims && (s.Name == CallsTopic || s.Name == JournalTopic || s.Name == StateTopic):
 		c["retention.ms"] = new("-1")
 	case s.Retention > 0:
 		c["retention.ms"] = new(strconv.FormatInt(s.Retention.Milliseconds(), 10))

@@ -28,10 +28,10 @@ func topicReaders(c config.Config) map[string][]string {
 	return out
 }
 
-// compactedTopics returns the topics of Flyball that are compacted.
+// compactedTopics returns the topics of Flyball that the embedded broker compacts.
 func compactedTopics() (out []string) {
 	for _, spec := range wire.Specs {
-		if spec.Compact {
+		if spec.Compacted(true) {
 			out = append(out, spec.Name)
 		}
 	}

@@ -18,8 +18,8 @@ const (
 
 // compactionDue returns whether topics that had after bytes at the end of the last compaction, and have now bytes, are compacted: when
 // they are three times as long. A compaction reads and writes all that is left, and the broker answers nobody meanwhile (about 2 s for
-// 400 MiB), so its cost for each written byte must not grow with the size. The largest of the topics, flyball.state, is kept below
-// twice its size by those who write it, without a compaction.
+// 400 MiB), so its cost for each written byte must not grow with the size. The largest topic, flyball.state, is not among them: detect
+// keeps it below twice the size of what a restart needs.
 func compactionDue(after, now int64) bool { return now-after >= max(compactAfterBytes, 2*after) }
 
 // compactIfDue compacts the topics with cleanup.policy=compact, and deletes what is beyond the retention of others.
