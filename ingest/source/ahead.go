@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,8 +28,9 @@ type ahead struct {
 
 // aheadPartition holds what waits in one partition.
 type aheadPartition struct {
-	stretches []stretch // in the order of the log
-	bytes     int64
+	stretches []stretch // durable, in the order of the log
+	bytes     int64     // of stretches
+	sent      int64     // bytes that are not durable yet
 }
 
 // stretch is a number of records that follow each other.
@@ -40,6 +42,8 @@ const (
 	maxAhead = 4 << 20
 	// stretchBytes is how many bytes are counted together.
 	stretchBytes = 64 << 10
+	// maxStretches bounds what is remembered of a partition that no reader in this process owns: it may be given to it, or restored.
+	maxStretches = 4096
 	// stuckAfter is the time after which a reader that handles nothing is not waited for: what is read is safe in flyball.calls, while
 	// the input may delete it.
 	stuckAfter = time.Minute
@@ -51,14 +55,24 @@ func newAhead(handled func() map[int32]int64, now func() time.Time) *ahead {
 	return &ahead{handled: handled, now: now, parts: map[int32]*aheadPartition{}, advanced: now()}
 }
 
-// written notes that a record of flyball.calls is durable.
-func (a *ahead) written(part int32, offset, bytes int64) {
+// sent notes that a record of flyball.calls was passed to the producer.
+func (a *ahead) sent(part int32, bytes int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.parts[part] == nil {
+		a.parts[part] = &aheadPartition{}
+	}
+	a.parts[part].sent += bytes
+}
+
+// acknowledged notes that a record that was sent is durable, or has failed.
+func (a *ahead) acknowledged(part int32, offset, bytes int64, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	p := a.parts[part]
-	if p == nil {
-		p = &aheadPartition{}
-		a.parts[part] = p
+	p.sent -= bytes
+	if err != nil {
+		return
 	}
 	p.bytes += bytes
 	if n := len(p.stretches); n > 0 && p.stretches[n-1].bytes < stretchBytes {
@@ -66,10 +80,21 @@ func (a *ahead) written(part int32, offset, bytes int64) {
 		return
 	}
 	p.stretches = append(p.stretches, stretch{offset, bytes})
+	if len(p.stretches) > maxStretches {
+		p.forget(maxStretches / 2)
+	}
+}
+
+// forget removes the oldest stretches.
+func (p *aheadPartition) forget(n int) {
+	for _, s := range p.stretches[:n] {
+		p.bytes -= s.bytes
+	}
+	p.stretches = slices.Delete(p.stretches, 0, n)
 }
 
 // mustWait reports whether reading must wait: at least half of the partitions of the reader are behind, and the reader advances. One
-// partition alone, that of a busy agent, does not delay the calls of others.
+// partition alone, that of a busy agent, does not delay the calls of others. A partition that the reader does not own does not count.
 func (a *ahead) mustWait() bool {
 	handled, now := a.handled(), a.now()
 	a.mu.Lock()
@@ -79,16 +104,11 @@ func (a *ahead) mustWait() bool {
 		if a.last[part] != next {
 			a.advanced = now
 		}
-		if p := a.parts[part]; p != nil && p.rest(next) > maxAhead {
+		if p := a.parts[part]; p != nil && p.rest(next)+p.sent > maxAhead {
 			behind++
 		}
 	}
 	a.last = handled
-	for part := range a.parts {
-		if _, owned := handled[part]; !owned {
-			delete(a.parts, part)
-		}
-	}
 	return behind > 0 && 2*behind >= len(handled) && now.Sub(a.advanced) < stuckAfter
 }
 
@@ -96,10 +116,9 @@ func (a *ahead) mustWait() bool {
 func (p *aheadPartition) rest(next int64) int64 {
 	done := 0
 	for done < len(p.stretches) && p.stretches[done].last < next {
-		p.bytes -= p.stretches[done].bytes
 		done++
 	}
-	p.stretches = p.stretches[done:]
+	p.forget(done)
 	return p.bytes
 }
 
@@ -112,17 +131,21 @@ func (a *ahead) wait(ctx context.Context) time.Duration {
 	return a.now().Sub(began)
 }
 
-// countedProducer notes in ahead which records of flyball.calls are durable.
+// countedProducer notes in ahead which records of flyball.calls were written.
 type countedProducer struct {
 	kafka.Producer
 	ahead *ahead
 }
 
 func (c countedProducer) Produce(ctx context.Context, r *kgo.Record, done func(*kgo.Record, error)) {
+	if r.Topic != wire.CallsTopic {
+		c.Producer.Produce(ctx, r, done)
+		return
+	}
+	part, bytes := r.Partition, int64(len(r.Value))
+	c.ahead.sent(part, bytes)
 	c.Producer.Produce(ctx, r, func(r *kgo.Record, err error) {
-		if err == nil && r.Topic == wire.CallsTopic {
-			c.ahead.written(r.Partition, r.Offset, int64(len(r.Value)))
-		}
+		c.ahead.acknowledged(part, r.Offset, bytes, err)
 		done(r, err)
 	})
 }
