@@ -71,6 +71,10 @@ learn: {quarantine: 0s, window: 240h, every: 10h, min_runs: 42}`, f.ports["contr
 	run("now-declared", "archive", 40)
 	run("now-asserted", "", 40)
 	stored()
+	f.until("their scores by the baseline are stored", time.Minute, "2", func() (string, error) {
+		return f.sql("SELECT uniqExact(run_id) FROM flyball.scores WHERE baseline_version != '' AND run_id IN " +
+			"(SELECT run_id FROM flyball.runs WHERE run_key IN ('now-declared', 'now-asserted'))")
+	})
 	for key, as := range map[string]string{"now-declared": agent + "\x1ftarchive", "now-asserted": agent} {
 		var again struct {
 			Same   bool
