@@ -47,8 +47,8 @@ const (
 	// stuckAfter is the time after which a reader that handles nothing is not waited for: what is read is safe in flyball.calls, while
 	// the input may delete it.
 	stuckAfter = time.Minute
-	// holdCheck is the time between two questions whether reading may go on.
-	holdCheck = 20 * time.Millisecond
+	// waitCheck is the time between two questions whether reading may go on.
+	waitCheck = 20 * time.Millisecond
 )
 
 func newAhead(handled func() map[int32]int64, now func() time.Time) *ahead {
@@ -126,7 +126,7 @@ func (p *aheadPartition) rest(next int64) int64 {
 func (a *ahead) wait(ctx context.Context) time.Duration {
 	began := a.now()
 	for ctx.Err() == nil && a.mustWait() {
-		kafka.Sleep(ctx, holdCheck)
+		kafka.Sleep(ctx, waitCheck)
 	}
 	return a.now().Sub(began)
 }

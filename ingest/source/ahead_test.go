@@ -202,8 +202,8 @@ func TestBacklogIsReadWhileDetectIsBehind(t *testing.T) {
 	if got := w.committed()[0]; got != records {
 		t.Errorf("committed %d of %d", got, records)
 	}
-	if held := testutil.ToFloat64(s.m.held); held < 0.4 {
-		t.Errorf("held for %v s", held)
+	if waited := testutil.ToFloat64(s.m.waited); waited < 0.4 {
+		t.Errorf("waited for %v s", waited)
 	}
 }
 

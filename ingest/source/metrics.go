@@ -13,7 +13,7 @@ type metrics struct {
 	calls   prometheus.Counter
 	empty   prometheus.Counter
 	dead    *prometheus.CounterVec
-	held    prometheus.Counter
+	waited  prometheus.Counter
 	lag     *prometheus.GaugeVec
 	lagTime *prometheus.GaugeVec
 }
@@ -28,7 +28,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Records that hold no call and are no error: tombstones, empty exports, control messages."}),
 		dead: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_ingest_dead_letters_total",
 			Help: "Items that could not be read, by reason."}, []string{"reason"}),
-		held: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_ingest_held_seconds_total",
+		waited: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_ingest_waited_seconds_total",
 			Help: "Time for which reading waited because detect in the same process was far behind; then the calls wait in the input."}),
 		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_ingest_unfetched_records",
 			Help: "Records that this member has not read yet of an input partition that it owns; " +
@@ -39,7 +39,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	for _, reason := range decode.Reasons() { // present from the start, so that the first one is an increase
 		m.dead.WithLabelValues(string(reason))
 	}
-	r.MustRegister(m.records, m.calls, m.empty, m.dead, m.held, m.lag, m.lagTime)
+	r.MustRegister(m.records, m.calls, m.empty, m.dead, m.waited, m.lag, m.lagTime)
 	return m
 }
 

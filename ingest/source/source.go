@@ -112,10 +112,10 @@ func (s *Source) producer() kafka.Producer {
 	return countedProducer{s.out, s.ahead}
 }
 
-// hold waits while the reader of flyball.calls in this process is far behind.
-func (s *Source) hold(ctx context.Context) {
+// awaitReader waits while the reader of flyball.calls in this process is far behind.
+func (s *Source) awaitReader(ctx context.Context) {
 	if s.ahead != nil {
-		s.m.held.Add(s.ahead.wait(ctx).Seconds())
+		s.m.waited.Add(s.ahead.wait(ctx).Seconds())
 	}
 }
 
@@ -172,8 +172,8 @@ func (s *Source) session(ctx context.Context) error {
 	}
 	s.client = client
 	consumer := &kafka.Consumer{Config: s.cfg.Kafka, Client: client, Name: clientName, MaxRecords: 20_000, Handle: s.handle,
-		Gather: kafka.Gather{Every: 35 * time.Millisecond, Records: 100, Rate: 1000, Now: s.cfg.Now},
-		Hold:   s.hold, Wait: func() time.Duration { return pollWait }}
+		Gather:     kafka.Gather{Every: 35 * time.Millisecond, Records: 100, Rate: 1000, Now: s.cfg.Now},
+		BeforePoll: s.awaitReader, Wait: func() time.Duration { return pollWait }}
 	s.mu.Lock()
 	s.consumer = consumer
 	s.mu.Unlock()

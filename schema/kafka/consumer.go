@@ -23,9 +23,9 @@ type Consumer struct {
 	MaxRecords int
 	// Gather holds batches back for more records.
 	Gather Gather
-	// Hold is called before every poll, and may wait until its context ends: while it does, no more
-	// records are read, and the group may rebalance. nil: it never waits.
-	Hold func(ctx context.Context)
+	// BeforePoll is called before every poll, and may wait until its context ends: while it does, no
+	// more records are read, and the group may rebalance. May be nil.
+	BeforePoll func(ctx context.Context)
 	// Wait returns how long a poll may wait for records. When it is set, Handle is called
 	// after every poll, also without records; when it is nil, Handle is only called with
 	// records.
@@ -79,8 +79,8 @@ func (c *Consumer) Run(ctx context.Context) error {
 	defer stop()
 	failed := 0
 	for {
-		if c.Hold != nil {
-			c.Hold(ctx)
+		if c.BeforePoll != nil {
+			c.BeforePoll(ctx)
 		}
 		wait := pollEvery
 		if c.Wait != nil {

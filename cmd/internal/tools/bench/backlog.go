@@ -4,17 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // backlog is what waits in a topic before it is measured.
@@ -91,7 +88,7 @@ func (b *backlog) measure(binary string, seed int) (m measured, err error) {
 	}
 	past, inputs := 0, "{topic: gw, format: envoy_json}"
 	if b.ordinary != nil {
-		inputs += ", " + b.without()
+		inputs += ", " + b.otherInput()
 		if err := s.closePast(binary, b.pastRuns); err != nil {
 			return m, err
 		}
@@ -101,7 +98,7 @@ func (b *backlog) measure(binary string, seed int) (m measured, err error) {
 			return m, err
 		}
 	}
-	idle, err := s.measureStart(binary, b.without())
+	idle, err := s.measureStart(binary, b.otherInput())
 	if err != nil {
 		return m, err
 	}
@@ -158,43 +155,6 @@ func (b *backlog) measure(binary string, seed int) (m measured, err error) {
 var bounds = []string{"flyball_detect_refusals_total", "flyball_ingest_dead_letters_total", "flyball_broker_refused_for_space_total",
 	"flyball_broker_unread_records", "flyball_store_skipped_total", "flyball_store_refused_partitions", "flyball_log_lost_records_total"}
 
-// slowest is how many calls a second at least are expected.
-const slowest = 5000
-
-// await waits until the backlog is stored. Of ordinary runs it prints a row each half minute.
-func (b *backlog) await(s *setup, pid, past int, began time.Time) error {
-	s.stored = past
-	waiting := &soakLoad{}
-	waiting.acknowledged.Store(int64(b.n))
-	var last counters
-	if b.ordinary != nil {
-		fmt.Println(rowHead)
-	}
-	for {
-		stored, err := s.storedCalls()
-		if err != nil {
-			return err
-		}
-		if stored >= past+b.n {
-			return nil
-		}
-		if time.Since(began) > time.Duration(b.n/slowest)*time.Second+20*time.Minute {
-			return fmt.Errorf("only %d of %d stored after %s", stored-past, b.n, time.Since(began).Round(time.Second))
-		}
-		if b.ordinary != nil && time.Since(last.at) > 30*time.Second {
-			now, err := s.read(pid, waiting)
-			if err != nil {
-				return err
-			}
-			if !last.at.IsZero() {
-				fmt.Println(rowBetween(began, &last, &now, false))
-			}
-			last = now
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
-}
-
 // started is what a start takes until the process is ready: it is no part of a call's cost.
 type started struct {
 	took, own, engine time.Duration
@@ -234,9 +194,9 @@ func (s *setup) saveCPU(ctx context.Context, dir string) error {
 	return nil
 }
 
-// without is the inputs of a process that does not read the backlog. A topic that nobody reads any more would hold the watermark
+// otherInput is the input of a process that does not read the backlog. A topic that nobody reads any more would hold the watermark
 // back, so it is one that all of them read.
-func (b *backlog) without() string {
+func (b *backlog) otherInput() string {
 	if b.ordinary != nil {
 		return "{topic: past, format: envoy_json}"
 	}
@@ -245,7 +205,7 @@ func (b *backlog) without() string {
 
 // prepare fills the topic before any reader starts, and measures the peer. It returns the size of a record.
 func (b *backlog) prepare(s *setup, binary string, seed int, m *measured) (size int, err error) {
-	if err := s.write(b.without()); err != nil {
+	if err := s.write(b.otherInput()); err != nil {
 		return 0, err
 	}
 	cmd, err := s.start(binary)
@@ -266,50 +226,6 @@ func (b *backlog) prepare(s *setup, binary string, seed int, m *measured) (size 
 		m.peer, err = s.peer(b.n, cmd.Process.Pid, children(cmd.Process.Pid))
 	}
 	return size, err
-}
-
-// fillOrdinary writes what an outage leaves: n calls of the traffic, the last of them now, each written when it was made. The
-// past from which the baseline is learned ends two hours before.
-func (b *backlog) fillOrdinary(port int, seed uint64) (size int, err error) {
-	every := time.Second / time.Duration(b.ordinary.rate)
-	began := time.Now().Add(-time.Duration(b.n) * every)
-	if b.learned, b.pastRuns, err = writePast(port, "past", *b.ordinary, b.past, began.Add(-2*time.Hour)); err != nil {
-		return 0, err
-	}
-	client, err := soakProducer(port, "gw")
-	if err != nil {
-		return 0, err
-	}
-	defer client.Close()
-	pool := newRunPool(*b.ordinary, "gw", seed)
-	var failed atomic.Pointer[error]
-	for k := range b.n {
-		at := began.Add(time.Duration(k) * every).UTC()
-		value := pool.record(at)
-		size = len(value)
-		client.Produce(context.Background(), &kgo.Record{Value: value, Timestamp: at}, func(_ *kgo.Record, err error) {
-			if err != nil {
-				failed.Store(&err)
-			}
-		})
-	}
-	if err := client.Flush(context.Background()); err != nil {
-		return size, err
-	}
-	if err := failed.Load(); err != nil {
-		return size, *err
-	}
-	return size, nil
-}
-
-// printDecisions prints what was decided about runs that are all ordinary.
-func (s *setup) printDecisions() {
-	const q = "SELECT action, mode, count() FROM flyball.decisions GROUP BY action, mode ORDER BY count() DESC"
-	if got, err := s.sql(q); err == nil {
-		fmt.Printf("       decisions: %s\n", strings.ReplaceAll(strings.ReplaceAll(got, "\t", " "), "\n", "; "))
-	} else {
-		fmt.Printf("       decisions: %v\n", err)
-	}
 }
 
 // printStored prints how many calls are stored and how many bytes each takes by table.
@@ -350,83 +266,4 @@ func (s *setup) learn(binary string, n int) (int, error) {
 	}
 	fmt.Printf("       %s", out)
 	return n, nil
-}
-
-// benchRoutes are the routes of the traffic. Orders are refunded, and files deleted; everything else is read.
-var benchRoutes = []string{"/orders/%d", "/orders/%d/items", "/customers/%d", "/refunds/%d", "/search?q=%d", "/files/%d/content"}
-
-// deletesOneIn: of the calls to files, so many are one deletion, so that one call in a hundred deletes. A run of an agent that
-// nobody knows trips when it deletes three times in few calls, whatever its peers do: with a deletion in each sixth call,
-// 37 % of the runs of twenty calls did.
-const deletesOneIn = 16
-
-// benchCall draws the method and path of a call.
-func benchCall(r *rand.Rand) (method, path string) {
-	method, path = "GET", benchRoutes[r.IntN(len(benchRoutes))]
-	switch path {
-	case "/refunds/%d":
-		method = "POST"
-	case "/files/%d/content":
-		if r.IntN(deletesOneIn) == 0 {
-			method = "DELETE"
-		}
-	}
-	return method, fmt.Sprintf(path, r.IntN(100_000))
-}
-
-// fill writes what a gateway would have: about 655 bytes a record.
-func fill(port int, topic string, n, agents int, seed uint64) (size int, err error) {
-	client, err := kgo.NewClient(
-		kgo.SeedBrokers(fmt.Sprintf("127.0.0.1:%d", port)),
-		kgo.AllowAutoTopicCreation(),
-		kgo.DefaultProduceTopic(topic),
-		kgo.MaxBufferedRecords(50_000),
-		kgo.ProducerBatchCompression(kgo.NoCompression()),
-	)
-	if err != nil {
-		return 0, err
-	}
-	defer client.Close()
-	r := rand.New(rand.NewPCG(seed, 9))
-	base := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
-	var failed error
-	for i := range n {
-		a := r.IntN(agents)
-		method, path := benchCall(r)
-		v := fmt.Sprintf(
-			`{"start_time":"%s","method":"%s","path":"%s","protocol":"HTTP/1.1","response_code":200,"response_flags":"-",`+
-				`"response_code_details":"via_upstream","connection_termination_details":null,"bytes_received":%d,"bytes_sent":%d,"duration":%d,`+
-				`"upstream_service_time":"%d","x_forwarded_for":"10.0.%d.%d","user_agent":"python-httpx/0.27.0","request_id":"%08x-6d84-429d-98bd-%012x",`+
-				`"authority":"orders.internal","upstream_host":"10.1.2.3:8080","upstream_cluster":"outbound|8080||orders","x_agent_id":"agent-%d",`+
-				`"x_agent_run_id":"`+topic+`-%d-%d","traceparent":"00-%016x%016x-%016x-01"}`,
-			base.Add(time.Duration(i)*time.Millisecond).
-				Format(time.RFC3339Nano),
-			method,
-			path,
-			r.IntN(500),
-			r.IntN(5000),
-			r.IntN(100),
-			r.IntN(100),
-			a/256,
-			a%256,
-			r.Uint32(),
-			r.Int64N(1<<47),
-			a,
-			a,
-			i/1_000_000,
-			r.Uint64(),
-			r.Uint64()|1,
-			r.Uint64()|1,
-		)
-		size = len(v)
-		client.Produce(context.Background(), &kgo.Record{Value: []byte(v)}, func(_ *kgo.Record, err error) {
-			if err != nil {
-				failed = err
-			}
-		})
-	}
-	if err := client.Flush(context.Background()); err != nil {
-		return size, err
-	}
-	return size, failed
 }

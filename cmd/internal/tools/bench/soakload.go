@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -160,27 +161,39 @@ func (l *soakLoad) run(ctx context.Context, client *kgo.Client, pool *runPool) {
 // writePast writes the calls of runPool.past, the last of them at a time. It returns how many calls and runs it wrote,
 // when all are acknowledged.
 func writePast(port int, topic string, t soakTraffic, past time.Duration, until time.Time) (calls, runs int, err error) {
-	client, err := soakProducer(port, topic)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer client.Close()
 	pool := newRunPool(t, topic, 20)
 	all := pool.past(past)
 	began := until.Add(-all[len(all)-1].at)
+	err = writeAll(port, topic, func(yield func(*kgo.Record) bool) {
+		for _, c := range all {
+			if !yield(&kgo.Record{Value: pool.line(c.run, began.Add(c.at).UTC())}) {
+				return
+			}
+		}
+	})
+	return len(all), pool.next, err
+}
+
+// writeAll writes records to a topic and waits until all of them are acknowledged. It returns the error of one that was not.
+func writeAll(port int, topic string, records iter.Seq[*kgo.Record]) error {
+	client, err := soakProducer(port, topic)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
 	var failed atomic.Pointer[error]
-	for _, c := range all {
-		client.Produce(context.Background(), &kgo.Record{Value: pool.line(c.run, began.Add(c.at).UTC())}, func(_ *kgo.Record, err error) {
+	for r := range records {
+		client.Produce(context.Background(), r, func(_ *kgo.Record, err error) {
 			if err != nil {
 				failed.Store(&err)
 			}
 		})
 	}
 	if err := client.Flush(context.Background()); err != nil {
-		return len(all), pool.next, err
+		return err
 	}
 	if err := failed.Load(); err != nil {
-		return len(all), pool.next, *err
+		return *err
 	}
-	return len(all), pool.next, nil
+	return nil
 }
