@@ -178,7 +178,7 @@ func (r *touchedReader) readReach(ctx context.Context) error {
 // describeRuns describes the runs of the rows.
 func (r *touchedReader) describeRuns(ctx context.Context) (err error) {
 	t := r.report
-	t.Runs, err = runsOfResources(ctx, r.db, t.Resources)
+	t.Runs, err = runsOfResources(ctx, r.db, t.Resources, t.Run)
 	return t.Caveats.unlessExceeded("what the runs are", err)
 }
 

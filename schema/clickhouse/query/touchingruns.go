@@ -25,8 +25,9 @@ type RunFinding struct {
 // maxDescribedRuns is the maximum number of runs that a report describes.
 const maxDescribedRuns = 200
 
-// runsOfResources reads the runs of resources, in the order of the resources, with their findings.
-func runsOfResources(ctx context.Context, db DB, resources []TouchedResource) ([]TouchingRun, error) {
+// runsOfResources reads the runs of resources, in the order of the resources, with their findings. known is a run that was read already;
+// nil: none.
+func runsOfResources(ctx context.Context, db DB, resources []TouchedResource, known *Run) ([]TouchingRun, error) {
 	out := []TouchingRun{}
 	var ids []string
 	var refs []runRef
@@ -47,10 +48,16 @@ func runsOfResources(ctx context.Context, db DB, resources []TouchedResource) ([
 	if len(ids) == 0 {
 		return out, nil
 	}
-	runs, err := runsAt(ctx, db, refs)
+	var runs []Run
+	if known != nil {
+		runs = append(runs, *known)
+		refs = slices.DeleteFunc(refs, func(r runRef) bool { return r.id == known.RunID })
+	}
+	others, err := runsAt(ctx, db, refs)
 	if err != nil {
 		return out, err
 	}
+	runs = append(runs, others...)
 	described := make([]*TouchingRun, len(ids))
 	for _, r := range runs {
 		if i, ok := at[r.RunID]; ok {
