@@ -36,6 +36,7 @@ type Engine struct {
 
 	committedAt time.Time // when offsets were last committed
 	restoring   restoreProgress
+	turns       turns
 
 	mu      sync.Mutex
 	workers map[int32]*worker
@@ -49,7 +50,7 @@ func New(cfg Config, member string) (*Engine, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Engine{cfg: cfg, m: newMetrics(cfg.Registerer), member: member, workers: map[int32]*worker{},
+	return &Engine{cfg: cfg, m: newMetrics(cfg.Registerer), member: member, workers: map[int32]*worker{}, turns: newTurns(),
 		baselines: &baselines{kafka: cfg.Kafka.Options, known: map[string]*baseline.Baseline{}}}, nil
 }
 

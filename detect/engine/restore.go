@@ -206,6 +206,7 @@ func (e *Engine) restore(ctx context.Context, part int32) (*worker, error) {
 	}
 	w := newWorker(&e.cfg, e.m, part, e.callsID, e.out, e.baselines, &e.active)
 	w.checkpoint.trim.remove = recordRemover(e.out, part)
+	w.turns = e.turns
 	r := newRestored(e.cfg.Limits, w.state)
 	e.cfg.Stage("detect.claim|record")
 	progress := e.restoring.restart(part)

@@ -46,6 +46,7 @@ type worker struct {
 	counts     partitionMetrics
 
 	in        *kafka.Queue
+	turns     turns
 	done      chan struct{} // closed when run has returned
 	cancel    context.CancelFunc
 	err       error                           // of run, after done
@@ -88,10 +89,8 @@ func (w *worker) run(ctx context.Context) error {
 			if !ok {
 				return w.drain(ctx)
 			}
-			for _, r := range records {
-				if err := w.applyRecord(ctx, r); err != nil {
-					return err
-				}
+			if err := w.applyRecords(ctx, records); err != nil {
+				return err
 			}
 			w.in.Taken(records)
 			w.handled.Store(schema.KafkaOffset(w.next))
@@ -127,6 +126,35 @@ func (w *worker) drain(ctx context.Context) error {
 	w.journal.writeStates(ctx)
 	w.counts.set(w.state, w.log.now.watermark)
 	return w.checkpoint.save(ctx, len(w.state.Dirty()), w.next)
+}
+
+// applyRecords applies records, in turn with other workers.
+func (w *worker) applyRecords(ctx context.Context, records []*kgo.Record) error {
+	for len(records) > 0 {
+		if err := w.turns.take(ctx); err != nil {
+			return err
+		}
+		n, err := w.applyUntil(ctx, records, w.cfg.Now().Add(turn))
+		w.turns.give()
+		if err != nil {
+			return err
+		}
+		records = records[n:]
+	}
+	return nil
+}
+
+// applyUntil applies the first of some records until a time, at least one, and returns how many.
+func (w *worker) applyUntil(ctx context.Context, records []*kgo.Record, end time.Time) (n int, err error) {
+	for n = range records {
+		if n > 0 && !w.cfg.Now().Before(end) {
+			return n, nil
+		}
+		if err := w.applyRecord(ctx, records[n]); err != nil {
+			return n, err
+		}
+	}
+	return len(records), nil
 }
 
 // applyRecord applies one record of flyball.calls.
