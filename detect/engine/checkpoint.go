@@ -31,6 +31,7 @@ type checkpointer struct {
 	noted      func() logNote
 	age        prometheus.Gauge
 	written    stateWrites
+	logBytes   prometheus.Gauge // what is left of the log, if detect deletes its beginning
 	trim       trimmer
 	anewBytes  int // about as many bytes of chains of earlier owners are written anew in one round
 
@@ -102,7 +103,9 @@ func (c *checkpointer) saveIfDue(ctx context.Context, now time.Time, next int64)
 	if err != nil {
 		return err
 	}
-	return c.trimIfLong(ctx, now)
+	err = c.trimIfLong(ctx, now)
+	c.logBytes.Set(float64(c.trim.left()))
+	return err
 }
 
 // maxAnewBytes is checkpointer.anewBytes of a worker.

@@ -29,6 +29,7 @@ type metrics struct {
 	restore    prometheus.Histogram
 
 	stateBytes  *prometheus.GaugeVec
+	stateLog    *prometheus.GaugeVec
 	stateWrites stateWrites
 
 	findings         *prometheus.CounterVec
@@ -90,6 +91,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		"Credentials reported to the points as accepted by the API, each at most once a day.")
 	m.stateBytes = gauge("flyball_detect_state_bytes",
 		"Bytes of the newest stored entries of the actors in memory: what a restart reads. The heap that they take is several times this.")
+	m.stateLog = gauge("flyball_detect_state_log_bytes",
+		"Bytes of the records of flyball.state that detect has not deleted, of which a restart needs flyball_detect_state_bytes. "+
+			"0: the broker compacts the topic itself.")
 	m.stateWrites = stateWrites{
 		entries: counter("flyball_detect_state_entries_total", "Entries of actors written to flyball.state."),
 		bytes:   counter("flyball_detect_state_written_bytes_total", "Bytes of the entries written to flyball.state, before compression."),

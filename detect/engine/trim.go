@@ -118,6 +118,14 @@ func (t *trimmer) wrote(records []*kgo.Record) {
 	}
 }
 
+// left returns how many bytes of records are not deleted; 0: the broker decides that.
+func (t *trimmer) left() int64 {
+	if t.remove == nil {
+		return 0
+	}
+	return t.written - t.deleted
+}
+
 // beginning returns the last mark up to an offset; false: there is none that frees enough.
 func (t *trimmer) beginning(offset int64) (last mark, ok bool) {
 	for _, m := range t.marks {

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/schema"
@@ -69,6 +71,10 @@ func (l *trimmedLog) same(f *floor) {
 	l.t.Helper()
 	left, all := l.read(f, l.start), l.read(f, 0)
 	l.most, l.need = max(l.most, left.bytes), max(l.need, f.state.StoredBytes())
+	shown := testutil.ToFloat64(f.checkpoint.logBytes)
+	if f.checkpoint.trim.remove != nil && math.Abs(shown-float64(left.bytes)) > 100 { // claims are not counted
+		l.t.Fatalf("flyball_detect_state_log_bytes is %.0f, %d bytes are left", shown, left.bytes)
+	}
 	got, want := storedActors(l.t, left), storedActors(l.t, all)
 	if len(got) != len(want) || left.offset != all.offset {
 		l.t.Fatalf("from offset %d: %d actors, read again from %d; before %d, %d", l.start, len(got), left.offset, len(want), all.offset)

@@ -71,7 +71,8 @@ func newWorker(cfg *Config, m *metrics, part int32, topic schema.TopicID, p kafk
 	w.nextEpoch = -1
 	w.checkpoint = checkpointer{cfg: cfg, part: part, noted: w.noted, state: &w.state.Store, log: &w.log, journal: &w.journal, out: &w.out,
 		committed: -1, shown: &w.committed, currentAt: cfg.Now(), age: m.checkpoint.WithLabelValues(w.counts.part), written: m.stateWrites,
-		earlier: earlierOwners{actors: map[string][]string{}}, trim: trimmer{limits: defaultTrimLimits}, anewBytes: maxAnewBytes}
+		logBytes: m.stateLog.WithLabelValues(w.counts.part),
+		earlier:  earlierOwners{actors: map[string][]string{}}, trim: trimmer{limits: defaultTrimLimits}, anewBytes: maxAnewBytes}
 	return w
 }
 
