@@ -50,6 +50,11 @@ func (b *backlog) await(s *setup, pid, past int, began time.Time) error {
 	waiting.acknowledged.Store(int64(b.n))
 	var last counters
 	if b.ordinary != nil {
+		end, err := s.startAnswers()
+		if err != nil {
+			return err
+		}
+		defer end()
 		fmt.Println(rowHead)
 	}
 	for {

@@ -20,6 +20,7 @@ type setup struct {
 	profiles                                         string // ", profiles: true" or empty: versions before do not know the key
 	more                                             string // further lines of the configuration
 	stored                                           int    // calls that were stored before a measurement
+	answers                                          *answers
 }
 
 func (s *setup) choosePorts() error {

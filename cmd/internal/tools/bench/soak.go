@@ -48,6 +48,11 @@ func soak(binary string, o soakOptions) (bool, error) {
 	}
 	defer func() { stop(cmd) }()
 	defer end()
+	endAnswers, err := s.startAnswers()
+	if err != nil {
+		return false, err
+	}
+	defer endAnswers()
 	began := time.Now()
 	fmt.Println(rowHead)
 	before, err := s.read(cmd.Process.Pid, load)

@@ -26,6 +26,7 @@ type counters struct {
 	openRuns                float64
 	lag                     map[string]float64 // seconds, by group; empty: the process did not know it
 	topics, files           int64              // bytes of the broker's files; of the engine's
+	answers                 []time.Duration    // of the broker since the reading before, the shortest first
 }
 
 // stages are the readers on the path of a call.
@@ -48,6 +49,7 @@ func (s *setup) read(pid int, load *soakLoad) (counters, error) {
 		return counters{}, err
 	}
 	c.stored = stored - s.stored
+	c.answers = s.answers.take()
 	// Together, after what takes time.
 	c.at, c.in, c.cpu, c.engine = time.Now(), int(load.acknowledged.Load()), cpu(pid), cpu(child...)
 	c.collector, c.used = total(families, "flyball_collector_cpu_seconds_total"), total(families, "flyball_runtime_cpu_seconds_total")
@@ -132,7 +134,8 @@ type row struct {
 	entryKB, state float64 // kB of entries a second; MB of stored entries that count
 	lag            map[string]float64
 	topics, files  float64 // MB
-	cut            bool    // the process was stopped or started meanwhile: no figures of CPU
+	answers        []time.Duration
+	cut            bool // the process was stopped or started meanwhile: no figures of CPU
 }
 
 func rowBetween(began time.Time, a, b *counters, cut bool) row {
@@ -140,7 +143,7 @@ func rowBetween(began time.Time, a, b *counters, cut bool) row {
 	calls := float64(b.in - a.in)
 	r := row{seconds: b.at.Sub(began).Seconds(), in: calls / dt, stored: float64(b.stored-a.stored) / dt, behind: b.in - b.stored,
 		live: b.live / (1 << 20), rss: float64(b.rss), engineRSS: b.engineRSS, openRuns: b.openRuns, state: b.stateBytes / 1e6, lag: b.lag,
-		topics: float64(b.topics) / 1e6, files: float64(b.files) / 1e6, cut: cut}
+		topics: float64(b.topics) / 1e6, files: float64(b.files) / 1e6, answers: b.answers, cut: cut}
 	if cut {
 		return r
 	}
@@ -157,7 +160,7 @@ func rowBetween(began time.Time, a, b *counters, cut bool) row {
 }
 
 const rowHead = "    s  in/s stored/s behind | µs/call engine cores GC% | live   RSS engine MiB | lag s i/d/s | " +
-	"open runs entries/s  kB/s state MB | topics files MB"
+	"open runs entries/s  kB/s state MB | topics files MB | broker answers ms, p50 p99"
 
 func (r row) String() string {
 	lags := make([]string, len(stages))
@@ -171,7 +174,15 @@ func (r row) String() string {
 	if r.cut {
 		cpu = fmt.Sprintf("%7s %6s %5s %3s", "-", "-", "-", "-")
 	}
-	return fmt.Sprintf("%5.0f %5.0f %8.0f %6d | %s | %4.0f %5.0f %6d     | %-11s | %9.0f %9.0f %5.0f %8.1f | %6.0f %5.0f",
+	return fmt.Sprintf("%5.0f %5.0f %8.0f %6d | %s | %4.0f %5.0f %6d     | %-11s | %9.0f %9.0f %5.0f %8.1f | %6.0f %5.0f    | %7s %6s",
 		r.seconds, r.in, r.stored, r.behind, cpu, r.live, r.rss, r.engineRSS, strings.Join(lags, "/"),
-		r.openRuns, r.entries, r.entryKB, r.state, r.topics, r.files)
+		r.openRuns, r.entries, r.entryKB, r.state, r.topics, r.files, millisAt(r.answers, .5), millisAt(r.answers, .99))
+}
+
+// millisAt returns a quantile of sorted times.
+func millisAt(took []time.Duration, q float64) string {
+	if len(took) == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f", 1e3*took[min(int(q*float64(len(took))), len(took)-1)].Seconds())
 }
