@@ -35,11 +35,14 @@ FIRST_SEED ?= 1
 demos: build
 	bin/flyball demo --quick --seed $(FIRST_SEED) --seeds $(SEEDS)
 
+# BESIDE_STORAGE: targets that run as soon as unit has ended, while storage, which takes longest and one core, goes on.
+BESIDE_STORAGE ?=
+
 # The last lines say of each tier of the tests whether it ran. The engine that `make demo` fetched is found.
 test: export FLYBALL_TIERS_FILE = $(CURDIR)/bin/tiers.tsv
 test:
 	@mkdir -p bin && rm -f $(FLYBALL_TIERS_FILE)
-	@$(MAKE) -j2 --output-sync=target unit storage && $(MAKE) -j2 --output-sync=target e2e real; code=$$?; go run ./cmd/internal/tiers/report || exit 1; exit $$code
+	@$(MAKE) -j2 --output-sync=target unit storage $(BESIDE_STORAGE) && $(MAKE) -j2 --output-sync=target e2e real; code=$$?; go run ./cmd/internal/tiers/report || exit 1; exit $$code
 
 unit:
 	go test -timeout 15m $(UNIT)
@@ -48,7 +51,7 @@ unit:
 # detect/engine call it from many. Storms and kills of alerts/pager run in unit alone: with -race they take many minutes.
 ONE_GOROUTINE = ^flyball/(ingest/decode|detect/(stitch|score|feature|evaluate|playbook|policy|curve|model/.*)|schema/(route|wire).*)$$
 race:
-	go test -race -timeout 10m -skip 'Refits|Simulat|Poisoner|LongTask|OwnRate' \
+	go test -race -timeout 15m -skip 'Refits|Simulat|Poisoner|LongTask|OwnRate' \
 	  $$(go list ./schema/... ./detect/... ./ingest/... | grep -Ev '$(ONE_GOROUTINE)') \
 	  ./alerts/incident ./alerts/message ./alerts/notify ./alerts/sent ./alerts/sequence ./alerts/siem \
 	  ./cmd/internal/config ./cmd/internal/app ./cmd/internal/embedded/broker ./cmd/internal/replay
@@ -65,7 +68,7 @@ CLUSTER_TESTS = ViewDoesNotAnswer MigrationFromAReleasedStateFails NewColumnDoes
 empty :=
 space := $(empty) $(empty)
 storage:
-	go test -timeout 40m -count=1 ./cmd/internal/e2e/storage
+	go test -timeout 50m -count=1 ./cmd/internal/e2e/storage
 	FLYBALL_TEST_CLUSTER=one go test -timeout 12m -count=1 ./cmd/internal/e2e/storage -run '^Test($(subst $(space),|,$(strip $(CLUSTER_TESTS))))$$'
 
 e2e:
