@@ -26,9 +26,12 @@ type many struct {
 	judged func(detector.Result)         // nil: results are dropped
 }
 
-func newMany(agents int, body *baseline.Baseline) *many {
+func newMany(agents int, body *baseline.Baseline) *many { return newManyWithin(agents, body, 1<<30) }
+
+// newManyWithin is newMany with a limit of open runs, and for each seven of these three closed ones.
+func newManyWithin(agents int, body *baseline.Baseline, openRuns int) *many {
 	l := stitch.DefaultLimits()
-	l.OpenRunsPerActor, l.OpenRuns, l.ClosedRuns, l.ClosedRunsPerActor = 1<<30, 1<<30, 1<<30, 1<<30
+	l.OpenRunsPerActor, l.OpenRuns, l.ClosedRuns, l.ClosedRunsPerActor = 1<<30, openRuns, openRuns/7*3, 1<<30
 	o := detector.DefaultOptions()
 	o.Now = func() time.Time { return night }
 	m := &many{Partition: stitch.NewPartition(0, l), agents: agents}

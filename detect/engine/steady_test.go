@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"runtime"
 	gometrics "runtime/metrics"
 	"syscall"
@@ -75,6 +76,31 @@ func BenchmarkSteadyRuns(b *testing.B) {
 	b.ReportMetric(float64(markedAfter-marked)/made, "marking-ns/call")
 	b.ReportMetric(float64(heap.HeapAlloc)/float64(s.OpenRuns()), "B/open-run")
 	b.ReportMetric(float64(s.OpenRuns()), "open-runs")
+}
+
+// BenchmarkSteadyRunsAtTheLimit measures a call of steady traffic that would have a hundred thousand open runs, with room for all of them
+// and for 70,000: then each new run closes the idlest one.
+func BenchmarkSteadyRunsAtTheLimit(b *testing.B) {
+	const open = 100_000
+	for _, room := range []int{1 << 30, 70_000} {
+		b.Run(fmt.Sprint("room=", room), func(b *testing.B) {
+			s := &steady{many: newManyWithin(10, readers(), room), interval: 35 * time.Minute / open}
+			for s.at < 52*time.Minute {
+				s.step(freezeAfter)
+			}
+			before, _ := usedCPU(b)
+			calls := s.offset
+			for b.Loop() {
+				for end := s.at + time.Minute; s.at < end; {
+					s.step(freezeAfter)
+				}
+			}
+			after, _ := usedCPU(b)
+			b.ReportMetric(float64(after-before)/float64(s.offset-calls), "cpu-ns/call")
+			b.ReportMetric(float64(s.OpenRuns()), "open-runs")
+			b.ReportMetric(float64(s.ClosedEarly()), "closed-early")
+		})
+	}
 }
 
 // usedCPU returns the CPU time of the process and of it the part of the collector's marking, without what idle processors did.
