@@ -51,7 +51,7 @@ unit:
 # detect/engine call it from many. Storms and kills of alerts/pager run in unit alone: with -race they take many minutes.
 ONE_GOROUTINE = ^flyball/(ingest/decode|detect/(stitch|score|feature|evaluate|playbook|policy|curve|model/.*)|schema/(route|wire).*)$$
 race:
-	go test -race -timeout 15m -skip 'Refits|Simulat|Poisoner|LongTask|OwnRate' \
+	go test -race -timeout 25m -skip 'Refits|Simulat|Poisoner|LongTask|OwnRate' \
 	  $$(go list ./schema/... ./detect/... ./ingest/... | grep -Ev '$(ONE_GOROUTINE)') \
 	  ./alerts/incident ./alerts/message ./alerts/notify ./alerts/sent ./alerts/sequence ./alerts/siem \
 	  ./cmd/internal/config ./cmd/internal/app ./cmd/internal/embedded/broker ./cmd/internal/replay
