@@ -4,6 +4,8 @@ import (
 	"context"
 	"runtime"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // turns lets some workers apply records at the same time, and the others wait, each for its turn; nil: all may.
@@ -40,4 +42,44 @@ func (t turns) give() {
 	if t != nil {
 		<-t
 	}
+}
+
+// lend lets another worker in while wait runs, in the middle of a turn.
+func (t turns) lend(wait func()) {
+	if t == nil {
+		wait()
+		return
+	}
+	t.give()
+	defer func() { t <- struct{}{} }()
+	wait()
+}
+
+// applyRecords applies records, in turn with other workers.
+func (w *worker) applyRecords(ctx context.Context, records []*kgo.Record) error {
+	for len(records) > 0 {
+		if err := w.turns.take(ctx); err != nil {
+			return err
+		}
+		n, err := w.applyUntil(ctx, records, w.cfg.Now().Add(turn))
+		w.turns.give()
+		if err != nil {
+			return err
+		}
+		records = records[n:]
+	}
+	return nil
+}
+
+// applyUntil applies the first of some records until a time, at least one, and returns how many.
+func (w *worker) applyUntil(ctx context.Context, records []*kgo.Record, end time.Time) (n int, err error) {
+	for n = range records {
+		if n > 0 && !w.cfg.Now().Before(end) {
+			return n, nil
+		}
+		if err := w.applyRecord(ctx, records[n]); err != nil {
+			return n, err
+		}
+	}
+	return len(records), nil
 }

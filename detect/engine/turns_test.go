@@ -83,3 +83,22 @@ func TestLostPartitionWaitsForItsTurn(t *testing.T) {
 		t.Errorf("a free turn: %v", err)
 	}
 }
+
+// While one worker read a baseline from Kafka, the others did not judge calls.
+func TestWorkerThatReadsABaselineKeepsItsTurn(t *testing.T) {
+	turns := make(turns, 1)
+	if err := turns.take(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	turns.lend(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := turns.take(ctx); err != nil {
+			t.Fatalf("another worker: %v", err)
+		}
+		turns.give()
+	})
+	if len(turns) != 1 {
+		t.Error("it goes on without a turn")
+	}
+}

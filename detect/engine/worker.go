@@ -129,35 +129,6 @@ func (w *worker) drain(ctx context.Context) error {
 	return w.checkpoint.save(ctx, len(w.state.Dirty()), w.next)
 }
 
-// applyRecords applies records, in turn with other workers.
-func (w *worker) applyRecords(ctx context.Context, records []*kgo.Record) error {
-	for len(records) > 0 {
-		if err := w.turns.take(ctx); err != nil {
-			return err
-		}
-		n, err := w.applyUntil(ctx, records, w.cfg.Now().Add(turn))
-		w.turns.give()
-		if err != nil {
-			return err
-		}
-		records = records[n:]
-	}
-	return nil
-}
-
-// applyUntil applies the first of some records until a time, at least one, and returns how many.
-func (w *worker) applyUntil(ctx context.Context, records []*kgo.Record, end time.Time) (n int, err error) {
-	for n = range records {
-		if n > 0 && !w.cfg.Now().Before(end) {
-			return n, nil
-		}
-		if err := w.applyRecord(ctx, records[n]); err != nil {
-			return n, err
-		}
-	}
-	return len(records), nil
-}
-
 // applyRecord applies one record of flyball.calls.
 func (w *worker) applyRecord(ctx context.Context, r *kgo.Record) error {
 	at := w.epochs.Of(r)
@@ -209,7 +180,9 @@ func (w *worker) applyValue(ctx context.Context, r *kgo.Record, at int64) error 
 		}
 		w.log.apply(&change{offset: at, marks: &marks})
 		if len(marks.Activate) > 0 {
-			return w.activate(ctx)
+			var err error
+			w.turns.lend(func() { err = w.activate(ctx) }) // it reads from Kafka
+			return err
 		}
 	case wire.KindBinding:
 		binding, err := wire.DecodeBinding(r.Value)

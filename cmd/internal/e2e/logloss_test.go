@@ -171,6 +171,17 @@ func (f *flyball) ends(topic string) (n int64, err error) {
 	return n, err
 }
 
+// begins returns the number of records of a topic of Flyball's that were deleted.
+func (f *flyball) begins(topic string) (n int64, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	begins, err := kadm.NewClient(f.own()).ListStartOffsets(ctx, topic)
+	for _, p := range begins[topic] {
+		n += p.Offset
+	}
+	return n, err
+}
+
 // Apache Kafka loses records in the ways that an operator can cause.
 func TestRealKafkaLosesRecords(t *testing.T) {
 	k := realKafka(t)
